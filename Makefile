@@ -1,0 +1,45 @@
+# `make demo` and `make test` set everything up by themselves. To use an environment that you have:
+#   make demo PYTHON=/path/to/python
+# To choose the interpreter of the new environment: make demo BOOTSTRAP_PYTHON=python3.12
+
+BOOTSTRAP_PYTHON ?= python3
+PYTHON ?= .venv/bin/python
+DEMO ?= full
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow lint format clean
+
+help:
+	@echo "make demo         set up, train and evaluate a binary detector, draw what it finds (about 12 minutes)"
+	@echo "make demo DEMO=quick   the same, end to end, in about two minutes"
+	@echo "make test         set up and run the tests;  make test-slow runs the long ones too"
+	@echo "make lint         ruff and mypy;             make format rewrites the layout"
+	@echo "make clean        remove .venv and build products (data and results stay)"
+
+# A finished environment is recognised by its stamp in a moment, so each target may ask for it.
+setup:
+ifeq ($(PYTHON),.venv/bin/python)
+	@test -x $(PYTHON) && $(PYTHON) -m pip --version >/dev/null 2>&1 || $(BOOTSTRAP_PYTHON) -m venv --clear .venv
+endif
+	@$(PYTHON) tools/setup_environment.py
+
+demo: setup
+	$(PYTHON) demo/photo_digits.py --preset $(DEMO)
+
+test: setup
+	$(PYTHON) -m pytest
+
+test-slow: setup
+	$(PYTHON) -m pytest -m "slow or not slow"
+
+lint: setup
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+format: setup
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+clean:
+	rm -rf .venv build dist *.egg-info

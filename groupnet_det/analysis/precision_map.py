@@ -1,0 +1,71 @@
+"""Which layers are binary: bits of weights and activations, layer group by layer group."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tabulate import tabulate
+from torch import nn
+
+from groupnet_det.layers import BinaryConv2d
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerPrecision:
+    """One convolution or linear layer.
+
+    Attributes:
+        name: Module path.
+        kind: Such as ``conv 3x3``.
+        weight_bits, activation_bits: 32 where nothing is quantized.
+        num_weights: Without the bias.
+    """
+
+    name: str
+    kind: str
+    weight_bits: int
+    activation_bits: int
+    num_weights: int
+
+    @property
+    def part(self) -> str:
+        """The path up to the first number: what a reader calls a part."""
+        components = self.name.split(".")
+        numbers = [i for i, component in enumerate(components) if component.isdigit()]
+        kept = components[: numbers[0]] if numbers else components
+        return ".".join(kept).removesuffix(".conv")
+
+
+def layer_precisions(model: nn.Module) -> Iterator[LayerPrecision]:
+    """All convolutions and linear layers of `model`, in the order of its modules."""
+    for name, module in model.named_modules():
+        if not isinstance(module, nn.Conv2d | nn.Linear):
+            continue
+        is_binary = isinstance(module, BinaryConv2d)
+        kind = (
+            f"conv {module.kernel_size[0]}x{module.kernel_size[1]}"
+            if isinstance(module, nn.Conv2d)
+            else "linear"
+        )
+        yield LayerPrecision(
+            name=name,
+            kind=kind,
+            weight_bits=module.weight_quantizer.precision if is_binary else 32,
+            activation_bits=module.activation.precision if is_binary else 32,
+            num_weights=module.weight.numel(),
+        )
+
+
+def format_precision_map(model: nn.Module) -> str:
+    """A table of the layers of `model`, like ones of a part together, and the binary share."""
+    groups: dict[tuple[str, str, int, int], list[int]] = {}
+    for layer in layer_precisions(model):
+        key = (layer.part, layer.kind, layer.weight_bits, layer.activation_bits)
+        groups.setdefault(key, []).append(layer.num_weights)
+    rows = [(*key, len(sizes), sum(sizes)) for key, sizes in groups.items()]
+    total = sum(row[-1] for row in rows)
+    binary = sum(row[-1] for row in rows if row[2] == 1)
+    table = tabulate(
+        rows, headers=["part", "kind", "weight bits", "activation bits", "layers", "weights"]
+    )
+    share = f"{100 * binary / total:.1f} %" if total else "none"
+    return f"{table}\nbinary weights: {binary:,} of {total:,} ({share})"

@@ -1,0 +1,80 @@
+"""Read a config file and command-line options, with errors in one line."""
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Sequence
+
+import yaml
+from detectron2.config import CfgNode, get_cfg
+
+from groupnet_det.errors import ConfigError
+
+from .defaults import add_groupnet_config
+
+
+def load_config(config_file: str, options: Sequence[str] = ()) -> CfgNode:
+    """Detectron2's defaults, our keys, `config_file`, then `options`.
+
+    YAML is only ever read safely: a file that needs arbitrary Python objects is refused.
+
+    Args:
+        config_file: YAML file, may be empty for the defaults.
+        options: KEY VALUE pairs.
+
+    Raises:
+        ConfigError: The file is missing or not plain YAML, a key is unknown (the message names
+            near ones) or a value has the wrong type.
+    """
+    cfg = get_cfg()
+    add_groupnet_config(cfg)
+    valid_keys = list(_all_keys(cfg))
+    try:
+        if config_file:
+            cfg.merge_from_file(config_file, allow_unsafe=False)
+        cfg.merge_from_list(list(options))
+    except FileNotFoundError as error:
+        raise ConfigError(f"config file {error.filename or config_file} does not exist") from error
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise ConfigError(f"{config_file} is not plain, safe YAML: {problem}") from error
+    except (KeyError, ValueError, AssertionError) as error:
+        raise ConfigError(_explain(str(error.args[0]), config_file, valid_keys)) from error
+    for index, dataset in enumerate(cfg.DATASETS.CUSTOM):
+        if not isinstance(dataset, dict):
+            raise ConfigError(f"DATASETS.CUSTOM[{index}] must be a mapping, not {dataset!r}")
+    return cfg
+
+
+def expand_path(path: str, key: str) -> str:
+    """Expand ``~`` and ``$VARIABLES`` in `path`, the value of `key`.
+
+    Raises:
+        ConfigError: A variable is not set.
+    """
+    expanded = os.path.expandvars(os.path.expanduser(path))
+    unset = re.search(r"\$\{?(\w+)\}?", expanded)
+    if unset:
+        raise ConfigError(f"{key} is {path!r}, but the variable {unset[1]} is not set")
+    return expanded
+
+
+def _all_keys(cfg: CfgNode, prefix: str = "") -> Iterator[str]:
+    for key, value in cfg.items():
+        if isinstance(value, CfgNode):
+            yield from _all_keys(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def _explain(problem: str, config_file: str, valid_keys: list[str]) -> str:
+    """One line for what yacs complains of; for an unknown key, with the nearest known ones."""
+    problem = " ".join(problem.split())
+    unknown = re.search(r"Non-existent (?:config )?key: (\S+)", problem)
+    if not unknown:
+        return f"{problem} (in {config_file or 'the options'} or an option)"
+    key = unknown[1].rstrip(".")
+    last_words = [name for name in valid_keys if name.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
+    near = last_words or difflib.get_close_matches(key, valid_keys, n=3)
+    hint = f"; near: {', '.join(near[:3])}" if near else ""
+    return f"unknown config key {key}{hint}"

@@ -1,0 +1,141 @@
+"""Data sets by name: ours, and the user's own from ``DATASETS.CUSTOM``."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from detectron2.config import CfgNode
+from detectron2.data import DatasetCatalog, MetadataCatalog
+from detectron2.data.datasets import load_coco_json, load_voc_instances
+
+from groupnet_det.config.load import expand_path
+from groupnet_det.errors import ConfigError, DataError, lookup
+
+from . import photo_digits
+
+
+def datasets_root() -> Path:
+    """Where data sets lie, as in Detectron2: ``$DETECTRON2_DATASETS``, else ``datasets``."""
+    return Path(os.path.expanduser(os.getenv("DETECTRON2_DATASETS", "datasets")))
+
+
+def photo_digits_root() -> Path:
+    return datasets_root() / "photo_digits"
+
+
+def _register(name: str, load: Callable[[], list[dict[str, Any]]], **metadata: Any) -> None:
+    """Register, or register anew, what `load` returns."""
+    if name in DatasetCatalog.list():
+        DatasetCatalog.remove(name)
+        MetadataCatalog.remove(name)
+    DatasetCatalog.register(name, load)
+    MetadataCatalog.get(name).set(name=name, **metadata)
+
+
+def register_coco(name: str, annotations: str, images: str, **metadata: Any) -> None:
+    """Register a COCO json file; its categories give the class names."""
+    _register(
+        name,
+        lambda: load_coco_json(annotations, images, name),
+        json_file=annotations,
+        image_root=images,
+        evaluator_type="coco",
+        **metadata,
+    )
+
+
+def register_voc(name: str, root: str, split: str, class_names: list[str]) -> None:
+    """Register a folder in the VOC layout, scored as COCO (which converts it)."""
+    _register(
+        name,
+        lambda: _load_voc(root, split, class_names),
+        thing_classes=class_names,
+        dirname=root,
+        split=split,
+        evaluator_type="coco",
+    )
+
+
+def _load_voc(root: str, split: str, class_names: list[str]) -> list[dict[str, Any]]:
+    try:
+        return load_voc_instances(root, split, class_names)
+    except (ValueError, ElementTree.ParseError) as error:
+        raise DataError(
+            f"{root}, split {split}: an annotation cannot be used ({error}); its classes must be "
+            f"among CLASSES {class_names}"
+        ) from error
+
+
+def register_builtin_datasets() -> None:
+    """``photo_digits_train`` and ``photo_digits_val``; COCO and others come with Detectron2."""
+    root = photo_digits_root()
+    for split in photo_digits.SPLITS:
+        register_coco(
+            f"photo_digits_{split}",
+            str(root / "annotations" / f"instances_{split}.json"),
+            str(root / split),
+            thing_classes=list(photo_digits.CLASS_NAMES),
+            prepare_with="python datasets/prepare_photo_digits.py",
+        )
+
+
+def _register_custom_coco(name: str, entry: Mapping[str, Any], where: str) -> None:
+    register_coco(name, _path(entry, "ANNOTATIONS", where), _path(entry, "IMAGES", where))
+
+
+def _register_custom_voc(name: str, entry: Mapping[str, Any], where: str) -> None:
+    classes = _required(entry, "CLASSES", where)
+    if not isinstance(classes, list) or not classes:
+        raise ConfigError(f"{where}.CLASSES must be a list of class names, not {classes!r}")
+    split = str(_required(entry, "SPLIT", where))
+    register_voc(name, _path(entry, "ROOT", where), split, [str(label) for label in classes])
+
+
+CUSTOM_FORMATS: dict[str, Callable[[str, Mapping[str, Any], str], None]] = {
+    "coco": _register_custom_coco,
+    "voc": _register_custom_voc,
+}
+CUSTOM_KEYS: dict[str, set[str]] = {
+    "coco": {"NAME", "FORMAT", "ANNOTATIONS", "IMAGES"},
+    "voc": {"NAME", "FORMAT", "ROOT", "SPLIT", "CLASSES"},
+}
+
+
+def register_custom_datasets(cfg: CfgNode) -> None:
+    """Register the entries of ``DATASETS.CUSTOM`` that the config trains or tests on.
+
+    Raises:
+        ConfigError: An entry lacks a key, has an unknown one, or names an unset variable.
+    """
+    used = {*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST}
+    for index, entry in enumerate(cfg.DATASETS.CUSTOM):
+        where = f"DATASETS.CUSTOM[{index}]"
+        name = str(_required(entry, "NAME", where))
+        data_format = str(_required(entry, "FORMAT", where))
+        register = lookup(CUSTOM_FORMATS, data_format, f"{where}.FORMAT")
+        unknown = set(entry) - CUSTOM_KEYS[data_format]
+        if unknown:
+            raise ConfigError(
+                f"{where} has unknown keys {sorted(unknown)}; valid for {data_format}: "
+                f"{sorted(CUSTOM_KEYS[data_format])}"
+            )
+        if name in used:
+            register(name, entry, where)
+
+
+def register_datasets(cfg: CfgNode) -> None:
+    """Make all data sets that `cfg` may name known; safe to repeat."""
+    register_builtin_datasets()
+    register_custom_datasets(cfg)
+
+
+def _required(entry: Mapping[str, Any], key: str, where: str) -> Any:
+    if key not in entry:
+        raise ConfigError(f"{where} lacks the key {key}")
+    return entry[key]
+
+
+def _path(entry: Mapping[str, Any], key: str, where: str) -> str:
+    return expand_path(str(_required(entry, key, where)), f"{where}.{key}")

@@ -1,0 +1,127 @@
+"""The order of training data as a pure function of the seed, so that a resumed training goes on
+with the very batches, and the very augmentations, of an uninterrupted one."""
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, Sampler
+
+from groupnet_det.errors import DataError
+
+# (seed of the sample's augmentation, index of its record)
+SampleKey = tuple[int, int]
+
+
+class TrainingBatchStream(Sampler[list[SampleKey]]):
+    """Endless batches: one permutation of the data set after the other.
+
+    Detectron2's sampler starts its stream anew at each start of the program. Here ``start_batch``
+    skips, without reading an image, what a training has seen before.
+
+    Attributes:
+        start_batch: Number of batches to skip; set before iterating.
+    """
+
+    def __init__(
+        self,
+        num_records: int,
+        *,
+        batch_size: int,
+        seed: int,
+        is_wide: Sequence[bool] | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        """
+        Args:
+            num_records: Size of the data set.
+            batch_size: Images per step, of all processes together.
+            seed: Of the permutations and the augmentations.
+            is_wide: For each record whether it is wider than high; then batches hold images of
+                one kind, which saves padding.
+            rank, world_size: This process takes its share of each batch.
+
+        Raises:
+            DataError: An empty data set.
+            ValueError: A batch cannot be shared evenly.
+        """
+        if num_records < 1:
+            raise DataError("the training data set is empty")
+        if batch_size % world_size:
+            raise ValueError(
+                f"SOLVER.IMS_PER_BATCH {batch_size} is not a multiple of {world_size} processes"
+            )
+        self.num_records = num_records
+        self.batch_size = batch_size
+        self.seed = seed
+        self.is_wide = is_wide
+        self.share = slice(
+            rank * batch_size // world_size, (rank + 1) * batch_size // world_size
+        )
+        self.start_batch = 0
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        for number, batch in enumerate(self._batches()):
+            if number >= self.start_batch:
+                yield [(self._sample_seed(position), index) for position, index in batch][
+                    self.share
+                ]
+
+    def _positions(self) -> Iterator[tuple[int, int]]:
+        """Endless (position in the stream, record index)."""
+        position = 0
+        epoch = 0
+        while True:
+            rng = np.random.default_rng([self.seed, epoch])
+            for index in rng.permutation(self.num_records):
+                yield position, int(index)
+                position += 1
+            epoch += 1
+
+    def _batches(self) -> Iterator[list[tuple[int, int]]]:
+        buckets: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
+        for position, index in self._positions():
+            bucket = buckets[bool(self.is_wide is not None and self.is_wide[index])]
+            bucket.append((position, index))
+            if len(bucket) == self.batch_size:
+                yield bucket.copy()
+                bucket.clear()
+
+    def _sample_seed(self, position: int) -> int:
+        return int(np.random.SeedSequence([self.seed, position]).generate_state(1)[0])
+
+
+class SeededDataset(Dataset[Any]):
+    """Apply a mapper to records, with all random generators seeded by the sample's key."""
+
+    def __init__(self, records: Sequence[dict[str, Any]], mapper: Any) -> None:
+        self.records = records
+        self.mapper = mapper
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, key: SampleKey) -> Any:
+        """
+        Raises:
+            DataError: The mapper failed; the message names the file.
+        """
+        sample_seed, index = key
+        record = self.records[index]
+        states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+        random.seed(sample_seed)
+        np.random.seed(sample_seed)
+        torch.manual_seed(sample_seed)
+        try:
+            return self.mapper(record)
+        except Exception as error:
+            raise DataError(
+                f"{record.get('file_name', index)} cannot be used: {type(error).__name__}: {error}"
+            ) from error
+        finally:  # in the main process the caller's generators must not notice
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+            torch.set_rng_state(states[2])

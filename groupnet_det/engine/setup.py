@@ -1,0 +1,74 @@
+"""From command-line arguments to a checked, frozen config."""
+
+import argparse
+import os
+from pathlib import Path
+
+import torch
+import yaml
+from detectron2.config import CfgNode
+from detectron2.engine import default_setup
+from detectron2.utils import comm
+from detectron2.utils.logger import setup_logger
+
+from groupnet_det.config import load_config
+from groupnet_det.data.check import check_datasets
+from groupnet_det.data.registration import register_datasets
+from groupnet_det.errors import ConfigError
+
+
+def setup(arguments: argparse.Namespace) -> CfgNode:
+    """Read and check the config, register and check its data sets, write ``config.yaml``.
+
+    Args:
+        arguments: Of Detectron2's ``default_argument_parser``.
+
+    Raises:
+        UserError: Anything that would fail later, in one line.
+    """
+    cfg = load_config(arguments.config_file, arguments.opts)
+    choose_device(cfg, arguments.num_gpus)
+    register_datasets(cfg)
+    if not arguments.eval_only and not cfg.DATASETS.TRAIN:
+        raise ConfigError("DATASETS.TRAIN is empty; name a data set to train on")
+    cfg.SEED = choose_seed(cfg, resume=arguments.resume)
+    cfg.freeze()
+    default_setup(cfg, arguments)
+    setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank(), name="groupnet_det")
+    if comm.is_main_process():
+        used = cfg.DATASETS.TEST if arguments.eval_only else cfg.DATASETS.TRAIN + cfg.DATASETS.TEST
+        check_datasets(cfg, list(dict.fromkeys(used)))
+    comm.synchronize()
+    return cfg
+
+
+def choose_device(cfg: CfgNode, num_gpus: int) -> None:
+    """Take the CPU where there is no GPU or none is wanted.
+
+    Raises:
+        ConfigError: More GPUs are asked for than there are.
+    """
+    available = torch.cuda.device_count()
+    if num_gpus > max(available, 1):
+        raise ConfigError(f"--num-gpus is {num_gpus}, but this machine has {available}")
+    if cfg.MODEL.DEVICE.startswith("cuda") and (num_gpus == 0 or available == 0):
+        cfg.MODEL.DEVICE = "cpu"
+
+
+def choose_seed(cfg: CfgNode, *, resume: bool) -> int:
+    """``SEED``; where it is negative, that of the run to be resumed, or else a random one.
+
+    The result stands in ``config.yaml``, so every run can be repeated.
+    """
+    if cfg.SEED >= 0:
+        return cfg.SEED
+    earlier = Path(cfg.OUTPUT_DIR) / "config.yaml"
+    if resume and earlier.is_file():
+        seed = yaml.safe_load(earlier.read_text()).get("SEED", -1)
+        if seed >= 0:
+            return seed
+    return comm.shared_random_seed() % 2**31 if comm.get_world_size() > 1 else _random_seed()
+
+
+def _random_seed() -> int:
+    return int.from_bytes(os.urandom(4), "little") % 2**31

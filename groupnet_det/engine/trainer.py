@@ -1,0 +1,88 @@
+"""The one trainer of all tasks."""
+
+import logging
+import weakref
+from typing import Any
+
+import torch
+from detectron2.config import CfgNode
+from detectron2.data import MetadataCatalog
+from detectron2.engine import DefaultTrainer, HookBase
+from detectron2.evaluation import DatasetEvaluator
+from detectron2.utils import comm
+from torch.utils.data import DataLoader
+
+from groupnet_det import __version__
+from groupnet_det.analysis.precision_map import format_precision_map
+from groupnet_det.checkpoint.checkpointer import Checkpointer
+from groupnet_det.data.loaders import build_detection_train_loader
+from groupnet_det.errors import TrainingError
+from groupnet_det.evaluation.evaluators import build_evaluator
+
+from .hooks import BestCheckpointer, SeedEachIteration
+from .optimizer import build_optimizer
+
+logger = logging.getLogger(__name__)
+
+
+class Trainer(DefaultTrainer):
+    """Detectron2's trainer, with training a pure function of the config.
+
+    A training that is resumed gives the losses of one that was never interrupted, whatever the
+    number of loader processes. ``cfg.SEED`` must not be negative; `engine.setup` draws one.
+    """
+
+    def build_hooks(self) -> list[HookBase]:
+        # Here, because Detectron2's constructor makes its own and hands that to the hooks.
+        self.checkpointer = Checkpointer(
+            self.model,
+            self.cfg.OUTPUT_DIR,
+            extra=checkpoint_metadata(self.cfg),
+            trainer=weakref.proxy(self),
+        )
+        result = [SeedEachIteration(self.cfg.SEED), *super().build_hooks()]
+        if self.cfg.SOLVER.BEST_METRIC and self.cfg.DATASETS.TEST and comm.is_main_process():
+            best = BestCheckpointer(
+                self.cfg.TEST.EVAL_PERIOD, self.checkpointer, self.cfg.SOLVER.BEST_METRIC
+            )
+            result.insert(-1, best)  # behind the evaluation, before the writers
+        return result
+
+    def resume_or_load(self, resume: bool = True) -> None:
+        super().resume_or_load(resume)
+        self.data_loader.batch_sampler.start_batch = self.start_iter
+
+    def run_step(self) -> None:
+        try:
+            super().run_step()
+        except FloatingPointError as error:
+            rate = self.optimizer.param_groups[0]["lr"]
+            raise TrainingError(
+                f"the loss is no longer finite at iteration {self.iter} (learning rate {rate:.3g}); "
+                f"checkpoints in {self.cfg.OUTPUT_DIR} are kept. Lower SOLVER.BASE_LR, lengthen "
+                "SOLVER.WARMUP_ITERS or enable SOLVER.CLIP_GRADIENTS"
+            ) from error
+
+    @classmethod
+    def build_model(cls, cfg: CfgNode) -> torch.nn.Module:
+        model = super().build_model(cfg)
+        logger.info("Precision map:\n" + format_precision_map(model))
+        return model
+
+    @classmethod
+    def build_optimizer(cls, cfg: CfgNode, model: torch.nn.Module) -> torch.optim.Optimizer:
+        return build_optimizer(cfg, model)
+
+    @classmethod
+    def build_train_loader(cls, cfg: CfgNode) -> DataLoader:
+        return build_detection_train_loader(cfg, seed=cfg.SEED)
+
+    @classmethod
+    def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> DatasetEvaluator:
+        return build_evaluator(cfg, dataset_name)
+
+
+def checkpoint_metadata(cfg: CfgNode) -> dict[str, Any]:
+    """What travels with the weights: the class names, and who wrote them."""
+    names = MetadataCatalog.get(cfg.DATASETS.TRAIN[0]).get("thing_classes", [])
+    return {"class_names": list(names), "groupnet_det_version": __version__}

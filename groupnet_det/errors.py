@@ -1,0 +1,42 @@
+"""Errors whose cause is what the user gave: each message names the file or key and the mend.
+
+The tools print them as one line instead of a traceback.
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class UserError(ValueError):
+    """Base of all errors that the user can mend."""
+
+
+class ConfigError(UserError):
+    """A config key holds what cannot work."""
+
+
+class DataError(UserError):
+    """A data set is missing, broken, or does not fit the config."""
+
+
+class CheckpointError(UserError):
+    """A weights file is missing, broken, unsafe, or not what it should be."""
+
+
+class TrainingError(UserError):
+    """Training cannot go on."""
+
+
+def lookup(table: Mapping[str, T], name: str, what: str) -> T:
+    """Return ``table[name]``.
+
+    Raises:
+        ConfigError: `name` is not in the table; the message says `what` it should have named and
+            lists the valid names.
+    """
+    try:
+        return table[name]
+    except KeyError:
+        raise ConfigError(f"{what} is {name!r}; valid: {', '.join(map(repr, table))}") from None

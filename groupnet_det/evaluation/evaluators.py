@@ -1,0 +1,40 @@
+"""Evaluators by the data set's ``evaluator_type``."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from detectron2.config import CfgNode
+from detectron2.data import MetadataCatalog
+from detectron2.evaluation import COCOEvaluator, DatasetEvaluator
+
+from groupnet_det.errors import lookup
+
+
+def _coco(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
+    return COCOEvaluator(
+        name,
+        output_dir=str(output_dir),
+        use_fast_impl=False,  # its compiled part is absent from some installations
+        allow_cached_coco=False,  # a converted data set may have changed since
+    )
+
+
+EVALUATORS: dict[str, Callable[[CfgNode, str, Path], DatasetEvaluator]] = {"coco": _coco}
+
+
+def inference_dir(cfg: CfgNode, dataset_name: str) -> Path:
+    """Where predictions on a data set are written: ``OUTPUT_DIR/inference``, and below it a folder
+    for each where there are several."""
+    folder = Path(cfg.OUTPUT_DIR) / "inference"
+    return folder if len(cfg.DATASETS.TEST) == 1 else folder / dataset_name
+
+
+def build_evaluator(cfg: CfgNode, dataset_name: str) -> DatasetEvaluator:
+    """Make the evaluator of a data set.
+
+    Raises:
+        ConfigError: There is none for its ``evaluator_type``.
+    """
+    evaluator_type = MetadataCatalog.get(dataset_name).get("evaluator_type", "coco")
+    make = lookup(EVALUATORS, evaluator_type, f"evaluator type of data set {dataset_name!r}")
+    return make(cfg, dataset_name, inference_dir(cfg, dataset_name))

@@ -1,0 +1,24 @@
+"""BatchNorm for layers whose weights are shared between the levels of a pyramid."""
+
+from torch import Tensor, nn
+
+
+class PerLevelBatchNorm(nn.ModuleList):
+    """One BatchNorm2d per pyramid level, statistics *and* affine unshared.
+
+    Activations of different levels follow different distributions, which a sign makes worse;
+    unshared BN is what makes low-bit detectors train (Chen et al., AQD, arXiv 2007.06919).
+    Detectron2's ``CycleBatchNormList`` shares the affine and knows the level by counting its calls;
+    here the level is the position in the list.
+    """
+
+    def __init__(self, num_levels: int, num_features: int) -> None:
+        super().__init__(nn.BatchNorm2d(num_features) for _ in range(num_levels))
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        """Normalize one (N, C, H_l, W_l) map per level.
+
+        Raises:
+            ValueError: The number of maps is not that of the levels.
+        """
+        return [norm(x) for norm, x in zip(self, maps, strict=True)]

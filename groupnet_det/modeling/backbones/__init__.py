@@ -1,0 +1,1 @@
+"""Backbones. `GroupNetResNet` needs torch only; the registered builders need Detectron2."""

@@ -1,0 +1,1 @@
+"""Heads: what predicts from a pyramid."""

@@ -1,0 +1,1 @@
+"""Necks: feature pyramids on top of a backbone."""

@@ -1,0 +1,162 @@
+"""The feature pyramid with binary convolutions.
+
+Detectron2's FPN makes its convolutions itself, so this is a module of our own with the names,
+inputs and outputs of that one.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch.nn.functional as F
+from detectron2.config import CfgNode
+from detectron2.layers import ShapeSpec
+from detectron2.modeling import BACKBONE_REGISTRY, FPN, Backbone
+from torch import Tensor, nn
+
+from groupnet_det.config import parse_binarization, part_precision
+from groupnet_det.errors import ConfigError, lookup
+from groupnet_det.layers import Binarization, MultiBaseConv2d
+from groupnet_det.modeling.backbones.detectron2_backbones import build_groupnet_resnet_backbone
+
+from .top_blocks import TOP_BLOCKS
+
+FUSIONS: dict[str, float] = {"sum": 1.0, "avg": 0.5}
+
+
+class BinaryFPN(Backbone):
+    """Pyramid ``p3`` ... ``p7`` (or as configured) whose convolutions have K binary bases.
+
+    Laterals (1x1) and outputs (3x3) are ``mean_k BN(conv_k(sign(x)))``; the top-down path adds the
+    nearest-neighbour upsampled coarser level in float.
+
+    Source: Lin et al., Feature Pyramid Networks (arXiv 1612.03144), with the binary layers of
+    Group-Net (arXiv 1909.09934) and BN after each of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        bottom_up: Backbone,
+        in_features: Sequence[str],
+        out_channels: int,
+        binarization: Binarization,
+        relu: bool = False,
+        top_block: nn.Module | None = None,
+        fuse_type: str = "sum",
+    ) -> None:
+        """
+        Args:
+            bottom_up: Backbone with the `in_features`.
+            in_features: Names from high to low resolution, strides doubling.
+            out_channels: Channels of each level.
+            binarization: Quantizers and K.
+            relu: Whether a ReLU follows each BN.
+            top_block: Levels above the last, see `top_blocks`.
+            fuse_type: ``sum`` or ``avg`` of lateral and top-down maps.
+
+        Raises:
+            ConfigError: Strides that do not double, or an unknown `fuse_type`.
+        """
+        super().__init__()
+        shapes = bottom_up.output_shape()
+        strides = [shapes[name].stride for name in in_features]
+        if any(b != 2 * a for a, b in zip(strides, strides[1:], strict=False)):
+            raise ConfigError(
+                f"MODEL.FPN.IN_FEATURES {list(in_features)} have strides {strides}; they must "
+                "double from one to the next"
+            )
+        self.bottom_up = bottom_up
+        self.in_features = tuple(in_features)
+        self.fuse_factor = lookup(FUSIONS, fuse_type, "MODEL.FPN.FUSE_TYPE")
+        self.stages = [int(math.log2(stride)) for stride in strides]
+        for name, stage in zip(in_features, self.stages, strict=True):
+            options = {"binarization": binarization, "relu": relu}
+            lateral = MultiBaseConv2d(shapes[name].channels, out_channels, 1, **options)
+            output = MultiBaseConv2d(out_channels, out_channels, 3, padding=1, **options)
+            self.add_module(f"fpn_lateral{stage}", lateral)
+            self.add_module(f"fpn_output{stage}", output)
+        self.top_block = top_block
+        num_levels = len(self.stages) + (0 if top_block is None else top_block.num_levels)
+        self.strides = {
+            f"p{self.stages[0] + i}": 2 ** (self.stages[0] + i) for i in range(num_levels)
+        }
+        self.out_channels = out_channels
+
+    @property
+    def size_divisibility(self) -> int:
+        return 2 ** self.stages[-1]
+
+    def output_shape(self) -> dict[str, ShapeSpec]:
+        return {
+            name: ShapeSpec(channels=self.out_channels, stride=stride)
+            for name, stride in self.strides.items()
+        }
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """(N, C, H, W) -> levels by name, ``p_i`` of (N, out_channels, H/2^i, W/2^i)."""
+        features = self.bottom_up(images)
+        top_down: Tensor | None = None
+        levels: list[Tensor] = []
+        for name, stage in zip(reversed(self.in_features), reversed(self.stages), strict=True):
+            merged = self.get_submodule(f"fpn_lateral{stage}")(features[name])
+            if top_down is not None:
+                upsampled = F.interpolate(top_down, scale_factor=2.0, mode="nearest")
+                merged = (merged + upsampled) * self.fuse_factor
+            top_down = merged
+            levels.insert(0, self.get_submodule(f"fpn_output{stage}")(merged))
+        if self.top_block is not None:
+            features[f"p{self.stages[-1]}"] = levels[-1]
+            levels.extend(self.top_block(features[self.top_block.in_feature]))
+        return dict(zip(self.strides, levels, strict=True))
+
+
+def _build_binary(cfg: CfgNode, bottom_up: Backbone, top_block: nn.Module | None) -> Backbone:
+    return BinaryFPN(
+        bottom_up=bottom_up,
+        in_features=cfg.MODEL.FPN.IN_FEATURES,
+        out_channels=cfg.MODEL.FPN.OUT_CHANNELS,
+        binarization=parse_binarization(cfg),
+        relu=cfg.MODEL.GROUPNET.FPN.RELU,
+        top_block=top_block,
+        fuse_type=cfg.MODEL.FPN.FUSE_TYPE,
+    )
+
+
+def _build_float(cfg: CfgNode, bottom_up: Backbone, top_block: nn.Module | None) -> Backbone:
+    return FPN(
+        bottom_up=bottom_up,
+        in_features=cfg.MODEL.FPN.IN_FEATURES,
+        out_channels=cfg.MODEL.FPN.OUT_CHANNELS,
+        norm=cfg.MODEL.FPN.NORM,
+        top_block=top_block,
+        fuse_type=cfg.MODEL.FPN.FUSE_TYPE,
+    )
+
+
+FPN_BUILDERS: dict[str, Callable[[CfgNode, Backbone, nn.Module | None], Backbone]] = {
+    "binary": _build_binary,
+    "float": _build_float,
+}
+
+
+@BACKBONE_REGISTRY.register()
+def build_groupnet_resnet_fpn_backbone(cfg: CfgNode, input_shape: ShapeSpec) -> Backbone:
+    """Backbone and pyramid, each binary or float by ``MODEL.GROUPNET.PARTS``."""
+    bottom_up = build_groupnet_resnet_backbone(cfg, input_shape)
+    precision = part_precision(cfg, "NECK")
+    shapes = bottom_up.output_shape()
+    missing = [name for name in cfg.MODEL.FPN.IN_FEATURES if name not in shapes]
+    if missing or not cfg.MODEL.FPN.IN_FEATURES:
+        raise ConfigError(
+            f"MODEL.FPN.IN_FEATURES is {list(cfg.MODEL.FPN.IN_FEATURES)}; choose from {list(shapes)}"
+            " (MODEL.GROUPNET.OUT_FEATURES)"
+        )
+    make_top_block = lookup(
+        TOP_BLOCKS, cfg.MODEL.GROUPNET.FPN.TOP_BLOCK, "MODEL.GROUPNET.FPN.TOP_BLOCK"
+    )
+    top_block = make_top_block(
+        shapes[cfg.MODEL.FPN.IN_FEATURES[-1]].channels,
+        cfg.MODEL.FPN.OUT_CHANNELS,
+        parse_binarization(cfg) if precision == "binary" else None,
+    )
+    return FPN_BUILDERS[precision](cfg, bottom_up, top_block)

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""Install all that groupnet_det needs into the environment of the Python that runs this script.
+
+Safe to repeat and to interrupt: what is installed is kept, and a stamp in the environment, written
+last, makes a finished set-up return at once. ``--force`` ignores the stamp.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+STAMP = Path(sys.prefix) / ".groupnet_det_ready"
+INPUTS = ["setup.py", "pyproject.toml", "tools/setup_environment.py", "tools/install_detectron2.py"]
+
+# torch's C++ extensions want >= 77, `detectron2.model_zoo` wants pkg_resources, gone in 81.
+BUILD_TOOLS = ["setuptools>=77,<81", "wheel", "ninja"]
+
+
+def fingerprint() -> str:
+    """What the stamp holds: it changes with the requirements, the checkout and the interpreter."""
+    digest = hashlib.sha256(f"{ROOT} {sys.version}".encode())
+    for name in INPUTS:
+        digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+def pip_install(*arguments: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", *arguments],
+        check=True,
+    )
+
+
+def installed_version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def install_torch() -> None:
+    """An installed torch is kept, and torchvision is chosen to fit it."""
+    torch_version = installed_version("torch")
+    torch = f"torch=={torch_version}" if torch_version else "torch>=2.4,<3"
+    pip_install(torch, "torchvision>=0.19,<1")
+
+
+def install_opencv() -> None:
+    """Any installed ``cv2`` is kept; otherwise the headless build, which needs no libGL."""
+    if importlib.util.find_spec("cv2") is None:
+        pip_install("opencv-python-headless>=4.8")
+
+
+def install_detectron2() -> None:
+    subprocess.run([sys.executable, str(ROOT / "tools/install_detectron2.py")], check=True)
+
+
+def install_project() -> None:
+    """This checkout, editable, with the tools of its tests; torch must not move meanwhile."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
+        for name in ("torch", "torchvision"):
+            constraints.write(f"{name}=={installed_version(name)}\n")
+        constraints.flush()
+        pip_install("--no-build-isolation", "-c", constraints.name, "-e", f"{ROOT}[dev]")
+
+
+STEPS: list[tuple[str, Callable[[], None]]] = [
+    ("build tools", lambda: pip_install(*BUILD_TOOLS)),
+    ("torch and torchvision", install_torch),
+    ("OpenCV", install_opencv),
+    ("Detectron2", install_detectron2),
+    ("groupnet_det and its tests", install_project),
+]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--force", action="store_true", help="go through all steps again")
+    arguments = parser.parse_args()
+    if sys.version_info < (3, 10):
+        print(
+            f"groupnet_det needs Python 3.10 or newer; {sys.executable} is {sys.version.split()[0]}."
+            " Name another one: make demo BOOTSTRAP_PYTHON=python3.12",
+            file=sys.stderr,
+        )
+        return 1
+    if not arguments.force and STAMP.is_file() and STAMP.read_text() == fingerprint():
+        return 0
+    for number, (title, step) in enumerate(STEPS, start=1):
+        print(f"== set-up {number}/{len(STEPS)}: {title}", flush=True)
+        try:
+            step()
+        except subprocess.CalledProcessError as error:
+            print(
+                f"set-up stopped at '{title}' (exit {error.returncode}); the lines above tell why."
+                " Mend that and run the same command again: it goes on where it stopped."
+                " INSTALL.md lists the known traps.",
+                file=sys.stderr,
+            )
+            return 1
+    STAMP.write_text(fingerprint())
+    print(f"== set-up finished: {sys.executable}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

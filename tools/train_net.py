@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""Train or evaluate; the flags and files are Detectron2's.
+
+  python tools/train_net.py --config-file configs/quick/retinanet_groupnet_photo_digits.yaml
+  python tools/train_net.py --config-file ... --resume
+  python tools/train_net.py --config-file ... --eval-only MODEL.WEIGHTS output/model_final.pth
+
+The CPU is taken where there is no GPU, and with ``--num-gpus 0``.
+"""
+
+import argparse
+import sys
+from typing import Any
+
+from detectron2.engine import default_argument_parser, launch
+
+from groupnet_det.checkpoint.checkpointer import Checkpointer
+from groupnet_det.engine.setup import setup
+from groupnet_det.engine.trainer import Trainer
+from groupnet_det.errors import UserError
+
+
+def main(arguments: argparse.Namespace) -> Any:
+    cfg = setup(arguments)
+    if arguments.eval_only:
+        model = Trainer.build_model(cfg)
+        checkpointer = Checkpointer(model, cfg.OUTPUT_DIR)
+        checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=arguments.resume)
+        return Trainer.test(cfg, model)
+    trainer = Trainer(cfg)
+    trainer.resume_or_load(resume=arguments.resume)
+    return trainer.train()
+
+
+if __name__ == "__main__":
+    parsed = default_argument_parser(epilog=__doc__).parse_args()
+    try:
+        launch(
+            main,
+            parsed.num_gpus,
+            num_machines=parsed.num_machines,
+            machine_rank=parsed.machine_rank,
+            dist_url=parsed.dist_url,
+            args=(parsed,),
+        )
+    except UserError as error:
+        sys.exit(f"error: {error}")
