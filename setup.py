@@ -1,7 +1,7 @@
 """Packaging of groupnet_det.
 
-OpenCV and Detectron2 are absent from ``install_requires`` on purpose: either build of OpenCV will do
-(an installed ``cv2`` must be kept), and Detectron2 is not on the package index under its own name.
+OpenCV and Detectron2 are absent from ``install_requires``: any build of OpenCV will do (an
+installed ``cv2`` must be kept), and Detectron2 is not on the package index under its own name.
 ``tools/setup_environment.py`` installs both; INSTALL.md tells how to do it by hand.
 """
 
@@ -45,6 +45,13 @@ setup(
         "opencv": ["opencv-python-headless>=4.8"],
         "photo-digits": PHOTO_DIGITS,
         "test": TEST,
-        "dev": [*TEST, "ruff==0.17.6", "mypy>=1.11", "pre-commit>=3", "types-PyYAML", "types-tabulate"],
+        "dev": [
+            *TEST,
+            "ruff==0.17.6",
+            "mypy>=1.11",
+            "pre-commit>=3",
+            "types-PyYAML",
+            "types-tabulate",
+        ],
     },
 )

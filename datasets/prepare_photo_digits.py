@@ -16,11 +16,13 @@ def main() -> int:
         "--output", type=Path, help="folder (default: $DETECTRON2_DATASETS/photo_digits)"
     )
     for name, value in vars(defaults).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value, help="%(default)s")
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=int, default=value, help="%(default)s"
+        )
     arguments = vars(parser.parse_args())
     root = arguments.pop("output")
     if root is None:
-        from groupnet_det.data.registration import photo_digits_root  # noqa: PLC0415 (Detectron2)
+        from groupnet_det.data.registration import photo_digits_root
 
         root = photo_digits_root()
     try:

@@ -28,7 +28,7 @@ WHEEL = (
     "sal-detectron2==0.7.2"
     " --hash=sha256:491af0c7f79bdb2d178e46f6cb16a97c4ac968d45c41ea3f6b6435d59bbee561"
 )
-# What upstream's setup.py asks for; the wheel is unpacked without dependencies, since it pins numpy<2.
+# What upstream's setup.py asks for; the wheel, which pins numpy<2, comes without dependencies.
 REQUIREMENTS = [
     "setuptools>=77,<81",  # detectron2.model_zoo imports pkg_resources
     "Pillow>=7.1",

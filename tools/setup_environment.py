@@ -86,9 +86,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--force", action="store_true", help="go through all steps again")
     arguments = parser.parse_args()
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036 (this is what tells the user)
         print(
-            f"groupnet_det needs Python 3.10 or newer; {sys.executable} is {sys.version.split()[0]}."
+            f"groupnet_det needs Python 3.10; {sys.executable} is {sys.version.split()[0]}."
             " Name another one: make demo BOOTSTRAP_PYTHON=python3.12",
             file=sys.stderr,
         )

@@ -40,7 +40,10 @@ def layer_precisions(model: nn.Module) -> Iterator[LayerPrecision]:
     for name, module in model.named_modules():
         if not isinstance(module, nn.Conv2d | nn.Linear):
             continue
-        is_binary = isinstance(module, BinaryConv2d)
+        weight_bits, activation_bits = 32, 32
+        if isinstance(module, BinaryConv2d):
+            weight_bits = module.weight_quantizer.precision
+            activation_bits = module.activation.precision
         kind = (
             f"conv {module.kernel_size[0]}x{module.kernel_size[1]}"
             if isinstance(module, nn.Conv2d)
@@ -49,8 +52,8 @@ def layer_precisions(model: nn.Module) -> Iterator[LayerPrecision]:
         yield LayerPrecision(
             name=name,
             kind=kind,
-            weight_bits=module.weight_quantizer.precision if is_binary else 32,
-            activation_bits=module.activation.precision if is_binary else 32,
+            weight_bits=weight_bits,
+            activation_bits=activation_bits,
             num_weights=module.weight.numel(),
         )
 

@@ -39,7 +39,7 @@ class Checkpointer(DetectionCheckpointer):
         self.extra = extra or {}
 
     def save(self, name: str, **kwargs: Any) -> None:
-        """Write ``<name>.pth`` under another name first, so that an interruption harms no older one."""
+        """Write ``<name>.pth`` beside its place first: an interruption harms no older file."""
         if not self.save_dir or not self.save_to_disk:
             return
         state = {"model": self.model.state_dict(), **self.extra, **kwargs}
@@ -62,7 +62,7 @@ class Checkpointer(DetectionCheckpointer):
         """
         if path and "://" not in path and not os.path.isfile(path.split("?")[0]):
             raise CheckpointError(
-                f"checkpoint {path} does not exist; mend MODEL.WEIGHTS (or OUTPUT_DIR with --resume)"
+                f"checkpoint {path} does not exist; mend MODEL.WEIGHTS (or OUTPUT_DIR)"
             )
         try:
             return super().load(path, *args, **kwargs)

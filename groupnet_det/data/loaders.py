@@ -40,9 +40,7 @@ def build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
         rank=comm.get_rank(),
         world_size=comm.get_world_size(),
     )
-    dataset = SeededDataset(
-        DatasetFromList(records, copy=False), DatasetMapper(cfg, is_train=True)
-    )
+    dataset = SeededDataset(DatasetFromList(records, copy=False), DatasetMapper(cfg, is_train=True))
     return DataLoader(
         dataset,
         batch_sampler=stream,

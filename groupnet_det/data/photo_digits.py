@@ -39,7 +39,6 @@ PHOTOS: dict[str, Callable[[], Any]] = {
         "immunohistochemistry",
     )
 } | {
-    "stereo_motorcycle": lambda: importlib.import_module("skimage.data").stereo_motorcycle()[0],
     "china": lambda: importlib.import_module("sklearn.datasets").load_sample_image("china.jpg"),
     "flower": lambda: importlib.import_module("sklearn.datasets").load_sample_image("flower.jpg"),
 }
@@ -67,7 +66,7 @@ class PhotoDigitsOptions:
     image_size: int = 160
     min_digit: int = 16
     max_digit: int = 80
-    max_digits: int = 6
+    max_digits: int = 8
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -110,8 +109,8 @@ def load_backgrounds(split: str, image_size: int) -> list[Pixels]:
     for load in PHOTOS.values():
         region = Image.fromarray(np.ascontiguousarray(split_photo(load()[..., :3], split)))
         scale = max(1.0, image_size / min(region.size))
-        size = tuple(max(image_size, round(side * scale)) for side in region.size)
-        backgrounds.append(np.asarray(region.resize(size, Image.Resampling.BICUBIC)))
+        width, height = (max(image_size, round(side * scale)) for side in region.size)
+        backgrounds.append(np.asarray(region.resize((width, height), Image.Resampling.BICUBIC)))
     return backgrounds
 
 
@@ -139,7 +138,7 @@ def draw_digit(digit: Pixels, size: int, rng: np.random.Generator) -> NDArray[np
     image = Image.fromarray(digit).resize((cell, cell), Image.Resampling.BICUBIC)
     image = image.rotate(rng.uniform(-12, 12), Image.Resampling.BICUBIC)
     image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0, size / 45)))
-    opacity = np.asarray(image, dtype=np.float32) / 255
+    opacity = np.asarray(image, dtype=np.float32) / np.float32(255)
     ys, xs = np.nonzero(opacity > 0.5)
     return opacity[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
 
@@ -191,7 +190,9 @@ def compose(
     for _ in range(int(rng.integers(1, options.max_digits + 1))):
         choice = int(rng.integers(len(digits)))
         # Log-uniform: as many small digits as large ones on the scale of a pyramid.
-        size = round(float(np.exp(rng.uniform(np.log(options.min_digit), np.log(options.max_digit)))))
+        size = round(
+            float(np.exp(rng.uniform(np.log(options.min_digit), np.log(options.max_digit))))
+        )
         opacity = draw_digit(digits[choice], size, rng)
         window = _place(owner, opacity, rng)
         if window is None:
@@ -222,7 +223,7 @@ def coco_annotations(
 
 
 def make_split(root: Path, split: str, options: PhotoDigitsOptions) -> None:
-    """Write ``<split>/*.jpg``, ``semantic_<split>/*.png`` and ``annotations/instances_<split>.json``.
+    """Write images, semantic maps and ``annotations/instances_<split>.json`` below `root`.
 
     Semantic maps hold 0 for the background and 1 + digit elsewhere.
     """
@@ -234,7 +235,8 @@ def make_split(root: Path, split: str, options: PhotoDigitsOptions) -> None:
     for folder in (split, f"semantic_{split}", "annotations"):
         (root / folder).mkdir(parents=True, exist_ok=True)
 
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     started = time.monotonic()
     for image_id in range(1, number + 1):
         pixels, owner, placed = compose(backgrounds, digits[chosen], labels[chosen], options, rng)

@@ -58,9 +58,7 @@ class TrainingBatchStream(Sampler[list[SampleKey]]):
         self.batch_size = batch_size
         self.seed = seed
         self.is_wide = is_wide
-        self.share = slice(
-            rank * batch_size // world_size, (rank + 1) * batch_size // world_size
-        )
+        self.share = slice(rank * batch_size // world_size, (rank + 1) * batch_size // world_size)
         self.start_batch = 0
 
     def __iter__(self) -> Iterator[list[SampleKey]]:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 from detectron2.engine import HookBase, hooks
 from detectron2.utils import comm
 from detectron2.utils.env import seed_all_rng
-import numpy as np
 
 
 class SeedEachIteration(HookBase):

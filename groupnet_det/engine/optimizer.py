@@ -15,8 +15,8 @@ OPTIMIZERS: dict[str, Callable[[CfgNode], tuple[type[torch.optim.Optimizer], dic
         torch.optim.SGD,
         {"momentum": solver.MOMENTUM, "nesterov": solver.NESTEROV},
     ),
-    "Adam": lambda solver: (torch.optim.Adam, {}),
-    "AdamW": lambda solver: (torch.optim.AdamW, {}),
+    "Adam": lambda solver: (torch.optim.Adam, {"fused": True}),
+    "AdamW": lambda solver: (torch.optim.AdamW, {"fused": True}),
 }
 
 

@@ -58,7 +58,7 @@ class Trainer(DefaultTrainer):
         except FloatingPointError as error:
             rate = self.optimizer.param_groups[0]["lr"]
             raise TrainingError(
-                f"the loss is no longer finite at iteration {self.iter} (learning rate {rate:.3g}); "
+                f"the loss is not finite at iteration {self.iter} (learning rate {rate:.3g}); "
                 f"checkpoints in {self.cfg.OUTPUT_DIR} are kept. Lower SOLVER.BASE_LR, lengthen "
                 "SOLVER.WARMUP_ITERS or enable SOLVER.CLIP_GRADIENTS"
             ) from error

@@ -13,6 +13,8 @@ from groupnet_det.quantizers import (
     build_weight_quantizer,
 )
 
+from .binary_conv import BinaryConv2d
+
 MAX_BASES = 8
 
 
@@ -43,6 +45,27 @@ class Binarization:
         lookup(ACTIVATION_QUANTIZERS, self.activation, "MODEL.GROUPNET.ACTIVATION")
         lookup(WEIGHT_QUANTIZERS, self.weight, "MODEL.GROUPNET.WEIGHT")
         lookup(dict.fromkeys(WEIGHT_SCALES), self.weight_scale, "MODEL.GROUPNET.WEIGHT_SCALE")
+
+    def make_conv(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        num_groups: int = 1,
+    ) -> BinaryConv2d:
+        """A convolution with quantizers of its own; `num_groups` as in `binarize_weight`."""
+        return BinaryConv2d(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride=stride,
+            padding=padding,
+            activation=self.make_activation(),
+            weight=self.make_weight(num_groups),
+        )
 
     def make_activation(self) -> ActivationQuantizer:
         return build_activation_quantizer(self.activation)

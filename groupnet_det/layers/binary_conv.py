@@ -42,8 +42,8 @@ class BinaryConv2d(nn.Conv2d):
             dilation=dilation,
             bias=False,
         )
-        self.activation = activation
-        self.weight_quantizer = weight
+        self.activation: ActivationQuantizer = activation
+        self.weight_quantizer: WeightQuantizer = weight
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C_in, H, W) -> (N, C_out, H', W')."""

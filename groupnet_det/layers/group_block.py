@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from groupnet_det.errors import lookup
 
 from .binarization import Binarization
-from .binary_conv import BinaryConv2d
 from .residual_branch import BasicBranch
 from .soft_gate import SoftGate
 
@@ -38,14 +37,7 @@ def binary_downsample(
     in_channels: int, out_channels: int, stride: int, binarization: Binarization
 ) -> nn.Module:
     """Binary 1x1 convolution with a stride, then BN without ReLU."""
-    conv = BinaryConv2d(
-        in_channels,
-        out_channels,
-        1,
-        stride=stride,
-        activation=binarization.make_activation(),
-        weight=binarization.make_weight(),
-    )
+    conv = binarization.make_conv(in_channels, out_channels, 1, stride=stride)
     return nn.Sequential(conv, nn.BatchNorm2d(out_channels))
 
 

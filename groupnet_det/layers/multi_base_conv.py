@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .binarization import Binarization
-from .binary_conv import BinaryConv2d
 from .per_level_norm import PerLevelBatchNorm
 
 
@@ -44,14 +43,13 @@ class MultiBaseConv2d(nn.Module):
         self.num_bases = binarization.num_bases
         self.relu = relu
         self.shortcut = shortcut
-        self.conv = BinaryConv2d(
+        self.conv = binarization.make_conv(
             in_channels,
             self.num_bases * out_channels,
             kernel_size,
-            activation=binarization.make_activation(),
-            weight=binarization.make_weight(num_groups=self.num_bases),
             stride=stride,
             padding=padding,
+            num_groups=self.num_bases,
         )
         self.norm = PerLevelBatchNorm(num_levels, self.num_bases * out_channels)
 

@@ -4,7 +4,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .binarization import Binarization
-from .binary_conv import BinaryConv2d
 
 
 class BasicBranch(nn.Module):
@@ -24,15 +23,9 @@ class BasicBranch(nn.Module):
         binarization: Binarization,
     ) -> None:
         super().__init__()
-        quantizers = {
-            "activation": binarization.make_activation(),
-            "weight": binarization.make_weight(),
-        }
-        self.conv1 = BinaryConv2d(
-            in_channels, out_channels, 3, stride=stride, padding=1, **quantizers
-        )
+        self.conv1 = binarization.make_conv(in_channels, out_channels, 3, stride=stride, padding=1)
         self.bn1 = nn.BatchNorm2d(out_channels)
-        self.conv2 = BinaryConv2d(out_channels, out_channels, 3, padding=1, **quantizers)
+        self.conv2 = binarization.make_conv(out_channels, out_channels, 3, padding=1)
         self.bn2 = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: Tensor, downsample: nn.Module) -> Tensor:

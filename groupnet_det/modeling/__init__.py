@@ -1,8 +1,2 @@
-"""Networks. Importing this module registers our parts with Detectron2: the one place that does."""
-
-from .backbones.detectron2_backbones import GroupNetBackbone
-from .heads.retinanet_head import GroupNetRetinaNetHead
-from .meta_arch.retinanet import GroupNetRetinaNet
-from .necks.binary_fpn import BinaryFPN
-
-__all__ = ["BinaryFPN", "GroupNetBackbone", "GroupNetRetinaNet", "GroupNetRetinaNetHead"]
+"""Networks. `register` makes our parts known to Detectron2; importing this package alone does
+nothing, so that what needs torch only can be had without Detectron2."""

@@ -10,14 +10,19 @@ import torch
 from torch import Tensor
 
 
+def _sign(x: Tensor, shift: float = 0.0) -> Tensor:
+    """``sign(x) + shift``; several times as fast as ``torch.where`` with two constants."""
+    return torch.ge(x, 0, out=torch.empty_like(x)).mul_(2).add_(shift - 1)
+
+
 class _SignPolynomial(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, shift: float) -> Tensor:
         ctx.save_for_backward(x)
-        return torch.where(x >= 0, 1.0 + shift, -1.0 + shift).to(x.dtype)
+        return _sign(x, shift)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
         return grad * (2 - 2 * x.abs()).clamp_(min=0), None
 
@@ -29,7 +34,7 @@ class _RoundClipped(torch.autograd.Function):
         return (x > 0.5).to(x.dtype)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return grad * ((x >= 0) & (x <= 1))
 
@@ -42,7 +47,7 @@ class _PassThrough(torch.autograd.Function):
         return value
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         return grad, None
 
 
@@ -74,7 +79,7 @@ def round_clipped(x: Tensor) -> Tensor:
 def binarize_weight(weight: Tensor, *, num_groups: int = 1, per_channel: bool = False) -> Tensor:
     """Binarize convolution weights to ``sign(W) * s`` with the scale s = mean |W|.
 
-    Backward: g unchanged (straight-through, Bengio et al., arXiv 1308.3432); nothing passes through s.
+    Backward: g unchanged (straight-through, Bengio et al., arXiv 1308.3432), none through s.
 
     Source: Rastegari et al., XNOR-Net (arXiv 1603.05279), section 3.1, for a scale per channel;
     Group-Net (arXiv 1909.09934) uses one for the layer.
@@ -91,5 +96,4 @@ def binarize_weight(weight: Tensor, *, num_groups: int = 1, per_channel: bool = 
     groups = weight.shape[0] if per_channel else num_groups
     scale = weight.detach().reshape(groups, -1).abs().mean(dim=1)
     scale = scale.repeat_interleave(weight.shape[0] // groups)
-    binary = torch.where(weight >= 0, 1.0, -1.0).to(weight.dtype) * scale.view(-1, 1, 1, 1)
-    return _PassThrough.apply(weight, binary)
+    return _PassThrough.apply(weight, _sign(weight.detach()) * scale.view(-1, 1, 1, 1))

@@ -53,15 +53,13 @@ class GroupNetBackbone(GroupNetResNet, Backbone):
 
     def output_shape(self) -> dict[str, ShapeSpec]:
         return {
-            name: ShapeSpec(
-                channels=self.feature_channels[name], stride=self.feature_strides[name]
-            )
+            name: ShapeSpec(channels=self.feature_channels[name], stride=self.feature_strides[name])
             for name in self.out_features
         }
 
     def freeze(self, freeze_at: int) -> "GroupNetBackbone":
         """Freeze the stem (1), res2 (2) and so on, as in Detectron2's ResNet; 0 freezes nothing."""
-        for name in ("stem", *STAGES)[:freeze_at]:
+        for name in ("stem", *self.stages)[:freeze_at]:
             part = self.get_submodule(name)
             part.requires_grad_(False)
             setattr(self, name, FrozenBatchNorm2d.convert_frozen_batchnorm(part))
@@ -78,7 +76,8 @@ def _build_float(cfg: CfgNode, input_shape: ShapeSpec) -> Backbone:
     channels = scale_channels(STAGE_CHANNELS[0], options.WIDTH)
     stem = BasicStem(in_channels=input_shape.channels, out_channels=channels, norm="BN")
     stages = []
-    for number, num_blocks in enumerate(BLOCKS_PER_STAGE[options.DEPTH]):
+    last = max(STAGES.index(name) for name in options.OUT_FEATURES)
+    for number, num_blocks in enumerate(BLOCKS_PER_STAGE[options.DEPTH][: last + 1]):
         out_channels = scale_channels(STAGE_CHANNELS[number], options.WIDTH)
         stages.append(
             ResNet.make_stage(

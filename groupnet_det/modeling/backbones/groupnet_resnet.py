@@ -63,7 +63,8 @@ class GroupNetResNet(nn.Module):
             binarization: Quantizers and K; K = 4 with signs if absent.
             gates: Whether blocks but the first have soft gates.
             merge, downsample: As in `GroupBlock`.
-            out_features: Stages whose merged output `forward` returns.
+            out_features: Stages whose merged output `forward` returns; those behind the last of
+                them are not built.
 
         Raises:
             ConfigError: A value is not among the valid ones, which the message lists.
@@ -74,6 +75,8 @@ class GroupNetResNet(nn.Module):
             str(depth),
             "MODEL.GROUPNET.DEPTH",
         )
+        if not out_features:
+            raise ConfigError(f"MODEL.GROUPNET.OUT_FEATURES is empty; choose from {list(STAGES)}")
         for name in out_features:
             lookup(dict.fromkeys(STAGES), name, "an entry of MODEL.GROUPNET.OUT_FEATURES")
         self.out_features = tuple(out_features)
@@ -85,7 +88,11 @@ class GroupNetResNet(nn.Module):
 
         channels = self.feature_channels["res2"]
         self.stem = Stem(in_channels, channels)
-        for number, (name, num_blocks) in enumerate(zip(STAGES, blocks_per_stage, strict=True)):
+        # Stages behind the last one asked for would be computed in vain.
+        self.stages = STAGES[: 1 + max(map(STAGES.index, self.out_features))]
+        for number, (name, num_blocks) in enumerate(
+            zip(self.stages, blocks_per_stage, strict=False)
+        ):
             blocks = nn.ModuleList()
             for index in range(num_blocks):
                 blocks.append(
@@ -104,9 +111,10 @@ class GroupNetResNet(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(N, C, H, W) -> the `out_features` by name, `res_i` (N, C_i, H/2^i, W/2^i)."""
-        merged, branches = self.stem(images), []
+        merged = self.stem(images)
+        branches: list[Tensor] = []
         features: dict[str, Tensor] = {}
-        for name in STAGES:
+        for name in self.stages:
             for block in self.get_submodule(name).children():
                 merged, branches = block(merged, branches)
             features[name] = merged

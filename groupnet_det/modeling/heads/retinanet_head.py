@@ -45,12 +45,9 @@ class GroupNetRetinaNetHead(nn.Module):
         super().__init__()
         self.cls_tower = make_tower()
         self.bbox_tower = make_tower()
-        self.cls_score = nn.Conv2d(channels, num_anchors * num_classes, 3, padding=1)
-        self.bbox_pred = nn.Conv2d(channels, num_anchors * 4, 3, padding=1)
-        for predictor in (self.cls_score, self.bbox_pred):
-            nn.init.normal_(predictor.weight, std=0.01)
-            nn.init.zeros_(predictor.bias)
-        nn.init.constant_(self.cls_score.bias, -math.log((1 - prior_prob) / prior_prob))
+        prior_logit = -math.log((1 - prior_prob) / prior_prob)
+        self.cls_score = _predictor(channels, num_anchors * num_classes, bias=prior_logit)
+        self.bbox_pred = _predictor(channels, num_anchors * 4, bias=0.0)
 
     @classmethod
     def from_config(cls, cfg: CfgNode, input_shape: list[ShapeSpec]) -> dict[str, Any]:
@@ -93,3 +90,9 @@ class GroupNetRetinaNetHead(nn.Module):
         return logits, deltas
 
 
+def _predictor(in_channels: int, out_channels: int, *, bias: float) -> nn.Conv2d:
+    conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+    nn.init.normal_(conv.weight, std=0.01)
+    assert conv.bias is not None
+    nn.init.constant_(conv.bias, bias)
+    return conv

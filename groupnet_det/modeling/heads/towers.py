@@ -27,7 +27,7 @@ class Tower(nn.ModuleList):
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         """One (N, C, H_l, W_l) map per level in, the same shapes out."""
         for layer in self:
-            maps = layer.forward_maps(maps)
+            maps = layer.forward_maps(maps)  # type: ignore[operator]
         return maps
 
 

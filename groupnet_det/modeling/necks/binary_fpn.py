@@ -6,6 +6,8 @@ inputs and outputs of that one.
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
 
 import torch.nn.functional as F
 from detectron2.config import CfgNode
@@ -60,7 +62,7 @@ class BinaryFPN(Backbone):
         super().__init__()
         shapes = bottom_up.output_shape()
         strides = [shapes[name].stride for name in in_features]
-        if any(b != 2 * a for a, b in zip(strides, strides[1:], strict=False)):
+        if any(b != 2 * a for a, b in pairwise(strides)):
             raise ConfigError(
                 f"MODEL.FPN.IN_FEATURES {list(in_features)} have strides {strides}; they must "
                 "double from one to the next"
@@ -70,13 +72,13 @@ class BinaryFPN(Backbone):
         self.fuse_factor = lookup(FUSIONS, fuse_type, "MODEL.FPN.FUSE_TYPE")
         self.stages = [int(math.log2(stride)) for stride in strides]
         for name, stage in zip(in_features, self.stages, strict=True):
-            options = {"binarization": binarization, "relu": relu}
-            lateral = MultiBaseConv2d(shapes[name].channels, out_channels, 1, **options)
-            output = MultiBaseConv2d(out_channels, out_channels, 3, padding=1, **options)
+            make = partial(MultiBaseConv2d, binarization=binarization, relu=relu)
+            lateral = make(shapes[name].channels, out_channels, 1)
+            output = make(out_channels, out_channels, 3, padding=1)
             self.add_module(f"fpn_lateral{stage}", lateral)
             self.add_module(f"fpn_output{stage}", output)
         self.top_block = top_block
-        num_levels = len(self.stages) + (0 if top_block is None else top_block.num_levels)
+        num_levels = len(self.stages) + getattr(top_block, "num_levels", 0)
         self.strides = {
             f"p{self.stages[0] + i}": 2 ** (self.stages[0] + i) for i in range(num_levels)
         }
@@ -148,15 +150,20 @@ def build_groupnet_resnet_fpn_backbone(cfg: CfgNode, input_shape: ShapeSpec) -> 
     missing = [name for name in cfg.MODEL.FPN.IN_FEATURES if name not in shapes]
     if missing or not cfg.MODEL.FPN.IN_FEATURES:
         raise ConfigError(
-            f"MODEL.FPN.IN_FEATURES is {list(cfg.MODEL.FPN.IN_FEATURES)}; choose from {list(shapes)}"
-            " (MODEL.GROUPNET.OUT_FEATURES)"
+            f"MODEL.FPN.IN_FEATURES is {list(cfg.MODEL.FPN.IN_FEATURES)}; choose from "
+            f"{list(shapes)} (MODEL.GROUPNET.OUT_FEATURES)"
         )
     make_top_block = lookup(
         TOP_BLOCKS, cfg.MODEL.GROUPNET.FPN.TOP_BLOCK, "MODEL.GROUPNET.FPN.TOP_BLOCK"
     )
     top_block = make_top_block(
-        shapes[cfg.MODEL.FPN.IN_FEATURES[-1]].channels,
+        shapes["res5"].channels if "res5" in shapes else 0,
         cfg.MODEL.FPN.OUT_CHANNELS,
         parse_binarization(cfg) if precision == "binary" else None,
     )
+    if top_block is not None and top_block.in_feature == "res5" and "res5" not in shapes:
+        raise ConfigError(
+            f"MODEL.GROUPNET.FPN.TOP_BLOCK {cfg.MODEL.GROUPNET.FPN.TOP_BLOCK} needs res5 among "
+            "MODEL.GROUPNET.OUT_FEATURES"
+        )
     return FPN_BUILDERS[precision](cfg, bottom_up, top_block)

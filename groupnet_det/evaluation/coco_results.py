@@ -1,0 +1,112 @@
+"""Score saved COCO results against annotations, without a model."""
+
+import contextlib
+import csv
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from groupnet_det.errors import DataError, lookup
+
+IOU_TYPES = {"bbox": "bbox", "segm": "segmentation"}
+SUMMARY_NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CocoScores:
+    """Average precision in per cent; nan where there is no ground truth.
+
+    Attributes:
+        summary: By the names of `SUMMARY_NAMES`.
+        per_class: Class name -> (AP, AP50).
+    """
+
+    summary: dict[str, float]
+    per_class: dict[str, tuple[float, float]]
+
+
+def score_coco_results(annotations: Path, results: Path, iou_type: str = "bbox") -> CocoScores:
+    """Run pycocotools' evaluation.
+
+    Args:
+        annotations: COCO instances file.
+        results: List of COCO results, as Detectron2's ``coco_instances_results.json``.
+        iou_type: ``bbox`` or ``segm``.
+
+    Raises:
+        DataError: A file is absent or not what it should be, or they do not belong together.
+        ConfigError: Unknown `iou_type`.
+    """
+    needed = lookup(IOU_TYPES, iou_type, "IoU type")
+    loaded = _load_results(results, needed)
+    if not annotations.is_file():
+        raise DataError(f"annotation file {annotations} does not exist")
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            truth = COCO(str(annotations))
+            truth.dataset.setdefault("info", {})  # loadRes demands it
+            foreign = {result["image_id"] for result in loaded} - set(truth.getImgIds())
+            if foreign:
+                raise DataError(
+                    f"{results} names {len(foreign)} images, such as {min(foreign, key=str)}, that "
+                    f"{annotations} lacks; do the two belong together?"
+                )
+            # An empty list is a legal result: nothing was found.
+            found = truth.loadRes(loaded) if loaded else COCO()
+            evaluation = COCOeval(truth, found, iou_type)
+            if not loaded:
+                evaluation.params.imgIds = sorted(truth.getImgIds())
+                evaluation.cocoDt.createIndex()
+            evaluation.evaluate()
+            evaluation.accumulate()
+            evaluation.summarize()
+        except (json.JSONDecodeError, KeyError, IndexError) as error:
+            raise DataError(f"{annotations} and {results} cannot be scored: {error!r}") from error
+    return CocoScores(
+        summary=dict(zip(SUMMARY_NAMES, map(_per_cent, evaluation.stats[:6]), strict=True)),
+        per_class=_per_class(evaluation, truth),
+    )
+
+
+def write_scores_csv(scores: CocoScores, path: Path) -> None:
+    """One row per class with AP and AP50, and a last row ``all``."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["class", "AP", "AP50"])
+        for name, values in scores.per_class.items():
+            writer.writerow([name, *(f"{value:.3f}" for value in values)])
+        writer.writerow(["all", f"{scores.summary['AP']:.3f}", f"{scores.summary['AP50']:.3f}"])
+
+
+def _load_results(path: Path, needed: str) -> list[dict]:
+    if not path.is_file():
+        raise DataError(f"results file {path} does not exist")
+    try:
+        loaded = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"results file {path} is not valid JSON: {error}") from error
+    keys = {"image_id", "category_id", "score", needed}
+    if not isinstance(loaded, list) or not all(keys <= set(result) for result in loaded):
+        raise DataError(f"results file {path} must be a list of mappings with {sorted(keys)}")
+    return loaded
+
+
+def _per_cent(value: float) -> float:
+    """pycocotools marks what cannot be computed by -1."""
+    return float("nan") if value < 0 else 100 * float(value)
+
+
+def _per_class(evaluation: COCOeval, truth: COCO) -> dict[str, tuple[float, float]]:
+    # precision: IoU thresholds x recalls x classes x areas x detections per image
+    precision = evaluation.eval["precision"]
+    scores = {}
+    for index, category_id in enumerate(evaluation.params.catIds):
+        values = [precision[:, :, index, 0, -1], precision[:1, :, index, 0, -1]]
+        means = [float(np.mean(v[v > -1])) if np.any(v > -1) else -1.0 for v in values]
+        scores[truth.cats[category_id]["name"]] = (_per_cent(means[0]), _per_cent(means[1]))
+    return scores

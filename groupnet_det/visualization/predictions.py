@@ -1,0 +1,133 @@
+"""Ground truth and predictions side by side, from saved results."""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from detectron2.data import DatasetCatalog, Metadata, MetadataCatalog
+from detectron2.structures import Boxes, BoxMode, Instances
+from detectron2.utils.visualizer import Visualizer
+from PIL import Image, ImageDraw, ImageFont
+
+from groupnet_det.errors import DataError
+
+PANEL_HEIGHT = 360  # pixels, of each rendered image
+TITLE_HEIGHT = 26
+
+
+def load_results(path: Path) -> dict[Any, list[dict[str, Any]]]:
+    """COCO results by image id.
+
+    Raises:
+        DataError: The file is absent or no list of COCO results.
+    """
+    if not path.is_file():
+        raise DataError(f"results file {path} does not exist; evaluation writes it")
+    try:
+        results = json.loads(path.read_text())
+        by_image: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+        for result in results:
+            by_image[result["image_id"]].append(result)
+    except (json.JSONDecodeError, TypeError, KeyError) as error:
+        raise DataError(f"{path} is no list of COCO results: {error!r}") from error
+    return by_image
+
+
+def results_to_instances(
+    results: list[dict[str, Any]],
+    size: tuple[int, int],
+    class_of_id: dict[int, int],
+    threshold: float,
+) -> Instances:
+    """Detectron2 instances of the results that score at least `threshold`.
+
+    Args:
+        results: COCO results of one image.
+        size: (height, width) of the image.
+        class_of_id: Contiguous class of each category id.
+    """
+    kept = [result for result in results if result["score"] >= threshold]
+    boxes = np.array([result["bbox"] for result in kept], dtype=float).reshape(-1, 4)
+    return Instances(
+        size,
+        pred_boxes=Boxes(
+            BoxMode.convert(torch.from_numpy(boxes), BoxMode.XYWH_ABS, BoxMode.XYXY_ABS)
+        ),
+        scores=torch.tensor([result["score"] for result in kept]),
+        pred_classes=torch.tensor([class_of_id[result["category_id"]] for result in kept]).long(),
+    )
+
+
+def draw_pair(record: dict[str, Any], instances: Instances, metadata: Metadata) -> Image.Image:
+    """Ground truth at the left, predictions at the right."""
+    pixels = np.asarray(Image.open(record["file_name"]).convert("RGB"))
+    scale = PANEL_HEIGHT / pixels.shape[0]
+    truth = Visualizer(pixels, metadata, scale=scale).draw_dataset_dict(
+        {"annotations": [_without_mask(a) for a in record.get("annotations", [])]}
+    )
+    prediction = Visualizer(pixels, metadata, scale=scale).draw_instance_predictions(instances)
+    return _titled_row(
+        [("ground truth", truth.get_image()), ("prediction", prediction.get_image())]
+    )
+
+
+def render_results(
+    dataset_name: str,
+    results_file: Path,
+    output: Path,
+    *,
+    num_images: int = 6,
+    threshold: float = 0.5,
+    columns: int = 2,
+) -> None:
+    """Draw a sheet of evenly chosen images of a registered data set into the PNG `output`.
+
+    Raises:
+        DataError: The results are absent or broken.
+    """
+    metadata = MetadataCatalog.get(dataset_name)
+    records = DatasetCatalog.get(dataset_name)
+    results = load_results(results_file)
+    id_map = metadata.get("thing_dataset_id_to_contiguous_id")
+    class_of_id = id_map or {i: i for i in range(len(metadata.thing_classes))}
+    chosen = np.linspace(0, len(records) - 1, min(num_images, len(records))).astype(int)
+    pairs = []
+    for record in (records[index] for index in chosen):
+        with Image.open(record["file_name"]) as image:
+            size = image.height, image.width
+        found = results_to_instances(
+            results.get(record["image_id"], []), size, class_of_id, threshold
+        )
+        pairs.append(draw_pair(record, found, metadata))
+    _sheet(pairs, columns).save(output)
+
+
+def _without_mask(annotation: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in annotation.items() if key != "segmentation"}
+
+
+def _titled_row(panels: list[tuple[str, np.ndarray]]) -> Image.Image:
+    width = sum(pixels.shape[1] for _, pixels in panels)
+    height = max(pixels.shape[0] for _, pixels in panels)
+    row = Image.new("RGB", (width, height + TITLE_HEIGHT), "white")
+    draw = ImageDraw.Draw(row)
+    left = 0
+    for title, pixels in panels:
+        draw.text((left + 6, 4), title, fill="black", font=ImageFont.load_default(size=16))
+        row.paste(Image.fromarray(pixels.astype(np.uint8)), (left, TITLE_HEIGHT))
+        left += pixels.shape[1]
+    return row
+
+
+def _sheet(rows: list[Image.Image], columns: int) -> Image.Image:
+    width = max(row.width for row in rows) + 12
+    height = max(row.height for row in rows) + 12
+    columns = min(columns, len(rows))
+    num_lines = -(-len(rows) // columns)
+    sheet = Image.new("RGB", (columns * width, num_lines * height), "white")
+    for index, row in enumerate(rows):
+        sheet.paste(row, (index % columns * width + 6, index // columns * height + 6))
+    return sheet

@@ -1,0 +1,90 @@
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from groupnet_det.checkpoint.checkpointer import Checkpointer, load_tensors
+from groupnet_det.errors import CheckpointError
+
+
+@pytest.fixture
+def saved(tmp_path):
+    checkpointer = Checkpointer(nn.Linear(2, 3), str(tmp_path), extra={"class_names": ["a", "b"]})
+    checkpointer.save("model_0000001")
+    return checkpointer, tmp_path
+
+
+def test_round_trip_carries_the_class_names(saved):
+    checkpointer, folder = saved
+    other = nn.Linear(2, 3)
+    rest = Checkpointer(other).load(str(folder / "model_0000001.pth"))
+    assert torch.equal(other.weight, checkpointer.model.weight)
+    assert rest["class_names"] == ["a", "b"]
+
+
+def test_best_checkpoint_is_never_resumed_from(saved):
+    checkpointer, folder = saved
+    checkpointer.save("model_best")
+    assert (folder / "last_checkpoint").read_text() == "model_0000001.pth"
+
+
+def test_an_interrupted_save_leaves_the_older_file(saved, monkeypatch):
+    checkpointer, folder = saved
+    before = (folder / "model_0000001.pth").read_bytes()
+
+    def cut_short(state, path):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", cut_short)
+    with pytest.raises(KeyboardInterrupt):
+        checkpointer.save("model_0000001")
+    assert (folder / "model_0000001.pth").read_bytes() == before
+
+
+class Evil:
+    def __reduce__(self):
+        return print, ("code has run",)
+
+
+@pytest.mark.parametrize("kind", ["truncated", "text", "pickled code", "bare pickle", "empty"])
+def test_broken_and_unsafe_files_are_refused(saved, kind, capsys):
+    checkpointer, folder = saved
+    path = folder / "bad.pth"
+    whole = (folder / "model_0000001.pth").read_bytes()
+    if kind == "pickled code":
+        torch.save({"model": Evil()}, path)
+    else:
+        contents = {
+            "truncated": whole[: len(whole) // 2],
+            "text": b"not a checkpoint",
+            "bare pickle": pickle.dumps(Evil()),
+            "empty": b"",
+        }
+        path.write_bytes(contents[kind])
+    with pytest.raises(CheckpointError, match=r"bad\.pth"):
+        load_tensors(str(path))
+    with pytest.raises(CheckpointError, match=r"bad\.pth"):
+        checkpointer.load(str(path))
+    assert "code has run" not in capsys.readouterr().out
+
+
+def test_pkl_is_refused_with_the_reason(saved):
+    checkpointer, folder = saved
+    path = folder / "R-50.pkl"
+    path.write_bytes(pickle.dumps({"model": {}}))
+    with pytest.raises(CheckpointError, match="can run any code"):
+        checkpointer.load(str(path))
+
+
+def test_missing_file_is_named(saved):
+    with pytest.raises(CheckpointError, match=r"absent\.pth does not exist; mend MODEL.WEIGHTS"):
+        saved[0].load("/nowhere/absent.pth")
+
+
+def test_foreign_checkpoint_is_refused(saved):
+    checkpointer, folder = saved
+    torch.save({"model": {"layer1.conv.weight": torch.zeros(1)}}, folder / "foreign.pth")
+    with pytest.raises(CheckpointError, match="no key of the checkpoint belongs to this model"):
+        checkpointer.load(str(folder / "foreign.pth"))

@@ -1,0 +1,52 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+TEST_DATA_VARIABLE = "GROUPNET_DET_TEST_DATA"
+
+
+def pytest_configure() -> None:
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of reference values and real data sets; tests that need it skip without it."""
+    value = os.environ.get(TEST_DATA_VARIABLE)
+    if not value or not Path(value).is_dir():
+        pytest.skip(f"${TEST_DATA_VARIABLE} does not name a folder with data/ and reference/")
+    return Path(value)
+
+
+@pytest.fixture(scope="session")
+def tiny_photo_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``$DETECTRON2_DATASETS`` with a photo-digits of a few images."""
+    from groupnet_det.data.photo_digits import PhotoDigitsOptions, prepare_photo_digits
+
+    datasets = tmp_path_factory.mktemp("datasets")
+    options = PhotoDigitsOptions(num_train=12, num_val=4)
+    prepare_photo_digits(datasets / "photo_digits", options)
+    return datasets
+
+
+@pytest.fixture
+def datasets_env(tiny_photo_digits: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, made the one that this process and its children use."""
+    monkeypatch.setenv("DETECTRON2_DATASETS", str(tiny_photo_digits))
+    return tiny_photo_digits

@@ -1,0 +1,95 @@
+import pytest
+from detectron2.data import DatasetCatalog, MetadataCatalog
+from PIL import Image
+
+from groupnet_det.config import load_config
+from groupnet_det.data.check import check_datasets
+from groupnet_det.data.registration import register_datasets
+from groupnet_det.errors import ConfigError, DataError
+
+XML = """<annotation><size><width>40</width><height>30</height></size>
+<object><name>{name}</name><difficult>0</difficult>
+<bndbox><xmin>3</xmin><ymin>4</ymin><xmax>20</xmax><ymax>25</ymax></bndbox></object></annotation>"""
+
+
+@pytest.fixture
+def voc(tmp_path):
+    for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
+        (tmp_path / folder).mkdir(parents=True)
+    Image.new("RGB", (40, 30)).save(tmp_path / "JPEGImages/a.jpg")
+    (tmp_path / "Annotations/a.xml").write_text(XML.format(name="cat"))
+    (tmp_path / "ImageSets/Main/train.txt").write_text("a\n")
+    return tmp_path
+
+
+def config_with(entry, name="mine"):
+    return load_config("", ["DATASETS.CUSTOM", str([entry]), "DATASETS.TRAIN", f"['{name}']"])
+
+
+def voc_entry(root, **changes):
+    entry = {"NAME": "mine", "FORMAT": "voc", "ROOT": str(root), "SPLIT": "train"}
+    return {**entry, "CLASSES": ["dog", "cat"], **changes}
+
+
+def test_voc_layout(voc):
+    cfg = config_with(voc_entry(voc))
+    register_datasets(cfg)
+    check_datasets(cfg, ["mine"])
+    (record,) = DatasetCatalog.get("mine")
+    assert record["annotations"][0]["category_id"] == 1
+    assert record["annotations"][0]["bbox"] == [2, 3, 20, 25]  # VOC counts pixels from 1
+    assert MetadataCatalog.get("mine").thing_classes == ["dog", "cat"]
+
+
+def test_registering_again_takes_the_new_entry(voc):
+    for classes in (["cat"], ["cat", "dog"]):
+        register_datasets(config_with(voc_entry(voc, CLASSES=classes)))
+        assert MetadataCatalog.get("mine").thing_classes == classes
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("ImageSets/Main/train.txt", r"train\.txt does not exist"),
+        ("Annotations/a.xml", r"a\.xml, listed in .*train\.txt, is absent"),
+    ],
+)
+def test_voc_files_that_are_missing(voc, path, message):
+    (voc / path).unlink()
+    cfg = config_with(voc_entry(voc))
+    register_datasets(cfg)
+    with pytest.raises(DataError, match=message):
+        check_datasets(cfg, ["mine"])
+
+
+def test_voc_class_that_is_not_listed(voc):
+    (voc / "Annotations/a.xml").write_text(XML.format(name="fox"))
+    cfg = config_with(voc_entry(voc))
+    register_datasets(cfg)
+    with pytest.raises(DataError, match=r"'fox'.*CLASSES \['dog', 'cat'\]"):
+        check_datasets(cfg, ["mine"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"FORMAT": "yolo"}, r"DATASETS.CUSTOM\[0\].FORMAT is 'yolo'; valid: 'coco', 'voc'"),
+        ({"CLASSES": "cat"}, "CLASSES must be a list"),
+        ({"ROOT": "$NOWHERE_AT_ALL/x"}, "variable NOWHERE_AT_ALL is not set"),
+        ({"COLOUR": "red"}, r"unknown keys \['COLOUR'\]; valid for voc"),
+    ],
+    ids=["format", "classes", "variable", "unknown-key"],
+)
+def test_bad_entries(voc, change, message):
+    with pytest.raises(ConfigError, match=message):
+        register_datasets(config_with(voc_entry(voc, **change)))
+
+
+def test_entries_that_are_not_used_need_not_exist():
+    entry = {"NAME": "unused", "FORMAT": "coco", "ANNOTATIONS": "$NOWHERE/a", "IMAGES": "$NOWHERE"}
+    register_datasets(config_with(entry, name="other"))
+
+
+def test_missing_key_is_named():
+    with pytest.raises(ConfigError, match=r"DATASETS.CUSTOM\[0\] lacks the key ANNOTATIONS"):
+        register_datasets(config_with({"NAME": "mine", "FORMAT": "coco"}))

@@ -1,0 +1,175 @@
+"""Training end to end on a few images: the trainer's promises."""
+
+import json
+
+import pytest
+import torch
+from detectron2.engine import default_argument_parser
+
+from groupnet_det.checkpoint.checkpointer import Checkpointer, load_tensors
+from groupnet_det.engine.setup import choose_device, choose_seed, setup
+from groupnet_det.engine.trainer import Trainer
+from groupnet_det.errors import ConfigError, TrainingError
+
+SMALL = [
+    *("MODEL.GROUPNET.WIDTH", "0.125", "MODEL.FPN.OUT_CHANNELS", "16"),
+    *("SOLVER.IMS_PER_BATCH", "2", "SOLVER.MAX_ITER", "4", "SOLVER.CHECKPOINT_PERIOD", "2"),
+    *("TEST.EVAL_PERIOD", "0", "DATALOADER.NUM_WORKERS", "0", "INPUT.RANDOM_FLIP", "horizontal"),
+]
+
+
+def make_config(root, output, *options, config="retinanet_groupnet_photo_digits", flags=()):
+    path = root / f"configs/quick/{config}.yaml"
+    arguments = default_argument_parser().parse_args(
+        ["--config-file", str(path), "--num-gpus", "0", *flags]
+    )
+    arguments.opts = [*SMALL, *options, "OUTPUT_DIR", str(output)]
+    return setup(arguments)
+
+
+def train(cfg, *, resume=False):
+    trainer = Trainer(cfg)
+    trainer.resume_or_load(resume)
+    losses = []
+    run_step = trainer._trainer._write_metrics
+
+    def record(loss_dict, *arguments, **options):
+        losses.append({key: value.item() for key, value in loss_dict.items()})
+        run_step(loss_dict, *arguments, **options)
+
+    trainer._trainer._write_metrics = record
+    trainer.train()
+    return trainer, losses
+
+
+def test_two_steps_of_each_quick_config(root, tmp_path, datasets_env):
+    for path in sorted((root / "configs/quick").glob("*.yaml")):
+        cfg = make_config(root, tmp_path / path.stem, "SOLVER.MAX_ITER", "2", config=path.stem)
+        _, losses = train(cfg)
+        assert len(losses) == 2
+        for name in (
+            "config.yaml",
+            "metrics.json",
+            "model_final.pth",
+            "last_checkpoint",
+            "log.txt",
+        ):
+            assert (tmp_path / path.stem / name).exists(), name
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_resumed_training_repeats_an_uninterrupted_one(root, tmp_path, datasets_env, workers):
+    options = ["DATALOADER.NUM_WORKERS", str(workers)]
+    whole, losses = train(make_config(root, tmp_path / "whole", *options))
+    train(make_config(root, tmp_path / "parts", *options, "SOLVER.MAX_ITER", "2"))
+    # The schedule of the first part ended after 2 iterations; constant rates make them comparable.
+    resumed, rest = train(make_config(root, tmp_path / "parts", *options), resume=True)
+    assert rest == losses[2:]
+    for key, value in whole.model.state_dict().items():
+        assert torch.equal(value, resumed.model.state_dict()[key]), key
+
+
+def test_loader_processes_change_nothing(root, tmp_path, datasets_env):
+    runs = [
+        train(make_config(root, tmp_path / n, "DATALOADER.NUM_WORKERS", n))[1] for n in ("0", "2")
+    ]
+    assert runs[0] == runs[1]
+
+
+def test_evaluation_of_the_saved_model_gives_the_ap_of_trainings_end(root, tmp_path, datasets_env):
+    options = ["MODEL.RETINANET.SCORE_THRESH_TEST", "0.0"]
+    cfg = make_config(root, tmp_path, *options)
+    trainer, _ = train(cfg)
+    at_end = trainer._last_eval_results["bbox"]
+
+    model = Trainer.build_model(cfg)
+    Checkpointer(model).load(str(tmp_path / "model_final.pth"))
+    again = Trainer.test(cfg, model)["bbox"]
+    assert again == pytest.approx(at_end, nan_ok=True)
+    assert (tmp_path / "inference/coco_instances_results.json").exists()
+    rows = [json.loads(line) for line in (tmp_path / "metrics.json").read_text().splitlines()]
+    assert rows[-1]["bbox/AP"] == pytest.approx(at_end["AP"])
+
+
+def test_checkpoints_hold_class_names_and_load_safely(root, tmp_path, datasets_env):
+    train(make_config(root, tmp_path, "SOLVER.MAX_ITER", "2"))
+    assert load_tensors(str(tmp_path / "model_final.pth"))["class_names"] == list("0123456789")
+    assert (tmp_path / "model_best.pth").exists()
+    assert (tmp_path / "last_checkpoint").read_text() == "model_final.pth"
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(root, tmp_path, datasets_env):
+    cfg = make_config(root, tmp_path)
+    trainer = Trainer(cfg)
+    trainer.resume_or_load(False)
+    after_step = trainer.after_step
+
+    def spoil():
+        after_step()
+        if trainer.iter == 2:
+            torch.nn.init.constant_(trainer.model.head.cls_score.bias, float("nan"))
+
+    trainer.after_step = spoil
+    with pytest.raises(TrainingError, match=r"iteration 3 \(learning rate .*SOLVER.BASE_LR"):
+        trainer.train()
+    assert (tmp_path / "last_checkpoint").read_text() == "model_0000001.pth"
+
+
+def test_training_on_real_coco_files(root, tmp_path, test_data):
+    folder = test_data / "data/coco_cc_sample"
+    entries = [
+        {
+            "NAME": f"coco_sample_{split}",
+            "FORMAT": "coco",
+            "ANNOTATIONS": str(folder / f"annotations/instances_boxes_{split}2017.json"),
+            "IMAGES": str(folder / f"{split}2017"),
+        }
+        for split in ("train", "val")
+    ]
+    options = [
+        *("DATASETS.CUSTOM", str(entries), "MODEL.RETINANET.NUM_CLASSES", "80"),
+        *("DATASETS.TRAIN", "['coco_sample_train']", "DATASETS.TEST", "['coco_sample_val']"),
+        *("SOLVER.MAX_ITER", "2", "MODEL.RETINANET.SCORE_THRESH_TEST", "0.0"),
+    ]
+    trainer, _ = train(make_config(root, tmp_path, *options))
+    assert 0 <= trainer._last_eval_results["bbox"]["AP"] <= 100
+    results = json.loads((tmp_path / "inference/coco_instances_results.json").read_text())
+    truth = json.loads((folder / "annotations/instances_boxes_val2017.json").read_text())
+    # Results speak of the file's own, non-contiguous category ids.
+    assert {r["category_id"] for r in results} <= {c["id"] for c in truth["categories"]}
+
+
+def test_device_is_the_cpu_where_there_is_no_gpu(root):
+    from groupnet_det.config import load_config
+
+    cfg = load_config("")
+    assert cfg.MODEL.DEVICE == "cuda"
+    choose_device(cfg, num_gpus=0)
+    assert cfg.MODEL.DEVICE == "cpu"
+    with pytest.raises(ConfigError, match="--num-gpus is 99, but"):
+        choose_device(cfg, num_gpus=99)
+
+
+def test_a_drawn_seed_is_found_again_on_resume(tmp_path):
+    from groupnet_det.config import load_config
+
+    cfg = load_config("", ["OUTPUT_DIR", str(tmp_path), "SEED", "-1"])
+    seed = choose_seed(cfg, resume=False)
+    assert seed >= 0
+    (tmp_path / "config.yaml").write_text(f"SEED: {seed}\n")
+    assert choose_seed(cfg, resume=True) == seed
+    cfg.SEED = 5
+    assert choose_seed(cfg, resume=True) == 5
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam", "AdamW"])
+def test_optimizers_by_name(root, tmp_path, datasets_env, optimizer):
+    cfg = make_config(root, tmp_path, "SOLVER.OPTIMIZER", optimizer)
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1), torch.nn.BatchNorm2d(1))
+    assert isinstance(Trainer.build_optimizer(cfg, model), getattr(torch.optim, optimizer))
+
+
+def test_unknown_optimizer_lists_the_valid_ones(root, tmp_path, datasets_env):
+    cfg = make_config(root, tmp_path, "SOLVER.OPTIMIZER", "Adagrad")
+    with pytest.raises(ConfigError, match="'Adagrad'; valid: 'SGD', 'Adam', 'AdamW'"):
+        Trainer.build_optimizer(cfg, torch.nn.Linear(1, 1))

@@ -1,0 +1,111 @@
+"""The tools as a user runs them; above all, that mistakes end in one line before training."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+CONFIG = "configs/quick/retinanet_groupnet_photo_digits.yaml"
+SMALL = ["MODEL.GROUPNET.WIDTH", "0.125", "MODEL.FPN.OUT_CHANNELS", "16", "SOLVER.MAX_ITER", "2"]
+
+
+@pytest.fixture
+def run(root):
+    def run_tool(*command):
+        return subprocess.run(
+            [sys.executable, "-W", "ignore", *map(str, command)],
+            cwd=root,
+            capture_output=True,
+            text=True,
+        )
+
+    return run_tool
+
+
+@pytest.fixture
+def broken_datasets(datasets_env, tmp_path, monkeypatch):
+    """A copy of the tiny data set that a test may spoil."""
+    shutil.copytree(datasets_env, tmp_path / "datasets")
+    monkeypatch.setenv("DETECTRON2_DATASETS", str(tmp_path / "datasets"))
+    return tmp_path / "datasets/photo_digits"
+
+
+def test_train_then_evaluate_then_draw(run, datasets_env, tmp_path):
+    options = [*SMALL, "OUTPUT_DIR", tmp_path, "MODEL.RETINANET.SCORE_THRESH_TEST", "0.0"]
+    trained = run("tools/train_net.py", "--config-file", CONFIG, "--num-gpus", "0", *options)
+    assert trained.returncode == 0, trained.stderr
+    assert "Precision map" in trained.stdout
+    assert "eta" in trained.stdout
+
+    results = tmp_path / "inference/coco_instances_results.json"
+    annotations = datasets_env / "photo_digits/annotations/instances_val.json"
+    csv = tmp_path / "scores.csv"
+    scored = run(
+        *("tools/evaluate.py", "--annotations", annotations, "--results", results, "--csv", csv)
+    )
+    assert scored.returncode == 0, scored.stderr
+    rows = [json.loads(line) for line in (tmp_path / "metrics.json").read_text().splitlines()]
+    assert float(csv.read_text().splitlines()[-1].split(",")[1]) == pytest.approx(
+        rows[-1]["bbox/AP"], abs=1e-3
+    )
+
+    sheet = tmp_path / "sheet.png"
+    drawn = run(
+        *("tools/visualize_results.py", "--config-file", CONFIG, "--output", sheet),
+        *("--num-images", "2", "OUTPUT_DIR", tmp_path),
+    )
+    assert drawn.returncode == 0, drawn.stderr
+    assert sheet.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["MODEL.GROUPNET.NUM_BASES", "0"], "NUM_BASES (K) is 0; valid: 1 to 8"),
+        (["MODEL.GROUPNET.NUM_BASES", "many"], "MODEL.GROUPNET.NUM_BASES"),
+        (["MODEL.RETINANET.NUM_CLASSES", "7"], "NUM_CLASSES is 7, but data set"),
+        (["MODEL.WEIGHTS", "absent.pth"], "absent.pth does not exist"),
+        (["DATASETS.TRAIN", "['nobody']"], "'nobody' is not known"),
+        (["DATASETS.TRAIN", "[]"], "DATASETS.TRAIN is empty"),
+    ],
+    ids=["K-0", "K-word", "classes", "weights", "dataset", "no-dataset"],
+)
+def test_mistakes_in_options(run, datasets_env, tmp_path, options, message):
+    command = ["tools/train_net.py", "--config-file", CONFIG, "--num-gpus", "0"]
+    done = run(*command, *SMALL, *options, "OUTPUT_DIR", tmp_path)
+    assert_one_line(done, message)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "message"),
+    [
+        ("train/000003.jpg", "000003.jpg does not exist"),
+        ("annotations/instances_train.json", "instances_train.json does not exist; make it with"),
+    ],
+    ids=["image", "annotations"],
+)
+def test_missing_files(run, broken_datasets, tmp_path, spoilt, message):
+    (broken_datasets / spoilt).unlink()
+    command = ["tools/train_net.py", "--config-file", CONFIG, "--num-gpus", "0"]
+    assert_one_line(run(*command, *SMALL, "OUTPUT_DIR", tmp_path), message)
+
+
+def assert_one_line(done, message):
+    assert done.returncode == 1
+    assert "Starting training" not in done.stdout
+    assert "Traceback" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert message in line
+
+
+def test_prepare_photo_digits(run, tmp_path):
+    command = ["datasets/prepare_photo_digits.py", "--output", tmp_path]
+    done = run(*command, "--num-train", "2", "--num-val", "1")
+    assert done.returncode == 0, done.stderr
+    assert f"photo-digits is complete in {tmp_path}" in done.stdout
+    assert len(list((tmp_path / "train").glob("*.jpg"))) == 2
+    bad = run(*command, "--num-val", "0")
+    assert bad.returncode == 1
+    assert bad.stderr.startswith("error: photo-digits:")

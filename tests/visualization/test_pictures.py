@@ -1,0 +1,77 @@
+import json
+
+import numpy as np
+import pytest
+from detectron2.data import DatasetCatalog
+from PIL import Image
+
+from groupnet_det.config import load_config
+from groupnet_det.data.registration import register_datasets
+from groupnet_det.errors import DataError
+from groupnet_det.visualization.curves import plot_training_curves, read_metrics
+from groupnet_det.visualization.predictions import render_results
+
+
+def test_curves_are_drawn_and_doubled_rows_dropped(tmp_path):
+    rows = [{"iteration": i, "total_loss": 2.0 / (i + 1), "lr": 0.1} for i in (19, 39, 39)]
+    rows[-1]["bbox/AP"] = 12.5
+    text = "\n".join(json.dumps(row) for row in rows)
+    (tmp_path / "metrics.json").write_text(text + '\n{"iteration": 4')  # cut short
+    assert [row["iteration"] for row in read_metrics(tmp_path / "metrics.json")] == [19, 39]
+    plot_training_curves(tmp_path / "metrics.json", tmp_path / "curves.png", "title")
+    assert np.asarray(Image.open(tmp_path / "curves.png")).std() > 0
+
+
+def test_missing_metrics_are_named(tmp_path):
+    with pytest.raises(DataError, match=r"metrics\.json does not exist; train first"):
+        read_metrics(tmp_path / "metrics.json")
+
+
+def test_predictions_are_drawn_where_they_are(datasets_env, tmp_path):
+    register_datasets(load_config(""))
+    record = DatasetCatalog.get("photo_digits_val")[0]
+    drawn = []
+    for name, results in (
+        ("empty", []),
+        (
+            "full",
+            [
+                {
+                    "image_id": record["image_id"],
+                    "category_id": 3,
+                    "bbox": [20, 30, 60, 50],
+                    "score": 0.9,
+                }
+            ],
+        ),
+        (
+            "unsure",
+            [
+                {
+                    "image_id": record["image_id"],
+                    "category_id": 3,
+                    "bbox": [20, 30, 60, 50],
+                    "score": 0.2,
+                }
+            ],
+        ),
+    ):
+        (tmp_path / "results.json").write_text(json.dumps(results))
+        output = tmp_path / f"{name}.png"
+        render_results("photo_digits_val", tmp_path / "results.json", output, num_images=1)
+        drawn.append(np.asarray(Image.open(output)).astype(int))
+    empty, full, unsure = drawn
+    assert np.array_equal(empty, unsure)  # below the threshold
+    changed = np.abs(full - empty).sum(axis=2) > 0
+    assert changed.any()
+    assert not changed[:, : changed.shape[1] // 2].any()  # the left half is the ground truth
+
+
+def test_missing_or_foreign_results(datasets_env, tmp_path):
+    register_datasets(load_config(""))
+    path = tmp_path / "results.json"
+    with pytest.raises(DataError, match=r"results\.json does not exist"):
+        render_results("photo_digits_val", path, tmp_path / "a.png")
+    path.write_text('{"a": 1}')
+    with pytest.raises(DataError, match="no list of COCO results"):
+        render_results("photo_digits_val", path, tmp_path / "a.png")
