@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Train a binary detector on photo-digits, evaluate it, and draw what it finds.
 
+The paper's two stages: first float weights with tanh in the place of the sign, then, from there,
+the binary network.
+
 What it runs are the commands that one would type, and it prints them. Interrupted, it goes on
 where it stopped; ``--fresh`` starts over.
 """
@@ -24,6 +27,7 @@ from groupnet_det.visualization.predictions import render_results
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = "configs/quick/retinanet_groupnet_photo_digits.yaml"
+TANH_CONFIG = "configs/quick/retinanet_groupnet_photo_digits_tanh.yaml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,7 @@ class Preset:
     data: list[str] = field(default_factory=list)
     data_folder: str = "photo_digits"
     options: list[str] = field(default_factory=list)
+    tanh_options: list[str] = field(default_factory=list)
 
 
 PRESETS = {
@@ -40,7 +45,8 @@ PRESETS = {
     "quick": Preset(
         data=["--num-train", "300", "--num-val", "60"],
         data_folder="photo_digits_quick",
-        options=["SOLVER.MAX_ITER", "150", "TEST.EVAL_PERIOD", "0"],
+        options=["SOLVER.MAX_ITER", "120", "TEST.EVAL_PERIOD", "60"],
+        tanh_options=["SOLVER.MAX_ITER", "60"],
     ),
 }
 
@@ -74,14 +80,23 @@ def demo(preset_name: str, *, fresh: bool) -> None:
     data_root = photo_digits_root().absolute().with_name(preset.data_folder)
     run("datasets/prepare_photo_digits.py", "--output", str(data_root), *preset.data)
     data_options = [] if data_root == photo_digits_root().absolute() else custom_data(data_root)
+    tanh = output / "tanh"
+    train = "tools/train_net.py"
+    run(
+        *(train, "--config-file", TANH_CONFIG, "--resume", *preset.tanh_options, *data_options),
+        *("DATASETS.TEST", "[]", "OUTPUT_DIR", str(tanh)),
+    )
     options = [*preset.options, *data_options, "OUTPUT_DIR", str(output)]
-    train = ["tools/train_net.py", "--config-file", CONFIG]
-    run(*train, "--resume", *options)
+    start = ["MODEL.WEIGHTS", str(tanh / "model_final.pth")]
+    run(train, "--config-file", CONFIG, "--resume", *options, *start)
 
     trained = final_scores(output)
     reloaded = output / "reloaded"
-    weights = str(output / "model_final.pth")
-    run(*train, "--eval-only", "MODEL.WEIGHTS", weights, *options, "OUTPUT_DIR", str(reloaded))
+    weights = ["MODEL.WEIGHTS", str(output / "model_final.pth")]
+    run(
+        *(train, "--config-file", CONFIG, "--eval-only", *options, *weights),
+        *("OUTPUT_DIR", str(reloaded)),
+    )
     results = reloaded / "inference" / "coco_instances_results.json"
     annotations = data_root / "annotations" / "instances_val.json"
     csv = output / "scores.csv"
@@ -94,7 +109,10 @@ def demo(preset_name: str, *, fresh: bool) -> None:
     register_datasets(cfg)
     render_results(cfg.DATASETS.TEST[0], results, output / "predictions.png")
     plot_training_curves(
-        output / "metrics.json", output / "curves.png", "Group-Net RetinaNet on photo-digits"
+        [tanh / "metrics.json", output / "metrics.json"],
+        output / "curves.png",
+        f"Group-Net RetinaNet, K = {cfg.MODEL.GROUPNET.NUM_BASES}, on photo-digits: "
+        "with tanh, then binary",
     )
     summary = {
         "config": CONFIG,

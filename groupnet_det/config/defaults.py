@@ -49,7 +49,8 @@ def _add_network_keys(model: CfgNode) -> None:
     options.PARTS.HEAD = "binary"
 
     options.FPN = CfgNode()
-    # Whether a ReLU follows the BN in the pyramid's lateral and output convolutions.
+    # Whether a ReLU follows the BN in the pyramid's lateral and output convolutions. The binary
+    # layer behind it then sees no sign but +1: for ablations, or float heads.
     options.FPN.RELU = False
     # Levels above p5: "p6p7_from_res5" (RetinaNet), "p6p7_from_p5", "maxpool" (p6 alone, for
     # Faster R-CNN) or "none".

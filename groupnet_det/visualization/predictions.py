@@ -1,5 +1,6 @@
 """Ground truth and predictions side by side, from saved results."""
 
+import colorsys
 import json
 from collections import defaultdict
 from pathlib import Path
@@ -61,16 +62,44 @@ def results_to_instances(
     )
 
 
-def draw_pair(record: dict[str, Any], instances: Instances, metadata: Metadata) -> Image.Image:
+def truth_to_instances(record: dict[str, Any], size: tuple[int, int]) -> Instances:
+    """Detectron2 instances of a data set record's annotations, without scores."""
+    annotations = record.get("annotations", [])
+    boxes = [BoxMode.convert(a["bbox"], a["bbox_mode"], BoxMode.XYXY_ABS) for a in annotations]
+    return Instances(
+        size,
+        pred_boxes=Boxes(torch.tensor(boxes, dtype=torch.float64).reshape(-1, 4)),
+        pred_classes=torch.tensor([a["category_id"] for a in annotations]).long(),
+    )
+
+
+def draw_instances(pixels: np.ndarray, instances: Instances, metadata: Metadata) -> np.ndarray:
+    """Boxes with class names, and scores where there are any; a class always has one colour."""
+    names = metadata.thing_classes
+    labels = [names[index] for index in instances.pred_classes.tolist()]
+    if instances.has("scores"):
+        scores = instances.scores.tolist()
+        labels = [f"{label} {100 * s:.0f}%" for label, s in zip(labels, scores, strict=True)]
+    colours = [
+        colorsys.hsv_to_rgb(index / len(names), 1.0, 1.0)
+        for index in instances.pred_classes.tolist()
+    ]
+    canvas = Visualizer(pixels, metadata, scale=PANEL_HEIGHT / pixels.shape[0])
+    drawn = canvas.overlay_instances(
+        boxes=instances.pred_boxes, labels=labels, assigned_colors=colours
+    )
+    return drawn.get_image()
+
+
+def draw_pair(record: dict[str, Any], found: Instances, metadata: Metadata) -> Image.Image:
     """Ground truth at the left, predictions at the right."""
     pixels = np.asarray(Image.open(record["file_name"]).convert("RGB"))
-    scale = PANEL_HEIGHT / pixels.shape[0]
-    truth = Visualizer(pixels, metadata, scale=scale).draw_dataset_dict(
-        {"annotations": [_without_mask(a) for a in record.get("annotations", [])]}
-    )
-    prediction = Visualizer(pixels, metadata, scale=scale).draw_instance_predictions(instances)
+    truth = truth_to_instances(record, found.image_size)
     return _titled_row(
-        [("ground truth", truth.get_image()), ("prediction", prediction.get_image())]
+        [
+            ("ground truth", draw_instances(pixels, truth, metadata)),
+            ("prediction", draw_instances(pixels, found, metadata)),
+        ]
     )
 
 
@@ -103,10 +132,6 @@ def render_results(
         )
         pairs.append(draw_pair(record, found, metadata))
     _sheet(pairs, columns).save(output)
-
-
-def _without_mask(annotation: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in annotation.items() if key != "segmentation"}
 
 
 def _titled_row(panels: list[tuple[str, np.ndarray]]) -> Image.Image:

@@ -16,14 +16,16 @@ XML = """<annotation><size><width>40</width><height>30</height></size>
 def voc(tmp_path):
     for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
         (tmp_path / folder).mkdir(parents=True)
-    Image.new("RGB", (40, 30)).save(tmp_path / "JPEGImages/a.jpg")
-    (tmp_path / "Annotations/a.xml").write_text(XML.format(name="cat"))
-    (tmp_path / "ImageSets/Main/train.txt").write_text("a\n")
+    for stem in ("a", "b"):
+        Image.new("RGB", (40, 30)).save(tmp_path / f"JPEGImages/{stem}.jpg")
+        (tmp_path / f"Annotations/{stem}.xml").write_text(XML.format(name="cat"))
+    (tmp_path / "ImageSets/Main/train.txt").write_text("a\nb\n")
     return tmp_path
 
 
 def config_with(entry, name="mine"):
-    return load_config("", ["DATASETS.CUSTOM", str([entry]), "DATASETS.TRAIN", f"['{name}']"])
+    options = ["DATASETS.CUSTOM", str([entry]), "DATASETS.TRAIN", f"['{name}']"]
+    return load_config("", [*options, "MODEL.ROI_HEADS.NUM_CLASSES", "2"])
 
 
 def voc_entry(root, **changes):
@@ -35,7 +37,7 @@ def test_voc_layout(voc):
     cfg = config_with(voc_entry(voc))
     register_datasets(cfg)
     check_datasets(cfg, ["mine"])
-    (record,) = DatasetCatalog.get("mine")
+    record, _ = DatasetCatalog.get("mine")
     assert record["annotations"][0]["category_id"] == 1
     assert record["annotations"][0]["bbox"] == [2, 3, 20, 25]  # VOC counts pixels from 1
     assert MetadataCatalog.get("mine").thing_classes == ["dog", "cat"]

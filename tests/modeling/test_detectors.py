@@ -12,6 +12,7 @@ from detectron2.utils.events import EventStorage
 from groupnet_det.analysis.precision_map import layer_precisions
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError
+from groupnet_det.layers import BinaryConv2d
 from groupnet_det.modeling.necks.binary_fpn import BinaryFPN
 
 SMALL = [
@@ -80,7 +81,7 @@ def test_pyramid_levels_and_shapes(root, precision, top_block, levels):
         *(root, "MODEL.GROUPNET.FPN.TOP_BLOCK", top_block),
         *("MODEL.GROUPNET.PARTS.NECK", precision),
     )
-    neck = build_backbone(cfg, ShapeSpec(channels=3))
+    neck = build_backbone(cfg, ShapeSpec(channels=3)).eval()
     assert isinstance(neck, BinaryFPN if precision == "binary" else FPN)
     features = neck(torch.randn(1, 3, 128, 128))
     assert list(features) == levels.split()
@@ -98,6 +99,31 @@ def test_binary_pyramid_adds_the_upsampled_level(root):
     top = neck.fpn_lateral5(features["res5"]).repeat_interleave(2, 2).repeat_interleave(2, 3)
     expected = neck.fpn_output4(neck.fpn_lateral4(features["res4"]) + top)
     torch.testing.assert_close(neck(images)["p4"], expected)
+
+
+@pytest.mark.parametrize("backbone", ["binary", "float"])
+def test_binary_pyramid_sees_both_signs(root, backbone):
+    """A float backbone ends in a ReLU, whose sign would be +1 throughout."""
+    cfg = small_config(root, *parts_options(backbone, "binary", "binary"))
+    neck = build_backbone(cfg, ShapeSpec(channels=3)).train()
+    shares = {}
+    for name, layer in neck.named_modules():
+        if isinstance(layer, BinaryConv2d) and ("lateral" in name or "p6" in name):
+            watch_signs(layer.activation, name, shares)
+    neck(torch.randn(2, 3, 128, 128))
+    assert len(shares) == 4  # three laterals and p6, all fed by the backbone
+    assert all(0.05 < share < 0.95 for share in shares.values()), shares
+
+
+def watch_signs(quantizer, name, shares):
+    """Note the share of +1 among what `quantizer` makes."""
+    shifted = quantizer.shifted
+
+    def watched(x):
+        shares[name] = (x >= 0).double().mean().item()
+        return shifted(x)
+
+    quantizer.shifted = watched
 
 
 def test_towers_have_bn_of_their_own_for_each_level(root):

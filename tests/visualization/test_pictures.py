@@ -8,7 +8,7 @@ from PIL import Image
 from groupnet_det.config import load_config
 from groupnet_det.data.registration import register_datasets
 from groupnet_det.errors import DataError
-from groupnet_det.visualization.curves import plot_training_curves, read_metrics
+from groupnet_det.visualization.curves import join_stages, plot_training_curves, read_metrics
 from groupnet_det.visualization.predictions import render_results
 
 
@@ -18,7 +18,11 @@ def test_curves_are_drawn_and_doubled_rows_dropped(tmp_path):
     text = "\n".join(json.dumps(row) for row in rows)
     (tmp_path / "metrics.json").write_text(text + '\n{"iteration": 4')  # cut short
     assert [row["iteration"] for row in read_metrics(tmp_path / "metrics.json")] == [19, 39]
-    plot_training_curves(tmp_path / "metrics.json", tmp_path / "curves.png", "title")
+    stages = [tmp_path / "metrics.json"] * 2
+    joined, ends = join_stages(stages)
+    assert [row["iteration"] for row in joined] == [19, 39, 59, 79]
+    assert ends == [40, 80]
+    plot_training_curves(stages, tmp_path / "curves.png", "title")
     assert np.asarray(Image.open(tmp_path / "curves.png")).std() > 0
 
 

@@ -43,6 +43,7 @@ class BinaryFPN(Backbone):
         out_channels: int,
         binarization: Binarization,
         relu: bool = False,
+        normalize_inputs: bool = False,
         top_block: nn.Module | None = None,
         fuse_type: str = "sum",
     ) -> None:
@@ -53,6 +54,8 @@ class BinaryFPN(Backbone):
             out_channels: Channels of each level.
             binarization: Quantizers and K.
             relu: Whether a ReLU follows each BN.
+            normalize_inputs: Whether a BN is applied to what comes from `bottom_up`. Where that
+                ends in a ReLU it is needed: the sign of every value would be +1.
             top_block: Levels above the last, see `top_blocks`.
             fuse_type: ``sum`` or ``avg`` of lateral and top-down maps.
 
@@ -77,6 +80,11 @@ class BinaryFPN(Backbone):
             output = make(out_channels, out_channels, 3, padding=1)
             self.add_module(f"fpn_lateral{stage}", lateral)
             self.add_module(f"fpn_output{stage}", output)
+        self.input_norms = nn.ModuleDict(
+            {name: nn.BatchNorm2d(shapes[name].channels) for name in in_features}
+            if normalize_inputs
+            else {}
+        )
         self.top_block = top_block
         num_levels = len(self.stages) + getattr(top_block, "num_levels", 0)
         self.strides = {
@@ -97,6 +105,8 @@ class BinaryFPN(Backbone):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(N, C, H, W) -> levels by name, ``p_i`` of (N, out_channels, H/2^i, W/2^i)."""
         features = self.bottom_up(images)
+        for name, norm in self.input_norms.items():
+            features[name] = norm(features[name])
         top_down: Tensor | None = None
         levels: list[Tensor] = []
         for name, stage in zip(reversed(self.in_features), reversed(self.stages), strict=True):
@@ -119,6 +129,7 @@ def _build_binary(cfg: CfgNode, bottom_up: Backbone, top_block: nn.Module | None
         out_channels=cfg.MODEL.FPN.OUT_CHANNELS,
         binarization=parse_binarization(cfg),
         relu=cfg.MODEL.GROUPNET.FPN.RELU,
+        normalize_inputs=part_precision(cfg, "BACKBONE") == "float",
         top_block=top_block,
         fuse_type=cfg.MODEL.FPN.FUSE_TYPE,
     )
