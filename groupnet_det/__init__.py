@@ -12,8 +12,7 @@ __version__ = "0.1.0.dev0"
 _PUBLIC = {
     "Binarization": "groupnet_det.layers",
     "GroupNetResNet": "groupnet_det.modeling.backbones.groupnet_resnet",
-    "add_groupnet_config": "groupnet_det.config",
-    "load_config": "groupnet_det.config",
+    "add_groupnet_config": "groupnet_det.plugin",
 }
 __all__ = ["__version__", *_PUBLIC]
 

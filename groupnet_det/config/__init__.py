@@ -1,12 +1,12 @@
-"""Config keys (`add_groupnet_config`) and their parsing."""
+"""Config keys (`add_config_keys`) and their parsing."""
 
-from .defaults import add_groupnet_config
+from .defaults import add_config_keys
 from .load import load_config
 from .parse import PARTS, parse_binarization, part_precision
 
 __all__ = [
     "PARTS",
-    "add_groupnet_config",
+    "add_config_keys",
     "load_config",
     "parse_binarization",
     "part_precision",

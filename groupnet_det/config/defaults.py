@@ -3,13 +3,8 @@
 from detectron2.config import CfgNode
 
 
-def add_groupnet_config(cfg: CfgNode) -> None:
-    """Add our keys to `cfg`, and make our parts known to Detectron2's registries.
-
-    Call it between ``get_cfg()`` and ``merge_from_file``. Calling it twice changes nothing.
-    """
-    import groupnet_det.modeling.register  # noqa: F401 (its modules import this package)
-
+def add_config_keys(cfg: CfgNode) -> None:
+    """Add our keys to `cfg`; doing it twice changes nothing."""
     if "GROUPNET" in cfg.MODEL:
         return
     _add_network_keys(cfg.MODEL)

@@ -10,7 +10,7 @@ from detectron2.config import CfgNode, get_cfg
 
 from groupnet_det.errors import ConfigError
 
-from .defaults import add_groupnet_config
+from .defaults import add_config_keys
 
 
 def load_config(config_file: str, options: Sequence[str] = ()) -> CfgNode:
@@ -27,7 +27,7 @@ def load_config(config_file: str, options: Sequence[str] = ()) -> CfgNode:
             near ones) or a value has the wrong type.
     """
     cfg = get_cfg()
-    add_groupnet_config(cfg)
+    add_config_keys(cfg)
     valid_keys = list(_all_keys(cfg))
     if config_file and not os.path.isfile(config_file):
         raise ConfigError(f"config file {config_file} does not exist")

@@ -12,6 +12,7 @@ from detectron2.evaluation import DatasetEvaluator
 from detectron2.utils import comm
 from torch.utils.data import DataLoader
 
+import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to Detectron2)
 from groupnet_det import __version__
 from groupnet_det.analysis.precision_map import format_precision_map
 from groupnet_det.checkpoint.checkpointer import Checkpointer

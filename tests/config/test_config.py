@@ -1,6 +1,7 @@
 import pytest
 
-from groupnet_det.config import add_groupnet_config, load_config, parse_binarization
+from groupnet_det import add_groupnet_config
+from groupnet_det.config import load_config, parse_binarization
 from groupnet_det.config.load import expand_path
 from groupnet_det.errors import ConfigError
 from groupnet_det.layers import Binarization

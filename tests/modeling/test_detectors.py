@@ -9,6 +9,7 @@ from detectron2.modeling import FPN, build_backbone, build_model
 from detectron2.structures import Boxes, Instances
 from detectron2.utils.events import EventStorage
 
+import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.analysis.precision_map import layer_precisions
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError
