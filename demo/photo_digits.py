@@ -9,6 +9,7 @@ where it stopped; ``--fresh`` starts over.
 """
 
 import argparse
+import datetime
 import json
 import os
 import shlex
@@ -19,6 +20,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+from detectron2.config import CfgNode
+
 from groupnet_det.config import load_config
 from groupnet_det.data.registration import photo_digits_root, register_datasets
 from groupnet_det.errors import UserError
@@ -27,6 +31,7 @@ from groupnet_det.visualization.predictions import render_results
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = "configs/quick/retinanet_groupnet_photo_digits.yaml"
+TRAIN = "tools/train_net.py"
 TANH_CONFIG = "configs/quick/retinanet_groupnet_photo_digits_tanh.yaml"
 
 
@@ -64,67 +69,111 @@ def run(*command: str) -> None:
         raise UserError(f"'{command[0]}' failed with exit code {done.returncode}, see above")
 
 
-def final_scores(output: Path) -> dict[str, float]:
-    """The newest COCO scores in ``metrics.json``."""
-    scored = [row for row in read_metrics(output / "metrics.json") if "bbox/AP" in row]
-    return {key: value for key, value in scored[-1].items() if key.startswith("bbox/")}
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """Where everything is."""
+
+    data: Path
+    output: Path
+
+    @property
+    def tanh(self) -> Path:
+        return self.output / "tanh"
+
+    @property
+    def reloaded(self) -> Path:
+        return self.output / "reloaded"
+
+    @property
+    def results(self) -> Path:
+        return self.reloaded / "inference" / "coco_instances_results.json"
+
+    @property
+    def scores(self) -> Path:
+        return self.output / "scores.csv"
 
 
 def demo(preset_name: str, *, fresh: bool) -> None:
     preset = PRESETS[preset_name]
-    output = ROOT / "output" / f"demo_{preset_name}"
+    default_root = photo_digits_root().absolute()
+    files = Files(
+        data=default_root.with_name(preset.data_folder),
+        output=ROOT / "output" / f"demo_{preset_name}",
+    )
     if fresh:
-        shutil.rmtree(output, ignore_errors=True)
+        shutil.rmtree(files.output, ignore_errors=True)
     started = time.monotonic()
+    run("datasets/prepare_photo_digits.py", "--output", str(files.data), *preset.data)
+    data_options = [] if files.data == default_root else custom_data(files.data)
+    train(preset, files, data_options)
+    evaluate_reloaded(preset, files, data_options)
+    cfg = load_config(str(ROOT / CONFIG), [*preset.options, *data_options])
+    draw(cfg, files)
+    summarize(cfg, files, preset_name, minutes=(time.monotonic() - started) / 60)
 
-    data_root = photo_digits_root().absolute().with_name(preset.data_folder)
-    run("datasets/prepare_photo_digits.py", "--output", str(data_root), *preset.data)
-    data_options = [] if data_root == photo_digits_root().absolute() else custom_data(data_root)
-    tanh = output / "tanh"
-    train = "tools/train_net.py"
-    run(
-        *(train, "--config-file", TANH_CONFIG, "--resume", *preset.tanh_options, *data_options),
-        *("DATASETS.TEST", "[]", "OUTPUT_DIR", str(tanh)),
-    )
-    options = [*preset.options, *data_options, "OUTPUT_DIR", str(output)]
-    start = ["MODEL.WEIGHTS", str(tanh / "model_final.pth")]
-    run(train, "--config-file", CONFIG, "--resume", *options, *start)
 
-    trained = final_scores(output)
-    reloaded = output / "reloaded"
-    weights = ["MODEL.WEIGHTS", str(output / "model_final.pth")]
+def train(preset: Preset, files: Files, data_options: list[str]) -> None:
+    """Both stages; each goes on from its last checkpoint."""
     run(
-        *(train, "--config-file", CONFIG, "--eval-only", *options, *weights),
-        *("OUTPUT_DIR", str(reloaded)),
+        *(TRAIN, "--config-file", TANH_CONFIG, "--resume", *preset.tanh_options, *data_options),
+        *("DATASETS.TEST", "[]", "OUTPUT_DIR", str(files.tanh)),
     )
-    results = reloaded / "inference" / "coco_instances_results.json"
-    annotations = data_root / "annotations" / "instances_val.json"
-    csv = output / "scores.csv"
     run(
-        *("tools/evaluate.py", "--annotations", str(annotations)),
-        *("--results", str(results), "--csv", str(csv)),
+        *(TRAIN, "--config-file", CONFIG, "--resume", *preset.options, *data_options),
+        *("MODEL.WEIGHTS", str(files.tanh / "model_final.pth"), "OUTPUT_DIR", str(files.output)),
     )
 
-    cfg = load_config(str(ROOT / CONFIG), options)
+
+def evaluate_reloaded(preset: Preset, files: Files, data_options: list[str]) -> None:
+    """The checkpoint read back, and the saved predictions scored without a model."""
+    run(
+        *(TRAIN, "--config-file", CONFIG, "--eval-only", *preset.options, *data_options),
+        *("MODEL.WEIGHTS", str(files.output / "model_final.pth")),
+        *("OUTPUT_DIR", str(files.reloaded)),
+    )
+    run(
+        *("tools/evaluate.py", "--results", str(files.results), "--csv", str(files.scores)),
+        *("--annotations", str(files.data / "annotations" / "instances_val.json")),
+    )
+
+
+def draw(cfg: CfgNode, files: Files) -> None:
     register_datasets(cfg)
-    render_results(cfg.DATASETS.TEST[0], results, output / "predictions.png")
+    render_results(cfg.DATASETS.TEST[0], files.results, files.output / "predictions.png")
     plot_training_curves(
-        [tanh / "metrics.json", output / "metrics.json"],
-        output / "curves.png",
+        [files.tanh / "metrics.json", files.output / "metrics.json"],
+        files.output / "curves.png",
         f"Group-Net RetinaNet, K = {cfg.MODEL.GROUPNET.NUM_BASES}, on photo-digits: "
         "with tanh, then binary",
     )
+
+
+def summarize(cfg: CfgNode, files: Files, preset_name: str, *, minutes: float) -> None:
+    """Write ``summary.json`` and say what was reached and where everything is."""
+    scored = [row for row in read_metrics(files.output / "metrics.json") if "bbox/AP" in row]
+    _, ap, ap50 = files.scores.read_text().splitlines()[-1].split(",")  # all classes together
     summary = {
         "config": CONFIG,
         "preset": preset_name,
         "num_bases": cfg.MODEL.GROUPNET.NUM_BASES,
         "iterations": cfg.SOLVER.MAX_ITER,
-        "scores_at_end_of_training": trained,
-        "scores_reloaded": {"AP": score_of(csv, 1), "AP50": score_of(csv, 2)},
-        "minutes": round((time.monotonic() - started) / 60, 1),
+        "at_end_of_training": {"AP": scored[-1]["bbox/AP"], "AP50": scored[-1]["bbox/AP50"]},
+        "reloaded": {"AP": float(ap), "AP50": float(ap50)},
+        "date": datetime.date.today().isoformat(),
+        "torch": torch.__version__,
+        "device": "GPU" if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores",
+        "minutes": round(minutes, 1),
     }
-    (output / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
-    report(output, summary)
+    (files.output / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    print(
+        f"\nGroup-Net RetinaNet, K = {summary['num_bases']}, on photo-digits val, in per cent:\n"
+        f"  at the end of training  AP {scored[-1]['bbox/AP']:.1f}  "
+        f"AP50 {scored[-1]['bbox/AP50']:.1f}\n"
+        f"  checkpoint reloaded     AP {float(ap):.1f}  AP50 {float(ap50):.1f}\n"
+        f"after {minutes:.1f} minutes. Look at"
+    )
+    for name in ("predictions.png", "curves.png", "scores.csv", "summary.json", "model_final.pth"):
+        print(f"  {files.output / name}")
 
 
 def custom_data(root: Path) -> list[str]:
@@ -145,27 +194,12 @@ def custom_data(root: Path) -> list[str]:
     ]
 
 
-def score_of(csv: Path, column: int) -> float:
-    """A column of the last row, that of all classes together."""
-    return float(csv.read_text().splitlines()[-1].split(",")[column])
-
-
-def report(output: Path, summary: dict) -> None:
-    scores = summary["scores_reloaded"]
-    print(
-        f"\nGroup-Net RetinaNet, K = {summary['num_bases']}, on photo-digits val: "
-        f"AP {scores['AP']:.1f}, AP50 {scores['AP50']:.1f} (per cent), "
-        f"{summary['minutes']} minutes"
-    )
-    for name in ("predictions.png", "curves.png", "scores.csv", "summary.json", "model_final.pth"):
-        print(f"  {output / name}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--preset", choices=list(PRESETS), default="full")
     parser.add_argument("--fresh", action="store_true", help="start over")
     arguments = parser.parse_args()
+    os.chdir(ROOT)  # data sets lie in ./datasets unless $DETECTRON2_DATASETS says otherwise
     try:
         demo(arguments.preset, fresh=arguments.fresh)
     except UserError as error:
