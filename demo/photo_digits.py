@@ -93,13 +93,10 @@ class Files:
         return self.output / "scores.csv"
 
 
-def demo(preset_name: str, *, fresh: bool) -> None:
+def demo(preset_name: str, *, output: Path, fresh: bool) -> None:
     preset = PRESETS[preset_name]
     default_root = photo_digits_root().absolute()
-    files = Files(
-        data=default_root.with_name(preset.data_folder),
-        output=ROOT / "output" / f"demo_{preset_name}",
-    )
+    files = Files(data=default_root.with_name(preset.data_folder), output=output)
     if fresh:
         shutil.rmtree(files.output, ignore_errors=True)
     started = time.monotonic()
@@ -197,11 +194,14 @@ def custom_data(root: Path) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--preset", choices=list(PRESETS), default="full")
+    parser.add_argument("--output", type=Path, help="folder (default: output/demo_PRESET)")
     parser.add_argument("--fresh", action="store_true", help="start over")
     arguments = parser.parse_args()
+    output = arguments.output or ROOT / "output" / f"demo_{arguments.preset}"
+    output = output.absolute()
     os.chdir(ROOT)  # data sets lie in ./datasets unless $DETECTRON2_DATASETS says otherwise
     try:
-        demo(arguments.preset, fresh=arguments.fresh)
+        demo(arguments.preset, output=output, fresh=arguments.fresh)
     except UserError as error:
         sys.exit(f"error: {error}")
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 
-def backbone_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the reference's backbone keys (``layer1.0.conv1.3.weight``) to ours, in float64."""
+def rename_backbone(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The reference's backbone keys (``layer1.0.conv1.3.weight``) as ours, in float64."""
     ours: dict[str, Tensor] = {}
     scales: dict[str, dict[int, Tensor]] = {}
     for key, value in state.items():
@@ -27,6 +27,12 @@ def backbone_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
             ours[key] = value.double() if value.is_floating_point() else value
     for key, values in scales.items():
         ours[key] = torch.cat([values[k].double() for k in sorted(values)])
+    return ours
+
+
+def backbone_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state that our network loads: renamed, and with the stem's bias folded away."""
+    ours = rename_backbone(state)
     # A shift per channel passes through max-pooling, so the bias folds into the BN behind it.
     ours["stem.bn1.running_mean"] = ours["stem.bn1.running_mean"] - ours.pop("stem.conv1.bias")
     return ours

@@ -6,17 +6,14 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.layers import Binarization
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
 
-from .golden import backbone_state
+from .golden import backbone_state, rename_backbone
 
 
 @pytest.fixture(scope="module")
 def golden_net(test_data):
     folder = test_data / "reference/golden"
     checkpoint = torch.load(folder / "narrow_r18_gates_scales.pth.tar", weights_only=True)
-    net = GroupNetResNet(
-        width=1 / 16, merge="learned_scales", binarization=Binarization(num_bases=5)
-    ).double()
-    net.load_state_dict(backbone_state(checkpoint["state_dict"]))
+    net = golden_network(checkpoint["state_dict"])
     return net.eval()
 
 
@@ -95,3 +92,53 @@ def test_tanh_stage_has_the_same_keys():
 def test_bad_options_are_named(options, message):
     with pytest.raises(ConfigError, match=message):
         GroupNetResNet(**options)
+
+
+def test_golden_training_step(test_data):
+    """Loss, every gradient and every BN buffer of one step in training mode."""
+    folder = test_data / "reference/golden"
+    golden = np.load(folder / "narrow_r18_gates_scales.train.npz")
+    checkpoint = torch.load(folder / "narrow_r18_gates_scales.pth.tar", weights_only=True)
+    state = {key: value.double() for key, value in checkpoint["state_dict"].items()}
+    net = golden_network(state).train()
+    inputs = np.load(folder / "inputs.npz")
+    images = torch.from_numpy(inputs["xtrain"]).double()
+    fc = torch.nn.Linear(32, 10).double()
+    fc.load_state_dict({key: state[f"module.fc.{key}"] for key in ("weight", "bias")})
+
+    logits = fc(net(images)["res5"].mean(dim=(2, 3)))
+    loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(inputs["ttrain"]))
+    loss.backward()
+    assert_golden(logits.detach(), golden["logits"])
+    assert_golden(loss.detach(), golden["loss"])
+    assert_golden(fc.weight.grad, golden["grad/fc.weight"])
+
+    gradients = {key: parameter.grad for key, parameter in net.named_parameters()}
+    compared = compare_renamed(gradients, golden, "grad/")
+    assert compared == set(gradients)
+    buffers = dict(net.named_buffers())
+    # The reference's stem has a bias, which shifts its running mean: see `backbone_state`.
+    bias = state["module.conv1.bias"]
+    buffers["stem.bn1.running_mean"] = buffers["stem.bn1.running_mean"] + bias
+    assert compare_renamed(buffers, golden, "buf/") == set(buffers)
+
+
+def golden_network(state):
+    net = GroupNetResNet(
+        width=1 / 16, merge="learned_scales", binarization=Binarization(num_bases=5)
+    ).double()
+    net.load_state_dict(backbone_state(state))
+    return net
+
+
+def compare_renamed(ours, golden, prefix):
+    """Compare what has a golden value under `prefix`; return the names compared."""
+    theirs = {
+        key.removeprefix(prefix): torch.from_numpy(golden[key])
+        for key in golden.files
+        if key.startswith(prefix)
+    }
+    theirs = rename_backbone(theirs)
+    for key, value in ours.items():
+        assert_golden(value.double(), theirs[key].double().numpy())
+    return set(ours) & set(theirs)
