@@ -136,7 +136,12 @@ def evaluate_reloaded(preset: Preset, files: Files, data_options: list[str]) -> 
 
 def draw(cfg: CfgNode, files: Files) -> None:
     register_datasets(cfg)
-    render_results(cfg.DATASETS.TEST[0], files.results, files.output / "predictions.png")
+    render_results(
+        cfg.DATASETS.TEST[0],
+        files.results,
+        files.output / "predictions.png",
+        threshold=0.4,  # the focal loss keeps scores low
+    )
     plot_training_curves(
         [files.tanh / "metrics.json", files.output / "metrics.json"],
         files.output / "curves.png",

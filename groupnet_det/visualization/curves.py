@@ -69,7 +69,7 @@ def plot_training_curves(metrics_files: Sequence[Path], output: Path, title: str
     rate_axes = loss_axes.twinx()
     rate_axes.plot(*_series(rows, "lr"), color="grey", linestyle=":")
     rate_axes.set_ylabel("learning rate (dotted)")
-    loss_axes.legend(loc="lower left")
+    loss_axes.legend(loc="upper right")
 
     for key in METRICS:
         iterations, values = _series(rows, key)

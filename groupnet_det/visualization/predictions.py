@@ -91,14 +91,16 @@ def draw_instances(pixels: np.ndarray, instances: Instances, metadata: Metadata)
     return drawn.get_image()
 
 
-def draw_pair(record: dict[str, Any], found: Instances, metadata: Metadata) -> Image.Image:
-    """Ground truth at the left, predictions at the right."""
+def draw_pair(
+    record: dict[str, Any], found: Instances, metadata: Metadata, *, title: str = "prediction"
+) -> Image.Image:
+    """Ground truth at the left, predictions at the right under `title`."""
     pixels = np.asarray(Image.open(record["file_name"]).convert("RGB"))
     truth = truth_to_instances(record, found.image_size)
     return _titled_row(
         [
             ("ground truth", draw_instances(pixels, truth, metadata)),
-            ("prediction", draw_instances(pixels, found, metadata)),
+            (title, draw_instances(pixels, found, metadata)),
         ]
     )
 
@@ -130,7 +132,8 @@ def render_results(
         found = results_to_instances(
             results.get(record["image_id"], []), size, class_of_id, threshold
         )
-        pairs.append(draw_pair(record, found, metadata))
+        title = f"prediction, scores from {threshold:.2f}"
+        pairs.append(draw_pair(record, found, metadata, title=title))
     _sheet(pairs, columns).save(output)
 
 
