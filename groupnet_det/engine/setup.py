@@ -31,14 +31,19 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
     register_datasets(cfg)
     if not arguments.eval_only and not cfg.DATASETS.TRAIN:
         raise ConfigError("DATASETS.TRAIN is empty; name a data set to train on")
+    if arguments.eval_only and not cfg.MODEL.WEIGHTS and not arguments.resume:
+        raise ConfigError(
+            "MODEL.WEIGHTS is empty, so --eval-only would score a random network; name the file, "
+            "or add --resume for the last checkpoint in OUTPUT_DIR"
+        )
     cfg.SEED = choose_seed(cfg, resume=arguments.resume)
     cfg.freeze()
-    default_setup(cfg, arguments)
     setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank(), name="groupnet_det")
     if comm.is_main_process():
         used = cfg.DATASETS.TEST if arguments.eval_only else cfg.DATASETS.TRAIN + cfg.DATASETS.TEST
         check_datasets(cfg, list(dict.fromkeys(used)))
     comm.synchronize()
+    default_setup(cfg, arguments)  # only now: it replaces the config.yaml of an earlier run
     return cfg
 
 

@@ -92,6 +92,15 @@ def test_missing_files(run, broken_datasets, tmp_path, spoilt, message):
     assert_one_line(run(*command, *SMALL, "OUTPUT_DIR", tmp_path), message)
 
 
+def test_evaluation_without_weights_is_refused(run, datasets_env, tmp_path):
+    done = run(
+        *("tools/train_net.py", "--config-file", CONFIG, "--num-gpus", "0", "--eval-only"),
+        *(*SMALL, "OUTPUT_DIR", tmp_path),
+    )
+    assert_one_line(done, "would score a random network")
+    assert not (tmp_path / "config.yaml").exists()
+
+
 def assert_one_line(done, message):
     assert done.returncode == 1
     assert "Starting training" not in done.stdout
