@@ -50,8 +50,8 @@ PRESETS = {
     "quick": Preset(
         data=["--num-train", "300", "--num-val", "60"],
         data_folder="photo_digits_quick",
-        options=["SOLVER.MAX_ITER", "120", "TEST.EVAL_PERIOD", "60"],
-        tanh_options=["SOLVER.MAX_ITER", "60"],
+        options=["SOLVER.MAX_ITER", "220", "TEST.EVAL_PERIOD", "110"],
+        tanh_options=["SOLVER.MAX_ITER", "150"],
     ),
 }
 
