@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def _sign(x: Tensor, shift: float = 0.0) -> Tensor:
-    """``sign(x) + shift``; several times as fast as ``torch.where`` with two constants."""
+    """``sign(x) + shift``, in place, without the temporaries of ``torch.where``."""
     return torch.ge(x, 0, out=torch.empty_like(x)).mul_(2).add_(shift - 1)
 
 

@@ -169,6 +169,7 @@ def test_loss_normalizer_is_saved(root):
         ("MODEL.FPN.IN_FEATURES", "['res3', 'res5']", "strides .8, 32.; they must double"),
         ("MODEL.FPN.IN_FEATURES", "['p3']", "choose from .'res2'"),
         ("MODEL.GROUPNET.OUT_FEATURES", "['res3', 'res4']", r"choose from \['res3', 'res4'\]"),
+        ("MODEL.FPN.IN_FEATURES", "['res3', 'res4']", "goes on from res5, but .* ends with res4"),
         ("MODEL.GROUPNET.NUM_BASES", "9", "NUM_BASES.*9; valid: 1 to 8"),
         ("MODEL.GROUPNET.MERGE", "max", "MERGE.*'max'"),
     ],

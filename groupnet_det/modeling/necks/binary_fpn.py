@@ -172,9 +172,10 @@ def build_groupnet_resnet_fpn_backbone(cfg: CfgNode, input_shape: ShapeSpec) -> 
         cfg.MODEL.FPN.OUT_CHANNELS,
         parse_binarization(cfg) if precision == "binary" else None,
     )
-    if top_block is not None and top_block.in_feature == "res5" and "res5" not in shapes:
+    last = int(math.log2(shapes[cfg.MODEL.FPN.IN_FEATURES[-1]].stride))
+    if top_block is not None and top_block.in_feature not in (f"res{last}", f"p{last}"):
         raise ConfigError(
-            f"MODEL.GROUPNET.FPN.TOP_BLOCK {cfg.MODEL.GROUPNET.FPN.TOP_BLOCK} needs res5 among "
-            "MODEL.GROUPNET.OUT_FEATURES"
+            f"MODEL.GROUPNET.FPN.TOP_BLOCK {cfg.MODEL.GROUPNET.FPN.TOP_BLOCK} goes on from "
+            f"{top_block.in_feature}, but MODEL.FPN.IN_FEATURES ends with res{last}; use 'none'"
         )
     return FPN_BUILDERS[precision](cfg, bottom_up, top_block)
