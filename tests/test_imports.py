@@ -1,7 +1,10 @@
 """What may be imported where."""
 
+import os
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
 import pytest
 
@@ -16,17 +19,28 @@ def test_importing_the_package_imports_nothing_heavy():
     assert done.stdout.strip() == "[]", done.stderr
 
 
-WITHOUT_DETECTRON2 = """
-import importlib.abc, sys
+ABSENT = {"detectron2", "fvcore", "iopath", "yacs"}
 
-class Absent(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {blocked}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
-sys.meta_path.insert(0, Absent())
-{code}
-"""
+@pytest.fixture(scope="module")
+def environment_without_detectron2(root, tmp_path_factory):
+    """A folder with all installed packages but those, to be the only place of packages."""
+    packages = tmp_path_factory.mktemp("packages")
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if entry.name.split("-")[0] not in {*ABSENT, "sal_detectron2"}:
+            (packages / entry.name).symlink_to(entry)
+    return {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{packages}"}
+
+
+def run_without_detectron2(code, environment):
+    command = [sys.executable, "-S", "-c", code]  # -S: no site-packages
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+def test_that_environment_lacks_detectron2(environment_without_detectron2):
+    for name in ABSENT:
+        done = run_without_detectron2(f"import {name}", environment_without_detectron2)
+        assert "ModuleNotFoundError" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -40,9 +54,8 @@ sys.meta_path.insert(0, Absent())
     ],
     ids=["network", "layers", "data", "tools"],
 )
-def test_parts_that_need_no_detectron2_import_without_it(code):
-    blocked = "{'detectron2', 'fvcore', 'iopath', 'yacs'}"
-    done = run(WITHOUT_DETECTRON2.format(blocked=blocked, code=code))
+def test_parts_that_need_no_detectron2_import_without_it(code, environment_without_detectron2):
+    done = run_without_detectron2(code, environment_without_detectron2)
     assert done.returncode == 0, done.stderr
 
 
