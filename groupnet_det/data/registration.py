@@ -1,7 +1,7 @@
 """Data sets by name: ours, and the user's own from ``DATASETS.CUSTOM``."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -129,6 +129,14 @@ def register_datasets(cfg: CfgNode) -> None:
     """Make all data sets that `cfg` may name known; safe to repeat."""
     register_builtin_datasets()
     register_custom_datasets(cfg)
+
+
+def make_absent_datasets(names: Iterable[str]) -> None:
+    """Make photo-digits, at its default sizes, where it is asked for and its folder is absent."""
+    root = photo_digits_root()
+    wanted = {f"photo_digits_{split}" for split in photo_digits.SPLITS}
+    if wanted & set(names) and not root.exists():
+        photo_digits.prepare_photo_digits(root, photo_digits.PhotoDigitsOptions())
 
 
 def _required(entry: Mapping[str, Any], key: str, where: str) -> Any:

@@ -13,7 +13,7 @@ from detectron2.utils.logger import setup_logger
 
 from groupnet_det.config import load_config
 from groupnet_det.data.check import check_datasets
-from groupnet_det.data.registration import register_datasets
+from groupnet_det.data.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError
 
 
@@ -41,6 +41,7 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
     setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank(), name="groupnet_det")
     if comm.is_main_process():
         used = cfg.DATASETS.TEST if arguments.eval_only else cfg.DATASETS.TRAIN + cfg.DATASETS.TEST
+        make_absent_datasets(used)
         check_datasets(cfg, list(dict.fromkeys(used)))
     comm.synchronize()
     default_setup(cfg, arguments)  # only now: it replaces the config.yaml of an earlier run

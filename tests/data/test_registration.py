@@ -3,8 +3,9 @@ from detectron2.data import DatasetCatalog, MetadataCatalog
 from PIL import Image
 
 from groupnet_det.config import load_config
+from groupnet_det.data import photo_digits
 from groupnet_det.data.check import check_datasets
-from groupnet_det.data.registration import register_datasets
+from groupnet_det.data.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError, DataError
 
 XML = """<annotation><size><width>40</width><height>30</height></size>
@@ -95,3 +96,22 @@ def test_entries_that_are_not_used_need_not_exist():
 def test_missing_key_is_named():
     with pytest.raises(ConfigError, match=r"DATASETS.CUSTOM\[0\] lacks the key ANNOTATIONS"):
         register_datasets(config_with({"NAME": "mine", "FORMAT": "coco"}))
+
+
+@pytest.mark.parametrize(
+    ("names", "exists", "made"),
+    [
+        (["photo_digits_val"], False, True),
+        (["photo_digits_val"], True, False),
+        (["coco_2017_val"], False, False),
+    ],
+    ids=["absent", "there", "another"],
+)
+def test_photo_digits_is_made_where_it_is_wanted(tmp_path, monkeypatch, names, exists, made):
+    monkeypatch.setenv("DETECTRON2_DATASETS", str(tmp_path))
+    if exists:
+        (tmp_path / "photo_digits").mkdir()
+    calls = []
+    monkeypatch.setattr(photo_digits, "prepare_photo_digits", lambda root, _: calls.append(root))
+    make_absent_datasets(names)
+    assert calls == ([tmp_path / "photo_digits"] if made else [])
