@@ -2,10 +2,9 @@
 
 from .defaults import add_config_keys
 from .load import load_config
-from .parse import PARTS, parse_binarization, part_precision
+from .parse import parse_binarization, part_precision
 
 __all__ = [
-    "PARTS",
     "add_config_keys",
     "load_config",
     "parse_binarization",

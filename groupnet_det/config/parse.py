@@ -5,7 +5,6 @@ from detectron2.config import CfgNode
 from groupnet_det.errors import lookup
 from groupnet_det.layers import Binarization
 
-PARTS = ("BACKBONE", "NECK", "HEAD")
 PRECISIONS = ("binary", "float")
 
 
@@ -25,7 +24,7 @@ def parse_binarization(cfg: CfgNode) -> Binarization:
 
 
 def part_precision(cfg: CfgNode, part: str) -> str:
-    """``binary`` or ``float``, for one of `PARTS`.
+    """``binary`` or ``float``, for ``BACKBONE``, ``NECK`` or ``HEAD``.
 
     Raises:
         ConfigError: The key holds something else.

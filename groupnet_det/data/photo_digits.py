@@ -26,7 +26,7 @@ SPLITS = ("train", "val")
 VAL_DIGIT_SHARE = 0.2
 VAL_PHOTO_SHARE = 0.3  # the right part of each photograph
 MIN_CONTRAST = 110  # between a digit's colour and what lies under it, of 255, in luma
-MIN_VISIBLE = 0.6  # share of each digit that later ones must leave uncovered
+MIN_VISIBLE = 0.6  # share of what shows of a digit that a later one leaves uncovered
 MAX_OVERLAP = 0.2  # of two boxes, by the area of the smaller one
 
 PHOTOS: dict[str, Callable[[], Any]] = {

@@ -12,11 +12,13 @@ from detectron2.data import DatasetCatalog, Metadata, MetadataCatalog
 from detectron2.structures import Boxes, BoxMode, Instances
 from detectron2.utils.visualizer import Visualizer
 from PIL import Image, ImageDraw, ImageFont
+from torchvision.ops import nms
 
 from groupnet_det.errors import DataError
 
 PANEL_HEIGHT = 360  # pixels, of each rendered image
 TITLE_HEIGHT = 26
+SAME_OBJECT = 0.6  # IoU of two predictions that are drawn as one
 
 
 def load_results(path: Path) -> dict[Any, list[dict[str, Any]]]:
@@ -45,21 +47,24 @@ def results_to_instances(
 ) -> Instances:
     """Detectron2 instances of the results that score at least `threshold`.
 
+    Of boxes that overlap by more than `SAME_OBJECT`, whatever their classes, only the best one:
+    labels drawn over each other cannot be read.
+
     Args:
         results: COCO results of one image.
         size: (height, width) of the image.
         class_of_id: Contiguous class of each category id.
     """
     kept = [result for result in results if result["score"] >= threshold]
-    boxes = np.array([result["bbox"] for result in kept], dtype=float).reshape(-1, 4)
-    return Instances(
-        size,
-        pred_boxes=Boxes(
-            BoxMode.convert(torch.from_numpy(boxes), BoxMode.XYWH_ABS, BoxMode.XYXY_ABS)
-        ),
-        scores=torch.tensor([result["score"] for result in kept]),
-        pred_classes=torch.tensor([class_of_id[result["category_id"]] for result in kept]).long(),
+    boxes = BoxMode.convert(
+        torch.tensor([result["bbox"] for result in kept], dtype=torch.float64).reshape(-1, 4),
+        BoxMode.XYWH_ABS,
+        BoxMode.XYXY_ABS,
     )
+    scores = torch.tensor([result["score"] for result in kept], dtype=torch.float64)
+    classes = torch.tensor([class_of_id[result["category_id"]] for result in kept]).long()
+    instances = Instances(size, pred_boxes=Boxes(boxes), scores=scores, pred_classes=classes)
+    return instances[nms(instances.pred_boxes.tensor.float(), scores.float(), SAME_OBJECT)]
 
 
 def truth_to_instances(record: dict[str, Any], size: tuple[int, int]) -> Instances:

@@ -9,7 +9,7 @@ from groupnet_det.config import load_config
 from groupnet_det.data.registration import register_datasets
 from groupnet_det.errors import DataError
 from groupnet_det.visualization.curves import join_stages, plot_training_curves, read_metrics
-from groupnet_det.visualization.predictions import render_results
+from groupnet_det.visualization.predictions import render_results, results_to_instances
 
 
 def test_curves_are_drawn_and_doubled_rows_dropped(tmp_path):
@@ -79,3 +79,14 @@ def test_missing_or_foreign_results(datasets_env, tmp_path):
     path.write_text('{"a": 1}')
     with pytest.raises(DataError, match="no list of COCO results"):
         render_results("photo_digits_val", path, tmp_path / "a.png")
+
+
+def test_of_predictions_at_one_place_the_best_is_drawn():
+    boxes = [[10, 10, 20, 20], [11, 10, 20, 20], [60, 60, 20, 20]]
+    results = [
+        {"category_id": category, "bbox": box, "score": score}
+        for category, box, score in zip((1, 2, 3), boxes, (0.5, 0.8, 0.4), strict=True)
+    ]
+    found = results_to_instances(results, (100, 100), {1: 0, 2: 1, 3: 2}, 0.3)
+    assert found.pred_classes.tolist() == [1, 2]
+    assert len(results_to_instances([], (100, 100), {}, 0.3)) == 0
