@@ -10,7 +10,7 @@ from typing import Any
 __version__ = "0.1.0.dev0"
 
 _PUBLIC = {
-    "Binarization": "groupnet_det.layers",
+    "Quantization": "groupnet_det.layers",
     "GroupNetResNet": "groupnet_det.modeling.backbones.groupnet_resnet",
     "add_groupnet_config": "groupnet_det.plugin",
 }

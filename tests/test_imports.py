@@ -46,7 +46,7 @@ def test_that_environment_lacks_detectron2(environment_without_detectron2):
 @pytest.mark.parametrize(
     "code",
     [
-        "from groupnet_det import Binarization, GroupNetResNet; import torch;"
+        "from groupnet_det import Quantization, GroupNetResNet; import torch;"
         "print(GroupNetResNet(width=0.125)(torch.zeros(1, 3, 64, 64))['res5'].shape)",
         "import groupnet_det.quantizers, groupnet_det.layers",
         "import groupnet_det.data.photo_digits, groupnet_det.data.stream",

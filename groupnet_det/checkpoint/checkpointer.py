@@ -11,6 +11,8 @@ from detectron2.checkpoint import DetectionCheckpointer
 
 from groupnet_det.errors import CheckpointError
 
+from .compatibility import check_fit, move_backbone
+
 BEST_PREFIX = "model_best"
 
 
@@ -26,6 +28,7 @@ class Checkpointer(DetectionCheckpointer):
         save_dir: str = "",
         *,
         extra: dict[str, Any] | None = None,
+        strict: bool = False,
         **checkpointables: Any,
     ) -> None:
         """
@@ -33,10 +36,13 @@ class Checkpointer(DetectionCheckpointer):
             model: To be saved or loaded.
             save_dir: Folder of the checkpoints.
             extra: Plain values to store with each checkpoint, such as the class names.
+            strict: Whether a file must have every key of the model, as for evaluation; else missing
+                parts, and predictors of other classes, start anew.
             checkpointables: Objects with a ``state_dict`` that belong to a training.
         """
         super().__init__(model, save_dir, **checkpointables)
         self.extra = extra or {}
+        self.strict = strict
 
     def save(self, name: str, **kwargs: Any) -> None:
         """Write ``<name>.pth`` beside its place first: an interruption harms no older file."""
@@ -57,9 +63,10 @@ class Checkpointer(DetectionCheckpointer):
         """Load the file at `path`, or nothing where it is empty.
 
         Raises:
-            CheckpointError: The file is missing, broken, needs pickled code, or fits no key of the
-                model.
+            CheckpointError: The file is missing, broken, needs pickled code, or is of another
+                network.
         """
+        self._path_for_messages = path
         if path and "://" not in path and not os.path.isfile(path.split("?")[0]):
             raise CheckpointError(
                 f"checkpoint {path} does not exist; mend MODEL.WEIGHTS (or OUTPUT_DIR)"
@@ -81,14 +88,26 @@ class Checkpointer(DetectionCheckpointer):
         return load_tensors(f)
 
     def _load_model(self, checkpoint: Any) -> Any:
-        ours = set(self.model.state_dict())
-        theirs = {key.removeprefix("module.") for key in checkpoint["model"]}
-        if ours and not ours & theirs and not checkpoint.get("matching_heuristics"):
+        ours = list(self.model.state_dict())
+        state = {key.removeprefix("module."): value for key, value in checkpoint["model"].items()}
+        heuristic = checkpoint.get("matching_heuristics")
+        if not heuristic:
+            state = move_backbone(state, ours)
+        if ours and not set(ours) & set(state) and not heuristic:
             raise CheckpointError(
-                f"no key of the checkpoint belongs to this model (it has {sorted(theirs)[:3]}, the "
+                f"no key of the checkpoint belongs to this model (it has {sorted(state)[:3]}, the "
                 f"model {sorted(ours)[:3]}); is MODEL.WEIGHTS the right file for this config?"
             )
-        return super()._load_model(checkpoint)
+        incompatible = super()._load_model({**checkpoint, "model": state})
+        if not heuristic:
+            check_fit(
+                self._path_for_messages,
+                missing=incompatible.missing_keys,
+                unexpected=incompatible.unexpected_keys,
+                incorrect_shapes=incompatible.incorrect_shapes,
+                strict=self.strict,
+            )
+        return incompatible
 
 
 def load_tensors(path: str) -> dict[str, Any]:

@@ -2,11 +2,6 @@
 
 from .defaults import add_config_keys
 from .load import load_config
-from .parse import parse_binarization, part_precision
+from .parse import parse_method, part_method
 
-__all__ = [
-    "add_config_keys",
-    "load_config",
-    "parse_binarization",
-    "part_precision",
-]
+__all__ = ["add_config_keys", "load_config", "parse_method", "part_method"]

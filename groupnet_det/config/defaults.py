@@ -14,34 +14,60 @@ def add_config_keys(cfg: CfgNode) -> None:
 def _add_network_keys(model: CfgNode) -> None:
     options = model.GROUPNET = CfgNode()
 
-    # Layers of the ResNet: 18 or 34.
+    # The network, or one that it is compared with: "group_net", "float" (the full-precision twin),
+    # "bnn", "xnor_net", "bireal_net", "abc_net", "dorefa", "lq_net", "lsq". All but "group_net"
+    # fix some of the keys below: layers/methods.py.
+    options.METHOD = "group_net"
+    # Methods of single parts; "method" means METHOD.
+    options.PARTS = CfgNode()
+    options.PARTS.BACKBONE = "method"
+    options.PARTS.NECK = "method"
+    options.PARTS.HEAD = "method"
+
+    # Layers of the ResNet: 18, 34 or 50.
     options.DEPTH = 18
     # Factor on all channel counts of the backbone (64 ... 512 at 1.0).
     options.WIDTH = 1.0
-    # K of the paper, 1 to 8: binary bases for each full-precision group of layers.
-    options.NUM_BASES = 4
-    # Soft connections, sigmoid(theta) in the paper, before each block but the first.
-    options.GATES = True
-    # How branch outputs meet: "mean" (journal version) or "learned_scales" (lambda of the
-    # conference version).
-    options.MERGE = "mean"
-    # The 1x1 convolution where a stage changes its shape: "binary", or "float" (Group-Net**).
-    options.DOWNSAMPLE = "binary"
-    # Activation quantizer: "sign" {-1, +1}; "tanh", float, for the first stage of training;
-    # "zero_one" {0, 1}.
-    options.ACTIVATION = "sign"
-    # Weight quantizer: "sign" (sign(W) times a scale), or "float" with ACTIVATION "tanh".
-    options.WEIGHT = "sign"
-    # The scale mean|W| for each "layer" (and base) or for each output "channel".
-    options.WEIGHT_SCALE = "layer"
+    # Of the last stage: 32, or 16 or 8, where stages dilate instead of striding.
+    options.OUTPUT_STRIDE = 32
     # Stages that the backbone without a neck returns.
     options.OUT_FEATURES = ["res2", "res3", "res4", "res5"]
 
-    # Which parts are "binary" and which "float" (the full-precision twin).
-    options.PARTS = CfgNode()
-    options.PARTS.BACKBONE = "binary"
-    options.PARTS.NECK = "binary"
-    options.PARTS.HEAD = "binary"
+    # K of the paper, 1 to 8: binary bases for each full-precision group of layers.
+    options.NUM_BASES = 4
+    # The group: "layer" (layer-wise decomposition), "block", "stage" or "network".
+    options.GROUP = "block"
+    # Soft connections, sigmoid(theta) in the paper, before each group but the first.
+    options.GATES = True
+    # How branch outputs meet: "mean" (journal version), "learned_scales" (lambda of the
+    # conference version), or "aliased_mean", for the authors' weights alone.
+    options.MERGE = "mean"
+    # The 1x1 convolution where a stage changes its shape: "binary", or "float" (Group-Net**).
+    options.DOWNSAMPLE = "binary"
+    # Order within a block: "conv_act_norm" (Group-Net), "conv_norm_act" or "norm_conv_act".
+    options.ORDER = "conv_act_norm"
+    # "relu", "rprelu" (ReActNet) or "none".
+    options.NONLINEARITY = "relu"
+    # Shortcuts around each "conv" (Bi-Real Net, Group-Net) or each "block".
+    options.SHORTCUT = "conv"
+
+    # Activation quantizer: "sign" {-1, +1}; "tanh", float, for the first stage of training; "rsign"
+    # (ReActNet); "zero_one" {0, 1}; "abc", "dorefa", "lq", "lsq"; "float".
+    options.ACTIVATION = "sign"
+    # Gradient of that sign: "polynomial" (Bi-Real Net), "hardtanh" (BNN) or "identity".
+    options.GRADIENT = "polynomial"
+    # Weight quantizer: "sign" (sign(W) times a scale); "float", as with ACTIVATION "tanh"; "abc",
+    # "dorefa", "lq", "lsq".
+    options.WEIGHT = "sign"
+    # The scale mean|W| for each "layer" (and base) or for each output "channel"; or "none".
+    options.WEIGHT_SCALE = "layer"
+    # Gradient of the sign of weights: "identity", "clipped" (BNN) or "magnitude" (Bi-Real Net).
+    options.WEIGHT_GRADIENT = "identity"
+    # Of weights and activations, for "dorefa", "lq" and "lsq": 1 to 8.
+    options.BITS = 2
+    # M and N of ABC-Net: signs whose sum stands for a weight, and for an activation.
+    options.ABC_WEIGHT_BASES = 5
+    options.ABC_ACTIVATION_BASES = 5
 
     options.FPN = CfgNode()
     # Whether a ReLU follows the BN in the pyramid's lateral and output convolutions. The binary

@@ -2,33 +2,44 @@
 
 from detectron2.config import CfgNode
 
-from groupnet_det.errors import lookup
-from groupnet_det.layers import Binarization
+from groupnet_det.layers import BlockDesign, Quantization
+from groupnet_det.layers.methods import Method, make_method
 
-PRECISIONS = ("binary", "float")
+# The value of MODEL.GROUPNET.PARTS.* that means MODEL.GROUPNET.METHOD.
+AS_METHOD = "method"
 
 
-def parse_binarization(cfg: CfgNode) -> Binarization:
-    """``MODEL.GROUPNET``'s quantizers and K.
+def parse_method(cfg: CfgNode, part: str) -> Method:
+    """How ``BACKBONE``, ``NECK`` or ``HEAD`` is quantized and built.
 
     Raises:
         ConfigError: A value is not among the valid ones, which the message lists.
     """
     options = cfg.MODEL.GROUPNET
-    return Binarization(
+    quantization = Quantization(
         num_bases=options.NUM_BASES,
         activation=options.ACTIVATION,
+        gradient=options.GRADIENT,
         weight=options.WEIGHT,
         weight_scale=options.WEIGHT_SCALE,
+        weight_gradient=options.WEIGHT_GRADIENT,
+        bits=options.BITS,
+        weight_terms=options.ABC_WEIGHT_BASES,
+        activation_terms=options.ABC_ACTIVATION_BASES,
     )
+    design = BlockDesign(
+        order=options.ORDER,
+        nonlinearity=options.NONLINEARITY,
+        shortcut=options.SHORTCUT,
+        downsample=options.DOWNSAMPLE,
+        group=options.GROUP,
+        gates=options.GATES,
+        merge=options.MERGE,
+    )
+    return make_method(part_method(cfg, part), Method(quantization=quantization, design=design))
 
 
-def part_precision(cfg: CfgNode, part: str) -> str:
-    """``binary`` or ``float``, for ``BACKBONE``, ``NECK`` or ``HEAD``.
-
-    Raises:
-        ConfigError: The key holds something else.
-    """
-    precision = cfg.MODEL.GROUPNET.PARTS[part]
-    lookup(dict.fromkeys(PRECISIONS), precision, f"MODEL.GROUPNET.PARTS.{part}")
-    return precision
+def part_method(cfg: CfgNode, part: str) -> str:
+    """The name of the method of ``BACKBONE``, ``NECK`` or ``HEAD``; it may be unknown."""
+    options = cfg.MODEL.GROUPNET
+    return options.METHOD if options.PARTS[part] == AS_METHOD else options.PARTS[part]

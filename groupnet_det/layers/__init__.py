@@ -1,16 +1,18 @@
 """Layers that need torch only."""
 
-from .binarization import MAX_BASES, Binarization
 from .binary_conv import BinaryConv2d
-from .multi_base_conv import MultiBaseConv2d
+from .block_design import BlockDesign
+from .connection import SoftGate
+from .conv_unit import ConvUnit
 from .per_level_norm import PerLevelBatchNorm
-from .soft_gate import SoftGate
+from .quantization import MAX_BASES, Quantization
 
 __all__ = [
     "MAX_BASES",
-    "Binarization",
     "BinaryConv2d",
-    "MultiBaseConv2d",
+    "BlockDesign",
+    "ConvUnit",
     "PerLevelBatchNorm",
+    "Quantization",
     "SoftGate",
 ]

@@ -53,7 +53,8 @@ class BinaryConv2d(nn.Conv2d):
         """Convolve several maps, such as the levels of a pyramid; weights are quantized once."""
         weight = self.weight_quantizer(self.weight)
         pad_value = self.activation.pad_value
-        bias = weight.sum(dim=(1, 2, 3)) * pad_value if pad_value else None
+        pads_zero = not isinstance(pad_value, Tensor) and pad_value == 0
+        bias = None if pads_zero else weight.sum(dim=(1, 2, 3)) * pad_value
         return [
             F.conv2d(
                 self.activation.shifted(x), weight, bias, self.stride, self.padding, self.dilation

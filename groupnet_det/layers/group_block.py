@@ -1,125 +1,103 @@
-"""A residual block decomposed into K binary branches, as Group-Net joins them."""
+"""A residual block decomposed into K branches."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import replace
 
-import torch
 from torch import Tensor, nn
 
 from groupnet_det.errors import lookup
 
-from .binarization import Binarization
-from .residual_branch import BasicBranch
-from .soft_gate import SoftGate
-
-
-class MeanMerge(nn.Module):
-    """``mean_k p_k`` (Group-Net, journal version)."""
-
-    def __init__(self, num_bases: int) -> None:
-        super().__init__()
-
-    def forward(self, branches: list[Tensor]) -> Tensor:
-        return torch.stack(branches).mean(dim=0) if len(branches) > 1 else branches[0]
-
-
-class ScaledMerge(nn.Module):
-    """``sum_k s_k p_k`` with learned scales that start at 1/K (Group-Net, conference version)."""
-
-    def __init__(self, num_bases: int) -> None:
-        super().__init__()
-        self.scales = nn.Parameter(torch.full((num_bases,), 1.0 / num_bases))
-
-    def forward(self, branches: list[Tensor]) -> Tensor:
-        return torch.einsum("k,knchw->nchw", self.scales, torch.stack(branches))
-
-
-def binary_downsample(
-    in_channels: int, out_channels: int, stride: int, binarization: Binarization
-) -> nn.Module:
-    """Binary 1x1 convolution with a stride, then BN without ReLU."""
-    conv = binarization.make_conv(in_channels, out_channels, 1, stride=stride)
-    return nn.Sequential(conv, nn.BatchNorm2d(out_channels))
-
-
-def float_downsample(
-    in_channels: int, out_channels: int, stride: int, binarization: Binarization
-) -> nn.Module:
-    """The same in full precision, on the float input: "Group-Net**" of the paper."""
-    conv = nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(out_channels))
-
-
-class MakeDownsample(Protocol):
-    def __call__(
-        self, in_channels: int, out_channels: int, stride: int, binarization: Binarization
-    ) -> nn.Module: ...
-
-
-MERGES: dict[str, type[nn.Module]] = {"mean": MeanMerge, "learned_scales": ScaledMerge}
-DOWNSAMPLES: dict[str, MakeDownsample] = {"binary": binary_downsample, "float": float_downsample}
+from .block_design import BlockDesign
+from .connection import CONNECTIONS
+from .downsample import DOWNSAMPLES
+from .merge import MERGES
+from .quantization import Quantization
+from .residual_branch import make_branch
 
 
 class GroupBlock(nn.Module):
-    """K branches with a common input, a soft gate before them and a merge behind them.
+    """K branches of a residual block, what connects them to the block before, and their merge.
 
-    ``x_k = gate(b_k, m)`` where b_k is branch k of the block before and m its merged output, or
-    ``x_k = m`` without a gate; ``p_k = branch_k(x_k)``; ``m' = merge(p)`` (Group-Net, arXiv
-    1909.09934). With gates, K chains of branches run through the network and exchange what they
-    know at each block.
+    ``x_k = connect(m, b_k)``, ``p_k = branch_k(x_k)``, ``m' = merge(p)``, where b_k is branch k of
+    the block before and m its merged output (Group-Net, arXiv 1909.09934). With gates, K chains of
+    branches run through the network and exchange what they know at each block.
+
+    Decomposed by layers there is one branch, whose convolutions have the K bases.
     """
 
     def __init__(
         self,
+        kind: str,
         in_channels: int,
         out_channels: int,
         *,
-        stride: int,
-        gated: bool,
-        merge: str,
-        downsample: str,
-        binarization: Binarization,
+        stride: int = 1,
+        dilation: int = 1,
+        entry_dilation: int = 1,
+        connection: str,
+        merge: str | None,
+        design: BlockDesign,
+        quantization: Quantization,
     ) -> None:
         """
         Args:
-            gated: Whether a soft gate mixes the inputs; the first block of a network has none.
-            merge: A key of `MERGES`.
-            downsample: A key of `DOWNSAMPLES`; used where the block changes stride or channels.
-            binarization: Quantizers and K.
+            kind: ``basic`` or ``bottleneck``.
+            stride: Of the block.
+            dilation: Of its 3x3 convolutions.
+            entry_dilation: Of the one that has the stride, in its place.
+            connection: A key of `CONNECTIONS`.
+            merge: A key of `MERGES`, or nothing inside a group, where branches do not meet.
+            design: Of the branches.
+            quantization: Quantizers and K.
 
         Raises:
-            ConfigError: Unknown `merge` or `downsample`.
+            ConfigError: A value is not among the valid ones, which the message lists.
         """
         super().__init__()
+        by_layer = design.group == "layer"
+        num_branches = 1 if by_layer else quantization.num_bases
+        of_branch = quantization if by_layer else replace(quantization, num_bases=1)
+        self.connect = lookup(CONNECTIONS, connection, "the connection of a block")()
         self.branches = nn.ModuleList(
-            BasicBranch(in_channels, out_channels, stride=stride, binarization=binarization)
-            for _ in range(binarization.num_bases)
+            make_branch(
+                kind,
+                in_channels,
+                out_channels,
+                stride=stride,
+                dilation=dilation,
+                entry_dilation=entry_dilation,
+                design=design,
+                quantization=of_branch,
+            )
+            for _ in range(num_branches)
         )
-        self.gate = SoftGate() if gated else None
-        self.merge = lookup(MERGES, merge, "MODEL.GROUPNET.MERGE")(binarization.num_bases)
-        make_downsample = lookup(DOWNSAMPLES, downsample, "MODEL.GROUPNET.DOWNSAMPLE")
+        make_downsample = lookup(DOWNSAMPLES, design.downsample, "MODEL.GROUPNET.DOWNSAMPLE")
         changes_shape = stride != 1 or in_channels != out_channels
         # One module for all branches: each applies it with its own batch statistics.
         self.downsample = (
-            make_downsample(in_channels, out_channels, stride, binarization)
+            make_downsample(
+                in_channels, out_channels, stride, design=design, quantization=of_branch
+            )
             if changes_shape
             else nn.Identity()
         )
+        self.merge = lookup(MERGES, merge, "MODEL.GROUPNET.MERGE")(num_branches) if merge else None
 
-    def forward(self, merged: Tensor, branches: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    def forward(
+        self, merged: Tensor, branches: Sequence[Tensor]
+    ) -> tuple[Tensor, Sequence[Tensor]]:
         """Map the output of the block before to this block's.
 
         Args:
             merged: (N, C_in, H, W), m.
-            branches: The K tensors b_k of that shape; not read without a gate.
+            branches: The K tensors b_k of that shape; read by some connections only.
 
         Returns:
-            m' and the K tensors p_k, each (N, C_out, H/stride, W/stride).
+            m' (m where the branches do not meet) and the K tensors p_k, each
+            (N, C_out, H/stride, W/stride).
         """
-        if self.gate is None:
-            inputs = [merged] * len(self.branches)
-        else:
-            inputs = [self.gate(branch, merged) for branch in branches]
+        inputs = self.connect(merged, branches, len(self.branches))
         outputs = [
-            branch(x, self.downsample) for branch, x in zip(self.branches, inputs, strict=True)
+            branch(x, self.downsample(x)) for branch, x in zip(self.branches, inputs, strict=True)
         ]
-        return self.merge(outputs), outputs
+        return self.merge(outputs) if self.merge is not None else (merged, outputs)

@@ -1,11 +1,13 @@
 """Importing this module registers all our parts with Detectron2: the one place that does."""
 
 from .backbones.detectron2_backbones import build_groupnet_resnet_backbone
+from .meta_arch.classifier import ImageClassifier
 from .meta_arch.retinanet import GroupNetRetinaNet
 from .necks.binary_fpn import build_groupnet_resnet_fpn_backbone
 
 __all__ = [
     "GroupNetRetinaNet",
+    "ImageClassifier",
     "build_groupnet_resnet_backbone",
     "build_groupnet_resnet_fpn_backbone",
 ]

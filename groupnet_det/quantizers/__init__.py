@@ -1,35 +1,59 @@
 """Quantizers: pure functions, and the modules by which a convolution owns them."""
 
-from .activations import (
+from .abc_net import ABCActivation, ABCWeight, approximate_weight
+from .base import ActivationQuantizer, WeightQuantizer
+from .dorefa import DorefaActivation, DorefaWeight, quantize_dorefa_weight, quantize_uniform
+from .full_precision import FloatWeight, TanhActivation
+from .lq_nets import LQActivation, LQWeight
+from .lsq import LSQActivation, LSQWeight, quantize_step
+from .registry import (
     ACTIVATION_QUANTIZERS,
-    ActivationQuantizer,
-    SignActivation,
-    TanhActivation,
-    ZeroOneActivation,
-    build_activation_quantizer,
-)
-from .functional import binarize_weight, round_clipped, sign_polynomial
-from .weights import (
     WEIGHT_QUANTIZERS,
-    WEIGHT_SCALES,
-    SignWeight,
-    WeightQuantizer,
+    ActivationSpec,
+    WeightSpec,
+    build_activation_quantizer,
     build_weight_quantizer,
 )
+from .rsign import RSignActivation
+from .sign_activation import SIGN_GRADIENTS, SignActivation, sign, sign_polynomial
+from .sign_weight import WEIGHT_GRADIENTS, WEIGHT_SCALES, SignWeight, binarize_weight
+from .straight_through import pass_through, pass_through_clipped
+from .zero_one import ZeroOneActivation, round_clipped
 
 __all__ = [
     "ACTIVATION_QUANTIZERS",
+    "SIGN_GRADIENTS",
+    "WEIGHT_GRADIENTS",
     "WEIGHT_QUANTIZERS",
     "WEIGHT_SCALES",
+    "ABCActivation",
+    "ABCWeight",
     "ActivationQuantizer",
+    "ActivationSpec",
+    "DorefaActivation",
+    "DorefaWeight",
+    "FloatWeight",
+    "LQActivation",
+    "LQWeight",
+    "LSQActivation",
+    "LSQWeight",
+    "RSignActivation",
     "SignActivation",
     "SignWeight",
     "TanhActivation",
     "WeightQuantizer",
+    "WeightSpec",
     "ZeroOneActivation",
+    "approximate_weight",
     "binarize_weight",
     "build_activation_quantizer",
     "build_weight_quantizer",
+    "pass_through",
+    "pass_through_clipped",
+    "quantize_dorefa_weight",
+    "quantize_step",
+    "quantize_uniform",
     "round_clipped",
+    "sign",
     "sign_polynomial",
 ]

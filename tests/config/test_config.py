@@ -1,10 +1,11 @@
 import pytest
 
 from groupnet_det import add_groupnet_config
-from groupnet_det.config import load_config, parse_binarization
+from groupnet_det.config import load_config, parse_method
 from groupnet_det.config.load import expand_path
 from groupnet_det.errors import ConfigError
-from groupnet_det.layers import Binarization
+from groupnet_det.layers import Quantization
+from groupnet_det.layers.methods import METHODS, Method
 
 
 def test_adding_twice_changes_nothing():
@@ -18,7 +19,9 @@ def test_adding_twice_changes_nothing():
 
 
 def test_defaults_are_those_of_the_layers():
-    assert parse_binarization(load_config("")) == Binarization()
+    configured = parse_method(load_config(""), "BACKBONE")
+    assert configured == Method()
+    assert configured.quantization == Quantization()
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,23 @@ def test_every_config_of_ours_loads(root):
     configs = sorted((root / "configs").rglob("*.yaml"))
     assert configs
     for path in configs:
-        parse_binarization(load_config(str(path)))
+        cfg = load_config(str(path))
+        for part in ("BACKBONE", "NECK", "HEAD"):
+            parse_method(cfg, part)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_one_key_makes_a_rival_and_parts_overrule_it(name):
+    cfg = load_config("", ["MODEL.GROUPNET.METHOD", name, "MODEL.GROUPNET.PARTS.NECK", "bnn"])
+    assert parse_method(cfg, "BACKBONE") == parse_method(cfg, "HEAD")
+    assert parse_method(cfg, "BACKBONE").quantization.num_bases == (4 if name == "group_net" else 1)
+    assert parse_method(cfg, "NECK").quantization.weight_scale == "none"
+
+
+def test_unknown_method_lists_the_valid_ones():
+    cfg = load_config("", ["MODEL.GROUPNET.PARTS.HEAD", "ternary"])
+    with pytest.raises(ConfigError, match=r"PARTS.*'ternary'.*'group_net', 'float', 'bnn'"):
+        parse_method(cfg, "HEAD")
 
 
 def test_variables_in_paths(monkeypatch):

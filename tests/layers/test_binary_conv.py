@@ -3,14 +3,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from groupnet_det.layers import Binarization, BinaryConv2d
+from groupnet_det.layers import BinaryConv2d, Quantization
 from groupnet_det.quantizers import binarize_weight, sign_polynomial
 
 
 def make_conv(*shape, activation="sign", weight="sign", **options):
-    names = Binarization(num_bases=1, activation=activation, weight=weight)
+    names = Quantization(num_bases=1, activation=activation, weight=weight)
     return BinaryConv2d(
-        *shape, activation=names.make_activation(), weight=names.make_weight(), **options
+        *shape,
+        activation=names.make_activation(shape[0]),
+        weight=names.make_weight(shape[1]),
+        **options,
     ).double()
 
 
@@ -93,3 +96,19 @@ def test_golden_convolution(test_data):
         sign_polynomial(golden["conv_x"]).unique(), torch.tensor([-1.0, 1.0], dtype=torch.float64)
     )
     assert binarize_weight(golden["conv_w"]).unique().numel() == 2
+
+
+def test_golden_group_of_convolutions(test_data):
+    """Five bases on {0, 1} with padding and dilation 2, averaged."""
+    golden = {
+        key: torch.from_numpy(value).double()
+        for key, value in np.load(test_data / "reference/golden/ops.npz").items()
+        if key.startswith("gconv_")
+    }
+    outputs = []
+    for base in range(5):
+        conv = make_conv(2, 3, 3, activation="zero_one", padding=2, dilation=2)
+        conv.weight.data.copy_(golden[f"gconv_w{base}"])
+        outputs.append(conv(golden["gconv_x"]))
+    difference = (sum(outputs) / 5 - golden["gconv_y"]).abs().max()
+    assert difference <= 1e-6 * golden["gconv_y"].abs().max()  # the reference is in float32

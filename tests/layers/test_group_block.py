@@ -3,9 +3,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from groupnet_det.errors import ConfigError
-from groupnet_det.layers import Binarization, SoftGate
-from groupnet_det.layers.group_block import GroupBlock, MeanMerge, ScaledMerge
+from groupnet_det.layers import BlockDesign, Quantization, SoftGate
+from groupnet_det.layers.group_block import GroupBlock
+from groupnet_det.layers.merge import AliasedMeanMerge, MeanMerge, ScaledMerge
 from groupnet_det.quantizers import binarize_weight, sign_polynomial
 
 
@@ -13,13 +13,14 @@ def make_block(
     in_channels=4, out_channels=4, *, stride=1, gated=True, merge="mean", num_bases=3, **options
 ):
     return GroupBlock(
+        options.pop("kind", "basic"),
         in_channels,
         out_channels,
         stride=stride,
-        gated=gated,
+        connection="gated" if gated else "merged",
         merge=merge,
-        downsample=options.pop("downsample", "binary"),
-        binarization=Binarization(num_bases=num_bases, **options),
+        design=BlockDesign(**options),
+        quantization=Quantization(num_bases=num_bases),
     ).double()
 
 
@@ -32,22 +33,35 @@ def norm(module, x):
     return F.batch_norm(x, None, None, module.weight, module.bias, training=True)
 
 
+def unit(module, x):
+    return norm(module.norm[0], F.relu(conv(module.conv, x)))
+
+
+def explicit_branch(branch, x, r):
+    if not hasattr(branch, "unit3"):
+        o = unit(branch.unit1, x) + r
+        return unit(branch.unit2, o) + o
+    o = unit(branch.unit1, x)
+    keeps_size = branch.unit2.conv.stride == (1, 1)
+    o = unit(branch.unit2, o) + o if keeps_size else unit(branch.unit2, o)
+    return unit(branch.unit3, o) + r
+
+
 def explicit(block, merged, branches):
     """The specification's formulas, one branch after the other."""
     outputs = []
     for index, branch in enumerate(block.branches):
         x = merged
-        if block.gate is not None:
-            sigma = torch.sigmoid(block.gate.gate)
+        if isinstance(block.connect, SoftGate):
+            sigma = torch.sigmoid(block.connect.gate)
             x = sigma * branches[index] + (1 - sigma) * merged
         r = x
-        if isinstance(block.downsample, nn.Sequential):
-            down, down_norm = block.downsample
-            binary = hasattr(down, "activation")
+        if not isinstance(block.downsample, nn.Identity):
+            down = block.downsample.conv
+            binary = down.activation.precision == 1
             raw = conv(down, x) if binary else F.conv2d(x, down.weight, stride=down.stride)
-            r = norm(down_norm, raw)
-        o = norm(branch.bn1, F.relu(conv(branch.conv1, x))) + r
-        outputs.append(norm(branch.bn2, F.relu(conv(branch.conv2, o))) + o)
+            r = norm(block.downsample.norm[0], raw)
+        outputs.append(explicit_branch(branch, x, r))
     scales = getattr(block.merge, "scales", [1 / len(outputs)] * len(outputs))
     return sum(s * p for s, p in zip(scales, outputs, strict=True)), outputs
 
@@ -55,11 +69,17 @@ def explicit(block, merged, branches):
 @pytest.mark.parametrize("gated", [False, True], ids=["ungated", "gated"])
 @pytest.mark.parametrize("merge", ["mean", "learned_scales"])
 @pytest.mark.parametrize("downsample", ["binary", "float"])
-@pytest.mark.parametrize(("out_channels", "stride"), [(4, 1), (6, 2)])
+@pytest.mark.parametrize(
+    ("kind", "out_channels", "stride"),
+    [("basic", 4, 1), ("basic", 6, 2), ("bottleneck", 4, 1), ("bottleneck", 8, 2)],
+)
 @pytest.mark.parametrize("num_bases", [1, 3])
-def test_block_follows_the_formulas(gated, merge, downsample, out_channels, stride, num_bases):
+def test_block_follows_the_formulas(
+    gated, merge, downsample, kind, out_channels, stride, num_bases
+):
     block = make_block(
         *(4, out_channels),
+        kind=kind,
         stride=stride,
         gated=gated,
         merge=merge,
@@ -81,18 +101,44 @@ def test_shared_downsample_sees_each_branch_by_itself():
     block = make_block(4, 8, stride=2, num_bases=3).train()
     merged = torch.randn(2, 4, 8, 8, dtype=torch.float64)
     block(merged, [merged] * 3)
-    assert block.downsample[1].num_batches_tracked.item() == 3
+    assert block.downsample.norm[0].num_batches_tracked.item() == 3
 
 
 def test_a_block_that_keeps_its_shape_has_no_downsampling():
     assert isinstance(make_block(4, 4).downsample, nn.Identity)
 
 
-def test_unknown_merge_and_downsample_list_the_valid_ones():
-    with pytest.raises(ConfigError, match=r"MERGE.*'max'.*'mean', 'learned_scales'"):
-        make_block(merge="max")
-    with pytest.raises(ConfigError, match=r"DOWNSAMPLE.*'none'.*'binary', 'float'"):
-        make_block(downsample="none")
+def layerwise(unit_module, x):
+    """Decomposed by layers: the K bases of a convolution meet right behind it."""
+    conv_module, norm_module = unit_module.conv, unit_module.norm[0]
+    bases = zip(
+        conv_module.weight.chunk(3),
+        norm_module.weight.chunk(3),
+        norm_module.bias.chunk(3),
+        strict=True,
+    )
+    padded = F.pad(sign_polynomial(x), [conv_module.padding[0]] * 4, value=1.0)
+    outputs = [
+        F.batch_norm(
+            F.relu(F.conv2d(padded, binarize_weight(w), stride=conv_module.stride)),
+            *(None, None, gamma, beta),
+            training=True,
+        )
+        for w, gamma, beta in bases
+    ]
+    scales = getattr(unit_module.merge, "scales", [1 / 3] * 3)
+    return sum(s * y for s, y in zip(scales, outputs, strict=True))
+
+
+@pytest.mark.parametrize("merge", ["mean", "learned_scales"])
+def test_block_decomposed_by_layers_follows_the_formulas(merge):
+    block = make_block(4, 4, group="layer", merge=merge, gated=False)
+    block.merge = MeanMerge(1)
+    x = torch.randn(2, 4, 8, 8, dtype=torch.float64)
+    ours, _ = block(x, [])
+    (branch,) = block.branches
+    o = layerwise(branch.unit1, x) + x
+    torch.testing.assert_close(ours, layerwise(branch.unit2, o) + o, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(("gate", "share"), [(0.0, 0.5), (100.0, 1.0), (-100.0, 0.0)])
@@ -100,11 +146,23 @@ def test_gate_shares_branch_and_merged(gate, share):
     soft_gate = SoftGate().double()
     nn.init.constant_(soft_gate.gate, gate)
     branch, merged = torch.randn(2, 1, 2, 3, 3, dtype=torch.float64)
-    torch.testing.assert_close(soft_gate(branch, merged), share * branch + (1 - share) * merged)
+    (mixed,) = soft_gate(merged, [branch], 1)
+    torch.testing.assert_close(mixed, share * branch + (1 - share) * merged)
 
 
 def test_merges_start_as_the_average():
     outputs = [torch.randn(1, 2, 3, 3) for _ in range(4)]
     average = sum(outputs) / 4
-    torch.testing.assert_close(MeanMerge(4)(outputs), average)
-    torch.testing.assert_close(ScaledMerge(4)(outputs), average)
+    for merge in (MeanMerge(4), ScaledMerge(4)):
+        merged, branches = merge(outputs)
+        torch.testing.assert_close(merged, average)
+        assert branches is outputs
+
+
+def test_aliased_merge_hands_the_sum_on_as_branch_0():
+    """K * mean for branch 0, as in the authors' networks with gates and without scales."""
+    outputs = [torch.randn(1, 2, 3, 3) for _ in range(4)]
+    merged, branches = AliasedMeanMerge(4)(outputs)
+    torch.testing.assert_close(merged, sum(outputs) / 4)
+    torch.testing.assert_close(branches[0], sum(outputs))
+    assert all(ours is theirs for ours, theirs in zip(branches[1:], outputs[1:], strict=True))

@@ -45,7 +45,7 @@ def parts_options(backbone, neck, head):
 
 
 @pytest.mark.parametrize(
-    ("backbone", "neck", "head"), list(itertools.product(["binary", "float"], repeat=3))
+    ("backbone", "neck", "head"), list(itertools.product(["group_net", "float"], repeat=3))
 )
 def test_each_part_is_binary_or_float(root, backbone, neck, head):
     model = build_model(small_config(root, *parts_options(backbone, neck, head))).train()
@@ -60,14 +60,14 @@ def test_each_part_is_binary_or_float(root, backbone, neck, head):
         bits = {
             layer.weight_bits for layer in layer_precisions(model) if layer.name.startswith(prefix)
         }
-        assert bits == ({1} if precision == "binary" else {32}), prefix
+        assert bits == ({1} if precision == "group_net" else {32}), prefix
     always_float = ("head.cls_score", "head.bbox_pred", "backbone.bottom_up.stem")
     for layer in layer_precisions(model):
         if layer.name.startswith(always_float):
             assert layer.weight_bits == 32
 
 
-@pytest.mark.parametrize("precision", ["binary", "float"])
+@pytest.mark.parametrize("precision", ["group_net", "float"])
 @pytest.mark.parametrize(
     ("top_block", "levels"),
     [
@@ -83,7 +83,7 @@ def test_pyramid_levels_and_shapes(root, precision, top_block, levels):
         *("MODEL.GROUPNET.PARTS.NECK", precision),
     )
     neck = build_backbone(cfg, ShapeSpec(channels=3)).eval()
-    assert isinstance(neck, BinaryFPN if precision == "binary" else FPN)
+    assert isinstance(neck, BinaryFPN if precision == "group_net" else FPN)
     features = neck(torch.randn(1, 3, 128, 128))
     assert list(features) == levels.split()
     for name, shape in neck.output_shape().items():
@@ -102,10 +102,10 @@ def test_binary_pyramid_adds_the_upsampled_level(root):
     torch.testing.assert_close(neck(images)["p4"], expected)
 
 
-@pytest.mark.parametrize("backbone", ["binary", "float"])
+@pytest.mark.parametrize("backbone", ["group_net", "float"])
 def test_binary_pyramid_sees_both_signs(root, backbone):
     """A float backbone ends in a ReLU, whose sign would be +1 throughout."""
-    cfg = small_config(root, *parts_options(backbone, "binary", "binary"))
+    cfg = small_config(root, *parts_options(backbone, "group_net", "group_net"))
     neck = build_backbone(cfg, ShapeSpec(channels=3)).train()
     shares = {}
     for name, layer in neck.named_modules():
@@ -164,7 +164,7 @@ def test_loss_normalizer_is_saved(root):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("MODEL.GROUPNET.PARTS.NECK", "ternary", r"PARTS\.NECK.*'ternary'.*'binary', 'float'"),
+        ("MODEL.GROUPNET.PARTS.NECK", "ternary", r"PARTS.*'ternary'.*'group_net', 'float'"),
         ("MODEL.GROUPNET.FPN.TOP_BLOCK", "p8", "TOP_BLOCK.*'p8'.*'p6p7_from_res5'"),
         ("MODEL.FPN.IN_FEATURES", "['res3', 'res5']", "strides .8, 32.; they must double"),
         ("MODEL.FPN.IN_FEATURES", "['p3']", "choose from .'res2'"),

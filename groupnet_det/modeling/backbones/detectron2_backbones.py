@@ -1,32 +1,23 @@
-"""The Group-Net ResNet and its full-precision twin as Detectron2 backbones.
+"""The Group-Net ResNet as a Detectron2 backbone.
 
 Registered builders, each called as ``builder(cfg, input_shape)``:
 
 * ``build_groupnet_resnet_backbone``: ``res2`` ... ``res5``;
 * ``build_groupnet_resnet_fpn_backbone`` (in `necks.binary_fpn`): with a pyramid on top.
 
-``MODEL.GROUPNET.PARTS.BACKBONE`` says whether it is binary or Detectron2's own float ResNet.
+``MODEL.GROUPNET.PARTS.BACKBONE`` says which network it is.
 """
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 from detectron2.config import CfgNode, configurable
 from detectron2.layers import FrozenBatchNorm2d, ShapeSpec
-from detectron2.modeling import BACKBONE_REGISTRY, Backbone, ResNet
-from detectron2.modeling.backbone.resnet import BasicBlock, BasicStem
+from detectron2.modeling import BACKBONE_REGISTRY, Backbone
 
-from groupnet_det.config import parse_binarization, part_precision
-from groupnet_det.errors import lookup
+from groupnet_det.config import parse_method
 
-from .groupnet_resnet import (
-    BLOCKS_PER_STAGE,
-    STAGE_CHANNELS,
-    STAGES,
-    GroupNetResNet,
-    scale_channels,
-)
+from .groupnet_resnet import GroupNetResNet
 
 
 class GroupNetBackbone(GroupNetResNet, Backbone):
@@ -44,10 +35,8 @@ class GroupNetBackbone(GroupNetResNet, Backbone):
             "depth": options.DEPTH,
             "width": options.WIDTH,
             "in_channels": input_shape.channels,
-            "binarization": parse_binarization(cfg),
-            "gates": options.GATES,
-            "merge": options.MERGE,
-            "downsample": options.DOWNSAMPLE,
+            "method": parse_method(cfg, "BACKBONE"),
+            "output_stride": options.OUTPUT_STRIDE,
             "out_features": options.OUT_FEATURES,
         }
 
@@ -66,49 +55,13 @@ class GroupNetBackbone(GroupNetResNet, Backbone):
         return self
 
 
-def _build_binary(cfg: CfgNode, input_shape: ShapeSpec) -> Backbone:
-    return GroupNetBackbone(cfg, input_shape)
-
-
-def _build_float(cfg: CfgNode, input_shape: ShapeSpec) -> Backbone:
-    """Detectron2's ResNet of the same depth and width: the full-precision twin."""
-    options = cfg.MODEL.GROUPNET
-    channels = scale_channels(STAGE_CHANNELS[0], options.WIDTH)
-    stem = BasicStem(in_channels=input_shape.channels, out_channels=channels, norm="BN")
-    stages = []
-    last = max(STAGES.index(name) for name in options.OUT_FEATURES)
-    for number, num_blocks in enumerate(BLOCKS_PER_STAGE[options.DEPTH][: last + 1]):
-        out_channels = scale_channels(STAGE_CHANNELS[number], options.WIDTH)
-        stages.append(
-            ResNet.make_stage(
-                BasicBlock,
-                num_blocks,
-                stride_per_block=[1 if number == 0 else 2] + [1] * (num_blocks - 1),
-                in_channels=channels,
-                out_channels=out_channels,
-                norm="BN",
-            )
-        )
-        channels = out_channels
-    return ResNet(stem, stages, out_features=list(options.OUT_FEATURES))
-
-
-BACKBONE_BUILDERS: dict[str, Callable[[CfgNode, ShapeSpec], Backbone]] = {
-    "binary": _build_binary,
-    "float": _build_float,
-}
-
-
 @BACKBONE_REGISTRY.register()
 def build_groupnet_resnet_backbone(cfg: CfgNode, input_shape: ShapeSpec) -> Backbone:
     """Build ``MODEL.GROUPNET``'s backbone; its outputs are ``MODEL.GROUPNET.OUT_FEATURES``."""
-    build = lookup(
-        BACKBONE_BUILDERS, part_precision(cfg, "BACKBONE"), "MODEL.GROUPNET.PARTS.BACKBONE"
-    )
     freeze_at = cfg.MODEL.BACKBONE.FREEZE_AT
     if freeze_at and not cfg.MODEL.WEIGHTS:
         logging.getLogger(__name__).warning(
             f"MODEL.BACKBONE.FREEZE_AT is {freeze_at} and MODEL.WEIGHTS is empty: the first stages "
             "would stay random. Binary networks are trained with FREEZE_AT 0."
         )
-    return build(cfg, input_shape).freeze(freeze_at)
+    return GroupNetBackbone(cfg, input_shape).freeze(freeze_at)

@@ -5,42 +5,29 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError, lookup
-from groupnet_det.layers import Binarization
 from groupnet_det.layers.group_block import GroupBlock
+from groupnet_det.layers.methods import Method
 
-# Blocks per stage, res2 to res5.
-BLOCKS_PER_STAGE: dict[int, tuple[int, ...]] = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
-STAGES = ("res2", "res3", "res4", "res5")
-STAGE_CHANNELS = (64, 128, 256, 512)
-STAGE_STRIDES = (4, 8, 16, 32)
-
-
-def scale_channels(channels: int, width: float) -> int:
-    """`channels` times `width`, at least 1 and whole.
-
-    Raises:
-        ConfigError: `width` is not positive.
-    """
-    if width <= 0:
-        raise ConfigError(f"MODEL.GROUPNET.WIDTH is {width}; it must be above 0")
-    return max(1, round(channels * width))
-
-
-class Stem(nn.Sequential):
-    """Float 7x7/2 convolution, max-pooling 3/2 and BN, without a ReLU; stride 4."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 7, stride=2, padding=3, bias=False)
-        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        self.bn1 = nn.BatchNorm2d(out_channels)
+from .layout import (
+    EXPANSIONS,
+    STAGE_CHANNELS,
+    STAGE_STEPS,
+    STAGES,
+    BlockPlace,
+    block_places,
+    find_depth,
+    scale_channels,
+)
+from .stems import STEMS
 
 
 class GroupNetResNet(nn.Module):
-    """ResNet-18 or -34 whose blocks are each decomposed into K binary branches.
+    """ResNet-18, -34 or -50 whose groups of layers are decomposed into K binary branches.
 
-    Source: Zhuang et al., Structured Binary Neural Networks (arXiv 1909.09934): group-wise
-    decomposition with a block as the group. Stem and BN stay float.
+    With another method it is one of the networks that Group-Net is compared with; with ``float``,
+    the ResNet of He et al. (arXiv 1512.03385). Stem and BN are always float.
+
+    Source: Zhuang et al., Structured Binary Neural Networks (arXiv 1909.09934).
     """
 
     def __init__(
@@ -49,20 +36,17 @@ class GroupNetResNet(nn.Module):
         depth: int = 18,
         width: float = 1.0,
         in_channels: int = 3,
-        binarization: Binarization | None = None,
-        gates: bool = True,
-        merge: str = "mean",
-        downsample: str = "binary",
+        method: Method | None = None,
+        output_stride: int = 32,
         out_features: Sequence[str] = STAGES,
     ) -> None:
         """
         Args:
-            depth: A key of `BLOCKS_PER_STAGE`.
+            depth: A key of `DEPTHS`.
             width: Factor on all channel counts.
             in_channels: Channels of the image.
-            binarization: Quantizers and K; K = 4 with signs if absent.
-            gates: Whether blocks but the first have soft gates.
-            merge, downsample: As in `GroupBlock`.
+            method: Quantizers and block design; Group-Net with K = 4 and gates if absent.
+            output_stride: Of the last stage: 32, or 16 or 8, which dilate instead of striding.
             out_features: Stages whose merged output `forward` returns; those behind the last of
                 them are not built.
 
@@ -70,52 +54,74 @@ class GroupNetResNet(nn.Module):
             ConfigError: A value is not among the valid ones, which the message lists.
         """
         super().__init__()
-        blocks_per_stage = lookup(
-            {str(key): value for key, value in BLOCKS_PER_STAGE.items()},
-            str(depth),
-            "MODEL.GROUPNET.DEPTH",
-        )
+        method = method or Method()
+        kind, _ = find_depth(depth)
         if not out_features:
             raise ConfigError(f"MODEL.GROUPNET.OUT_FEATURES is empty; choose from {list(STAGES)}")
         for name in out_features:
             lookup(dict.fromkeys(STAGES), name, "an entry of MODEL.GROUPNET.OUT_FEATURES")
         self.out_features = tuple(out_features)
-        self.feature_strides = dict(zip(STAGES, STAGE_STRIDES, strict=True))
+        # Stages behind the last one asked for would be computed in vain.
+        self.stages = STAGES[: 1 + max(map(STAGES.index, self.out_features))]
         self.feature_channels = {
-            name: scale_channels(channels, width)
+            name: EXPANSIONS[kind] * scale_channels(channels, width)
             for name, channels in zip(STAGES, STAGE_CHANNELS, strict=True)
         }
 
-        channels = self.feature_channels["res2"]
-        self.stem = Stem(in_channels, channels)
-        # Stages behind the last one asked for would be computed in vain.
-        self.stages = STAGES[: 1 + max(map(STAGES.index, self.out_features))]
-        for number, (name, num_blocks) in enumerate(
-            zip(self.stages, blocks_per_stage, strict=False)
-        ):
-            blocks = nn.ModuleList()
-            for index in range(num_blocks):
-                blocks.append(
-                    GroupBlock(
-                        channels,
-                        self.feature_channels[name],
-                        stride=2 if number > 0 and index == 0 else 1,
-                        gated=gates and not (number == 0 and index == 0),
-                        merge=merge,
-                        downsample=downsample,
-                        binarization=binarization or Binarization(),
-                    )
-                )
-                channels = self.feature_channels[name]
-            self.add_module(name, blocks)
+        channels = scale_channels(STAGE_CHANNELS[0], width)
+        self.stem = lookup(STEMS, method.stem, "the stem")(in_channels, channels)
+        for name in self.stages:
+            self.add_module(name, nn.ModuleList())
+        for place in block_places(depth, output_stride=output_stride, num_stages=len(self.stages)):
+            block = _make_block(kind, channels, self.feature_channels[place.stage], place, method)
+            self.get_submodule(place.stage).append(block)  # type: ignore[operator]
+            channels = self.feature_channels[place.stage]
+        self.feature_strides = _strides(output_stride)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """(N, C, H, W) -> the `out_features` by name, `res_i` (N, C_i, H/2^i, W/2^i)."""
+        """(N, C, H, W) -> the `out_features` by name, each (N, C_i, H/stride_i, W/stride_i)."""
         merged = self.stem(images)
-        branches: list[Tensor] = []
+        branches: Sequence[Tensor] = []
         features: dict[str, Tensor] = {}
         for name in self.stages:
             for block in self.get_submodule(name).children():
                 merged, branches = block(merged, branches)
             features[name] = merged
         return {name: features[name] for name in self.out_features}
+
+
+def _make_block(
+    kind: str, in_channels: int, out_channels: int, place: BlockPlace, method: Method
+) -> GroupBlock:
+    design = method.design
+    connection = "chained"
+    if place.starts_group(design.group):
+        gated = design.gates and design.group != "layer" and not place.first_of_network
+        connection = "gated" if gated else "merged"
+    merge = None  # inside a group the branches do not meet ...
+    if place.ends_group(design.group):
+        # A block decomposed by layers has one branch: nothing is left to merge.
+        merge = "mean" if design.group == "layer" else design.merge
+    elif place.last_of_stage:
+        merge = "mean"  # ... but a stage's output is one map
+    return GroupBlock(
+        kind,
+        in_channels,
+        out_channels,
+        stride=place.stride,
+        dilation=place.dilation,
+        entry_dilation=place.entry_dilation,
+        connection=connection,
+        merge=merge,
+        design=design,
+        quantization=method.quantization,
+    )
+
+
+def _strides(output_stride: int) -> dict[str, int]:
+    stride = 4  # of the stem
+    strides = {}
+    for name, (step, _) in zip(STAGES, STAGE_STEPS[output_stride], strict=True):
+        stride *= step
+        strides[name] = stride
+    return strides

@@ -10,7 +10,7 @@ from detectron2.layers import ShapeSpec
 from detectron2.modeling.anchor_generator import build_anchor_generator
 from torch import Tensor, nn
 
-from groupnet_det.config import parse_binarization, part_precision
+from groupnet_det.config import parse_method, part_method
 from groupnet_det.errors import ConfigError
 
 from .towers import Tower, binary_tower, float_tower
@@ -60,11 +60,11 @@ class GroupNetRetinaNetHead(nn.Module):
             )
         tower_shape = (channels.copy().pop(), cfg.MODEL.RETINANET.NUM_CONVS, len(input_shape))
         make_tower: Callable[[], Tower] = partial(float_tower, *tower_shape)
-        if part_precision(cfg, "HEAD") == "binary":
+        if part_method(cfg, "HEAD") != "float":
             make_tower = partial(
                 binary_tower,
                 *tower_shape,
-                binarization=parse_binarization(cfg),
+                quantization=parse_method(cfg, "HEAD").quantization,
                 relu=cfg.MODEL.GROUPNET.HEAD.RELU,
             )
         return {

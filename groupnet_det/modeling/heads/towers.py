@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from groupnet_det.layers import Binarization, MultiBaseConv2d, PerLevelBatchNorm
+from groupnet_det.layers import ConvUnit, PerLevelBatchNorm, Quantization
 
 
 class FloatTowerConv(nn.Module):
@@ -35,18 +35,18 @@ TowerBuilder = Callable[[], Tower]
 
 
 def binary_tower(
-    channels: int, num_convs: int, num_levels: int, *, binarization: Binarization, relu: bool
+    channels: int, num_convs: int, num_levels: int, *, quantization: Quantization, relu: bool
 ) -> Tower:
     """Layer-wise decomposed tower: K bases meet after each convolution, around which goes an
     identity shortcut."""
     return Tower(
-        MultiBaseConv2d(
+        ConvUnit(
             channels,
             channels,
             3,
             padding=1,
-            binarization=binarization,
-            relu=relu,
+            quantization=quantization,
+            nonlinearity="relu" if relu else "none",
             shortcut=True,
             num_levels=num_levels,
         )

@@ -5,7 +5,7 @@ inputs and outputs of that one.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -15,9 +15,9 @@ from detectron2.layers import ShapeSpec
 from detectron2.modeling import BACKBONE_REGISTRY, FPN, Backbone
 from torch import Tensor, nn
 
-from groupnet_det.config import parse_binarization, part_precision
+from groupnet_det.config import parse_method, part_method
 from groupnet_det.errors import ConfigError, lookup
-from groupnet_det.layers import Binarization, MultiBaseConv2d
+from groupnet_det.layers import ConvUnit, Quantization
 from groupnet_det.modeling.backbones.detectron2_backbones import build_groupnet_resnet_backbone
 
 from .top_blocks import TOP_BLOCKS
@@ -41,7 +41,7 @@ class BinaryFPN(Backbone):
         bottom_up: Backbone,
         in_features: Sequence[str],
         out_channels: int,
-        binarization: Binarization,
+        quantization: Quantization,
         relu: bool = False,
         normalize_inputs: bool = False,
         top_block: nn.Module | None = None,
@@ -52,7 +52,7 @@ class BinaryFPN(Backbone):
             bottom_up: Backbone with the `in_features`.
             in_features: Names from high to low resolution, strides doubling.
             out_channels: Channels of each level.
-            binarization: Quantizers and K.
+            quantization: Quantizers and K.
             relu: Whether a ReLU follows each BN.
             normalize_inputs: Whether a BN is applied to what comes from `bottom_up`. Where that
                 ends in a ReLU it is needed: the sign of every value would be +1.
@@ -75,7 +75,9 @@ class BinaryFPN(Backbone):
         self.fuse_factor = lookup(FUSIONS, fuse_type, "MODEL.FPN.FUSE_TYPE")
         self.stages = [int(math.log2(stride)) for stride in strides]
         for name, stage in zip(in_features, self.stages, strict=True):
-            make = partial(MultiBaseConv2d, binarization=binarization, relu=relu)
+            make = partial(
+                ConvUnit, quantization=quantization, nonlinearity="relu" if relu else "none"
+            )
             lateral = make(shapes[name].channels, out_channels, 1)
             output = make(out_channels, out_channels, 3, padding=1)
             self.add_module(f"fpn_lateral{stage}", lateral)
@@ -122,14 +124,14 @@ class BinaryFPN(Backbone):
         return dict(zip(self.strides, levels, strict=True))
 
 
-def _build_binary(cfg: CfgNode, bottom_up: Backbone, top_block: nn.Module | None) -> Backbone:
+def _build_quantized(cfg: CfgNode, bottom_up: Backbone, top_block: nn.Module | None) -> Backbone:
     return BinaryFPN(
         bottom_up=bottom_up,
         in_features=cfg.MODEL.FPN.IN_FEATURES,
         out_channels=cfg.MODEL.FPN.OUT_CHANNELS,
-        binarization=parse_binarization(cfg),
+        quantization=parse_method(cfg, "NECK").quantization,
         relu=cfg.MODEL.GROUPNET.FPN.RELU,
-        normalize_inputs=part_precision(cfg, "BACKBONE") == "float",
+        normalize_inputs=not parse_method(cfg, "BACKBONE").design.signed_output,
         top_block=top_block,
         fuse_type=cfg.MODEL.FPN.FUSE_TYPE,
     )
@@ -146,17 +148,11 @@ def _build_float(cfg: CfgNode, bottom_up: Backbone, top_block: nn.Module | None)
     )
 
 
-FPN_BUILDERS: dict[str, Callable[[CfgNode, Backbone, nn.Module | None], Backbone]] = {
-    "binary": _build_binary,
-    "float": _build_float,
-}
-
-
 @BACKBONE_REGISTRY.register()
 def build_groupnet_resnet_fpn_backbone(cfg: CfgNode, input_shape: ShapeSpec) -> Backbone:
-    """Backbone and pyramid, each binary or float by ``MODEL.GROUPNET.PARTS``."""
+    """Backbone and pyramid, each with its method by ``MODEL.GROUPNET.PARTS``."""
     bottom_up = build_groupnet_resnet_backbone(cfg, input_shape)
-    precision = part_precision(cfg, "NECK")
+    is_float = part_method(cfg, "NECK") == "float"
     shapes = bottom_up.output_shape()
     missing = [name for name in cfg.MODEL.FPN.IN_FEATURES if name not in shapes]
     if missing or not cfg.MODEL.FPN.IN_FEATURES:
@@ -170,7 +166,7 @@ def build_groupnet_resnet_fpn_backbone(cfg: CfgNode, input_shape: ShapeSpec) -> 
     top_block = make_top_block(
         shapes["res5"].channels if "res5" in shapes else 0,
         cfg.MODEL.FPN.OUT_CHANNELS,
-        parse_binarization(cfg) if precision == "binary" else None,
+        None if is_float else parse_method(cfg, "NECK").quantization,
     )
     last = int(math.log2(shapes[cfg.MODEL.FPN.IN_FEATURES[-1]].stride))
     if top_block is not None and top_block.in_feature not in (f"res{last}", f"p{last}"):
@@ -178,4 +174,5 @@ def build_groupnet_resnet_fpn_backbone(cfg: CfgNode, input_shape: ShapeSpec) -> 
             f"MODEL.GROUPNET.FPN.TOP_BLOCK {cfg.MODEL.GROUPNET.FPN.TOP_BLOCK} goes on from "
             f"{top_block.in_feature}, but MODEL.FPN.IN_FEATURES ends with res{last}; use 'none'"
         )
-    return FPN_BUILDERS[precision](cfg, bottom_up, top_block)
+    build = _build_float if is_float else _build_quantized
+    return build(cfg, bottom_up, top_block)

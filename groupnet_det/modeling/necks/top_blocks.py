@@ -5,7 +5,7 @@ from collections.abc import Callable
 from detectron2.modeling.backbone.fpn import LastLevelMaxPool, LastLevelP6P7
 from torch import Tensor, nn
 
-from groupnet_det.layers import Binarization, MultiBaseConv2d
+from groupnet_det.layers import ConvUnit, Quantization
 
 
 class BinaryP6P7(nn.Module):
@@ -18,15 +18,15 @@ class BinaryP6P7(nn.Module):
     num_levels = 2
 
     def __init__(
-        self, in_channels: int, out_channels: int, *, in_feature: str, binarization: Binarization
+        self, in_channels: int, out_channels: int, *, in_feature: str, quantization: Quantization
     ) -> None:
         super().__init__()
         self.in_feature = in_feature
-        self.p6 = MultiBaseConv2d(
-            in_channels, out_channels, 3, stride=2, padding=1, binarization=binarization
+        self.p6 = ConvUnit(
+            in_channels, out_channels, 3, stride=2, padding=1, quantization=quantization
         )
-        self.p7 = MultiBaseConv2d(
-            out_channels, out_channels, 3, stride=2, padding=1, binarization=binarization
+        self.p7 = ConvUnit(
+            out_channels, out_channels, 3, stride=2, padding=1, quantization=quantization
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -36,15 +36,15 @@ class BinaryP6P7(nn.Module):
 
 
 # Make a top block from (channels of res5, channels of the pyramid, quantizers or None for float).
-TopBlockBuilder = Callable[[int, int, Binarization | None], nn.Module | None]
+TopBlockBuilder = Callable[[int, int, Quantization | None], nn.Module | None]
 
 
 def _p6p7(in_feature: str) -> TopBlockBuilder:
-    def build(res5: int, channels: int, binarization: Binarization | None) -> nn.Module:
+    def build(res5: int, channels: int, quantization: Quantization | None) -> nn.Module:
         in_channels = res5 if in_feature == "res5" else channels
-        if binarization is None:
+        if quantization is None:
             return LastLevelP6P7(in_channels, channels, in_feature)
-        return BinaryP6P7(in_channels, channels, in_feature=in_feature, binarization=binarization)
+        return BinaryP6P7(in_channels, channels, in_feature=in_feature, quantization=quantization)
 
     return build
 
@@ -52,6 +52,6 @@ def _p6p7(in_feature: str) -> TopBlockBuilder:
 TOP_BLOCKS: dict[str, TopBlockBuilder] = {
     "p6p7_from_res5": _p6p7("res5"),
     "p6p7_from_p5": _p6p7("p5"),
-    "maxpool": lambda res5, channels, binarization: LastLevelMaxPool(),
-    "none": lambda res5, channels, binarization: None,
+    "maxpool": lambda res5, channels, quantization: LastLevelMaxPool(),
+    "none": lambda res5, channels, quantization: None,
 }

@@ -1,13 +1,13 @@
 import pytest
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.layers import Binarization
+from groupnet_det.layers import Quantization
 
 
 @pytest.mark.parametrize("num_bases", [0, 9, -1])
 def test_number_of_bases_out_of_range(num_bases):
     with pytest.raises(ConfigError, match=rf"NUM_BASES.*{num_bases}; valid: 1 to 8"):
-        Binarization(num_bases=num_bases)
+        Quantization(num_bases=num_bases)
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ def test_number_of_bases_out_of_range(num_bases):
 )
 def test_unknown_names_name_the_key_and_the_valid_values(key, valid):
     with pytest.raises(ConfigError, match=rf"MODEL.GROUPNET.{key.upper()}.*'other'.*{valid}"):
-        Binarization(**{key: "other"})
+        Quantization(**{key: "other"})

@@ -1,0 +1,101 @@
+"""How the outputs of K bases become one: averaged, or with learned scales."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from groupnet_det.errors import lookup
+
+
+def initial_scales(num_bases: int) -> nn.Parameter:
+    """Learned scales that start as the average."""
+    return nn.Parameter(torch.full((num_bases,), 1.0 / num_bases))
+
+
+class MeanMerge(nn.Module):
+    """``m = mean_k p_k`` (Group-Net, journal version, arXiv 1909.09934)."""
+
+    def __init__(self, num_bases: int) -> None:
+        super().__init__()
+
+    def forward(self, branches: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
+        """K tensors (N, C, H, W) -> m, and the branches as the next block receives them."""
+        if len(branches) == 1:
+            return branches[0], branches
+        return torch.stack(list(branches)).mean(dim=0), branches
+
+
+class ScaledMerge(nn.Module):
+    """``m = sum_k s_k p_k`` with learned scales (Group-Net, conference version, arXiv
+    1811.10413)."""
+
+    def __init__(self, num_bases: int) -> None:
+        super().__init__()
+        self.scales = initial_scales(num_bases)
+
+    def forward(self, branches: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
+        """As `MeanMerge`."""
+        return torch.einsum("k,knchw->nchw", self.scales, torch.stack(list(branches))), branches
+
+
+class AliasedMeanMerge(nn.Module):
+    """`MeanMerge` as in the weights that the authors published for "gates, no scales".
+
+    There branch 0 and the accumulator of the sum are one tensor, so the next block receives the sum
+    of all branches in the place of branch 0. For their weights alone, never for new ones.
+    """
+
+    def __init__(self, num_bases: int) -> None:
+        super().__init__()
+
+    def forward(self, branches: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
+        """As `MeanMerge`."""
+        total = torch.stack(list(branches)).sum(dim=0)
+        return total / len(branches), [total, *branches[1:]]
+
+
+MERGES: dict[str, Callable[[int], nn.Module]] = {
+    "mean": MeanMerge,
+    "learned_scales": ScaledMerge,
+    "aliased_mean": AliasedMeanMerge,
+}
+
+
+class WideMean(nn.Module):
+    """(N, K * C, H, W) -> (N, C, H, W), the average of the K bases."""
+
+    def __init__(self, num_bases: int) -> None:
+        super().__init__()
+        self.num_bases = num_bases
+
+    def forward(self, wide: Tensor) -> Tensor:
+        return wide.unflatten(1, (self.num_bases, -1)).mean(dim=1)
+
+
+class WideScales(nn.Module):
+    """(N, K * C, H, W) -> (N, C, H, W), the sum of the K bases with learned scales."""
+
+    def __init__(self, num_bases: int) -> None:
+        super().__init__()
+        self.scales = initial_scales(num_bases)
+
+    def forward(self, wide: Tensor) -> Tensor:
+        bases = wide.unflatten(1, (len(self.scales), -1))
+        return torch.einsum("k,nkchw->nchw", self.scales, bases)
+
+
+WIDE_MERGES: dict[str, Callable[[int], nn.Module]] = {
+    "mean": WideMean,
+    "learned_scales": WideScales,
+}
+
+
+def merge_wide(name: str, num_bases: int) -> nn.Module:
+    """Make the merge called `name` of a wide convolution; nothing is left to do for one base.
+
+    Raises:
+        ConfigError: Unknown name; the message lists the valid ones.
+    """
+    make = lookup(WIDE_MERGES, name, "MODEL.GROUPNET.MERGE (of bases that meet after a layer)")
+    return make(num_bases) if num_bases > 1 else nn.Identity()

@@ -1,0 +1,121 @@
+"""Where the blocks of a ResNet stand, and how they belong to groups: names and numbers only."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from groupnet_det.errors import ConfigError, lookup
+from groupnet_det.layers.residual_branch import BOTTLENECK_EXPANSION
+
+STAGES = ("res2", "res3", "res4", "res5")
+STAGE_CHANNELS = (64, 128, 256, 512)
+# Kind of block, and blocks per stage.
+DEPTHS: dict[int, tuple[str, tuple[int, ...]]] = {
+    18: ("basic", (2, 2, 2, 2)),
+    34: ("basic", (3, 4, 6, 3)),
+    50: ("bottleneck", (3, 4, 6, 3)),
+}
+EXPANSIONS = {"basic": 1, "bottleneck": BOTTLENECK_EXPANSION}
+# Output stride -> (stride, dilation) of the stages.
+STAGE_STEPS: dict[int, tuple[tuple[int, int], ...]] = {
+    32: ((1, 1), (2, 1), (2, 1), (2, 1)),
+    16: ((1, 1), (2, 1), (2, 1), (1, 2)),
+    8: ((1, 1), (2, 1), (1, 2), (1, 4)),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockPlace:
+    """One residual block.
+
+    Attributes:
+        stage: Such as ``res2``.
+        stride, dilation: Of its convolutions.
+        entry_dilation: Of the convolution that has the stride. Where a stage dilates instead of
+            striding, its first one still sees the grid of the stage before.
+        first_of_network, first_of_stage, last_of_stage, last_of_network: Its place.
+    """
+
+    stage: str
+    stride: int
+    dilation: int
+    entry_dilation: int
+    first_of_network: bool
+    first_of_stage: bool
+    last_of_stage: bool
+    last_of_network: bool
+
+    def starts_group(self, group: str) -> bool:
+        """Whether a group of the decomposition starts with this block.
+
+        Raises:
+            ConfigError: Unknown group.
+        """
+        starts = {
+            "layer": True,
+            "block": True,
+            "stage": self.first_of_stage,
+            "network": self.first_of_network,
+        }
+        return lookup(starts, group, "MODEL.GROUPNET.GROUP")
+
+    def ends_group(self, group: str) -> bool:
+        """Whether a group ends with this block."""
+        ends = {
+            "layer": True,
+            "block": True,
+            "stage": self.last_of_stage,
+            "network": self.last_of_network,
+        }
+        return lookup(ends, group, "MODEL.GROUPNET.GROUP")
+
+
+def find_depth(depth: int) -> tuple[str, tuple[int, ...]]:
+    """Kind of block and blocks per stage.
+
+    Raises:
+        ConfigError: No such depth.
+    """
+    return lookup(
+        {str(key): value for key, value in DEPTHS.items()}, str(depth), "MODEL.GROUPNET.DEPTH"
+    )
+
+
+def block_places(depth: int, *, output_stride: int, num_stages: int) -> Iterator[BlockPlace]:
+    """The blocks of the first `num_stages` stages, in their order.
+
+    Raises:
+        ConfigError: Unknown depth or output stride.
+    """
+    _, blocks_per_stage = find_depth(depth)
+    steps = lookup(
+        {str(key): value for key, value in STAGE_STEPS.items()},
+        str(output_stride),
+        "MODEL.GROUPNET.OUTPUT_STRIDE",
+    )
+    previous_dilation = 1
+    for number in range(num_stages):
+        stride, dilation = steps[number]
+        last = blocks_per_stage[number] - 1
+        for index in range(blocks_per_stage[number]):
+            yield BlockPlace(
+                stage=STAGES[number],
+                stride=stride if index == 0 else 1,
+                dilation=dilation,
+                entry_dilation=previous_dilation if index == 0 else dilation,
+                first_of_network=number == 0 and index == 0,
+                first_of_stage=index == 0,
+                last_of_stage=index == last,
+                last_of_network=number == num_stages - 1 and index == last,
+            )
+        previous_dilation = dilation
+
+
+def scale_channels(channels: int, width: float) -> int:
+    """`channels` times `width`, at least 1 and whole.
+
+    Raises:
+        ConfigError: `width` is not positive.
+    """
+    if width <= 0:
+        raise ConfigError(f"MODEL.GROUPNET.WIDTH is {width}; it must be above 0")
+    return max(1, round(channels * width))

@@ -1,0 +1,93 @@
+"""Image classification under Detectron2's trainer."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from detectron2.config import CfgNode, configurable
+from detectron2.modeling import META_ARCH_REGISTRY, Backbone, build_backbone
+from detectron2.structures import ImageList
+from torch import Tensor, nn
+
+from groupnet_det.errors import ConfigError
+
+
+@META_ARCH_REGISTRY.register()
+class ImageClassifier(nn.Module):
+    """Any backbone, the average of its last feature over the image, and a float linear classifier.
+
+    Call contract, as for Detectron2's meta-architectures: a list with a dict for each image,
+    ``image`` (C, H, W) with values 0 to 255 and, in training, ``label``. In training it returns a
+    dict of losses, else for each image a dict with ``logits`` (number of classes).
+    """
+
+    @configurable
+    def __init__(
+        self,
+        *,
+        backbone: Backbone,
+        num_classes: int,
+        pixel_mean: tuple[float, ...],
+        pixel_std: tuple[float, ...],
+        label_smoothing: float = 0.0,
+    ) -> None:
+        """
+        Args:
+            backbone: Its last feature is classified.
+            num_classes: Size of the output.
+            pixel_mean, pixel_std: Of each channel, in the range 0 to 255.
+            label_smoothing: Share of the target that is spread over all classes, 0 to 1 (Szegedy
+                et al., arXiv 1512.00567).
+
+        Raises:
+            ConfigError: Less than two classes.
+        """
+        super().__init__()
+        if num_classes < 2:
+            raise ConfigError(
+                f"MODEL.CLASSIFIER.NUM_CLASSES is {num_classes}; set that of the data set"
+            )
+        self.backbone = backbone
+        self.in_feature, shape = list(backbone.output_shape().items())[-1]
+        self.fc = nn.Linear(shape.channels, num_classes)
+        nn.init.normal_(self.fc.weight, std=0.01)
+        nn.init.zeros_(self.fc.bias)
+        self.label_smoothing = label_smoothing
+        self.register_buffer("pixel_mean", torch.tensor(pixel_mean).view(-1, 1, 1), False)
+        self.register_buffer("pixel_std", torch.tensor(pixel_std).view(-1, 1, 1), False)
+
+    @classmethod
+    def from_config(cls, cfg: CfgNode) -> dict[str, Any]:
+        return {
+            "backbone": build_backbone(cfg),
+            "num_classes": cfg.MODEL.CLASSIFIER.NUM_CLASSES,
+            "pixel_mean": tuple(cfg.MODEL.PIXEL_MEAN),
+            "pixel_std": tuple(cfg.MODEL.PIXEL_STD),
+            "label_smoothing": cfg.MODEL.CLASSIFIER.LABEL_SMOOTHING,
+        }
+
+    @property
+    def device(self) -> torch.device:
+        return self.fc.weight.device
+
+    def forward(self, batched_inputs: list[dict[str, Any]]) -> Any:
+        """See the class."""
+        images = self.preprocess_image(batched_inputs)
+        logits = self.classify(self.backbone(images.tensor))
+        if not self.training:
+            return [{"logits": row} for row in logits]
+        labels = torch.tensor([item["label"] for item in batched_inputs], device=self.device)
+        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.label_smoothing)
+        return {"loss_cls": loss}
+
+    def preprocess_image(self, batched_inputs: list[dict[str, Any]]) -> ImageList:
+        """Normalize; images of several sizes are padded at the right and below."""
+        images = [
+            (item["image"].to(self.device) - self.pixel_mean) / self.pixel_std
+            for item in batched_inputs
+        ]
+        return ImageList.from_tensors(images, self.backbone.size_divisibility)
+
+    def classify(self, features: dict[str, Tensor]) -> Tensor:
+        """Features of the backbone -> logits (N, number of classes)."""
+        return self.fc(features[self.in_feature].mean(dim=(2, 3)))

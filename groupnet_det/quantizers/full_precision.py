@@ -1,0 +1,32 @@
+"""What stands in the place of quantizers where nothing is quantized."""
+
+import torch
+from torch import Tensor
+
+from .base import ActivationQuantizer, WeightQuantizer
+
+
+class TanhActivation(ActivationQuantizer):
+    """tanh in the place of sign: the smooth first stage of training (Group-Net).
+
+    The padding stays that of the sign, so that the second stage sees the same network.
+    """
+
+    pad_value = 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(x)
+
+
+class FloatWeight(WeightQuantizer):
+    """The float weights themselves."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight
+
+
+class FloatActivation(ActivationQuantizer):
+    """The identity; padded with 0."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x

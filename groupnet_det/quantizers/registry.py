@@ -1,0 +1,127 @@
+"""Quantizers by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from groupnet_det.errors import ConfigError, lookup
+
+from .abc_net import ABCActivation, ABCWeight
+from .base import ActivationQuantizer, WeightQuantizer
+from .dorefa import DorefaActivation, DorefaWeight
+from .full_precision import FloatActivation, FloatWeight, TanhActivation
+from .lq_nets import LQActivation, LQWeight
+from .lsq import LSQActivation, LSQWeight
+from .rsign import RSignActivation
+from .sign_activation import SIGN_GRADIENTS, SignActivation
+from .sign_weight import WEIGHT_GRADIENTS, WEIGHT_SCALES, SignWeight
+from .zero_one import ZeroOneActivation
+
+MAX_BITS = 8
+MAX_TERMS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivationSpec:
+    """What an activation quantizer may have to know; each takes what it needs.
+
+    Attributes:
+        num_channels: Of the map that is quantized.
+        bits: Of k-bit quantizers (`dorefa`, `lq`, `lsq`), 1 to 8.
+        num_bases: ABC-Net's N, 1 to 8.
+        gradient: Estimator of `sign` and `rsign`, a key of `SIGN_GRADIENTS`.
+
+    Raises:
+        ConfigError: A value is not among the valid ones, which the message lists.
+    """
+
+    num_channels: int
+    bits: int = 1
+    num_bases: int = 1
+    gradient: str = "polynomial"
+
+    def __post_init__(self) -> None:
+        _check_range(self.bits, MAX_BITS, "bits of activations")
+        _check_range(self.num_bases, MAX_TERMS, "number of activation bases")
+        lookup(SIGN_GRADIENTS, self.gradient, "gradient of sign")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightSpec:
+    """What a weight quantizer may have to know; each takes what it needs.
+
+    Attributes:
+        out_channels: Of the weights.
+        num_groups: The output channels are that many equal groups (the bases of a group of
+            convolutions) with statistics of their own.
+        scale: Of `sign`, a key of `WEIGHT_SCALES`.
+        bits: Of k-bit quantizers (`dorefa`, `lq`, `lsq`), 1 to 8.
+        num_bases: ABC-Net's M, 1 to 8.
+        gradient: Estimator of `sign`, a key of `WEIGHT_GRADIENTS`.
+
+    Raises:
+        ConfigError: A value is not among the valid ones, which the message lists.
+    """
+
+    out_channels: int
+    num_groups: int = 1
+    scale: str = "layer"
+    bits: int = 1
+    num_bases: int = 1
+    gradient: str = "identity"
+
+    def __post_init__(self) -> None:
+        _check_range(self.bits, MAX_BITS, "bits of weights")
+        _check_range(self.num_bases, MAX_TERMS, "number of weight bases")
+        lookup(WEIGHT_SCALES, self.scale, "weight scale")
+        lookup(WEIGHT_GRADIENTS, self.gradient, "weight gradient")
+        if self.num_groups < 1 or self.out_channels % self.num_groups:
+            raise ConfigError(
+                f"{self.out_channels} output channels do not make {self.num_groups} equal groups"
+            )
+
+
+def _check_range(value: int, largest: int, what: str) -> None:
+    if not 1 <= value <= largest:
+        raise ConfigError(f"{what} is {value}; valid: 1 to {largest}")
+
+
+ACTIVATION_QUANTIZERS: dict[str, Callable[[ActivationSpec], ActivationQuantizer]] = {
+    "sign": lambda spec: SignActivation(gradient=spec.gradient),
+    "zero_one": lambda spec: ZeroOneActivation(),
+    "tanh": lambda spec: TanhActivation(),
+    "rsign": lambda spec: RSignActivation(spec.num_channels, gradient=spec.gradient),
+    "abc": lambda spec: ABCActivation(num_bases=spec.num_bases),
+    "dorefa": lambda spec: DorefaActivation(bits=spec.bits),
+    "lq": lambda spec: LQActivation(bits=spec.bits),
+    "lsq": lambda spec: LSQActivation(bits=spec.bits),
+    "float": lambda spec: FloatActivation(),
+}
+
+WEIGHT_QUANTIZERS: dict[str, Callable[[WeightSpec], WeightQuantizer]] = {
+    "sign": lambda spec: SignWeight(
+        scale=spec.scale, num_groups=spec.num_groups, gradient=spec.gradient
+    ),
+    "float": lambda spec: FloatWeight(),
+    "abc": lambda spec: ABCWeight(num_bases=spec.num_bases, num_groups=spec.num_groups),
+    "dorefa": lambda spec: DorefaWeight(bits=spec.bits, num_groups=spec.num_groups),
+    "lq": lambda spec: LQWeight(out_channels=spec.out_channels, bits=spec.bits),
+    "lsq": lambda spec: LSQWeight(bits=spec.bits, num_groups=spec.num_groups),
+}
+
+
+def build_activation_quantizer(name: str, spec: ActivationSpec) -> ActivationQuantizer:
+    """Make the quantizer called `name`.
+
+    Raises:
+        ConfigError: Unknown name; the message lists the valid ones.
+    """
+    return lookup(ACTIVATION_QUANTIZERS, name, "activation quantizer")(spec)
+
+
+def build_weight_quantizer(name: str, spec: WeightSpec) -> WeightQuantizer:
+    """Make the quantizer called `name`.
+
+    Raises:
+        ConfigError: Unknown name; the message lists the valid ones.
+    """
+    return lookup(WEIGHT_QUANTIZERS, name, "weight quantizer")(spec)

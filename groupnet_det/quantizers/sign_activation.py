@@ -1,0 +1,133 @@
+"""sign for activations, with a choice of gradient estimators.
+
+One convention everywhere: sign(x) = +1 where x >= 0 (so for 0 and -0.0 too) and -1 elsewhere, NaN
+included. A value of -1 is bit 1 in packed form.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from groupnet_det.errors import lookup
+
+from .base import ActivationQuantizer
+
+# From (g, x) to the gradient of x.
+SignGradient = Callable[[Tensor, Tensor], Tensor]
+
+
+def plain_sign(x: Tensor, *, shift: float = 0.0) -> Tensor:
+    """``sign(x) + shift`` without a gradient, in place, without the temporaries of torch.where."""
+    return torch.ge(x, 0, out=torch.empty_like(x)).mul_(2).add_(shift - 1)
+
+
+def _polynomial(grad: Tensor, x: Tensor) -> Tensor:
+    return grad * (2 - 2 * x.abs()).clamp_(min=0)
+
+
+def _hardtanh(grad: Tensor, x: Tensor) -> Tensor:
+    return grad * (x.abs() <= 1)
+
+
+def _identity(grad: Tensor, x: Tensor) -> Tensor:
+    return grad
+
+
+def _tanh(grad: Tensor, x: Tensor) -> Tensor:
+    return grad * (1 - x.tanh().square_())
+
+
+def _swish(grad: Tensor, x: Tensor) -> Tensor:
+    scaled = (5 * x).clamp_(-50, 50)  # cosh overflows beyond 88 in float32
+    return grad * 5 * (2 - scaled * (scaled / 2).tanh()) / (1 + scaled.cosh())
+
+
+# Names of gradient estimators of sign. As factors of g:
+#   polynomial: max(2 - 2 |x|, 0). Liu et al., Bi-Real Net (arXiv 1808.00278).
+#   hardtanh: 1[|x| <= 1]. Courbariaux et al., BNN (arXiv 1602.02830).
+#   identity: 1. Bengio et al. (arXiv 1308.3432).
+#   tanh: 1 - tanh(x)^2, the derivative of the smooth first stage of training.
+#   swish: b (2 - b x tanh(b x / 2)) / (1 + cosh(b x)), b = 5. Darabi et al., BNN+ (arXiv
+#       1812.11901), where b may be learned.
+SIGN_GRADIENTS: dict[str, SignGradient] = {
+    "polynomial": _polynomial,
+    "hardtanh": _hardtanh,
+    "identity": _identity,
+    "tanh": _tanh,
+    "swish": _swish,
+}
+
+
+class _Sign(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, gradient: SignGradient, shift: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.gradient = gradient
+        return plain_sign(x, shift=shift)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (x,) = ctx.saved_tensors
+        return ctx.gradient(grad, x), None, None
+
+
+def sign(x: Tensor, *, gradient: SignGradient, shift: float = 0.0) -> Tensor:
+    """Binarize to {-1, +1}.
+
+    Forward: ``sign(x) + shift``. Backward: ``gradient(g, x)``.
+
+    Args:
+        x: Any shape.
+        gradient: Such as a value of `SIGN_GRADIENTS`.
+        shift: Added to the result at no cost; see `ActivationQuantizer.shifted`.
+    """
+    return _Sign.apply(x, gradient, shift)
+
+
+def sign_polynomial(x: Tensor, *, shift: float = 0.0) -> Tensor:
+    """`sign` with the gradient of a piecewise quadratic.
+
+    Forward: ``sign(x) + shift``. Backward: ``g * max(2 - 2 |x|, 0)``.
+
+    Source: Liu et al., Bi-Real Net (arXiv 1808.00278).
+    """
+    return sign(x, gradient=_polynomial, shift=shift)
+
+
+class SignActivation(ActivationQuantizer):
+    """{-1, +1} by `sign`; padded with +1 (Group-Net, Bi-Real Net, BNN).
+
+    Attributes:
+        slope: Where it is finite, ``tanh(slope * x)`` stands in the place of the sign. A state of
+            training, not of the network: it is in no checkpoint.
+    """
+
+    precision = 1
+    pad_value = 1.0
+    slope: float = math.inf
+
+    def __init__(self, *, gradient: str = "polynomial") -> None:
+        """
+        Args:
+            gradient: A key of `SIGN_GRADIENTS`.
+
+        Raises:
+            ConfigError: Unknown `gradient`.
+        """
+        super().__init__()
+        self.gradient = lookup(SIGN_GRADIENTS, gradient, "gradient of sign")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return sign(x, gradient=self.gradient) if self.is_hard else torch.tanh(self.slope * x)
+
+    def shifted(self, x: Tensor) -> Tensor:
+        if not self.is_hard:
+            return super().shifted(x)
+        return sign(x, gradient=self.gradient, shift=-self.pad_value)
+
+    @property
+    def is_hard(self) -> bool:
+        return math.isinf(self.slope)

@@ -1,0 +1,131 @@
+"""sign(W) times a scale, with a choice of scales and gradient estimators."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from groupnet_det.errors import lookup
+
+from .base import WeightQuantizer
+from .sign_activation import plain_sign
+
+
+def _layer_scale(weight: Tensor, num_groups: int) -> Tensor:
+    scale = weight.reshape(num_groups, -1).abs().mean(dim=1)
+    return scale.repeat_interleave(weight.shape[0] // num_groups).view(-1, 1, 1, 1)
+
+
+def _channel_scale(weight: Tensor, num_groups: int) -> Tensor:
+    return _layer_scale(weight, weight.shape[0])
+
+
+def _no_scale(weight: Tensor, num_groups: int) -> Tensor:
+    return weight.new_ones(1, 1, 1, 1)
+
+
+def _identity(grad: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+    return grad
+
+
+def _clipped(grad: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+    return grad * (weight.abs() <= 1)
+
+
+def _magnitude(grad: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+    return grad * (weight.abs() <= 1) * scale
+
+
+# From (W, number of groups) to the scale s of each output channel:
+#   layer: mean |W| of the layer, or of each group of output channels. Group-Net (arXiv 1909.09934).
+#   channel: mean |W| of each output channel. XNOR-Net (arXiv 1603.05279), section 3.1.
+#   none: 1. BNN (arXiv 1602.02830).
+WEIGHT_SCALES: dict[str, Callable[[Tensor, int], Tensor]] = {
+    "layer": _layer_scale,
+    "channel": _channel_scale,
+    "none": _no_scale,
+}
+
+# From (g, W, s) to the gradient of W:
+#   identity: g. Bengio et al. (arXiv 1308.3432).
+#   clipped: g 1[|W| <= 1]. BNN (arXiv 1602.02830).
+#   magnitude: g s 1[|W| <= 1]. Bi-Real Net (arXiv 1808.00278), there with |W| < 1.
+WEIGHT_GRADIENTS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "identity": _identity,
+    "clipped": _clipped,
+    "magnitude": _magnitude,
+}
+
+
+class _ScaledSign(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        weight: Tensor,
+        scale: Tensor,
+        gradient: Callable[[Tensor, Tensor, Tensor], Tensor],
+    ) -> Tensor:
+        ctx.save_for_backward(weight, scale)
+        ctx.gradient = gradient
+        return plain_sign(weight).mul_(scale)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.gradient(grad, *ctx.saved_tensors), None, None
+
+
+def binarize_weight(
+    weight: Tensor, *, scale: str = "layer", num_groups: int = 1, gradient: str = "identity"
+) -> Tensor:
+    """Binarize convolution weights to ``sign(W) * s``.
+
+    Backward: by `gradient` to W, none through s.
+
+    Source: Rastegari et al., XNOR-Net (arXiv 1603.05279), and those at `WEIGHT_SCALES` and
+    `WEIGHT_GRADIENTS`. Deviation: XNOR-Net derives its gradient through s too.
+
+    Args:
+        weight: (C_out, C_in, kH, kW).
+        scale: A key of `WEIGHT_SCALES`.
+        num_groups: The output channels are that many equal groups (the bases of a group of
+            convolutions), each with a scale of its own where that is of the layer.
+        gradient: A key of `WEIGHT_GRADIENTS`.
+
+    Returns:
+        As `weight`.
+
+    Raises:
+        ConfigError: Unknown `scale` or `gradient`.
+    """
+    make_scale = lookup(WEIGHT_SCALES, scale, "weight scale")
+    estimator = lookup(WEIGHT_GRADIENTS, gradient, "weight gradient")
+    return _ScaledSign.apply(weight, make_scale(weight.detach(), num_groups), estimator)
+
+
+class SignWeight(WeightQuantizer):
+    """``sign(W) * s`` by `binarize_weight` (XNOR-Net, Group-Net, Bi-Real Net, BNN).
+
+    Attributes:
+        binary: Where it is False, the float weights pass. A state of training, not of the network:
+            it is in no checkpoint.
+    """
+
+    precision = 1
+    binary: bool = True
+
+    def __init__(
+        self, *, scale: str = "layer", num_groups: int = 1, gradient: str = "identity"
+    ) -> None:
+        """Arguments as those of `binarize_weight`."""
+        super().__init__()
+        self.scale = scale
+        self.num_groups = num_groups
+        self.gradient = gradient
+
+    def forward(self, weight: Tensor) -> Tensor:
+        if not self.binary:
+            return weight
+        return binarize_weight(
+            weight, scale=self.scale, num_groups=self.num_groups, gradient=self.gradient
+        )

@@ -1,0 +1,47 @@
+"""Accuracy of many methods against what they cost."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from groupnet_det.engine.comparison import Summary
+
+
+def plot_comparison(summaries: Sequence[Summary], output: Path, title: str) -> None:
+    """Draw the accuracy against operations and against bytes into a PNG.
+
+    Args:
+        summaries: One a method; error bars are a deviation each way.
+        output: PNG file.
+        title: Above the plots.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, panes = plt.subplots(1, 2, figsize=(13, 5.5), layout="constrained", sharey=True)
+    figure.suptitle(title)
+    axes_values = (
+        ("operations for an image: BOPs / 64 + MACs (millions)", lambda s: s.operations / 1e6),
+        ("bytes of a packed file (thousands)", lambda s: s.num_bytes / 1e3),
+    )
+    colours = plt.get_cmap("tab20")
+    for axes, (label, value) in zip(panes, axes_values, strict=True):
+        for index, summary in enumerate(summaries):
+            axes.errorbar(
+                value(summary),
+                summary.top1,
+                yerr=summary.deviation,
+                marker="s" if summary.method.startswith("Group-Net") else "o",
+                capsize=3,
+                linestyle="none",
+                color=colours(index % 20),
+                label=f"{summary.method} ({summary.top1:.1f} %)",
+            )
+        axes.set(xlabel=label, xscale="log")
+        axes.grid(alpha=0.3, which="both")
+    panes[0].set_ylabel("top-1 accuracy (per cent)")
+    figure.legend(*panes[0].get_legend_handles_labels(), loc="outside right center", fontsize=9)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(output, dpi=110)
+    plt.close(figure)
