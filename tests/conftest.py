@@ -1,10 +1,13 @@
 """Fixtures shared by all tests."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 TEST_DATA_VARIABLE = "GROUPNET_DET_TEST_DATA"
@@ -50,3 +53,20 @@ def datasets_env(tiny_photo_digits: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     """The same, made the one that this process and its children use."""
     monkeypatch.setenv("DETECTRON2_DATASETS", str(tiny_photo_digits))
     return tiny_photo_digits
+
+
+@pytest.fixture
+def image_folder(tmp_path: Path) -> Callable[..., Path]:
+    """Make an image folder: ``image_folder("train", cat=2, dog=1)``, of 40 x 30 JPEG images."""
+
+    def make(name: str, **images_per_class: int) -> Path:
+        rng = np.random.default_rng(0)
+        for class_name, number in images_per_class.items():
+            folder = tmp_path / name / class_name
+            folder.mkdir(parents=True)
+            for index in range(number):
+                pixels = rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{index}.jpg")
+        return tmp_path / name
+
+    return make

@@ -1,20 +1,27 @@
 #!/usr/bin/env python3
-"""Draw saved predictions beside the ground truth.
+"""Draw saved predictions beside the ground truth, and the curves of the training.
 
-  python tools/visualize_results.py --config-file configs/... --output sheet.png
+  python tools/visualize_results.py --config-file configs/... --output sheet.png --curves curves.png
 
-The results are those of the last evaluation in the config's OUTPUT_DIR, or ``--results``.
+The results are those of the last evaluation in the config's OUTPUT_DIR, or ``--results``; the
+curves are those of its metrics.json.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
+from detectron2.config import CfgNode
+from detectron2.data import MetadataCatalog
+
 from groupnet_det.config import load_config
 from groupnet_det.data.check import check_datasets
 from groupnet_det.data.registration import register_datasets
-from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.errors import ConfigError, UserError, lookup
+from groupnet_det.evaluation.classification_scores import read_predictions_csv
 from groupnet_det.evaluation.evaluators import inference_dir
+from groupnet_det.visualization.classes import render_classes
+from groupnet_det.visualization.curves import plot_training_curves
 from groupnet_det.visualization.predictions import render_results
 
 
@@ -23,34 +30,56 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config-file", required=True)
-    parser.add_argument("--results", type=Path, help="COCO results json")
-    parser.add_argument("--output", type=Path, required=True, help="PNG file")
+    parser.add_argument("--results", type=Path, help="COCO results json, or predictions.csv")
+    parser.add_argument("--output", type=Path, help="PNG file of predictions")
+    parser.add_argument("--curves", type=Path, help="PNG file of losses and metrics")
     parser.add_argument("--num-images", type=int, default=6)
     parser.add_argument("--threshold", type=float, default=0.5, help="least score drawn")
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
     arguments = parser.parse_args()
+    if not (arguments.output or arguments.curves):
+        parser.error("name a file to write: --output or --curves")
     try:
-        draw(arguments)
+        cfg = load_config(arguments.config_file, arguments.opts)
+        if arguments.output:
+            draw_predictions(cfg, arguments)
+        if arguments.curves:
+            metrics = Path(cfg.OUTPUT_DIR) / "metrics.json"
+            plot_training_curves([metrics], arguments.curves, title=cfg.OUTPUT_DIR)
     except UserError as error:
         sys.exit(f"error: {error}")
-    print(f"written: {arguments.output}")
+    for path in filter(None, (arguments.output, arguments.curves)):
+        print(f"written: {path}")
 
 
-def draw(arguments: argparse.Namespace) -> None:
-    cfg = load_config(arguments.config_file, arguments.opts)
+def draw_detections(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
+    render_results(
+        name,
+        arguments.results or results_dir / "coco_instances_results.json",
+        arguments.output,
+        num_images=arguments.num_images,
+        threshold=arguments.threshold,
+    )
+
+
+def draw_classes(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
+    rows = read_predictions_csv(arguments.results or results_dir / "predictions.csv")
+    render_classes(rows, arguments.output, num_images=arguments.num_images)
+
+
+# By the data set's ``evaluator_type``.
+DRAWERS = {"coco": draw_detections, "classification": draw_classes}
+
+
+def draw_predictions(cfg: CfgNode, arguments: argparse.Namespace) -> None:
     if not cfg.DATASETS.TEST:
         raise ConfigError("DATASETS.TEST is empty; nothing to draw")
     register_datasets(cfg)
     name = cfg.DATASETS.TEST[0]
     check_datasets(cfg, [name])
-    results = arguments.results or inference_dir(cfg, name) / "coco_instances_results.json"
-    render_results(
-        name,
-        results,
-        arguments.output,
-        num_images=arguments.num_images,
-        threshold=arguments.threshold,
-    )
+    evaluator_type = MetadataCatalog.get(name).get("evaluator_type", "coco")
+    draw = lookup(DRAWERS, evaluator_type, f"evaluator type of data set {name!r}")
+    draw(name, inference_dir(cfg, name), arguments)
 
 
 if __name__ == "__main__":

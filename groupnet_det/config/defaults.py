@@ -9,6 +9,7 @@ def add_config_keys(cfg: CfgNode) -> None:
         return
     _add_network_keys(cfg.MODEL)
     _add_training_keys(cfg)
+    _add_classification_keys(cfg)
 
 
 def _add_network_keys(model: CfgNode) -> None:
@@ -84,9 +85,10 @@ def _add_network_keys(model: CfgNode) -> None:
 
 def _add_training_keys(cfg: CfgNode) -> None:
     # Data sets of your own, registered before training; see datasets/README.md. Each is a mapping
-    # with NAME, FORMAT ("coco" or "voc") and
+    # with NAME, FORMAT ("coco", "voc" or "image_folder") and
     #   coco: ANNOTATIONS (json file), IMAGES (folder);
-    #   voc:  ROOT (folder with JPEGImages, Annotations, ImageSets/Main), SPLIT, CLASSES (list).
+    #   voc:  ROOT (folder with JPEGImages, Annotations, ImageSets/Main), SPLIT, CLASSES (list);
+    #   image_folder: ROOT (with one folder of images for each class).
     # $VARIABLES in paths are expanded.
     cfg.DATASETS.CUSTOM = []
     # Images of each data set that are decoded before training to find broken files, evenly
@@ -98,3 +100,29 @@ def _add_training_keys(cfg: CfgNode) -> None:
     # The metric, as named in metrics.json, whose best checkpoint is kept as model_best.pth;
     # "" keeps none.
     cfg.SOLVER.BEST_METRIC = "bbox/AP"
+
+
+def _add_classification_keys(cfg: CfgNode) -> None:
+    if "CLASSIFIER" not in cfg.MODEL:
+        cfg.MODEL.CLASSIFIER = CfgNode()
+    if "NUM_CLASSES" not in cfg.MODEL.CLASSIFIER:
+        cfg.MODEL.CLASSIFIER.NUM_CLASSES = 1000
+
+    # Training cuts a random part of the image and resizes it; INPUT.RANDOM_FLIP follows.
+    options = cfg.INPUT.CLASSIFICATION = CfgNode()
+    # Side of the square training images in pixels.
+    options.TRAIN_CROP = 224
+    # Least and greatest share of the image's area that is cut.
+    options.CROP_SCALE = [0.08, 1.0]
+    # Testing resizes the shorter side to TEST_RESIZE and cuts a square of TEST_CROP at the centre.
+    options.TEST_RESIZE = 256
+    options.TEST_CROP = 224
+    # Random change of brightness, contrast and saturation in training, by up to this share of
+    # each; the paper has none.
+    options.COLOR_JITTER = 0.0
+
+    # Keep decoded images in memory, in each loader process: for small data sets that fit in it.
+    # Of classification alone, as the next key.
+    cfg.DATALOADER.CACHE_IMAGES = False
+    # Images per step of evaluation, of each process.
+    cfg.TEST.IMS_PER_BATCH = 32

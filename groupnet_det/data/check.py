@@ -14,6 +14,8 @@ from PIL import Image
 
 from groupnet_det.errors import ConfigError, DataError
 
+from .image_folder import format_class_counts
+
 logger = logging.getLogger(__name__)
 
 # Where each meta-architecture keeps its number of classes.
@@ -21,7 +23,9 @@ NUM_CLASSES_KEYS = {
     "GroupNetRetinaNet": "MODEL.RETINANET.NUM_CLASSES",
     "RetinaNet": "MODEL.RETINANET.NUM_CLASSES",
     "GeneralizedRCNN": "MODEL.ROI_HEADS.NUM_CLASSES",
+    "ImageClassifier": "MODEL.CLASSIFIER.NUM_CLASSES",
 }
+CLASSIFIERS = {"ImageClassifier"}  # of those; they need a classification data set
 BOX_TOLERANCE = 1.0  # pixels; annotation tools round
 
 
@@ -32,7 +36,7 @@ def check_datasets(cfg: CfgNode, names: Sequence[str]) -> None:
         ConfigError: A name is not registered, or the class count does not fit.
         DataError: A file is absent or broken, or an annotation cannot be right.
     """
-    for name in names:
+    for position, name in enumerate(names):
         if name not in DatasetCatalog.list():
             raise ConfigError(
                 f"data set {name!r} is not known; name it in DATASETS.CUSTOM, or choose one of "
@@ -46,10 +50,16 @@ def check_datasets(cfg: CfgNode, names: Sequence[str]) -> None:
         records = DatasetCatalog.get(name)
         if not records:
             raise DataError(f"data set {name!r} holds no image; see {_source(name)}")
+        check_same_classes(names[: position + 1])
         check_class_count(cfg, name)
         check_boxes(name, records)
-        check_images(name, records, cfg.DATASETS.CHECK_DECODE)
+        if "image_folder" not in metadata.as_dict():  # those were just listed
+            check_presence(name, records)
+        check_decoding(name, records, cfg.DATASETS.CHECK_DECODE)
         logger.info(f"data set {name}: {len(records)} images checked")
+        if "classes" in metadata.as_dict():
+            counts = format_class_counts(metadata.classes, [r["label"] for r in records])
+            logger.info(f"images per class of {name}:\n{counts}")
 
 
 def check_coco_file(path: Path, prepare_with: str | None = None) -> None:
@@ -104,9 +114,19 @@ def check_voc_layout(root: Path, split: str) -> None:
 
 def check_class_count(cfg: CfgNode, name: str) -> None:
     """The model's number of classes against the data set's."""
-    key = NUM_CLASSES_KEYS.get(cfg.MODEL.META_ARCHITECTURE)
-    class_names = MetadataCatalog.get(name).get("thing_classes")
-    if key is None or class_names is None:
+    architecture = cfg.MODEL.META_ARCHITECTURE
+    key = NUM_CLASSES_KEYS.get(architecture)
+    if key is None:
+        return
+    metadata = MetadataCatalog.get(name)
+    is_classification = metadata.get("evaluator_type") == "classification"
+    if is_classification != (architecture in CLASSIFIERS):
+        raise ConfigError(
+            f"MODEL.META_ARCHITECTURE {architecture} does not fit data set {name!r}, which is "
+            f"{'' if is_classification else 'not '}for classification; change one of the two"
+        )
+    class_names = metadata.get("classes" if is_classification else "thing_classes")
+    if class_names is None:
         return
     node = cfg
     for part in key.split("."):
@@ -116,6 +136,24 @@ def check_class_count(cfg: CfgNode, name: str) -> None:
             f"{key} is {node}, but data set {name!r} has {len(class_names)} classes "
             f"({', '.join(class_names[:12])}); set {key} {len(class_names)}"
         )
+
+
+def check_same_classes(names: Sequence[str]) -> None:
+    """Classification data sets used together name the same classes: a label means its position.
+
+    Raises:
+        DataError: They do not.
+    """
+    all_names = {name: MetadataCatalog.get(name).get("classes") for name in names}
+    known = [(name, class_names) for name, class_names in all_names.items() if class_names]
+    for name, class_names in known[1:]:
+        first, expected = known[0]
+        if class_names != expected:
+            differing = sorted(set(class_names) ^ set(expected))
+            raise DataError(
+                f"data sets {first!r} and {name!r} must have the same class folders; only one of "
+                f"them has {', '.join(differing[:12])} ({_source(first)}, {_source(name)})"
+            )
 
 
 def check_boxes(name: str, records: list[dict[str, Any]]) -> None:
@@ -146,13 +184,17 @@ def check_boxes(name: str, records: list[dict[str, Any]]) -> None:
         )
 
 
-def check_images(name: str, records: list[dict[str, Any]], num_decoded: int) -> None:
-    """Every file is there; `num_decoded`, evenly spread, decode and have the size announced."""
+def check_presence(name: str, records: list[dict[str, Any]]) -> None:
+    """Every file is there."""
     for record in records:
         if not Path(record["file_name"]).is_file():
             raise DataError(
                 f"image {record['file_name']} does not exist; it is named by {_source(name)}"
             )
+
+
+def check_decoding(name: str, records: list[dict[str, Any]], num_decoded: int) -> None:
+    """`num_decoded` images, evenly spread, decode and have the size announced."""
     count = min(num_decoded, len(records))
     for index in np.linspace(0, len(records) - 1, count).astype(int) if count else []:
         record = records[index]
@@ -176,7 +218,10 @@ def check_images(name: str, records: list[dict[str, Any]], num_decoded: int) -> 
 
 def _source(name: str) -> str:
     metadata = MetadataCatalog.get(name)
-    return metadata.get("json_file") or metadata.get("dirname") or f"data set {name!r}"
+    for key in ("json_file", "dirname", "image_folder"):
+        if key in metadata.as_dict():
+            return metadata.get(key)
+    return f"data set {name!r}"
 
 
 def _rounded(box: Sequence[float]) -> list[float]:

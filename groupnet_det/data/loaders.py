@@ -1,13 +1,25 @@
-"""Training loaders."""
+"""Loaders for training and testing, chosen by the task of the data sets."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from detectron2.config import CfgNode
-from detectron2.data import DatasetFromList, DatasetMapper, get_detection_dataset_dicts
+from detectron2.data import (
+    DatasetCatalog,
+    DatasetFromList,
+    DatasetMapper,
+    MetadataCatalog,
+    build_detection_test_loader,
+    get_detection_dataset_dicts,
+)
 from detectron2.data.build import trivial_batch_collator, worker_init_reset_seed
 from detectron2.utils import comm
 from torch.utils.data import DataLoader
 
-from groupnet_det.errors import ConfigError
+from groupnet_det.errors import ConfigError, lookup
 
+from .check import check_same_classes
+from .classification_mapper import ClassificationMapper
 from .stream import SeededDataset, TrainingBatchStream
 
 
@@ -20,11 +32,6 @@ def build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
         ConfigError: ``DATALOADER.SAMPLER_TRAIN`` is another than Detectron2's default.
         DataError: An empty data set.
     """
-    if cfg.DATALOADER.SAMPLER_TRAIN != "TrainingSampler":
-        raise ConfigError(
-            f"DATALOADER.SAMPLER_TRAIN is {cfg.DATALOADER.SAMPLER_TRAIN!r}; valid: "
-            "'TrainingSampler'"
-        )
     records = get_detection_dataset_dicts(
         list(cfg.DATASETS.TRAIN),
         filter_empty=cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS,
@@ -32,19 +39,109 @@ def build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
         proposal_files=None,
     )
     group = cfg.DATALOADER.ASPECT_RATIO_GROUPING and all("width" in record for record in records)
+    is_wide = [record["width"] > record["height"] for record in records] if group else None
+    mapper = DatasetMapper(cfg, is_train=True)
+    return _build_stream_loader(cfg, records, mapper, seed=seed, is_wide=is_wide)
+
+
+def build_classification_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
+    """Randomly cropped images in the order of a `TrainingBatchStream`.
+
+    Raises:
+        ConfigError: ``DATALOADER.SAMPLER_TRAIN`` is another than Detectron2's default, or a key of
+            the mapper cannot work.
+        DataError: An empty data set, or several with unlike classes.
+    """
+    records = [record for name in cfg.DATASETS.TRAIN for record in DatasetCatalog.get(name)]
+    check_same_classes(cfg.DATASETS.TRAIN)
+    mapper = ClassificationMapper(cfg, is_train=True)
+    return _build_stream_loader(cfg, records, mapper, seed=seed)
+
+
+def build_classification_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
+    """Images cropped at the centre, each once, ``TEST.IMS_PER_BATCH`` a step.
+
+    Raises:
+        ConfigError: A key of the mapper cannot work.
+    """
+    return build_detection_test_loader(
+        DatasetCatalog.get(dataset_name),
+        mapper=ClassificationMapper(cfg, is_train=False),
+        batch_size=cfg.TEST.IMS_PER_BATCH,
+        num_workers=cfg.DATALOADER.NUM_WORKERS,
+    )
+
+
+def _build_stream_loader(
+    cfg: CfgNode,
+    records: list[dict[str, Any]],
+    mapper: Callable[[dict[str, Any]], Any],
+    *,
+    seed: int,
+    is_wide: Sequence[bool] | None = None,
+) -> DataLoader:
+    if cfg.DATALOADER.SAMPLER_TRAIN != "TrainingSampler":
+        raise ConfigError(
+            f"DATALOADER.SAMPLER_TRAIN is {cfg.DATALOADER.SAMPLER_TRAIN!r}; valid: "
+            "'TrainingSampler'"
+        )
     stream = TrainingBatchStream(
         len(records),
         batch_size=cfg.SOLVER.IMS_PER_BATCH,
         seed=seed,
-        is_wide=[record["width"] > record["height"] for record in records] if group else None,
+        is_wide=is_wide,
         rank=comm.get_rank(),
         world_size=comm.get_world_size(),
     )
-    dataset = SeededDataset(DatasetFromList(records, copy=False), DatasetMapper(cfg, is_train=True))
     return DataLoader(
-        dataset,
+        SeededDataset(DatasetFromList(records, copy=False), mapper),
         batch_sampler=stream,
         num_workers=cfg.DATALOADER.NUM_WORKERS,
         collate_fn=trivial_batch_collator,
         worker_init_fn=worker_init_reset_seed,
     )
+
+
+class TaskLoaders(NamedTuple):
+    """How the data of a task are loaded."""
+
+    train: Callable[..., DataLoader]  # (cfg, *, seed)
+    test: Callable[[CfgNode, str], DataLoader]  # (cfg, data set)
+
+
+DETECTION = TaskLoaders(build_detection_train_loader, build_detection_test_loader)
+CLASSIFICATION = TaskLoaders(build_classification_train_loader, build_classification_test_loader)
+
+# By the ``evaluator_type`` of the data set.
+LOADERS: dict[str, TaskLoaders] = {
+    **dict.fromkeys(("coco", "pascal_voc", "lvis", "cityscapes_instance"), DETECTION),
+    "classification": CLASSIFICATION,
+}
+
+
+def build_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
+    """The loader of ``DATASETS.TRAIN``, whose data sets must be of one task.
+
+    Raises:
+        ConfigError: They are of several tasks, or of an unknown one.
+    """
+    loaders = {name: _loaders_of(name) for name in cfg.DATASETS.TRAIN}
+    if len(set(loaders.values())) != 1:
+        raise ConfigError(
+            f"DATASETS.TRAIN is {list(loaders)}; it must name data sets of one and the same task"
+        )
+    return next(iter(loaders.values())).train(cfg, seed=seed)
+
+
+def build_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
+    """The loader of a data set for testing.
+
+    Raises:
+        ConfigError: Its ``evaluator_type`` is unknown.
+    """
+    return _loaders_of(dataset_name).test(cfg, dataset_name)
+
+
+def _loaders_of(dataset_name: str) -> TaskLoaders:
+    evaluator_type = MetadataCatalog.get(dataset_name).get("evaluator_type", "coco")
+    return lookup(LOADERS, evaluator_type, f"evaluator type of data set {dataset_name!r}")

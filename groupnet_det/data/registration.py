@@ -13,7 +13,8 @@ from detectron2.data.datasets import load_coco_json, load_voc_instances
 from groupnet_det.config.load import expand_path
 from groupnet_det.errors import ConfigError, DataError, lookup
 
-from . import photo_digits
+from . import mnist5k, photo_digits
+from .image_folder import load_image_folder
 
 
 def datasets_root() -> Path:
@@ -68,10 +69,36 @@ def _load_voc(root: str, split: str, class_names: list[str]) -> list[dict[str, A
         ) from error
 
 
+def register_image_folder(name: str, root: str, *, mend: str = "check ROOT in the config") -> None:
+    """Register one folder of images for each class; the folders' names, sorted, are the classes.
+
+    As with COCO files, the metadata hold them (``classes``) once the data set was loaded.
+    """
+    _register(
+        name,
+        lambda: _load_image_folder(name, root, mend),
+        image_folder=root,
+        evaluator_type="classification",
+    )
+
+
+def _load_image_folder(name: str, root: str, mend: str) -> list[dict[str, Any]]:
+    class_names, records = load_image_folder(Path(root), mend)
+    MetadataCatalog.get(name).classes = class_names
+    return records
+
+
 def register_builtin_datasets() -> None:
-    """``photo_digits_train`` and ``photo_digits_val``; COCO and others come with Detectron2."""
+    """photo-digits, MNIST-5k and ImageNet; COCO and others come with Detectron2."""
     root = photo_digits_root()
     for split in photo_digits.SPLITS:
+        for folder, mend in (
+            ("mnist5k", "make it with: python datasets/prepare_mnist5k.py"),
+            ("imagenet", "lay ImageNet out as datasets/README.md says"),
+        ):
+            register_image_folder(
+                f"{folder}_{split}", str(datasets_root() / folder / split), mend=mend
+            )
         register_coco(
             f"photo_digits_{split}",
             str(root / "annotations" / f"instances_{split}.json"),
@@ -93,13 +120,19 @@ def _register_custom_voc(name: str, entry: Mapping[str, Any], where: str) -> Non
     register_voc(name, _path(entry, "ROOT", where), split, [str(label) for label in classes])
 
 
+def _register_custom_image_folder(name: str, entry: Mapping[str, Any], where: str) -> None:
+    register_image_folder(name, _path(entry, "ROOT", where))
+
+
 CUSTOM_FORMATS: dict[str, Callable[[str, Mapping[str, Any], str], None]] = {
     "coco": _register_custom_coco,
     "voc": _register_custom_voc,
+    "image_folder": _register_custom_image_folder,
 }
 CUSTOM_KEYS: dict[str, set[str]] = {
     "coco": {"NAME", "FORMAT", "ANNOTATIONS", "IMAGES"},
     "voc": {"NAME", "FORMAT", "ROOT", "SPLIT", "CLASSES"},
+    "image_folder": {"NAME", "FORMAT", "ROOT"},
 }
 
 
@@ -131,12 +164,22 @@ def register_datasets(cfg: CfgNode) -> None:
     register_custom_datasets(cfg)
 
 
+# Data sets that are made on the spot, by folder: how, at the default sizes.
+MAKERS: dict[str, Callable[[Path], None]] = {
+    "photo_digits": lambda root: photo_digits.prepare_photo_digits(
+        root, photo_digits.PhotoDigitsOptions()
+    ),
+    "mnist5k": lambda root: mnist5k.prepare_mnist5k(root),
+}
+
+
 def make_absent_datasets(names: Iterable[str]) -> None:
-    """Make photo-digits, at its default sizes, where it is asked for and its folder is absent."""
-    root = photo_digits_root()
-    wanted = {f"photo_digits_{split}" for split in photo_digits.SPLITS}
-    if wanted & set(names) and not root.exists():
-        photo_digits.prepare_photo_digits(root, photo_digits.PhotoDigitsOptions())
+    """Make photo-digits and MNIST-5k where they are asked for and their folders are absent."""
+    for folder, make in MAKERS.items():
+        root = datasets_root() / folder
+        wanted = {f"{folder}_{split}" for split in photo_digits.SPLITS}
+        if wanted & set(names) and not root.exists():
+            make(root)
 
 
 def _required(entry: Mapping[str, Any], key: str, where: str) -> Any:

@@ -16,7 +16,7 @@ import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to De
 from groupnet_det import __version__
 from groupnet_det.analysis.precision_map import format_precision_map
 from groupnet_det.checkpoint.checkpointer import Checkpointer
-from groupnet_det.data.loaders import build_detection_train_loader
+from groupnet_det.data.loaders import build_test_loader, build_train_loader
 from groupnet_det.errors import TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
 
@@ -76,7 +76,11 @@ class Trainer(DefaultTrainer):
 
     @classmethod
     def build_train_loader(cls, cfg: CfgNode) -> DataLoader:
-        return build_detection_train_loader(cfg, seed=cfg.SEED)
+        return build_train_loader(cfg, seed=cfg.SEED)
+
+    @classmethod
+    def build_test_loader(cls, cfg: CfgNode, dataset_name: str) -> DataLoader:
+        return build_test_loader(cfg, dataset_name)
 
     @classmethod
     def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> DatasetEvaluator:
@@ -85,5 +89,6 @@ class Trainer(DefaultTrainer):
 
 def checkpoint_metadata(cfg: CfgNode) -> dict[str, Any]:
     """What travels with the weights: the class names, and who wrote them."""
-    names = MetadataCatalog.get(cfg.DATASETS.TRAIN[0]).get("thing_classes", [])
+    metadata = MetadataCatalog.get(cfg.DATASETS.TRAIN[0])
+    names = metadata.get("thing_classes") or metadata.get("classes", [])
     return {"class_names": list(names), "groupnet_det_version": __version__}

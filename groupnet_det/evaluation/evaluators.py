@@ -4,10 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from detectron2.config import CfgNode
-from detectron2.data import MetadataCatalog
+from detectron2.data import DatasetCatalog, MetadataCatalog
 from detectron2.evaluation import COCOEvaluator, DatasetEvaluator
 
 from groupnet_det.errors import lookup
+
+from .classification import ClassificationEvaluator
 
 
 def _coco(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
@@ -19,7 +21,17 @@ def _coco(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
     )
 
 
-EVALUATORS: dict[str, Callable[[CfgNode, str, Path], DatasetEvaluator]] = {"coco": _coco}
+def _classification(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
+    if "classes" not in MetadataCatalog.get(name).as_dict():
+        DatasetCatalog.get(name)  # notes them
+    class_names = MetadataCatalog.get(name).classes
+    return ClassificationEvaluator(class_names=class_names, output_dir=output_dir)
+
+
+EVALUATORS: dict[str, Callable[[CfgNode, str, Path], DatasetEvaluator]] = {
+    "coco": _coco,
+    "classification": _classification,
+}
 
 
 def inference_dir(cfg: CfgNode, dataset_name: str) -> Path:

@@ -7,8 +7,14 @@ from typing import Any
 
 from groupnet_det.errors import DataError
 
-LOSSES = ("total_loss", "loss_cls", "loss_box_reg")
-METRICS = ("bbox/AP", "bbox/AP50")
+# In metrics.json -> in the picture; drawn where the training has them. All are per cent.
+METRICS = {
+    "bbox/AP": "AP",
+    "bbox/AP50": "AP50",
+    "classification/top1": "top-1",
+    "classification/top5": "top-5",
+}
+MAX_LABELLED = 12  # evaluations; of more, only the last one's value is written
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -45,7 +51,7 @@ def join_stages(metrics_files: Sequence[Path]) -> tuple[list[dict[str, Any]], li
 
 
 def plot_training_curves(metrics_files: Sequence[Path], output: Path, title: str) -> None:
-    """Draw the loss, the learning rate and the AP over the iterations into a PNG.
+    """Draw the losses, the learning rate and the metrics over the iterations into a PNG.
 
     Args:
         metrics_files: ``metrics.json`` of each stage of the training, in their order.
@@ -61,9 +67,9 @@ def plot_training_curves(metrics_files: Sequence[Path], output: Path, title: str
     import matplotlib.pyplot as plt
 
     rows, ends = join_stages(metrics_files)
-    figure, (loss_axes, ap_axes) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    figure, (loss_axes, metric_axes) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     figure.suptitle(title)
-    for key in LOSSES:
+    for key in _loss_keys(rows):
         loss_axes.plot(*_series(rows, key), label=key)
     loss_axes.set(xlabel="iteration", ylabel="loss", yscale="log")
     rate_axes = loss_axes.twinx()
@@ -71,19 +77,34 @@ def plot_training_curves(metrics_files: Sequence[Path], output: Path, title: str
     rate_axes.set_ylabel("learning rate (dotted)")
     loss_axes.legend(loc="upper right")
 
-    for key in METRICS:
-        iterations, values = _series(rows, key)
-        ap_axes.plot(iterations, values, marker="o", label=f"{key.split('/')[1]} (val)")
-        for iteration, value in zip(iterations, values, strict=True):
-            ap_axes.annotate(f"{value:.1f}", (iteration, value), ha="right", va="bottom")
-    ap_axes.set(xlabel="iteration", ylabel="per cent", xlim=(0, ends[-1] * 1.03), ylim=(0, 100))
-    ap_axes.grid(alpha=0.3)
-    ap_axes.legend(loc="lower left")
-    for axes in (loss_axes, ap_axes):
+    _draw_metrics(metric_axes, rows)
+    metric_axes.set(xlabel="iteration", ylabel="per cent", xlim=(0, ends[-1] * 1.03), ylim=(0, 105))
+    metric_axes.grid(alpha=0.3)
+    for axes in (loss_axes, metric_axes):
         for end in ends[:-1]:
             axes.axvline(end, color="black", linewidth=0.8, linestyle="--")
     figure.savefig(output, dpi=110)
     plt.close(figure)
+
+
+def _draw_metrics(axes: Any, rows: list[dict[str, Any]]) -> None:
+    """The curves of those `METRICS` that the training has, with their values."""
+    for key, label in METRICS.items():
+        iterations, values = _series(rows, key)
+        if not values:
+            continue
+        axes.plot(iterations, values, marker=".", label=f"{label} (val)")
+        shown = slice(None) if len(values) <= MAX_LABELLED else slice(-1, None)
+        for iteration, value in zip(iterations[shown], values[shown], strict=True):
+            axes.annotate(f"{value:.1f}", (iteration, value), ha="right", va="bottom")
+    if axes.lines:
+        axes.legend(loc="lower left")
+
+
+def _loss_keys(rows: list[dict[str, Any]]) -> list[str]:
+    """The total loss, and its parts where there are several."""
+    parts = sorted({key for row in rows for key in row if key.startswith("loss_")})
+    return ["total_loss", *(parts if len(parts) > 1 else [])]
 
 
 def _series(rows: list[dict[str, Any]], key: str) -> tuple[list[int], list[float]]:

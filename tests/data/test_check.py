@@ -170,3 +170,97 @@ def test_real_coco_files_pass(test_data, caplog):
     register_datasets(cfg)
     check_datasets(cfg, ["coco_sample"])
     assert "category ids are not" in caplog.text
+
+
+def check_image_folders(folders, *options, num_classes=2):
+    entries = [
+        {"NAME": name, "FORMAT": "image_folder", "ROOT": str(root)}
+        for name, root in folders.items()
+    ]
+    cfg = load_config(
+        "",
+        [
+            *("DATASETS.CUSTOM", str(entries), "DATASETS.TRAIN", str(list(folders))),
+            *("MODEL.META_ARCHITECTURE", "ImageClassifier"),
+            *("MODEL.CLASSIFIER.NUM_CLASSES", str(num_classes), *options),
+        ],
+    )
+    register_datasets(cfg)
+    check_datasets(cfg, list(folders))
+
+
+def test_correct_image_folders_pass_and_are_counted(image_folder, caplog):
+    folders = {"a": image_folder("a", cat=2, dog=1), "b": image_folder("b", cat=1, dog=1)}
+    with caplog.at_level(logging.INFO):
+        check_image_folders(folders)
+    assert "images per class of a:" in caplog.text
+    assert "cat      2         dog      1" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ({"cat": 1, "dog": 0}, r"folder .*no valid file for the classes dog.*each class"),
+        ({}, r"image folder .* does not exist; check ROOT"),
+    ],
+    ids=["empty-class", "absent"],
+)
+def test_image_folder_that_cannot_be_used(image_folder, classes, message):
+    with pytest.raises(DataError, match=message):
+        check_image_folders({"mine": image_folder("mine", **classes)})
+
+
+def test_image_folder_without_classes(tmp_path):
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg")
+    with pytest.raises(DataError, match="Couldn't find any class folder"):
+        check_image_folders({"mine": tmp_path})
+
+
+@pytest.mark.parametrize("keep", [0, 0.5], ids=["empty", "truncated"])
+def test_broken_image_of_a_folder(image_folder, keep):
+    root = image_folder("mine", cat=3, dog=3)
+    path = root / "dog/1.jpg"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(keep * len(content))])
+    with pytest.raises(DataError, match=r"dog/1\.jpg cannot be read .*take it out of .*mine"):
+        check_image_folders({"mine": root})
+    check_image_folders({"mine": root}, "DATASETS.CHECK_DECODE", "2")  # first and last alone
+
+
+def test_image_folder_with_another_class_count(image_folder):
+    with pytest.raises(
+        ConfigError, match=r"NUM_CLASSES is 3, but .*2 classes \(cat, dog\); set .*NUM_CLASSES 2"
+    ):
+        check_image_folders({"mine": image_folder("mine", cat=1, dog=1)}, num_classes=3)
+
+
+def test_image_folders_with_unlike_classes(image_folder):
+    folders = {"a": image_folder("a", cat=1, dog=1), "b": image_folder("b", cat=1, fox=1)}
+    with pytest.raises(
+        DataError, match=r"'a' and 'b' must have the same .* only one of them has dog, fox"
+    ):
+        check_image_folders(folders)
+
+
+def test_detector_on_a_classification_data_set(image_folder):
+    options = ["MODEL.META_ARCHITECTURE", "GroupNetRetinaNet"]
+    with pytest.raises(
+        ConfigError, match="GroupNetRetinaNet does not fit data set 'mine', which is for class"
+    ):
+        check_image_folders({"mine": image_folder("mine", cat=1, dog=1)}, *options)
+
+
+def test_classifier_on_a_detection_data_set(datasets_env):
+    options = ["MODEL.META_ARCHITECTURE", "ImageClassifier"]
+    cfg = load_config("", options)
+    register_datasets(cfg)
+    with pytest.raises(ConfigError, match="'photo_digits_val', which is not for classification"):
+        check_datasets(cfg, ["photo_digits_val"])
+
+
+def test_real_photographs_pass(test_data, caplog):
+    root = test_data / "data/sign_digits"
+    with caplog.at_level(logging.INFO):
+        check_image_folders({s: root / s for s in ("train", "val")}, num_classes=10)
+    assert "train: 1447 images" in caplog.text
+    assert "val: 283 images" in caplog.text

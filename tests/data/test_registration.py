@@ -76,7 +76,10 @@ def test_voc_class_that_is_not_listed(voc):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"FORMAT": "yolo"}, r"DATASETS.CUSTOM\[0\].FORMAT is 'yolo'; valid: 'coco', 'voc'"),
+        (
+            {"FORMAT": "yolo"},
+            r"DATASETS.CUSTOM\[0\].FORMAT is 'yolo'; valid: 'coco', 'voc', 'image_folder'",
+        ),
         ({"CLASSES": "cat"}, "CLASSES must be a list"),
         ({"ROOT": "$NOWHERE_AT_ALL/x"}, "variable NOWHERE_AT_ALL is not set"),
         ({"COLOUR": "red"}, r"unknown keys \['COLOUR'\]; valid for voc"),
@@ -115,3 +118,40 @@ def test_photo_digits_is_made_where_it_is_wanted(tmp_path, monkeypatch, names, e
     monkeypatch.setattr(photo_digits, "prepare_photo_digits", lambda root, _: calls.append(root))
     make_absent_datasets(names)
     assert calls == ([tmp_path / "photo_digits"] if made else [])
+
+
+def test_image_folder(image_folder):
+    root = image_folder("mine", dog=1, cat=2)
+    register_datasets(config_with({"NAME": "mine", "FORMAT": "image_folder", "ROOT": str(root)}))
+    records = DatasetCatalog.get("mine")
+    assert [(r["file_name"], r["label"]) for r in records] == [
+        (str(root / "cat/0.jpg"), 0),
+        (str(root / "cat/1.jpg"), 0),
+        (str(root / "dog/0.jpg"), 1),
+    ]
+    metadata = MetadataCatalog.get("mine")
+    assert metadata.classes == ["cat", "dog"]
+    assert metadata.evaluator_type == "classification"
+
+
+def test_imagenet_lies_where_detectron2_looks_for_data(tmp_path, image_folder, monkeypatch):
+    image_folder("imagenet/val", n01440764=1, n01443537=1)
+    monkeypatch.setenv("DETECTRON2_DATASETS", str(tmp_path))
+    register_datasets(load_config(""))
+    assert len(DatasetCatalog.get("imagenet_val")) == 2
+    assert MetadataCatalog.get("imagenet_val").classes == ["n01440764", "n01443537"]
+    with pytest.raises(DataError, match=r"imagenet/train does not exist; lay ImageNet out as"):
+        DatasetCatalog.get("imagenet_train")
+
+
+def test_mnist5k_is_made_where_it_is_wanted(tmp_path, monkeypatch):
+    monkeypatch.setenv("DETECTRON2_DATASETS", str(tmp_path))
+    register_datasets(load_config(""))
+    make_absent_datasets(["photo_digits"])
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(DataError, match=r"make it with: python datasets/prepare_mnist5k\.py"):
+        DatasetCatalog.get("mnist5k_train")
+    make_absent_datasets(["mnist5k_val"])
+    assert len(DatasetCatalog.get("mnist5k_train")) == 4000
+    assert len(DatasetCatalog.get("mnist5k_val")) == 1000
+    assert MetadataCatalog.get("mnist5k_val").classes == list("0123456789")

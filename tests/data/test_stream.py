@@ -85,3 +85,11 @@ def test_a_failing_sample_names_its_file():
     dataset = SeededDataset([{"file_name": "images/a.jpg"}], fail)
     with pytest.raises(DataError, match=r"images/a\.jpg cannot be used: OSError: cannot identify"):
         dataset[0, 0]
+
+
+def test_messages_that_name_the_file_pass_unchanged():
+    def fail(record):
+        raise DataError("image a.jpg is broken")
+
+    with pytest.raises(DataError, match=r"^image a\.jpg is broken$"):
+        SeededDataset([{"file_name": "a.jpg"}], fail)[0, 0]

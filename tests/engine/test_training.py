@@ -7,8 +7,10 @@ import torch
 from detectron2.engine import HookBase, default_argument_parser
 
 from groupnet_det.checkpoint.checkpointer import Checkpointer, load_tensors
+from groupnet_det.config import load_config
+from groupnet_det.data.registration import register_datasets
 from groupnet_det.engine.setup import choose_device, choose_seed, setup
-from groupnet_det.engine.trainer import Trainer
+from groupnet_det.engine.trainer import Trainer, checkpoint_metadata
 from groupnet_det.errors import ConfigError, TrainingError
 
 SMALL = [
@@ -112,6 +114,15 @@ def test_checkpoints_hold_class_names_and_load_safely(root, tmp_path, datasets_e
     assert (tmp_path / "last_checkpoint").read_text() == "model_final.pth"
 
 
+def test_class_names_of_a_classification_travel_with_the_weights(image_folder):
+    entry = {"NAME": "mine", "FORMAT": "image_folder", "ROOT": str(image_folder("a", dog=1, cat=1))}
+    options = ["DATASETS.CUSTOM", str([entry]), "DATASETS.TRAIN", "['mine']"]
+    cfg = load_config("", [*options, "DATALOADER.NUM_WORKERS", "0"])
+    register_datasets(cfg)
+    Trainer.build_train_loader(cfg)
+    assert checkpoint_metadata(cfg)["class_names"] == ["cat", "dog"]
+
+
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(root, tmp_path, datasets_env):
     cfg = make_config(root, tmp_path)
     trainer = Trainer(cfg)
@@ -154,8 +165,6 @@ def test_training_on_real_coco_files(root, tmp_path, test_data):
 
 
 def test_device_is_the_cpu_where_there_is_no_gpu(root):
-    from groupnet_det.config import load_config
-
     cfg = load_config("")
     assert cfg.MODEL.DEVICE == "cuda"
     choose_device(cfg, num_gpus=0)
@@ -165,8 +174,6 @@ def test_device_is_the_cpu_where_there_is_no_gpu(root):
 
 
 def test_a_drawn_seed_is_found_again_on_resume(tmp_path):
-    from groupnet_det.config import load_config
-
     cfg = load_config("", ["OUTPUT_DIR", str(tmp_path), "SEED", "-1"])
     seed = choose_seed(cfg, resume=False)
     assert seed >= 0

@@ -118,3 +118,48 @@ def test_prepare_photo_digits(run, tmp_path):
     bad = run(*command, "--num-val", "0")
     assert bad.returncode == 1
     assert bad.stderr.startswith("error: photo-digits:")
+
+
+def test_prepare_mnist5k(run, tmp_path):
+    done = run("datasets/prepare_mnist5k.py", "--output", tmp_path / "mnist5k")
+    assert done.returncode == 0, done.stderr
+    assert f"mnist5k is complete in {tmp_path / 'mnist5k'}" in done.stdout
+    assert len(list((tmp_path / "mnist5k/val").glob("*/*.png"))) == 1000
+
+
+def test_score_and_draw_a_classification(run, image_folder, tmp_path):
+    root = image_folder("mine", cat=1, dog=1)
+    rows = [f"{root}/cat/0.jpg,cat,cat,0.9", f"{root}/dog/0.jpg,dog,cat,0.6"]
+    predictions = tmp_path / "inference/predictions.csv"
+    predictions.parent.mkdir()
+    predictions.write_text("\n".join(["file,label,prediction,probability", *rows]))
+    scored = run("tools/evaluate.py", "--predictions", predictions)
+    assert scored.stdout.splitlines()[-1].split() == ["all", "2", "50.00"]
+
+    row = {"iteration": 9, "total_loss": 1.0, "lr": 0.1, "classification/top1": 50}
+    (tmp_path / "metrics.json").write_text(json.dumps(row))
+    (tmp_path / "config.yaml").write_text(f"""
+DATASETS:
+  CUSTOM: [{{NAME: mine, FORMAT: image_folder, ROOT: {root}}}]
+  TEST: [mine]
+MODEL: {{META_ARCHITECTURE: ImageClassifier, CLASSIFIER: {{NUM_CLASSES: 2}}}}
+OUTPUT_DIR: {tmp_path}
+""")
+    pictures = [tmp_path / "sheet.png", tmp_path / "curves.png"]
+    drawn = run(
+        *("tools/visualize_results.py", "--config-file", tmp_path / "config.yaml"),
+        *("--output", pictures[0], "--curves", pictures[1]),
+    )
+    assert drawn.returncode == 0, drawn.stderr
+    assert all(picture.stat().st_size > 3_000 for picture in pictures)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [[], ["--results", "a.json"], ["--predictions", "a.csv", "--csv", "b.csv"]],
+    ids=["none", "half", "mixed"],
+)
+def test_evaluate_says_what_goes_together(run, options):
+    done = run("tools/evaluate.py", *options)
+    assert done.returncode == 2
+    assert "--annotations and --results (and --csv), or --predictions alone" in done.stderr

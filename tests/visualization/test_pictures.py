@@ -8,6 +8,8 @@ from PIL import Image
 from groupnet_det.config import load_config
 from groupnet_det.data.registration import register_datasets
 from groupnet_det.errors import DataError
+from groupnet_det.visualization.classes import draw_class, render_classes
+from groupnet_det.visualization.confusion_matrix import plot_confusion_matrix
 from groupnet_det.visualization.curves import join_stages, plot_training_curves, read_metrics
 from groupnet_det.visualization.predictions import render_results, results_to_instances
 
@@ -24,6 +26,29 @@ def test_curves_are_drawn_and_doubled_rows_dropped(tmp_path):
     assert ends == [40, 80]
     plot_training_curves(stages, tmp_path / "curves.png", "title")
     assert np.asarray(Image.open(tmp_path / "curves.png")).std() > 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "losses", "metrics"),
+    [
+        ([{"total_loss": 1, "loss_cls": 1, "classification/top1": 50}], ["total_loss"], ["top-1"]),
+        (
+            [{"total_loss": 1, "loss_cls": 1, "loss_box_reg": 1}, {"bbox/AP": 1, "bbox/AP50": 2}],
+            ["total_loss", "loss_box_reg", "loss_cls"],
+            ["AP", "AP50"],
+        ),
+    ],
+    ids=["classification", "detection"],
+)
+def test_curves_show_what_the_training_has(tmp_path, monkeypatch, rows, losses, metrics):
+    text = "\n".join(json.dumps({**row, "iteration": i, "lr": 1}) for i, row in enumerate(rows))
+    (tmp_path / "metrics.json").write_text(text)
+    figures = []
+    monkeypatch.setattr("matplotlib.pyplot.close", figures.append)
+    plot_training_curves([tmp_path / "metrics.json"], tmp_path / "curves.png", "title")
+    loss_axes, metric_axes, _ = figures[0].axes
+    assert [line.get_label() for line in loss_axes.lines] == losses
+    assert [line.get_label() for line in metric_axes.lines] == [f"{m} (val)" for m in metrics]
 
 
 def test_missing_metrics_are_named(tmp_path):
@@ -90,3 +115,36 @@ def test_of_predictions_at_one_place_the_best_is_drawn():
     found = results_to_instances(results, (100, 100), {1: 0, 2: 1, 3: 2}, 0.3)
     assert found.pred_classes.tolist() == [1, 2]
     assert len(results_to_instances([], (100, 100), {}, 0.3)) == 0
+
+
+@pytest.mark.parametrize("number", [2, 10, 40, 1000])
+def test_confusion_matrix_shows_counts_where_they_can_be_read(tmp_path, monkeypatch, number):
+    counts = np.zeros((number, number), dtype=np.int64)
+    counts[0, 0], counts[0, 1], counts[1, 1] = 7, 3, 5
+    figures = []
+    monkeypatch.setattr("matplotlib.pyplot.close", figures.append)
+    plot_confusion_matrix(counts, [f"c{i}" for i in range(number)], tmp_path / "matrix.png")
+    axes = figures[0].axes[0]
+    assert axes.get_title() == "15 images, 80.0 % right"
+    written = {tuple(text.get_position()): text.get_text() for text in axes.texts}
+    # (x, y): the predicted class is the column.
+    assert written == ({(0, 0): "7", (1, 0): "3", (1, 1): "5"} if number <= 20 else {})
+    assert [t.get_text() for t in axes.get_xticklabels()][:2] == (
+        ["c0", "c1"] if number <= 40 else ["−200", "0"]
+    )
+    assert np.asarray(Image.open(tmp_path / "matrix.png")).std() > 0
+
+
+def test_predicted_classes_are_drawn_green_or_red(tmp_path):
+    Image.new("L", (28, 28)).save(tmp_path / "a.png")
+    row = {"file": str(tmp_path / "a.png"), "label": "cat", "probability": "0.7"}
+    for prediction, channel in (("cat", 1), ("dog", 0)):
+        tile = np.asarray(draw_class({**row, "prediction": prediction})).astype(int)
+        coloured = tile[np.ptp(tile, axis=2) > 60]
+        assert (coloured.argmax(axis=1) == channel).all()
+        assert len(coloured) > 50
+    rows = [{**row, "prediction": "cat"}] * 5
+    render_classes(rows, tmp_path / "sheet.png", num_images=4, columns=3)
+    assert Image.open(tmp_path / "sheet.png").size == (3 * 188 + 8, 2 * 232 + 8)
+    with pytest.raises(DataError, match=r"absent\.png cannot be read"):
+        draw_class({**row, "file": "absent.png", "prediction": "cat"})

@@ -1,0 +1,149 @@
+"""From a classification record to what the network sees."""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from detectron2.config import CfgNode, configurable
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torchvision import transforms
+
+from groupnet_det.errors import ConfigError, DataError, lookup
+
+CHANNEL_ORDERS = {"RGB": [0, 1, 2], "BGR": [2, 1, 0]}
+FLIPS: dict[str, list[Callable]] = {
+    "none": [],
+    "horizontal": [transforms.RandomHorizontalFlip()],
+    "vertical": [transforms.RandomVerticalFlip()],
+}
+LEAST_ASPECT = 3 / 4  # of the parts that RandomResizedCrop cuts, at most its inverse
+TEST_OVERSAMPLING = 2  # a JPEG for testing is decoded to at least this multiple of its final size
+
+
+def read_rgb(file_name: str, least_side: int) -> NDArray[np.uint8]:
+    """Decode an image to RGB (H, W, 3), turned as its EXIF orientation says.
+
+    Grey, CMYK and palette images are converted; an alpha channel is dropped.
+
+    Args:
+        file_name: The file.
+        least_side: Pixels. A JPEG may be decoded to a half, a quarter or an eighth of its size, as
+            long as both its sides keep this many: the format can do that at a fraction of the time.
+
+    Raises:
+        DataError: The file is absent, or broken.
+    """
+    try:
+        with Image.open(file_name) as image:
+            image.draft("RGB", (least_side, least_side))
+            ImageOps.exif_transpose(image, in_place=True)
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"image {file_name} cannot be read: {error}") from error
+
+
+# One cache a process, so that it outlives a loader.
+read_rgb_cached = functools.cache(read_rgb)
+
+
+class ClassificationMapper:
+    """Read, augment and crop: ``{"image": uint8 (3, size, size), "label", "file_name"}``.
+
+    Training and testing as in the paper (Section 5.1): a random part of random size and aspect,
+    resized, and a random flip; the centre of the resized image.
+    """
+
+    @configurable
+    def __init__(
+        self,
+        *,
+        transform: Callable[[Image.Image], Image.Image],
+        image_format: str,
+        least_side: int,
+        cache_images: bool = False,
+    ) -> None:
+        """
+        Args:
+            transform: From an RGB image to one of the network's size.
+            image_format: Order of the channels, ``RGB`` or ``BGR``.
+            least_side: See `read_rgb`.
+            cache_images: Whether to keep decoded images in memory; files must not change then.
+
+        Raises:
+            ConfigError: Unknown `image_format`.
+        """
+        self.transform = transform
+        self.channels = lookup(CHANNEL_ORDERS, image_format, "INPUT.FORMAT")
+        self.least_side = least_side
+        self.read = read_rgb_cached if cache_images else read_rgb
+
+    @classmethod
+    def from_config(cls, cfg: CfgNode, is_train: bool) -> dict[str, Any]:
+        options = cfg.INPUT.CLASSIFICATION
+        if is_train:
+            transform = random_crop_transform(
+                crop=options.TRAIN_CROP,
+                scale=options.CROP_SCALE,
+                flip=cfg.INPUT.RANDOM_FLIP,
+                color_jitter=options.COLOR_JITTER,
+            )
+            least_cut = math.sqrt(options.CROP_SCALE[0] * LEAST_ASPECT)  # share of a side
+            least_side = math.ceil(options.TRAIN_CROP / least_cut)
+        else:
+            transform = center_crop_transform(resize=options.TEST_RESIZE, crop=options.TEST_CROP)
+            least_side = TEST_OVERSAMPLING * options.TEST_RESIZE
+        return {
+            "transform": transform,
+            "image_format": cfg.INPUT.FORMAT,
+            "least_side": least_side,
+            "cache_images": cfg.DATALOADER.CACHE_IMAGES,
+        }
+
+    def __call__(self, record: dict[str, Any]) -> dict[str, Any]:
+        """
+        Raises:
+            DataError: The image cannot be read.
+        """
+        pixels = self.read(record["file_name"], self.least_side)
+        image = transforms.functional.pil_to_tensor(self.transform(Image.fromarray(pixels)))
+        return {**record, "image": image[self.channels].contiguous()}
+
+
+def random_crop_transform(
+    *, crop: int, scale: list[float], flip: str, color_jitter: float
+) -> transforms.Compose:
+    """RandomResizedCrop of `crop` pixels, flip, and colour jitter where it is positive.
+
+    Raises:
+        ConfigError: A value out of range, or an unknown `flip`.
+    """
+    where = "INPUT.CLASSIFICATION"
+    if crop < 1:
+        raise ConfigError(f"{where}.TRAIN_CROP is {crop}; it must be positive")
+    if len(scale) != 2 or not 0 < scale[0] <= scale[1] <= 1:
+        raise ConfigError(f"{where}.CROP_SCALE is {scale}; valid: two rising shares in (0, 1]")
+    if not 0 <= color_jitter <= 1:
+        raise ConfigError(f"{where}.COLOR_JITTER is {color_jitter}; valid: 0 to 1")
+    steps = [
+        transforms.RandomResizedCrop(crop, scale=scale, ratio=(LEAST_ASPECT, 1 / LEAST_ASPECT)),
+        *lookup(FLIPS, flip, "INPUT.RANDOM_FLIP"),
+    ]
+    if color_jitter:
+        steps.append(transforms.ColorJitter(*[color_jitter] * 3))
+    return transforms.Compose(steps)
+
+
+def center_crop_transform(*, resize: int, crop: int) -> transforms.Compose:
+    """The shorter side to `resize` pixels, then the square of `crop` pixels at the centre.
+
+    Raises:
+        ConfigError: The square does not fit.
+    """
+    if not 1 <= crop <= resize:
+        raise ConfigError(
+            f"INPUT.CLASSIFICATION.TEST_CROP is {crop}; valid: 1 to TEST_RESIZE, which is {resize}"
+        )
+    return transforms.Compose([transforms.Resize(resize), transforms.CenterCrop(crop)])
