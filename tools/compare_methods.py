@@ -53,6 +53,7 @@ def train_row(key: RowKey, method_options: dict[str, Any], config: str, options:
     cfg.SOLVER.MAX_ITER = key.iterations
     cfg.SEED = key.seed
     cfg.TEST.EVAL_PERIOD = 0  # once, at the end
+    cfg.SOLVER.BEST_METRIC = ""
     cfg.OUTPUT_DIR = str(row_folder(cfg.OUTPUT_DIR, key))
     choose_device(cfg, torch.cuda.device_count())
     cfg.freeze()
@@ -64,6 +65,8 @@ def train_row(key: RowKey, method_options: dict[str, Any], config: str, options:
     trainer.train()
     seconds = time.perf_counter() - start
 
+    for checkpoint in Path(cfg.OUTPUT_DIR).glob("*.pth"):
+        checkpoint.unlink()  # a grid's would fill the disk
     model = trainer.model.eval()
     side = cfg.INPUT.CLASSIFICATION.TEST_CROP
     image = {"image": torch.zeros(3, side, side, dtype=torch.uint8)}
@@ -74,7 +77,7 @@ def train_row(key: RowKey, method_options: dict[str, Any], config: str, options:
 
 
 def prepare_worker(threads: int, config: str, options: list[str]) -> None:
-    """Settings of a training process; its log goes to the files of its rows only."""
+    """Settings of a training process, which stays silent but for warnings."""
     import logging
 
     import torch
@@ -84,7 +87,7 @@ def prepare_worker(threads: int, config: str, options: list[str]) -> None:
 
     torch.set_num_threads(threads)
     register_datasets(load_config(config, options))
-    logging.getLogger().setLevel(logging.WARNING)
+    logging.disable(logging.INFO)
 
 
 def check_data(config: str, options: list[str]) -> None:

@@ -4,8 +4,8 @@ Convention. An operation is one multiply-accumulate (MAC) of a convolution or li
 nonlinearities and additions are not counted. Where weights and activations both have at most 8
 bits, a MAC is ``w * a`` binary operations (BOPs: an XNOR and its share of a popcount), where w and
 a are bits, or the signs whose sum stands for a value (ABC-Net). All other MACs are float
-operations. A 64-bit word does 64 BOPs at once, so the two are summed as ``BOPs / 64 + MACs`` (Liu et
-al., Bi-Real Net, arXiv 1808.00278). Bytes are those of a packed file: w bits for a quantized
+operations. A 64-bit word does 64 BOPs at once, so the two are summed as ``BOPs / 64 + MACs`` (Liu
+et al., Bi-Real Net, arXiv 1808.00278). Bytes are those of a packed file: w bits for a quantized
 weight, 32 for any other parameter or BN statistic.
 """
 

@@ -55,7 +55,8 @@ def _add_network_keys(model: CfgNode) -> None:
     # Activation quantizer: "sign" {-1, +1}; "tanh", float, for the first stage of training; "rsign"
     # (ReActNet); "zero_one" {0, 1}; "abc", "dorefa", "lq", "lsq"; "float".
     options.ACTIVATION = "sign"
-    # Gradient of that sign: "polynomial" (Bi-Real Net), "hardtanh" (BNN) or "identity".
+    # Gradient of that sign: "polynomial" (Bi-Real Net), "hardtanh" (BNN), "identity", "tanh" or
+    # "swish".
     options.GRADIENT = "polynomial"
     # Weight quantizer: "sign" (sign(W) times a scale); "float", as with ACTIVATION "tanh"; "abc",
     # "dorefa", "lq", "lsq".
@@ -103,10 +104,10 @@ def _add_training_keys(cfg: CfgNode) -> None:
 
 
 def _add_classification_keys(cfg: CfgNode) -> None:
-    if "CLASSIFIER" not in cfg.MODEL:
-        cfg.MODEL.CLASSIFIER = CfgNode()
-    if "NUM_CLASSES" not in cfg.MODEL.CLASSIFIER:
-        cfg.MODEL.CLASSIFIER.NUM_CLASSES = 1000
+    cfg.MODEL.CLASSIFIER = CfgNode()
+    cfg.MODEL.CLASSIFIER.NUM_CLASSES = 1000
+    # Share of the target that is spread over all classes.
+    cfg.MODEL.CLASSIFIER.LABEL_SMOOTHING = 0.0
 
     # Training cuts a random part of the image and resizes it; INPUT.RANDOM_FLIP follows.
     options = cfg.INPUT.CLASSIFICATION = CfgNode()

@@ -6,6 +6,7 @@ from .connection import SoftGate
 from .conv_unit import ConvUnit
 from .per_level_norm import PerLevelBatchNorm
 from .quantization import MAX_BASES, Quantization
+from .rprelu import RPReLU
 
 __all__ = [
     "MAX_BASES",
@@ -14,5 +15,6 @@ __all__ = [
     "ConvUnit",
     "PerLevelBatchNorm",
     "Quantization",
+    "RPReLU",
     "SoftGate",
 ]
