@@ -9,6 +9,7 @@ def add_config_keys(cfg: CfgNode) -> None:
         return
     _add_network_keys(cfg.MODEL)
     _add_training_keys(cfg)
+    _add_distillation_keys(cfg.MODEL)
     _add_classification_keys(cfg)
 
 
@@ -101,6 +102,20 @@ def _add_training_keys(cfg: CfgNode) -> None:
     # The metric, as named in metrics.json, whose best checkpoint is kept as model_best.pth;
     # "" keeps none.
     cfg.SOLVER.BEST_METRIC = "bbox/AP"
+
+
+def _add_distillation_keys(model: CfgNode) -> None:
+    # A trained, usually full-precision teacher for any model: its config and weights. "" for none.
+    options = model.DISTILLATION = CfgNode()
+    options.TEACHER_CONFIG = ""
+    options.TEACHER_WEIGHTS = ""
+    # For classifiers: weight of the divergence from the teacher's logits, and their temperature.
+    options.LOGITS_WEIGHT = 0.0
+    options.TEMPERATURE = 4.0
+    # Backbone features, such as ["res4", "res5"], whose attention maps are to agree; the weight is
+    # that of each.
+    options.FEATURES = []
+    options.FEATURES_WEIGHT = 1.0
 
 
 def _add_classification_keys(cfg: CfgNode) -> None:

@@ -1,0 +1,196 @@
+"""Knowledge distillation: a full-precision teacher beside any model that has a ``backbone``.
+
+It works by hooks on the model, so every meta-architecture can be a student, and neither its
+parameters nor its checkpoints change.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from detectron2.config import CfgNode
+from detectron2.modeling import build_model
+from torch import Tensor, nn
+
+from groupnet_det.checkpoint.checkpointer import Checkpointer
+from groupnet_det.config import load_config
+from groupnet_det.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+
+def distill_logits(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """``T^2 KL(softmax(teacher / T) || softmax(student / T))``, averaged over the images.
+
+    Source: Hinton et al., Distilling the Knowledge in a Neural Network (arXiv 1503.02531).
+
+    Args:
+        student, teacher: Logits, (N, number of classes).
+        temperature: T; above 1 the wrong classes' probabilities count for more.
+    """
+    return temperature**2 * F.kl_div(
+        F.log_softmax(student.float() / temperature, dim=1),
+        F.log_softmax(teacher.float() / temperature, dim=1),
+        reduction="batchmean",
+        log_target=True,
+    )
+
+
+def attention_map(feature: Tensor) -> Tensor:
+    """Where a feature is strong: the mean square over the channels, of unit length.
+
+    Args:
+        feature: (N, C, H, W).
+
+    Returns:
+        (N, H * W).
+    """
+    return F.normalize(feature.float().square().mean(dim=1).flatten(1), dim=1)
+
+
+def distill_feature(student: Tensor, teacher: Tensor) -> Tensor:
+    """Half the squared distance of the two attention maps, averaged over the images: 0 to 1.
+
+    Source: Zagoruyko and Komodakis, Paying More Attention to Attention (arXiv 1612.03928). The
+    numbers of channels may differ.
+
+    Args:
+        student, teacher: (N, C, H, W) and (N, C', H, W).
+    """
+    difference = attention_map(student) - attention_map(teacher)
+    return difference.square().sum(dim=1).mean() / 2
+
+
+class Distillation:
+    """A teacher, and what a student's training step adds to its losses.
+
+    `attach` hooks it to a model: the student's backbone hands its input and features over, a
+    classifier its logits; the model's dict of losses then has ``loss_distill_logits`` and
+    ``loss_distill_<feature>``.
+    """
+
+    def __init__(
+        self,
+        teacher: nn.Module,
+        *,
+        logits_weight: float,
+        temperature: float,
+        features: tuple[str, ...],
+        features_weight: float,
+    ) -> None:
+        """
+        Args:
+            teacher: A model with a ``backbone``; frozen here.
+            logits_weight: Of `distill_logits`; 0 leaves it out.
+            temperature: Of `distill_logits`.
+            features: Names of backbone features for `distill_feature`.
+            features_weight: Of each of them.
+        """
+        self.teacher: Any = teacher.eval().requires_grad_(False)
+        self.logits_weight = logits_weight
+        self.temperature = temperature
+        self.features = features
+        self.features_weight = features_weight
+        self._teacher_features: Mapping[str, Tensor] = {}
+        self._losses: dict[str, Tensor] = {}
+
+    def attach(self, model: nn.Module) -> None:
+        """Hook this to a student.
+
+        Raises:
+            ConfigError: Logits are asked for, but student or teacher is no classifier, or their
+                classes differ in number; or a feature is absent.
+        """
+        backbone, teacher = inner_backbone(model), inner_backbone(self.teacher)
+        for name in self.features:
+            for owner, network in (("student", backbone), ("teacher", teacher)):
+                if name not in network.output_shape():
+                    raise ConfigError(
+                        f"MODEL.DISTILLATION.FEATURES names {name!r}, which the {owner}'s backbone "
+                        f"does not return; it has {list(network.output_shape())} "
+                        "(MODEL.GROUPNET.OUT_FEATURES)"
+                    )
+        backbone.register_forward_hook(self._see_features)
+        if self.logits_weight:
+            student_classes, teacher_classes = _num_classes(model), _num_classes(self.teacher)
+            if student_classes != teacher_classes:
+                raise ConfigError(
+                    f"MODEL.DISTILLATION: the teacher has {teacher_classes or 'no'} classes, the "
+                    f"student {student_classes or 'none'}; set LOGITS_WEIGHT 0 to distill features "
+                    "alone"
+                )
+            model.get_submodule("fc").register_forward_hook(self._see_logits)
+        model.register_forward_hook(self._add_losses)
+
+    def _see_features(self, backbone: nn.Module, inputs: tuple[Tensor], features: Any) -> None:
+        if not backbone.training:
+            return
+        with torch.no_grad():
+            self._teacher_features = inner_backbone(self.teacher)(inputs[0])
+        for name in self.features:
+            loss = distill_feature(features[name], self._teacher_features[name])
+            self._losses[f"loss_distill_{name}"] = self.features_weight * loss
+
+    def _see_logits(self, classifier: nn.Module, inputs: tuple[Tensor], logits: Tensor) -> None:
+        if not classifier.training:
+            return
+        with torch.no_grad():
+            wanted = self.teacher.classify(self._teacher_features)
+        loss = distill_logits(logits, wanted, self.temperature)
+        self._losses["loss_distill_logits"] = self.logits_weight * loss
+
+    def _add_losses(self, model: nn.Module, inputs: Any, losses: Any) -> Any:
+        if not model.training:
+            return None
+        collected, self._losses, self._teacher_features = self._losses, {}, {}
+        return {**losses, **collected}
+
+
+def inner_backbone(model: nn.Module) -> Any:
+    """The backbone of a model, without the pyramid around it."""
+    return getattr(model.backbone, "bottom_up", model.backbone)
+
+
+def _num_classes(model: nn.Module) -> int:
+    """Of a classifier; 0 for other models."""
+    classifier = getattr(model, "fc", None)
+    return classifier.out_features if isinstance(classifier, nn.Linear) else 0
+
+
+def attach_distillation(cfg: CfgNode, model: nn.Module) -> None:
+    """Build the teacher of ``MODEL.DISTILLATION`` and attach it; nothing where none is named.
+
+    Raises:
+        ConfigError: The keys do not fit together, or the teacher not to the student.
+        CheckpointError: The teacher's weights do not fit.
+    """
+    options = cfg.MODEL.DISTILLATION
+    if not options.TEACHER_CONFIG:
+        return
+    if not options.TEACHER_WEIGHTS:
+        raise ConfigError(
+            "MODEL.DISTILLATION.TEACHER_WEIGHTS is empty; a random teacher teaches nothing"
+        )
+    if not options.LOGITS_WEIGHT and not (options.FEATURES and options.FEATURES_WEIGHT):
+        raise ConfigError(
+            "MODEL.DISTILLATION has a teacher, but LOGITS_WEIGHT is 0 and no FEATURES are named"
+        )
+    teacher_cfg = load_config(options.TEACHER_CONFIG, ["MODEL.DEVICE", cfg.MODEL.DEVICE])
+    for key in ("PIXEL_MEAN", "PIXEL_STD"):
+        if list(teacher_cfg.MODEL[key]) != list(cfg.MODEL[key]):
+            raise ConfigError(
+                f"MODEL.{key} differs between the student and its teacher "
+                f"({options.TEACHER_CONFIG}), but both see the same normalized images"
+            )
+    teacher = build_model(teacher_cfg)
+    Checkpointer(teacher, strict=True).load(options.TEACHER_WEIGHTS)
+    Distillation(
+        teacher,
+        logits_weight=options.LOGITS_WEIGHT,
+        temperature=options.TEMPERATURE,
+        features=tuple(options.FEATURES),
+        features_weight=options.FEATURES_WEIGHT,
+    ).attach(model)
+    logger.info(f"Distillation from {options.TEACHER_WEIGHTS} ({options.TEACHER_CONFIG})")
