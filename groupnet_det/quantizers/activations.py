@@ -1,5 +1,7 @@
 """Activation quantizers: what a convolution does to its input before it convolves."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -26,16 +28,24 @@ class ActivationQuantizer(nn.Module):
 
 
 class SignActivation(ActivationQuantizer):
-    """{-1, +1} by `sign_polynomial`; padded with +1 (Group-Net, Bi-Real Net)."""
+    """{-1, +1} by `sign_polynomial`; padded with +1 (Group-Net, Bi-Real Net).
+
+    Attributes:
+        slope: Where it is finite, ``tanh(slope * x)`` stands in the place of the sign. A state of
+            training, not of the network: it is in no checkpoint.
+    """
 
     precision = 1
     pad_value = 1.0
+    slope: float = math.inf
 
     def forward(self, x: Tensor) -> Tensor:
-        return sign_polynomial(x)
+        return sign_polynomial(x) if math.isinf(self.slope) else torch.tanh(self.slope * x)
 
     def shifted(self, x: Tensor) -> Tensor:
-        return sign_polynomial(x, shift=-self.pad_value)
+        if math.isinf(self.slope):
+            return sign_polynomial(x, shift=-self.pad_value)
+        return super().shifted(x)
 
 
 class ZeroOneActivation(ActivationQuantizer):

@@ -38,11 +38,19 @@ class WeightQuantizer(nn.Module):
 
 
 class SignWeight(WeightQuantizer):
-    """``sign(W) * mean|W|`` by `binarize_weight` (XNOR-Net, Group-Net)."""
+    """``sign(W) * mean|W|`` by `binarize_weight` (XNOR-Net, Group-Net).
+
+    Attributes:
+        binary: Where it is False, the float weights pass. A state of training, not of the network:
+            it is in no checkpoint.
+    """
 
     precision = 1
+    binary: bool = True
 
     def forward(self, weight: Tensor) -> Tensor:
+        if not self.binary:
+            return weight
         return binarize_weight(weight, num_groups=self.num_groups, per_channel=self.per_channel)
 
 
