@@ -17,4 +17,5 @@ class SoftGate(nn.Module):
 
     def forward(self, branch: Tensor, merged: Tensor) -> Tensor:
         """Both (N, C, H, W), and so is the result."""
-        return torch.lerp(merged, branch, torch.sigmoid(self.gate))
+        dtype = merged.dtype  # under autocast the three may differ, which lerp refuses
+        return torch.lerp(merged, branch.to(dtype), torch.sigmoid(self.gate).to(dtype))

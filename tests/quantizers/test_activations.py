@@ -28,3 +28,13 @@ def test_tanh_is_tanh():
 def test_unknown_name_lists_the_valid_ones():
     with pytest.raises(ConfigError, match=r"'sine'.*'sign', 'zero_one', 'tanh'"):
         build_activation_quantizer("sine")
+
+
+def test_sign_with_a_finite_slope_is_a_tanh():
+    x = torch.tensor([-0.5, 0.0, 2.0], requires_grad=True)
+    quantizer = build_activation_quantizer("sign")
+    quantizer.slope = 3.0
+    assert torch.equal(quantizer(x), torch.tanh(3 * x))
+    assert torch.equal(quantizer.shifted(x), torch.tanh(3 * x) - 1)
+    quantizer(x).sum().backward()
+    torch.testing.assert_close(x.grad, 3 * (1 - torch.tanh(3 * x.detach()) ** 2))

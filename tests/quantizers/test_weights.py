@@ -25,3 +25,10 @@ def test_sign_has_two_values_a_scale(scale):
 def test_unknown_names_raise(name, scale, message):
     with pytest.raises(ConfigError, match=message):
         build_weight_quantizer(name, scale=scale)
+
+
+def test_sign_may_let_float_weights_pass():
+    quantizer = build_weight_quantizer("sign")
+    quantizer.binary = False
+    weight = torch.randn(2, 3, 3, 3)
+    assert quantizer(weight) is weight
