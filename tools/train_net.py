@@ -4,17 +4,21 @@
   python tools/train_net.py --config-file configs/quick/retinanet_groupnet_photo_digits.yaml
   python tools/train_net.py --config-file ... --resume
   python tools/train_net.py --config-file ... --eval-only MODEL.WEIGHTS output/model_final.pth
+  python tools/train_net.py --config-file ... --num-gpus 8
+  python tools/train_net.py --config-file ... --num-processes 2
 
-The CPU is taken where there is no GPU, and with ``--num-gpus 0``.
+The CPU is taken where there is no GPU, and with ``--num-gpus 0``. Several processes and machines:
+docs/distributed.md.
 """
 
 import argparse
 import sys
 from typing import Any
 
-from detectron2.engine import default_argument_parser, launch
+from detectron2.engine import default_argument_parser
 
 from groupnet_det.checkpoint.checkpointer import Checkpointer
+from groupnet_det.engine.launch import add_process_flag, run_in_processes
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import UserError
@@ -33,15 +37,9 @@ def main(arguments: argparse.Namespace) -> Any:
 
 
 if __name__ == "__main__":
-    parsed = default_argument_parser(epilog=__doc__).parse_args()
+    parser = default_argument_parser(epilog=__doc__)
+    add_process_flag(parser)
     try:
-        launch(
-            main,
-            parsed.num_gpus,
-            num_machines=parsed.num_machines,
-            machine_rank=parsed.machine_rank,
-            dist_url=parsed.dist_url,
-            args=(parsed,),
-        )
+        run_in_processes(main, parser.parse_args())
     except UserError as error:
         sys.exit(f"error: {error}")

@@ -103,6 +103,24 @@ def _add_training_keys(cfg: CfgNode) -> None:
     # "" keeps none.
     cfg.SOLVER.BEST_METRIC = "bbox/AP"
 
+    # With several processes, whether BatchNorm takes its statistics over the batches of all of
+    # them: training is then what it is in one process. Without, each has its own statistics, and
+    # those of the first are saved and evaluated.
+    cfg.SOLVER.SYNC_BN = True
+    # Of SOLVER.AMP.ENABLED: "bfloat16", with the range of float32, or "float16", which needs a
+    # scaled loss.
+    cfg.SOLVER.AMP.DTYPE = "bfloat16"
+
+    # Train a float network that becomes the binary one on the way, in one training:
+    gradual = cfg.SOLVER.GRADUAL_BINARIZATION = CfgNode()
+    # "none"; "tanh_slope", all layers at once by a steeper and steeper tanh; "layer_order", one
+    # layer after the other from the input on.
+    gradual.SCHEDULE = "none"
+    # The share of the iterations after which all is binary.
+    gradual.FRACTION = 0.5
+    # Slope of the tanh at the end of "tanh_slope"; it begins with 1.
+    gradual.MAX_SLOPE = 50.0
+
 
 def _add_distillation_keys(model: CfgNode) -> None:
     # A trained, usually full-precision teacher for any model: its config and weights. "" for none.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from groupnet_det.errors import DataError, UserError
+from groupnet_det.errors import ConfigError, DataError, UserError
 
 # (seed of the sample's augmentation, index of its record)
 SampleKey = tuple[int, int]
@@ -46,12 +46,12 @@ class TrainingBatchStream(Sampler[list[SampleKey]]):
 
         Raises:
             DataError: An empty data set.
-            ValueError: A batch cannot be shared evenly.
+            ConfigError: A batch cannot be shared evenly.
         """
         if num_records < 1:
             raise DataError("the training data set is empty")
         if batch_size % world_size:
-            raise ValueError(
+            raise ConfigError(
                 f"SOLVER.IMS_PER_BATCH {batch_size} is not a multiple of {world_size} processes"
             )
         self.num_records = num_records

@@ -27,6 +27,19 @@ class BestCheckpointer(hooks.BestCheckpointer):
     """Detectron2's, remembering the best metric across a resume, so that it is never overwritten
     by a worse one."""
 
+    def __init__(self, *arguments: Any, first_iteration: int = 0) -> None:
+        """
+        Args:
+            arguments: As Detectron2's.
+            first_iteration: What is scored before is not what the checkpoint will be.
+        """
+        super().__init__(*arguments)
+        self.first_iteration = first_iteration
+
+    def _best_checking(self) -> None:
+        if self.trainer.iter >= self.first_iteration:
+            super()._best_checking()
+
     def state_dict(self) -> dict[str, Any]:
         return {"best_metric": self.best_metric, "best_iter": self.best_iter}
 

@@ -16,6 +16,8 @@ from groupnet_det.data.check import check_datasets
 from groupnet_det.data.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError
 
+from .launch import check_num_gpus
+
 
 def setup(arguments: argparse.Namespace) -> CfgNode:
     """Read and check the config, register and check its data sets, write ``config.yaml``.
@@ -39,9 +41,11 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
     cfg.SEED = choose_seed(cfg, resume=arguments.resume)
     cfg.freeze()
     setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank(), name="groupnet_det")
+    used = cfg.DATASETS.TEST if arguments.eval_only else cfg.DATASETS.TRAIN + cfg.DATASETS.TEST
     if comm.is_main_process():
-        used = cfg.DATASETS.TEST if arguments.eval_only else cfg.DATASETS.TRAIN + cfg.DATASETS.TEST
         make_absent_datasets(used)
+    comm.synchronize()
+    if comm.get_local_rank() == 0:  # each machine reads its own disk
         check_datasets(cfg, list(dict.fromkeys(used)))
     comm.synchronize()
     default_setup(cfg, arguments)  # only now: it replaces the config.yaml of an earlier run
@@ -52,20 +56,25 @@ def choose_device(cfg: CfgNode, num_gpus: int) -> None:
     """Take the CPU where there is no GPU or none is wanted.
 
     Raises:
-        ConfigError: More GPUs are asked for than there are.
+        ConfigError: More GPUs are asked for than there are, or several for a model on the CPU.
     """
-    available = torch.cuda.device_count()
-    if num_gpus > max(available, 1):
-        raise ConfigError(f"--num-gpus is {num_gpus}, but this machine has {available}")
-    if cfg.MODEL.DEVICE.startswith("cuda") and (num_gpus == 0 or available == 0):
+    check_num_gpus(num_gpus)
+    if cfg.MODEL.DEVICE == "cpu" and num_gpus > 1:
+        raise ConfigError("MODEL.DEVICE is 'cpu', so use --num-processes instead of --num-gpus")
+    if cfg.MODEL.DEVICE.startswith("cuda") and (num_gpus == 0 or not torch.cuda.device_count()):
         cfg.MODEL.DEVICE = "cpu"
 
 
 def choose_seed(cfg: CfgNode, *, resume: bool) -> int:
     """``SEED``; where it is negative, that of the run to be resumed, or else a random one.
 
-    The result stands in ``config.yaml``, so every run can be repeated.
+    The result stands in ``config.yaml``, so every run can be repeated. With several processes,
+    that of the main process counts.
     """
+    return comm.all_gather(_choose_seed_alone(cfg, resume=resume))[0]
+
+
+def _choose_seed_alone(cfg: CfgNode, *, resume: bool) -> int:
     if cfg.SEED >= 0:
         return cfg.SEED
     earlier = Path(cfg.OUTPUT_DIR) / "config.yaml"
@@ -73,8 +82,4 @@ def choose_seed(cfg: CfgNode, *, resume: bool) -> int:
         seed = yaml.safe_load(earlier.read_text()).get("SEED", -1)
         if seed >= 0:
             return seed
-    return comm.shared_random_seed() % 2**31 if comm.get_world_size() > 1 else _random_seed()
-
-
-def _random_seed() -> int:
     return int.from_bytes(os.urandom(4), "little") % 2**31

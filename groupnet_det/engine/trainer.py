@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
-from detectron2.engine import DefaultTrainer, HookBase
+from detectron2.engine import DefaultTrainer, HookBase, SimpleTrainer, TrainerBase
 from detectron2.evaluation import DatasetEvaluator
 from detectron2.utils import comm
 from torch.utils.data import DataLoader
@@ -20,6 +20,10 @@ from groupnet_det.data.loaders import build_test_loader, build_train_loader
 from groupnet_det.errors import TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
 
+from .amp import MixedPrecisionTrainer
+from .distillation import attach_distillation
+from .distributed import distribute, share_buffers
+from .gradual_binarization import build_gradual_binarization
 from .hooks import BestCheckpointer, SeedEachIteration
 from .optimizer import build_optimizer
 
@@ -33,18 +37,40 @@ class Trainer(DefaultTrainer):
     number of loader processes. ``cfg.SEED`` must not be negative; `engine.setup` draws one.
     """
 
+    def __init__(self, cfg: CfgNode) -> None:
+        """What Detectron2's constructor does, which however distributes and casts for GPUs only.
+
+        Raises:
+            UserError: The config asks for what does not work.
+        """
+        TrainerBase.__init__(self)
+        self.cfg = cfg = self.auto_scale_workers(cfg, comm.get_world_size())
+        model = self.build_model(cfg)
+        attach_distillation(cfg, model)
+        optimizer = self.build_optimizer(cfg, model)
+        data_loader = self.build_train_loader(cfg)
+        model = distribute(model, sync_batch_norm=cfg.SOLVER.SYNC_BN)
+        self._trainer = build_step(cfg, model, data_loader, optimizer)
+        self.scheduler = self.build_lr_scheduler(cfg, optimizer)
+        self.start_iter = 0
+        self.max_iter = cfg.SOLVER.MAX_ITER
+        self.register_hooks(self.build_hooks())
+
     def build_hooks(self) -> list[HookBase]:
-        # Here, because Detectron2's constructor makes its own and hands that to the hooks.
         self.checkpointer = Checkpointer(
             self.model,
             self.cfg.OUTPUT_DIR,
             extra=checkpoint_metadata(self.cfg),
             trainer=weakref.proxy(self),
         )
-        result = [SeedEachIteration(self.cfg.SEED), *super().build_hooks()]
+        gradual = list(build_gradual_binarization(self.cfg, self.model))
+        result = [SeedEachIteration(self.cfg.SEED), *gradual, *super().build_hooks()]
         if self.cfg.SOLVER.BEST_METRIC and self.cfg.DATASETS.TEST and comm.is_main_process():
             best = BestCheckpointer(
-                self.cfg.TEST.EVAL_PERIOD, self.checkpointer, self.cfg.SOLVER.BEST_METRIC
+                self.cfg.TEST.EVAL_PERIOD,
+                self.checkpointer,
+                self.cfg.SOLVER.BEST_METRIC,
+                first_iteration=max((hook.num_iterations for hook in gradual), default=0),
             )
             result.insert(-1, best)  # behind the evaluation, before the writers
         return result
@@ -58,11 +84,18 @@ class Trainer(DefaultTrainer):
             super().run_step()
         except FloatingPointError as error:
             rate = self.optimizer.param_groups[0]["lr"]
+            saved = self.checkpointer.has_checkpoint()
+            kept = f"{self.checkpointer.get_checkpoint_file()} is kept" if saved else "none yet"
             raise TrainingError(
                 f"the loss is not finite at iteration {self.iter} (learning rate {rate:.3g}); "
-                f"checkpoints in {self.cfg.OUTPUT_DIR} are kept. Lower SOLVER.BASE_LR, lengthen "
-                "SOLVER.WARMUP_ITERS or enable SOLVER.CLIP_GRADIENTS"
+                f"last checkpoint: {kept}. Lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_ITERS or "
+                "enable SOLVER.CLIP_GRADIENTS"
             ) from error
+
+    @classmethod
+    def test(cls, cfg: CfgNode, model: torch.nn.Module, evaluators: Any = None) -> dict[str, Any]:
+        share_buffers(model)
+        return super().test(cfg, model, evaluators)
 
     @classmethod
     def build_model(cls, cfg: CfgNode) -> torch.nn.Module:
@@ -85,6 +118,22 @@ class Trainer(DefaultTrainer):
     @classmethod
     def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> DatasetEvaluator:
         return build_evaluator(cfg, dataset_name)
+
+
+def build_step(
+    cfg: CfgNode,
+    model: torch.nn.Module,
+    data_loader: DataLoader,
+    optimizer: torch.optim.Optimizer,
+) -> SimpleTrainer:
+    """What makes one step, in full or in mixed precision.
+
+    Raises:
+        ConfigError: Unknown ``SOLVER.AMP.DTYPE``.
+    """
+    if not cfg.SOLVER.AMP.ENABLED:
+        return SimpleTrainer(model, data_loader, optimizer)
+    return MixedPrecisionTrainer(model, data_loader, optimizer, dtype=cfg.SOLVER.AMP.DTYPE)
 
 
 def checkpoint_metadata(cfg: CfgNode) -> dict[str, Any]:

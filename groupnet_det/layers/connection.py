@@ -35,8 +35,9 @@ class SoftGate(nn.Module):
         self, merged: Tensor, branches: Sequence[Tensor], num_branches: int
     ) -> list[Tensor]:
         """As `MergedInput`."""
-        share = torch.sigmoid(self.gate)
-        return [torch.lerp(merged, branch, share) for branch in branches]
+        dtype = merged.dtype  # under autocast they may differ, which lerp refuses
+        share = torch.sigmoid(self.gate).to(dtype)
+        return [torch.lerp(merged, branch.to(dtype), share) for branch in branches]
 
 
 class BranchInput(nn.Module):

@@ -135,7 +135,8 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(root, tmp_path
             torch.nn.init.constant_(trainer.model.head.cls_score.bias, float("nan"))
 
     trainer.after_step = spoil
-    with pytest.raises(TrainingError, match=r"iteration 3 \(learning rate .*SOLVER.BASE_LR"):
+    kept = r"iteration 3 \(learning rate .*/model_0000001.pth is kept. Lower SOLVER.BASE_LR"
+    with pytest.raises(TrainingError, match=kept):
         trainer.train()
     assert (tmp_path / "last_checkpoint").read_text() == "model_0000001.pth"
 

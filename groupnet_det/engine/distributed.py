@@ -1,0 +1,42 @@
+"""From a model of one process to one that several train together."""
+
+import torch
+import torch.distributed as dist
+from detectron2.engine.defaults import create_ddp_model
+from detectron2.utils import comm
+from torch import nn
+
+from groupnet_det.layers.sync_batch_norm import SyncBatchNorm2d
+
+
+def distribute(model: nn.Module, *, sync_batch_norm: bool) -> nn.Module:
+    """Wrap `model` for training in several processes; in one process it is left as it is.
+
+    Gradients are averaged over the processes. Keys of the state dict stay those of `model`, behind
+    ``module.``.
+
+    Args:
+        model: On its device.
+        sync_batch_norm: Whether BatchNorm takes its statistics over all processes; see
+            docs/distributed.md.
+    """
+    if comm.get_world_size() == 1:
+        return model
+    on_gpu = next(model.parameters()).is_cuda
+    if sync_batch_norm and on_gpu:
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    elif sync_batch_norm:
+        SyncBatchNorm2d.replace_in(model)
+    device_ids = [torch.cuda.current_device()] if on_gpu else None  # the CPU has no numbers
+    return create_ddp_model(model, broadcast_buffers=False, device_ids=device_ids)
+
+
+def share_buffers(model: nn.Module) -> None:
+    """Give every process the main process's buffers: what is scored is then what is saved.
+
+    Without synchronized BatchNorm the running statistics differ between the processes.
+    """
+    if comm.get_world_size() == 1:
+        return
+    for buffer in model.buffers():
+        dist.broadcast(buffer, src=0)

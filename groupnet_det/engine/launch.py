@@ -1,0 +1,107 @@
+"""Run a tool in one or many processes, on one or many machines."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+from detectron2.engine import launch
+from detectron2.utils import comm
+from torch.multiprocessing import ProcessExitedException
+
+from groupnet_det.errors import ConfigError, UserError
+
+Main = Callable[[argparse.Namespace], object]
+
+
+def add_process_flag(parser: argparse.ArgumentParser) -> None:
+    """``--num-processes``, beside Detectron2's ``--num-gpus``, ``--num-machines`` and others."""
+    parser.add_argument(
+        "--num-processes",
+        type=int,
+        default=0,
+        help="train on the CPU, in this many processes *per machine*, whatever --num-gpus is",
+    )
+
+
+def run_in_processes(main: Main, arguments: argparse.Namespace) -> None:
+    """Run ``main(arguments)`` in the processes that the flags ask for.
+
+    Args:
+        main: A function at the top level of its module.
+        arguments: Of Detectron2's ``default_argument_parser`` with `add_process_flag`.
+
+    Raises:
+        UserError: What `main` raises; where there are several processes, the one that met it prints
+            it, and the program exits.
+        ConfigError: Flags that ask for what is not there.
+    """
+    if arguments.num_processes:
+        # Also from Detectron2's launcher, which takes GPUs wherever it sees some.
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        arguments.num_gpus = 0
+    per_machine = processes_per_machine(arguments)
+    if per_machine * arguments.num_machines == 1:
+        main(arguments)
+        return
+    try:
+        launch(
+            _run_one_of_many,
+            per_machine,
+            num_machines=arguments.num_machines,
+            machine_rank=arguments.machine_rank,
+            dist_url=arguments.dist_url,
+            args=(main, arguments, per_machine),
+        )
+    except ProcessExitedException as error:  # it has said why
+        sys.exit(error.exit_code)
+
+
+def processes_per_machine(arguments: argparse.Namespace) -> int:
+    """The number of processes that the flags ask for, at least 1.
+
+    Raises:
+        ConfigError: A number is below 0, more GPUs are asked for than there are, or a machine's
+            rank is not below the number of machines.
+    """
+    if arguments.num_processes < 0 or arguments.num_gpus < 0:
+        raise ConfigError("--num-processes and --num-gpus must not be negative")
+    if not 0 <= arguments.machine_rank < arguments.num_machines:
+        raise ConfigError(
+            f"--machine-rank is {arguments.machine_rank}, but of --num-machines "
+            f"{arguments.num_machines} the first is 0 and the last "
+            f"{arguments.num_machines - 1}"
+        )
+    if arguments.num_processes:
+        return arguments.num_processes
+    check_num_gpus(arguments.num_gpus)
+    return max(1, arguments.num_gpus)
+
+
+def check_num_gpus(num_gpus: int) -> None:
+    """
+    Raises:
+        ConfigError: More GPUs are asked for than there are; one, Detectron2's default, may be
+            absent.
+    """
+    available = torch.cuda.device_count()
+    if num_gpus > max(available, 1):
+        raise ConfigError(
+            f"--num-gpus is {num_gpus}, but this machine has {available}; for processes on the "
+            "CPU there is --num-processes"
+        )
+
+
+def _run_one_of_many(main: Main, arguments: argparse.Namespace, per_machine: int) -> None:
+    if not arguments.num_gpus:
+        torch.set_num_threads(max(1, torch.get_num_threads() // per_machine))
+    try:
+        main(arguments)
+    except UserError as error:
+        # Most errors are met by all processes at once. The first one that ends makes the launcher
+        # end the others, so that the message comes once.
+        time.sleep(float(comm.get_local_rank()))
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(1)

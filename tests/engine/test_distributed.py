@@ -1,0 +1,133 @@
+"""Several processes train and score what one does."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from detectron2.engine import HookBase, default_argument_parser, launch
+from detectron2.utils import comm
+
+from groupnet_det.checkpoint.checkpointer import load_tensors
+from groupnet_det.engine.setup import setup
+from groupnet_det.engine.trainer import Trainer
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS = 5
+
+# Config and options of each network that is compared. What makes the comparison robust, although
+# the processes add numbers up in another order:
+# * Float64: a sign or a ReLU flips where a value is within 1e-15 of its edge, which none is.
+# * Odd numbers of channels: a binary convolution adds up an odd number of +-s, so no sum cancels to
+#   0, where the ReLU's gradient would hang on rounding noise.
+# * SGD: Adam makes a step of full length of a gradient that is nothing but noise.
+NETWORKS = {
+    "retinanet": (
+        "configs/quick/retinanet_groupnet_photo_digits.yaml",
+        [
+            *("MODEL.GROUPNET.WIDTH", "0.0835"),  # 5, 11 and 21 channels
+            *("MODEL.GROUPNET.DOWNSAMPLE", "binary", "MODEL.FPN.OUT_CHANNELS", "7"),
+            *("INPUT.MIN_SIZE_TRAIN", "[96]", "INPUT.MIN_SIZE_TEST", "96"),
+            *("MODEL.RETINANET.SCORE_THRESH_TEST", "0.0", "TEST.DETECTIONS_PER_IMAGE", "20"),
+        ],
+    ),
+}
+COMMON = [
+    *("SOLVER.IMS_PER_BATCH", "4", "SOLVER.MAX_ITER", str(STEPS), "SOLVER.WARMUP_ITERS", "0"),
+    *("SOLVER.OPTIMIZER", "SGD", "SOLVER.BASE_LR", "0.01", "TEST.EVAL_PERIOD", "0"),
+    *("DATALOADER.NUM_WORKERS", "0"),
+]
+
+
+class Float64Trainer(Trainer):
+    @classmethod
+    def build_model(cls, cfg):
+        return super().build_model(cfg).double()
+
+    @classmethod
+    def test(cls, cfg, model, evaluators=None):
+        single = copy.deepcopy(getattr(model, "module", model)).float()  # as NMS wants it
+        return super().test(cfg, single, evaluators)
+
+
+class Recorder(HookBase):
+    """Note each step's losses, as averaged over the processes."""
+
+    def __init__(self):
+        self.losses = []
+
+    def after_step(self):
+        latest = self.trainer.storage.latest()
+        self.losses.append({key: value for key, (value, _) in latest.items() if "loss" in key})
+
+
+def train(network, output, options=()):
+    """Train and score; the main process leaves losses and scores in the folder `output`."""
+    torch.set_num_threads(1)
+    config, own = NETWORKS[network]
+    arguments = default_argument_parser().parse_args(["--config-file", str(ROOT / config)])
+    arguments.num_gpus = 0
+    arguments.opts = [*COMMON, *own, *options, "OUTPUT_DIR", str(output)]
+    trainer = Float64Trainer(setup(arguments))
+    recorder = Recorder()
+    trainer.register_hooks([recorder])
+    trainer.resume_or_load(False)
+    trainer.train()
+    if comm.is_main_process():
+        outcome = {"losses": recorder.losses, "scores": trainer._last_eval_results}
+        (Path(output) / "outcome.json").write_text(json.dumps(outcome))
+
+
+def train_in_two_processes(*arguments):
+    launch(train, 2, dist_url="auto", args=arguments)
+
+
+@pytest.fixture(scope="module", params=list(NETWORKS))
+def runs(request, tiny_photo_digits, tmp_path_factory):
+    """The folders of a training in one process, and of the same one in two."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DETECTRON2_DATASETS", str(tiny_photo_digits))
+        folders = [tmp_path_factory.mktemp(f"{request.param}_{n}") for n in ("one", "two")]
+        train(request.param, folders[0])
+        train_in_two_processes(request.param, folders[1])
+    return folders
+
+
+def outcomes(runs):
+    return [json.loads((folder / "outcome.json").read_text()) for folder in runs]
+
+
+def test_losses_are_those_of_one_process(runs):
+    one, two = (outcome["losses"] for outcome in outcomes(runs))
+    assert len(one) == len(two) == STEPS
+    for expected, losses in zip(one, two, strict=True):
+        assert losses.keys() == expected.keys()
+        for key, value in losses.items():
+            # fvcore adds the focal loss up in float32 always; its gradient does not see that sum.
+            rounding = 1e-6 if key in ("loss_cls", "total_loss") else 1e-9
+            assert value == pytest.approx(expected[key], rel=rounding), key
+
+
+def test_weights_and_statistics_are_those_of_one_process(runs):
+    one, two = (load_tensors(str(folder / "model_final.pth"))["model"] for folder in runs)
+    assert list(one) == list(two)
+    assert any("running_var" in key for key in one)
+    for key, value in one.items():
+        torch.testing.assert_close(two[key], value, rtol=0, atol=1e-9, msg=key)
+
+
+def test_predictions_and_scores_are_those_of_one_process(runs):
+    one, two = (outcome["scores"] for outcome in outcomes(runs))
+    assert one.keys() == two.keys()
+    for task, scores in one.items():
+        assert two[task] == pytest.approx(scores, nan_ok=True, abs=1e-9)
+    tables = [read_predictions(folder) for folder in runs]
+    assert len(tables[0]) == len(tables[1]) > 20
+    torch.testing.assert_close(torch.tensor(tables[0]), torch.tensor(tables[1]))
+
+
+def read_predictions(folder):
+    """Sorted rows of image, score, category and box."""
+    found = json.loads((folder / "inference/coco_instances_results.json").read_text())
+    return sorted((f["image_id"], f["score"], f["category_id"], *f["bbox"]) for f in found)
