@@ -14,6 +14,7 @@ from groupnet_det.analysis.precision_map import layer_precisions
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError
 from groupnet_det.layers import BinaryConv2d
+from groupnet_det.layers.methods import METHODS
 from groupnet_det.modeling.necks.binary_fpn import BinaryFPN
 
 SMALL = [
@@ -65,6 +66,20 @@ def test_each_part_is_binary_or_float(root, backbone, neck, head):
     for layer in layer_precisions(model):
         if layer.name.startswith(always_float):
             assert layer.weight_bits == 32
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_works_in_backbone_neck_and_head(root, name):
+    """One key changes the whole detector."""
+    model = build_model(small_config(root, "MODEL.GROUPNET.METHOD", name)).train()
+    with EventStorage():
+        losses = model(make_batch())
+    sum(losses.values()).backward()
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    weights = {n: p.grad for n, p in model.named_parameters() if p.ndim == 4}
+    assert all(grad is not None and torch.isfinite(grad).all() for grad in weights.values())
+    for part in ("backbone.bottom_up.res", "backbone.fpn_", "head.cls_tower"):
+        assert any(grad.abs().sum() > 0 for n, grad in weights.items() if n.startswith(part)), part
 
 
 @pytest.mark.parametrize("precision", ["group_net", "float"])
