@@ -13,6 +13,8 @@ from torch.multiprocessing import ProcessExitedException
 
 from groupnet_det.errors import ConfigError, UserError
 
+SECONDS_FOR_THE_FIRST = 15
+
 Main = Callable[[argparse.Namespace], object]
 
 
@@ -102,6 +104,7 @@ def _run_one_of_many(main: Main, arguments: argparse.Namespace, per_machine: int
     except UserError as error:
         # Most errors are met by all processes at once. The first one that ends makes the launcher
         # end the others, so that the message comes once.
-        time.sleep(float(comm.get_local_rank()))
+        if comm.get_local_rank() > 0:
+            time.sleep(SECONDS_FOR_THE_FIRST)
         print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""Several processes train and score what one does."""
+"""Several processes train, resume and score as one does."""
 
 import copy
 import json
@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from detectron2.engine import HookBase, default_argument_parser, launch
+from detectron2.engine import default_argument_parser, launch
 from detectron2.utils import comm
 
 from groupnet_det.checkpoint.checkpointer import load_tensors
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
+
+from .test_training import BrokenOffError, Recorder
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 5
@@ -36,7 +38,7 @@ NETWORKS = {
 COMMON = [
     *("SOLVER.IMS_PER_BATCH", "4", "SOLVER.MAX_ITER", str(STEPS), "SOLVER.WARMUP_ITERS", "0"),
     *("SOLVER.OPTIMIZER", "SGD", "SOLVER.BASE_LR", "0.01", "TEST.EVAL_PERIOD", "0"),
-    *("DATALOADER.NUM_WORKERS", "0"),
+    *("DATALOADER.NUM_WORKERS", "0", "SOLVER.CHECKPOINT_PERIOD", "3"),
 ]
 
 
@@ -51,32 +53,35 @@ class Float64Trainer(Trainer):
         return super().test(cfg, single, evaluators)
 
 
-class Recorder(HookBase):
-    """Note each step's losses, as averaged over the processes."""
+def train(network, output, stop_after=None):
+    """Train and score; the main process leaves losses and scores in the folder `output`.
 
-    def __init__(self):
-        self.losses = []
-
-    def after_step(self):
-        latest = self.trainer.storage.latest()
-        self.losses.append({key: value for key, (value, _) in latest.items() if "loss" in key})
-
-
-def train(network, output, options=()):
-    """Train and score; the main process leaves losses and scores in the folder `output`."""
+    With `stop_after`, training breaks off after some steps and is resumed.
+    """
     torch.set_num_threads(1)
     config, own = NETWORKS[network]
     arguments = default_argument_parser().parse_args(["--config-file", str(ROOT / config)])
     arguments.num_gpus = 0
-    arguments.opts = [*COMMON, *own, *options, "OUTPUT_DIR", str(output)]
-    trainer = Float64Trainer(setup(arguments))
-    recorder = Recorder()
-    trainer.register_hooks([recorder])
-    trainer.resume_or_load(False)
-    trainer.train()
+    arguments.opts = [*COMMON, *own, "OUTPUT_DIR", str(output)]
+    cfg = setup(arguments)
+    losses = []
+    if stop_after:
+        with pytest.raises(BrokenOffError):
+            run_trainer(cfg, losses, stop_after=stop_after)
+    scores = run_trainer(cfg, losses, resume=bool(stop_after))
     if comm.is_main_process():
-        outcome = {"losses": recorder.losses, "scores": trainer._last_eval_results}
-        (Path(output) / "outcome.json").write_text(json.dumps(outcome))
+        (Path(output) / "outcome.json").write_text(json.dumps({"losses": losses, "scores": scores}))
+
+
+def run_trainer(cfg, losses, *, stop_after=None, resume=False):
+    """Append the losses of each step, as averaged over the processes; return the scores."""
+    trainer = Float64Trainer(cfg)
+    recorder = Recorder(stop_after)
+    recorder.losses = losses
+    trainer.register_hooks([recorder])
+    trainer.resume_or_load(resume)
+    trainer.train()
+    return trainer._last_eval_results
 
 
 def train_in_two_processes(*arguments):
@@ -85,12 +90,12 @@ def train_in_two_processes(*arguments):
 
 @pytest.fixture(scope="module", params=list(NETWORKS))
 def runs(request, tiny_photo_digits, tmp_path_factory):
-    """The folders of a training in one process, and of the same one in two."""
+    """The folders of a training in one process, and of the same one in two, resumed half-way."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DETECTRON2_DATASETS", str(tiny_photo_digits))
         folders = [tmp_path_factory.mktemp(f"{request.param}_{n}") for n in ("one", "two")]
         train(request.param, folders[0])
-        train_in_two_processes(request.param, folders[1])
+        train_in_two_processes(request.param, folders[1], 3)
     return folders
 
 

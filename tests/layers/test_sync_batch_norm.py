@@ -52,15 +52,14 @@ def train_half(rank, folder):
     SyncBatchNorm2d.replace_in(network)
     wrapped = DistributedDataParallel(network, broadcast_buffers=False)
     train(wrapped, [batch[2 * rank : 2 * rank + 2] for batch in make_batches()])
-    torch.save(network.state_dict(), folder / f"{rank}.pth")
+    torch.save(network.state_dict(), folder / f"trained{rank}.pth")
 
 
-def test_two_processes_are_as_one(tmp_path):
-    run_in_two_processes(train_half, tmp_path)
+def test_two_processes_are_as_one(folder):
     whole = make_network()
     train(whole, make_batches())
     for rank in range(2):
-        parts = torch.load(tmp_path / f"{rank}.pth")
+        parts = torch.load(folder / f"trained{rank}.pth")
         assert list(parts) == list(whole.state_dict())
         for key, value in whole.state_dict().items():
             torch.testing.assert_close(parts[key], value, rtol=0, atol=1e-9, msg=key)
@@ -70,7 +69,7 @@ def normalize_unequal_maps(rank, folder):
     norm = SyncBatchNorm2d(2).double()
     x = torch.arange(2 * 3 * 4 * 5).double().view(2, 3, 4, 5).transpose(0, 1)[rank : 2 * rank + 1]
     x = x[:, :, : 4 - rank]  # (1, 2, 4, 5) and (2, 2, 3, 5)
-    torch.save((x, norm(x), norm.running_mean, norm.running_var), folder / f"{rank}.pth")
+    torch.save((x, norm(x), norm.running_mean, norm.running_var), folder / f"unequal{rank}.pth")
     single = SyncBatchNorm2d(2)
     single(torch.zeros(1, 2, 1, 1))  # one value here, two in all
     half = torch.randn(2, 2, 3, 3).bfloat16()
@@ -78,9 +77,8 @@ def normalize_unequal_maps(rank, folder):
     assert single.running_mean.dtype == torch.float32
 
 
-def test_every_value_counts_the_same_where_maps_differ_in_size(tmp_path):
-    run_in_two_processes(normalize_unequal_maps, tmp_path)
-    results = [torch.load(tmp_path / f"{rank}.pth") for rank in range(2)]
+def test_every_value_counts_the_same_where_maps_differ_in_size(folder):
+    results = [torch.load(folder / f"unequal{rank}.pth") for rank in range(2)]
     for channel in range(2):
         values = torch.cat([x[:, channel].flatten() for x, *_ in results])
         for x, y, running_mean, running_var in results:
@@ -88,6 +86,19 @@ def test_every_value_counts_the_same_where_maps_differ_in_size(tmp_path):
             torch.testing.assert_close(y[:, channel], expected)
             torch.testing.assert_close(running_mean[channel], 0.1 * values.mean())
             torch.testing.assert_close(running_var[channel], 0.9 + 0.1 * values.var())
+
+
+def work(rank, folder):
+    train_half(rank, folder)
+    normalize_unequal_maps(rank, folder)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What each of two processes has saved; starting them is what takes the time."""
+    folder = tmp_path_factory.mktemp("two_processes")
+    run_in_two_processes(work, folder)
+    return folder
 
 
 def test_in_one_process_it_is_torchs():

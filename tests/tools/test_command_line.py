@@ -78,6 +78,26 @@ def test_mistakes_in_options(run, datasets_env, tmp_path, options, message):
     assert_one_line(done, message)
 
 
+def test_two_processes_train(run, datasets_env, tmp_path):
+    command = ["tools/train_net.py", "--config-file", CONFIG, "--dist-url", "auto"]
+    command += ["--num-processes", "2"]
+    options = [*SMALL, "INPUT.MIN_SIZE_TRAIN", "[96]", "DATASETS.TEST", "[]"]
+    options += ["SOLVER.IMS_PER_BATCH", "2", "OUTPUT_DIR", tmp_path]
+    trained = run(*command, *options)
+    assert trained.returncode == 0, trained.stderr
+    assert "World size: 2" in trained.stdout
+    assert trained.stdout.count("Precision map") == 1
+
+
+def test_a_mistake_met_by_two_processes_is_told_once(run, datasets_env, tmp_path):
+    command = ["tools/train_net.py", "--config-file", CONFIG, "--dist-url", "auto"]
+    done = run(
+        *(*command, "--num-processes", "2", *SMALL),
+        *("SOLVER.IMS_PER_BATCH", "3", "OUTPUT_DIR", tmp_path),
+    )
+    assert_one_line(done, "SOLVER.IMS_PER_BATCH 3 is not a multiple of 2 processes")
+
+
 @pytest.mark.parametrize(
     ("spoilt", "message"),
     [

@@ -1,0 +1,69 @@
+"""From flags to processes."""
+
+import argparse
+
+import pytest
+import torch
+from torch import nn
+
+from groupnet_det.engine.distributed import distribute, share_buffers
+from groupnet_det.engine.launch import processes_per_machine, run_in_processes
+from groupnet_det.errors import ConfigError
+from tests.processes import run_in_two_processes
+
+
+def make_arguments(**changed):
+    flags = {"num_gpus": 1, "num_processes": 0, "num_machines": 1, "machine_rank": 0}
+    return argparse.Namespace(**{**flags, **changed})
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [({}, 1), ({"num_gpus": 0}, 1), ({"num_processes": 3}, 3)],
+    ids=["default", "no-gpu", "cpu-processes"],
+)
+def test_number_of_processes(flags, expected):
+    assert processes_per_machine(make_arguments(**flags)) == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"num_gpus": 99}, "--num-gpus is 99, but .* --num-processes"),
+        ({"num_processes": -1}, "must not be negative"),
+        ({"num_machines": 2, "machine_rank": 2}, "--machine-rank is 2, but of --num-machines 2"),
+    ],
+    ids=["gpus", "processes", "rank"],
+)
+def test_mistakes_in_flags(flags, message):
+    with pytest.raises(ConfigError, match=message):
+        processes_per_machine(make_arguments(**flags))
+
+
+def test_one_process_is_this_one():
+    seen = []
+    run_in_processes(seen.append, make_arguments())
+    assert seen == [make_arguments()]
+
+
+def test_in_one_process_the_model_is_left_as_it_is():
+    model = nn.Sequential(nn.BatchNorm2d(2))
+    assert distribute(model, sync_batch_norm=True) is model
+    assert type(model[0]) is nn.BatchNorm2d
+
+
+def train_apart_and_share(rank, folder):
+    torch.manual_seed(rank)
+    model = distribute(nn.Sequential(nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2)), sync_batch_norm=False)
+    model(torch.randn(2, 2, 3, 3))
+    apart = model.module[1].running_mean.clone()
+    share_buffers(model)
+    torch.save((apart, model.module[1].running_mean), folder / f"{rank}.pth")
+
+
+def test_statistics_that_differ_become_the_main_processs(tmp_path):
+    run_in_two_processes(train_apart_and_share, tmp_path)
+    (apart0, shared0), (apart1, shared1) = (torch.load(tmp_path / f"{n}.pth") for n in range(2))
+    assert not torch.equal(apart0, apart1)
+    assert torch.equal(shared0, apart0)
+    assert torch.equal(shared1, apart0)
