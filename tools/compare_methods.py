@@ -186,7 +186,7 @@ def parse_arguments() -> argparse.Namespace:
         "--methods-file", type=Path, default=ROOT / "configs/Comparison/methods.yaml"
     )
     parser.add_argument("--methods", nargs="+", help="some names of that file; all if absent")
-    parser.add_argument("--learning-rates", nargs="+", type=float, default=[0.001, 0.003, 0.01])
+    parser.add_argument("--learning-rates", nargs="+", type=float, default=[0.003, 0.01, 0.03])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--single-seed", nargs="*", default=["ABC-Net 5/5"], metavar="METHOD")
     parser.add_argument(

@@ -1,9 +1,15 @@
 """The binary convolution, simulated with floats for training."""
 
+from typing import Any
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from groupnet_det.quantizers import ActivationQuantizer, WeightQuantizer
+
+from . import integer_conv
+from .integer_conv import ConvGeometry, PackedWeight, binary_conv2d, integer_conv2d, pack_weight
 
 
 class BinaryConv2d(nn.Conv2d):
@@ -13,6 +19,8 @@ class BinaryConv2d(nn.Conv2d):
 
     No padded copy is made: with ``e = Q_a(x) - pad_value`` the native zero padding stands for
     `pad_value`, and ``y = conv(e, Q_w(W)) + pad_value * sum(Q_w(W))``, exactly.
+
+    Where both operands have one bit, the CPU sums whole numbers instead: see `integer_conv`.
     """
 
     def __init__(
@@ -44,6 +52,8 @@ class BinaryConv2d(nn.Conv2d):
         )
         self.activation: ActivationQuantizer = activation
         self.weight_quantizer: WeightQuantizer = weight
+        self.geometry = ConvGeometry((stride, stride), (padding, padding), (dilation, dilation))
+        self._packed: tuple[tuple[int, int, int], PackedWeight] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C_in, H, W) -> (N, C_out, H', W')."""
@@ -51,6 +61,33 @@ class BinaryConv2d(nn.Conv2d):
 
     def forward_maps(self, maps: list[Tensor]) -> list[Tensor]:
         """Convolve several maps, such as the levels of a pyramid; weights are quantized once."""
+        if all(self._fits_integers(x) for x in maps):
+            return self._convolve_integers(maps)
+        return self._convolve_floats(maps)
+
+    def train(self, mode: bool = True) -> "BinaryConv2d":
+        if mode:
+            self._packed = None
+        return super().train(mode)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is prepared for evaluation, which can neither be copied nor be saved."""
+        return {**self.__dict__, "_packed": None}
+
+    def _fits_integers(self, x: Tensor) -> bool:
+        """Whether `integer_conv` does the same as floats, but faster."""
+        return (
+            self.activation.code_step is not None
+            and self.weight_quantizer.binary
+            and x.device.type == "cpu"
+            and x.dtype == self.weight.dtype == torch.float32
+            and x.numel() > 0
+            and not torch.is_autocast_enabled("cpu")
+            and not (torch.compiler.is_compiling() or torch.jit.is_tracing())
+            and integer_conv.is_supported()
+        )
+
+    def _convolve_floats(self, maps: list[Tensor]) -> list[Tensor]:
         weight = self.weight_quantizer(self.weight)
         pad_value = self.activation.pad_value
         pads_zero = not isinstance(pad_value, Tensor) and pad_value == 0
@@ -61,3 +98,35 @@ class BinaryConv2d(nn.Conv2d):
             )
             for x in maps
         ]
+
+    def _convolve_integers(self, maps: list[Tensor]) -> list[Tensor]:
+        if not torch.is_grad_enabled():
+            packed = self._packed_for_evaluation(maps[0].shape)
+            codes = [self.activation.codes(x) for x in maps]
+            return [integer_conv2d(x, packed, self.geometry) for x in codes]
+        weight = self.weight_quantizer(self.weight)
+        packed = self._pack(weight.detach(), maps[0].shape)
+        pad_value = float(self.activation.pad_value)
+        return [
+            binary_conv2d(self.activation.shifted(x), weight, packed, pad_value, self.geometry)
+            for x in maps
+        ]
+
+    def _pack(self, weight: Tensor, input_shape: torch.Size) -> PackedWeight:
+        step = self.activation.code_step
+        assert step is not None
+        pad_value = float(self.activation.pad_value)
+        return pack_weight(weight, step, pad_value, self.geometry, input_shape)
+
+    def _packed_for_evaluation(self, input_shape: torch.Size) -> PackedWeight:
+        """Packed weights, kept in evaluation for as long as the parameter is the same.
+
+        Writing through ``weight.data`` passes unnoticed until the next ``train()``, as elsewhere
+        in torch.
+        """
+        version = (self.weight.data_ptr(), self.weight._version, integer_conv.optimizer_steps())
+        if self._packed is not None and self._packed[0] == version:
+            return self._packed[1]
+        packed = self._pack(self.weight_quantizer(self.weight), input_shape)
+        self._packed = None if self.training else (version, packed)
+        return packed

@@ -23,7 +23,7 @@ class MeanMerge(nn.Module):
         """K tensors (N, C, H, W) -> m, and the branches as the next block receives them."""
         if len(branches) == 1:
             return branches[0], branches
-        return torch.stack(list(branches)).mean(dim=0), branches
+        return sum(branches[1:], branches[0]) / len(branches), branches
 
 
 class ScaledMerge(nn.Module):
@@ -51,7 +51,7 @@ class AliasedMeanMerge(nn.Module):
 
     def forward(self, branches: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
         """As `MeanMerge`."""
-        total = torch.stack(list(branches)).sum(dim=0)
+        total = sum(branches[1:], branches[0])
         return total / len(branches), [total, *branches[1:]]
 
 

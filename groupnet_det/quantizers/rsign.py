@@ -36,5 +36,8 @@ class RSignActivation(SignActivation):
             return self(x) - self.pad_value
         return super().shifted(self._centred(x))
 
+    def codes(self, x: Tensor) -> Tensor:
+        return super().codes(self._centred(x))
+
     def _centred(self, x: Tensor) -> Tensor:
         return x - self.thresholds.to(x.dtype).view(-1, 1, 1)

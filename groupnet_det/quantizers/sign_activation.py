@@ -25,7 +25,9 @@ def plain_sign(x: Tensor, *, shift: float = 0.0) -> Tensor:
 
 
 def _polynomial(grad: Tensor, x: Tensor) -> Tensor:
-    return grad * (2 - 2 * x.abs()).clamp_(min=0)
+    # In one buffer: 2 g (1 - min(|x|, 1)).
+    slope = x.abs().clamp_(max=1)
+    return torch.addcmul(grad, grad, slope, value=-1, out=slope).mul_(2)
 
 
 def _hardtanh(grad: Tensor, x: Tensor) -> Tensor:
@@ -127,6 +129,13 @@ class SignActivation(ActivationQuantizer):
         if not self.is_hard:
             return super().shifted(x)
         return sign(x, gradient=self.gradient, shift=-self.pad_value)
+
+    def codes(self, x: Tensor) -> Tensor:
+        return (x >= 0).logical_not_().view(torch.uint8)  # not x < 0: NaN counts as negative
+
+    @property
+    def code_step(self) -> float | None:
+        return -2.0 if self.is_hard else None
 
     @property
     def is_hard(self) -> bool:

@@ -13,7 +13,9 @@ from .sign_activation import plain_sign
 
 
 def _layer_scale(weight: Tensor, num_groups: int) -> Tensor:
-    scale = weight.reshape(num_groups, -1).abs().mean(dim=1)
+    # In two steps: over each channel in parallel, then over the channels of a group.
+    sums = weight.abs().sum(dim=(1, 2, 3)).view(num_groups, -1).sum(dim=1)
+    scale = sums.div_(weight.numel() // num_groups)
     return scale.repeat_interleave(weight.shape[0] // num_groups).view(-1, 1, 1, 1)
 
 

@@ -22,5 +22,9 @@ class ZeroOneActivation(ActivationQuantizer):
 
     precision = 1
 
+    @property
+    def code_step(self) -> float:
+        return 1.0
+
     def forward(self, x: Tensor) -> Tensor:
         return round_clipped(x)

@@ -9,6 +9,8 @@ from groupnet_det.layers import BlockDesign, Quantization
 from groupnet_det.layers.methods import Method
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
 
+from .authors_names import under_our_names
+
 GATES_SCALES = "narrow_r18_gates_scales"
 SEGMENTATION = "narrow_seg_resnet_binary"
 
@@ -93,12 +95,12 @@ def test_training_step(golden):
     assert_golden(logits.detach(), values["logits"])
     assert_golden(loss.detach(), values["loss"])
 
-    gradients = {f"backbone.{key}": p.grad for key, p in net.named_parameters()}
+    gradients = {key: p.grad for key, p in net.named_parameters()}
     gradients |= {f"fc.{key}": p.grad for key, p in classifier.named_parameters()}
     compare(gradients, renamed(values, "grad/"))
     # The stem's bias shifts its running mean in their file; the converter folds what it is told.
     buffers = renamed(values, "buf/", stem_bias=golden_stem_bias(golden))
-    compare({f"backbone.{key}": value.double() for key, value in net.named_buffers()}, buffers)
+    compare({key: value.double() for key, value in net.named_buffers()}, buffers)
 
 
 def golden_stem_bias(golden):
@@ -107,22 +109,16 @@ def golden_stem_bias(golden):
 
 
 def renamed(values, prefix, stem_bias=None):
-    """Golden tensors under our names: the converter's renaming of gradients or buffers."""
+    """Golden gradients or buffers under our names."""
     theirs = {
-        key.removeprefix(prefix): torch.from_numpy(values[key])
+        key.removeprefix(prefix).removeprefix("module."): torch.from_numpy(values[key])
         for key in values.files
         if key.startswith(prefix)
     }
-    theirs = {key.removeprefix("module."): value for key, value in theirs.items()}
     theirs.pop("conv1.bias", None)  # noise of 1e-15: BN takes every shift away
     if stem_bias is not None:
         theirs["conv1.bias"] = stem_bias
-    # What the converter needs to recognise a network; gradients and buffers lack one or the other.
-    for stage in range(1, 5):
-        for block in range(2):
-            theirs.setdefault(f"layer{stage}.{block}.conv1.0.weight", torch.zeros(0))
-    theirs.setdefault("conv1.weight", torch.zeros(4, 3, 7, 7))
-    return convert_authors(theirs).state
+    return under_our_names(theirs)
 
 
 def compare(ours, theirs):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError, lookup
@@ -80,7 +81,8 @@ class GroupNetResNet(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(N, C, H, W) -> the `out_features` by name, each (N, C_i, H/stride_i, W/stride_i)."""
-        merged = self.stem(images)
+        # The binary convolutions write channels last; a stem in that layout is faster too.
+        merged = self.stem(images.contiguous(memory_format=torch.channels_last))
         branches: Sequence[Tensor] = []
         features: dict[str, Tensor] = {}
         for name in self.stages:
