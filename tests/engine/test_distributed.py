@@ -119,7 +119,8 @@ def test_weights_and_statistics_are_those_of_one_process(runs):
     assert list(one) == list(two)
     assert any("running_var" in key for key in one)
     for key, value in one.items():
-        torch.testing.assert_close(two[key], value, rtol=0, atol=1e-9, msg=key)
+        largest = max(1.0, value.abs().max().item())
+        torch.testing.assert_close(two[key], value, rtol=0, atol=1e-9 * largest, msg=key)
 
 
 def test_predictions_and_scores_are_those_of_one_process(runs):

@@ -77,7 +77,8 @@ class ImageClassifier(nn.Module):
         if not self.training:
             return [{"logits": row} for row in logits]
         labels = torch.tensor([item["label"] for item in batched_inputs], device=self.device)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.label_smoothing)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # from autocast's half
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
         return {"loss_cls": loss}
 
     def preprocess_image(self, batched_inputs: list[dict[str, Any]]) -> ImageList:
