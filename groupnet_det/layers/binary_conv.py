@@ -52,7 +52,12 @@ class BinaryConv2d(nn.Conv2d):
         )
         self.activation: ActivationQuantizer = activation
         self.weight_quantizer: WeightQuantizer = weight
-        self.geometry = ConvGeometry((stride, stride), (padding, padding), (dilation, dilation))
+        # A 1x1 convolution with a stride reads one value of many: taking these first saves the
+        # quantization of the others. It also avoids oneDNN's gradient of such a convolution, which
+        # destroys memory for 8 channels and fewer in channels-last layout (torch 2.14.1).
+        self.subsampling = stride if kernel_size == 1 and padding == 0 else 1
+        steps = stride // self.subsampling
+        self.geometry = ConvGeometry((steps, steps), (padding, padding), (dilation, dilation))
         self._packed: tuple[tuple[int, int, int], PackedWeight] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -61,6 +66,8 @@ class BinaryConv2d(nn.Conv2d):
 
     def forward_maps(self, maps: list[Tensor]) -> list[Tensor]:
         """Convolve several maps, such as the levels of a pyramid; weights are quantized once."""
+        if self.subsampling > 1:
+            maps = [x[:, :, :: self.subsampling, :: self.subsampling] for x in maps]
         if all(self._fits_integers(x) for x in maps):
             return self._convolve_integers(maps)
         return self._convolve_floats(maps)
@@ -94,7 +101,12 @@ class BinaryConv2d(nn.Conv2d):
         bias = None if pads_zero else weight.sum(dim=(1, 2, 3)) * pad_value
         return [
             F.conv2d(
-                self.activation.shifted(x), weight, bias, self.stride, self.padding, self.dilation
+                self.activation.shifted(x),
+                weight,
+                bias,
+                self.geometry.stride,
+                self.geometry.padding,
+                self.geometry.dilation,
             )
             for x in maps
         ]
