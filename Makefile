@@ -5,16 +5,20 @@
 BOOTSTRAP_PYTHON ?= python3
 PYTHON ?= .venv/bin/python
 DEMO ?= full
+ZOO ?= full
+MODELS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint format clean
+.PHONY: help setup demo zoo test test-slow lint format clean
 
 help:
 	@echo "make demo         set up, train and evaluate a binary detector, draw what it finds (about 12 minutes)"
 	@echo "make demo DEMO=quick   the same, end to end, in about two minutes"
+	@echo "make zoo          set up, train a small model per task into zoo/ (about 12 minutes; goes on where it stopped)"
+	@echo "make zoo ZOO=quick     a few iterations of each, into zoo/quick;  MODELS=\"NAME ...\" chooses some"
 	@echo "make test         set up and run the tests;  make test-slow runs the long ones too"
 	@echo "make lint         ruff and mypy;             make format rewrites the layout"
-	@echo "make clean        remove .venv and build products (data and results stay)"
+	@echo "make clean        remove .venv and build products (data, models and results stay)"
 
 # A finished environment is recognised by its stamp in a moment, so each target may ask for it.
 setup:
@@ -25,6 +29,9 @@ endif
 
 demo: setup
 	$(PYTHON) demo/photo_digits.py --preset $(DEMO)
+
+zoo: setup
+	$(PYTHON) tools/make_zoo.py --preset $(ZOO) $(if $(MODELS),--models $(MODELS))
 
 test: setup
 	$(PYTHON) -m pytest

@@ -12,9 +12,7 @@ import argparse
 import datetime
 import json
 import os
-import shlex
 import shutil
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
@@ -25,13 +23,14 @@ from detectron2.config import CfgNode
 
 from groupnet_det.config import load_config
 from groupnet_det.data.registration import photo_digits_root, register_datasets
+from groupnet_det.engine import commands
+from groupnet_det.engine.commands import TRAIN, Stage, training_commands
 from groupnet_det.errors import UserError
 from groupnet_det.visualization.curves import plot_training_curves, read_metrics
 from groupnet_det.visualization.predictions import render_results
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = "configs/quick/retinanet_groupnet_photo_digits.yaml"
-TRAIN = "tools/train_net.py"
 TANH_CONFIG = "configs/quick/retinanet_groupnet_photo_digits_tanh.yaml"
 
 
@@ -57,16 +56,8 @@ PRESETS = {
 
 
 def run(*command: str) -> None:
-    """Print and run a command of the project from its root.
-
-    Raises:
-        UserError: It failed; its own output has told why.
-    """
-    print(f"\n$ {shlex.join(['python', *command])}", flush=True)
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment)
-    if done.returncode:
-        raise UserError(f"'{command[0]}' failed with exit code {done.returncode}, see above")
+    """See `commands.run`."""
+    commands.run(command, root=ROOT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,14 +102,13 @@ def demo(preset_name: str, *, output: Path, fresh: bool) -> None:
 
 def train(preset: Preset, files: Files, data_options: list[str]) -> None:
     """Both stages; each goes on from its last checkpoint."""
-    run(
-        *(TRAIN, "--config-file", TANH_CONFIG, "--resume", *preset.tanh_options, *data_options),
-        *("DATASETS.TEST", "[]", "OUTPUT_DIR", str(files.tanh)),
-    )
-    run(
-        *(TRAIN, "--config-file", CONFIG, "--resume", *preset.options, *data_options),
-        *("MODEL.WEIGHTS", str(files.tanh / "model_final.pth"), "OUTPUT_DIR", str(files.output)),
-    )
+    tanh_options = [*preset.tanh_options, *data_options, "DATASETS.TEST", "[]"]
+    stages = [
+        Stage(config=TANH_CONFIG, output=files.tanh, options=tanh_options),
+        Stage(config=CONFIG, output=files.output, options=[*preset.options, *data_options]),
+    ]
+    for command in training_commands(stages):
+        run(*command)
 
 
 def evaluate_reloaded(preset: Preset, files: Files, data_options: list[str]) -> None:

@@ -48,11 +48,33 @@ def tiny_photo_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return datasets
 
 
-@pytest.fixture
-def datasets_env(tiny_photo_digits: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The same, made the one that this process and its children use."""
-    monkeypatch.setenv("DETECTRON2_DATASETS", str(tiny_photo_digits))
+@pytest.fixture(scope="session")
+def tiny_datasets(tiny_photo_digits: Path) -> Path:
+    """The same, with an MNIST-5k of a few images of noise."""
+    two_of_each = {str(digit): 2 for digit in range(10)}
+    for split in ("train", "val"):
+        write_noise_images(tiny_photo_digits / "mnist5k" / split, two_of_each, shape=(28, 28))
     return tiny_photo_digits
+
+
+@pytest.fixture
+def datasets_env(tiny_datasets: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The tiny data sets, made those that this process and its children use."""
+    monkeypatch.setenv("DETECTRON2_DATASETS", str(tiny_datasets))
+    return tiny_datasets
+
+
+def write_noise_images(
+    root: Path, images_per_class: dict[str, int], shape: tuple[int, ...]
+) -> None:
+    """Write an image folder of JPEG images."""
+    rng = np.random.default_rng(0)
+    for class_name, number in images_per_class.items():
+        folder = root / class_name
+        folder.mkdir(parents=True)
+        for index in range(number):
+            pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{index}.jpg")
 
 
 @pytest.fixture
@@ -60,13 +82,7 @@ def image_folder(tmp_path: Path) -> Callable[..., Path]:
     """Make an image folder: ``image_folder("train", cat=2, dog=1)``, of 40 x 30 JPEG images."""
 
     def make(name: str, **images_per_class: int) -> Path:
-        rng = np.random.default_rng(0)
-        for class_name, number in images_per_class.items():
-            folder = tmp_path / name / class_name
-            folder.mkdir(parents=True)
-            for index in range(number):
-                pixels = rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)
-                Image.fromarray(pixels).save(folder / f"{index}.jpg")
+        write_noise_images(tmp_path / name, images_per_class, shape=(30, 40, 3))
         return tmp_path / name
 
     return make

@@ -1,0 +1,64 @@
+"""Run the project's own commands, as one would type them."""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from groupnet_det.errors import UserError
+
+TRAIN = "tools/train_net.py"
+
+
+def run(command: Sequence[str], *, root: Path) -> None:
+    """Print and run a command of the project.
+
+    Args:
+        command: A tool, relative to `root`, and its arguments.
+        root: The checkout.
+
+    Raises:
+        UserError: It failed; its own output has told why.
+    """
+    print(f"\n$ {shown(command)}", flush=True)
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run([sys.executable, *command], cwd=root, env=environment)
+    if done.returncode:
+        raise UserError(f"'{command[0]}' failed with exit code {done.returncode}, see above")
+
+
+def shown(command: Sequence[str]) -> str:
+    """The command as one would type it."""
+    return shlex.join(["python", *command])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One of several trainings, of which each starts from the weights of the one before.
+
+    Attributes:
+        config: Config file.
+        output: Folder of the training.
+        options: Config keys and values.
+    """
+
+    config: str
+    output: Path
+    options: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def weights(self) -> Path:
+        """What the training ends with."""
+        return self.output / "model_final.pth"
+
+
+def training_commands(stages: Iterable[Stage]) -> Iterator[list[str]]:
+    """The command of each stage; run again, it goes on from its last checkpoint."""
+    before: list[str] = []
+    for stage in stages:
+        start = [TRAIN, "--config-file", stage.config, "--resume", *stage.options]
+        yield [*start, *before, "OUTPUT_DIR", str(stage.output)]
+        before = ["MODEL.WEIGHTS", str(stage.weights)]
