@@ -50,8 +50,8 @@ def test_a_network_is_what_its_name_says(load, name):
     options = cfg.MODEL.GROUPNET
     assert options.METHOD == "group_net"
     assert (str(options.DEPTH), str(options.NUM_BASES)) == (depth, bases)
-    assert options.ACTIVATION == ("tanh" if tanh else "sign")
-    assert options.WEIGHT == ("float" if tanh else "sign")
+    assert ("tanh" if tanh else "sign") == options.ACTIVATION
+    assert ("float" if tanh else "sign") == options.WEIGHT
     assert (options.WIDTH, options.GROUP, options.DOWNSAMPLE) == (1.0, "block", "binary")
     assert options.GATES is (int(bases) > 1)
 
