@@ -6,6 +6,7 @@ gives the same sums, without any rounding before the scale, several times faster
 floats and take the float convolutions. x86 CPUs, float32.
 """
 
+import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -15,6 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+logger = logging.getLogger(__name__)
+
+SLOWER = "binary convolutions compute the same with floats, which is slower"
 TINY = torch.finfo(torch.float32).tiny
 
 
@@ -60,15 +64,22 @@ def is_supported() -> bool:
     """
     if not torch.backends.cpu.get_cpu_capability().startswith("AVX"):
         return False  # elsewhere it exists too, but may be slower than the one of floats
-    codes = (torch.arange(2 * 5 * 6).view(1, 2, 5, 6) % 3 == 0).view(torch.uint8)
-    weight = torch.where(torch.arange(3 * 2 * 9).view(3, 2, 3, 3) % 5 < 2, -0.5, 0.5)
+    # Whatever the default device and dtype of the moment.
+    codes = (torch.arange(2 * 5 * 6, device="cpu").view(1, 2, 5, 6) % 3 == 0).view(torch.uint8)
+    half = torch.full((3, 2, 3, 3), 0.5, dtype=torch.float32, device="cpu")
+    weight = half.where(torch.arange(54, device="cpu").view_as(half) % 5 < 2, -half)
     geometry = ConvGeometry((1, 1), (1, 1), (1, 1))
     try:
         packed = pack_weight(weight, -2.0, 1.0, geometry, codes.shape)
         y = integer_conv2d(codes, packed, geometry)
-    except (AttributeError, RuntimeError):
+    except (AttributeError, RuntimeError) as error:
+        logger.warning(f"torch {torch.__version__} has no 8-bit convolution ({error}): {SLOWER}")
         return False
-    return torch.equal(y, F.conv2d(-2.0 * codes, weight, weight.sum(dim=(1, 2, 3)), padding=1))
+    expected = F.conv2d(-2 * codes.to(half), weight, weight.sum(dim=(1, 2, 3)), padding=1)
+    if not torch.equal(y, expected):
+        logger.warning(f"the 8-bit convolution of torch {torch.__version__} is wrong: {SLOWER}")
+        return False
+    return True
 
 
 def pack_weight(
@@ -87,7 +98,7 @@ def pack_weight(
     magnitude = weight[:, 0, 0, 0].abs()
     packed = torch.ops.onednn.qconv_prepack(
         signs,
-        torch.ones(1),  # the scales are used in the convolution only
+        magnitude.new_ones(1),  # the scales are used in the convolution only
         1.0,
         0,
         geometry.stride,
@@ -103,7 +114,7 @@ def pack_weight(
 
 def integer_conv2d(codes: Tensor, weight: PackedWeight, geometry: ConvGeometry) -> Tensor:
     """``conv(step * codes, W) + bias`` of (N, C, H, W) codes, uint8; float32, channels last."""
-    zero_points = torch.zeros(len(weight.scale), dtype=torch.long)
+    zero_points = torch.zeros(len(weight.scale), dtype=torch.long, device=codes.device)
     y: Tensor = torch.ops.onednn.qconv2d_pointwise(
         codes,
         1.0,

@@ -60,6 +60,28 @@ def test_shifted_lets_zero_stand_for_the_padding(name):
     assert torch.equal(quantizer.shifted(x), quantizer(x) - quantizer.pad_value)
 
 
+@pytest.mark.parametrize("name", ACTIVATION_QUANTIZERS)
+def test_codes_are_multiples_of_the_step(name):
+    quantizer = build_activation_quantizer(name, ACTIVATION).eval()
+    for parameter in quantizer.parameters():
+        torch.nn.init.normal_(parameter)
+    x = torch.randn(1, 3, 4, 4)
+    x[0, 0, 0] = torch.tensor([0.0, -0.0, float("nan"), 0.5])
+    has_codes = quantizer.code_step is not None
+    assert has_codes == (name in ("sign", "rsign", "zero_one"))
+    if has_codes:
+        codes = quantizer.codes(x)
+        assert codes.dtype == torch.uint8
+        assert torch.equal(codes * quantizer.code_step, quantizer.shifted(x))
+
+
+@pytest.mark.parametrize("name", ["sign", "rsign"])
+def test_a_soft_sign_has_no_codes(name):
+    quantizer = build_activation_quantizer(name, ACTIVATION)
+    quantizer.slope = 3.0
+    assert quantizer.code_step is None
+
+
 @pytest.mark.parametrize("bits", [1, 2, 3])
 @pytest.mark.parametrize("name", ["dorefa", "lq", "lsq"])
 def test_number_of_levels_is_at_most_that_of_the_bits(name, bits):
