@@ -28,7 +28,7 @@ def main(arguments: argparse.Namespace) -> Any:
     cfg = setup(arguments)
     if arguments.eval_only:
         model = Trainer.build_model(cfg)
-        checkpointer = Checkpointer(model, cfg.OUTPUT_DIR)
+        checkpointer = Checkpointer(model, cfg.OUTPUT_DIR, strict=True)
         checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=arguments.resume)
         return Trainer.test(cfg, model)
     trainer = Trainer(cfg)

@@ -6,9 +6,11 @@ bits, a MAC is ``w * a`` binary operations (BOPs: an XNOR and its share of a pop
 a are bits, or the signs whose sum stands for a value (ABC-Net). All other MACs are float
 operations. A 64-bit word does 64 BOPs at once, so the two are summed as ``BOPs / 64 + MACs`` (Liu
 et al., Bi-Real Net, arXiv 1808.00278). Bytes are those of a packed file: w bits for a quantized
-weight, 32 for any other parameter or BN statistic.
+weight, 32 for any other parameter or BN statistic; the scales of quantized weights are left out, as
+they can be folded into the BN.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,14 +45,19 @@ class Complexity:
         return self.binary_operations / WORD_BITS + self.float_operations
 
 
-def count_complexity(model: nn.Module, run: Any) -> Complexity:
-    """Count what `run()`, one forward pass of `model` on one image, costs."""
+def count_complexity(model: nn.Module, run: Callable[[], Any]) -> Complexity:
+    """Count what `run()`, one forward pass of `model` on one image, costs.
+
+    Transposed convolutions, and convolutions outside of modules, are not seen.
+    """
     with _counted_macs(model) as macs, torch.no_grad():
         run()
     binary = sum(count * _binary_factor(layer) for layer, count in macs.items())
     full = sum(count for layer, count in macs.items() if not _binary_factor(layer))
     bits = sum(tensor.numel() * bits for tensor, bits in _stored_tensors(model))
-    return Complexity(binary_operations=binary, float_operations=full, num_bytes=bits // 8)
+    return Complexity(
+        binary_operations=binary, float_operations=full, num_bytes=math.ceil(bits / 8)
+    )
 
 
 @contextmanager

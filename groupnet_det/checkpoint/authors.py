@@ -2,7 +2,7 @@
 
 Their layout: ``layerL.j.conv1.k.weight`` is base k of the first convolution in block j of stage L,
 beside ``bn1.k``, ``scales.k``, ``block_gate`` and ``downsample.{conv,batch_norm}``; segmentation
-files carry the backbone under ``pretrained.``.
+files carry the backbone under ``pretrained.`` and the decoder under ``head.``.
 """
 
 import re
@@ -15,116 +15,160 @@ from torch import Tensor
 from groupnet_det.errors import CheckpointError
 
 from .conversion import (
-    STEM_CHANNELS,
-    STEM_KEY,
     Conversion,
-    Depths,
-    find_depth_of,
+    add_once,
+    find_network,
+    named_tensors,
+    refuse_unknown_in_blocks,
     stage_key,
-    without_prefix,
 )
 
-DEPTHS: Depths = {("basic", (2, 2, 2, 2)): 18, ("basic", (3, 4, 6, 3)): 34}
-BASE = re.compile(r"(conv|bn)(\d)\.(\d+)\.(\w+)")
-BASE_CONV = re.compile(r"layer1\.0\.conv1\.(\d+)\.weight")
-SCALE = re.compile(r"scales\.(\d+)")
+DEPTHS = (18, 34)
+BASE = re.compile(r"(conv|bn)([12])\.(\d+)\.(\w+)")
+FIRST_BASES = re.compile(r"layer1\.0\.conv1\.(\d+)\.weight")
+SCALE = re.compile(r"(layer\d\.\d+)\.scales\.(\d+)")
+DOWNSAMPLE = re.compile(r"downsample\.(conv|batch_norm)\.(\w+)")
 UNIT_PARTS = {"conv": "conv", "bn": "norm.0"}
 DOWNSAMPLE_PARTS = {"conv": "conv", "batch_norm": "norm.0"}
 SEGMENTATION_PREFIX = "pretrained."
+OUTPUT_STRIDE = 8  # of their segmentation networks
+# First rates of their dilated branches, BPAC, in res4 and res5; branch k was meant to have the
+# k-th from there.
+FIRST_RATES = (2, 6)
 
 
-def is_authors_layout(state: Mapping[str, Any]) -> bool:
+def is_authors_layout(state: Mapping[Any, Any]) -> bool:
     """Whether the keys are those of the authors' classification or segmentation networks."""
-    names = (key.removeprefix("module.").removeprefix(SEGMENTATION_PREFIX) for key in state)
-    return any(BASE_CONV.fullmatch(name) for name in names)
+    names = (str(key).removeprefix("module.").removeprefix(SEGMENTATION_PREFIX) for key in state)
+    return any(FIRST_BASES.fullmatch(name) for name in names)
 
 
-def convert_authors(state: Mapping[str, Any]) -> Conversion:
+def convert_authors(state: Mapping[str, Any], *, bpac: bool = False) -> Conversion:
     """Rename the authors' weights, and recognise their variant.
 
     The stem's bias, which some files have, is folded into the BN behind it: max-pooling commutes
-    with a shift per channel, so ``running_mean - bias`` gives the same output exactly.
+    with a shift per channel, so ``running_mean - bias`` gives the same output. The mean is then a
+    float64 tensor, so that nothing is rounded here.
 
     Networks with gates and without scales were trained with an accumulator that shares its memory
-    with branch 0. The options then ask for ``MERGE aliased_mean``, which does the same.
+    with branch 0. The options then ask for ``MERGE aliased_mean``, which does the same. Networks
+    with BPAC were trained with all branches at the last of their rates, and so are the options.
 
     Args:
         state: Their ``state_dict``, with or without ``module.``.
+        bpac: Whether a segmentation file was trained with BPAC, which its tensors do not tell.
 
     Raises:
-        CheckpointError: The tensors do not fit together.
+        CheckpointError: The tensors do not fit together, or `bpac` is said of a classifier.
     """
-    named = without_prefix(state)
+    named = named_tensors(state)
     segmentation = any(key.startswith(SEGMENTATION_PREFIX) for key in named)
-    theirs = {key.removeprefix(SEGMENTATION_PREFIX): value for key, value in named.items()}
+    if bpac and not segmentation:
+        raise CheckpointError("the file is a classification network, which has no BPAC")
+    theirs: dict[str, Tensor] = {}
+    for key, value in named.items():
+        add_once(theirs, key.removeprefix(SEGMENTATION_PREFIX), value, key)
     options = _recognise(theirs)
-    ours: dict[str, Tensor] = {}
-    scales: dict[str, dict[int, Tensor]] = {}
-    unused: list[str] = []
-    for key, value in theirs.items():
-        scale = re.fullmatch(r"(.+)\.scales\.(\d+)", key)
-        renamed = _rename(key)
-        if scale:
-            block, _ = stage_key(key) or ("", "")
-            scales.setdefault(f"backbone.{block}.merge.scales", {})[int(scale[2])] = value
-        elif renamed:
-            ours[renamed] = value
-        else:
-            unused.append(key)
-    for key, values in scales.items():
-        ours[key] = torch.cat([values[number].reshape(1) for number in sorted(values)])
-    _fold_stem_bias(ours)
-    if segmentation:  # the classifier that was kept beside the decoder is no part of the network
-        unused += [key for key in ("fc.weight", "fc.bias") if ours.pop(key, None) is not None]
-    source = "Group-Net segmentation" if segmentation else "Group-Net classification"
-    return Conversion(source=source, state=ours, options=options, unused=unused)
+    source, notes = "Group-Net classification", []
+    if segmentation:
+        # The classifier that was kept beside the decoder is no part of the network.
+        options.pop("MODEL.CLASSIFIER.NUM_CLASSES", None)
+        options |= _segmentation_options(options["MODEL.GROUPNET.NUM_BASES"], bpac)
+        source, notes = "Group-Net segmentation", _segmentation_notes(bpac)
+    ours, unused = _rename_all(theirs, classifier=not segmentation)
+    return Conversion(source=source, state=ours, options=options, unused=unused, notes=notes)
 
 
 def _recognise(state: Mapping[str, Tensor]) -> dict[str, Any]:
     """The config of the network from the keys and shapes."""
-    if STEM_KEY not in state:
-        raise CheckpointError(f"the file has no {STEM_KEY}; is it a whole network?")
-    num_bases = sum(BASE_CONV.fullmatch(key) is not None for key in state)
     gates = any(key.endswith(".block_gate") for key in state)
-    scales = any(SCALE.search(key) for key in state)
-    merge = "learned_scales" if scales else ("aliased_mean" if gates else "mean")
-    options: dict[str, Any] = {
+    scales = any(SCALE.fullmatch(key) for key in state)
+    return {
         "MODEL.GROUPNET.METHOD": "group_net",
-        "MODEL.GROUPNET.DEPTH": find_depth_of(state, DEPTHS),
-        "MODEL.GROUPNET.WIDTH": len(state[STEM_KEY]) / STEM_CHANNELS,
-        "MODEL.GROUPNET.NUM_BASES": num_bases,
+        **find_network(state, DEPTHS),
+        "MODEL.GROUPNET.NUM_BASES": sum(FIRST_BASES.fullmatch(key) is not None for key in state),
         "MODEL.GROUPNET.GATES": gates,
-        "MODEL.GROUPNET.MERGE": merge,
+        "MODEL.GROUPNET.MERGE": (
+            "learned_scales" if scales else ("aliased_mean" if gates else "mean")
+        ),
     }
-    if "fc.weight" in state:
-        options["MODEL.CLASSIFIER.NUM_CLASSES"] = len(state["fc.weight"])
+
+
+def _segmentation_options(num_bases: int, bpac: bool) -> dict[str, Any]:
+    options: dict[str, Any] = {"MODEL.GROUPNET.OUTPUT_STRIDE": OUTPUT_STRIDE}
+    if bpac:
+        last_rates = [first + num_bases - 1 for first in FIRST_RATES]
+        options["MODEL.GROUPNET.DILATIONS"] = [1, 1, *last_rates]
     return options
 
 
+def _segmentation_notes(bpac: bool) -> list[str]:
+    notes = ["only the backbone is converted: our models have no place for the decoder, head.*"]
+    if not bpac:
+        notes.append(
+            "the file does not tell whether it was trained with BPAC (dilated branches); if it "
+            "was, convert it again with --bpac, or the backbone computes something else"
+        )
+    return notes
+
+
+def _rename_all(
+    theirs: Mapping[str, Tensor], *, classifier: bool
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Our state, and the keys that are left over."""
+    ours = _join_scales(theirs)
+    unused: list[str] = []
+    for key, value in theirs.items():
+        name = key if classifier and key.startswith("fc.") else _rename(key)
+        if name:
+            ours[name] = value
+        elif not SCALE.fullmatch(key):
+            unused.append(key)
+    refuse_unknown_in_blocks(unused)
+    _fold_stem_bias(ours)
+    return ours, unused
+
+
 def _rename(key: str) -> str | None:
-    """Our name of one of their keys; nothing where there is none."""
-    if key.startswith("fc."):
-        return key
+    """Our name of one of their keys of the backbone; nothing for other keys."""
     if key.startswith(("conv1.", "bn1.")):
         return f"backbone.stem.{key}"
     place = stage_key(key)
     if place is None:
         return None
     block, rest = place
+    base, downsample = BASE.fullmatch(rest), DOWNSAMPLE.fullmatch(rest)
     if rest == "block_gate":
         return f"backbone.{block}.connect.gate"
-    base = BASE.fullmatch(rest)
     if base:
         part, unit, number, tensor = base.groups()
         return f"backbone.{block}.branches.{number}.unit{unit}.{UNIT_PARTS[part]}.{tensor}"
-    part, _, tensor = rest.removeprefix("downsample.").partition(".")
-    if rest.startswith("downsample.") and part in DOWNSAMPLE_PARTS:
-        return f"backbone.{block}.downsample.{DOWNSAMPLE_PARTS[part]}.{tensor}"
+    if downsample:
+        return f"backbone.{block}.downsample.{DOWNSAMPLE_PARTS[downsample[1]]}.{downsample[2]}"
     return None
+
+
+def _join_scales(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """One tensor (K) for the K scales of each block."""
+    scales: dict[str, dict[int, Tensor]] = {}
+    for key, value in theirs.items():
+        match = SCALE.fullmatch(key)
+        if match:
+            if value.numel() != 1:
+                raise CheckpointError(f"{key} has shape {tuple(value.shape)}, not that of a scale")
+            block, _ = stage_key(key) or ("", "")
+            scales.setdefault(f"backbone.{block}.merge.scales", {})[int(match[2])] = value
+    return {
+        name: torch.cat([values[number].reshape(1) for number in sorted(values)])
+        for name, values in scales.items()
+    }
 
 
 def _fold_stem_bias(ours: dict[str, Tensor]) -> None:
     bias = ours.pop("backbone.stem.conv1.bias", None)
-    if bias is not None:
-        mean = ours["backbone.stem.bn1.running_mean"].double()  # so that nothing is rounded here
-        ours["backbone.stem.bn1.running_mean"] = mean - bias.double()
+    if bias is None:
+        return
+    mean = ours.get("backbone.stem.bn1.running_mean")
+    if mean is None or mean.shape != bias.shape:
+        raise CheckpointError("conv1.bias has no bn1.running_mean of its shape to be folded into")
+    ours["backbone.stem.bn1.running_mean"] = mean.double() - bias.double()

@@ -2,7 +2,8 @@
 
 import os
 import pickle
-import zipfile
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,51 +37,69 @@ class Checkpointer(DetectionCheckpointer):
             model: To be saved or loaded.
             save_dir: Folder of the checkpoints.
             extra: Plain values to store with each checkpoint, such as the class names.
-            strict: Whether a file must have every key of the model, as for evaluation; else missing
-                parts, and predictors of other classes, start anew.
+            strict: Whether a file must have exactly the model's keys and shapes, as for evaluation;
+                else predictors of other classes, and missing parts but those of the backbone,
+                start anew with a warning. Where `checkpointables` are loaded with the model, as
+                when a training is resumed, it always must.
             checkpointables: Objects with a ``state_dict`` that belong to a training.
         """
         super().__init__(model, save_dir, **checkpointables)
         self.extra = extra or {}
         self.strict = strict
+        self._path_for_messages = ""
+        self._strict_now = strict
 
     def save(self, name: str, **kwargs: Any) -> None:
-        """Write ``<name>.pth`` beside its place first: an interruption harms no older file."""
+        """Write ``<name>.pth`` whole, and note it as the one to resume from."""
         if not self.save_dir or not self.save_to_disk:
             return
         state = {"model": self.model.state_dict(), **self.extra, **kwargs}
         for key, value in self.checkpointables.items():
             state[key] = value.state_dict()
         target = Path(self.save_dir) / f"{name}.pth"
-        partial = target.with_suffix(".partial")
         self.logger.info(f"Saving checkpoint to {target}")
-        torch.save(state, partial)
-        os.replace(partial, target)
+        write_tensors(state, target)
         if not name.startswith(BEST_PREFIX):
             self.tag_last_checkpoint(target.name)
 
-    def load(self, path: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def tag_last_checkpoint(self, last_filename_basename: str) -> None:
+        """Note the name of the file to resume from; an interruption leaves the older note."""
+        note = Path(self.save_dir) / "last_checkpoint"
+        partial = note.with_suffix(".partial")
+        partial.write_text(last_filename_basename)
+        os.replace(partial, note)
+
+    def load(self, path: str, checkpointables: list[str] | None = None) -> dict[str, Any]:
         """Load the file at `path`, or nothing where it is empty.
+
+        Args:
+            path: Also a URL.
+            checkpointables: Names of those to load with the model; all if absent.
+
+        Returns:
+            What else the file holds.
 
         Raises:
             CheckpointError: The file is missing, broken, needs pickled code, or is of another
-                network.
+                network; the model is then as it was.
         """
+        wanted = self.checkpointables if checkpointables is None else checkpointables
+        self._strict_now = self.strict or bool(wanted)
         self._path_for_messages = path
         if path and "://" not in path and not os.path.isfile(path.split("?")[0]):
             raise CheckpointError(
                 f"checkpoint {path} does not exist; mend MODEL.WEIGHTS (or OUTPUT_DIR)"
             )
         try:
-            return super().load(path, *args, **kwargs)
+            return super().load(path, checkpointables)
         finally:
             self._parsed_url_during_load = None  # a failed load would otherwise block the next
 
     def _load_file(self, filename: str) -> dict[str, Any]:
-        if filename.endswith(".pkl"):
+        if filename.endswith((".pkl", ".pyth")):  # Detectron2 would unpickle them
             raise CheckpointError(
-                f"{filename}: .pkl files are refused, because reading one can run any code that "
-                "its author put in; convert it to a .pth of tensors where you trust it"
+                f"{filename}: .pkl and .pyth files are refused, because reading one can run any "
+                "code that its author put in; convert it to a .pth of tensors where you trust it"
             )
         return super()._load_file(filename)
 
@@ -88,42 +107,56 @@ class Checkpointer(DetectionCheckpointer):
         return load_tensors(f)
 
     def _load_model(self, checkpoint: Any) -> Any:
-        ours = list(self.model.state_dict())
-        state = {key.removeprefix("module."): value for key, value in checkpoint["model"].items()}
-        heuristic = checkpoint.get("matching_heuristics")
-        if not heuristic:
-            state = move_backbone(state, ours)
-        if ours and not set(ours) & set(state) and not heuristic:
-            raise CheckpointError(
-                f"no key of the checkpoint belongs to this model (it has {sorted(state)[:3]}, the "
-                f"model {sorted(ours)[:3]}); is MODEL.WEIGHTS the right file for this config?"
-            )
-        incompatible = super()._load_model({**checkpoint, "model": state})
-        if not heuristic:
-            check_fit(
-                self._path_for_messages,
-                missing=incompatible.missing_keys,
-                unexpected=incompatible.unexpected_keys,
-                incorrect_shapes=incompatible.incorrect_shapes,
-                strict=self.strict,
-            )
-        return incompatible
+        path, model = self._path_for_messages, self.model.state_dict()
+        state = {k.removeprefix("module."): v for k, v in _named(path, checkpoint["model"]).items()}
+        if not checkpoint.get("matching_heuristics"):
+            state = move_backbone(state, list(model))
+            check_fit(path, _shapes(state), _shapes(model), strict=self._strict_now)
+        return super()._load_model({**checkpoint, "model": state})
 
 
 def load_tensors(path: str) -> dict[str, Any]:
-    """``torch.load`` of tensors and plain values, on the CPU.
+    """``torch.load`` of a dict of tensors and plain values, on the CPU.
 
     Raises:
         CheckpointError: The file is truncated, no checkpoint, or holds pickled code.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of odd files; the errors below say more
+            warnings.simplefilter("ignore")
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(
             f"{path} is no checkpoint of plain tensors, and anything else is refused because "
             f"reading it could run code: {reason}"
         ) from error
-    except (RuntimeError, EOFError, zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # whatever the reader stumbles over: IndexError, struct.error, ...
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path} is broken or cut short: {reason}") from error
+    if not isinstance(loaded, dict):
+        raise CheckpointError(f"{path} holds a {type(loaded).__name__}, not tensors by name")
+    return loaded
+
+
+def write_tensors(state: dict[str, Any], path: Path) -> None:
+    """``torch.save`` beside its place first: an interruption harms no older file."""
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    os.replace(partial, path)
+
+
+def _named(path: str, state: Any) -> dict[str, Any]:
+    """`state`, where it is tensors by name."""
+    if isinstance(state, Mapping) and all(
+        isinstance(key, str) and hasattr(value, "shape") for key, value in state.items()
+    ):
+        return dict(state)
+    raise CheckpointError(
+        f"{path} holds other things than tensors by name ({str(state)[:60]}...); is it a "
+        "checkpoint? Weights of other projects: tools/convert_checkpoint.py"
+    )
+
+
+def _shapes(state: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {key: tuple(value.shape) for key, value in state.items()}

@@ -1,10 +1,16 @@
-"""Whether a checkpoint fits a model, and how a backbone moves between the tasks' models."""
+"""Whether a checkpoint fits a model, and how a backbone moves between the tasks' models.
+
+Keys of a backbone are ``<prefix>res3.0.branches.1.unit2.conv.weight``: stage, block, branch, unit.
+"""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from groupnet_det.errors import CheckpointError
+
+# The shapes of a state dict by their keys.
+Shapes = Mapping[str, tuple[int, ...]]
 
 # The backbone within a model, with a pyramid around it or without.
 BACKBONE_PREFIXES = ("backbone.bottom_up.", "backbone.")
@@ -17,6 +23,11 @@ PREDICTORS = (
     "roi_heads.mask_head.predictor",
     "sem_seg_head.predictor",
 )
+# What old files have and new models make themselves, or the other way round; without effect.
+IRRELEVANT = ("num_batches_tracked", "pixel_mean", "pixel_std", "anchor_generator.cell_anchors")
+
+BLOCK = re.compile(r"((?:.*\.)?(res\d)\.(\d+))\.(.+)")
+BRANCH = re.compile(r"branches\.(\d+)\.")
 
 
 def backbone_prefix(keys: Iterable[str]) -> str | None:
@@ -37,64 +48,121 @@ def move_backbone(state: dict[str, Any], model_keys: Sequence[str]) -> dict[str,
     if theirs is None or ours is None or theirs == ours:
         return state
     return {
-        ours + key.removeprefix(theirs) if key.startswith(f"{theirs}") else key: value
+        ours + key.removeprefix(theirs) if key.startswith(theirs) else key: value
         for key, value in state.items()
     }
 
 
-def check_fit(
-    path: str,
-    *,
-    missing: Sequence[str],
-    unexpected: Sequence[str],
-    incorrect_shapes: Sequence[tuple[str, Any, Any]],
-    strict: bool,
-) -> None:
+def check_fit(path: str, theirs: Shapes, ours: Shapes, *, strict: bool) -> None:
     """Refuse a checkpoint of another network.
 
     Args:
         path: For the message.
-        missing, unexpected: Keys that only the model, or only the checkpoint, has.
-        incorrect_shapes: (key, shape in the checkpoint, shape in the model).
-        strict: Whether every key of the model must be there, as in evaluation; else missing parts
-            and predictors of other classes start anew.
+        theirs, ours: Of the checkpoint, under the model's prefixes, and of the model.
+        strict: Whether all keys and shapes must agree, as in evaluation and for a training that is
+            resumed; else parts besides the backbone, gates, states of quantizers and predictors of
+            other classes may start anew.
 
     Raises:
-        CheckpointError: The message names the first key and the config keys to look at.
+        CheckpointError: The message names what differs and the config keys to look at.
     """
-    _check_num_bases(path, missing, unexpected)
-    for key, theirs, ours in incorrect_shapes:
-        if strict or not key.startswith(PREDICTORS):
-            mend = (
-                "the number of classes"
-                if key.startswith(PREDICTORS)
-                else "MODEL.GROUPNET.WIDTH, DEPTH, NUM_BASES, GROUP and MODEL.FPN.OUT_CHANNELS"
-            )
-            raise CheckpointError(
-                f"{path} is of another network: {key} has shape {tuple(theirs)}, the model's "
-                f"{tuple(ours)}; compare {mend} with the config.yaml that was trained"
-            )
-    if strict and missing:
+    _check_related(path, theirs, ours)
+    _check_depth(path, theirs, ours)
+    _check_branches(path, theirs, ours)
+    _check_groups(path, theirs, ours)
+    _check_shapes(path, theirs, ours, strict)
+    _check_keys(path, theirs, ours, strict)
+
+
+def _check_related(path: str, theirs: Shapes, ours: Shapes) -> None:
+    common = [key for key in ours if key in theirs]
+    if ours and all(key.startswith(PREDICTORS) for key in common):
         raise CheckpointError(
-            f"{path} lacks {len(missing)} keys of the model, such as {missing[0]}, which would "
-            "stay random; is MODEL.WEIGHTS the right file for this config?"
+            f"{path}: no key of the checkpoint belongs to this model (it has {sorted(theirs)[:3]}, "
+            f"the model {sorted(ours)[:3]}); is MODEL.WEIGHTS the right file for this config? "
+            "Weights of other projects: tools/convert_checkpoint.py"
         )
 
 
-def _check_num_bases(path: str, missing: Sequence[str], unexpected: Sequence[str]) -> None:
-    """A checkpoint of another K lacks branches, or has too many."""
-    found, wanted = _last_branch(unexpected), _last_branch(missing)
-    if found is None and wanted is None:
-        return
-    if found is not None and wanted is not None:
-        return  # other blocks altogether: the general messages are better
-    problem = "more" if wanted is None else "fewer"
-    raise CheckpointError(
-        f"{path} has {problem} branches in a block than the model ({(found or wanted)}); set "
-        "MODEL.GROUPNET.NUM_BASES (K) and GROUP as they were trained"
-    )
+def _check_depth(path: str, theirs: Shapes, ours: Shapes) -> None:
+    found, wanted = _blocks(theirs), _blocks(ours)
+    for stage, blocks in wanted.items():
+        if found.get(stage) != blocks:
+            raise CheckpointError(
+                f"{path} has {len(found.get(stage, ()))} blocks in {stage}, the model "
+                f"{len(blocks)}; set MODEL.GROUPNET.DEPTH (and OUT_FEATURES) as they were trained"
+            )
 
 
-def _last_branch(keys: Sequence[str]) -> str | None:
-    matches = [match[1] for key in keys if (match := re.match(r"(.*\.branches\.\d+)\.", key))]
-    return matches[-1] if matches else None
+def _check_branches(path: str, theirs: Shapes, ours: Shapes) -> None:
+    found, wanted = _num_branches(theirs), _num_branches(ours)
+    if found != wanted:
+        raise CheckpointError(
+            f"{path} has {found} branches in a block, the model {wanted}; set "
+            "MODEL.GROUPNET.NUM_BASES (K), GROUP and METHOD as they were trained"
+        )
+
+
+def _check_groups(path: str, theirs: Shapes, ours: Shapes) -> None:
+    """Gates and scales stand where groups start and end; a network may also have none."""
+    for part in (".connect.gate", ".merge.scales"):
+        found, wanted = ({k for k in keys if k.endswith(part)} for keys in (theirs, ours))
+        found = {key for key in found if _stage(key) in _blocks(ours)}
+        if found and wanted and found != wanted:
+            raise CheckpointError(
+                f"{path} is of a network of other groups: {min(found ^ wanted)} is in one of the "
+                "two alone; set MODEL.GROUPNET.GROUP as it was trained"
+            )
+
+
+def _check_shapes(path: str, theirs: Shapes, ours: Shapes, strict: bool) -> None:
+    for key, shape in ours.items():
+        predictor = key.startswith(PREDICTORS)
+        if theirs.get(key, shape) == shape or (predictor and not strict):
+            continue
+        mend = (
+            "the number of classes"
+            if predictor
+            else "MODEL.GROUPNET.METHOD, WIDTH, DEPTH, NUM_BASES, GROUP and MODEL.FPN.OUT_CHANNELS"
+        )
+        raise CheckpointError(
+            f"{path} is of another network: {key} has shape {theirs[key]}, the model's {shape}; "
+            f"compare {mend} with the config.yaml that was trained"
+        )
+
+
+def _check_keys(path: str, theirs: Shapes, ours: Shapes, strict: bool) -> None:
+    missing = [key for key in ours if key not in theirs and not _irrelevant(key)]
+    # A backbone of which a part stayed random is no start.
+    missing = [key for key in missing if strict or (_stage(key) and key.endswith("conv.weight"))]
+    unexpected = [key for key in theirs if key not in ours and not _irrelevant(key) and strict]
+    for keys, what in ((missing, "lacks"), (unexpected, "has, and the model has not,")):
+        if keys:
+            raise CheckpointError(
+                f"{path} {what} {len(keys)} tensors, such as {keys[0]}; is MODEL.WEIGHTS the right "
+                "file for this config?"
+            )
+
+
+def _irrelevant(key: str) -> bool:
+    return any(name in key for name in IRRELEVANT)
+
+
+def _stage(key: str) -> str | None:
+    match = BLOCK.match(key)
+    return match[2] if match else None
+
+
+def _blocks(keys: Iterable[str]) -> dict[str, set[str]]:
+    """Stage -> numbers of its blocks."""
+    result: dict[str, set[str]] = {}
+    for match in filter(None, map(BLOCK.match, keys)):
+        result.setdefault(match[2], set()).add(match[3])
+    return result
+
+
+def _num_branches(keys: Iterable[str]) -> int:
+    """Of a block of the backbone, 0 where there is none."""
+    blocks = filter(None, map(BLOCK.match, keys))
+    numbers = [int(branch[1]) for block in blocks if (branch := BRANCH.match(block[4]))]
+    return 1 + max(numbers, default=-1)

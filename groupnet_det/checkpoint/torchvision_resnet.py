@@ -7,33 +7,30 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from groupnet_det.errors import CheckpointError
+from groupnet_det.errors import CheckpointError, ConfigError
+from groupnet_det.layers import MAX_BASES
 
 from .conversion import (
-    STEM_CHANNELS,
     STEM_KEY,
     Conversion,
-    Depths,
-    find_depth_of,
+    find_network,
+    named_tensors,
+    refuse_unknown_in_blocks,
     stage_key,
-    without_prefix,
 )
 
-DEPTHS: Depths = {
-    ("basic", (2, 2, 2, 2)): 18,
-    ("basic", (3, 4, 6, 3)): 34,
-    ("bottleneck", (3, 4, 6, 3)): 50,
-}
-LAYER_PART = re.compile(r"(conv|bn)(\d)\.(\w+)")
+DEPTHS = (18, 34, 50)
+LAYER_PART = re.compile(r"(conv|bn)([123])\.(\w+)")
 DOWNSAMPLE_PART = re.compile(r"downsample\.([01])\.(\w+)")
 UNIT_PARTS = {"conv": "conv", "bn": "norm.0"}
 DOWNSAMPLE_PARTS = {"0": "conv", "1": "norm.0"}
+FIRST_BLOCK = "res2.0"
 
 
-def is_torchvision_layout(state: Mapping[str, Any]) -> bool:
-    """Whether the keys are those of torchvision's ``resnet18``, ``resnet34`` or ``resnet50``."""
-    names = {key.removeprefix("module.") for key in state}
-    return {STEM_KEY, "bn1.weight", "layer1.0.conv1.weight", "layer4.0.bn1.weight"} <= names
+def is_torchvision_layout(state: Mapping[Any, Any]) -> bool:
+    """Whether the keys are those of torchvision's ResNets."""
+    names = {str(key).removeprefix("module.") for key in state}
+    return {STEM_KEY, "layer1.0.conv1.weight"} <= names
 
 
 def convert_torchvision(
@@ -44,34 +41,47 @@ def convert_torchvision(
     Args:
         state: Its ``state_dict``.
         num_bases: 0 for the full-precision twin, whose outputs are torchvision's; else K of the
-            Group-Net that starts from these weights, each branch from a copy of them.
+            Group-Net that starts from these weights, each branch from a copy of them, with gates
+            that start as they do in a new network.
         noise: Standard deviation, in those of each layer's weights, of what is added to the copies.
             Branches that start equal and receive the same gradients would stay equal.
 
     Raises:
         CheckpointError: It is no ResNet-18, -34 or -50.
+        ConfigError: K is out of its range, or there are several branches and no noise.
     """
-    theirs = without_prefix(state)
+    if not 0 <= num_bases <= MAX_BASES:
+        raise ConfigError(f"--num-bases (K) is {num_bases}; valid: 0, for float, to {MAX_BASES}")
+    if num_bases > 1 and noise <= 0:
+        raise ConfigError(f"--noise is {noise}; it must be above 0, or all branches stay equal")
+    theirs = named_tensors(state)
     options: dict[str, Any] = {
         "MODEL.GROUPNET.METHOD": "group_net" if num_bases else "float",
-        "MODEL.GROUPNET.DEPTH": find_depth_of(theirs, DEPTHS),
-        "MODEL.GROUPNET.WIDTH": len(theirs[STEM_KEY]) / STEM_CHANNELS,
+        **find_network(theirs, DEPTHS),
     }
-    if num_bases:
-        options["MODEL.GROUPNET.NUM_BASES"] = num_bases
-    if "fc.weight" in theirs:
-        options["MODEL.CLASSIFIER.NUM_CLASSES"] = len(theirs["fc.weight"])
+    num_branches = max(num_bases, 1)
     generator = torch.Generator().manual_seed(0)
     ours: dict[str, Tensor] = {}
     unused: list[str] = []
     for key, value in theirs.items():
-        names = _rename(key, max(num_bases, 1))
+        names = _rename(key, num_branches)
         if not names:
             unused.append(key)
         for name in names:
-            perturbed = num_bases > 1 and name.endswith(".conv.weight") and ".branches." in name
-            ours[name] = _perturb(value, noise, generator) if perturbed else value.clone()
-    return Conversion(source="torchvision ResNet", state=ours, options=options, unused=unused)
+            perturbed = len(names) > 1 and name.endswith(".conv.weight")
+            ours[name] = _perturb(key, value, noise, generator) if perturbed else value.clone()
+    refuse_unknown_in_blocks(unused)
+    gates: dict[str, Tensor] = {}
+    if num_bases:
+        options |= {"MODEL.GROUPNET.NUM_BASES": num_bases, "MODEL.GROUPNET.GATES": True}
+        gates = _new_gates(theirs)
+    return Conversion(
+        source="torchvision ResNet",
+        state={**ours, **gates},
+        options=options,
+        unused=unused,
+        new=list(gates),
+    )
 
 
 def _rename(key: str, num_branches: int) -> list[str]:
@@ -94,7 +104,14 @@ def _rename(key: str, num_branches: int) -> list[str]:
     return []
 
 
-def _perturb(weight: Tensor, noise: float, generator: torch.Generator) -> Tensor:
-    if weight.numel() < 2:
-        raise CheckpointError(f"a convolution of shape {tuple(weight.shape)} is no ResNet's")
-    return weight + noise * weight.std() * torch.randn(weight.shape, generator=generator)
+def _perturb(key: str, weight: Tensor, noise: float, generator: torch.Generator) -> Tensor:
+    if weight.numel() < 2 or not weight.is_floating_point():
+        raise CheckpointError(f"{key}, {tuple(weight.shape)} of {weight.dtype}, is no ResNet's")
+    normal = torch.randn(weight.shape, generator=generator).to(weight.dtype)
+    return weight + noise * weight.std() * normal
+
+
+def _new_gates(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """sigmoid(0) for every block but the first."""
+    blocks = {place[0] for place in map(stage_key, theirs) if place} - {FIRST_BLOCK}
+    return {f"backbone.{block}.connect.gate": torch.zeros(1) for block in sorted(blocks)}

@@ -32,6 +32,9 @@ def _add_network_keys(model: CfgNode) -> None:
     options.WIDTH = 1.0
     # Of the last stage: 32, or 16 or 8, where stages dilate instead of striding.
     options.OUTPUT_STRIDE = 32
+    # Dilation of all 3x3 convolutions of res2 to res5, such as [1, 1, 6, 10], in the place of what
+    # OUTPUT_STRIDE gives; empty for that. The authors' segmentation weights need it.
+    options.DILATIONS = []
     # Stages that the backbone without a neck returns.
     options.OUT_FEATURES = ["res2", "res3", "res4", "res5"]
 

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from groupnet_det.engine.comparison import Summary
+from groupnet_det.analysis.comparison import Summary
 
 
 def plot_comparison(summaries: Sequence[Summary], output: Path, title: str) -> None:
     """Draw the accuracy against operations and against bytes into a PNG.
 
     Args:
-        summaries: One a method; error bars are a deviation each way.
+        summaries: One a method; of several seeds, error bars are a deviation each way.
         output: PNG file.
         title: Above the plots.
     """
@@ -18,6 +18,7 @@ def plot_comparison(summaries: Sequence[Summary], output: Path, title: str) -> N
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure, panes = plt.subplots(1, 2, figsize=(13, 5.5), layout="constrained", sharey=True)
     figure.suptitle(title)
@@ -31,7 +32,7 @@ def plot_comparison(summaries: Sequence[Summary], output: Path, title: str) -> N
             axes.errorbar(
                 value(summary),
                 summary.top1,
-                yerr=summary.deviation,
+                yerr=summary.deviation or None,
                 marker="s" if summary.method.startswith("Group-Net") else "o",
                 capsize=3,
                 linestyle="none",
@@ -39,6 +40,9 @@ def plot_comparison(summaries: Sequence[Summary], output: Path, title: str) -> N
                 label=f"{summary.method} ({summary.top1:.1f} %)",
             )
         axes.set(xlabel=label, xscale="log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.grid(alpha=0.3, which="both")
     panes[0].set_ylabel("top-1 accuracy (per cent)")
     figure.legend(*panes[0].get_legend_handles_labels(), loc="outside right center", fontsize=9)

@@ -88,3 +88,34 @@ def test_foreign_checkpoint_is_refused(saved):
     torch.save({"model": {"layer1.conv.weight": torch.zeros(1)}}, folder / "foreign.pth")
     with pytest.raises(CheckpointError, match="no key of the checkpoint belongs to this model"):
         checkpointer.load(str(folder / "foreign.pth"))
+
+
+def test_an_interrupted_note_leaves_the_older_one(saved, monkeypatch):
+    checkpointer, folder = saved
+
+    def cut_short(source, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", cut_short)
+    with pytest.raises(KeyboardInterrupt):
+        checkpointer.tag_last_checkpoint("model_0000002.pth")
+    assert checkpointer.get_checkpoint_file() == str(folder / "model_0000001.pth")
+
+
+@pytest.mark.parametrize("start", range(0, 1000, 50))
+def test_every_damage_ends_in_the_one_error(saved, start):
+    """Whatever the reader stumbles over; where it does not, it gives a dict."""
+    _, folder = saved
+    whole = (folder / "model_0000001.pth").read_bytes()
+    path = folder / "bad.pth"
+    for position in range(start, start + 50):
+        for damaged in (
+            whole[:position],
+            whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :],
+        ):
+            path.write_bytes(damaged)
+            try:
+                assert isinstance(load_tensors(str(path)), dict)
+            except CheckpointError as error:
+                assert str(path) in str(error)  # noqa: PT017
+                assert "\n" not in str(error)  # noqa: PT017

@@ -37,6 +37,7 @@ class GroupNetBackbone(GroupNetResNet, Backbone):
             "in_channels": input_shape.channels,
             "method": parse_method(cfg, "BACKBONE"),
             "output_stride": options.OUTPUT_STRIDE,
+            "dilations": options.DILATIONS,
             "out_features": options.OUT_FEATURES,
         }
 

@@ -39,6 +39,7 @@ class GroupNetResNet(nn.Module):
         in_channels: int = 3,
         method: Method | None = None,
         output_stride: int = 32,
+        dilations: Sequence[int] = (),
         out_features: Sequence[str] = STAGES,
     ) -> None:
         """
@@ -48,6 +49,8 @@ class GroupNetResNet(nn.Module):
             in_channels: Channels of the image.
             method: Quantizers and block design; Group-Net with K = 4 and gates if absent.
             output_stride: Of the last stage: 32, or 16 or 8, which dilate instead of striding.
+            dilations: Of all 3x3 convolutions of each stage, in the place of what `output_stride`
+                gives; empty for that.
             out_features: Stages whose merged output `forward` returns; those behind the last of
                 them are not built.
 
@@ -73,7 +76,12 @@ class GroupNetResNet(nn.Module):
         self.stem = lookup(STEMS, method.stem, "the stem")(in_channels, channels)
         for name in self.stages:
             self.add_module(name, nn.ModuleList())
-        for place in block_places(depth, output_stride=output_stride, num_stages=len(self.stages)):
+        for place in block_places(
+            depth,
+            output_stride=output_stride,
+            dilations=dilations,
+            num_stages=len(self.stages),
+        ):
             block = _make_block(kind, channels, self.feature_channels[place.stage], place, method)
             self.get_submodule(place.stage).append(block)  # type: ignore[operator]
             channels = self.feature_channels[place.stage]

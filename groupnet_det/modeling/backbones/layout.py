@@ -1,6 +1,6 @@
 """Where the blocks of a ResNet stand, and how they belong to groups: names and numbers only."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from groupnet_det.errors import ConfigError, lookup
@@ -80,11 +80,20 @@ def find_depth(depth: int) -> tuple[str, tuple[int, ...]]:
     )
 
 
-def block_places(depth: int, *, output_stride: int, num_stages: int) -> Iterator[BlockPlace]:
+def block_places(
+    depth: int, *, output_stride: int, dilations: Sequence[int] = (), num_stages: int
+) -> Iterator[BlockPlace]:
     """The blocks of the first `num_stages` stages, in their order.
 
+    Args:
+        depth: A key of `DEPTHS`.
+        output_stride: A key of `STAGE_STEPS`.
+        dilations: Of all convolutions of each of the four stages, their first ones too; empty for
+            those of `STAGE_STEPS`.
+        num_stages: 1 to 4.
+
     Raises:
-        ConfigError: Unknown depth or output stride.
+        ConfigError: Unknown depth or output stride, or no four dilations above 0.
     """
     _, blocks_per_stage = find_depth(depth)
     steps = lookup(
@@ -92,9 +101,16 @@ def block_places(depth: int, *, output_stride: int, num_stages: int) -> Iterator
         str(output_stride),
         "MODEL.GROUPNET.OUTPUT_STRIDE",
     )
+    if dilations and (len(dilations) != len(STAGES) or min(dilations) < 1):
+        raise ConfigError(
+            f"MODEL.GROUPNET.DILATIONS is {list(dilations)}; valid: four numbers above 0, for "
+            f"{STAGES[0]} to {STAGES[-1]}"
+        )
     previous_dilation = 1
     for number in range(num_stages):
         stride, dilation = steps[number]
+        if dilations:
+            dilation = previous_dilation = dilations[number]
         last = blocks_per_stage[number] - 1
         for index in range(blocks_per_stage[number]):
             yield BlockPlace(

@@ -1,0 +1,133 @@
+"""Which trainings compare many methods under one schedule, and what came out.
+
+The learning rate of each method is the best of a common grid in a search with a shorter schedule
+and a seed of its own; the results of the comparison then use other seeds.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+from .comparison_rows import Row, RowKey
+
+SEARCH_SEED = 1000
+Done = Mapping[RowKey, Row]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """What is to be trained.
+
+    Attributes:
+        methods: Names, in the order of the table.
+        learning_rates: Of the search.
+        seeds: Of the results.
+        iterations, search_iterations: Of a result, and of a row of the search.
+        single_seed: Methods of which only the first seed is trained.
+    """
+
+    methods: Sequence[str]
+    learning_rates: Sequence[float]
+    seeds: Sequence[int]
+    iterations: int
+    search_iterations: int
+    single_seed: frozenset[str] = frozenset()
+
+    def open_keys(self, rows: Iterable[Row]) -> list[RowKey]:
+        """The rows that can be trained now: results wait for their method's search.
+
+        Seed by seed, so that an unfinished grid compares all methods on the same seeds.
+        """
+        done = by_key(rows)
+        searches = [key for method in self.methods for key in self.search_keys(method)]
+        results = [key for method in self.methods for key in self.result_keys(method, done)]
+        results.sort(key=lambda key: self.seeds.index(key.seed))
+        return [key for key in searches + results if key not in done]
+
+    def num_open(self, rows: Iterable[Row]) -> int:
+        """Rows of the whole grid that are not finished."""
+        done = by_key(rows)
+        return sum(
+            len(self.learning_rates)
+            + len(self.seeds_of(method))
+            - sum(key in done for key in self.search_keys(method))
+            - sum(key in done for key in self.result_keys(method, done))
+            for method in self.methods
+        )
+
+    def seeds_of(self, method: str) -> Sequence[int]:
+        return self.seeds[:1] if method in self.single_seed else self.seeds
+
+    def search_keys(self, method: str) -> list[RowKey]:
+        return [
+            RowKey(
+                method=method,
+                purpose="search",
+                learning_rate=rate,
+                seed=SEARCH_SEED,
+                iterations=self.search_iterations,
+            )
+            for rate in self.learning_rates
+        ]
+
+    def result_keys(self, method: str, done: Done) -> list[RowKey]:
+        """The rows of a method at its best learning rate (of equals, the lowest).
+
+        None while its search goes on.
+        """
+        searches = self.search_keys(method)
+        if any(key not in done for key in searches):
+            return []
+        best = max(searches, key=lambda key: (done[key].top1, -key.learning_rate))
+        return [
+            RowKey(
+                method=method,
+                purpose="result",
+                learning_rate=best.learning_rate,
+                seed=seed,
+                iterations=self.iterations,
+            )
+            for seed in self.seeds_of(method)
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """A method over its seeds; `deviation` is 0 for a single one."""
+
+    method: str
+    num_seeds: int
+    learning_rate: float
+    top1: float
+    deviation: float
+    operations: float
+    num_bytes: int
+    seconds: float
+
+
+def summarize(grid: Grid, rows: Iterable[Row]) -> list[Summary]:
+    """Mean and deviation of the grid's finished results, in the order of its methods."""
+    done = by_key(rows)
+    found = (
+        [done[key] for key in grid.result_keys(method, done) if key in done]
+        for method in grid.methods
+    )
+    return [_summarize_method(results) for results in found if results]
+
+
+def by_key(rows: Iterable[Row]) -> dict[RowKey, Row]:
+    return {row.key: row for row in rows}
+
+
+def _summarize_method(results: Sequence[Row]) -> Summary:
+    first, scores = results[0], [row.top1 for row in results]
+    return Summary(
+        method=first.method,
+        num_seeds=len(results),
+        learning_rate=first.learning_rate,
+        top1=mean(scores),
+        deviation=stdev(scores) if len(scores) > 1 else 0.0,
+        operations=first.complexity.operations,
+        num_bytes=first.num_bytes,
+        seconds=mean(row.seconds for row in results),
+    )

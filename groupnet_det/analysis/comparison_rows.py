@@ -1,0 +1,120 @@
+"""The rows of a comparison of methods: finished trainings, kept in a CSV file."""
+
+import csv
+import datetime
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from groupnet_det.analysis.complexity import Complexity
+from groupnet_det.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowKey:
+    """What a row is to be: the same key is never trained twice.
+
+    Attributes:
+        method: Name of the row in the list of methods.
+        purpose: ``search`` (of the learning rate) or ``result``.
+        learning_rate, seed, iterations: Of the training.
+    """
+
+    method: str
+    purpose: str
+    learning_rate: float
+    seed: int
+    iterations: int
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder that the training writes to."""
+        name = "".join(c if c.isalnum() else "_" for c in self.method.lower())
+        rate = f"lr{self.learning_rate:g}_seed{self.seed}_it{self.iterations}"
+        return f"{name}_{self.purpose}_{rate}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One finished training.
+
+    Attributes:
+        method, purpose, learning_rate, seed, iterations: See `RowKey`.
+        top1: Per cent on the validation set, after the last iteration; 0 where it diverged.
+        seconds: It took.
+        binary_operations, float_operations, num_bytes: See `analysis.complexity`.
+        date: Day of the measurement.
+        torch: Its version.
+    """
+
+    method: str
+    purpose: str
+    learning_rate: float
+    seed: int
+    iterations: int
+    top1: float
+    seconds: float
+    binary_operations: int
+    float_operations: int
+    num_bytes: int
+    date: str
+    torch: str
+
+    @property
+    def key(self) -> RowKey:
+        return RowKey(**{field.name: getattr(self, field.name) for field in fields(RowKey)})
+
+    @property
+    def complexity(self) -> Complexity:
+        return Complexity(**{f.name: getattr(self, f.name) for f in fields(Complexity)})
+
+
+def make_row(key: RowKey, *, top1: float, seconds: float, complexity: Complexity) -> Row:
+    """Complete a row with what was measured today."""
+    return Row(
+        **asdict(key),
+        **asdict(complexity),
+        top1=top1,
+        seconds=round(seconds, 1),
+        date=datetime.date.today().isoformat(),
+        torch=torch.__version__,
+    )
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The finished rows; none where the file is absent.
+
+    Raises:
+        DataError: The file has other columns, or a line is broken.
+    """
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file)
+        names = [field.name for field in fields(Row)]
+        if reader.fieldnames != names:
+            raise DataError(f"{path} has columns {reader.fieldnames}, not {names}; move it away")
+        rows = []
+        for values in reader:
+            try:
+                rows.append(Row(**{f.name: _TYPES[f.type](values[f.name]) for f in fields(Row)}))
+            except (TypeError, ValueError) as error:
+                raise DataError(f"{path}, line {reader.line_num}: {error}; remove it") from error
+        return rows
+
+
+_TYPES: dict[Any, Callable[[str], Any]] = {str: str, float: float, int: int}
+
+
+def append_row(path: Path, row: Row) -> None:
+    """Add a finished row, so that an interruption loses no other."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    absent = not path.is_file()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Row)])
+        if absent:
+            writer.writeheader()
+        writer.writerow(asdict(row))

@@ -1,0 +1,109 @@
+"""Which rows are trained when, by a grid of two methods."""
+
+import pytest
+
+from groupnet_det.analysis.comparison import SEARCH_SEED, Grid, summarize
+from groupnet_det.analysis.comparison_rows import Row
+
+GRID = Grid(
+    methods=["b", "a"],
+    learning_rates=[0.1, 0.2],
+    seeds=[7, 3],
+    iterations=30,
+    search_iterations=10,
+    single_seed=frozenset({"a"}),
+)
+COST = {"binary_operations": 640, "float_operations": 5, "num_bytes": 9}
+
+
+def make_row(key, top1=50.0, seconds=1.0, **cost):
+    return Row(
+        **{name: getattr(key, name) for name in Row.__annotations__ if hasattr(key, name)},
+        **{**COST, **cost},
+        top1=top1,
+        seconds=seconds,
+        date="2026-01-31",
+        torch="2",
+    )
+
+
+def short(keys):
+    return [f"{k.method} {k.purpose} {k.learning_rate} {k.seed} {k.iterations}" for k in keys]
+
+
+def search_rows(method, *scores):
+    keys = GRID.search_keys(method)
+    return [make_row(key, top1) for key, top1 in zip(keys, scores, strict=True)]
+
+
+def test_search_comes_first_and_results_wait():
+    searches = [f"{m} search {rate} {SEARCH_SEED} 10" for m in "ba" for rate in (0.1, 0.2)]
+    assert short(GRID.open_keys([])) == searches
+    rows = search_rows("b", 40, 60)[:1]
+    assert short(GRID.open_keys(rows)) == searches[1:]
+
+
+def test_a_method_that_is_searched_goes_on_behind_the_searches():
+    rows = search_rows("b", 40, 60)
+    assert short(GRID.open_keys(rows)) == [
+        *(f"a search {rate} {SEARCH_SEED} 10" for rate in (0.1, 0.2)),
+        "b result 0.2 7 30",
+        "b result 0.2 3 30",
+    ]
+
+
+def test_results_go_seed_by_seed_at_each_methods_best_rate():
+    rows = search_rows("b", 40, 60) + search_rows("a", 60, 40)
+    wanted = ["b result 0.2 7 30", "a result 0.1 7 30", "b result 0.2 3 30"]
+    assert short(GRID.open_keys(rows)) == wanted
+    while keys := GRID.open_keys(rows):
+        assert short(keys) == wanted
+        rows.append(make_row(keys[0]))
+        wanted.pop(0)
+    assert not wanted
+
+
+def test_of_equals_the_lowest_rate():
+    rows = search_rows("b", 50, 50)
+    assert {key.learning_rate for key in GRID.open_keys(rows) if key.purpose == "result"} == {0.1}
+
+
+@pytest.mark.parametrize("field", ["iterations", "seed", "learning_rate", "method", "purpose"])
+def test_rows_of_another_schedule_are_not_taken(field):
+    key = GRID.search_keys("b")[0]
+    other = "other" if field in ("method", "purpose") else 99
+    row = make_row(type(key)(**{**vars(key), field: other}))
+    assert short(GRID.open_keys([row])) == short(GRID.open_keys([]))
+
+
+def test_rows_left():
+    rows = []
+    left = 2 * 2 + 2 + 1  # the searches; two seeds of b, one of a
+    assert GRID.num_open(rows) == left
+    while keys := GRID.open_keys(rows):
+        rows.append(make_row(keys[0]))
+        left -= 1
+        assert GRID.num_open(rows) == left
+    assert left == 0
+
+
+def test_summaries_are_of_the_grids_own_rows():
+    rows = search_rows("b", 40, 60)
+    first, second = GRID.open_keys(rows)[2:]
+    stray = type(first)(**{**vars(first), "learning_rate": 0.1})
+    assert summarize(GRID, [*rows, make_row(stray)]) == []
+
+    rows += [make_row(first, 90.0, 10.0), make_row(stray, 10.0)]
+    (one,) = summarize(GRID, rows)
+    assert (one.method, one.num_seeds, one.top1, one.deviation) == ("b", 1, 90.0, 0.0)
+    (two,) = summarize(GRID, [*rows, make_row(second, 94.0, 20.0)])
+    assert (two.num_seeds, two.top1, two.learning_rate, two.seconds) == (2, 92.0, 0.2, 15.0)
+    assert two.deviation == pytest.approx(8**0.5)  # of a sample: 2^2 + 2^2 over 2 - 1
+    assert (two.operations, two.num_bytes) == (640 / 64 + 5, 9)
+
+
+def test_summaries_stand_in_the_order_of_the_methods():
+    rows = search_rows("a", 40, 60) + search_rows("b", 40, 60)
+    while keys := GRID.open_keys(rows):
+        rows.append(make_row(keys[-1]))
+    assert [summary.method for summary in summarize(GRID, rows)] == ["b", "a"]

@@ -1,0 +1,65 @@
+import datetime
+
+import pytest
+import torch
+
+from groupnet_det.analysis.comparison_rows import RowKey, append_row, make_row, read_rows
+from groupnet_det.analysis.complexity import Complexity
+from groupnet_det.errors import DataError
+
+HEADER = (
+    "method,purpose,learning_rate,seed,iterations,top1,seconds,"
+    "binary_operations,float_operations,num_bytes,date,torch"
+)
+KEY = RowKey(
+    method="Group-Net K=2, gates", purpose="result", learning_rate=1e-5, seed=3, iterations=30
+)
+COMPLEXITY = Complexity(binary_operations=2**40, float_operations=5, num_bytes=9)
+
+
+def row(**changes):
+    key = RowKey(**{**vars(KEY), **changes})
+    return make_row(key, top1=200 / 3, seconds=1.26, complexity=COMPLEXITY)
+
+
+def test_rows_come_back_as_they_were(tmp_path):
+    path = tmp_path / "new/rows.csv"
+    rows = [row(), row(seed=4)]
+    for each in rows:
+        append_row(path, each)
+    assert read_rows(path) == rows
+    lines = path.read_text().splitlines()
+    today = datetime.date.today().isoformat()
+    assert lines[0] == HEADER
+    assert lines[1] == (
+        '"Group-Net K=2, gates",result,1e-05,3,30,'
+        f"66.66666666666667,1.3,1099511627776,5,9,{today},{torch.__version__}"
+    )
+
+
+def test_parts_of_a_row():
+    assert row().key == KEY
+    assert row().complexity == COMPLEXITY
+    assert KEY.folder == "group_net_k_2__gates_result_lr1e-05_seed3_it30"
+
+
+def test_an_absent_file_has_no_rows(tmp_path):
+    assert read_rows(tmp_path / "rows.csv") == []
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,2\n", ""], ids=["columns", "empty"])
+def test_a_foreign_file_is_refused_and_kept(tmp_path, text):
+    path = tmp_path / "rows.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"rows\.csv has columns .*; move it away"):
+        read_rows(path)
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("line", ["XNOR-Net,sea", "XNOR-Net" + ",x" * 11], ids=["cut", "words"])
+def test_a_broken_line_is_named(tmp_path, line):
+    append_row(tmp_path / "rows.csv", row())
+    with (tmp_path / "rows.csv").open("a") as file:
+        file.write(line)
+    with pytest.raises(DataError, match=r"rows\.csv, line 3: .*; remove it"):
+        read_rows(tmp_path / "rows.csv")
