@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from groupnet_det.layers import BinaryConv2d
+from groupnet_det.layers import QuantizedConv2d
 
 MAX_QUANTIZED_BITS = 8
 WORD_BITS = 64
@@ -69,7 +69,7 @@ def _counted_macs(model: nn.Module) -> Iterator[dict[nn.Module, int]]:
         per_value = layer.weight.numel() // len(layer.weight)
         macs[layer] = macs.get(layer, 0) + per_value * sum(y.numel() for y in outputs)
 
-    def count_maps(layer: BinaryConv2d) -> Callable[[list[Tensor]], list[Tensor]]:
+    def count_maps(layer: QuantizedConv2d) -> Callable[[list[Tensor]], list[Tensor]]:
         run = layer.forward_maps
 
         def counted(maps: list[Tensor]) -> list[Tensor]:
@@ -80,12 +80,14 @@ def _counted_macs(model: nn.Module) -> Iterator[dict[nn.Module, int]]:
         return counted
 
     handles = []
-    binary = [layer for layer in model.modules() if isinstance(layer, BinaryConv2d)]
+    binary = [layer for layer in model.modules() if isinstance(layer, QuantizedConv2d)]
     try:
         for layer in binary:  # called by their method, which no hook of torch sees
             layer.forward_maps = count_maps(layer)  # type: ignore[assignment,method-assign]
         for module in model.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear) and not isinstance(module, BinaryConv2d):
+            if isinstance(module, nn.Conv2d | nn.Linear) and not isinstance(
+                module, QuantizedConv2d
+            ):
                 handles.append(module.register_forward_hook(lambda m, args, y: count(m, [y])))
         yield macs
     finally:
@@ -97,7 +99,7 @@ def _counted_macs(model: nn.Module) -> Iterator[dict[nn.Module, int]]:
 
 def _binary_factor(layer: nn.Module) -> int:
     """BOPs for each MAC; 0 in full precision."""
-    if not isinstance(layer, BinaryConv2d):
+    if not isinstance(layer, QuantizedConv2d):
         return 0
     weight, activation = layer.weight_quantizer, layer.activation
     if max(weight.precision, activation.precision) > MAX_QUANTIZED_BITS:
@@ -110,7 +112,7 @@ def _stored_tensors(model: nn.Module) -> Iterator[tuple[Tensor, int]]:
     quantized = {
         id(layer.weight): layer.weight_quantizer.precision * layer.weight_quantizer.num_terms
         for layer in model.modules()
-        if isinstance(layer, BinaryConv2d)
+        if isinstance(layer, QuantizedConv2d)
     }
     for tensor in (*model.parameters(), *model.buffers()):
         if tensor.is_floating_point():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tabulate import tabulate
 from torch import nn
 
-from groupnet_det.layers import BinaryConv2d
+from groupnet_det.layers import QuantizedConv2d
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ def layer_precisions(model: nn.Module) -> Iterator[LayerPrecision]:
         if not isinstance(module, nn.Conv2d | nn.Linear):
             continue
         weight_bits, activation_bits = 32, 32
-        if isinstance(module, BinaryConv2d):
+        if isinstance(module, QuantizedConv2d):
             weight_bits = module.weight_quantizer.precision
             activation_bits = module.activation.precision
         kind = (

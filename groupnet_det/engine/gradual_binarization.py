@@ -14,7 +14,7 @@ from detectron2.engine import HookBase
 from torch import nn
 
 from groupnet_det.errors import ConfigError, lookup
-from groupnet_det.layers import BinaryConv2d
+from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.quantizers import SignActivation, SignWeight
 
 logger = logging.getLogger(__name__)
@@ -117,20 +117,20 @@ class GradualBinarization(HookBase):
         self.current = states
 
 
-def sign_layers(model: nn.Module) -> dict[str, list[BinaryConv2d]]:
+def sign_layers(model: nn.Module) -> dict[str, list[QuantizedConv2d]]:
     """Convolutions with sign quantizers in the order of the modules, from the input on.
 
     The branches of a block do the same side by side, so their convolutions count as one layer.
     """
-    layers: dict[str, list[BinaryConv2d]] = {}
+    layers: dict[str, list[QuantizedConv2d]] = {}
     for name, module in model.named_modules():
-        if isinstance(module, BinaryConv2d) and _has_sign(module):
+        if isinstance(module, QuantizedConv2d) and _has_sign(module):
             common = re.sub(r"\bbranches\.\d+\b", "branches.*", name.removeprefix("module."))
             layers.setdefault(common, []).append(module)
     return layers
 
 
-def set_state(conv: BinaryConv2d, state: BinarizationState) -> None:
+def set_state(conv: QuantizedConv2d, state: BinarizationState) -> None:
     """Quantizers that are none of the sign are left alone."""
     if isinstance(conv.activation, SignActivation):
         conv.activation.slope = state.slope
@@ -166,7 +166,7 @@ def build_gradual_binarization(cfg: CfgNode, model: nn.Module) -> Iterable[Gradu
     return [hook]
 
 
-def _has_sign(conv: BinaryConv2d) -> bool:
+def _has_sign(conv: QuantizedConv2d) -> bool:
     return isinstance(conv.activation, SignActivation) or isinstance(
         conv.weight_quantizer, SignWeight
     )

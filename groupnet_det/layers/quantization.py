@@ -18,7 +18,7 @@ from groupnet_det.quantizers import (
     build_weight_quantizer,
 )
 
-from .binary_conv import BinaryConv2d
+from .quantized_conv import QuantizedConv2d
 
 MAX_BASES = 8
 MAX_BITS = 8
@@ -77,9 +77,9 @@ class Quantization:
         padding: int = 0,
         dilation: int = 1,
         num_groups: int = 1,
-    ) -> BinaryConv2d:
+    ) -> QuantizedConv2d:
         """A convolution with quantizers of its own; `num_groups` as in `binarize_weight`."""
-        return BinaryConv2d(
+        return QuantizedConv2d(
             in_channels,
             out_channels,
             kernel_size,

@@ -6,7 +6,7 @@ import io
 import pytest
 import torch
 
-from groupnet_det.layers import BinaryConv2d, Quantization, integer_conv
+from groupnet_det.layers import Quantization, QuantizedConv2d, integer_conv
 
 pytestmark = pytest.mark.skipif(
     not integer_conv.is_supported(), reason="this torch has no 8-bit convolution for this CPU"
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(
 
 def make_conv(*shape, activation="sign", scale="layer", num_groups=1, **options):
     names = Quantization(activation=activation, weight_scale=scale)
-    return BinaryConv2d(
+    return QuantizedConv2d(
         *shape,
         activation=names.make_activation(shape[0]),
         weight=names.make_weight(shape[1], num_groups),

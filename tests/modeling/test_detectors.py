@@ -13,7 +13,7 @@ import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.analysis.precision_map import layer_precisions
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError
-from groupnet_det.layers import BinaryConv2d
+from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.layers.methods import METHODS
 from groupnet_det.modeling.necks.binary_fpn import BinaryFPN
 
@@ -124,7 +124,7 @@ def test_binary_pyramid_sees_both_signs(root, backbone):
     neck = build_backbone(cfg, ShapeSpec(channels=3)).train()
     shares = {}
     for name, layer in neck.named_modules():
-        if isinstance(layer, BinaryConv2d) and ("lateral" in name or "p6" in name):
+        if isinstance(layer, QuantizedConv2d) and ("lateral" in name or "p6" in name):
             watch_signs(layer.activation, name, shares)
     neck(torch.randn(2, 3, 128, 128))
     assert len(shares) == 4  # three laterals and p6, all fed by the backbone

@@ -21,7 +21,7 @@ cfg.MODEL.BACKBONE.FREEZE_AT = 0
 {settings}
 model = build_model(cfg)
 assert type(model).__module__.startswith("detectron2."), type(model)
-assert any(type(m).__name__ == "BinaryConv2d" for m in model.modules())
+assert any(type(m).__name__ == "QuantizedConv2d" for m in model.modules())
 assert "instances" in model.eval()([{{"image": torch.zeros(3, 64, 64)}}])[0]
 print("works")
 """

@@ -3,7 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from groupnet_det.layers import BinaryConv2d
+from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.quantizers import ABCActivation, ABCWeight, sign_polynomial
 from groupnet_det.quantizers.abc_net import binary_bases, least_squares_scales
 
@@ -115,7 +115,7 @@ def test_more_bases_approximate_better():
 def test_one_convolution_of_the_sums_is_the_sum_of_all_convolutions(num_weight_bases, num_bases):
     activation = ABCActivation(num_bases=num_bases)
     weight = ABCWeight(num_bases=num_weight_bases)
-    conv = BinaryConv2d(3, 4, 3, padding=1, activation=activation, weight=weight).double()
+    conv = QuantizedConv2d(3, 4, 3, padding=1, activation=activation, weight=weight).double()
     x = torch.randn(2, 3, 6, 6, dtype=torch.float64)
     rows = conv.weight.detach().reshape(1, -1)
     bases = binary_bases(rows, num_weight_bases)

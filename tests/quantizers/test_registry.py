@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.layers import BinaryConv2d
+from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.quantizers import (
     ACTIVATION_QUANTIZERS,
     WEIGHT_QUANTIZERS,
@@ -93,7 +93,7 @@ def test_number_of_levels_is_at_most_that_of_the_bits(name, bits):
 
 
 def make_conv(activation, weight):
-    return BinaryConv2d(
+    return QuantizedConv2d(
         *(3, 4, 3),
         padding=1,
         activation=build_activation_quantizer(activation, ACTIVATION),

@@ -3,13 +3,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from groupnet_det.layers import BinaryConv2d, Quantization
+from groupnet_det.layers import Quantization, QuantizedConv2d
 from groupnet_det.quantizers import binarize_weight, sign_polynomial
 
 
 def make_conv(*shape, activation="sign", weight="sign", **options):
     names = Quantization(num_bases=1, activation=activation, weight=weight)
-    return BinaryConv2d(
+    return QuantizedConv2d(
         *shape,
         activation=names.make_activation(shape[0]),
         weight=names.make_weight(shape[1]),

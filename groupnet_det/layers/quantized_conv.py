@@ -1,4 +1,4 @@
-"""The binary convolution, simulated with floats for training."""
+"""The convolution of all quantized networks, simulated with floats for training."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from . import integer_conv
 from .integer_conv import ConvGeometry, PackedWeight, binary_conv2d, integer_conv2d, pack_weight
 
 
-class BinaryConv2d(nn.Conv2d):
+class QuantizedConv2d(nn.Conv2d):
     """Quantize the input, pad it with the quantizer's own value, convolve with quantized weights.
 
     ``y = conv(pad(Q_a(x), value=pad_value), Q_w(W))``, without a bias.
@@ -72,7 +72,7 @@ class BinaryConv2d(nn.Conv2d):
             return self._convolve_integers(maps)
         return self._convolve_floats(maps)
 
-    def train(self, mode: bool = True) -> "BinaryConv2d":
+    def train(self, mode: bool = True) -> "QuantizedConv2d":
         if mode:
             self._packed = None
         return super().train(mode)
