@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.util
+import platform
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = Path(sys.prefix) / ".groupnet_det_ready"
 INPUTS = ["setup.py", "pyproject.toml", "tools/setup_environment.py", "tools/install_detectron2.py"]
+
+# The release that the project is tested with; elsewhere, any that setup.py admits.
+TESTED_TORCH = {"x86_64": ("torch==2.14.1", "torchvision==0.29.1")}
+ADMITTED_TORCH = ("torch>=2.4,<3", "torchvision>=0.19,<1")
 
 # torch's C++ extensions want >= 77, `detectron2.model_zoo` wants pkg_resources, gone in 81.
 BUILD_TOOLS = ["setuptools>=77,<81", "wheel", "ninja"]
@@ -50,8 +55,10 @@ def installed_version(distribution: str) -> str | None:
 def install_torch() -> None:
     """An installed torch is kept, and torchvision is chosen to fit it."""
     torch_version = installed_version("torch")
-    torch = f"torch=={torch_version}" if torch_version else "torch>=2.4,<3"
-    pip_install(torch, "torchvision>=0.19,<1")
+    if torch_version:
+        pip_install(f"torch=={torch_version}", ADMITTED_TORCH[1])
+    else:
+        pip_install(*TESTED_TORCH.get(platform.machine(), ADMITTED_TORCH))
 
 
 def install_opencv() -> None:
