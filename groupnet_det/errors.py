@@ -25,6 +25,14 @@ class CheckpointError(UserError):
     """A weights file is missing, broken, unsafe, or not what it should be."""
 
 
+class PackedFileError(UserError):
+    """A packed file is missing, broken, of another version, or not what it should be."""
+
+
+class ExtensionError(UserError):
+    """The compiled engine is absent, or cannot do what was asked for on this machine."""
+
+
 class TrainingError(UserError):
     """Training cannot go on."""
 

@@ -1,0 +1,261 @@
+"""What a packed file computes, as values: buffers, and steps that go from some to others.
+
+docs/packed-format.md defines what each member means, and the JSON that `to_json` writes. Tensors
+are named here; the file holds them. ``None`` and empty tuples are left out of the JSON.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+from groupnet_det.errors import PackedFileError
+
+ACTS = ("none", "relu", "prelu")
+BUFFER_KINDS = ("bits", "float")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buffer:
+    """A map (N, H, W, channels) of signs or of float32.
+
+    Attributes:
+        kind: One of `BUFFER_KINDS`.
+        pad: What convolutions read outside: a bit, or a number.
+    """
+
+    kind: str
+    channels: int
+    pad: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Map:
+    """``act(v * scale1 + shift1) * scale2 + shift2`` for each channel; names of F32 tensors."""
+
+    scale1: str | None = None
+    shift1: str | None = None
+    act: str = "none"
+    slope: str | None = None
+    scale2: str | None = None
+    shift2: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BitsSink:
+    """Bits of ``not (v >= threshold)``, or of ``v >= threshold`` where `invert` is 1."""
+
+    buffer: int
+    threshold: str | None = None
+    invert: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelsSink:
+    """A staircase: ``values[number of i with v >= thresholds[i]]``."""
+
+    buffer: int
+    thresholds: str
+    values: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sinks:
+    """Where values go; `float_` is ``float`` in JSON."""
+
+    float_: int | None = None
+    bits: tuple[BitsSink, ...] = ()
+    levels: tuple[LevelsSink, ...] = ()
+
+    def buffers(self) -> list[int]:
+        """Numbers of all buffers that are written."""
+        whole = [] if self.float_ is None else [self.float_]
+        return [*whole, *(s.buffer for s in self.bits), *(s.buffer for s in self.levels)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Max-pooling; what lies outside is ignored."""
+
+    kernel: int
+    stride: int
+    padding: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stem:
+    """Convolution of the image in integers, pooling, map."""
+
+    name: str
+    weight: str
+    stride: int
+    padding: int
+    pool: Pool | None = None
+    map: Map = field(default_factory=Map)
+    sinks: Sinks
+
+    op: typing.ClassVar[str] = "stem"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Term:
+    """One convolution; of signs where `input` is a buffer of bits."""
+
+    input: int
+    weight: str
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    offset: str | None = None
+    map: Map = field(default_factory=Map)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branch:
+    """``final(term_0 + term_1 + ... + residual)``."""
+
+    terms: tuple[Term, ...]
+    residual: int | None = None
+    final: Map = field(default_factory=Map)
+    sinks: Sinks | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Join:
+    """Where branches meet: their merged value m, and what each goes on with."""
+
+    scales: str | None = None
+    alias: bool = False
+    gate: str | None = None
+    merged: Sinks | None = None
+    branches: tuple[Sinks | None, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv:
+    """Branches of convolutions, and their join."""
+
+    name: str
+    branches: tuple[Branch, ...]
+    join: Join | None = None
+
+    op: typing.ClassVar[str] = "conv"
+
+    def sinks(self) -> Iterator[Sinks]:
+        """All that is written."""
+        of_join = (self.join.merged, *self.join.branches) if self.join else ()
+        for sinks in (*(b.sinks for b in self.branches), *of_join):
+            if sinks is not None:
+                yield sinks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mean:
+    """Average over all pixels."""
+
+    name: str
+    input: int
+    output: int
+
+    op: typing.ClassVar[str] = "mean"
+
+
+Step = Stem | Conv | Mean
+STEPS: dict[str, type] = {step.op: step for step in (Stem, Conv, Mean)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """The whole network.
+
+    Attributes:
+        input_channels: Of the image.
+        outputs: Number of a float buffer by name.
+    """
+
+    input_channels: int
+    buffers: tuple[Buffer, ...]
+    steps: tuple[Step, ...]
+    outputs: dict[str, int]
+
+
+def to_json(value: Any) -> Any:
+    """Dataclasses of this file -> JSON values."""
+    if dataclasses.is_dataclass(value):
+        members = {
+            f.name.rstrip("_"): to_json(getattr(value, f.name)) for f in dataclasses.fields(value)
+        }
+        op = {"op": value.op} if hasattr(value, "op") else {}
+        kept = {key: v for key, v in members.items() if v is not None and v != [] and v != {}}
+        return {**op, **kept}
+    if isinstance(value, tuple):
+        return [to_json(v) for v in value]
+    if isinstance(value, dict):
+        return {key: to_json(v) for key, v in value.items()}
+    return value
+
+
+def from_json(value: Any) -> Program:
+    """The inverse of `to_json`.
+
+    Raises:
+        PackedFileError: A member is missing, unknown or of a wrong type.
+    """
+    return _read(Program, value, "program")
+
+
+def _read(kind: Any, value: Any, where: str) -> Any:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (Union, types.UnionType):
+        return _read_union(arguments, value, where)
+    if origin is tuple:
+        items = _expect(list, value, where)
+        return tuple(_read(arguments[0], v, f"{where}[{i}]") for i, v in enumerate(items))
+    if origin is dict:
+        members = _expect(dict, value, where)
+        return {key: _read(arguments[1], v, f"{where}.{key}") for key, v in members.items()}
+    if dataclasses.is_dataclass(kind):
+        return _read_members(kind, _expect(dict, value, where), where)
+    if kind is float and type(value) is int:
+        value = float(value)
+    return _expect(kind, value, where)
+
+
+def _read_union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value is None and type(None) in kinds:
+        return None
+    candidates = [kind for kind in kinds if kind is not type(None)]
+    if len(candidates) == 1:
+        return _read(candidates[0], value, where)
+    op = _expect(dict, value, where).get("op")
+    if not isinstance(op, str) or op not in STEPS:
+        raise PackedFileError(f"{where} has the op {op!r}; this version knows {list(STEPS)}")
+    return _read(STEPS[op], {k: v for k, v in value.items() if k != "op"}, where)
+
+
+def _read_members(kind: Any, members: dict[str, Any], where: str) -> Any:
+    hints = typing.get_type_hints(kind)
+    fields = {f.name.rstrip("_"): f for f in dataclasses.fields(kind)}
+    unknown = sorted(set(members) - set(fields))
+    required = {
+        name
+        for name, f in fields.items()
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    }
+    missing = sorted(required - set(members))
+    if unknown or missing:
+        raise PackedFileError(f"{where}: unknown members {unknown}, missing members {missing}")
+    return kind(
+        **{
+            fields[name].name: _read(hints[fields[name].name], v, f"{where}.{name}")
+            for name, v in members.items()
+        }
+    )
+
+
+def _expect(kind: type, value: Any, where: str) -> Any:
+    if type(value) is not kind:
+        raise PackedFileError(f"{where} is a {type(value).__name__}, not a {kind.__name__}")
+    return value
