@@ -37,6 +37,7 @@ setup(
         "iopath>=0.1.7,<0.1.10",
         "pycocotools>=2.0.7",
         "PyYAML>=5.1",
+        "safetensors>=0.4.3",
         "Pillow>=9",
         "matplotlib>=3.6",
         "tabulate>=0.9",
