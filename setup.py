@@ -27,13 +27,15 @@ CSRC = ROOT / "groupnet_det/csrc"
 CORE_FLAGS = ["-std=c++17", "-O3", "-g0", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wall"]
 # Each file of kernels is compiled for one instruction set and chosen when the engine runs. GCC 12
 # takes the deliberately undefined operands of its own AVX-512 functions for mistakes.
+AVX512_FLAGS = [
+    *(f"-mavx512{part}" for part in ("f", "bw", "vl", "dq", "vpopcntdq", "vnni")),
+    "-Wno-uninitialized",
+    "-Wno-maybe-uninitialized",
+]
 X86_FLAGS = {
     "kernels_avx2.cpp": ["-mavx2", "-mfma"],
-    "kernels_avx512.cpp": [
-        *(f"-mavx512{part}" for part in ("f", "bw", "vl", "dq", "vpopcntdq", "vnni")),
-        "-Wno-uninitialized",
-        "-Wno-maybe-uninitialized",
-    ],
+    "kernels_avx512_paired.cpp": AVX512_FLAGS,
+    "kernels_avx512_plain.cpp": AVX512_FLAGS,
 }
 
 
