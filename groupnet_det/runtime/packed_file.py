@@ -1,0 +1,173 @@
+"""The packed file: safetensors with a program, read as data that nobody vouches for."""
+
+import json
+import os
+import stat
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from torch import Tensor
+
+from groupnet_det.errors import PackedFileError
+
+from .container import DTYPES, Container, load_json, parse_container
+from .program import Program, from_json, to_json
+from .validation import validate
+
+FORMAT = "groupnet_det.packed"
+VERSION = "1"
+MAX_BYTES = 1 << 30  # of a file; a ResNet-50 with eight branches has a tenth
+MAX_REASON = 400  # characters of a message that may quote the file
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class PackedFile:
+    """What a packed file holds.
+
+    Attributes:
+        program: What is computed.
+        info: For people and tools, see docs/packed-format.md.
+        tensors: Those that the program names.
+    """
+
+    program: Program
+    info: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+def write_packed(
+    path: PathLike, program: Program, info: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> None:
+    """Write a packed file whole, or not at all; the same content gives the same bytes.
+
+    Args:
+        path: The new file; an older one is replaced.
+        program, tensors: A valid network; the tensors may be on any device.
+        info: What JSON can hold.
+
+    Raises:
+        PackedFileError: The program is not valid, `info` is no JSON, or `path` cannot be written.
+    """
+    try:
+        own = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        validate(program, own)
+        data = _to_bytes(program, info, own)
+        if len(data) > MAX_BYTES:
+            raise PackedFileError(f"it would have {len(data)} bytes; the limit is {MAX_BYTES}")
+        partial = Path(f"{os.fspath(path)}.partial")
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    except (PackedFileError, OSError, TypeError, ValueError) as error:
+        raise PackedFileError(f"{os.fspath(path)} cannot be written: {error}") from error
+
+
+def read_packed(path: PathLike) -> PackedFile:
+    """Read and validate a packed file. Nothing that it says is run, opened or believed unchecked.
+
+    Raises:
+        PackedFileError: The file is absent, cut short, damaged, of another version or kind, or its
+            program is not valid.
+    """
+    try:
+        container = _read_container(path)
+        program = from_json(load_json(container.metadata["program"], "program"))
+        tensors = safetensors.torch.load(container.content)
+        validate(program, tensors)
+        return PackedFile(program, _info(container), tensors)
+    except Exception as error:  # whatever the readers stumble over, of a file made to break them
+        raise _about(path, error) from error
+
+
+def read_info(path: PathLike) -> dict[str, Any]:
+    """The ``info`` of a packed file.
+
+    Raises:
+        PackedFileError: As `read_packed`; the program is not looked at.
+    """
+    try:
+        return _info(_read_container(path))
+    except Exception as error:  # as above
+        raise _about(path, error) from error
+
+
+def checksum(program: str, info: str, data: bytes | memoryview) -> str:
+    """CRC-32 of a file's two texts and its tensors' bytes, as 8 hexadecimal digits."""
+    crc = 0
+    for part in (program.encode(), info.encode(), data):
+        crc = zlib.crc32(part, crc)
+    return f"{crc:08x}"
+
+
+def _about(path: PathLike, error: Exception) -> PackedFileError:
+    reason = f"it cannot be read: {type(error).__name__}: {error}"
+    if isinstance(error, PackedFileError):
+        reason = str(error)
+    elif isinstance(error, OSError):
+        reason = error.strerror or reason
+    short = reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]}..."
+    return PackedFileError(f"packed file {os.fspath(path)}: {short}")
+
+
+def _read_container(path: PathLike) -> Container:
+    container = parse_container(_read_bytes(path))
+    metadata = container.metadata
+    if metadata.get("format") != FORMAT:
+        raise PackedFileError(
+            "it is a safetensors file, but holds no packed network; tools/export_packed.py makes "
+            "packed files"
+        )
+    if metadata.get("version") != VERSION:
+        raise PackedFileError(
+            f"it has the version {metadata.get('version')!r}, and this groupnet_det reads "
+            f"{VERSION!r}; export it anew, or install the groupnet_det that it was made with"
+        )
+    missing = {"crc32", "program", "info"} - set(metadata)
+    if missing:
+        raise PackedFileError(f"its header lacks {sorted(missing)}")
+    container.check_tensors()
+    if metadata["crc32"] != checksum(metadata["program"], metadata["info"], container.data):
+        raise PackedFileError("its checksum is wrong: the file is damaged; fetch or export it anew")
+    return container
+
+
+def _read_bytes(path: PathLike) -> bytes:
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise PackedFileError("it is no plain file")
+        if status.st_size > MAX_BYTES:
+            raise PackedFileError(f"it has {status.st_size} bytes; the limit is {MAX_BYTES}")
+        return file.read(MAX_BYTES)
+
+
+def _info(container: Container) -> dict[str, Any]:
+    info = load_json(container.metadata["info"], "info")
+    if not isinstance(info, dict):
+        raise PackedFileError(f"its info is a {type(info).__name__}, not an object")
+    return info
+
+
+def _to_bytes(program: Program, info: Mapping[str, Any], tensors: dict[str, Tensor]) -> bytes:
+    wrong = {str(t.dtype) for t in tensors.values()} - {str(t) for t in DTYPES.values()}
+    if wrong:
+        raise PackedFileError(f"tensors have the types {sorted(wrong)}; valid: {list(DTYPES)}")
+    texts = {
+        "program": json.dumps(to_json(program), allow_nan=False, separators=(",", ":")),
+        "info": json.dumps(dict(info), allow_nan=False, separators=(",", ":")),
+    }
+    # safetensors orders metadata at random: its header is written anew around its data.
+    whole = safetensors.torch.save({name: tensor.clone() for name, tensor in tensors.items()})
+    parsed = parse_container(whole)
+    metadata = {
+        "format": FORMAT,
+        "version": VERSION,
+        "crc32": checksum(texts["program"], texts["info"], parsed.data),
+        **texts,
+    }
+    return parsed.with_metadata(metadata)
