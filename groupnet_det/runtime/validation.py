@@ -131,10 +131,11 @@ class _Validator(PartChecks):
         (width,) = channels
         if step.join:
             self.join(step.join, len(step.branches), width)
-            if any(branch.sinks for branch in step.branches):
-                self.fail("branches have sinks although there is a join")
         for sinks in step.sinks():
             self.sinks(sinks, width)
+        for k, branch in enumerate(step.branches):
+            if (branch.sinks is not None) == (step.join is not None):
+                self.fail(f"branches[{k}] must have sinks where there is no join, and only there")
         self.overlaps(step)
         self.write([buffer for sinks in step.sinks() for buffer in sinks.buffers()])
 
@@ -171,6 +172,8 @@ class _Validator(PartChecks):
         expected = -(-source.channels // BITS) if is_bits else source.channels
         if weight.shape[3] != expected:
             self.fail(f"{what}.weight has {weight.shape[3]} in its last size; expected: {expected}")
+        if weight[0].numel() * (BITS if is_bits else 1) >= MAX_EXACT:
+            self.fail(f"{what}.weight sums more than 2^24 products")
         if is_bits:
             self.bits(term, weight, source.channels, what)
         elif term.offset is not None:
@@ -182,7 +185,7 @@ class _Validator(PartChecks):
         return channels
 
     def bits(self, term: Term, weight: Tensor, channels: int, what: str) -> None:
-        unused = 0xFF << (channels - 1) % BITS + 1 & 0xFF
+        unused = (0xFF << ((channels - 1) % BITS + 1)) & 0xFF
         if self.packed_inputs.get(term.weight) != channels and (weight[..., -1] & unused).any():
             self.fail(f"{what}.weight has unused bits that are not 0")
         self.packed_inputs[term.weight] = channels

@@ -12,7 +12,8 @@ from .program import ACTS, BitsSink, LevelsSink, Map, Program, Sinks
 
 MAX_CHANNELS = 65536
 MAX_GEOMETRY = 4096  # of kernels, strides, paddings, dilations
-MAX_LEVELS = 65536
+MAX_LEVELS = 256
+MAX_SINKS = 64  # of bits, and of levels
 
 
 def in_range(value: int, least: int, most: int, what: str) -> None:
@@ -50,6 +51,8 @@ class PartChecks:
     def sinks(self, sinks: Sinks, channels: int) -> None:
         if sinks.float_ is not None:
             self.target(sinks.float_, channels, "float")
+        in_range(len(sinks.bits), 0, MAX_SINKS, f"{self.where}: the number of sinks of bits")
+        in_range(len(sinks.levels), 0, MAX_SINKS, f"{self.where}: the number of sinks of levels")
         for bits in sinks.bits:
             self.target(bits.buffer, channels, "bits")
             self.bits_sink(bits, channels)
