@@ -2,7 +2,6 @@ import dataclasses
 import os
 import subprocess
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -11,12 +10,13 @@ from PIL import Image
 
 import groupnet_det
 from groupnet_det.errors import ConfigError, DataError, ExtensionError, PackedFileError
+from groupnet_det.runtime import extension
 from groupnet_det.runtime.packed_file import write_packed
 from groupnet_det.runtime.predictor import Classification, PackedPredictor
+from groupnet_det.runtime.program import Sinks
 from groupnet_det.runtime.reference import run_reference
+from tests.runtime.program_builder import ProgramBuilder
 from tests.runtime.programs import simple_example
-
-EXTENSION = "groupnet_det.runtime.extension"
 
 
 @pytest.fixture
@@ -132,29 +132,36 @@ def test_bad_arguments(path, tmp_path):
         PackedPredictor(tmp_path / "absent.gnp")
 
 
-def test_an_absent_engine_is_an_error(path, monkeypatch):
-    def open_network(path):
-        raise ExtensionError("the compiled engine is absent; run pip install .")
-
-    extension = types.ModuleType(EXTENSION)
-    extension.open_network = open_network
-    monkeypatch.setitem(sys.modules, EXTENSION, extension)
-    message = r'absent; run pip install \.; backend="reference" runs without it, slowly'
-    with pytest.raises(ExtensionError, match=message):
+def test_an_absent_engine_is_an_error(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(extension, "LIBRARY", tmp_path / "absent.so")
+    extension.load_extension.cache_clear()
+    with pytest.raises(ExtensionError, match=r'not built .*pip install.*backend="reference"'):
         PackedPredictor(path)
+    monkeypatch.undo()
+    extension.load_extension.cache_clear()
 
 
 def test_the_engine_gives_the_same_bits(path):
-    extension = pytest.importorskip(EXTENSION, reason="the compiled engine is not there")
-    try:
-        extension.open_network(str(path))
-    except ExtensionError as error:
-        pytest.skip(str(error))
+    if not extension.is_built():
+        pytest.skip("the compiled engine is not built")
     given = images(4)
-    native = PackedPredictor(path).predict_batch(given)
+    native = PackedPredictor(path, backend="native").predict_batch(given)
     reference = PackedPredictor(path, backend="reference").predict_batch(given)
     for a, b in zip(native, reference, strict=True):
         assert torch.equal(a.logits, b.logits)
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_images_smaller_than_the_kernels(tmp_path, backend):
+    if backend == "native" and not extension.is_built():
+        pytest.skip("the compiled engine is not built")
+    b = ProgramBuilder()
+    out = b.floats(10)
+    b.stem(10, Sinks(float_=out), kernel=17, padding=0)
+    b.outputs["logits"] = out
+    predictor = PackedPredictor(write(tmp_path, b.build()), backend=backend)
+    with pytest.raises(DataError, match="too small"):
+        predictor(images(1)[0])
 
 
 def test_public_name():
