@@ -15,7 +15,7 @@ from tests.runtime.programs import example_packed_files
 
 # One of each kind, as small as they come.
 NAMES = ["channels-1-to-256", "sinks-31", "join-3-scales-alias-gate", "terms-mixed", "stem-prelu"]
-FEW, MANY = 480, 10_000
+FEW, MANY = 320, 10_000
 MEMORY = 4 << 20  # bytes of Python's own objects, for files of some thousand
 LARGEST_PADDING = 30  # of what is run here
 
