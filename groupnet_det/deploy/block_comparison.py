@@ -160,7 +160,7 @@ class _Run:
     ) -> Tensor:
         if not place["sum"]:
             self.compare_floats(name, x, place)
-            return self.floats(place)
+            return x.copy_(self.floats(place))  # in place: a shortcut may read it too
         self.note(name, "integers", integer_sums(last["unit"], last["x"]), self.floats(place))
         bits = self._maps[self._kept.bits[key_of(place)]].permute(0, 3, 1, 2)
         wrong = _wrong_bits(unit, x, bits)
