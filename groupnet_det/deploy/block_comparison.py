@@ -203,7 +203,7 @@ def _standing_for(unit: ConvUnit, bits: Tensor) -> Tensor:
 def _wrong_bits(unit: ConvUnit, x: Tensor, bits: Tensor) -> int:
     """How many bits are neither those of `x` nor those of a number very near to it."""
     above, below = _far_values(unit, bits)
-    high = torch.maximum(above, below)
+    high = torch.maximum(above, below).max()  # not of each channel: some have but one value
     near = TOLERANCE * x.abs().max()
     right = torch.zeros_like(bits, dtype=torch.bool)
     for shifted in (x, x - near, x + near):

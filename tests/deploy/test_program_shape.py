@@ -168,6 +168,16 @@ def test_files_without_places_are_refused():
         keep_places(PackedFile(packed.program, {}, packed.tensors))
 
 
+@pytest.mark.parametrize("method", ["group_net", "xnor_net"])
+def test_frozen_norms_are_folded_too(method):
+    model = make_classifier(method, stages=2)
+    model.backbone.freeze(2)
+    assert not isinstance(model.backbone.stem.bn1, nn.BatchNorm2d)
+    packed = export_classifier(model, class_names=CLASS_NAMES)
+    parts = compare_blocks(model, packed, random_images(1, 32, 32), trace_reference)
+    assert [part for part in parts if not part.agrees] == []
+
+
 def test_the_model_stays_as_it_is():
     model = make_classifier(stages=1)
     before = {name: value.clone() for name, value in model.state_dict().items()}
