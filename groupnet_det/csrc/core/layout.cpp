@@ -72,22 +72,46 @@ const float* lay_out_floats(const Tensor& weight, int group_blocks, Arena& arena
 
 const int32_t* lay_out_stem(const Tensor& weight, int group_blocks, Arena& arena) {
   const int out_channels = static_cast<int>(weight.shape[0]);
-  const int channels = static_cast<int>(weight.shape[3]), pairs = (channels + 1) / 2;
-  const int64_t positions = weight.shape[1] * weight.shape[2];
+  const int64_t height = weight.shape[1], width = weight.shape[2], channels = weight.shape[3];
+  const int64_t row = width * (channels - 1), pairs = stem_pairs(weight);
   const int blocks = blocks_of(out_channels);
-  auto* out = arena.make<int32_t>(static_cast<size_t>(blocks) * kBlock * positions * pairs);
-  in_kernel_order(blocks, group_blocks, positions * pairs,
+  auto number = [&](int64_t channel, int64_t y, int64_t i) {
+    int16_t value = 0;
+    if (i >= row) return value;  // the second of the last pair
+    int64_t x = i / (channels - 1), c = i % (channels - 1);
+    std::memcpy(&value, weight.data + 2 * (((channel * height + y) * width + x) * channels + c), 2);
+    return value;
+  };
+  auto* out = arena.make<int32_t>(static_cast<size_t>(blocks) * kBlock * height * pairs);
+  in_kernel_order(blocks, group_blocks, height * pairs,
                   [&](int channel, int64_t position, int64_t index) {
                     if (channel >= out_channels) return;
-                    int first = 2 * static_cast<int>(position % pairs);
-                    int16_t two[2] = {0, 0};
-                    const uint8_t* from =
-                        weight.data +
-                        2 * ((channel * positions + position / pairs) * channels + first);
-                    std::memcpy(two, from, first + 1 < channels ? 4 : 2);
+                    int64_t y = position / pairs, i = 2 * (position % pairs);
+                    const int16_t two[2] = {number(channel, y, i), number(channel, y, i + 1)};
                     std::memcpy(out + index, two, 4);
                   });
   return out;
+}
+
+const int32_t* sum_last_channel(const Tensor& weight, Arena& arena) {
+  const int64_t height = weight.shape[1], width = weight.shape[2], channels = weight.shape[3];
+  const int64_t padded = int64_t{blocks_of(static_cast<int>(weight.shape[0]))} * kBlock;
+  auto* sums = arena.make<int32_t>(static_cast<size_t>((height + 1) * (width + 1) * padded));
+  auto at = [&](int64_t y, int64_t x) { return sums + (y * (width + 1) + x) * padded; };
+  for (int64_t y = 0; y < height; ++y) {
+    for (int64_t x = 0; x < width; ++x) {
+      for (int64_t c = 0; c < weight.shape[0]; ++c) {
+        int16_t value;
+        std::memcpy(&value,
+                    weight.data + 2 * (((c * height + y) * width + x + 1) * channels - 1), 2);
+        // Results fit 32 bits; what comes in between may pass them, and wraps around.
+        auto u = [](int32_t v) { return static_cast<uint32_t>(v); };
+        at(y + 1, x + 1)[c] = static_cast<int32_t>(u(255 * value) + u(at(y, x + 1)[c]) +
+                                                   u(at(y + 1, x)[c]) - u(at(y, x)[c]));
+      }
+    }
+  }
+  return sums;
 }
 
 }  // namespace groupnet

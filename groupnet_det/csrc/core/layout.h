@@ -19,8 +19,14 @@ const uint32_t* lay_out_signs(const Tensor& weight, int in_channels, const Kerne
                               Arena& arena);
 // F32 (C_out, kH, kW, C_in).
 const float* lay_out_floats(const Tensor& weight, int group_blocks, Arena& arena);
-// I16 (C_out, kH, kW, C_in) in pairs of channels; the number of channels is made even.
+// I16 (C_out, kH, kW, C + 1) without the last channel: pairs of the numbers of each row of the kernel.
 const int32_t* lay_out_stem(const Tensor& weight, int group_blocks, Arena& arena);
+inline int stem_pairs(const Tensor& weight) {
+  return static_cast<int>((weight.shape[2] * (weight.shape[3] - 1) + 1) / 2);
+}
+// Of the last channel, times 255: sums over the first rows and columns of the kernel,
+// (kH + 1, kW + 1, padded channels).
+const int32_t* sum_last_channel(const Tensor& weight, Arena& arena);
 
 // Two words of 32 channels each, as the kernels have them in memory, and the second of them back.
 struct WordPair {

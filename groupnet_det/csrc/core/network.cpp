@@ -65,31 +65,16 @@ class Worker {
     });
   }
 
-  // Bytes to 16-bit numbers with one channel more, 255, which the padding has not.
+  // Bytes to 16-bit numbers, inside a border of zeros.
   void expand_rows(const MapView<int16_t>& pixels) {
-    const int channels = program_.input_channels;
-    const int64_t height = workspace_.size().height, width = workspace_.size().width;
+    const int64_t height = workspace_.size().height;
+    const int64_t row_size = workspace_.size().width * program_.input_channels;
     in_rows(workspace_.size().images, height, [&](int image, int64_t begin, int64_t end) {
       for (int64_t y = begin; y < end; ++y) {
-        const uint8_t* from = images_ + (image * height + y) * width * channels;
-        int16_t* to = pixels.at(image, y, 0);
-        if (channels == 3) {
-          expand_rgb(from, to, width);
-          continue;
-        }
-        for (int64_t x = 0; x < width; ++x, to += pixels.pixel_stride) {
-          for (int c = 0; c < channels; ++c) to[c] = *from++;
-          to[channels] = 255;
-        }
+        const uint8_t* from = images_ + (image * height + y) * row_size;
+        std::copy(from, from + row_size, pixels.at(image, y, 0));
       }
     });
-  }
-
-  static void expand_rgb(const uint8_t* from, int16_t* to, int64_t width) {
-    for (int64_t x = 0; x < width; ++x, from += 3, to += 4) {
-      const int16_t pixel[4] = {from[0], from[1], from[2], 255};
-      std::memcpy(to, pixel, sizeof pixel);
-    }
   }
 
   template <class Run>

@@ -76,11 +76,11 @@ class Preparer {
 
   void prepare_stem(const StemSpec& stem, PreparedStep& prepared) {
     StemArgs& args = prepared.stem;
-    const int pairs = static_cast<int>((stem.weight.shape[3] + 1) / 2);
     args.stride = stem.conv.stride;
     args.kernel_height = stem.conv.kernel_height;
-    args.run_length = stem.conv.kernel_width * pairs;
+    args.run_length = stem_pairs(stem.weight);
     args.weights = lay_out_stem(stem.weight, kernels_.group_blocks, arena_);
+    prepared.last_channel_sums = sum_last_channel(stem.weight, arena_);
     args.blocks = blocks_of(channels_);
     if (stem.pool) {
       args.pool_kernel = stem.pool->kernel_height;

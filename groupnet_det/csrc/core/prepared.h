@@ -23,6 +23,7 @@ struct PreparedBranch {
 
 struct PreparedStep {
   StemArgs stem;
+  const int32_t* last_channel_sums = nullptr;  // of the stem, by sum_last_channel
   std::vector<PreparedBranch> branches;
   JoinArgs join;
   PreparedSinks sinks;  // of the stem, or of the merged value

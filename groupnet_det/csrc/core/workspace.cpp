@@ -1,6 +1,7 @@
 #include "core/workspace.h"
 
 #include <algorithm>
+#include <map>
 
 #include "core/error.h"
 #include "core/layout.h"
@@ -15,7 +16,8 @@ MapView<T> make_map(Arena& arena, int64_t images, const BufferShape& shape, int6
   map.pixel_stride = pixel;
   map.row_stride = (shape.width + 2 * shape.border) * pixel;
   map.image_stride = (shape.height + 2 * shape.border) * map.row_stride;
-  map.origin = arena.make<T>(static_cast<size_t>(images * map.image_stride)) +
+  // One more: the stem reads numbers in pairs.
+  map.origin = arena.make<T>(static_cast<size_t>(images * map.image_stride) + 1) +
                shape.border * (map.row_stride + pixel);
   return map;
 }
@@ -47,6 +49,31 @@ void put_ones(uint32_t* pixel, int channels, bool paired) {
   }
 }
 
+// Which part [first, end) of the kernel lies inside the image, for each output along an axis.
+struct InsideClasses {
+  std::vector<std::pair<int64_t, int64_t>> parts;
+  std::vector<int32_t> classes;  // the part of each output
+
+  InsideClasses(const Window& conv, int kernel, int64_t input, int64_t outputs) {
+    std::map<std::pair<int64_t, int64_t>, int32_t> numbers;
+    for (int64_t i = 0; i < outputs; ++i) {
+      const int64_t start = i * conv.stride - conv.padding;
+      const int64_t first = std::clamp<int64_t>(-start, 0, kernel);
+      const int64_t end = std::clamp<int64_t>(input - start, first, kernel);
+      auto [found, is_first] =
+          numbers.emplace(std::pair{first, end}, static_cast<int32_t>(parts.size()));
+      if (is_first) parts.emplace_back(first, end);
+      classes.push_back(found->second);
+    }
+  }
+};
+
+const int32_t* copy(const std::vector<int32_t>& values, Arena& arena) {
+  auto* out = arena.make<int32_t>(values.size());
+  std::copy(values.begin(), values.end(), out);
+  return out;
+}
+
 }  // namespace
 
 Workspace::Workspace(const Program& program, const std::vector<PreparedStep>& prepared,
@@ -66,7 +93,7 @@ Workspace::Workspace(const Program& program, const std::vector<PreparedStep>& pr
     step.sinks = prepared[i].sinks;
     step.joined_parts = prepared[i].joined;
     if (spec.op == StepSpec::Op::kStem) {
-      plan_stem(program, spec, step);
+      plan_stem(program, spec, prepared[i].last_channel_sums, step);
       scratch_size_ = std::max(scratch_size_, kernels.stem_scratch(step.stem));
     } else if (spec.op == StepSpec::Op::kConv) {
       plan_conv(spec, step);
@@ -103,11 +130,11 @@ void Workspace::allocate(const Program& program, const Shapes& shapes, bool pair
   }
 }
 
-void Workspace::plan_stem(const Program& program, const StepSpec& spec, PlannedStep& step) {
+void Workspace::plan_stem(const Program& program, const StepSpec& spec,
+                          const int32_t* last_channel_sums, PlannedStep& step) {
   const Window& conv = spec.stem.conv;
   BufferShape image{size_.height, size_.width, conv.padding};
-  const int64_t channels = (program.input_channels + 2) / 2 * 2;
-  step.pixels = make_map<int16_t>(arena_, size_.images, image, channels);
+  step.pixels = make_map<int16_t>(arena_, size_.images, image, program.input_channels);
   StemArgs& args = step.stem;
   args.pixels = read_only(step.pixels);
   args.pixels.origin -= conv.padding * (args.pixels.row_stride + args.pixels.pixel_stride);
@@ -116,6 +143,33 @@ void Workspace::plan_stem(const Program& program, const StepSpec& spec, PlannedS
   args.height = step.height;
   args.width = step.width;
   args.sinks = plan_sinks(spec.stem.sinks, step.sinks);
+  plan_inside_sums(conv, last_channel_sums, args);
+}
+
+void Workspace::plan_inside_sums(const Window& conv, const int32_t* last_channel_sums,
+                                 StemArgs& args) {
+  InsideClasses rows(conv, conv.kernel_height, size_.height, args.conv_height);
+  InsideClasses columns(conv, conv.kernel_width, size_.width, args.conv_width);
+  const int64_t padded = int64_t{args.blocks} * kBlock;
+  auto* sums = arena_.make<int32_t>(rows.parts.size() * columns.parts.size() * padded);
+  auto at = [&](int64_t y, int64_t x) {
+    return last_channel_sums + (y * (conv.kernel_width + 1) + x) * padded;
+  };
+  int32_t* to = sums;
+  for (const auto& [top, bottom] : rows.parts) {
+    for (const auto& [left, right] : columns.parts) {
+      const int32_t *a = at(bottom, right), *b = at(top, right), *c = at(bottom, left),
+                    *d = at(top, left);
+      auto u = [](int32_t v) { return static_cast<uint32_t>(v); };  // wraps around in between
+      for (int64_t i = 0; i < padded; ++i) {
+        *to++ = static_cast<int32_t>(u(a[i]) - u(b[i]) - u(c[i]) + u(d[i]));
+      }
+    }
+  }
+  args.inside_sums = sums;
+  args.num_column_classes = static_cast<int>(columns.parts.size());
+  args.row_class = copy(rows.classes, arena_);
+  args.column_class = copy(columns.classes, arena_);
 }
 
 void Workspace::plan_conv(const StepSpec& spec, PlannedStep& step) {

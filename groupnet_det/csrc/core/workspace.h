@@ -50,7 +50,9 @@ class Workspace {
 
  private:
   void allocate(const Program& program, const Shapes& shapes, bool paired);
-  void plan_stem(const Program& program, const StepSpec& spec, PlannedStep& step);
+  void plan_stem(const Program& program, const StepSpec& spec, const int32_t* last_channel_sums,
+                 PlannedStep& step);
+  void plan_inside_sums(const Window& conv, const int32_t* last_channel_sums, StemArgs& args);
   void plan_conv(const StepSpec& spec, PlannedStep& step);
   void plan_mean(const StepSpec& spec, PlannedStep& step);
   void plan_term(const TermSpec& spec, TermArgs& args);

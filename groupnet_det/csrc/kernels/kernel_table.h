@@ -107,10 +107,16 @@ struct ConvArgs {
 };
 
 struct StemArgs {
-  MapView<const int16_t> pixels;  // with its border; channels padded to an even number
+  MapView<const int16_t> pixels;  // its origin is the first pixel of the border
   int stride = 1;
   int kernel_height = 0, run_length = 0;  // pairs of numbers in a row of the kernel
   const int32_t* weights = nullptr;       // pairs of 16-bit numbers
+  // What the channel that is 255 inside and 0 outside adds: (row classes, column classes, padded
+  // channels), where a class is a set of rows, or columns, with the same part of the kernel inside.
+  const int32_t* inside_sums = nullptr;
+  const int32_t* row_class = nullptr;     // of each row of the convolution
+  const int32_t* column_class = nullptr;  // of each column
+  int num_column_classes = 0;
   int conv_height = 0, conv_width = 0;
   int pool_kernel = 1, pool_stride = 1, pool_padding = 0;
   MapArgs map;

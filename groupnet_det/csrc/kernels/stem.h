@@ -30,7 +30,12 @@ struct StemRows {
       const int32_t* weight =
           args.weights + int64_t{block} * args.kernel_height * args.run_length * kBlock;
       I sum[P][B];
-      each<P, B>([&](int p, int b) { sum[p][b] = Vector::zero_i(); });
+      GROUPNET_UNROLL for (int p = 0; p < P; ++p) {
+        const int64_t inside =
+            int64_t{args.row_class[y]} * args.num_column_classes + args.column_class[x + p];
+        const int32_t* start = args.inside_sums + (inside * args.blocks + block) * kBlock;
+        GROUPNET_UNROLL for (int b = 0; b < B; ++b) sum[p][b] = Vector::load_i(start + b * kBlock);
+      }
       for (int ky = 0; ky < args.kernel_height; ++ky) {
         const int16_t* in = first + ky * args.pixels.row_stride;
         for (int pair = 0; pair < args.run_length; ++pair) {
