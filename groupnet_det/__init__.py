@@ -11,6 +11,7 @@ __version__ = "0.1.0.dev0"
 
 _PUBLIC = {
     "Quantization": "groupnet_det.layers",
+    "PackedPredictor": "groupnet_det.runtime.predictor",
     "GroupNetResNet": "groupnet_det.modeling.backbones.groupnet_resnet",
     "add_groupnet_config": "groupnet_det.plugin",
 }

@@ -5,44 +5,26 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from detectron2.config import CfgNode, configurable
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torchvision import transforms
 
-from groupnet_det.errors import ConfigError, DataError, lookup
+from groupnet_det.errors import ConfigError, lookup
 
-CHANNEL_ORDERS = {"RGB": [0, 1, 2], "BGR": [2, 1, 0]}
+from .images import (
+    CHANNEL_ORDERS,
+    TEST_OVERSAMPLING,
+    center_crop_transform,
+    read_rgb,
+    to_channels,
+)
+
 FLIPS: dict[str, list[Callable]] = {
     "none": [],
     "horizontal": [transforms.RandomHorizontalFlip()],
     "vertical": [transforms.RandomVerticalFlip()],
 }
 LEAST_ASPECT = 3 / 4  # of the parts that RandomResizedCrop cuts, at most its inverse
-TEST_OVERSAMPLING = 2  # a JPEG for testing is decoded to at least this multiple of its final size
-
-
-def read_rgb(file_name: str, least_side: int) -> NDArray[np.uint8]:
-    """Decode an image to RGB (H, W, 3), turned as its EXIF orientation says.
-
-    Grey, CMYK and palette images are converted; an alpha channel is dropped.
-
-    Args:
-        file_name: The file.
-        least_side: Pixels. A JPEG may be decoded to a half, a quarter or an eighth of its size, as
-            long as both its sides keep this many: the format can do that at a fraction of the time.
-
-    Raises:
-        DataError: The file is absent, or broken.
-    """
-    try:
-        with Image.open(file_name) as image:
-            image.draft("RGB", (least_side, least_side))
-            ImageOps.exif_transpose(image, in_place=True)
-            return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"image {file_name} cannot be read: {error}") from error
 
 
 # One cache a process, so that it outlives a loader.
@@ -108,8 +90,8 @@ class ClassificationMapper:
             DataError: The image cannot be read.
         """
         pixels = self.read(record["file_name"], self.least_side)
-        image = transforms.functional.pil_to_tensor(self.transform(Image.fromarray(pixels)))
-        return {**record, "image": image[self.channels].contiguous()}
+        image = to_channels(self.transform(Image.fromarray(pixels)), self.channels)
+        return {**record, "image": image}
 
 
 def random_crop_transform(
@@ -134,16 +116,3 @@ def random_crop_transform(
     if color_jitter:
         steps.append(transforms.ColorJitter(*[color_jitter] * 3))
     return transforms.Compose(steps)
-
-
-def center_crop_transform(*, resize: int, crop: int) -> transforms.Compose:
-    """The shorter side to `resize` pixels, then the square of `crop` pixels at the centre.
-
-    Raises:
-        ConfigError: The square does not fit.
-    """
-    if not 1 <= crop <= resize:
-        raise ConfigError(
-            f"INPUT.CLASSIFICATION.TEST_CROP is {crop}; valid: 1 to TEST_RESIZE, which is {resize}"
-        )
-    return transforms.Compose([transforms.Resize(resize), transforms.CenterCrop(crop)])

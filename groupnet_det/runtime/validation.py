@@ -3,8 +3,7 @@
 docs/packed-format.md lists the limits. What depends on the images' size is checked in `shapes`.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -12,29 +11,22 @@ from torch import Tensor
 from groupnet_det.errors import PackedFileError
 
 from .program import (
-    ACTS,
     BUFFER_KINDS,
-    BitsSink,
     Branch,
     Conv,
     Join,
-    LevelsSink,
-    Map,
     Mean,
     Program,
-    Sinks,
     Stem,
     Term,
 )
 from .sign_bits import BITS
+from .validation_parts import MAX_CHANNELS, PartChecks, in_range
 
-MAX_CHANNELS = 65536
-MAX_GEOMETRY = 4096  # of kernels, strides, paddings, dilations
 MAX_STEPS = 4096
 MAX_BUFFERS = 16384
 MAX_BRANCHES = 64
 MAX_TERMS = 64
-MAX_LEVELS = 65536
 MAX_EXACT = 1 << 24  # whole numbers up to this are exact in float32
 MAX_PIXEL = 255
 
@@ -49,14 +41,14 @@ def validate(program: Program, tensors: Mapping[str, Tensor]) -> None:
     Raises:
         PackedFileError: It does not; the message names the step and the member.
     """
-    _in_range(program.input_channels, 1, MAX_CHANNELS, "input_channels")
-    _in_range(len(program.buffers), 1, MAX_BUFFERS, "the number of buffers")
-    _in_range(len(program.steps), 1, MAX_STEPS, "the number of steps")
+    in_range(program.input_channels, 1, MAX_CHANNELS, "input_channels")
+    in_range(len(program.buffers), 1, MAX_BUFFERS, "the number of buffers")
+    in_range(len(program.steps), 1, MAX_STEPS, "the number of steps")
     for number, buffer in enumerate(program.buffers):
         where = f"buffer {number}"
         if buffer.kind not in BUFFER_KINDS:
             raise PackedFileError(f"{where} is of kind {buffer.kind!r}; valid: {BUFFER_KINDS}")
-        _in_range(buffer.channels, 1, MAX_CHANNELS, f"{where}: channels")
+        in_range(buffer.channels, 1, MAX_CHANNELS, f"{where}: channels")
         _check_pad(buffer.kind, buffer.pad, where)
     check = _Validator(program, tensors)
     for number, step in enumerate(program.steps):
@@ -74,19 +66,11 @@ def _check_pad(kind: str, pad: float, where: str) -> None:
         raise PackedFileError(f"{where} has the pad {pad}, which is no number of float32")
 
 
-def _in_range(value: int, least: int, most: int, what: str) -> None:
-    if not least <= value <= most:
-        raise PackedFileError(f"{what} is {value}; valid: {least} to {most}")
-
-
-class _Validator:
-    """Goes through the steps and remembers what has been written, and which tensors were named."""
+class _Validator(PartChecks):
+    """Goes through the steps."""
 
     def __init__(self, program: Program, tensors: Mapping[str, Tensor]) -> None:
-        self.program, self.tensors = program, tensors
-        self.where = ""
-        self.written: set[int] = set()
-        self.named: set[str] = set()
+        super().__init__(program, tensors)
         self.packed_inputs: dict[str, int] = {}  # channels that a weight of bits was checked for
 
     def step(self, step: Stem | Conv | Mean) -> None:
@@ -108,8 +92,6 @@ class _Validator:
         if unnamed:
             self.fail(f"no step names the tensors {unnamed[:5]}")
 
-    # Steps.
-
     def stem(self, step: Stem) -> int:
         weight = self.tensor(step.weight, torch.int16, (None, None, None, None), "weight")
         channels = self.weight(weight, "weight")
@@ -127,7 +109,7 @@ class _Validator:
             self.geometry(step.pool.kernel, "pool.kernel")
             self.geometry(step.pool.stride, "pool.stride")
             # More, and a position would see nothing of the map.
-            _in_range(step.pool.padding, 0, step.pool.kernel - 1, f"{self.where}: pool.padding")
+            in_range(step.pool.padding, 0, step.pool.kernel - 1, f"{self.where}: pool.padding")
         self.map(step.map, channels, "map")
         return channels
 
@@ -142,17 +124,18 @@ class _Validator:
         self.write([step.output])
 
     def conv(self, step: Conv) -> None:
-        _in_range(len(step.branches), 1, MAX_BRANCHES, f"{self.where}: the number of branches")
+        in_range(len(step.branches), 1, MAX_BRANCHES, f"{self.where}: the number of branches")
         channels = {self.branch(branch, f"branches[{k}]") for k, branch in enumerate(step.branches)}
         if len(channels) > 1:
             self.fail(f"branches give maps of {sorted(channels)} channels, not all the same")
         (width,) = channels
         if step.join:
             self.join(step.join, len(step.branches), width)
-            if any(branch.sinks for branch in step.branches):
-                self.fail("branches have sinks although there is a join")
         for sinks in step.sinks():
             self.sinks(sinks, width)
+        for k, branch in enumerate(step.branches):
+            if (branch.sinks is not None) == (step.join is not None):
+                self.fail(f"branches[{k}] must have sinks where there is no join, and only there")
         self.overlaps(step)
         self.write([buffer for sinks in step.sinks() for buffer in sinks.buffers()])
 
@@ -168,7 +151,7 @@ class _Validator:
                 self.fail(f"branches[{k}] adds buffer {branch.residual}, which another one writes")
 
     def branch(self, branch: Branch, what: str) -> int:
-        _in_range(len(branch.terms), 1, MAX_TERMS, f"{self.where}: the number of {what}.terms")
+        in_range(len(branch.terms), 1, MAX_TERMS, f"{self.where}: the number of {what}.terms")
         channels = {self.term(term, f"{what}.terms[{t}]") for t, term in enumerate(branch.terms)}
         if branch.residual is not None:
             self.read(branch.residual, f"{what}.residual", kind="float")
@@ -189,6 +172,8 @@ class _Validator:
         expected = -(-source.channels // BITS) if is_bits else source.channels
         if weight.shape[3] != expected:
             self.fail(f"{what}.weight has {weight.shape[3]} in its last size; expected: {expected}")
+        if weight[0].numel() * (BITS if is_bits else 1) >= MAX_EXACT:
+            self.fail(f"{what}.weight sums more than 2^24 products")
         if is_bits:
             self.bits(term, weight, source.channels, what)
         elif term.offset is not None:
@@ -200,7 +185,7 @@ class _Validator:
         return channels
 
     def bits(self, term: Term, weight: Tensor, channels: int, what: str) -> None:
-        unused = 0xFF << (channels - 1) % BITS + 1 & 0xFF
+        unused = (0xFF << ((channels - 1) % BITS + 1)) & 0xFF
         if self.packed_inputs.get(term.weight) != channels and (weight[..., -1] & unused).any():
             self.fail(f"{what}.weight has unused bits that are not 0")
         self.packed_inputs[term.weight] = channels
@@ -218,97 +203,3 @@ class _Validator:
             self.tensor(join.gate, torch.float32, (2,), "join.gate")
         if len(join.branches) not in (0, branches):
             self.fail(f"join.branches are {len(join.branches)}; expected: 0 or {branches}")
-
-    # Their parts.
-
-    def map(self, of: Map, channels: int, what: str) -> None:
-        if of.act not in ACTS:
-            self.fail(f"{what}.act is {of.act[:80]!r}; valid: {ACTS}")
-        if (of.slope is not None) != (of.act == "prelu"):
-            self.fail(f"{what} has the act {of.act!r}; a slope is for 'prelu', which needs one")
-        for member in ("scale1", "shift1", "slope", "scale2", "shift2"):
-            name = getattr(of, member)
-            if name is not None:
-                self.tensor(name, torch.float32, (channels,), f"{what}.{member}")
-
-    def sinks(self, sinks: Sinks, channels: int) -> None:
-        if sinks.float_ is not None:
-            self.target(sinks.float_, channels, "float")
-        for bits in sinks.bits:
-            self.target(bits.buffer, channels, "bits")
-            self.bits_sink(bits, channels)
-        for levels in sinks.levels:
-            self.target(levels.buffer, channels, "float")
-            self.levels_sink(levels, channels)
-
-    def bits_sink(self, sink: BitsSink, channels: int) -> None:
-        if sink.threshold is not None:
-            self.tensor(sink.threshold, torch.float32, (channels,), "threshold")
-        if sink.invert is not None:
-            invert = self.tensor(sink.invert, torch.uint8, (channels,), "invert")
-            if int(invert.max()) > 1:
-                self.fail(f"invert {sink.invert[:80]!r} has values beside 0 and 1")
-
-    def levels_sink(self, sink: LevelsSink, channels: int) -> None:
-        thresholds = self.tensor(sink.thresholds, torch.float32, (None, channels), "thresholds")
-        _in_range(len(thresholds), 1, MAX_LEVELS, f"{self.where}: the number of thresholds")
-        if bool((thresholds[1:] < thresholds[:-1]).any()):
-            self.fail(f"thresholds {sink.thresholds[:80]!r} do not rise")
-        self.tensor(sink.values, torch.float32, (len(thresholds) + 1, channels), "values")
-
-    def target(self, buffer: int, channels: int, kind: str) -> None:
-        self.buffer(buffer, "a sink", kind=kind)
-        if self.program.buffers[buffer].channels != channels:
-            self.fail(
-                f"a map of {channels} channels goes to buffer {buffer}, which has "
-                f"{self.program.buffers[buffer].channels}"
-            )
-
-    def write(self, buffers: Sequence[int]) -> None:
-        if not buffers:
-            self.fail("nothing is written")
-        if len(set(buffers)) < len(buffers):
-            self.fail(f"a buffer is written twice: {sorted(buffers)}")
-        self.written.update(buffers)
-
-    def read(self, number: int, what: str, *, kind: str | None = None) -> None:
-        self.buffer(number, what, kind=kind)
-        if number not in self.written:
-            self.fail(f"{what} reads buffer {number} before it is written")
-
-    def buffer(self, number: int, what: str, *, kind: str | None) -> None:
-        if not 0 <= number < len(self.program.buffers):
-            self.fail(f"{what} is buffer {number}; there are {len(self.program.buffers)}")
-        if kind is not None and self.program.buffers[number].kind != kind:
-            self.fail(f"{what} is buffer {number}, which is not of kind {kind!r}")
-
-    def weight(self, weight: Tensor, what: str) -> int:
-        """Its output channels."""
-        _in_range(weight.shape[0], 1, MAX_CHANNELS, f"{self.where}: channels of {what}")
-        self.geometry(weight.shape[1], f"kernel rows of {what}")
-        self.geometry(weight.shape[2], f"kernel columns of {what}")
-        return weight.shape[0]
-
-    def geometry(self, value: int, what: str, *, least: int = 1) -> None:
-        _in_range(value, least, MAX_GEOMETRY, f"{self.where}: {what}")
-
-    def tensor(
-        self, name: str, dtype: torch.dtype, shape: tuple[int | None, ...], what: str
-    ) -> Tensor:
-        """The tensor of this name; sizes of None are open."""
-        tensor = self.tensors.get(name)
-        if tensor is None:
-            self.fail(f"{what} names the tensor {name[:80]!r}, which is absent")
-        fits = tensor.dtype == dtype and tensor.dim() == len(shape) and tensor.numel() > 0
-        if not fits or any(s not in (None, t) for s, t in zip(shape, tensor.shape, strict=True)):
-            self.fail(
-                f"{what}, {name[:80]!r}, is {tensor.dtype} of shape {tuple(tensor.shape)}; "
-                f"expected: {dtype} of shape {tuple('any' if s is None else s for s in shape)}"
-            )
-        if dtype == torch.float32 and name not in self.named and bool(tensor.isnan().any()):
-            self.fail(f"{what}, {name[:80]!r}, has values that are NaN")
-        self.named.add(name)
-        return tensor
-
-    def fail(self, reason: str) -> NoReturn:
-        raise PackedFileError(f"{self.where}: {reason}")

@@ -1,0 +1,74 @@
+"""Images from files to what networks see, for training and for packed networks alike."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+from torchvision import transforms
+
+from groupnet_det.errors import ConfigError, DataError
+
+CHANNEL_ORDERS = {"RGB": [0, 1, 2], "BGR": [2, 1, 0]}
+TEST_OVERSAMPLING = 2  # a JPEG for testing is decoded to at least this multiple of its final size
+
+
+@contextmanager
+def open_image(file_name: str) -> Iterator[Image.Image]:
+    """An image file, not yet decoded.
+
+    Raises:
+        DataError: The file is absent, or broken, which may show only while it is decoded.
+    """
+    try:
+        with Image.open(file_name) as image:
+            yield image
+    except DataError:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"image {file_name} cannot be read: {error}") from error
+
+
+def decode_rgb(image: Image.Image, least_side: int) -> NDArray[np.uint8]:
+    """Pixels of a file that `open_image` has opened; see `read_rgb`."""
+    image.draft("RGB", (least_side, least_side))
+    ImageOps.exif_transpose(image, in_place=True)
+    return np.asarray(image.convert("RGB"))
+
+
+def read_rgb(file_name: str, least_side: int) -> NDArray[np.uint8]:
+    """Decode an image to RGB (H, W, 3), turned as its EXIF orientation says.
+
+    Grey, CMYK and palette images are converted; an alpha channel is dropped.
+
+    Args:
+        file_name: The file.
+        least_side: Pixels. A JPEG may be decoded to a half, a quarter or an eighth of its size, as
+            long as both its sides keep this many: the format can do that at a fraction of the time.
+
+    Raises:
+        DataError: The file is absent, or broken.
+    """
+    with open_image(file_name) as image:
+        return decode_rgb(image, least_side)
+
+
+def center_crop_transform(*, resize: int, crop: int) -> transforms.Compose:
+    """The shorter side to `resize` pixels, then the square of `crop` pixels at the centre.
+
+    Raises:
+        ConfigError: The square does not fit.
+    """
+    if not 1 <= crop <= resize:
+        raise ConfigError(
+            f"INPUT.CLASSIFICATION.TEST_CROP is {crop}; valid: 1 to TEST_RESIZE, which is {resize}"
+        )
+    return transforms.Compose([transforms.Resize(resize), transforms.CenterCrop(crop)])
+
+
+def to_channels(image: Image.Image, channels: Sequence[int]) -> Tensor:
+    """An RGB image -> uint8 (3, H, W) with its channels in the order of `channels`."""
+    pixels: Tensor = transforms.functional.pil_to_tensor(image)
+    return pixels[list(channels)].contiguous()

@@ -1,0 +1,152 @@
+"""Makes packed programs by hand."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from groupnet_det.runtime.packed_file import PackedFile
+from groupnet_det.runtime.program import (
+    Branch,
+    Buffer,
+    Conv,
+    Join,
+    Map,
+    Mean,
+    Pool,
+    Program,
+    Sinks,
+    Stem,
+    Term,
+)
+from groupnet_det.runtime.sign_bits import pack_sign_bits
+
+CLASSES = 10
+
+
+class ProgramBuilder:
+    """Collects buffers, steps and random tensors."""
+
+    def __init__(self, *, input_channels: int = 3, seed: int = 0) -> None:
+        self.input_channels = input_channels
+        self.generator = torch.Generator().manual_seed(seed)
+        self.buffers: list[Buffer] = []
+        self.steps: list[Any] = []
+        self.tensors: dict[str, Tensor] = {}
+        self.outputs: dict[str, int] = {}
+
+    def bits(self, channels: int, pad: int = 0) -> int:
+        """A new buffer of bits."""
+        self.buffers.append(Buffer(kind="bits", channels=channels, pad=float(pad)))
+        return len(self.buffers) - 1
+
+    def floats(self, channels: int, pad: float = 0.0) -> int:
+        """A new float buffer."""
+        self.buffers.append(Buffer(kind="float", channels=channels, pad=pad))
+        return len(self.buffers) - 1
+
+    def tensor(self, value: Tensor) -> str:
+        """Name of a new tensor."""
+        name = f"t{len(self.tensors)}"
+        self.tensors[name] = value
+        return name
+
+    def noise(self, *shape: int, scale: float = 1.0, shift: float = 0.0) -> str:
+        """Name of a new F32 tensor of normal values."""
+        return self.tensor(torch.randn(shape, generator=self.generator) * scale + shift)
+
+    def integers(self, low: int, high: int, *shape: int, dtype: torch.dtype) -> str:
+        """Name of a new tensor of whole numbers from `low` to `high`."""
+        return self.tensor(
+            torch.randint(low, high + 1, shape, generator=self.generator, dtype=dtype)
+        )
+
+    def signs(self, c_out: int, c_in: int, kernel: int | tuple[int, int]) -> str:
+        """Name of a new weight of one bit."""
+        sides = (kernel, kernel) if isinstance(kernel, int) else kernel
+        weights = torch.randn((c_out, c_in, *sides), generator=self.generator)
+        return self.tensor(pack_sign_bits(weights))
+
+    def map(self, channels: int, members: Sequence[str], act: str = "none") -> Map:
+        """A map with those members; "slope" comes with the act."""
+        names = {m: self.noise(channels, scale=0.5, shift=0.1) for m in members}
+        if act == "prelu":
+            names["slope"] = self.noise(channels)
+        return Map(act=act, **names)
+
+    def batch_norm(self, channels: int, act: str = "none") -> Map:
+        """Scale and shift behind the act."""
+        return self.map(channels, ["scale2", "shift2"], act)
+
+    def stem(
+        self,
+        channels: int,
+        sinks: Sinks,
+        *,
+        kernel: int | tuple[int, int] = 3,
+        stride: int = 1,
+        padding: int = 1,
+        pool: Pool | None = None,
+        map: Map | None = None,
+    ) -> None:
+        """Add a stem whose values are around -10 to 10."""
+        sides = (kernel, kernel) if isinstance(kernel, int) else kernel
+        shape = (channels, *sides, self.input_channels + 1)
+        weight = self.integers(-500, 500, *shape, dtype=torch.int16)
+        if map is None:
+            scale = self.tensor(torch.full((channels,), 5e-5))
+            map = Map(scale1=scale, shift1=self.noise(channels))
+        self.steps.append(
+            Stem(
+                name=f"stem{len(self.steps)}",
+                weight=weight,
+                stride=stride,
+                padding=padding,
+                pool=pool,
+                map=map,
+                sinks=sinks,
+            )
+        )
+
+    def conv(self, *branches: Branch, join: Join | None = None) -> None:
+        """Add a convolution."""
+        self.steps.append(Conv(name=f"conv{len(self.steps)}", branches=branches, join=join))
+
+    def bits_term(self, source: int, c_out: int, kernel: Any = 3, **options: Any) -> Term:
+        """A convolution of the signs in buffer `source`."""
+        weight = self.signs(c_out, self.buffers[source].channels, kernel)
+        return Term(input=source, weight=weight, **options)
+
+    def float_term(self, source: int, c_out: int, kernel: int = 1, **options: Any) -> Term:
+        """A convolution of the numbers in buffer `source`."""
+        weight = self.noise(c_out, kernel, kernel, self.buffers[source].channels)
+        return Term(input=source, weight=weight, **options)
+
+    def classifier(self, source: int) -> None:
+        """Mean, linear layer, output `logits`."""
+        mean, logits = self.floats(self.buffers[source].channels), self.floats(CLASSES)
+        self.steps.append(Mean(name=f"mean{len(self.steps)}", input=source, output=mean))
+        term = self.float_term(mean, CLASSES, map=Map(shift1=self.noise(CLASSES)))
+        self.conv(Branch(terms=(term,), sinks=Sinks(float_=logits)))
+        self.outputs["logits"] = logits
+
+    def build(self, info: dict[str, Any] | None = None) -> PackedFile:
+        """The program as it would be read; `info` beside the class names and the preprocessing."""
+        program = Program(
+            input_channels=self.input_channels,
+            buffers=tuple(self.buffers),
+            steps=tuple(self.steps),
+            outputs=dict(self.outputs),
+        )
+        common = {
+            "task": "classification",
+            "class_names": [f"class {i}" for i in range(CLASSES)],
+            "preprocessing": {
+                "kind": "classification",
+                "resize": 20,
+                "crop": 16,
+                "format": "RGB",
+            },
+        }
+        return PackedFile(program, {**common, **(info or {})}, dict(self.tensors))
