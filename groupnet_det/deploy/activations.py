@@ -1,0 +1,147 @@
+"""What the activation quantizers of convolutions become: thresholds of bits, or levels."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from groupnet_det.errors import ConfigError
+from groupnet_det.quantizers.abc_net import ABCActivation
+from groupnet_det.quantizers.base import ActivationQuantizer
+from groupnet_det.quantizers.full_precision import FloatActivation, TanhActivation
+from groupnet_det.quantizers.sign_activation import SignActivation
+
+from .staircase import find_switches, find_values, read_levels
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinaryTerm:
+    """One of the signs whose sum is the activation: ``centre + half * sign``.
+
+    Attributes:
+        threshold, invert: As in `BitsSink`, (C,).
+        pad: The bit outside.
+        half, centre: Numbers.
+    """
+
+    threshold: Tensor
+    invert: Tensor
+    pad: int
+    half: float
+    centre: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Levels:
+    """As in `LevelsSink`: (L, C), (L + 1, C), and the number outside."""
+
+    thresholds: Tensor
+    values: Tensor
+    pad: float
+
+
+class ActivationSteps:
+    """The steps of a quantizer's staircase, behind a BN where there is one.
+
+    Raises:
+        ConfigError: The quantizer is smooth, or has not been trained.
+    """
+
+    def __init__(self, quantizer: ActivationQuantizer, norm: Any, channels: int, name: str) -> None:
+        """
+        Args:
+            quantizer: In eval mode.
+            norm: The BatchNorm2d before it, or None.
+            channels: C.
+            name: Of the convolution, for messages.
+        """
+        check_exportable(quantizer, name)
+        self._quantizer, self._norm, self._channels = quantizer, norm, channels
+        self._ends: list[tuple[float, float]]
+        if isinstance(quantizer, ABCActivation):
+            scales = quantizer.scales.detach().tolist()
+            self._ends = [(-scale, scale) for scale in scales]
+            passed: Callable[[Tensor], Tensor] = self._abc_signs
+        else:
+            self._values = self._all_values()
+            self._ends = list(
+                zip(self._values[:-1].tolist(), self._values[1:].tolist(), strict=True)
+            )
+            passed = self._reached
+        with torch.no_grad():
+            self._thresholds, self._falling = find_switches(passed, len(self._ends), channels)
+
+    def binary_terms(self) -> list[BinaryTerm] | None:
+        """Signs whose sum is the activation, or None where there are none."""
+        if len(self._ends) > 1 and not isinstance(self._quantizer, ABCActivation):
+            return None
+        pads = [self._pad_bit(*ends) for ends in self._ends]
+        terms = [
+            BinaryTerm(
+                threshold=threshold,
+                invert=falling,
+                pad=pad,
+                half=(high - low) / 2,
+                centre=(high + low) / 2,
+            )
+            for (low, high), threshold, falling, pad in zip(
+                self._ends, self._thresholds, self._falling, pads, strict=True
+            )
+            if pad is not None
+        ]
+        in_integers = all(t.centre == 0 or abs(t.centre) == abs(t.half) for t in terms)
+        return terms if in_integers and len(terms) == len(self._ends) else None
+
+    def levels(self) -> Levels:
+        """The whole staircase."""
+        with torch.no_grad():
+            thresholds, values = read_levels(self._quantize, self._thresholds)
+            return Levels(
+                thresholds=thresholds, values=values, pad=float(self._quantizer.pad_value)
+            )
+
+    def _all_values(self) -> Tensor:
+        if isinstance(self._quantizer, SignActivation):  # its thresholds differ between channels
+            return torch.tensor([-1.0, 1.0])
+        with torch.no_grad():
+            return find_values(self._quantizer)
+
+    def _pad_bit(self, low: float, high: float) -> int | None:
+        if isinstance(self._quantizer, ABCActivation):
+            return 0  # all its bases are +1 outside
+        return {high: 0, low: 1}.get(float(self._quantizer.pad_value))
+
+    def _normalize(self, x: Tensor) -> Tensor:
+        return x if self._norm is None else self._norm(x)
+
+    def _quantize(self, x: Tensor) -> Tensor:
+        return self._quantizer(self._normalize(x))
+
+    def _reached(self, x: Tensor) -> Tensor:
+        return self._quantize(x) >= self._values[1:].view(-1, 1, 1, 1)
+
+    def _abc_signs(self, x: Tensor) -> Tensor:
+        shifts = self._quantizer.shifts.detach()
+        return self._normalize(x) + shifts.view(-1, 1, 1, 1) - 0.5 >= 0
+
+
+def is_identity(quantizer: ActivationQuantizer) -> bool:
+    return isinstance(quantizer, FloatActivation)
+
+
+def check_exportable(quantizer: Any, name: str) -> None:
+    """
+    Raises:
+        ConfigError: It has no steps, is in the midst of a training, or has not seen a batch.
+    """
+    if isinstance(quantizer, TanhActivation):
+        raise ConfigError(
+            f"{name} has tanh activations, which only the first stage of a training has: export "
+            "the network of the second stage (MODEL.GROUPNET.ACTIVATION 'sign')"
+        )
+    if isinstance(quantizer, SignActivation) and not quantizer.is_hard:
+        raise ConfigError(f"{name} is in the midst of SOLVER.GRADUAL_BINARIZATION: train it first")
+    if hasattr(quantizer, "is_initialized") and not quantizer.is_initialized():
+        raise ConfigError(f"a quantizer of {name} has never seen a batch: train the network first")
