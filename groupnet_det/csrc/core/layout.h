@@ -1,0 +1,39 @@
+// Weights and constants in the order in which kernels read them.
+#pragma once
+
+#include <vector>
+
+#include "core/arena.h"
+#include "core/packed_file.h"
+#include "kernels/kernel_table.h"
+
+namespace groupnet {
+
+inline int blocks_of(int channels) { return (channels + kBlock - 1) / kBlock; }
+inline int quads_of(int channels) { return (channels + 63) / 64; }
+// Words of a pixel: two for each quad.
+inline int words_of(int channels) { return 2 * quads_of(channels); }
+
+// Signs, U8 (C_out, kH, kW, bytes), in pairs of words.
+const uint32_t* lay_out_signs(const Tensor& weight, int in_channels, int group_blocks,
+                              Arena& arena);
+// F32 (C_out, kH, kW, C_in).
+const float* lay_out_floats(const Tensor& weight, int group_blocks, Arena& arena);
+// I16 (C_out, kH, kW, C_in) in pairs of channels; the number of channels is made even.
+const int32_t* lay_out_stem(const Tensor& weight, int group_blocks, Arena& arena);
+
+// A copy for whole blocks of channels, filled up with `fill`; `rows` of them.
+template <class T>
+const T* lay_out_channels(const std::vector<T>& values, int channels, T fill, Arena& arena,
+                          int rows = 1) {
+  int padded = blocks_of(channels) * kBlock;
+  T* out = arena.make<T>(static_cast<size_t>(padded) * rows);
+  for (int row = 0; row < rows; ++row) {
+    for (int c = 0; c < padded; ++c) {
+      out[row * padded + c] = c < channels ? values[row * channels + c] : fill;
+    }
+  }
+  return out;
+}
+
+}  // namespace groupnet

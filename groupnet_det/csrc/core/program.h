@@ -1,0 +1,133 @@
+// What a packed file computes: the structs behind docs/packed-format.md, names resolved to tensors.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/packed_file.h"
+
+namespace groupnet {
+
+struct BufferSpec {
+  bool bits = false;
+  int channels = 0;
+  float pad = 0;
+};
+
+enum class Act { kNone, kRelu, kPrelu };
+
+// Values of each channel; empty where absent.
+using Channels = std::vector<float>;
+
+struct MapSpec {
+  Channels scale1, shift1, slope, scale2, shift2;
+  Act act = Act::kNone;
+
+  bool is_identity() const {
+    return scale1.empty() && shift1.empty() && act == Act::kNone && scale2.empty() &&
+           shift2.empty();
+  }
+};
+
+struct BitsSinkSpec {
+  int buffer = -1;
+  Channels threshold;
+  std::vector<uint8_t> invert;
+};
+
+struct LevelsSinkSpec {
+  int buffer = -1;
+  int num_thresholds = 0;
+  Channels thresholds, values;  // (L, C), (L + 1, C)
+};
+
+struct SinksSpec {
+  int float_buffer = -1;
+  std::vector<BitsSinkSpec> bits;
+  std::vector<LevelsSinkSpec> levels;
+
+  std::vector<int> buffers() const;
+};
+
+struct Window {
+  int kernel_height = 1, kernel_width = 1, stride = 1, padding = 0, dilation = 1;
+
+  // Size of the output along an axis; at most 0 where the window does not fit.
+  int64_t output(int64_t input, int kernel) const {
+    int64_t room = input + 2 * int64_t{padding} - int64_t{dilation} * (kernel - 1) - 1;
+    return room < 0 ? 0 : room / stride + 1;
+  }
+};
+
+struct StemSpec {
+  Tensor weight;
+  Window conv;
+  std::optional<Window> pool;
+  MapSpec map;
+  SinksSpec sinks;
+};
+
+struct TermSpec {
+  int input = -1;
+  bool binary = false;
+  Tensor weight;
+  Window conv;
+  std::vector<int32_t> offset;
+  MapSpec map;
+};
+
+struct BranchSpec {
+  std::vector<TermSpec> terms;
+  int residual = -1;
+  MapSpec final;
+  std::optional<SinksSpec> sinks;
+};
+
+struct JoinSpec {
+  Channels scales;
+  bool alias = false;
+  std::optional<std::array<float, 2>> gate;
+  std::optional<SinksSpec> merged;
+  std::vector<std::optional<SinksSpec>> branches;
+};
+
+struct ConvSpec {
+  std::vector<BranchSpec> branches;
+  std::optional<JoinSpec> join;
+};
+
+struct MeanSpec {
+  int input = -1, output = -1;
+};
+
+struct StepSpec {
+  enum class Op { kStem, kConv, kMean };
+  Op op = Op::kConv;
+  std::string name;
+  int out_channels = 0;
+  StemSpec stem;
+  ConvSpec conv;
+  MeanSpec mean;
+
+  // All that it writes, in the order of the file.
+  std::vector<const SinksSpec*> sinks() const;
+  std::vector<int> written() const;
+  std::vector<int> residuals() const;
+  std::vector<int> convolved() const;  // what its convolutions read
+};
+
+struct Program {
+  int input_channels = 0;
+  std::vector<BufferSpec> buffers;
+  std::vector<StepSpec> steps;
+  std::vector<std::pair<std::string, int>> outputs;
+};
+
+// Throws Error where the program does not fit the format or its tensors. `file` must outlive it.
+Program read_program(const PackedFile& file);
+
+}  // namespace groupnet

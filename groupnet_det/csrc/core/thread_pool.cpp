@@ -1,0 +1,150 @@
+#include "core/thread_pool.h"
+
+#include <unistd.h>
+
+#include <chrono>
+
+namespace groupnet {
+
+namespace {
+
+// Long enough for the next step or the next image of a stream, short enough not to be noticed.
+constexpr int kSpins = 4000;
+constexpr auto kAwake = std::chrono::microseconds(200);
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
+
+void Barrier::wait() {
+  if (threads_ == 1) return;
+  const uint32_t round = round_.load(std::memory_order_acquire);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
+    arrived_.store(0, std::memory_order_relaxed);
+    round_.store(round + 1, std::memory_order_release);
+    return;
+  }
+  for (int spins = 0; round_.load(std::memory_order_acquire) == round; ++spins) {
+    if (spins < kSpins) {
+      pause();
+    } else {
+      std::this_thread::yield();  // more threads than processors
+    }
+  }
+}
+
+struct ThreadPool::Workers {
+  explicit Workers(int count) : process(getpid()) {
+    for (int i = 0; i < count; ++i) {
+      threads.emplace_back([this, i] { work(i + 1); });
+    }
+  }
+
+  void stop() {
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      stopping = true;
+      job_number.fetch_add(1, std::memory_order_release);
+    }
+    wake.notify_all();
+    for (auto& thread : threads) thread.join();
+  }
+
+  void start(int thread_count, const Job& new_job) {
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      job = &new_job;
+      active = thread_count;
+      running.store(thread_count - 1, std::memory_order_relaxed);
+      job_number.fetch_add(1, std::memory_order_release);
+    }
+    if (sleeping.load(std::memory_order_acquire) > 0) wake.notify_all();
+  }
+
+  void finish() {
+    for (int spins = 0; running.load(std::memory_order_acquire) > 0; ++spins) {
+      if (spins < kSpins) {
+        pause();
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  }
+
+  void work(int index) {
+    uint64_t seen = 0;
+    while (true) {
+      seen = wait_for_job(seen);
+      if (stopping) return;
+      if (index < active) {
+        (*job)(index, active);
+        running.fetch_sub(1, std::memory_order_acq_rel);
+      }
+    }
+  }
+
+  uint64_t wait_for_job(uint64_t seen) {
+    auto until = std::chrono::steady_clock::now() + kAwake;
+    while (std::chrono::steady_clock::now() < until) {
+      for (int i = 0; i < 64; ++i) {
+        if (job_number.load(std::memory_order_acquire) != seen) return read_number();
+        pause();
+      }
+    }
+    std::unique_lock<std::mutex> lock(mutex);
+    sleeping.fetch_add(1, std::memory_order_acq_rel);
+    wake.wait(lock, [&] { return job_number.load(std::memory_order_acquire) != seen; });
+    sleeping.fetch_sub(1, std::memory_order_acq_rel);
+    return job_number.load(std::memory_order_acquire);
+  }
+
+  uint64_t read_number() {
+    std::lock_guard<std::mutex> lock(mutex);  // the job is written under it
+    return job_number.load(std::memory_order_acquire);
+  }
+
+  const pid_t process;
+  std::vector<std::thread> threads;
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::atomic<uint64_t> job_number{0};
+  std::atomic<int> running{0}, sleeping{0};
+  const Job* job = nullptr;
+  int active = 0;
+  bool stopping = false;
+};
+
+ThreadPool::ThreadPool() = default;
+
+ThreadPool::~ThreadPool() {
+  if (workers_ == nullptr) return;
+  if (workers_->process != getpid()) {
+    (void)workers_.release();  // the threads stayed in the parent of a fork
+    return;
+  }
+  workers_->stop();
+}
+
+void ThreadPool::run(int threads, const Job& job) {
+  std::unique_lock<std::mutex> lock(in_use_, std::try_to_lock);
+  if (threads <= 1 || !lock.owns_lock()) {
+    job(0, 1);
+    return;
+  }
+  if (workers_ != nullptr && workers_->process != getpid()) (void)workers_.release();
+  if (workers_ == nullptr || static_cast<int>(workers_->threads.size()) < threads - 1) {
+    if (workers_ != nullptr) workers_->stop();
+    workers_ = std::make_unique<Workers>(threads - 1);
+  }
+  workers_->start(threads, job);
+  job(0, threads);
+  workers_->finish();
+}
+
+}  // namespace groupnet

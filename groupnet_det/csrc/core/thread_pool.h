@@ -1,0 +1,47 @@
+// A few threads that wait for work, awake for a moment after each job.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace groupnet {
+
+// Where all threads of a job wait for each other.
+class Barrier {
+ public:
+  explicit Barrier(int threads) : threads_(threads) {}
+  void wait();
+
+ private:
+  const int threads_;
+  std::atomic<int> arrived_{0};
+  std::atomic<uint32_t> round_{0};
+};
+
+class ThreadPool {
+ public:
+  using Job = std::function<void(int thread, int threads)>;
+
+  ThreadPool();
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  // Run `job` in `threads` threads at once, this one among them. Where the pool is at work for
+  // another caller, this thread does all of it alone. `job` must not throw.
+  void run(int threads, const Job& job);
+
+ private:
+  struct Workers;
+
+  std::mutex in_use_;
+  std::unique_ptr<Workers> workers_;
+};
+
+}  // namespace groupnet

@@ -1,0 +1,142 @@
+// Convolutions of bits by XOR and popcount, and of floats, a tile at a time.
+#pragma once
+
+#include "kernels/tile.h"
+
+namespace groupnet {
+namespace {
+
+// offset - 2 * (positions where the bits of input and weight differ), as floats.
+template <int P, int B>
+GROUPNET_INLINE void convolve_bits(const TermArgs& term, Place at, Tile<P, B>& out) {
+  const int64_t pixel = term.words.pixel_stride;
+  const uint32_t* first =
+      term.words.at(at.image, int64_t{at.y} * term.stride - term.padding,
+                    int64_t{at.x} * term.stride - term.padding);
+  const int64_t step = pixel * term.stride;
+  const int64_t words_per_block =
+      int64_t{term.num_runs} * term.run_length * 2 * kBlock;
+  const uint32_t* weight = term.weight_words + at.block * words_per_block;
+
+  Vector::Counter counter[P][B];
+  [[maybe_unused]] int room = Vector::kFlushAfter;
+  for (int run = 0; run < term.num_runs; ++run) {
+    const uint32_t* in = first + term.run_offsets[run];
+    for (int pair = 0; pair < term.run_length; ++pair) {
+      I wx[B], w0[B];
+      GROUPNET_UNROLL for (int b = 0; b < B; ++b) {
+        wx[b] = Vector::load_i(weight + b * 2 * kBlock);
+        w0[b] = Vector::load_i(weight + b * 2 * kBlock + kBlock);
+      }
+      weight += B * 2 * kBlock;
+      GROUPNET_UNROLL for (int p = 0; p < P; ++p) {
+        I ax = Vector::set_i(static_cast<int32_t>(in[p * step + 2 * pair]));
+        I a0 = Vector::set_i(static_cast<int32_t>(in[p * step + 2 * pair + 1]));
+        GROUPNET_UNROLL for (int b = 0; b < B; ++b) counter[p][b].add(wx[b], w0[b], ax, a0);
+      }
+      if constexpr (Vector::kFlushAfter > 0) {
+        if (--room == 0) {
+          each<P, B>([&](int p, int b) { counter[p][b].flush(); });
+          room = Vector::kFlushAfter;
+        }
+      }
+    }
+  }
+  GROUPNET_UNROLL for (int b = 0; b < B; ++b) {
+    I offset = Vector::load_i(term.offset + (at.block + b) * kBlock);
+    GROUPNET_UNROLL for (int p = 0; p < P; ++p) {
+      I differing = counter[p][b].total();
+      I sum = Vector::sub_i(Vector::sub_i(offset, differing), differing);
+      out.v[p][b] = Vector::to_float(sum);
+    }
+  }
+}
+
+// The dot product of floats, in the order of the weights.
+template <int P, int B>
+GROUPNET_INLINE void convolve_floats(const TermArgs& term, Place at, Tile<P, B>& out) {
+  const float* first = term.values.at(at.image, int64_t{at.y} * term.stride - term.padding,
+                                      int64_t{at.x} * term.stride - term.padding);
+  const int64_t step = term.values.pixel_stride * term.stride;
+  const float* weight =
+      term.weight_values + at.block * (int64_t{term.num_runs} * term.run_length * kBlock);
+  each<P, B>([&](int p, int b) { out.v[p][b] = Vector::zero_f(); });
+  for (int run = 0; run < term.num_runs; ++run) {
+    const float* in = first + term.run_offsets[run];
+    for (int c = 0; c < term.run_length; ++c) {
+      F w[B];
+      GROUPNET_UNROLL for (int b = 0; b < B; ++b) w[b] = Vector::load_f(weight + b * kBlock);
+      weight += B * kBlock;
+      GROUPNET_UNROLL for (int p = 0; p < P; ++p) {
+        F x = Vector::set_f(in[p * step + c]);
+        GROUPNET_UNROLL for (int b = 0; b < B; ++b) {
+          out.v[p][b] = Vector::fma(x, w[b], out.v[p][b]);
+        }
+      }
+    }
+  }
+}
+
+template <int P, int B>
+GROUPNET_INLINE void compute_term(const TermArgs& term, Place at, Tile<P, B>& out) {
+  if (term.binary) {
+    convolve_bits(term, at, out);
+  } else {
+    convolve_floats(term, at, out);
+  }
+  apply(out, term.map, at.block);
+}
+
+template <int P, int B>
+GROUPNET_INLINE void compute_branch(const BranchArgs& branch, Place at, Tile<P, B>& out) {
+  compute_term(branch.terms[0], at, out);
+  for (int i = 1; i < branch.num_terms; ++i) {
+    Tile<P, B> more;
+    compute_term(branch.terms[i], at, more);
+    each<P, B>([&](int p, int b) { out.v[p][b] = Vector::add(out.v[p][b], more.v[p][b]); });
+  }
+  if (branch.residual.origin != nullptr) {
+    const float* residual = branch.residual.at(at.image, at.y, at.x) + at.block * kBlock;
+    each<P, B>([&](int p, int b) {
+      F r = Vector::load_f(residual + p * branch.residual.pixel_stride + b * kBlock);
+      out.v[p][b] = Vector::add(out.v[p][b], r);
+    });
+  }
+  apply(out, branch.final, at.block);
+}
+
+// One branch to its sinks.
+struct BranchRows {
+  const ConvArgs& args;
+  const RowRange& range;
+
+  struct Row {
+    const ConvArgs& args;
+    const BranchArgs& branch;
+    int image, y, block;
+
+    template <int P, int B>
+    __attribute__((noinline)) void tile(int x) {
+      Tile<P, B> values;
+      Place at{image, y, x, block};
+      compute_branch(branch, at, values);
+      store(values, branch.sinks, at, args.blocks);
+    }
+  };
+
+  template <int B>
+  void group(int block) {
+    const BranchArgs& branch = args.branches[range.branch];
+    for (int y = range.first_row; y < range.end_row; ++y) {
+      in_tiles<Vector::kPixels, B>(args.width, Row{args, branch, range.image, y, block});
+    }
+  }
+};
+
+void conv(const ConvArgs& args, const RowRange& range) {
+  in_groups(range.quad * kQuadBlocks, end_of_quad(range.quad, args.blocks),
+            BranchRows{args, range});
+}
+
+}  // namespace
+}  // namespace groupnet

@@ -1,0 +1,156 @@
+// What the kernels of every instruction set take and offer: plain structs and pointers.
+//
+// Layouts. A block is 16 output channels, a quad 64 (four blocks). Maps of floats are (N, H, W, C)
+// with C padded to whole blocks. Maps of bits have 64 channels in two 32-bit words (a0 ^ a1, a0),
+// where a0 holds the first 32 of them: the paired adder of the popcount needs both. Weights are
+// stored so that one vector holds the same word (or number) of 16 output channels.
+#pragma once
+
+#include <cstdint>
+
+namespace groupnet {
+
+constexpr int kBlock = 16;
+constexpr int kQuadBlocks = 4;
+constexpr int kMaxBranches = 64;
+
+// A map in memory; strides in elements. `origin` is pixel (0, 0) of image 0, inside the border.
+template <class T>
+struct MapView {
+  T* origin = nullptr;
+  int64_t image_stride = 0;
+  int64_t row_stride = 0;
+  int64_t pixel_stride = 0;
+
+  // Inlined always: a copy compiled for one instruction set must not serve another.
+  __attribute__((always_inline)) T* at(int64_t image, int64_t y, int64_t x) const {
+    return origin + image * image_stride + y * row_stride + x * pixel_stride;
+  }
+};
+
+enum class ActCode : int { kNone, kRelu, kPrelu };
+
+// For all channels in whole blocks; null where a part is absent.
+struct MapArgs {
+  const float* scale1 = nullptr;
+  const float* shift1 = nullptr;
+  const float* slope = nullptr;
+  const float* scale2 = nullptr;
+  const float* shift2 = nullptr;
+  ActCode act = ActCode::kNone;
+  bool is_identity = true;
+};
+
+struct BitsSinkArgs {
+  MapView<uint32_t> map;
+  const float* threshold = nullptr;
+  const uint16_t* flip = nullptr;   // of each block: 1 where the bit is not (v >= threshold)
+  const uint16_t* valid = nullptr;  // of each block: channels that exist
+};
+
+struct LevelsSinkArgs {
+  MapView<float> map;
+  const float* thresholds = nullptr;  // (L, padded channels)
+  const float* values = nullptr;      // (L + 1, padded channels)
+  int num_thresholds = 0;
+};
+
+struct SinksArgs {
+  MapView<float> floats;  // origin null where absent
+  const BitsSinkArgs* bits = nullptr;
+  int num_bits = 0;
+  const LevelsSinkArgs* levels = nullptr;
+  int num_levels = 0;
+};
+
+// A convolution as runs of consecutive elements of the input: rows of the kernel, or its positions
+// where these are apart.
+struct TermArgs {
+  bool binary = false;
+  MapView<const uint32_t> words;  // where binary
+  MapView<const float> values;    // elsewhere
+  int stride = 1, padding = 0;
+  int num_runs = 0;
+  int run_length = 0;                   // pairs of words, or channels
+  const int64_t* run_offsets = nullptr; // from the first position, in elements
+  const uint32_t* weight_words = nullptr;
+  const float* weight_values = nullptr;
+  const int32_t* offset = nullptr;
+  MapArgs map;
+};
+
+struct BranchArgs {
+  const TermArgs* terms = nullptr;
+  int num_terms = 0;
+  MapView<const float> residual;  // origin null where absent
+  MapArgs final;
+  SinksArgs sinks;
+};
+
+struct JoinArgs {
+  const float* scales = nullptr;
+  float mean = 1;
+  bool alias = false;
+  bool gated = false;
+  float gate[2] = {1, 0};
+  bool has_merged = false;
+  SinksArgs merged;
+  const SinksArgs* branches = nullptr;  // one for each; empty ones write nothing
+};
+
+struct ConvArgs {
+  const BranchArgs* branches = nullptr;
+  int num_branches = 0;
+  const JoinArgs* join = nullptr;
+  int blocks = 0;
+  int height = 0, width = 0;  // of the output
+};
+
+struct StemArgs {
+  MapView<const int16_t> pixels;  // with its border; channels padded to an even number
+  int stride = 1;
+  int kernel_height = 0, run_length = 0;  // pairs of numbers in a row of the kernel
+  const int32_t* weights = nullptr;       // pairs of 16-bit numbers
+  int conv_height = 0, conv_width = 0;
+  int pool_kernel = 1, pool_stride = 1, pool_padding = 0;
+  MapArgs map;
+  SinksArgs sinks;
+  int blocks = 0;
+  int height = 0, width = 0;
+};
+
+struct MeanArgs {
+  MapView<const float> input;
+  MapView<float> output;
+  int height = 0, width = 0;
+  float factor = 1;
+};
+
+// Rows [first_row, end_row) of the 64 channels of a quad, of one image.
+struct RowRange {
+  int image = 0, branch = 0, quad = 0;
+  int first_row = 0, end_row = 0;
+};
+
+struct KernelTable {
+  const char* name;
+  int group_blocks;  // blocks of output channels that a tile covers: the layout of weights
+  void (*conv)(const ConvArgs&, const RowRange&);  // one branch, without a join
+  // All branches and the join; `scratch` holds at least `joined_scratch` floats.
+  void (*joined_conv)(const ConvArgs&, const RowRange&, float* scratch, int64_t scratch_size);
+  int64_t (*joined_scratch)(const ConvArgs&);
+  // All channels of rows; `scratch` holds `stem_scratch` numbers.
+  void (*stem)(const StemArgs&, int image, int first_row, int end_row, int32_t* scratch);
+  int64_t (*stem_scratch)(const StemArgs&);
+  void (*mean)(const MeanArgs&, int image, int first_block, int end_block);
+  // Multiply-accumulates in `iterations` of a loop that has its operands in registers.
+  int64_t (*register_limit)(int64_t iterations);
+};
+
+// Null where this build has none for the architecture.
+const KernelTable* portable_kernels();
+const KernelTable* avx2_kernels();
+const KernelTable* avx512_kernels();
+const KernelTable* neon_kernels();
+
+}  // namespace groupnet

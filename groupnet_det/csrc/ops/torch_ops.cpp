@@ -1,0 +1,269 @@
+// The engine as torch sees it: the class PackedNetwork and a few functions.
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <torch/custom_class.h>
+#include <torch/library.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "core/binary_conv.h"
+#include "core/error.h"
+#include "core/isa.h"
+#include "core/layout.h"
+#include "core/network.h"
+
+namespace groupnet {
+
+namespace {
+
+using at::Tensor;
+
+void check_images(const Tensor& images, int channels) {
+  TORCH_CHECK_VALUE(images.device().is_cpu() && images.scalar_type() == at::kByte,
+                    "images are of type ", images.scalar_type(), " on ", images.device(),
+                    "; a packed network takes unsigned bytes on the CPU");
+  TORCH_CHECK_VALUE(images.dim() == 4 && images.size(3) == channels, "images have the shape ",
+                    images.sizes(), "; a packed network takes (N, H, W, ", channels, ")");
+}
+
+ImageSize size_of(const Tensor& images) {
+  return {images.size(0), images.size(1), images.size(2)};
+}
+
+// Takes a workspace for as long as it lives.
+class Lease {
+ public:
+  Lease(Network& network, const ImageSize& size)
+      : network_(network), workspace_(network.acquire(size)) {}
+  ~Lease() { network_.give_back(std::move(workspace_)); }
+  Workspace& operator*() { return *workspace_; }
+
+ private:
+  Network& network_;
+  std::unique_ptr<Workspace> workspace_;
+};
+
+template <class Run>
+auto as_value_error(const Run& run) {
+  try {
+    return run();
+  } catch (const Error& error) {
+    TORCH_CHECK_VALUE(false, error.what());
+  }
+}
+
+std::unique_ptr<Network> open_network(const std::string& path) {
+  return as_value_error([&] {
+    const KernelTable& kernels = choose_kernels_from_environment();
+    PackedFile file = PackedFile::open(path);
+    try {
+      return std::make_unique<Network>(file, kernels);
+    } catch (const Error& error) {
+      throw Error(path + " cannot be used: " + error.what());
+    }
+  });
+}
+
+class PackedNetwork : public torch::CustomClassHolder {
+ public:
+  explicit PackedNetwork(const std::string& path) : network_(open_network(path)) {}
+
+  c10::Dict<std::string, Tensor> run(const Tensor& images) {
+    return as_value_error([&] {
+      Tensor input = prepare(images);
+      Lease workspace(*network_, size_of(input));
+      network_->run(*workspace, input.const_data_ptr<uint8_t>(), at::get_num_threads());
+      c10::Dict<std::string, Tensor> outputs;
+      for (const auto& [name, buffer] : network_->program().outputs) {
+        outputs.insert(name, read(*workspace, buffer));
+      }
+      return outputs;
+    });
+  }
+
+  std::tuple<std::vector<int64_t>, std::vector<int64_t>, std::vector<Tensor>> trace(
+      const Tensor& images) {
+    return as_value_error([&] {
+      Tensor input = prepare(images);
+      Lease workspace(*network_, size_of(input));
+      std::vector<int64_t> steps, buffers;
+      std::vector<Tensor> contents;
+      const auto& program = network_->program();
+      for (size_t i = 0; i < program.steps.size(); ++i) {
+        network_->run(*workspace, input.const_data_ptr<uint8_t>(), at::get_num_threads(), i, i + 1);
+        for (int buffer : program.steps[i].written()) {
+          steps.push_back(static_cast<int64_t>(i));
+          buffers.push_back(buffer);
+          contents.push_back(read(*workspace, buffer));
+        }
+      }
+      return std::make_tuple(steps, buffers, contents);
+    });
+  }
+
+  Tensor time_steps(const Tensor& images, int64_t repeats) {
+    return as_value_error([&] {
+      TORCH_CHECK_VALUE(repeats > 0, "repeats must be positive");
+      Tensor input = prepare(images);
+      Lease workspace(*network_, size_of(input));
+      auto count = network_->program().steps.size();
+      Tensor seconds = at::zeros({repeats, static_cast<int64_t>(count)}, at::kDouble);
+      for (int64_t i = 0; i < repeats; ++i) {
+        network_->run(*workspace, input.const_data_ptr<uint8_t>(), at::get_num_threads(), 0, count,
+                      seconds.data_ptr<double>() + i * static_cast<int64_t>(count));
+      }
+      return seconds;
+    });
+  }
+
+  std::string isa() const { return network_->kernels().name; }
+
+ private:
+  Tensor prepare(const Tensor& images) const {
+    check_images(images, network_->program().input_channels);
+    return images.contiguous();
+  }
+
+  Tensor read(const Workspace& workspace, int buffer) const {
+    const BufferMemory& memory = workspace.buffers()[buffer];
+    const BufferSpec& spec = network_->program().buffers[buffer];
+    Tensor content = at::empty({workspace.size().images, memory.height, memory.width, spec.channels},
+                               spec.bits ? at::kByte : at::kFloat);
+    if (spec.bits) {
+      network_->read_bits(workspace, buffer, content.data_ptr<uint8_t>());
+    } else {
+      network_->read_floats(workspace, buffer, content.data_ptr<float>());
+    }
+    return content;
+  }
+
+  std::unique_ptr<Network> network_;
+};
+
+void in_torch_threads(int64_t count, const std::function<void(int64_t, int64_t)>& run) {
+  at::parallel_for(0, count, 1, run);
+}
+
+// (N, H, W, C) floats -> (N, H, W, 2 ceil(C / 64)) words; bit 1 where not x >= 0.
+Tensor pack_signs(const Tensor& x) {
+  TORCH_CHECK_VALUE(x.dim() == 4 && x.scalar_type() == at::kFloat,
+                    "pack_signs takes float32 of shape (N, H, W, C)");
+  Tensor words =
+      at::zeros({x.size(0), x.size(1), x.size(2), (x.size(3) + 63) / 64 * 2}, at::kInt);
+  Tensor values = x.contiguous();
+  const int64_t channels = x.size(3), per_pixel = words.size(3);
+  const float* from = values.const_data_ptr<float>();
+  auto* to = reinterpret_cast<uint32_t*>(words.data_ptr<int32_t>());
+  const int64_t pixels = x.size(0) * x.size(1) * x.size(2);
+  at::parallel_for(0, pixels, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t pixel = begin; pixel < end; ++pixel) {
+      for (int64_t c = 0; c < channels; ++c) {
+        uint32_t negative = from[pixel * channels + c] >= 0 ? 0 : 1;
+        to[pixel * per_pixel + c / 32] |= negative << (c % 32);
+      }
+    }
+  });
+  return words;
+}
+
+Tensor binary_conv2d(const Tensor& words, const Tensor& weight, int64_t in_channels, int64_t stride,
+                     int64_t padding, int64_t dilation, int64_t pad_bit) {
+  constexpr int64_t kMost = 4096, kMostElements = (int64_t{1} << 31) - 1;
+  TORCH_CHECK_VALUE(words.dim() == 4 && words.scalar_type() == at::kInt,
+                    "words must be int32 of shape (N, H, W, 2 ceil(C / 64)), by pack_signs");
+  TORCH_CHECK_VALUE(weight.dim() == 4 && weight.scalar_type() == at::kByte && weight.numel() > 0,
+                    "weight must be uint8 of shape (C_out, kH, kW, ceil(C / 8))");
+  TORCH_CHECK_VALUE(1 <= stride && stride <= kMost && 0 <= padding && padding <= kMost &&
+                        1 <= dilation && dilation <= kMost && (pad_bit == 0 || pad_bit == 1),
+                    "stride and dilation are 1 to 4096, padding 0 to 4096, pad_bit 0 or 1");
+  TORCH_CHECK_VALUE(0 < in_channels && in_channels <= (1 << 16) &&
+                        words.size(3) == words_of(static_cast<int>(in_channels)) &&
+                        weight.size(3) == (in_channels + 7) / 8,
+                    "words of shape ", words.sizes(), " or weight of shape ", weight.sizes(),
+                    " are not for ", in_channels, " channels");
+  auto output = [&](int dimension) {
+    int64_t room = words.size(dimension) + 2 * padding - (weight.size(dimension) - 1) * dilation - 1;
+    TORCH_CHECK_VALUE(room >= 0, "the map is smaller than the kernel");
+    return room / stride + 1;
+  };
+  Tensor out = at::empty({words.size(0), output(1), output(2), weight.size(0)}, at::kInt);
+  TORCH_CHECK_VALUE(out.numel() <= kMostElements && words.numel() <= kMostElements &&
+                        weight.numel() <= kMostElements,
+                    "more than 2^31 - 1 elements");
+  if (out.numel() == 0) return out;
+  Tensor input = words.contiguous(), signs = weight.contiguous();
+  BinaryConv conv;
+  conv.images = words.size(0);
+  conv.height = words.size(1);
+  conv.width = words.size(2);
+  conv.in_channels = static_cast<int>(in_channels);
+  conv.input = reinterpret_cast<const uint32_t*>(input.const_data_ptr<int32_t>());
+  conv.weight.shape = signs.sizes().vec();
+  conv.weight.data = signs.const_data_ptr<uint8_t>();
+  conv.weight.num_bytes = static_cast<size_t>(signs.numel());
+  conv.window = {static_cast<int>(weight.size(1)), static_cast<int>(weight.size(2)),
+                 static_cast<int>(stride), static_cast<int>(padding), static_cast<int>(dilation)};
+  conv.pad = static_cast<int>(pad_bit);
+  as_value_error([&] {
+    binary_conv(conv, choose_kernels_from_environment(), in_torch_threads,
+                out.data_ptr<int32_t>());
+    return 0;
+  });
+  return out;
+}
+
+std::vector<std::string> available_isas() {
+  std::vector<std::string> names;
+  for (const KernelTable* table : available_kernels()) names.emplace_back(table->name);
+  return names;
+}
+
+// Multiply-accumulates of signs per second of the inner loop alone, in `threads` threads at once.
+double paired_adder_limit(int64_t iterations, int64_t threads) {
+  TORCH_CHECK_VALUE(iterations > 0 && threads > 0, "iterations and threads must be positive");
+  const KernelTable& kernels =
+      *as_value_error([] { return &choose_kernels_from_environment(); });
+  std::atomic<int64_t> ready{0};
+  std::atomic<int64_t> operations{0};
+  auto work = [&] {
+    ready.fetch_add(1);
+    while (ready.load() < threads) {
+    }
+    operations.fetch_add(kernels.register_limit(iterations));
+  };
+  std::vector<std::thread> others;
+  for (int64_t i = 1; i < threads; ++i) others.emplace_back(work);
+  while (ready.load() < threads - 1) {
+  }
+  auto start = std::chrono::steady_clock::now();
+  work();
+  for (auto& thread : others) thread.join();
+  std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  return static_cast<double>(operations.load()) / seconds.count();
+}
+
+}  // namespace
+
+TORCH_LIBRARY(groupnet_det, m) {
+  m.class_<PackedNetwork>("PackedNetwork")
+      .def(torch::init<std::string>())
+      .def("run", &PackedNetwork::run)
+      .def("trace", &PackedNetwork::trace)
+      .def("time_steps", &PackedNetwork::time_steps)
+      .def("isa", &PackedNetwork::isa);
+  m.def("pack_signs(Tensor x) -> Tensor");
+  m.def(
+      "binary_conv2d(Tensor words, Tensor weight, int in_channels, int stride, int padding, "
+      "int dilation, int pad_bit) -> Tensor");
+  m.def("available_isas() -> str[]", available_isas);
+  m.def("paired_adder_limit(int iterations, int threads) -> float", paired_adder_limit);
+}
+
+TORCH_LIBRARY_IMPL(groupnet_det, CPU, m) {
+  m.impl("pack_signs", pack_signs);
+  m.impl("binary_conv2d", binary_conv2d);
+}
+
+}  // namespace groupnet
