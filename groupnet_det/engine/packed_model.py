@@ -62,14 +62,13 @@ class PackedClassifier(nn.Module):
         return self.predictor.network(images.contiguous())[OUTPUT].flatten(1)
 
 
-def build_packed_model(cfg: CfgNode, *, backend: str = "native") -> PackedClassifier:
-    """``MODEL.WEIGHTS``, where the images of ``DATASETS.TEST`` are those that it was made for.
+def build_packed_model(cfg: CfgNode, path: str, *, backend: str = "native") -> PackedClassifier:
+    """The packed file, where the images of ``DATASETS.TEST`` are those that it was made for.
 
     Raises:
         ConfigError: The config has another order of channels, or a data set has other classes.
         PackedFileError, ExtensionError: As `PackedClassifier`.
     """
-    path = cfg.MODEL.WEIGHTS
     model = PackedClassifier(path, backend=backend)
     own = model.predictor.preprocessing
     if cfg.INPUT.FORMAT != own.format:
@@ -91,10 +90,12 @@ def _check_classes(path: str, model: PackedClassifier, dataset: str) -> None:
     if "classes" not in MetadataCatalog.get(dataset).as_dict():
         DatasetCatalog.get(dataset)  # notes them
     names = tuple(MetadataCatalog.get(dataset).get("classes", ()))
-    if names != model.predictor.class_names:
+    own = model.predictor.class_names
+    numbers = tuple(map(str, range(len(own))))  # where the export knew no names
+    if names != own and not (own == numbers and len(names) == len(own)):
         raise ConfigError(
             f"data set {dataset!r} in DATASETS.TEST has the classes {_short(names)}, but {path} was "
-            f"made for {_short(model.predictor.class_names)}; name one of these classes"
+            f"made for {_short(own)}; name a data set with these"
         )
 
 
