@@ -70,6 +70,8 @@ class ActivationSteps:
                 zip(self._values[:-1].tolist(), self._values[1:].tolist(), strict=True)
             )
             passed = self._reached
+            if not self._ends:
+                raise ConfigError(f"the activations of {name} have one value only: train it anew")
         with torch.no_grad():
             self._thresholds, self._falling = find_switches(passed, len(self._ends), channels)
 
@@ -123,6 +125,7 @@ class ActivationSteps:
         return self._quantize(x) >= self._values[1:].view(-1, 1, 1, 1)
 
     def _abc_signs(self, x: Tensor) -> Tensor:
+        assert isinstance(self._quantizer, ABCActivation)
         shifts = self._quantizer.shifts.detach()
         return self._normalize(x) + shifts.view(-1, 1, 1, 1) - 0.5 >= 0
 

@@ -131,7 +131,7 @@ class _Run:
 
     @contextmanager
     def _fed(self, name: str, branch: Any, units: dict[str, Any]) -> Iterator[None]:
-        """While it lasts, the units of `branch` behind the first get the packed network's inputs."""
+        """While it lasts, units of `branch` behind the first get the packed network's inputs."""
         last: dict[str, Any] = {}  # the unit before, and its input
 
         def feed(unit_name: str) -> Callable[[ConvUnit, tuple[Tensor]], tuple[Tensor]]:

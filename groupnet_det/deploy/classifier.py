@@ -13,9 +13,10 @@ program, so that a tool can hold the two against each other::
 * ``inputs[k]`` is x_k, which branch k reads, *behind* the block's connection (gate or merge). So
   the outputs of a block are the inputs of the next one, and the last block has ``merged``.
 * ``units`` has the inputs of the units behind the first of each branch.
-* A place is ``{"step", "at", "index", "sum"}``: what goes to the sinks of that step, where ``at`` is
-  ``stem``, ``branch`` (with its number), ``joined`` (a join's, with its number) or ``merged``. Where
-  ``sum`` is true the value is the integer sum of a binary convolution, not the unit's output.
+* A place is ``{"step", "at", "index", "sum"}``: what goes to the sinks of that step, where ``at``
+  is ``stem``, ``branch`` (with its number), ``joined`` (a join's, with its number) or ``merged``.
+  Where ``sum`` is true the value is the integer sum of a binary convolution, not the unit's
+  output.
 
 Floats are not kept in all places; `block_comparison.keep_places` adds the sinks that keep them, and
 `block_comparison.compare_blocks` feeds the training model with them.

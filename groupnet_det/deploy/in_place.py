@@ -105,7 +105,7 @@ def _renamed(program: Program, name: Callable[[int], int]) -> Program:
 def _with_numbers(value: Any, name: Callable[[int], int]) -> Any:
     if isinstance(value, tuple):
         return tuple(_with_numbers(item, name) for item in value)
-    if not is_dataclass(value):
+    if not is_dataclass(value) or isinstance(value, type):
         return value
     numbers = _NUMBERS.get(type(value), ())
     members = {}

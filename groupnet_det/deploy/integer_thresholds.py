@@ -37,7 +37,8 @@ def on_the_sum(
         return branch
     weight = tensors[term.weight]
     positions = weight.shape[1] * weight.shape[2] * buffers[term.input].channels
-    sums = possible_sums(positions, len(weight), None if term.offset is None else tensors[term.offset])
+    offset = None if term.offset is None else tensors[term.offset]
+    sums = possible_sums(positions, len(weight), offset)
     values = apply_map(apply_map(sums, term.map, tensors), branch.final, tensors)
     bits = []
     for number, sink in enumerate(sinks.bits):
@@ -55,7 +56,7 @@ def on_the_sum(
 
 
 def possible_sums(positions: int, channels: int, offset: Tensor | None) -> Tensor:
-    """All sums, rising, float32 (n, C): ``offset - 2 m`` for m from the number of positions to 0."""
+    """All sums ``offset - 2 m``, rising, float32 (n, C); m is at most the number of positions."""
     mismatches = torch.arange(positions, -1, -1)
     whole = torch.full((channels,), positions) if offset is None else offset.long()
     return (whole - 2 * mismatches[:, None]).float()

@@ -74,9 +74,7 @@ def find_values(quantize: Callable[[Tensor], Tensor]) -> Tensor:
     return torch.cat(found).unique()
 
 
-def read_levels(
-    quantize: Callable[[Tensor], Tensor], thresholds: Tensor
-) -> tuple[Tensor, Tensor]:
+def read_levels(quantize: Callable[[Tensor], Tensor], thresholds: Tensor) -> tuple[Tensor, Tensor]:
     """The staircase of a quantizer whose steps are known.
 
     Args:

@@ -1,11 +1,12 @@
 """The float stem in integers: pixels are bytes, and weights of 16 bits are enough.
 
-Normalization, ``(x - mean) / std``, goes into the weights, and BN into the map behind. The image gets
-one more channel of 255, whose weights take the mean off; outside of the image all is 0, as
-in the training model, whose padding is 0 *behind* the normalization.
+Normalization, ``(x - mean) / std``, goes into the weights, and BN into the map behind. The image
+gets one more channel of 255, whose weights take the mean off; outside of the image all is 0, as in
+the training model, whose padding is 0 *behind* the normalization.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -122,12 +123,17 @@ def export_stem(
         channels=len(integers.weight),
         weight=builder.tensor(f"{name}.weight", integers.weight),
         stride=stem.conv1.stride[0],
-        padding=int(stem.conv1.padding[0]),
+        padding=_side(stem.conv1.padding),
         pool=Pool(
-            kernel=int(stem.maxpool.kernel_size),
-            stride=int(stem.maxpool.stride),
-            padding=int(stem.maxpool.padding),
+            kernel=_side(stem.maxpool.kernel_size),
+            stride=_side(stem.maxpool.stride),
+            padding=_side(stem.maxpool.padding),
         ),
         map=builder.map(name, values),
     )
     return draft, integers.error
+
+
+def _side(size: Any) -> int:
+    """Of a square."""
+    return int(size) if isinstance(size, int) else int(size[0])

@@ -1,0 +1,140 @@
+"""From a config and a checkpoint to a packed file: what tools/export_packed.py does."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from detectron2.config import CfgNode
+from detectron2.data import DatasetCatalog, MetadataCatalog
+from detectron2.modeling import build_model
+from detectron2.utils.file_io import PathManager
+
+import groupnet_det.modeling.register  # noqa: F401
+from groupnet_det.checkpoint.checkpointer import Checkpointer
+from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.runtime.packed_file import PackedFile
+
+from .classifier import export_classifier
+from .sizes import float32_bytes
+
+logger = logging.getLogger(__name__)
+
+FINGERPRINT_CHUNK = 1 << 20
+
+
+def load_trained(cfg: CfgNode) -> tuple[Any, dict[str, Any]]:
+    """The network of `cfg` with the weights of ``MODEL.WEIGHTS``, all of them, in eval mode.
+
+    Returns:
+        The model on the CPU, and what else the checkpoint holds.
+
+    Raises:
+        ConfigError: ``MODEL.WEIGHTS`` is empty.
+        CheckpointError: The file is absent, broken, or of another network.
+    """
+    if not cfg.MODEL.WEIGHTS:
+        raise ConfigError(
+            "MODEL.WEIGHTS is empty, so a random network would be exported; name the checkpoint"
+        )
+    model = build_model(_on_cpu(cfg))
+    rest = Checkpointer(model, strict=True).load(cfg.MODEL.WEIGHTS)
+    return model.eval(), rest
+
+
+def export_trained(cfg: CfgNode) -> PackedFile:
+    """Load, fold and pack the network of `cfg`; data sets are registered before.
+
+    Raises:
+        UserError: Weights are missing or wrong, or no program can compute this network.
+    """
+    model, rest = load_trained(cfg)
+    if not hasattr(model, "fc"):
+        raise ConfigError(
+            f"MODEL.META_ARCHITECTURE is {cfg.MODEL.META_ARCHITECTURE!r}; only ImageClassifier can "
+            "be exported so far"
+        )
+    options = cfg.INPUT.CLASSIFICATION
+    info = {
+        "preprocessing": {
+            "kind": "classification",
+            "resize": options.TEST_RESIZE,
+            "crop": options.TEST_CROP,
+            "format": cfg.INPUT.FORMAT,
+        },
+        "source": source_of(cfg),
+        "architecture": architecture_of(cfg),
+        "sizes": {
+            "float32_twin": float32_bytes(build_model(_float_twin(cfg))),
+            "float32_simulation": float32_bytes(model),
+        },
+    }
+    names = class_names(cfg, rest.get("class_names") or [], model.fc.out_features)
+    return export_classifier(model, class_names=names, info=info)
+
+
+def class_names(cfg: CfgNode, of_checkpoint: Sequence[str], number: int) -> list[str]:
+    """Those of the checkpoint; else those of ``DATASETS.TEST[0]``; else numbers."""
+    for candidates in (of_checkpoint, _names_of_data_set(cfg)):
+        if len(candidates) == number:
+            return list(candidates)
+    logger.warning(
+        "neither the checkpoint nor DATASETS.TEST names %d classes: numbers will do", number
+    )
+    return [str(label) for label in range(number)]
+
+
+def source_of(cfg: CfgNode) -> dict[str, str]:
+    """Where a packed file comes from: digests of the config and of the checkpoint."""
+    with open(PathManager.get_local_path(cfg.MODEL.WEIGHTS), "rb") as file:
+        digest = hashlib.sha256()
+        while chunk := file.read(FINGERPRINT_CHUNK):
+            digest.update(chunk)
+    return {
+        "config_sha256": hashlib.sha256(cfg.dump().encode()).hexdigest(),
+        "checkpoint": Path(cfg.MODEL.WEIGHTS).name,
+        "checkpoint_sha256": digest.hexdigest(),
+    }
+
+
+def architecture_of(cfg: CfgNode) -> dict[str, Any]:
+    """The keys that say which network it is."""
+    options = cfg.MODEL.GROUPNET
+    keys = [key for key, value in options.items() if not isinstance(value, CfgNode)]
+    summary = {key.lower(): options[key] for key in keys}
+    return {
+        "meta_architecture": cfg.MODEL.META_ARCHITECTURE,
+        "backbone": cfg.MODEL.BACKBONE.NAME,
+        "backbone_method": options.PARTS.BACKBONE,
+        **summary,
+    }
+
+
+def _names_of_data_set(cfg: CfgNode) -> Sequence[str]:
+    if not cfg.DATASETS.TEST or cfg.DATASETS.TEST[0] not in DatasetCatalog.list():
+        return []
+    name = cfg.DATASETS.TEST[0]
+    metadata = MetadataCatalog.get(name)
+    if not hasattr(metadata, "classes"):
+        try:
+            DatasetCatalog.get(name)  # image folders know their classes once they are read
+        except (UserError, OSError):
+            return []
+    return metadata.get("classes", [])
+
+
+def _on_cpu(cfg: CfgNode) -> CfgNode:
+    return _changed(cfg, ["MODEL.DEVICE", "cpu"])
+
+
+def _float_twin(cfg: CfgNode) -> CfgNode:
+    parts = ["MODEL.GROUPNET.METHOD", "float", "MODEL.GROUPNET.PARTS.BACKBONE", "method"]
+    return _changed(cfg, ["MODEL.DEVICE", "cpu", *parts])
+
+
+def _changed(cfg: CfgNode, options: list[str]) -> CfgNode:
+    cfg = cfg.clone()
+    cfg.defrost()
+    cfg.merge_from_list(options)
+    return cfg

@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""Pack a trained classifier into one small file that runs without Detectron2.
+
+  python tools/export_packed.py --config-file configs/quick/classifier_groupnet_mnist5k.yaml \
+      --output digits.gnp MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth
+
+Binary weights take one bit each. What cannot be computed with bits is listed with the reason.
+What is in the file: docs/packed-format.md.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from groupnet_det.config import load_config
+from groupnet_det.data.registration import register_datasets
+from groupnet_det.deploy.export import export_trained
+from groupnet_det.deploy.report import describe
+from groupnet_det.errors import UserError
+from groupnet_det.runtime.packed_file import write_packed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config-file", required=True)
+    parser.add_argument("--output", type=Path, required=True, help="file to write, .gnp")
+    parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
+    arguments = parser.parse_args()
+    try:
+        cfg = load_config(arguments.config_file, arguments.opts)
+        register_datasets(cfg)
+        packed = export_trained(cfg)
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        write_packed(arguments.output, packed.program, packed.info, packed.tensors)
+    except (UserError, OSError) as error:
+        sys.exit(f"error: {error}")
+    print(describe(packed, arguments.output.stat().st_size))
+    print(f"\nwritten: {arguments.output}")
+
+
+if __name__ == "__main__":
+    main()
