@@ -45,7 +45,7 @@ from groupnet_det.runtime.predictor import BACKENDS
 from groupnet_det.runtime.reference import trace_reference
 
 TRACES: dict[str, Trace] = {"native": engine_trace, "reference": trace_reference}
-NO_ENGINE = 'asked for with --backend reference: the engine itself was not compared'
+NO_ENGINE = "asked for with --backend reference: the engine itself was not compared"
 
 
 def verify(cfg: CfgNode, path: Path, *, backend: str, num_images: int) -> list[Finding]:

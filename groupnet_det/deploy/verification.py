@@ -130,10 +130,19 @@ def check_blocks(
     classifier: Any, packed: PackedFile, images: Tensor, trace: Trace
 ) -> list[Finding]:
     """Compare with the training model; a line for each block. Arguments as `compare_blocks`."""
+    names = list(packed.info.get("blocks") or ())
     blocks: dict[str, list[PartComparison]] = {}
     for part in compare_blocks(classifier, packed, images, trace):
-        blocks.setdefault(".".join(part.name.split(".")[:2]), []).append(part)
+        blocks.setdefault(_maker(part.name, names), []).append(part)
     return [_block(name, parts) for name, parts in blocks.items()]
+
+
+def _maker(part: str, blocks: Sequence[str]) -> str:
+    """The block that makes a map: inputs of a block are made by the one before."""
+    block = next((name for name in blocks if part.startswith(f"{name}.")), part)
+    if part.startswith(f"{block}.inputs."):
+        return ["stem", *blocks][blocks.index(block)]
+    return block
 
 
 def _block(name: str, parts: Sequence[PartComparison]) -> Finding:
@@ -153,15 +162,11 @@ def _block(name: str, parts: Sequence[PartComparison]) -> Finding:
 def check_metric(dataset: str, trained: Answers, packed: Answers) -> Finding:
     """Compare the answers to the images of a data set."""
     images = set(trained.predicted) | set(packed.predicted)
-    changed = sum(
-        trained.predicted.get(image) != packed.predicted.get(image) for image in images
-    )
+    changed = sum(trained.predicted.get(image) != packed.predicted.get(image) for image in images)
     points = abs(trained.top1 - packed.top1)
     # beyond the rounding of the difference of two percentages
     agree = points <= MAX_POINTS + 1e-9 or (len(images) < FEW_IMAGES and changed <= 1)
-    found = (
-        f"top-1 {trained.top1:.2f} trained, {packed.top1:.2f} packed; {changed} images changed"
-    )
+    found = f"top-1 {trained.top1:.2f} trained, {packed.top1:.2f} packed; {changed} images changed"
     return _finding("metric", dataset, len(images), found, failed=not agree)
 
 

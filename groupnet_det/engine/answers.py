@@ -1,4 +1,4 @@
-"""What a classifier says of a data set, image by image, through the project's loader and evaluator."""
+"""What a classifier says of a data set, by the project's loader and evaluator."""
 
 import tempfile
 

@@ -71,12 +71,12 @@ def build_packed_model(cfg: CfgNode, path: str, *, backend: str = "native") -> P
     """
     model = PackedClassifier(path, backend=backend)
     own = model.predictor.preprocessing
-    if cfg.INPUT.FORMAT != own.format:
+    if own.format != cfg.INPUT.FORMAT:
         raise ConfigError(
             f"INPUT.FORMAT is {cfg.INPUT.FORMAT!r}, but {path} was made with {own.format!r}; set it"
         )
     options = cfg.INPUT.CLASSIFICATION
-    if (options.TEST_RESIZE, options.TEST_CROP) != (own.resize, own.crop):
+    if (own.resize, own.crop) != (options.TEST_RESIZE, options.TEST_CROP):
         logger.warning(
             f"INPUT.CLASSIFICATION has TEST_RESIZE {options.TEST_RESIZE} and TEST_CROP "
             f"{options.TEST_CROP}; {path} was made with {own.resize} and {own.crop}"
@@ -94,8 +94,8 @@ def _check_classes(path: str, model: PackedClassifier, dataset: str) -> None:
     numbers = tuple(map(str, range(len(own))))  # where the export knew no names
     if names != own and not (own == numbers and len(names) == len(own)):
         raise ConfigError(
-            f"data set {dataset!r} in DATASETS.TEST has the classes {_short(names)}, but {path} was "
-            f"made for {_short(own)}; name a data set with these"
+            f"data set {dataset!r} in DATASETS.TEST has the classes {_short(names)}, but {path} "
+            f"was made for {_short(own)}; name a data set with these"
         )
 
 
