@@ -12,9 +12,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from groupnet_det.analysis.precision_map import format_precision_map
 from groupnet_det.config import load_config
 from groupnet_det.data.registration import register_datasets
-from groupnet_det.deploy.export import export_trained
+from groupnet_det.deploy.export import export_trained, load_trained
 from groupnet_det.deploy.report import describe
 from groupnet_det.errors import UserError
 from groupnet_det.runtime.packed_file import write_packed
@@ -31,12 +32,14 @@ def main() -> None:
     try:
         cfg = load_config(arguments.config_file, arguments.opts)
         register_datasets(cfg)
-        packed = export_trained(cfg)
+        model, rest = load_trained(cfg)
+        packed = export_trained(cfg, model, rest)
         arguments.output.parent.mkdir(parents=True, exist_ok=True)
         write_packed(arguments.output, packed.program, packed.info, packed.tensors)
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
-    print(describe(packed, arguments.output.stat().st_size))
+    print(format_precision_map(model))
+    print("\n" + describe(packed, arguments.output.stat().st_size))
     print(f"\nwritten: {arguments.output}")
 
 

@@ -43,13 +43,16 @@ def load_trained(cfg: CfgNode) -> tuple[Any, dict[str, Any]]:
     return model.eval(), rest
 
 
-def export_trained(cfg: CfgNode) -> PackedFile:
-    """Load, fold and pack the network of `cfg`; data sets are registered before.
+def export_trained(cfg: CfgNode, model: Any, rest: dict[str, Any]) -> PackedFile:
+    """Pack the network of `cfg`, with all that the file says about itself.
+
+    Args:
+        cfg: Its data sets are registered, for their class names.
+        model, rest: As of `load_trained`.
 
     Raises:
-        UserError: Weights are missing or wrong, or no program can compute this network.
+        UserError: No program can compute this network.
     """
-    model, rest = load_trained(cfg)
     if not hasattr(model, "fc"):
         raise ConfigError(
             f"MODEL.META_ARCHITECTURE is {cfg.MODEL.META_ARCHITECTURE!r}; only ImageClassifier can "

@@ -17,6 +17,10 @@ from .program import Branch, Conv, Join, Map, Mean, Sinks, Stem, Term
 from .shapes import buffer_shapes, check_images
 from .sign_bits import unpack_bits
 
+# Elements that a convolution of floats works on at a time: they stay in the cache, and torch takes
+# one thread for them, as more only wait for each other.
+CHUNK = 1 << 14
+
 # What happens after a step: its number, the number of a buffer that it wrote, and the content.
 Observer = Callable[[int, int, Tensor], None]
 
@@ -222,8 +226,21 @@ def _sum_of_products(x: Tensor, weight: Tensor, stride: int, dilation: int) -> T
 
 def _sum_of_fma(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
     """Convolution of floats, over rows, columns and channels in this order."""
-    total = torch.zeros(())
-    for part, row in _positions(x, weight, stride, dilation):
-        for channel in range(weight.shape[3]):
-            total = fma(part[..., channel, None], row[:, channel], total)
-    return total
+    return torch.stack([_sum_of_fma_of_one(one[None], weight, stride, dilation) for one in x])
+
+
+def _sum_of_fma_of_one(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
+    """(1, H, W, C_in) -> (H, W, C_out)."""
+    read = list(_positions(x, weight, stride, dilation))
+    height, width = read[0][0].shape[1:3]
+    parts = [(part.reshape(height * width, -1), row.T) for part, row in read]
+    at_once = max(1, CHUNK // len(weight))
+    sums = []
+    for start in range(0, height * width, at_once):
+        total = torch.zeros(())
+        for part, rows in parts:
+            pixels = part[start : start + at_once, :, None]
+            for pixel, row in zip(pixels.unbind(1), rows, strict=True):
+                total = fma(pixel, row, total)
+        sums.append(total)
+    return torch.cat(sums).view(height, width, -1)

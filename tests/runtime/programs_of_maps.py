@@ -75,7 +75,7 @@ def sink_examples() -> Iterator[tuple[str, PackedFile]]:
         )
         terms = (b.bits_term(source, channels, padding=1),)
         b.conv(Branch(terms=terms, sinks=Sinks(bits=bits, levels=levels)))
-        terms = tuple(b.float_term(s.buffer, channels, 3, padding=1) for s in levels)
+        terms = tuple(b.float_term(s.buffer, channels) for s in levels)
         terms += tuple(b.bits_term(s.buffer, channels, padding=1) for s in bits)
         out = b.floats(channels)
         b.conv(Branch(terms=terms, sinks=Sinks(float_=out)))
