@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 
+from groupnet_det.deploy.classifier import export_classifier
 from groupnet_det.errors import ExtensionError
+from groupnet_det.runtime.extension import load_extension, open_network
 from groupnet_det.runtime.packed_file import write_packed
 from groupnet_det.runtime.program import Conv, Mean, Program
 
@@ -54,8 +56,6 @@ def make_limit(work: Work, threads: int) -> Burst:
         ExtensionError: The compiled engine is absent.
     """
     assert isinstance(work, LayerWork)
-    from groupnet_det.runtime.extension import load_extension
-
     load_extension()
     macs = work.multiply_accumulates
 
@@ -75,10 +75,10 @@ def _exported(work: NetworkWork) -> tuple[Any, Program]:
 
 def export_network(work: NetworkWork, path: Path) -> Program:
     """Write the packed file of a work's network."""
-    from groupnet_det.deploy.classifier import export_classifier
-
     names = [f"class {number}" for number in range(work.num_classes)]
-    packed = export_classifier(binary_network(work), class_names=names)
+    pixels = {"kind": "classification", "resize": work.size, "crop": work.size, "format": "RGB"}
+    network = binary_network(work)
+    packed = export_classifier(network, class_names=names, info={"preprocessing": pixels})
     write_packed(path, packed.program, packed.info, packed.tensors)
     return packed.program
 
@@ -88,9 +88,7 @@ def open_engine(path: Path) -> Any:
     Raises:
         ExtensionError: The compiled engine is absent.
     """
-    from groupnet_det.runtime.extension import open_network
-
-    return open_network(str(path))
+    return open_network(path)
 
 
 def body_steps(program: Program) -> list[int]:

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from groupnet_det.config import load_config
 from groupnet_det.deploy.classifier import export_classifier
 from groupnet_det.deploy.verification import (
     FAILED,
@@ -23,31 +22,23 @@ from groupnet_det.runtime.extension import is_built
 from groupnet_det.runtime.packed_file import PackedFile
 from groupnet_det.runtime.reference import trace_reference
 
-from .networks import settle
+from .networks import CLASS_NAMES, make_classifier
 
 
 @pytest.fixture(scope="module")
 def classifier():
-    from detectron2.modeling import build_model
-
-    import groupnet_det.modeling.register  # noqa: F401
-
-    cfg = load_config("configs/quick/classifier_groupnet_mnist5k.yaml")
-    cfg.merge_from_list(["MODEL.DEVICE", "cpu", "MODEL.GROUPNET.WIDTH", 0.125])
     torch.manual_seed(0)
-    model = build_model(cfg)
-    settle(model)
-    return model
+    return make_classifier()
 
 
 @pytest.fixture(scope="module")
 def packed(classifier):
-    return export_classifier(classifier, class_names=[str(n) for n in range(10)])
+    return export_classifier(classifier, class_names=CLASS_NAMES)
 
 
 @pytest.fixture
 def images():
-    return torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
+    return torch.randint(0, 256, (1, 32, 32, 3), dtype=torch.uint8)
 
 
 def changed(packed, name, change):

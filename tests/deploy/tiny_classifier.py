@@ -1,5 +1,7 @@
 """A narrow classifier of digits with random weights: config, checkpoint, packed file."""
 
+import shutil
+
 import torch
 from detectron2.modeling import build_model
 
@@ -12,19 +14,35 @@ from groupnet_det.runtime.packed_file import write_packed
 from .networks import settle
 
 CONFIG = "configs/quick/classifier_groupnet_mnist5k.yaml"
-OPTIONS = ["MODEL.GROUPNET.WIDTH", "0.125", "MODEL.DEVICE", "cpu"]
+# Float downsampling, which its config has, is slow in the reference.
+OPTIONS = ["MODEL.GROUPNET.WIDTH", "0.125", "MODEL.GROUPNET.DOWNSAMPLE", "binary"]
+OPTIONS += ["MODEL.DEVICE", "cpu"]
+WEIGHTS, PACKED = "model.pth", "model.gnp"
+
+
+def tiny_config(root, folder):
+    """The config, whose weights are in `folder`; its data sets are registered."""
+    cfg = load_config(str(root / CONFIG), [*OPTIONS, "MODEL.WEIGHTS", str(folder / WEIGHTS)])
+    register_datasets(cfg)
+    return cfg
 
 
 def write_tiny_classifier(root, folder, seed=0):
-    """Config, path of the packed file, and the network; ``model.pth`` lies beside."""
-    weights = folder / "model.pth"
-    cfg = load_config(str(root / CONFIG), [*OPTIONS, "MODEL.WEIGHTS", str(weights)])
-    register_datasets(cfg)
+    """Write `WEIGHTS` and `PACKED` into a folder, which is returned."""
+    cfg = tiny_config(root, folder)
     torch.manual_seed(seed)
     classifier = build_model(cfg)
     settle(classifier)
-    torch.save({"model": classifier.state_dict()}, weights)
-    packed = export_trained(cfg)
-    path = folder / "model.gnp"
-    write_packed(path, packed.program, packed.info, packed.tensors)
-    return cfg, path, classifier
+    torch.nn.init.normal_(classifier.fc.weight)  # else one class wins always
+    torch.save({"model": classifier.state_dict()}, folder / WEIGHTS)
+    digits = {"class_names": [str(digit) for digit in range(10)]}
+    packed = export_trained(cfg, classifier, digits)
+    write_packed(folder / PACKED, packed.program, packed.info, packed.tensors)
+    return folder
+
+
+def copy_tiny_classifier(source, folder):
+    """The same files, for a test to spoil."""
+    for name in (WEIGHTS, PACKED):
+        shutil.copy(source / name, folder)
+    return folder

@@ -8,14 +8,21 @@ import pytest
 
 from groupnet_det.runtime import extension
 from groupnet_det.runtime.packed_file import read_packed, write_packed
-from tests.deploy.tiny_classifier import CONFIG, OPTIONS, write_tiny_classifier
+from tests.deploy.tiny_classifier import (
+    CONFIG,
+    OPTIONS,
+    PACKED,
+    WEIGHTS,
+    copy_tiny_classifier,
+    write_tiny_classifier,
+)
 from tools import verify_packed
 
 
 @pytest.fixture
-def tiny(root, tmp_path, datasets_env):
+def tiny(tmp_path, tiny_packed, datasets_env):
     """Path of a packed file; ``model.pth`` lies beside."""
-    return write_tiny_classifier(root, tmp_path)[1]
+    return copy_tiny_classifier(tiny_packed, tmp_path) / PACKED
 
 
 @pytest.fixture
@@ -24,7 +31,7 @@ def verify(root, tiny, monkeypatch, capsys):
 
     def run(*flags, weights=None, options=()):
         command = ["--config-file", root / CONFIG, "--packed", tiny, "--num-images", "2", *flags]
-        command += [*OPTIONS, *options, "MODEL.WEIGHTS", weights or tiny.with_name("model.pth")]
+        command += [*OPTIONS, *options, "MODEL.WEIGHTS", weights or tiny.with_name(WEIGHTS)]
         monkeypatch.setattr(sys, "argv", ["verify_packed.py", *map(str, command)])
         with pytest.raises(SystemExit) as end:
             verify_packed.main()
@@ -63,14 +70,13 @@ def test_one_wrong_bit_of_a_weight_is_found(verify, tiny):
     code, printed = verify(*REFERENCE)
     assert code == 1
     assert "NOT verified" in printed
-    (line,) = [line for line in printed.splitlines() if "FAILED" in line]
+    line, *_ = [line for line in printed.splitlines() if "FAILED" in line]
     assert line.split()[:2] == ["blocks", "res2.0"]
 
 
 def test_another_checkpoint_is_told(verify, root, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("other")
-    other = write_tiny_classifier(root, folder, seed=1)[1].with_name("model.pth")
-    code, printed = verify(*REFERENCE, weights=other)
+    other = write_tiny_classifier(root, tmp_path_factory.mktemp("other"), seed=1)
+    code, printed = verify(*REFERENCE, weights=other / WEIGHTS)
     assert code == 1
     assert "was not made from" in printed
 
@@ -101,7 +107,7 @@ def test_a_data_set_is_needed(verify):
 
 def test_evaluation_of_a_packed_file(root, tiny, tmp_path):
     csvs = []
-    for weights, flags in ((tiny.with_name("model.pth"), ()), (tiny, REFERENCE)):
+    for weights, flags in ((tiny.with_name(WEIGHTS), ()), (tiny, REFERENCE)):
         output = tmp_path / weights.suffix
         command = ["tools/train_net.py", "--config-file", CONFIG, "--num-gpus", "0", "--eval-only"]
         command += [*flags, *OPTIONS, "MODEL.WEIGHTS", str(weights), "OUTPUT_DIR", str(output)]
