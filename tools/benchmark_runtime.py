@@ -41,7 +41,7 @@ from pathlib import Path
 from tabulate import tabulate
 from tqdm import tqdm
 
-from groupnet_det.benchmark.aims import BODY_AVX2, aims_table
+from groupnet_det.benchmark.aims import BODY_AVX2, NOT_MEASURED, aims_table
 from groupnet_det.benchmark.facts import gather_facts
 from groupnet_det.benchmark.files import measure_file
 from groupnet_det.benchmark.packed_sides import engine_isa
@@ -126,6 +126,16 @@ def measure_all(arguments: argparse.Namespace, facts: dict[str, str]) -> list[Ro
     return rows
 
 
+def show_aims(rows: Sequence[Row]) -> None:
+    """Print those aims that the rows can be held against."""
+    lines = aims_table(rows)
+    measured = [line for line in lines if line["met"] != NOT_MEASURED]
+    if measured:
+        print("\nAims (AVX-512 VPOPCNTDQ, 2 threads, batch 1), and what these rows reach\n")
+        print(tabulate(measured, headers="keys", disable_numparse=True))
+    print(f"\n{len(lines) - len(measured)} of {len(lines)} aims were not measured in this run")
+
+
 def parse_shape(word: str) -> tuple[int, int, int]:
     """``64@56x48`` -> channels, height, width."""
     try:
@@ -166,9 +176,8 @@ def main() -> None:
         rows = measure_all(arguments, facts)
     except UserError as error:
         sys.exit(f"error: {error}")
+    show_aims(rows)
     described = "; ".join(f"{name} {value}" for name, value in facts.items())
-    print("\nAims (AVX-512 VPOPCNTDQ, 2 threads, batch 1), and what these rows reach\n")
-    print(tabulate(aims_table(rows), headers="keys", disable_numparse=True))
     print(f"\n{described}\nwritten: {arguments.csv}")
     if not arguments.no_plot:
         picture = arguments.csv.with_suffix(".png")

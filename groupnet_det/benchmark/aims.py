@@ -9,6 +9,7 @@ from .table import OURS, Row
 BODY_AVX2 = "body, AVX2"
 PACKED_FILE = "packed file"
 FIRST_RESULT = "file to first result"
+NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +81,7 @@ def _line(aim: Aim, rows: Sequence[Row]) -> dict[str, object]:
         "moonshot": "" if aim.moonshot is None else f"{aim.moonshot:g}",
         "reached, least": _range(reached),
         "reached, median": _range([value for value in median if value is not None]),
-        "met": {None: "not measured", True: "yes", False: "no"}[met],
+        "met": {None: NOT_MEASURED, True: "yes", False: "no"}[met],
     }
 
 

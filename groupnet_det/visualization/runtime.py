@@ -47,7 +47,7 @@ def plot_runtime(rows: Sequence[Row], output: Path, title: str) -> None:
         draw(axes, of_panel)
         axes.set(title=name, yscale="log", ylabel="ms, least")
         axes.grid(alpha=0.3, axis="y", which="both")
-        axes.legend(fontsize=7)
+        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
     output.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(output, dpi=110)
     plt.close(figure)
