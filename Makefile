@@ -9,7 +9,7 @@ ZOO ?= full
 MODELS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo zoo test test-slow lint format clean
+.PHONY: help setup demo zoo test test-slow test-arm test-sanitize lint format clean
 
 help:
 	@echo "make demo         set up, train and evaluate a binary detector, draw what it finds (about 12 minutes)"
@@ -17,6 +17,7 @@ help:
 	@echo "make zoo          set up, train a small model per task into zoo/ (about 12 minutes; goes on where it stopped)"
 	@echo "make zoo ZOO=quick     a few iterations of each, into zoo/quick;  MODELS=\"NAME ...\" chooses some"
 	@echo "make test         set up and run the tests;  make test-slow runs the long ones too"
+	@echo "make test-arm     the packed engine on an emulated 64-bit ARM;  make test-sanitize with address and UB sanitizers"
 	@echo "make lint         ruff and mypy;             make format rewrites the layout"
 	@echo "make clean        remove .venv and build products (data, models and results stay)"
 
@@ -38,6 +39,13 @@ test: setup
 
 test-slow: setup
 	$(PYTHON) -m pytest -m "slow or not slow"
+
+# The engine's own tests, without torch in them: on an emulated ARM, and with sanitizers.
+test-arm: setup
+	$(PYTHON) tools/test_engine.py --arm
+
+test-sanitize: setup
+	$(PYTHON) tools/test_engine.py --sanitize --mutations 10000
 
 lint: setup
 	$(PYTHON) -m ruff check .

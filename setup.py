@@ -5,6 +5,7 @@ installed ``cv2`` must be kept), and Detectron2 is not on the package index unde
 ``tools/setup_environment.py`` installs both; INSTALL.md tells how to do it by hand.
 """
 
+import json
 import os
 import platform
 import re
@@ -24,17 +25,8 @@ assert VERSION is not None
 # The engine that runs packed models: optional, see INSTALL.md.
 SKIP = "GROUPNET_DET_NO_EXTENSION"
 CSRC = ROOT / "groupnet_det/csrc"
-CORE_FLAGS = ["-std=c++17", "-O3", "-g0", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wall"]
-# Each file of kernels is compiled for one instruction set and chosen when the engine runs. GCC 12
-# takes the deliberately undefined operands of its own AVX-512 functions for mistakes.
-X86_FLAGS = {
-    "kernels_avx2.cpp": ["-mavx2", "-mfma"],
-    "kernels_avx512.cpp": [
-        *(f"-mavx512{part}" for part in ("f", "bw", "vl", "dq", "vpopcntdq", "vnni")),
-        "-Wno-uninitialized",
-        "-Wno-maybe-uninitialized",
-    ],
-}
+# Each file of kernels is compiled for one instruction set and chosen when the engine runs.
+FLAGS = json.loads((CSRC / "flags.json").read_text())
 
 
 class BuildEngine(build_ext):
@@ -83,9 +75,9 @@ class BuildEngine(build_ext):
     def flags_for(source: str) -> list[str]:
         path = Path(source)
         if path.parent.name == "ops":  # torch's headers want C++20
-            return ["-std=c++20" if flag == "-std=c++17" else flag for flag in CORE_FLAGS]
-        is_x86 = platform.machine().lower() in ("x86_64", "amd64")
-        return [*CORE_FLAGS, *(X86_FLAGS.get(path.name, []) if is_x86 else [])]
+            return ["-std=c++20" if flag == "-std=c++17" else flag for flag in FLAGS["core"]]
+        machine = platform.machine().lower().replace("amd64", "x86_64")
+        return [*FLAGS["core"], *FLAGS.get(machine, {}).get(path.name, [])]
 
     def get_ext_filename(self, fullname: str) -> str:
         return f"{fullname.replace('.', '/')}.so"  # of any Python: torch loads it

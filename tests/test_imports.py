@@ -51,8 +51,9 @@ def test_that_environment_lacks_detectron2(environment_without_detectron2):
         "import groupnet_det.quantizers, groupnet_det.layers",
         "import groupnet_det.data.photo_digits, groupnet_det.data.stream",
         "import groupnet_det.analysis.precision_map, groupnet_det.evaluation.coco_results",
+        "from groupnet_det import PackedPredictor",
     ],
-    ids=["network", "layers", "data", "tools"],
+    ids=["network", "layers", "data", "tools", "runtime"],
 )
 def test_parts_that_need_no_detectron2_import_without_it(code, environment_without_detectron2):
     done = run_without_detectron2(code, environment_without_detectron2)

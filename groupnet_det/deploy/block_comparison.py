@@ -160,7 +160,7 @@ class _Run:
     ) -> Tensor:
         if not place["sum"]:
             self.compare_floats(name, x, place)
-            return self.floats(place)
+            return x.copy_(self.floats(place))  # in place: a shortcut may read it too
         self.note(name, "integers", integer_sums(last["unit"], last["x"]), self.floats(place))
         bits = self._maps[self._kept.bits[key_of(place)]].permute(0, 3, 1, 2)
         wrong = _wrong_bits(unit, x, bits)
@@ -203,7 +203,7 @@ def _standing_for(unit: ConvUnit, bits: Tensor) -> Tensor:
 def _wrong_bits(unit: ConvUnit, x: Tensor, bits: Tensor) -> int:
     """How many bits are neither those of `x` nor those of a number very near to it."""
     above, below = _far_values(unit, bits)
-    high = torch.maximum(above, below)
+    high = torch.maximum(above, below).max()  # not of each channel: some have but one value
     near = TOLERANCE * x.abs().max()
     right = torch.zeros_like(bits, dtype=torch.bool)
     for shifted in (x, x - near, x + near):

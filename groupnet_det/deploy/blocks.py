@@ -27,6 +27,8 @@ NOTHING, OWN_INPUT, BLOCK = "nothing", "own input", "block"
 
 
 def _of_bottleneck(branch: Any) -> list[str]:
+    # The training model compares the maps themselves, which differs for maps of one pixel: there a
+    # stride changes nothing, and it adds. No image is that small.
     same_size = branch.unit2.conv.stride[0] == 1
     return [NOTHING, OWN_INPUT if same_size else NOTHING, BLOCK]
 

@@ -77,7 +77,7 @@ def read_packed(path: PathLike) -> PackedFile:
     try:
         container = _read_container(path)
         program = from_json(load_json(container.metadata["program"], "program"))
-        tensors = safetensors.torch.load(container.content)
+        tensors = _tensors(container)
         validate(program, tensors)
         return PackedFile(program, _info(container), tensors)
     except Exception as error:  # whatever the readers stumble over, of a file made to break them
@@ -143,7 +143,15 @@ def _read_bytes(path: PathLike) -> bytes:
             raise PackedFileError("it is no plain file")
         if status.st_size > MAX_BYTES:
             raise PackedFileError(f"it has {status.st_size} bytes; the limit is {MAX_BYTES}")
-        return file.read(MAX_BYTES)
+        return file.read(status.st_size)
+
+
+def _tensors(container: Container) -> dict[str, Tensor]:
+    try:
+        return safetensors.torch.load(container.content)
+    except safetensors.SafetensorError as error:
+        reason = str(error).removeprefix("Error while deserializing: ")
+        raise PackedFileError(f"its header is wrong about its tensors: {reason}") from error
 
 
 def _info(container: Container) -> dict[str, Any]:

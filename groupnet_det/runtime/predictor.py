@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from groupnet_det.errors import DataError, ExtensionError, PackedFileError, lookup
+from groupnet_det.errors import DataError, PackedFileError, lookup
 
 from .packed_file import PackedFile, read_packed
 from .preprocessing import AnyImage, Preprocessing
@@ -76,7 +76,7 @@ class PackedPredictor:
 
         Raises:
             PackedFileError: The file is absent, damaged, of another version, or no classifier.
-            ExtensionError: The compiled engine is absent.
+            ExtensionError: The compiled engine is absent, or `GROUPNET_DET_ISA` is impossible.
             ConfigError: Unknown `backend`.
         """
         open_network = lookup(BACKENDS, backend, "backend")
@@ -122,10 +122,15 @@ class PackedPredictor:
 def _native(path: str | os.PathLike[str], _: PackedFile) -> Network:
     from .extension import open_network
 
-    try:
-        run: Network = open_network(os.fspath(path)).run
-    except ExtensionError as error:
-        raise ExtensionError(f'{error}; backend="reference" runs without it, slowly') from error
+    network = open_network(os.fspath(path))
+
+    def run(images: Tensor) -> dict[str, Tensor]:
+        try:
+            outputs: dict[str, Tensor] = network.run(images)
+        except ValueError as error:  # what the engine says of images
+            raise DataError(str(error).splitlines()[0]) from error
+        return outputs
+
     return run
 
 

@@ -217,10 +217,10 @@ def _positions(
 
 def _sum_of_products(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
     """Convolution of whole numbers whose partial sums are exact, so that their order is free."""
-    products = (part @ signs.T for part, signs in _positions(x, weight, stride, dilation))
-    total = next(products)
-    for product in products:
-        total += product
+    total = torch.zeros(())
+    for part, row in _positions(x, weight, stride, dilation):
+        product = part.reshape(-1, part.shape[3]) @ row.T
+        total = product.view(*part.shape[:3], -1).add_(total)
     return total
 
 

@@ -55,6 +55,7 @@ def settle(model: ImageClassifier) -> None:
         norm.weight.copy_(
             torch.randn_like(norm.weight).sign() * (torch.rand_like(norm.weight) + 0.3)
         )
+        norm.weight[0] = 0  # a channel that training has switched off
         norm.bias.normal_(std=0.3)
     for module in model.modules():
         if isinstance(module, SoftGate):

@@ -6,6 +6,7 @@ import torch
 from groupnet_det.deploy.block_comparison import compare_blocks
 from groupnet_det.deploy.classifier import export_classifier
 from groupnet_det.deploy.places import keep_places
+from groupnet_det.runtime.extension import is_built, open_network
 from groupnet_det.runtime.packed_file import read_packed, write_packed
 from groupnet_det.runtime.reference import run_reference, trace_reference
 
@@ -145,3 +146,15 @@ def test_written_and_read(exported, tmp_path):
     again = read_packed(tmp_path / "model.gnp")
     assert again.program == packed.program
     assert again.info == packed.info
+
+
+@pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
+def test_engine_gives_the_same_bits(exported, tmp_path):
+    packed = keep_places(exported[1]).packed
+    write_packed(tmp_path / "model.gnp", packed.program, packed.info, packed.tensors)
+    images = random_images(2, 40, 56)
+    steps, buffers, contents = open_network(tmp_path / "model.gnp").trace(images)
+    expected = trace_reference(packed, images)
+    assert (list(steps), list(buffers)) == expected[:2]
+    for actual, map_ in zip(contents, expected[2], strict=True):
+        assert torch.equal(actual, map_)

@@ -10,7 +10,7 @@ from groupnet_det.deploy.places import keep_places
 from groupnet_det.deploy.sizes import binary_weights, float32_bytes
 from groupnet_det.errors import ConfigError, PackedFileError
 from groupnet_det.layers import QuantizedConv2d
-from groupnet_det.runtime.packed_file import PackedFile
+from groupnet_det.runtime.packed_file import PackedFile, write_packed
 from groupnet_det.runtime.program import Conv, Map, Mean, Stem
 from groupnet_det.runtime.reference import run_reference, trace_reference
 
@@ -168,6 +168,16 @@ def test_files_without_places_are_refused():
         keep_places(PackedFile(packed.program, {}, packed.tensors))
 
 
+@pytest.mark.parametrize("method", ["group_net", "xnor_net"])
+def test_frozen_norms_are_folded_too(method):
+    model = make_classifier(method, stages=2)
+    model.backbone.freeze(2)
+    assert not isinstance(model.backbone.stem.bn1, nn.BatchNorm2d)
+    packed = export_classifier(model, class_names=CLASS_NAMES)
+    parts = compare_blocks(model, packed, random_images(1, 32, 32), trace_reference)
+    assert [part for part in parts if not part.agrees] == []
+
+
 def test_the_model_stays_as_it_is():
     model = make_classifier(stages=1)
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -175,6 +185,14 @@ def test_the_model_stays_as_it_is():
     export_classifier(model, class_names=CLASS_NAMES)
     assert model.training
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path):
+    model = make_classifier(stages=1)
+    for name in ("a", "b"):
+        packed = export_classifier(model, class_names=CLASS_NAMES)
+        write_packed(tmp_path / name, packed.program, packed.info, packed.tensors)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 REFUSED = {

@@ -9,8 +9,8 @@ namespace groupnet {
 
 namespace {
 
-// The input with a border, in words (a0 ^ a1, a0). Pads fill the channels that exist.
-MapView<const uint32_t> with_border(const BinaryConv& conv, Arena& arena) {
+// The input with a border, in the words of the kernels. Pads fill the channels that exist.
+MapView<const uint32_t> with_border(const BinaryConv& conv, bool paired, Arena& arena) {
   const int words = words_of(conv.in_channels), border = conv.window.padding;
   MapView<uint32_t> map;
   map.pixel_stride = words;
@@ -28,8 +28,9 @@ MapView<const uint32_t> with_border(const BinaryConv& conv, Arena& arena) {
             inside ? conv.input + ((n * conv.height + y) * conv.width + x) * words : outside.data();
         uint32_t* to = map.at(n, y, x);
         for (int i = 0; i < words; i += 2) {
-          to[i] = from[i] ^ from[i + 1];
-          to[i + 1] = from[i];
+          WordPair pair = pair_words(from[i], from[i + 1], paired);
+          to[i] = pair.first;
+          to[i + 1] = pair.second;
         }
       }
     }
@@ -48,7 +49,7 @@ void binary_conv(const BinaryConv& conv, const KernelTable& kernels, const Paral
   const Window& window = conv.window;
   TermArgs term;
   term.binary = true;
-  term.words = with_border(conv, arena);
+  term.words = with_border(conv, kernels.paired, arena);
   term.stride = window.stride;
   term.padding = window.padding;
   term.num_runs = window.kernel_height * window.kernel_width;
@@ -59,10 +60,10 @@ void binary_conv(const BinaryConv& conv, const KernelTable& kernels, const Paral
                                     i % window.kernel_width * term.words.pixel_stride);
   }
   term.run_offsets = offsets;
-  term.weight_words = lay_out_signs(conv.weight, conv.in_channels, kernels.group_blocks, arena);
-  std::vector<int32_t> products(static_cast<size_t>(out_channels),
-                                term.num_runs * conv.in_channels);
-  term.offset = lay_out_channels(products, out_channels, 0, arena);
+  term.weight_words = lay_out_signs(conv.weight, conv.in_channels, kernels, arena);
+  Channels products(static_cast<size_t>(out_channels),
+                    static_cast<float>(term.num_runs * conv.in_channels));
+  term.offset = lay_out_channels(products, out_channels, 0.0f, arena);
 
   ConvArgs args;
   args.num_branches = 1;

@@ -22,6 +22,15 @@ bool runs_avx512() {
 #endif
 }
 
+// Which of the two kernels is faster; both run wherever one does.
+bool prefers_plain() {
+#if defined(__x86_64__)
+  return __builtin_cpu_is("amd");
+#else
+  return false;
+#endif
+}
+
 bool runs_avx2() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
@@ -38,7 +47,9 @@ std::vector<const KernelTable*> available_kernels() {
   auto add = [&](const KernelTable* table, bool runs) {
     if (table != nullptr && runs) tables.push_back(table);
   };
-  add(avx512_kernels(), runs_avx512());
+  if (prefers_plain()) add(avx512_plain_kernels(), runs_avx512());
+  add(avx512_paired_kernels(), runs_avx512());
+  if (!prefers_plain()) add(avx512_plain_kernels(), runs_avx512());
   add(avx2_kernels(), runs_avx2());
   add(neon_kernels(), true);  // every 64-bit ARM has it
   add(portable_kernels(), true);

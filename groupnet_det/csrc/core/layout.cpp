@@ -33,25 +33,26 @@ uint32_t read_word(const uint8_t* row, int row_bytes, int word) {
 
 }  // namespace
 
-const uint32_t* lay_out_signs(const Tensor& weight, int in_channels, int group_blocks,
+const uint32_t* lay_out_signs(const Tensor& weight, int in_channels, const KernelTable& kernels,
                               Arena& arena) {
   const int out_channels = static_cast<int>(weight.shape[0]);
   const int blocks = blocks_of(out_channels), pairs = quads_of(in_channels);
   const int row_bytes = static_cast<int>(weight.shape[3]);
   const int64_t positions = weight.shape[1] * weight.shape[2];
   auto* out = arena.make<uint32_t>(static_cast<size_t>(blocks) * kBlock * positions * pairs * 2);
-  in_kernel_order(blocks, group_blocks, positions * pairs,
+  in_kernel_order(blocks, kernels.group_blocks, positions * pairs,
                   [&](int channel, int64_t position, int64_t index) {
                     if (channel >= out_channels) return;
                     const uint8_t* row =
                         weight.data + (channel * positions + position / pairs) * row_bytes;
                     int pair = static_cast<int>(position % pairs);
-                    uint32_t first = read_word(row, row_bytes, 2 * pair);
-                    uint32_t second = read_word(row, row_bytes, 2 * pair + 1);
-                    // 16 channels of the difference, then 16 of the first word.
+                    WordPair words =
+                        pair_words(read_word(row, row_bytes, 2 * pair),
+                                   read_word(row, row_bytes, 2 * pair + 1), kernels.paired);
+                    // 16 channels of one word, then 16 of the other.
                     uint32_t* to = out + index / kBlock * (2 * kBlock) + index % kBlock;
-                    to[0] = first ^ second;
-                    to[kBlock] = first;
+                    to[0] = words.first;
+                    to[kBlock] = words.second;
                   });
   return out;
 }

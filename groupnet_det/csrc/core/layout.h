@@ -15,12 +15,23 @@ inline int quads_of(int channels) { return (channels + 63) / 64; }
 inline int words_of(int channels) { return 2 * quads_of(channels); }
 
 // Signs, U8 (C_out, kH, kW, bytes), in pairs of words.
-const uint32_t* lay_out_signs(const Tensor& weight, int in_channels, int group_blocks,
+const uint32_t* lay_out_signs(const Tensor& weight, int in_channels, const KernelTable& kernels,
                               Arena& arena);
 // F32 (C_out, kH, kW, C_in).
 const float* lay_out_floats(const Tensor& weight, int group_blocks, Arena& arena);
 // I16 (C_out, kH, kW, C_in) in pairs of channels; the number of channels is made even.
 const int32_t* lay_out_stem(const Tensor& weight, int group_blocks, Arena& arena);
+
+// Two words of 32 channels each, as the kernels have them in memory, and the second of them back.
+struct WordPair {
+  uint32_t first, second;
+};
+inline WordPair pair_words(uint32_t first, uint32_t second, bool paired) {
+  return paired ? WordPair{first ^ second, first} : WordPair{first, second};
+}
+inline WordPair unpair_words(uint32_t a, uint32_t b, bool paired) {
+  return paired ? WordPair{b, a ^ b} : WordPair{a, b};
+}
 
 // A copy for whole blocks of channels, filled up with `fill`; `rows` of them.
 template <class T>

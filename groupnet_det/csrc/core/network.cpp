@@ -141,9 +141,10 @@ class Worker {
   Barrier& barrier_;
 };
 
-int bit_of(const uint32_t* pixel, int channel) {
-  const uint32_t* pair = pixel + channel / 64 * 2;
-  uint32_t word = channel % 64 < 32 ? pair[1] : pair[0] ^ pair[1];
+int bit_of(const uint32_t* pixel, int channel, bool paired) {
+  const uint32_t* memory = pixel + channel / 64 * 2;
+  WordPair words = unpair_words(memory[0], memory[1], paired);
+  uint32_t word = channel % 64 < 32 ? words.first : words.second;
   return static_cast<int>((word >> (channel % 32)) & 1);
 }
 
@@ -217,7 +218,9 @@ void Network::read_bits(const Workspace& workspace, int buffer, uint8_t* out) co
     for (int64_t y = 0; y < memory.height; ++y) {
       for (int64_t x = 0; x < memory.width; ++x) {
         const uint32_t* pixel = memory.words.at(n, y, x);
-        for (int c = 0; c < channels; ++c) *out++ = static_cast<uint8_t>(bit_of(pixel, c));
+        for (int c = 0; c < channels; ++c) {
+          *out++ = static_cast<uint8_t>(bit_of(pixel, c, kernels_.paired));
+        }
       }
     }
   }

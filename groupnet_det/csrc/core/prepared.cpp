@@ -112,13 +112,13 @@ class Preparer {
       args.weight_values = lay_out_floats(term.weight, kernels_.group_blocks, arena_);
       return args;
     }
-    args.weight_words = lay_out_signs(term.weight, in_channels, kernels_.group_blocks, arena_);
-    std::vector<int32_t> offset = term.offset;
+    args.weight_words = lay_out_signs(term.weight, in_channels, kernels_, arena_);
+    Channels offset(term.offset.begin(), term.offset.end());
     if (offset.empty()) {
-      int32_t products = term.conv.kernel_height * term.conv.kernel_width * in_channels;
-      offset.assign(static_cast<size_t>(channels_), products);
+      int products = term.conv.kernel_height * term.conv.kernel_width * in_channels;
+      offset.assign(static_cast<size_t>(channels_), static_cast<float>(products));
     }
-    args.offset = lay_out_channels(offset, channels_, 0, arena_);
+    args.offset = lay_out_channels(offset, channels_, 0.0f, arena_);
     return args;
   }
 

@@ -35,15 +35,15 @@ void fill(const MapView<T>& map, int64_t images, const BufferShape& shape, const
   }
 }
 
-void put_ones(uint32_t* pixel, int channels) {
+void put_ones(uint32_t* pixel, int channels, bool paired) {
   for (int c = 0; c < channels; c += 64) {
     auto ones = [&](int first) {
       int count = std::clamp(channels - first, 0, 32);
       return count == 32 ? ~uint32_t{0} : (uint32_t{1} << count) - 1;
     };
-    uint32_t first = ones(c), second = ones(c + 32);
-    *pixel++ = first ^ second;
-    *pixel++ = first;
+    WordPair pair = pair_words(ones(c), ones(c + 32), paired);
+    *pixel++ = pair.first;
+    *pixel++ = pair.second;
   }
 }
 
@@ -53,7 +53,7 @@ Workspace::Workspace(const Program& program, const std::vector<PreparedStep>& pr
                      const KernelTable& kernels, const ImageSize& size)
     : size_(size) {
   Shapes shapes = infer_shapes(program, size);
-  allocate(program, shapes);
+  allocate(program, shapes, kernels.paired);
   steps_.resize(program.steps.size());
   for (size_t i = 0; i < steps_.size(); ++i) {
     const StepSpec& spec = program.steps[i];
@@ -77,7 +77,7 @@ Workspace::Workspace(const Program& program, const std::vector<PreparedStep>& pr
   }
 }
 
-void Workspace::allocate(const Program& program, const Shapes& shapes) {
+void Workspace::allocate(const Program& program, const Shapes& shapes, bool paired) {
   buffers_.resize(program.buffers.size());
   for (size_t i = 0; i < buffers_.size(); ++i) {
     const BufferSpec& spec = program.buffers[i];
@@ -90,7 +90,7 @@ void Workspace::allocate(const Program& program, const Shapes& shapes) {
       memory.words = make_map<uint32_t>(arena_, size_.images, shape, words_of(spec.channels));
       if (spec.pad != 0) {
         fill(memory.words, size_.images, shape,
-             [&](uint32_t* pixel) { put_ones(pixel, spec.channels); });
+             [&](uint32_t* pixel) { put_ones(pixel, spec.channels, paired); });
       }
     } else {
       int padded = blocks_of(spec.channels) * kBlock;

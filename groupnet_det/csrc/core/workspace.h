@@ -49,7 +49,7 @@ class Workspace {
   void reserve_scratch(int threads);
 
  private:
-  void allocate(const Program& program, const Shapes& shapes);
+  void allocate(const Program& program, const Shapes& shapes, bool paired);
   void plan_stem(const Program& program, const StepSpec& spec, PlannedStep& step);
   void plan_conv(const StepSpec& spec, PlannedStep& step);
   void plan_mean(const StepSpec& spec, PlannedStep& step);

@@ -42,12 +42,12 @@ GROUPNET_INLINE void convolve_bits(const TermArgs& term, Place at, Tile<P, B>& o
       }
     }
   }
+  // In floats, which hold these whole numbers exactly.
+  const F minus_two = Vector::set_f(-2.0f);
   GROUPNET_UNROLL for (int b = 0; b < B; ++b) {
-    I offset = Vector::load_i(term.offset + (at.block + b) * kBlock);
+    F offset = Vector::load_f(term.offset + (at.block + b) * kBlock);
     GROUPNET_UNROLL for (int p = 0; p < P; ++p) {
-      I differing = counter[p][b].total();
-      I sum = Vector::sub_i(Vector::sub_i(offset, differing), differing);
-      out.v[p][b] = Vector::to_float(sum);
+      out.v[p][b] = Vector::fma(Vector::to_float(counter[p][b].total()), minus_two, offset);
     }
   }
 }

@@ -1,9 +1,9 @@
 // What the kernels of every instruction set take and offer: plain structs and pointers.
 //
 // Layouts. A block is 16 output channels, a quad 64 (four blocks). Maps of floats are (N, H, W, C)
-// with C padded to whole blocks. Maps of bits have 64 channels in two 32-bit words (a0 ^ a1, a0),
-// where a0 holds the first 32 of them: the paired adder of the popcount needs both. Weights are
-// stored so that one vector holds the same word (or number) of 16 output channels.
+// with C padded to whole blocks. Maps of bits, and weights of one bit, have 64 channels in two
+// 32-bit words a0 and a1: as (a0 ^ a1, a0) for kernels with the paired adder, else as (a0, a1).
+// Weights are stored so that one vector holds the same word (or number) of 16 output channels.
 #pragma once
 
 #include <cstdint>
@@ -75,7 +75,7 @@ struct TermArgs {
   const int64_t* run_offsets = nullptr; // from the first position, in elements
   const uint32_t* weight_words = nullptr;
   const float* weight_values = nullptr;
-  const int32_t* offset = nullptr;
+  const float* offset = nullptr;
   MapArgs map;
 };
 
@@ -134,6 +134,7 @@ struct RowRange {
 
 struct KernelTable {
   const char* name;
+  bool paired;       // layout of words of bits
   int group_blocks;  // blocks of output channels that a tile covers: the layout of weights
   void (*conv)(const ConvArgs&, const RowRange&);  // one branch, without a join
   // All branches and the join; `scratch` holds at least `joined_scratch` floats.
@@ -150,7 +151,8 @@ struct KernelTable {
 // Null where this build has none for the architecture.
 const KernelTable* portable_kernels();
 const KernelTable* avx2_kernels();
-const KernelTable* avx512_kernels();
+const KernelTable* avx512_paired_kernels();
+const KernelTable* avx512_plain_kernels();
 const KernelTable* neon_kernels();
 
 }  // namespace groupnet

@@ -21,32 +21,34 @@ void mean(const MeanArgs& args, int image, int first_block, int end_block) {
   }
 }
 
-// Eight independent sums: enough to keep all units busy, few enough for the registers.
+// The inner loop alone, with its operands in registers and enough independent sums to keep all units
+// busy. `hide` makes the compiler take operands for new ones.
 int64_t register_limit(int64_t iterations) {
-  constexpr int kSums = Vector::kBlocks * Vector::kPixels;
-  Vector::Counter counters[kSums];
+  constexpr int kSums = 8, kRepeats = 8;
+  Vector::Limit sums[kSums];
   I wx = Vector::set_i(0x5A5A1234), w0 = Vector::set_i(0x1337C0DE);
   I ax = Vector::set_i(0x0F1E2D3C), a0 = Vector::set_i(0x76543210);
   for (int64_t n = 0; n < iterations; ++n) {
-    // The compiler must take the operands for new ones.
-    asm volatile("" : "+m"(wx), "+m"(w0), "+m"(ax), "+m"(a0));
-    for (int repeat = 0; repeat < 16; ++repeat) {
-      GROUPNET_UNROLL for (int i = 0; i < kSums; ++i) counters[i].add(wx, w0, ax, a0);
+    GROUPNET_UNROLL for (int repeat = 0; repeat < kRepeats; ++repeat) {
+      GROUPNET_UNROLL for (int i = 0; i < kSums; ++i) {
+        sums[i].add(wx, w0, ax, a0);
+        if (Vector::kHideOperands) Vector::hide(w0);
+      }
     }
     if (Vector::kFlushAfter > 0) {
-      for (auto& counter : counters) counter.flush();
+      GROUPNET_UNROLL for (int i = 0; i < kSums; ++i) sums[i].flush();
     }
   }
-  for (auto& counter : counters) {
-    I total = counter.total();
-    asm volatile("" : : "m"(total));
+  for (auto& sum : sums) {
+    I total = sum.total();
+    Vector::hide(total);
   }
-  return iterations * 16 * kSums * 2 * 32 * kBlock;
+  return iterations * kRepeats * kSums * Vector::kLimitWords * 32 * kBlock;
 }
 
 constexpr KernelTable kTable = {
-    Vector::kName, Vector::kBlocks, conv,        joined_conv, joined_scratch,
-    stem,          stem_scratch,    mean,        register_limit,
+    Vector::kName, Vector::kPaired, Vector::kBlocks, conv, joined_conv, joined_scratch,
+    stem,          stem_scratch,    mean,            register_limit,
 };
 
 }  // namespace

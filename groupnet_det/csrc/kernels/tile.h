@@ -82,23 +82,19 @@ GROUPNET_INLINE void apply(Tile<P, B>& t, const MapArgs& map, int block) {
   if (map.shift2 != nullptr) shift(t, map.shift2, block);
 }
 
-// Bits go to memory as halves of words. The first 32 channels of a quad are written as if the
-// others were 0, which then are added: groups of a quad run in their order, in one thread.
-GROUPNET_INLINE void put_half_word(uint32_t* pair, int block_of_quad, uint32_t bits) {
-  auto* halves = reinterpret_cast<uint16_t*>(pair);
-  int half = block_of_quad & 1;
-  if (block_of_quad < 2) {
-    halves[half] = halves[2 + half] = static_cast<uint16_t>(bits);
+// The bits of one block, or of two, to a quad's pair of words. Where words are paired, the first 32
+// channels are written as if the others were 0, which then are added: the groups of a quad run in
+// their order, in one thread.
+template <class Part>
+GROUPNET_INLINE void put_bits(uint32_t* pair, int first_part, uint32_t bits) {
+  constexpr int kParts = 4 / sizeof(Part);  // of a word
+  auto* parts = reinterpret_cast<Part*>(pair);
+  if (!Vector::kPaired) {
+    parts[first_part] = static_cast<Part>(bits);
+  } else if (first_part < kParts) {
+    parts[first_part] = parts[kParts + first_part] = static_cast<Part>(bits);
   } else {
-    halves[half] = static_cast<uint16_t>(halves[2 + half] ^ bits);
-  }
-}
-
-GROUPNET_INLINE void put_word(uint32_t* pair, int block_of_quad, uint32_t bits) {
-  if (block_of_quad < 2) {
-    pair[0] = pair[1] = bits;
-  } else {
-    pair[0] = pair[1] ^ bits;
+    parts[first_part - kParts] = static_cast<Part>(parts[first_part] ^ bits);
   }
 }
 
@@ -121,10 +117,10 @@ GROUPNET_INLINE void store_bits(const Tile<P, B>& t, const BitsSinkArgs& sink, P
     }
     bits = (bits ^ flip) & valid;
     uint32_t* pair = words + p * sink.map.pixel_stride;
-    if (B == 2) {
-      put_word(pair, in_quad, bits);
+    if constexpr (B == 2) {
+      put_bits<uint32_t>(pair, in_quad / 2, bits);
     } else {
-      put_half_word(pair, in_quad, bits);
+      put_bits<uint16_t>(pair, in_quad, bits);
     }
   }
 }
@@ -164,7 +160,7 @@ GROUPNET_INLINE void in_tiles(int width, Run&& run) {
   int x = 0;
   for (; x + P <= width; x += P) run.template tile<P, B>(x);
   if constexpr (P > 1) {
-    if constexpr (P > 4) {
+    if constexpr (P > 4) {  // at most 7 are left
       if (width - x >= 4) {
         run.template tile<4, B>(x);
         x += 4;

@@ -16,6 +16,7 @@ struct Vector {
     __m256 lo, hi;
   };
   static constexpr const char* kName = "avx2";
+  static constexpr bool kPaired = true;
   static constexpr int kBlocks = 1, kPixels = 2, kDensePixels = 4;
 
   static I zero_i() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
@@ -32,6 +33,7 @@ struct Vector {
   static I add_i(I a, I b) {
     return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)};
   }
+  static void hide(I& x) { asm volatile("" : "+x"(x.lo), "+x"(x.hi)); }
   static I sub_i(I a, I b) {
     return {_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)};
   }
@@ -124,6 +126,9 @@ struct Vector {
     }
     I total() { return {lo.total(), hi.total()}; }
   };
+  using Limit = Counter;
+  static constexpr int kLimitWords = 2;
+  static constexpr bool kHideOperands = true;
   static constexpr int kFlushAfter = 31;  // of 8 bits each, in a byte
 };
 

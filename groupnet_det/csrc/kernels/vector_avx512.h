@@ -8,16 +8,16 @@
 namespace groupnet {
 namespace {
 
-struct Vector {
+struct Avx512 {
   using I = __m512i;
   using F = __m512;
-  static constexpr const char* kName = "avx512_vpopcntdq";
-  static constexpr int kBlocks = 2, kPixels = 4, kDensePixels = 8;
+  static constexpr int kBlocks = 2, kDensePixels = 8;
 
   static I zero_i() { return _mm512_setzero_si512(); }
   static I set_i(int32_t x) { return _mm512_set1_epi32(x); }
   static I load_i(const void* p) { return _mm512_loadu_si512(p); }
   static void store_i(void* p, I x) { _mm512_storeu_si512(p, x); }
+  static void hide(I& x) { asm volatile("" : "+v"(x)); }
   static I sub_i(I a, I b) { return _mm512_sub_epi32(a, b); }
   static I max_i(I a, I b) { return _mm512_max_epi32(a, b); }
 
@@ -42,26 +42,6 @@ struct Vector {
 
   // a + the two products of each lane's pairs of 16-bit numbers.
   static I dot2(I sum, I a, I b) { return _mm512_dpwssd_epi32(sum, a, b); }
-
-  // Population counts of all words that passed, for each lane.
-  struct Counter {
-    I ones = zero_i(), twos = zero_i();
-
-    // A pair of words: `wx`, `ax` are exclusive ors of its two words, `w0`, `a0` its first.
-    // The full adder of (ones, first, second difference) leaves one popcount for two words.
-    void add(I wx, I w0, I ax, I a0) {
-      I parity = _mm512_ternarylogic_epi32(ones, wx, ax, 0x96);
-      I difference = _mm512_xor_si512(w0, a0);
-      I carry = _mm512_ternarylogic_epi32(difference, ones, parity, 0xD4);
-      ones = parity;
-      twos = _mm512_add_epi32(twos, _mm512_popcnt_epi32(carry));
-    }
-    void flush() {}
-    I total() const {
-      return _mm512_add_epi32(_mm512_add_epi32(twos, twos), _mm512_popcnt_epi32(ones));
-    }
-  };
-  static constexpr int kFlushAfter = 0;  // a lane counts in 32 bits
 };
 
 }  // namespace

@@ -18,6 +18,7 @@ struct Vector {
     float32x4_t q[4];
   };
   static constexpr const char* kName = "neon";
+  static constexpr bool kPaired = true;
   static constexpr int kBlocks = 1, kPixels = 2, kDensePixels = 4;
 
   static I set_i(int32_t x) {
@@ -33,6 +34,9 @@ struct Vector {
   }
   static void store_i(void* p, I x) {
     GROUPNET_EACH vst1q_s32(static_cast<int32_t*>(p) + 4 * i, x.q[i]);
+  }
+  static void hide(I& x) {
+    GROUPNET_EACH asm volatile("" : "+w"(x.q[i]));
   }
   static I sub_i(I a, I b) {
     GROUPNET_EACH a.q[i] = vsubq_s32(a.q[i], b.q[i]);
@@ -133,6 +137,9 @@ struct Vector {
       return r;
     }
   };
+  using Limit = Counter;
+  static constexpr int kLimitWords = 2;
+  static constexpr bool kHideOperands = true;
   static constexpr int kFlushAfter = 31;  // of 8 bits each, in a byte
 };
 

@@ -18,6 +18,7 @@ struct Vector {
     float v[16];
   };
   static constexpr const char* kName = "portable";
+  static constexpr bool kPaired = true;
   static constexpr int kBlocks = 1, kPixels = 1, kDensePixels = 1;
 
   static I set_i(int32_t x) {
@@ -32,6 +33,7 @@ struct Vector {
     return r;
   }
   static void store_i(void* p, const I& x) { std::memcpy(p, x.v, sizeof x.v); }
+  static void hide(I& x) { asm volatile("" : "+m"(x)); }
   static I sub_i(I a, const I& b) {
     GROUPNET_EACH a.v[i] -= b.v[i];
     return a;
@@ -122,6 +124,9 @@ struct Vector {
       return r;
     }
   };
+  using Limit = Counter;
+  static constexpr int kLimitWords = 2;
+  static constexpr bool kHideOperands = true;
   static constexpr int kFlushAfter = 0;  // a lane counts in 32 bits
 };
 

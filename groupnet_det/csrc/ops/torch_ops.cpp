@@ -220,11 +220,10 @@ std::vector<std::string> available_isas() {
   return names;
 }
 
-// Multiply-accumulates of signs per second of the inner loop alone, in `threads` threads at once.
-double paired_adder_limit(int64_t iterations, int64_t threads) {
+// Multiply-accumulates of signs per second of the inner loop of `isa` alone, in `threads` threads.
+double register_limit(const std::string& isa, int64_t iterations, int64_t threads) {
   TORCH_CHECK_VALUE(iterations > 0 && threads > 0, "iterations and threads must be positive");
-  const KernelTable& kernels =
-      *as_value_error([] { return &choose_kernels_from_environment(); });
+  const KernelTable& kernels = *as_value_error([&] { return &choose_kernels(isa); });
   std::atomic<int64_t> ready{0};
   std::atomic<int64_t> operations{0};
   auto work = [&] {
@@ -258,7 +257,7 @@ TORCH_LIBRARY(groupnet_det, m) {
       "binary_conv2d(Tensor words, Tensor weight, int in_channels, int stride, int padding, "
       "int dilation, int pad_bit) -> Tensor");
   m.def("available_isas() -> str[]", available_isas);
-  m.def("paired_adder_limit(int iterations, int threads) -> float", paired_adder_limit);
+  m.def("register_limit(str isa, int iterations, int threads) -> float", register_limit);
 }
 
 TORCH_LIBRARY_IMPL(groupnet_det, CPU, m) {

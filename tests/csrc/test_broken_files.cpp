@@ -1,0 +1,122 @@
+// Files that were cut, changed or forged: an Error or a network, never a crash.
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <vector>
+
+#include "check.h"
+#include "core/error.h"
+#include "core/json.h"
+#include "core/network.h"
+
+namespace groupnet_test {
+
+namespace {
+
+using namespace groupnet;
+using Bytes = std::vector<uint8_t>;
+
+// Put the right checksum into a changed file, so that more than the checksum is tested.
+void mend_checksum(Bytes& bytes) {
+  static const std::string kKey = "\"crc32\":\"";
+  try {
+    if (bytes.size() < 8) return;
+    uint64_t length = 0;
+    for (int i = 0; i < 8; ++i) length |= uint64_t{bytes[i]} << (8 * i);
+    if (length > bytes.size() - 8) return;
+    std::string header(reinterpret_cast<const char*>(bytes.data()) + 8, length);
+    Json json = Json::parse(header);
+    const Json& metadata = json.at("__metadata__", "header");
+    uint32_t crc = 0;
+    for (const char* key : {"program", "info"}) {
+      const std::string& text = metadata.at(key, "header").as_string(key);
+      crc = crc32(crc, reinterpret_cast<const uint8_t*>(text.data()), text.size());
+    }
+    crc = crc32(crc, bytes.data() + 8 + length, bytes.size() - 8 - length);
+    size_t at = header.find(kKey);
+    if (at == std::string::npos || at + kKey.size() + 8 > header.size()) return;
+    char digits[9];
+    std::snprintf(digits, sizeof digits, "%08x", crc);
+    std::memcpy(bytes.data() + 8 + at + kKey.size(), digits, 8);
+  } catch (const Error&) {
+    // The header is broken beyond that.
+  }
+}
+
+size_t header_end(const Bytes& bytes) {
+  uint64_t length = 0;
+  for (int i = 0; i < 8; ++i) length |= uint64_t{bytes[i]} << (8 * i);
+  return std::min<size_t>(bytes.size(), 8 + length);
+}
+
+void put_number(Bytes& bytes, std::mt19937& random) {
+  static const char* kNumbers[] = {"-1", "0", "99999999999", "2147483648", "4096", "1e30", "7"};
+  std::vector<size_t> starts;
+  for (size_t i = 9; i < header_end(bytes); ++i) {
+    if (std::isdigit(bytes[i]) && !std::isdigit(bytes[i - 1])) starts.push_back(i);
+  }
+  if (starts.empty()) return;
+  size_t start = starts[random() % starts.size()], end = start;
+  while (end < bytes.size() && std::isdigit(bytes[end])) ++end;
+  std::string number = kNumbers[random() % std::size(kNumbers)];
+  bytes.erase(bytes.begin() + static_cast<long>(start), bytes.begin() + static_cast<long>(end));
+  bytes.insert(bytes.begin() + static_cast<long>(start), number.begin(), number.end());
+  uint64_t length = header_end(bytes) - 8 + number.size() - (end - start);
+  for (int i = 0; i < 8; ++i) bytes[i] = static_cast<uint8_t>(length >> (8 * i));
+}
+
+Bytes mutate(Bytes bytes, std::mt19937& random) {
+  switch (random() % 6) {
+    case 0: bytes.resize(random() % bytes.size()); break;
+    case 1: bytes[random() % bytes.size()] ^= static_cast<uint8_t>(1u << (random() % 8)); break;
+    case 2: bytes[random() % 8] = static_cast<uint8_t>(random()); break;
+    case 3: {  // characters of the header
+      for (unsigned i = 0; i <= random() % 3; ++i) {
+        bytes[8 + random() % (header_end(bytes) - 8)] = static_cast<uint8_t>(random() % 96 + 32);
+      }
+      break;
+    }
+    default: put_number(bytes, random);
+  }
+  if (random() % 4 != 0) mend_checksum(bytes);
+  return bytes;
+}
+
+void try_file(const Bytes& bytes, int& refused, int& ran) {
+  try {
+    Network network(PackedFile::parse(bytes, "mutated"), *available_kernels().front());
+    auto workspace = network.acquire({1, 19, 23});
+    std::vector<uint8_t> image(
+        static_cast<size_t>(19 * 23) * static_cast<size_t>(network.program().input_channels), 77);
+    network.run(*workspace, image.data(), 1);
+    ++ran;
+  } catch (const Error&) {
+    ++refused;
+  }
+}
+
+}  // namespace
+
+void test_broken_files(const std::string& folder, int mutations) {
+  std::vector<Bytes> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() != ".gnp") continue;
+    std::ifstream file(entry.path(), std::ios::binary);
+    files.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  }
+  std::sort(files.begin(), files.end());  // the order of a folder is not fixed
+  if (files.empty()) stop("no packed files in " + folder);
+  std::mt19937 random(2);
+  int refused = 0, ran = 0;
+  for (int i = 0; i < mutations; ++i) {
+    try_file(mutate(files[random() % files.size()], random), refused, ran);
+  }
+  std::printf("%d mutated files: %d refused, %d harmless\n", mutations, refused, ran);
+  check(refused + ran == mutations && (mutations < 100 || (refused > 0 && ran > 0)),
+        "mutated files are refused or run");
+}
+
+}  // namespace groupnet_test

@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""Write the example programs of the tests with what the reference in PyTorch gives for them.
+
+  python tests/csrc/write_examples.py FOLDER
+
+For each: NAME.gnp; NAME.expected, little endian: four int32 N, H, W, C and the image's bytes, then
+for each buffer that is written int32 step, buffer, 1 for bits or 4 for floats, and number of
+values, and the values.
+"""
+
+import struct
+import sys
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+
+from groupnet_det.runtime.packed_file import write_packed
+from groupnet_det.runtime.reference import trace_reference
+from tests.runtime.programs import example_packed_files
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    generator = torch.Generator().manual_seed(0)
+    for name, packed in example_packed_files():
+        stem = "".join(c if c.isalnum() else "_" for c in name)
+        write_packed(folder / f"{stem}.gnp", packed.program, packed.info, packed.tensors)
+        shape = (2, 19, 23, packed.program.input_channels)
+        images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+        with (folder / f"{stem}.expected").open("wb") as file:
+            file.write(struct.pack("<4i", *shape) + images.numpy().tobytes())
+            for step, buffer, content in zip(*trace_reference(packed, images), strict=True):
+                size = content.element_size()
+                file.write(struct.pack("<4i", step, buffer, size, content.numel()))
+                file.write(content.contiguous().numpy().tobytes())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
