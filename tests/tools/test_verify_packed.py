@@ -65,7 +65,7 @@ def test_a_right_file_with_the_engine(verify):
 def test_one_wrong_bit_of_a_weight_is_found(verify, tiny):
     packed = read_packed(tiny)
     weight = packed.program.steps[2].branches[0].terms[0].weight
-    packed.tensors[weight].view(-1)[0] ^= 1
+    packed.tensors[weight][-1].view(-1)[0] ^= 1  # the first channel is switched off
     write_packed(tiny, packed.program, packed.info, packed.tensors)  # with a right checksum
     code, printed = verify(*REFERENCE)
     assert code == 1
