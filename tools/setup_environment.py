@@ -20,7 +20,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = Path(sys.prefix) / ".groupnet_det_ready"
-INPUTS = ["setup.py", "pyproject.toml", "tools/setup_environment.py", "tools/install_detectron2.py"]
+INPUTS = [
+    *("setup.py", "pyproject.toml", "tools/setup_environment.py", "tools/install_detectron2.py"),
+    "groupnet_det/csrc",
+]
 
 # The release that the project is tested with; elsewhere, any that setup.py admits.
 TESTED_TORCH = {"x86_64": ("torch==2.14.1", "torchvision==0.29.1")}
@@ -34,7 +37,9 @@ def fingerprint() -> str:
     """What the stamp holds: it changes with the requirements, the checkout and the interpreter."""
     digest = hashlib.sha256(f"{ROOT} {sys.version}".encode())
     for name in INPUTS:
-        digest.update((ROOT / name).read_bytes())
+        path = ROOT / name
+        for file in sorted(path.rglob("*.*")) if path.is_dir() else [path]:
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
@@ -80,12 +85,28 @@ def install_project() -> None:
         pip_install("--no-build-isolation", "-c", constraints.name, "-e", f"{ROOT}[dev]")
 
 
+def report_engine() -> None:
+    """pip hides what the compiler says; without the engine all works but packed models."""
+    code = (
+        "import torch\n"
+        "from groupnet_det.errors import ExtensionError\n"
+        "from groupnet_det.runtime.extension import load_extension\n"
+        "try:\n"
+        "    load_extension()\n"
+        "    print('engine for packed models:', *torch.ops.groupnet_det.available_isas())\n"
+        "except ExtensionError as error:\n"
+        "    print('WARNING:', error)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 STEPS: list[tuple[str, Callable[[], None]]] = [
     ("build tools", lambda: pip_install(*BUILD_TOOLS)),
     ("torch and torchvision", install_torch),
     ("OpenCV", install_opencv),
     ("Detectron2", install_detectron2),
     ("groupnet_det and its tests", install_project),
+    ("the engine for packed models", report_engine),
 ]
 
 

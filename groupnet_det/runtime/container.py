@@ -66,6 +66,11 @@ class Container:
         return b"".join([len(header).to_bytes(LENGTH_BYTES, "little"), header, self.data])
 
 
+def header_end(content: bytes) -> int:
+    """Where the header ends, as a file says; that may be beyond its own end."""
+    return LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES], "little")
+
+
 def parse_container(content: bytes) -> Container:
     """Split a safetensors file.
 
@@ -77,7 +82,7 @@ def parse_container(content: bytes) -> Container:
     if content[LENGTH_BYTES : LENGTH_BYTES + 1] != b"{":
         what = next((w for start, w in FOREIGN.items() if content.startswith(start)), UNKNOWN)
         raise PackedFileError(f"{what}; tools/export_packed.py makes packed files")
-    end = LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES], "little")
+    end = header_end(content)
     if end - LENGTH_BYTES > MAX_HEADER_BYTES:
         raise PackedFileError("it is no packed file (what should be its header is too long)")
     if end > len(content):

@@ -14,13 +14,15 @@ from torch import Tensor
 
 from groupnet_det.errors import PackedFileError
 
-from .container import DTYPES, Container, load_json, parse_container
+from .container import DTYPES, Container, header_end, load_json, parse_container
 from .program import Program, from_json, to_json
 from .validation import validate
 
 FORMAT = "groupnet_det.packed"
 VERSION = "1"
 MAX_BYTES = 1 << 30  # of a file; a ResNet-50 with eight branches has a tenth
+CRC_KEY = b'"crc32":"'
+CRC_DIGITS = 8
 MAX_REASON = 400  # characters of a message that may quote the file
 
 PathLike = str | os.PathLike[str]
@@ -96,12 +98,30 @@ def read_info(path: PathLike) -> dict[str, Any]:
         raise _about(path, error) from error
 
 
-def checksum(program: str, info: str, data: bytes | memoryview) -> str:
-    """CRC-32 of a file's two texts and its tensors' bytes, as 8 hexadecimal digits."""
-    crc = 0
-    for part in (program.encode(), info.encode(), data):
-        crc = zlib.crc32(part, crc)
-    return f"{crc:08x}"
+def checksum(content: bytes) -> str:
+    """CRC-32 of a whole file in which the digits of the checksum are zeros, as 8 digits.
+
+    Raises:
+        PackedFileError: The file has no such digits, or has them twice.
+    """
+    place = _digits_of_checksum(content)
+    blank = content[: place.start] + b"0" * CRC_DIGITS + content[place.stop :]
+    return f"{zlib.crc32(blank):08x}"
+
+
+def with_checksum(content: bytes) -> bytes:
+    """The file with the checksum that it should have."""
+    place = _digits_of_checksum(content)
+    return content[: place.start] + checksum(content).encode() + content[place.stop :]
+
+
+def _digits_of_checksum(content: bytes) -> slice:
+    # Within the texts of a header, quotation marks have a backslash before them.
+    header = content[: header_end(content)]
+    start = header.find(CRC_KEY) + len(CRC_KEY)
+    if header.count(CRC_KEY) != 1 or header[start + CRC_DIGITS : start + CRC_DIGITS + 1] != b'"':
+        raise PackedFileError("its header has not one checksum of 8 digits")
+    return slice(start, start + CRC_DIGITS)
 
 
 def _about(path: PathLike, error: Exception) -> PackedFileError:
@@ -131,7 +151,7 @@ def _read_container(path: PathLike) -> Container:
     if missing:
         raise PackedFileError(f"its header lacks {sorted(missing)}")
     container.check_tensors()
-    if metadata["crc32"] != checksum(metadata["program"], metadata["info"], container.data):
+    if metadata["crc32"] != checksum(container.content):
         raise PackedFileError("its checksum is wrong: the file is damaged; fetch or export it anew")
     return container
 
@@ -175,7 +195,7 @@ def _to_bytes(program: Program, info: Mapping[str, Any], tensors: dict[str, Tens
     metadata = {
         "format": FORMAT,
         "version": VERSION,
-        "crc32": checksum(texts["program"], texts["info"], parsed.data),
+        "crc32": "0" * CRC_DIGITS,
         **texts,
     }
-    return parsed.with_metadata(metadata)
+    return with_checksum(parsed.with_metadata(metadata))

@@ -2,11 +2,11 @@
 
 import copy
 import json
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
 from groupnet_det.runtime.container import METADATA
-from groupnet_det.runtime.packed_file import checksum
 
 LENGTH = 8
 ABSENT = object()
@@ -35,7 +35,7 @@ def split(content: bytes) -> tuple[dict[str, Any], bytes]:
 
 def joined(header: Any, data: bytes) -> bytes:
     """The inverse of `split`; any JSON may be the header."""
-    return raw_joined(json.dumps(header).encode(), data)
+    return raw_joined(json.dumps(header, separators=(",", ":")).encode(), data)
 
 
 def raw_joined(header: bytes, data: bytes) -> bytes:
@@ -44,23 +44,23 @@ def raw_joined(header: bytes, data: bytes) -> bytes:
 
 
 def with_checksum(content: bytes) -> bytes:
-    """The same file, its checksum made right."""
+    """The same file, its checksum made right where it has one."""
     header, data = split(content)
-    return joined(signed(header, data), data)
+    return signed(header, data)
 
 
-def signed(header: dict[str, Any], data: bytes) -> dict[str, Any]:
-    """The header with a right checksum."""
-    metadata = header[METADATA]
-    crc = checksum(metadata["program"], metadata["info"], data)
-    return edited(header, (METADATA, "crc32"), crc)
+def signed(header: dict[str, Any], data: bytes) -> bytes:
+    """The file with a right checksum, worked out as the documentation says."""
+    blank = joined(edited(header, (METADATA, "crc32"), "00000000"), data)
+    digits = f"{zlib.crc32(blank):08x}".encode()
+    return blank.replace(b'"crc32":"00000000"', b'"crc32":"' + digits + b'"')
 
 
 def with_program(content: bytes, program: Any) -> bytes:
     """The same file with other JSON as its program, and a right checksum."""
     text = program if isinstance(program, str) else json.dumps(program)
     header, data = split(content)
-    return joined(signed(edited(header, (METADATA, "program"), text), data), data)
+    return signed(edited(header, (METADATA, "program"), text), data)
 
 
 def program_of(content: bytes) -> Any:

@@ -86,7 +86,7 @@ def _flip_data(content: bytes, rng: random.Random) -> bytes:
         damaged[place : place + 4] = rng.choice(
             [b"\xff\xff\xff\x7f", b"\0\0\xc0\xff", b"\0\0\x80\x7f", rng.randbytes(4)]
         )[: len(damaged) - place]
-    return joined(signed(header, bytes(damaged)), bytes(damaged))
+    return signed(header, bytes(damaged))
 
 
 def _lie_about_length(content: bytes, rng: random.Random) -> bytes:
@@ -126,7 +126,7 @@ def _edit_tensors(content: bytes, rng: random.Random) -> bytes:
         header = edited(header, (other,), header[name])
     else:
         header = edited(header, (name,), rng.choice(VALUES))
-    return joined(signed(header, data), data)
+    return signed(header, data)
 
 
 def _edit_metadata(content: bytes, rng: random.Random) -> bytes:
@@ -134,7 +134,7 @@ def _edit_metadata(content: bytes, rng: random.Random) -> bytes:
     path = rng.choice([(METADATA,), *((METADATA, key) for key in header[METADATA])])
     header = edited(header, path, rng.choice([v for v in VALUES if v == v or v is ABSENT]))
     try:
-        return joined(signed(header, data), data)
+        return signed(header, data)
     except (KeyError, TypeError, AttributeError):  # nothing left to sign
         return joined(header, data)
 

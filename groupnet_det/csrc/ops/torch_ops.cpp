@@ -72,8 +72,9 @@ class PackedNetwork : public torch::CustomClassHolder {
 
   c10::Dict<std::string, Tensor> run(const Tensor& images) {
     return as_value_error([&] {
-      Tensor input = prepare(images);
-      Lease workspace(*network_, size_of(input));
+      check_images(images, network_->program().input_channels);
+      Lease workspace(*network_, size_of(images));  // refuses sizes before anything is copied
+      Tensor input = images.contiguous();
       network_->run(*workspace, input.const_data_ptr<uint8_t>(), at::get_num_threads());
       c10::Dict<std::string, Tensor> outputs;
       for (const auto& [name, buffer] : network_->program().outputs) {
@@ -86,8 +87,9 @@ class PackedNetwork : public torch::CustomClassHolder {
   std::tuple<std::vector<int64_t>, std::vector<int64_t>, std::vector<Tensor>> trace(
       const Tensor& images) {
     return as_value_error([&] {
-      Tensor input = prepare(images);
-      Lease workspace(*network_, size_of(input));
+      check_images(images, network_->program().input_channels);
+      Lease workspace(*network_, size_of(images));  // refuses sizes before anything is copied
+      Tensor input = images.contiguous();
       std::vector<int64_t> steps, buffers;
       std::vector<Tensor> contents;
       const auto& program = network_->program();
@@ -106,8 +108,9 @@ class PackedNetwork : public torch::CustomClassHolder {
   Tensor time_steps(const Tensor& images, int64_t repeats) {
     return as_value_error([&] {
       TORCH_CHECK_VALUE(repeats > 0, "repeats must be positive");
-      Tensor input = prepare(images);
-      Lease workspace(*network_, size_of(input));
+      check_images(images, network_->program().input_channels);
+      Lease workspace(*network_, size_of(images));  // refuses sizes before anything is copied
+      Tensor input = images.contiguous();
       auto count = network_->program().steps.size();
       Tensor seconds = at::zeros({repeats, static_cast<int64_t>(count)}, at::kDouble);
       for (int64_t i = 0; i < repeats; ++i) {
@@ -121,11 +124,6 @@ class PackedNetwork : public torch::CustomClassHolder {
   std::string isa() const { return network_->kernels().name; }
 
  private:
-  Tensor prepare(const Tensor& images) const {
-    check_images(images, network_->program().input_channels);
-    return images.contiguous();
-  }
-
   Tensor read(const Workspace& workspace, int buffer) const {
     const BufferMemory& memory = workspace.buffers()[buffer];
     const BufferSpec& spec = network_->program().buffers[buffer];
