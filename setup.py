@@ -124,6 +124,7 @@ setup(
     extras_require={
         "opencv": ["opencv-python-headless>=4.8"],
         "photo-digits": PHOTO_DIGITS,
+        "bench": ["onnx>=1.16", "onnxruntime>=1.18", "openvino>=2024.1"],
         "test": TEST,
         "dev": [
             *TEST,

@@ -57,6 +57,14 @@ def tiny_datasets(tiny_photo_digits: Path) -> Path:
     return tiny_photo_digits
 
 
+@pytest.fixture(scope="session")
+def tiny_packed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a narrow classifier of MNIST-5k and its packed file; for reading."""
+    from tests.deploy.tiny_classifier import write_tiny_classifier
+
+    return write_tiny_classifier(root, tmp_path_factory.mktemp("tiny"))
+
+
 @pytest.fixture
 def datasets_env(tiny_datasets: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The tiny data sets, made those that this process and its children use."""

@@ -14,7 +14,6 @@ import argparse
 import csv
 import datetime
 import importlib.util
-import platform
 import resource
 import statistics
 import subprocess
@@ -30,6 +29,7 @@ from tabulate import tabulate
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from groupnet_det.benchmark.facts import processor
 from groupnet_det.layers import Quantization
 from groupnet_det.layers.methods import Method
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
@@ -182,17 +182,6 @@ def rows_of(arguments: argparse.Namespace, num_bases: int) -> list[dict[str, obj
             }
         )
     return rows
-
-
-def processor() -> str:
-    """The processor's name where Linux tells it."""
-    info = Path("/proc/cpuinfo")
-    names = [
-        line.partition(":")[2].strip()
-        for line in (info.read_text().splitlines() if info.exists() else [])
-        if line.startswith("model name")
-    ]
-    return f"{names[0] if names else platform.processor()}, {len(names)} cores"
 
 
 def write_csv(path: Path, rows: list[dict[str, object]], facts: dict[str, object]) -> None:

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Train one small model per task from fixed seeds, and say in a manifest what each reaches.
 
+Classifiers are packed too (tools/export_packed.py), and the packed file is held against the trained
+network (tools/verify_packed.py); the manifest records its size and the outcome.
+
   python tools/make_zoo.py
   python tools/make_zoo.py --models classifier_groupnet_mnist5k
 
@@ -26,10 +29,13 @@ from tabulate import tabulate
 from groupnet_det import __version__
 from groupnet_det.engine.commands import Stage, run, shown, training_commands
 from groupnet_det.errors import ConfigError, DataError, UserError, lookup
+from groupnet_det.runtime.extension import is_built
 from groupnet_det.visualization.curves import read_metrics
 
 ROOT = Path(__file__).resolve().parent.parent
 MANIFEST = "manifest.json"
+EXPORT, VERIFY = "tools/export_packed.py", "tools/verify_packed.py"
+PACKED_TASKS = ("classification",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +78,8 @@ def make_zoo(names: list[str], *, preset: str, output: Path, fresh: bool) -> Non
     """Train the models called `names` where the manifest in `output` lacks them.
 
     Raises:
-        UserError: Unknown model, a zoo of another preset, or a training that failed.
+        UserError: Unknown model, a zoo of another preset, a training that failed, or a packed file
+            that gives other answers than the network it was made from.
     """
     chosen = {name: lookup(MODELS, name, "--models") for name in names}
     entries = read_manifest(output, preset)
@@ -87,7 +94,11 @@ def make_zoo(names: list[str], *, preset: str, output: Path, fresh: bool) -> Non
         if not kept:
             entries[name] = train_model(name, model, PRESETS[preset], output)
             write_manifest(output, preset, entries)
+        if model.task in PACKED_TASKS and not is_packed(entries[name], output):
+            entries[name]["packed"] = pack_model(name, model, preset, entries[name], output)
+            write_manifest(output, preset, entries)
     print("\n" + format_table(entries) + f"\n\nmanifest: {output / MANIFEST}")
+    check_verified({name: entries[name] for name in chosen})
 
 
 def is_finished(entry: dict[str, Any] | None, output: Path) -> bool:
@@ -126,6 +137,61 @@ def train_model(
         "date": datetime.date.today().isoformat(),
         "seconds": None if resumed else seconds,  # those of an interrupted training are unknown
     }
+
+
+def is_packed(entry: dict[str, Any], output: Path) -> bool:
+    """Whether the model's packed file is there, and was found right."""
+    packed = entry.get("packed")
+    return packed is not None and packed["verified"] and (output / packed["file"]).is_file()
+
+
+def pack_model(
+    name: str, model: ZooModel, preset: str, entry: dict[str, Any], output: Path
+) -> dict[str, Any]:
+    """Export and verify a trained model; returns what the manifest says of it.
+
+    Raises:
+        UserError: One of the tools could not do its work. That answers differ is no such error.
+    """
+    file, report = output / name / "model.gnp", output / name / "verification.json"
+    report.unlink(missing_ok=True)
+    same = ["--config-file", model.configs[-1]]
+    weights = [*PRESETS[preset], "MODEL.WEIGHTS", str(shorten(output / entry["checkpoint"]))]
+    export = [EXPORT, *same, "--output", str(shorten(file)), *weights]
+    verify = [VERIFY, *same, "--packed", str(shorten(file)), "--report", str(shorten(report))]
+    verify += [*(() if is_built() else ("--backend", "reference")), *weights]
+    run(export, root=ROOT)
+    try:
+        run(verify, root=ROOT)
+    except UserError:
+        if not report.is_file():  # it found no answer at all
+            raise
+    outcome = json.loads(report.read_text())
+    return {
+        "file": str(file.relative_to(output)),
+        "bytes": file.stat().st_size,
+        "commands": [shown(export), shown(verify)],
+        "verified": outcome["verified"],
+        "engine": outcome["engine"],
+        "findings": [
+            f"{f['check']}, {f['part']}: {f['found']}"
+            for f in outcome["findings"]
+            if f["check"] == "metric" or f["verdict"] != "passed"
+        ],
+    }
+
+
+def check_verified(entries: dict[str, dict[str, Any]]) -> None:
+    """
+    Raises:
+        UserError: A packed file gives other answers than its network.
+    """
+    wrong = [n for n, e in entries.items() if not e.get("packed", {"verified": True})["verified"]]
+    if wrong:
+        raise UserError(
+            f"the packed files of {', '.join(wrong)} do not give the answers of the trained "
+            "networks; what differs is in the manifest and above"
+        )
 
 
 def shorten(path: Path) -> Path:
@@ -173,11 +239,19 @@ def write_manifest(output: Path, preset: str, entries: dict[str, dict[str, Any]]
 
 def format_table(entries: dict[str, dict[str, Any]]) -> str:
     rows = [
-        (entry["task"], entry["name"], *entry["metric"].values(), entry["seconds"])
-        for entry in entries.values()
+        (e["task"], e["name"], *e["metric"].values(), e["seconds"], *_packed_columns(e))
+        for e in entries.values()
     ]
-    headers = ["task", "model", "metric", "value", "seconds"]
+    headers = ["task", "model", "metric", "value", "seconds", "packed, kB", "verified"]
     return tabulate(rows, headers=headers, floatfmt=".1f", missingval="-")
+
+
+def _packed_columns(entry: dict[str, Any]) -> tuple[float | None, str | None]:
+    packed = entry.get("packed")
+    if packed is None:
+        return None, None
+    verified = "yes" if packed["verified"] else "NO"
+    return packed["bytes"] / 1e3, verified + ("" if packed["engine"] else ", without the engine")
 
 
 def main() -> None:

@@ -4,9 +4,11 @@
   python tools/train_net.py --config-file configs/quick/retinanet_groupnet_photo_digits.yaml
   python tools/train_net.py --config-file ... --resume
   python tools/train_net.py --config-file ... --eval-only MODEL.WEIGHTS output/model_final.pth
+  python tools/train_net.py --config-file ... --eval-only MODEL.WEIGHTS model.gnp
   python tools/train_net.py --config-file ... --num-gpus 8
   python tools/train_net.py --config-file ... --num-processes 2
 
+A packed file (tools/export_packed.py) runs on the compiled engine, on the CPU.
 The CPU is taken where there is no GPU, and with ``--num-gpus 0``. Several processes and machines:
 docs/distributed.md.
 """
@@ -19,13 +21,18 @@ from detectron2.engine import default_argument_parser
 
 from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.engine.launch import add_process_flag, run_in_processes
+from groupnet_det.engine.packed_model import build_packed_model, is_packed
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import UserError
+from groupnet_det.runtime.predictor import BACKENDS
 
 
 def main(arguments: argparse.Namespace) -> Any:
     cfg = setup(arguments)
+    if arguments.eval_only and is_packed(cfg.MODEL.WEIGHTS) and not arguments.resume:
+        packed = build_packed_model(cfg, cfg.MODEL.WEIGHTS, backend=arguments.backend)
+        return Trainer.test(cfg, packed)
     if arguments.eval_only:
         model = Trainer.build_model(cfg)
         checkpointer = Checkpointer(model, cfg.OUTPUT_DIR, strict=True)
@@ -39,6 +46,12 @@ def main(arguments: argparse.Namespace) -> Any:
 if __name__ == "__main__":
     parser = default_argument_parser(epilog=__doc__)
     add_process_flag(parser)
+    parser.add_argument(
+        "--backend",
+        choices=list(BACKENDS),
+        default="native",
+        help="of a packed file: the compiled engine, or PyTorch, which is slow",
+    )
     try:
         run_in_processes(main, parser.parse_args())
     except UserError as error:

@@ -15,11 +15,42 @@ CLASSIFIER, DETECTOR = "classifier_groupnet_mnist5k", "retinanet_groupnet_photo_
 
 
 @pytest.fixture
-def trainings(monkeypatch):
+def packings(monkeypatch):
+    """Commands of exports and verifications; tests may change what the latter find."""
+
+    class Packings(list):
+        verified = True
+
+    monkeypatch.setattr(zoo, "is_built", lambda: True)
+    return Packings()
+
+
+def option(command, name):
+    return command[command.index(name) + 1]
+
+
+def fake_packing(command, root, packings):
+    packings.append(command)
+    if command[0] == zoo.EXPORT:
+        (root / option(command, "--output")).write_bytes(b"12345")
+        return
+    finding = {"check": "metric", "part": "mnist5k_val", "found": "same", "verdict": "passed"}
+    engine = "--backend" not in command
+    report = {"verified": packings.verified, "engine": engine, "findings": [finding]}
+    (root / option(command, "--report")).write_text(json.dumps(report))
+    if not packings.verified:
+        raise UserError("failed with exit code 1")
+
+
+@pytest.fixture
+def trainings(monkeypatch, packings):
     """Instead of training, note the commands and leave the files of a training."""
     commands = []
 
     def fake_run(command, *, root):
+        if command[0] != "tools/train_net.py":
+            fake_packing(command, root, packings)
+            return
         commands.append(command)
         output = root / command[-1]
         output.mkdir(parents=True, exist_ok=True)
@@ -64,6 +95,50 @@ def test_manifest_of_two_models(tmp_path, trainings):
         f"MODEL.WEIGHTS {tmp_path}/{CLASSIFIER}/stage_1/model_final.pth "
         f"OUTPUT_DIR {tmp_path}/{CLASSIFIER}/stage_2",
     ]
+
+
+def test_classifiers_are_packed_and_verified(tmp_path, trainings, packings):
+    entries = make(tmp_path)
+    assert "packed" not in entries[DETECTOR]
+    packed = entries[CLASSIFIER]["packed"]
+    assert (packed["verified"], packed["engine"], packed["bytes"]) == (True, True, 5)
+    assert (tmp_path / packed["file"]).is_file()
+    assert packed["findings"] == ["metric, mnist5k_val: same"]
+    assert packed["commands"] == [
+        f"python tools/export_packed.py --config-file configs/quick/{CLASSIFIER}.yaml --output "
+        f"{tmp_path}/{CLASSIFIER}/model.gnp "
+        f"MODEL.WEIGHTS {tmp_path}/{CLASSIFIER}/stage_2/model_final.pth",
+        f"python tools/verify_packed.py --config-file configs/quick/{CLASSIFIER}.yaml --packed "
+        f"{tmp_path}/{CLASSIFIER}/model.gnp --report {tmp_path}/{CLASSIFIER}/verification.json "
+        f"MODEL.WEIGHTS {tmp_path}/{CLASSIFIER}/stage_2/model_final.pth",
+    ]
+    make(tmp_path)
+    assert len(packings) == 2  # found right once, it is kept
+
+
+def test_an_older_manifest_gets_its_packed_files(tmp_path, trainings, packings):
+    entries = make(tmp_path, CLASSIFIER)
+    (tmp_path / entries[CLASSIFIER]["packed"]["file"]).unlink()
+    make(tmp_path, CLASSIFIER)
+    assert (len(trainings), len(packings)) == (2, 4)
+
+
+def test_without_the_engine_the_manifest_says_so(
+    tmp_path, trainings, packings, monkeypatch, capsys
+):
+    monkeypatch.setattr(zoo, "is_built", lambda: False)
+    packed = make(tmp_path, CLASSIFIER)[CLASSIFIER]["packed"]
+    assert (packed["verified"], packed["engine"]) == (True, False)
+    assert "--backend reference" in packed["commands"][1]
+    assert "yes, without the engine" in capsys.readouterr().out
+
+
+def test_other_answers_are_recorded_and_end_in_an_error(tmp_path, trainings, packings):
+    packings.verified = False
+    with pytest.raises(UserError, match=f"packed files of {CLASSIFIER} do not give the answers"):
+        make(tmp_path, CLASSIFIER)
+    (entry,) = json.loads((tmp_path / "manifest.json").read_text())["models"]
+    assert entry["packed"]["verified"] is False
 
 
 def test_a_zoo_in_the_checkout_has_commands_that_run_from_it(root):

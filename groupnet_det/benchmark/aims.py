@@ -1,0 +1,92 @@
+"""What the engine is to reach, and what the rows say that it reaches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .sides import LIMIT, ONNXRUNTIME_INT8, OPENVINO_BINARY, SIMULATION, STEPS, TORCH
+from .table import OURS, Row
+
+BODY_AVX2 = "body, AVX2"
+PACKED_FILE = "packed file"
+FIRST_RESULT = "file to first result"
+NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aim:
+    """A ratio to a side that is to be reached, or a value of ours that is not to be passed.
+
+    Attributes:
+        title: For the reader.
+        what, num_bases, side: Of the rows that count; with `OURS`, their value and not their ratio.
+        aim, moonshot: To be reached by each of the rows; of values, not to be passed.
+        unit: Of the figures.
+    """
+
+    title: str
+    what: str
+    num_bases: int
+    side: str
+    aim: float
+    moonshot: float | None = None
+    unit: str = "x"
+
+
+def _pair(title: str, what: str, side: str, *aims: tuple[int, float, float]) -> list[Aim]:
+    return [
+        Aim(title=title, what=what, num_bases=k, side=side, aim=aim, moonshot=moonshot)
+        for k, aim, moonshot in aims
+    ]
+
+
+NETWORK = "ResNet-18, end to end, against "
+# On AVX-512 VPOPCNTDQ, 2 threads, batch 1.
+AIMS: list[Aim] = [
+    *_pair("3x3 conv alone, share of the limit", "layer alone", LIMIT, (1, 0.8, 0.9)),
+    *_pair("fused conv against torch", "layer fused", TORCH, (1, 10, 14), (4, 2.8, 4)),
+    *_pair("fused conv against OpenVINO binary", "layer fused", OPENVINO_BINARY, (1, 1.5, 3)),
+    *_pair(NETWORK + "torch", "network", TORCH, (1, 8, 14), (4, 3.5, 5)),
+    *_pair(NETWORK + "ONNX Runtime int8", "network", ONNXRUNTIME_INT8, (1, 1.8, 3), (4, 0.8, 1.1)),
+    *_pair(NETWORK + "the simulation", "network", SIMULATION, (1, 9, 15), (4, 12, 18)),
+    *_pair("ResNet-18, share of time inside the engine", "network", STEPS, (1, 0.95, 0.98)),
+    *_pair("ResNet-18 body, AVX2, against torch", BODY_AVX2, TORCH, (1, 3, 5)),
+    Aim(title="packed file", what=PACKED_FILE, num_bases=4, side=OURS, aim=8.5, unit="MB"),
+    Aim(title="file to first result", what=FIRST_RESULT, num_bases=4, side=OURS, aim=0.3, unit="s"),
+]
+
+
+def aims_table(rows: Sequence[Row]) -> list[dict[str, object]]:
+    """A line for each aim, with what the worst and the best of its rows reach: by the least of all
+    rounds, and by the median of the rounds' ratios."""
+    return [_line(aim, [row for row in rows if _counts(aim, row)]) for aim in AIMS]
+
+
+def _counts(aim: Aim, row: Row) -> bool:
+    return (row.what, row.num_bases, row.side) == (aim.what, aim.num_bases, aim.side) and (
+        row.batch == 1
+    )
+
+
+def _line(aim: Aim, rows: Sequence[Row]) -> dict[str, object]:
+    at_most = aim.side == OURS
+    least = [row.least if at_most else row.x_least for row in rows]
+    median = [row.median if at_most else row.x_median for row in rows]
+    reached = [value for value in least if value is not None]
+    worst = (max if at_most else min)(reached, default=None)
+    met = None if worst is None else (worst <= aim.aim if at_most else worst >= aim.aim)
+    return {
+        "what": aim.title,
+        "K": aim.num_bases,
+        "aim": f"{'<=' if at_most else '>='} {aim.aim:g} {aim.unit}",
+        "moonshot": "" if aim.moonshot is None else f"{aim.moonshot:g}",
+        "reached, least": _range(reached),
+        "reached, median": _range([value for value in median if value is not None]),
+        "met": {None: NOT_MEASURED, True: "yes", False: "no"}[met],
+    }
+
+
+def _range(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    low, high = min(values), max(values)
+    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"

@@ -1,0 +1,47 @@
+"""What a measurement depends on besides the code."""
+
+import datetime
+import importlib
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from groupnet_det import __version__
+
+PACKAGES = ("torchvision", "onnxruntime", "openvino")
+
+
+def processor() -> str:
+    """The processor's name where Linux tells it."""
+    info = Path("/proc/cpuinfo")
+    names = [
+        line.partition(":")[2].strip()
+        for line in (info.read_text().splitlines() if info.exists() else [])
+        if line.startswith("model name")
+    ]
+    return f"{names[0] if names else platform.processor()}, {len(names)} cores"
+
+
+def gather_facts(more: Mapping[str, object]) -> dict[str, str]:
+    """Processor, instruction sets, load, versions and date, and `more`."""
+    facts: dict[str, object] = {
+        "device": processor(),
+        "torch_isa": torch.backends.cpu.get_cpu_capability(),
+        "load_before": f"{os.getloadavg()[0]:.2f}",
+        "groupnet_det": __version__,
+        "torch": torch.__version__,
+        **{name: installed_version(name) for name in PACKAGES},
+        "date": datetime.date.today().isoformat(),
+    }
+    return {name: str(value) for name, value in {**facts, **more}.items()}
+
+
+def installed_version(package: str) -> str:
+    """``absent`` where it is not installed."""
+    try:
+        return str(importlib.import_module(package).__version__)
+    except ImportError:
+        return "absent"

@@ -1,0 +1,88 @@
+"""Figures of packed files: their bytes, and the time from a file to its first result."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from groupnet_det.errors import ExtensionError
+
+from .aims import FIRST_RESULT, PACKED_FILE
+from .packed_sides import export_network
+from .table import OURS, Row
+from .work import NetworkWork
+
+# In a process of its own each time: threads, memory and kernels' choice are not there yet. The file
+# is in the system's cache, as it has just been written.
+SCRIPT = """
+import sys, time
+import numpy
+from groupnet_det.runtime.predictor import PackedPredictor
+path, size = sys.argv[1], int(sys.argv[2])
+image = numpy.zeros((size, size, 3), numpy.uint8)
+start = time.perf_counter()
+PackedPredictor(path)(image)
+print(time.perf_counter() - start)
+"""
+
+
+def measure_file(work: NetworkWork, threads: int, rounds: int) -> list[Row]:
+    """Bytes (in MB, of 1,000,000), and seconds to the first result after the imports."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.gnp"
+        export_network(work, path)
+        megabytes = path.stat().st_size / 1e6
+        size = _row(work, threads, PACKED_FILE, "MB", least=megabytes, median=megabytes)
+        try:
+            seconds = sorted(first_result(path, work.size, threads) for _ in range(rounds))
+        except ExtensionError as error:
+            return [size, _row(work, threads, FIRST_RESULT, "s", note=f"absent: {error}")]
+    middle = seconds[len(seconds) // 2]
+    return [size, _row(work, threads, FIRST_RESULT, "s", least=seconds[0], median=middle)]
+
+
+def first_result(path: Path, size: int, threads: int) -> float:
+    """Seconds that a fresh process takes to open a packed file and to classify an image.
+
+    Raises:
+        ExtensionError: It fails; the message is its last line.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(path), str(size)],
+        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise ExtensionError(_last(done.stderr.splitlines()))
+    return float(done.stdout)
+
+
+def _last(lines: Sequence[str]) -> str:
+    return lines[-1] if lines else "it ended without a word"
+
+
+def _row(
+    work: NetworkWork,
+    threads: int,
+    what: str,
+    unit: str,
+    *,
+    least: float | None = None,
+    median: float | None = None,
+    note: str = "",
+) -> Row:
+    return Row(
+        what=what,
+        work=work.label,
+        num_bases=work.num_bases,
+        batch=work.batch,
+        threads=threads,
+        side=OURS,
+        least=least,
+        median=median,
+        unit=unit,
+        note=note,
+    )

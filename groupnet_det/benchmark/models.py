@@ -1,0 +1,172 @@
+"""The networks and layers of the sides, in PyTorch, with random weights from fixed seeds."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from groupnet_det.layers import Quantization
+from groupnet_det.layers.conv_unit import ConvUnit
+from groupnet_det.layers.methods import Method
+from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
+
+from .work import BODY_CHANNELS, BODY_STRIDE, KERNEL, LayerWork, NetworkWork
+
+# Of ImageNet, RGB, in the range 0 to 255.
+PIXEL_MEAN = (123.675, 116.28, 103.53)
+PIXEL_STD = (58.395, 57.12, 57.375)
+SEED = 0
+
+M = TypeVar("M", bound=nn.Module)
+
+
+class GroupNetClassifier(nn.Module):
+    """Group-Net ResNet-18 with average pooling and a fully connected layer.
+
+    It can be exported: its attributes are those of `ImageClassifier`, which needs Detectron2.
+    """
+
+    in_feature = "res5"
+
+    def __init__(self, work: NetworkWork) -> None:
+        super().__init__()
+        method = Method(quantization=Quantization(num_bases=work.num_bases))
+        self.backbone = GroupNetResNet(
+            width=work.width, method=method, out_features=[self.in_feature]
+        )
+        self.fc = nn.Linear(self.backbone.feature_channels[self.in_feature], work.num_classes)
+        self.register_buffer("pixel_mean", torch.tensor(PIXEL_MEAN).view(3, 1, 1))
+        self.register_buffer("pixel_std", torch.tensor(PIXEL_STD).view(3, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalized (N, 3, H, W) -> logits (N, classes)."""
+        return self.fc(self.backbone(images)[self.in_feature].mean(dim=(2, 3)))
+
+
+class EndToEnd(nn.Module):
+    """From images in unsigned bytes to the most probable class, around any network."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        std = torch.tensor(PIXEL_STD).view(3, 1, 1)
+        self.register_buffer("scale", 1 / std)
+        self.register_buffer("shift", -torch.tensor(PIXEL_MEAN).view(3, 1, 1) / std)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, H, W, 3) uint8 -> probability and number of the class, each (N)."""
+        # The permuted view is in channels-last layout already, which a conversion keeps.
+        pixels = images.permute(0, 3, 1, 2).float() * self.scale + self.shift
+        return best_class(self.network(pixels))
+
+
+def best_class(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, classes) -> probability and number of the most probable class."""
+    best = logits.softmax(dim=1).max(dim=1)
+    return best.values, best.indices
+
+
+class FloatLayer(nn.Module):
+    """``ReLU(BN(conv(x))) + x``."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, KERNEL, padding=KERNEL // 2, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(self.norm(self.conv(x))) + x
+
+
+class BranchChains(nn.Module):
+    """K chains of layers side by side, each with its own input."""
+
+    def __init__(self, chains: Sequence[nn.Sequential]) -> None:
+        super().__init__()
+        self.chains = nn.ModuleList(chains)
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        return [chain(x) for chain, x in zip(self.chains, maps, strict=True)]
+
+
+def float_layers(work: LayerWork) -> nn.Sequential:
+    """The float layers of a work."""
+    torch.manual_seed(SEED)
+    layers = [FloatLayer(work.channels) for _ in range(work.length)]
+    chain = nn.Sequential(*(layer.conv if work.kind == "alone" else layer for layer in layers))
+    return prepared(chain)
+
+
+def binary_layers(work: LayerWork) -> BranchChains:
+    """The binary layers of a work, as simulated for training."""
+    torch.manual_seed(SEED)
+
+    def unit() -> nn.Module:
+        made = ConvUnit(
+            work.channels,
+            work.channels,
+            KERNEL,
+            quantization=Quantization(num_bases=1),
+            order="conv_act_norm",
+            nonlinearity="relu",
+            padding=KERNEL // 2,
+            shortcut=True,
+        )
+        return made.conv if work.kind == "alone" else made
+
+    chains = [nn.Sequential(*(unit() for _ in range(work.length))) for _ in range(work.num_bases)]
+    return prepared(BranchChains(chains))
+
+
+def float_network(work: NetworkWork) -> torchvision.models.ResNet:
+    """torchvision's ResNet-18."""
+    torch.manual_seed(SEED)
+    return prepared(torchvision.models.resnet18(num_classes=work.num_classes))
+
+
+def binary_network(work: NetworkWork) -> GroupNetClassifier:
+    """Group-Net, as simulated for training."""
+    torch.manual_seed(SEED)
+    return prepared(GroupNetClassifier(work))
+
+
+def prepared(model: M) -> M:
+    """For inference: BNs with statistics of their own, channels-last weights."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
+            nn.init.normal_(module.running_mean, std=0.5)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, std=0.5)
+    return model.eval().to(memory_format=torch.channels_last)
+
+
+def layer_input(work: LayerWork) -> Tensor:
+    """(N, C, H, W), channels last."""
+    torch.manual_seed(SEED)
+    shape = work.batch, work.channels, work.height, work.width
+    return torch.randn(shape).contiguous(memory_format=torch.channels_last)
+
+
+def body_input(work: NetworkWork) -> Tensor:
+    """What the stem of a full-width network gives, channels last."""
+    torch.manual_seed(SEED)
+    side = work.size // BODY_STRIDE
+    channels = round(BODY_CHANNELS * work.width)
+    shape = work.batch, channels, side, side
+    return torch.randn(shape).contiguous(memory_format=torch.channels_last)
+
+
+def network_input(work: NetworkWork) -> Tensor:
+    """Images (N, H, W, 3), uint8."""
+    generator = torch.Generator().manual_seed(SEED)
+    shape = work.batch, work.size, work.size, 3
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)

@@ -1,0 +1,100 @@
+"""ONNX Runtime, float32 and 8 bits."""
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from .absent import require
+from .models import body_input, layer_input, network_input
+from .onnx_graphs import INPUT, QUANTIZED_OPS, float_graph
+from .timing import Burst, burst_of
+from .torch_sides import parts_of
+from .work import LayerWork, NetworkWork, Work
+
+CALIBRATION_IMAGES = 2
+
+
+def make_float(work: Work, threads: int) -> Burst:
+    """
+    Raises:
+        SideAbsentError: ``onnxruntime`` or ``onnx`` is not installed.
+    """
+    require("onnxruntime")
+    return _burst(float_graph(work).SerializeToString(), work, threads)
+
+
+def make_int8(work: Work, threads: int) -> Burst:
+    """Quantized statically, QDQ, unsigned activations, weights signed and by channel.
+
+    Raises:
+        SideAbsentError: ``onnxruntime`` or ``onnx`` is not installed.
+    """
+    return _burst(int8_model(work), work, threads)
+
+
+def int8_model(work: Work) -> bytes:
+    """The quantized graph of a work, calibrated with random data: its speed is real, its accuracy
+    is not.
+
+    Raises:
+        SideAbsentError: ``onnxruntime`` or ``onnx`` is not installed.
+    """
+    quantization: Any = require("onnxruntime.quantization", "onnx")
+    logging.getLogger().addFilter(_without_advice)
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        source.write_bytes(float_graph(work).SerializeToString())
+        quantization.quantize_static(
+            str(source),
+            str(target),
+            _RandomData(work),
+            quant_format=quantization.QuantFormat.QDQ,
+            op_types_to_quantize=QUANTIZED_OPS,
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+        )
+        return target.read_bytes()
+
+
+def graph_input(work: Work) -> Tensor:
+    """What the graphs of `onnx_graphs` take."""
+    if isinstance(work, LayerWork):
+        return layer_input(work)
+    if work.part == "body":
+        return body_input(NetworkWork(size=work.size, batch=work.batch))
+    return network_input(work)
+
+
+class _RandomData:
+    """The protocol of ``onnxruntime.quantization.CalibrationDataReader``."""
+
+    def __init__(self, work: Work) -> None:
+        self.left = CALIBRATION_IMAGES
+        self.values = np.ascontiguousarray(graph_input(work).numpy())
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        self.left -= 1
+        return {INPUT: self.values} if self.left >= 0 else None
+
+
+def _without_advice(record: logging.LogRecord) -> bool:
+    """Not the hint to run a tool that infers shapes, which these graphs do not need."""
+    return "pre-processing before quantization" not in record.getMessage()
+
+
+def _burst(model: bytes, work: Work, threads: int) -> Burst:
+    runtime: Any = require("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    feed = {INPUT: np.ascontiguousarray(graph_input(work).numpy())}
+    if isinstance(work, NetworkWork) and work.part == "network":
+        return burst_of(lambda: session.run(None, feed)[0].argmax(axis=1))
+    return burst_of(lambda: session.run(None, feed), parts=parts_of(work))

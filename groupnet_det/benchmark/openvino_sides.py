@@ -1,0 +1,94 @@
+"""OpenVINO: 8 bits, and its binary convolution."""
+
+from typing import Any
+
+import numpy as np
+
+from .absent import require
+from .models import layer_input
+from .onnxruntime_sides import graph_input, int8_model
+from .timing import Burst, burst_of
+from .torch_sides import parts_of
+from .work import KERNEL, LayerWork, NetworkWork, Work
+
+
+def make_int8(work: Work, threads: int) -> Burst:
+    """The quantized graph of the ONNX Runtime side.
+
+    Raises:
+        SideAbsentError: ``openvino``, ``onnxruntime`` or ``onnx`` is not installed.
+    """
+    openvino: Any = require("openvino")
+    model = openvino.Core().read_model(int8_model(work))
+    return _burst(openvino, model, [graph_input(work).numpy()], work, threads)
+
+
+def make_binary(work: Work, threads: int) -> Burst:
+    """A chain of `BinaryConvolution` of opset 1 for each branch, one beside the other.
+
+    Raises:
+        SideAbsentError: ``openvino`` is not installed.
+    """
+    assert isinstance(work, LayerWork)
+    openvino: Any = require("openvino", "openvino.opset1")
+    inputs = [layer_input(work).numpy() for _ in range(work.num_bases)]
+    return _burst(openvino, binary_model(work), inputs, work, threads)
+
+
+def binary_model(work: LayerWork, seed: int = 0) -> Any:
+    """``ov.Model`` of the binary layers of a work: map in, map out, for each branch.
+
+    A bit of 1 stands for +1 there, and what lies outside is +1 too.
+    """
+    openvino: Any = require("openvino")
+    ops: Any = require("openvino.opset1")
+    rng = np.random.default_rng(seed)
+    shape = [work.batch, work.channels, work.height, work.width]
+    inputs = [ops.parameter(shape, np.float32) for _ in range(work.num_bases)]
+    outputs = []
+    for x in inputs:
+        for _ in range(work.length):
+            x = _binary_layer(openvino, ops, x, work, rng)
+        outputs.append(ops.result(x))
+    return openvino.Model(outputs, inputs, "binary")
+
+
+def _binary_layer(
+    openvino: Any, ops: Any, x: Any, work: LayerWork, rng: np.random.Generator
+) -> Any:
+    channels = work.channels
+    threshold = ops.constant(np.zeros((1, channels, 1, 1), np.float32))
+    # Levels of 0 and 1 stand for signs. Levels of -1 and +1 give wrong sums (2026.4), and slowly.
+    low, high = (ops.constant(np.full((1, 1, 1, 1), v, np.float32)) for v in (0, 1))
+    bits = ops.fake_quantize(x, threshold, threshold, low, high, 2)
+    filters = rng.integers(0, 2, (channels, channels, KERNEL, KERNEL), dtype=np.uint8)
+    packed = openvino.Tensor(
+        np.packbits(filters, bitorder="little"), list(filters.shape), openvino.Type.u1
+    )
+    weight = openvino.op.Constant(packed)
+    sums = ops.binary_convolution(
+        bits, weight, [1, 1], [1, 1], [1, 1], [1, 1], "xnor-popcount", 1.0, "explicit"
+    )
+    if work.kind == "alone":
+        return sums
+    # The scale of a conv's weights keeps the values of a long chain in range.
+    scale, shift = (ops.constant(v.astype(np.float32)) for v in _affine(channels, rng))
+    return ops.add(ops.add(ops.multiply(ops.relu(sums), scale), shift), x)
+
+
+def _affine(channels: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    shape = 1, channels, 1, 1
+    return rng.uniform(0.01, 0.02, shape), rng.normal(size=shape)
+
+
+def _burst(openvino: Any, model: Any, inputs: list[np.ndarray], work: Work, threads: int) -> Burst:
+    settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+    feed = {number: np.ascontiguousarray(values) for number, values in enumerate(inputs)}
+
+    def run() -> Any:
+        return request.infer(feed, share_inputs=True)[0]
+
+    if isinstance(work, NetworkWork) and work.part == "network":
+        return burst_of(lambda: run().argmax(axis=1))
+    return burst_of(run, parts=parts_of(work))

@@ -1,0 +1,134 @@
+"""Our packed engine, and the limit of the CPU that it is held against."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from groupnet_det.deploy.classifier import export_classifier
+from groupnet_det.errors import ExtensionError
+from groupnet_det.runtime.extension import load_extension, open_network
+from groupnet_det.runtime.packed_file import write_packed
+from groupnet_det.runtime.program import Conv, Mean, Program
+
+from .models import best_class, binary_network, network_input
+from .packed_layers import IMAGE_CHANNELS, LEADING_STEPS, layer_program
+from .timing import Burst, burst_of
+from .work import LayerWork, NetworkWork, Work
+
+LIMIT_ITERATIONS = 2_000_000  # of the register-only loop: some milliseconds
+
+
+def make_packed(work: Work, threads: int) -> Burst:
+    """Layers and bodies by the engine's own clock of each step; networks from bytes to the most
+    probable class, as a user calls them.
+
+    Raises:
+        ExtensionError: The compiled engine is absent.
+    """
+    if isinstance(work, LayerWork):
+        return _layer_burst(work)
+    network, program = _exported(work)
+    images = network_input(work)
+    if work.part == "body":
+        return burst_of_steps(network, images, body_steps(program))
+    return burst_of(lambda: best_class(network.run(images)["logits"].flatten(1)))
+
+
+def make_steps(work: Work, threads: int) -> Burst:
+    """All steps of a network by the engine's own clock.
+
+    Raises:
+        ExtensionError: The compiled engine is absent.
+    """
+    assert isinstance(work, NetworkWork)
+    network, program = _exported(work)
+    return burst_of_steps(network, network_input(work), range(len(program.steps)))
+
+
+def make_limit(work: Work, threads: int) -> Burst:
+    """What a layer would take if all its multiply-accumulates ran at the speed of paired full
+    adders on registers.
+
+    Raises:
+        ExtensionError: The compiled engine is absent.
+    """
+    assert isinstance(work, LayerWork)
+    load_extension()
+    macs = work.multiply_accumulates
+
+    def burst(runs: int) -> float:
+        limit = torch.ops.groupnet_det.paired_adder_limit
+        return min(macs / float(limit(LIMIT_ITERATIONS, threads)) for _ in range(runs))
+
+    return burst
+
+
+def _exported(work: NetworkWork) -> tuple[Any, Program]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.gnp"
+        program = export_network(work, path)
+        return open_engine(path), program
+
+
+def export_network(work: NetworkWork, path: Path) -> Program:
+    """Write the packed file of a work's network."""
+    names = [f"class {number}" for number in range(work.num_classes)]
+    pixels = {"kind": "classification", "resize": work.size, "crop": work.size, "format": "RGB"}
+    network = binary_network(work)
+    packed = export_classifier(network, class_names=names, info={"preprocessing": pixels})
+    write_packed(path, packed.program, packed.info, packed.tensors)
+    return packed.program
+
+
+def open_engine(path: Path) -> Any:
+    """
+    Raises:
+        ExtensionError: The compiled engine is absent.
+    """
+    return open_network(path)
+
+
+def body_steps(program: Program) -> list[int]:
+    """Numbers of the steps between the stem and the average over pixels."""
+    end = next(i for i, step in enumerate(program.steps) if isinstance(step, Mean))
+    return [i for i, step in enumerate(program.steps[:end]) if isinstance(step, Conv)]
+
+
+def burst_of_steps(
+    network: Any, images: torch.Tensor, steps: Sequence[int], *, parts: int = 1
+) -> Burst:
+    """The burst of some steps together, divided by `parts`."""
+
+    def burst(runs: int) -> float:
+        seconds = network.time_steps(images, runs)[:, list(steps)]
+        return float(seconds.sum(dim=1).min()) / parts
+
+    return burst
+
+
+def _layer_burst(work: LayerWork) -> Burst:
+    network, program = _layer_network(work)
+    shape = work.batch, work.height, work.width, IMAGE_CHANNELS
+    images = torch.randint(0, 256, shape, dtype=torch.uint8)
+    steps = range(LEADING_STEPS, len(program.steps))
+    return burst_of_steps(network, images, steps, parts=work.length)
+
+
+def _layer_network(work: LayerWork) -> tuple[Any, Program]:
+    program, tensors = layer_program(work)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "layers.gnp"
+        write_packed(path, program, {}, tensors)
+        return open_engine(path), program
+
+
+def engine_isa() -> str:
+    """The instruction set that the engine chose; ``absent`` where there is no engine."""
+    work = LayerWork(kind="alone", channels=8, height=1, width=1, length=1)
+    try:
+        return str(_layer_network(work)[0].isa())
+    except ExtensionError:
+        return "absent"

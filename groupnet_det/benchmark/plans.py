@@ -1,0 +1,132 @@
+"""What is measured under each name, and the measuring of one item."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from .sides import NOTES, ONNXRUNTIME_INT8, TORCH, MakeSide, choose_sides, prepare
+from .table import OURS, Row, rows_of
+from .timing import Schedule, alternate
+from .work import LAYER_SHAPES, LayerWork, NetworkWork, Work
+
+MOST_BASES = 8
+SIZES = (128, 224, 256, 384, 512, 768, 1024)
+BATCHES = (1, 2, 4, 8)
+# Of the curves, which would take long with all.
+SCALING_SIDES = (OURS, TORCH, ONNXRUNTIME_INT8, "openvino int8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the user may choose.
+
+    Attributes:
+        num_bases: K, several.
+        threads: Of all sides.
+        size, batch, width: Of networks; `width` of binary ones alone, for tests.
+        shapes: Of layers: channels, height, width.
+        sides: Names; all where there is none.
+    """
+
+    num_bases: Sequence[int] = (1, 4)
+    threads: int = 2
+    size: int = 224
+    batch: int = 1
+    width: float = 1.0
+    shapes: Sequence[tuple[int, int, int]] = LAYER_SHAPES
+    sides: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One work, whose sides take turns.
+
+    Attributes:
+        what: Name of the rows; "" for that of the work.
+        sides: Names; all that can do the work where there is none.
+    """
+
+    work: Work
+    threads: int
+    what: str = ""
+    sides: Sequence[str] = ()
+
+
+def layers(options: Options) -> list[Item]:
+    """All shapes, alone and fused, for each K."""
+    return [
+        Item(
+            work=LayerWork(
+                kind=kind, channels=channels, height=height, width=width, num_bases=num_bases
+            ),
+            threads=options.threads,
+            sides=options.sides,
+        )
+        for kind in ("alone", "fused")
+        for num_bases in options.num_bases
+        for channels, height, width in options.shapes
+    ]
+
+
+def networks(options: Options, part: str = "network") -> list[Item]:
+    """A whole network, or its body, for each K."""
+    return [
+        Item(work=_network(options, k, part=part), threads=options.threads, sides=options.sides)
+        for k in options.num_bases
+    ]
+
+
+def bodies(options: Options) -> list[Item]:
+    return networks(options, "body")
+
+
+def scaling(options: Options) -> list[Item]:
+    """Curves over K, size, threads and images, each from the same point."""
+    points: list[tuple[str, NetworkWork, int]] = [
+        ("scaling bases", _network(options, k), options.threads) for k in range(1, MOST_BASES + 1)
+    ]
+    for k in options.num_bases:
+        base = _network(options, k)
+        sizes = [replace(base, size=size) for size in SIZES]
+        batches = [replace(base, batch=batch) for batch in BATCHES]
+        points += [("scaling size", work, options.threads) for work in sizes]
+        points += [("scaling threads", base, n) for n in range(1, options.threads + 1)]
+        points += [("scaling batch", work, options.threads) for work in batches]
+    sides = options.sides or SCALING_SIDES
+    return [Item(what=w, work=work, threads=n, sides=sides) for w, work, n in points]
+
+
+PLANS: dict[str, Callable[[Options], list[Item]]] = {
+    "layers": layers,
+    "network": networks,
+    "body": bodies,
+    "scaling": scaling,
+}
+
+
+def _network(options: Options, num_bases: int, part: str = "network") -> NetworkWork:
+    return NetworkWork(
+        part=part,
+        num_bases=num_bases,
+        size=options.size,
+        batch=options.batch,
+        width=options.width,
+    )
+
+
+def measure(
+    item: Item,
+    schedule: Schedule,
+    choose: Callable[[Work, Iterable[str]], dict[str, MakeSide]] = choose_sides,
+) -> list[Row]:
+    """Make the sides of an item, let them take turns, and return their rows.
+
+    Raises:
+        ConfigError: `item` names a side that there is not.
+    """
+    torch.set_num_threads(item.threads)
+    bursts, absent = prepare(choose(item.work, item.sides), item.work, item.threads)
+    seconds = alternate(bursts, schedule)
+    rows = rows_of(item.work, item.threads, seconds, absent, NOTES)
+    return [replace(row, what=item.what or row.what) for row in rows]

@@ -1,0 +1,77 @@
+"""All sides by name, and which of them can be had here."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from groupnet_det.errors import ExtensionError, lookup
+
+from . import onnxruntime_sides, openvino_sides, packed_sides, simulation_sides, torch_sides
+from .absent import SideAbsentError
+from .table import OURS
+from .timing import Burst
+from .work import LayerWork, Work
+
+# From a work and a number of threads to its burst; raises `SideAbsentError`.
+MakeSide = Callable[[Work, int], Burst]
+
+LIMIT = "limit of the CPU"
+TORCH = "torch eager"
+SIMULATION = "simulation, signed weights"
+ONNXRUNTIME_INT8 = "onnxruntime int8"
+OPENVINO_BINARY = "openvino binary"
+STEPS = "ours, steps alone"
+
+_COMMON: dict[str, MakeSide] = {
+    OURS: packed_sides.make_packed,
+    TORCH: torch_sides.make_eager,
+    "torch.compile": torch_sides.make_compiled,
+    SIMULATION: simulation_sides.make_signed,
+    "simulation, integers": simulation_sides.make_integers,
+    "onnxruntime float32": onnxruntime_sides.make_float,
+    ONNXRUNTIME_INT8: onnxruntime_sides.make_int8,
+    "openvino int8": openvino_sides.make_int8,
+}
+NETWORK_SIDES: dict[str, MakeSide] = {**_COMMON, STEPS: packed_sides.make_steps}
+LAYER_SIDES: dict[str, MakeSide] = {
+    **_COMMON,
+    OPENVINO_BINARY: openvino_sides.make_binary,
+    LIMIT: packed_sides.make_limit,
+}
+SIDE_NAMES = list({**NETWORK_SIDES, **LAYER_SIDES})
+
+RANDOM_CALIBRATION = "calibrated with random data: for its speed, not its accuracy"
+NOTES = {
+    ONNXRUNTIME_INT8: RANDOM_CALIBRATION,
+    "openvino int8": RANDOM_CALIBRATION,
+    STEPS: "without Python, pre- and post-processing; its x is the share of ours",
+    LIMIT: "paired full adder in registers; its x is the share that ours reaches",
+}
+
+
+def sides_of(work: Work) -> Mapping[str, MakeSide]:
+    """The sides that can do a work, here or elsewhere."""
+    return LAYER_SIDES if isinstance(work, LayerWork) else NETWORK_SIDES
+
+
+def choose_sides(work: Work, names: Iterable[str] = ()) -> dict[str, MakeSide]:
+    """Those called `names` that can do the work; all where there is no name.
+
+    Raises:
+        ConfigError: An unknown name; the message lists the valid ones.
+    """
+    chosen = list(names)
+    for name in chosen:
+        lookup(dict.fromkeys(SIDE_NAMES), name, "--sides")
+    return {n: make for n, make in sides_of(work).items() if not chosen or n in chosen}
+
+
+def prepare(
+    makers: Mapping[str, MakeSide], work: Work, threads: int
+) -> tuple[dict[str, Burst], dict[str, str]]:
+    """Bursts by side, and for those that are absent the reason."""
+    bursts, absent = {}, {}
+    for name, make in makers.items():
+        try:
+            bursts[name] = make(work, threads)
+        except (SideAbsentError, ExtensionError) as error:
+            absent[name] = str(error)
+    return bursts, absent

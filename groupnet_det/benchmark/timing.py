@@ -1,0 +1,77 @@
+"""The clock: all sides take turns, so that what else runs on the machine falls on all of them."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+# From a number of runs to the least seconds of one of them.
+Burst = Callable[[int], float]
+
+LEAST_RUNS, MOST_RUNS = 3, 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How long is measured.
+
+    Attributes:
+        rounds: In each, every side has one burst.
+        burst_seconds: What a burst may take, about; at least `LEAST_RUNS` runs.
+        pause_seconds: Before each burst. Threads of the side before spin for some milliseconds in
+            the hope of more work, and would take a core from the next one.
+    """
+
+    rounds: int = 7
+    burst_seconds: float = 0.05
+    pause_seconds: float = 0.02
+
+
+def burst_of(run: Callable[[], object], *, parts: int = 1) -> Burst:
+    """The burst of a function, whose time is divided by `parts`."""
+
+    def burst(runs: int) -> float:
+        least = float("inf")
+        for _ in range(runs):
+            start = time.perf_counter()
+            run()
+            least = min(least, time.perf_counter() - start)
+        return least / parts
+
+    return burst
+
+
+def alternate(sides: Mapping[str, Burst], schedule: Schedule) -> dict[str, list[float]]:
+    """Seconds of each side, one value a round: the least of a burst.
+
+    Every side is warmed up first. Each round starts with another side, so that none always follows
+    the same one.
+    """
+    runs = {name: _number_of_runs(burst, schedule) for name, burst in sides.items()}
+    names = list(sides)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(schedule.rounds):
+        first = number % len(names) if names else 0
+        for name in [*names[first:], *names[:first]]:
+            time.sleep(schedule.pause_seconds)
+            sides[name](1)  # wakes the side's threads and fills caches
+            seconds[name].append(sides[name](runs[name]))
+    return seconds
+
+
+def _number_of_runs(burst: Burst, schedule: Schedule) -> int:
+    burst(1)  # compiles, allocates
+    start = time.perf_counter()
+    burst(1)
+    took = max(time.perf_counter() - start, 1e-9)
+    return min(max(round(schedule.burst_seconds / took), LEAST_RUNS), MOST_RUNS)
+
+
+def ratio_of_least(seconds: Sequence[float], base: Sequence[float]) -> float:
+    """How many times longer than `base`, by the least of each."""
+    return min(seconds) / min(base)
+
+
+def median_ratio(seconds: Sequence[float], base: Sequence[float]) -> float:
+    """How many times longer than `base`: the median over the rounds."""
+    return statistics.median(a / b for a, b in zip(seconds, base, strict=True))

@@ -1,0 +1,162 @@
+"""The sides compute what they say: held against each other, on tiny works."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from groupnet_det.benchmark import packed_sides, sides, simulation_sides, torch_sides
+from groupnet_det.benchmark.models import (
+    binary_layers,
+    binary_network,
+    float_network,
+    layer_input,
+    network_input,
+)
+from groupnet_det.benchmark.onnx_graphs import INPUT, float_graph
+from groupnet_det.benchmark.onnxruntime_sides import graph_input, int8_model
+from groupnet_det.benchmark.openvino_sides import binary_model
+from groupnet_det.benchmark.packed_layers import LEADING_STEPS, layer_program
+from groupnet_det.benchmark.work import LayerWork, NetworkWork
+from groupnet_det.layers import QuantizedConv2d
+from groupnet_det.runtime.packed_file import PackedFile
+from groupnet_det.runtime.reference import trace_reference
+
+from .fakes import FakeNetwork
+
+
+def layer(kind="fused", num_bases=1, **options):
+    shape = {"channels": 12, "height": 5, "width": 6, "length": 2, **options}
+    return LayerWork(kind=kind, num_bases=num_bases, **shape)
+
+
+NETWORK = NetworkWork(num_bases=2, size=64, width=0.125, num_classes=10)
+KINDS = pytest.mark.parametrize("kind", ["alone", "fused"])
+
+
+@KINDS
+def test_signing_beforehand_changes_nothing(kind):
+    work = layer(kind, length=1)  # rounding may turn a sign near 0
+    model, x = binary_layers(work), [layer_input(work)]
+    with torch.inference_mode():
+        expected = model(x)
+        simulation_sides.sign_beforehand(model)
+        torch.testing.assert_close(model(x), expected)
+    assert not any(isinstance(module, QuantizedConv2d) for module in model.modules())
+
+
+def test_signing_a_network_beforehand_changes_nothing():
+    model, images = binary_network(NETWORK), torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        expected = model(images)
+        simulation_sides.sign_beforehand(model)
+        torch.testing.assert_close(model(images), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", [sides.TORCH, sides.SIMULATION, "simulation, integers"])
+@pytest.mark.parametrize(
+    "work", [layer(num_bases=2), NETWORK, NetworkWork(part="body", size=32, width=0.125)]
+)
+def test_torch_sides_run(name, work):
+    assert sides.choose_sides(work, [name])[name](work, 1)(1) > 0
+
+
+def test_end_to_end_is_torchvision_on_normalized_pixels():
+    model, images = torch_sides.float_model(NETWORK)
+    pixels = network_input(NETWORK).permute(0, 3, 1, 2).float()
+    mean = torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1)
+    std = torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1)
+    with torch.inference_mode():
+        probability, number = model(images)
+        expected = float_network(NETWORK)((pixels - mean) / std).softmax(dim=1)
+    torch.testing.assert_close(probability, expected.max(dim=1).values)
+    assert number.equal(expected.argmax(dim=1))
+
+
+@KINDS
+@pytest.mark.parametrize("num_bases", [1, 3], ids=["K1", "K3"])
+def test_layer_programs_compute_what_they_say(kind, num_bases):
+    work = layer(kind, num_bases)
+    program, tensors = layer_program(work)
+    assert len(program.steps) == work.length + LEADING_STEPS
+    images = torch.randint(0, 256, (1, 5, 6, 3), dtype=torch.uint8)
+    trace = trace_reference(PackedFile(program, {}, tensors), images)
+    written = {(step, buffer): content for step, buffer, content in zip(*trace, strict=True)}
+    branch = num_bases - 1  # the last one: its buffers and tensors come last
+    bits, floats = 3 * branch, 3 * branch + 2
+    for number in range(1, work.length + 1):  # behind the first layer, as those that are timed
+        name = f"layer{number}.branch{branch}"
+        source = (number, bits + number % 2) if kind == "fused" else (0, bits)
+        signs = 1 - 2 * written[source].float()
+        rows = np.unpackbits(tensors[f"{name}.weight"].numpy(), axis=3, bitorder="little")
+        weight = 1 - 2 * torch.from_numpy(rows[..., : work.channels].astype("f4"))
+        padded = F.pad(signs.permute(0, 3, 1, 2), (1, 1, 1, 1), value=1.0)
+        expected = F.conv2d(padded, weight.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        if kind == "fused":
+            expected = expected.relu() * tensors[f"{name}.scale"] + tensors[f"{name}.shift"]
+            expected = expected + written[number, floats]
+        torch.testing.assert_close(written[number + 1, floats], expected)
+        if kind == "fused":
+            assert written[number + 1, bits + (number + 1) % 2].equal((expected < 0).byte())
+
+
+@KINDS
+def test_our_layers_are_timed_by_step(monkeypatch, kind):
+    work = layer(kind)
+    monkeypatch.setattr(packed_sides, "open_engine", lambda path: FakeNetwork(4))
+    # the last two of four steps, 3 and 4 ms, two layers
+    assert packed_sides.make_packed(work, 1)(3) == pytest.approx(0.0035)
+    assert packed_sides.engine_isa() == "fake"
+
+
+@pytest.mark.parametrize(
+    "work", [layer("alone"), layer(), NetworkWork(part="body", size=32), NetworkWork(size=64)],
+    ids=["alone", "fused", "body", "network"],
+)  # fmt: skip
+def test_onnx_graphs_compute_the_float_models(work):
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    model, x = torch_sides.float_model(work)
+    if isinstance(work, NetworkWork) and work.part == "network":
+        model = torch.nn.Sequential(Pixels(model), model.network, torch.nn.Softmax(dim=1))
+    with torch.inference_mode():
+        expected = model(x)
+    found = {}
+    for name, proto in (("float", float_graph(work).SerializeToString()), ("8", int8_model(work))):
+        session = runtime.InferenceSession(proto, providers=["CPUExecutionProvider"])
+        (values,) = session.run(None, {INPUT: graph_input(work).numpy()})
+        found[name] = torch.from_numpy(values)
+    torch.testing.assert_close(found["float"], expected, rtol=1e-3, atol=1e-4)
+    # 8 bits are near, which shows that the graph is the same
+    assert torch.corrcoef(torch.stack([found["8"].flatten(), expected.flatten()]))[0, 1] > 0.9
+
+
+class Pixels(torch.nn.Module):
+    def __init__(self, end_to_end):
+        super().__init__()
+        self.end_to_end = end_to_end
+
+    def forward(self, images):
+        whole = self.end_to_end
+        return images.permute(0, 3, 1, 2).float() * whole.scale + whole.shift
+
+
+@KINDS
+def test_openvino_binary_computes_binary_convolutions(kind):
+    openvino = pytest.importorskip("openvino")
+    work = layer(kind, channels=16, length=1)
+    rng = np.random.default_rng(0)
+    filters = rng.integers(0, 2, (16, 16, 3, 3), dtype=np.uint8)  # as the model draws them
+    x = layer_input(work)
+    signs = F.pad((x > 0).float() * 2 - 1, (1, 1, 1, 1), value=1.0)
+    expected = F.conv2d(signs, torch.from_numpy(filters * 2.0 - 1).float())
+    if kind == "fused":
+        scale, shift = (torch.from_numpy(v.astype("f4")) for v in affine(rng))
+        expected = expected.relu() * scale + shift + x
+    compiled = openvino.Core().compile_model(binary_model(work), "CPU")
+    found = torch.from_numpy(compiled([x.contiguous().numpy()])[0])
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def affine(rng):
+    return rng.uniform(0.01, 0.02, (1, 16, 1, 1)), rng.normal(size=(1, 16, 1, 1))

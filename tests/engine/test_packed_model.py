@@ -1,0 +1,86 @@
+"""A packed file under Detectron2's evaluation."""
+
+import pytest
+import torch
+
+from groupnet_det.config import load_config
+from groupnet_det.data.registration import register_datasets
+from groupnet_det.deploy.export import load_trained
+from groupnet_det.engine.answers import classify_dataset, first_images
+from groupnet_det.engine.packed_model import build_packed_model, is_packed
+from groupnet_det.errors import ConfigError, PackedFileError
+from groupnet_det.runtime.packed_file import read_packed, write_packed
+from tests.deploy.tiny_classifier import PACKED, copy_tiny_classifier, tiny_config
+
+
+@pytest.fixture
+def tiny(root, tmp_path, tiny_packed, datasets_env):
+    """A config whose MODEL.WEIGHTS are random, and the packed file of these."""
+    folder = copy_tiny_classifier(tiny_packed, tmp_path)
+    return tiny_config(root, folder), folder / PACKED
+
+
+def test_it_answers_as_the_training_model(tiny):
+    cfg, path = tiny
+    classifier, _ = load_trained(cfg)
+    packed = build_packed_model(cfg, str(path), backend="reference")
+    (dataset,) = cfg.DATASETS.TEST
+    expected, found = (classify_dataset(cfg, m, dataset) for m in (classifier, packed))
+    assert len(found.predicted) == 20
+    assert found == expected
+    assert len(set(found.predicted.values())) > 1
+
+
+def test_images_of_several_sizes(tiny):
+    cfg, path = tiny
+    packed = build_packed_model(cfg, str(path), backend="reference")
+    images = [torch.randint(0, 256, (3, s, 32), dtype=torch.uint8) for s in (32, 48)]
+    both = packed([{"image": image} for image in images])
+    for image, output in zip(images, both, strict=True):
+        (alone,) = packed([{"image": image}])
+        assert output["logits"].equal(alone["logits"])
+        assert output["logits"].shape == (10,)
+
+
+def test_first_images_are_bytes(tiny):
+    cfg, _ = tiny
+    images = first_images(cfg, cfg.DATASETS.TEST[0], 3)
+    assert (images.shape, images.dtype) == ((3, 32, 32, 3), torch.uint8)
+
+
+def test_another_order_of_channels_is_refused(tiny):
+    cfg, path = tiny
+    cfg.INPUT.FORMAT = "BGR"
+    with pytest.raises(ConfigError, match=r"INPUT.FORMAT is 'BGR', but .*model.gnp was made with"):
+        build_packed_model(cfg, str(path), backend="reference")
+
+
+def test_other_classes_are_refused(tiny):
+    cfg, path = tiny
+    packed = read_packed(path)
+    info = {**packed.info, "class_names": [f"word {n}" for n in range(10)]}
+    write_packed(path, packed.program, info, packed.tensors)
+    with pytest.raises(ConfigError, match=r"has the classes 0, 1, 2 ... \(10\), but .* word 0"):
+        build_packed_model(cfg, str(path), backend="reference")
+
+
+def test_absent_file(tiny):
+    cfg, path = tiny
+    with pytest.raises(PackedFileError, match=r"absent\.gnp"):
+        build_packed_model(cfg, str(path.with_name("absent.gnp")), backend="reference")
+
+
+def test_images_that_are_not_of_classification(root, datasets_env, tiny):
+    cfg, path = tiny
+    detection = load_config(str(root / "configs/quick/retinanet_groupnet_photo_digits.yaml"))
+    register_datasets(detection)
+    model = build_packed_model(cfg, str(path), backend="reference")
+    with pytest.raises(ConfigError, match=r"'photo_digits_val' in DATASETS\.TEST is none of"):
+        classify_dataset(detection, model, "photo_digits_val")
+
+
+@pytest.mark.parametrize(
+    ("weights", "packed"), [("a/model.gnp", True), ("model.pth", False), ("", False)]
+)
+def test_packed_files_are_known_by_their_name(weights, packed):
+    assert is_packed(weights) is packed

@@ -1,0 +1,122 @@
+"""tools/verify_packed.py, and tools/train_net.py with a packed file, as a user runs them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from groupnet_det.runtime import extension
+from groupnet_det.runtime.packed_file import read_packed, write_packed
+from tests.deploy.tiny_classifier import (
+    CONFIG,
+    OPTIONS,
+    PACKED,
+    WEIGHTS,
+    copy_tiny_classifier,
+    write_tiny_classifier,
+)
+from tools import verify_packed
+
+
+@pytest.fixture
+def tiny(tmp_path, tiny_packed, datasets_env):
+    """Path of a packed file; ``model.pth`` lies beside."""
+    return copy_tiny_classifier(tiny_packed, tmp_path) / PACKED
+
+
+@pytest.fixture
+def verify(root, tiny, monkeypatch, capsys):
+    """Run the tool; its exit code and what it printed."""
+
+    def run(*flags, weights=None, options=()):
+        command = ["--config-file", root / CONFIG, "--packed", tiny, "--num-images", "2", *flags]
+        command += [*OPTIONS, *options, "MODEL.WEIGHTS", weights or tiny.with_name(WEIGHTS)]
+        monkeypatch.setattr(sys, "argv", ["verify_packed.py", *map(str, command)])
+        with pytest.raises(SystemExit) as end:
+            verify_packed.main()
+        printed = capsys.readouterr()
+        return end.value.code, printed.out + printed.err
+
+    return run
+
+
+REFERENCE = ("--backend", "reference")
+
+
+def test_a_right_file_without_the_engine(verify, tmp_path):
+    path = tmp_path / "report.json"
+    code, printed = verify(*REFERENCE, "--report", path)
+    assert code == 0
+    assert printed.splitlines()[-1] == "verified, without the engine"
+    assert "skipped" in printed
+    assert "FAILED" not in printed
+    report = json.loads(path.read_text())
+    assert (report["verified"], report["engine"]) == (True, False)
+    assert {f["check"] for f in report["findings"]} == {"engine", "blocks", "metric"}
+
+
+@pytest.mark.skipif(not extension.is_built(), reason="the engine is not built")
+def test_a_right_file_with_the_engine(verify):
+    code, printed = verify()
+    assert (code, printed.splitlines()[-1]) == (0, "verified")
+
+
+def test_one_wrong_bit_of_a_weight_is_found(verify, tiny):
+    packed = read_packed(tiny)
+    weight = packed.program.steps[2].branches[0].terms[0].weight
+    packed.tensors[weight][-1].view(-1)[0] ^= 1  # the first channel is switched off
+    write_packed(tiny, packed.program, packed.info, packed.tensors)  # with a right checksum
+    code, printed = verify(*REFERENCE)
+    assert code == 1
+    assert "NOT verified" in printed
+    line, *_ = [line for line in printed.splitlines() if "FAILED" in line]
+    assert line.split()[:2] == ["blocks", "res2.0"]
+
+
+def test_another_checkpoint_is_told(verify, root, tmp_path_factory):
+    other = write_tiny_classifier(root, tmp_path_factory.mktemp("other"), seed=1)
+    code, printed = verify(*REFERENCE, weights=other / WEIGHTS)
+    assert code == 1
+    assert "was not made from" in printed
+
+
+def test_a_damaged_file_is_one_line(verify, tiny):
+    content = bytearray(tiny.read_bytes())
+    content[-1] ^= 1
+    tiny.write_bytes(content)
+    code, _ = verify(*REFERENCE)
+    assert code.startswith("error: packed file ")
+    assert "checksum" in code
+
+
+def test_without_the_engine_the_mend_is_told(verify, monkeypatch, tmp_path):
+    monkeypatch.setattr(extension, "LIBRARY", tmp_path / "absent.so")
+    extension.load_extension.cache_clear()
+    code, _ = verify()
+    extension.load_extension.cache_clear()
+    assert code.startswith("error: ")
+    assert "is not built" in code
+    assert 'backend="reference"' in code
+
+
+def test_a_data_set_is_needed(verify):
+    code, _ = verify(*REFERENCE, options=["DATASETS.TEST", "()"])
+    assert "DATASETS.TEST is empty" in code
+
+
+def test_evaluation_of_a_packed_file(root, tiny, tmp_path):
+    csvs = []
+    for weights, flags in ((tiny.with_name(WEIGHTS), ()), (tiny, REFERENCE)):
+        output = tmp_path / weights.suffix
+        command = ["tools/train_net.py", "--config-file", CONFIG, "--num-gpus", "0", "--eval-only"]
+        command += [*flags, *OPTIONS, "MODEL.WEIGHTS", str(weights), "OUTPUT_DIR", str(output)]
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", *command], cwd=root, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert "copypaste: Task: classification" in done.stdout
+        rows = (output / "inference/predictions.csv").read_text().splitlines()
+        csvs.append([row.rpartition(",")[0] for row in rows])  # all but the probability
+    assert csvs[0] == csvs[1]
+    assert len(csvs[0]) == 21

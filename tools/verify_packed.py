@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Prove that a packed file gives the answers of the network that it was made from.
+
+  python tools/verify_packed.py --config-file configs/quick/classifier_groupnet_mnist5k.yaml \
+      --packed digits.gnp MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth
+
+Three checks: the compiled engine against a reference in PyTorch, every bit of every step; the
+blocks of the training model on identical inputs, integers equal and floats to 1e-4; the accuracy on
+DATASETS.TEST, at most 0.1 points apart, or one image in less than 1,000. The exit code is 0 only
+where all that was compared agrees.
+
+``--backend reference`` is for machines without the engine: the first check is skipped, which the
+table says, and the others are done with the reference, slowly.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from detectron2.config import CfgNode
+from tabulate import tabulate
+
+from groupnet_det.config import load_config
+from groupnet_det.data.check import check_datasets
+from groupnet_det.data.registration import make_absent_datasets, register_datasets
+from groupnet_det.deploy.block_comparison import Trace
+from groupnet_det.deploy.export import load_trained, source_of
+from groupnet_det.deploy.verification import (
+    SKIPPED,
+    Finding,
+    check_blocks,
+    check_engine,
+    check_metric,
+    engine_trace,
+    is_verified,
+    report,
+    skipped_engine,
+)
+from groupnet_det.engine.answers import classify_dataset, first_images
+from groupnet_det.engine.packed_model import build_packed_model
+from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.runtime.packed_file import PackedFile, read_packed
+from groupnet_det.runtime.predictor import BACKENDS
+from groupnet_det.runtime.reference import trace_reference
+
+TRACES: dict[str, Trace] = {"native": engine_trace, "reference": trace_reference}
+NO_ENGINE = "asked for with --backend reference: the engine itself was not compared"
+
+
+def verify(cfg: CfgNode, path: Path, *, backend: str, num_images: int) -> list[Finding]:
+    """All findings, in the order of the checks.
+
+    Raises:
+        UserError: A file, a data set or the engine is missing, or of another network.
+    """
+    packed = read_packed(path)
+    packed_model = build_packed_model(cfg, str(path), backend=backend)
+    classifier, _ = load_trained(cfg)
+    warn_of_other_checkpoint(cfg, packed)
+    images = first_images(cfg, cfg.DATASETS.TEST[0], num_images)
+    findings = (
+        [skipped_engine(NO_ENGINE)] if backend == "reference" else check_engine(packed, images)
+    )
+    findings += check_blocks(classifier, packed, images, TRACES[backend])
+    for dataset in cfg.DATASETS.TEST:
+        trained = classify_dataset(cfg, classifier, dataset)
+        findings.append(
+            check_metric(dataset, trained, classify_dataset(cfg, packed_model, dataset))
+        )
+    return findings
+
+
+def warn_of_other_checkpoint(cfg: CfgNode, packed: PackedFile) -> None:
+    """Say what would explain all failures."""
+    recorded = (packed.info.get("source") or {}).get("checkpoint_sha256")
+    if recorded and recorded != source_of(cfg)["checkpoint_sha256"]:
+        print(f"note: the packed file was not made from {cfg.MODEL.WEIGHTS}", file=sys.stderr)
+
+
+def prepare(config_file: str, options: list[str]) -> CfgNode:
+    """A checked config, with its data sets.
+
+    Raises:
+        UserError: Anything that would fail later.
+    """
+    cfg = load_config(config_file, options)
+    cfg.MODEL.DEVICE = "cpu"
+    cfg.freeze()
+    if not cfg.DATASETS.TEST:
+        raise ConfigError("DATASETS.TEST is empty; name a data set whose images are compared")
+    register_datasets(cfg)
+    make_absent_datasets(cfg.DATASETS.TEST)
+    check_datasets(cfg, list(cfg.DATASETS.TEST))
+    return cfg
+
+
+def show(findings: list[Finding]) -> None:
+    """Print the table and the verdict."""
+    rows = [(f.check, f.part, f.compared, f.found, f.verdict) for f in findings]
+    headers = ["check", "part", "compared", "found", "verdict"]
+    print("\n" + tabulate(rows, headers=headers) + "\n")
+    verdict = "verified" if is_verified(findings) else "NOT verified"
+    skipped = any(finding.verdict == SKIPPED for finding in findings)
+    print(verdict + (", without the engine" if skipped else ""))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config-file", required=True)
+    parser.add_argument("--packed", type=Path, required=True, help="file to verify, .gnp")
+    parser.add_argument("--backend", choices=list(BACKENDS), default="native")
+    parser.add_argument("--num-images", type=int, default=4, help="whose maps are compared")
+    parser.add_argument("--report", type=Path, help="write the findings to this file, JSON")
+    parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
+    arguments = parser.parse_args()
+    if arguments.num_images < 1:
+        parser.error("--num-images must be positive")
+    try:
+        cfg = prepare(arguments.config_file, arguments.opts)
+        findings = verify(
+            cfg, arguments.packed, backend=arguments.backend, num_images=arguments.num_images
+        )
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    show(findings)
+    if arguments.report:
+        arguments.report.write_text(json.dumps(report(findings), indent=2) + "\n")
+    sys.exit(0 if is_verified(findings) else 1)
+
+
+if __name__ == "__main__":
+    main()
