@@ -49,8 +49,8 @@ def make_steps(work: Work, threads: int) -> Burst:
 
 
 def make_limit(work: Work, threads: int) -> Burst:
-    """What a layer would take if all its multiply-accumulates ran at the speed of paired full
-    adders on registers.
+    """What a layer would take if all its multiply-accumulates ran on registers, by the fastest way
+    to count that the instruction set has: paired full adders, or plain popcounts.
 
     Raises:
         ExtensionError: The compiled engine is absent.
@@ -58,10 +58,14 @@ def make_limit(work: Work, threads: int) -> Burst:
     assert isinstance(work, LayerWork)
     load_extension()
     macs = work.multiply_accumulates
+    family = engine_isa().split("_")[0]  # such as avx512
+    names = torch.ops.groupnet_det.available_isas()
+    isas = [isa for isa in names if isa.split("_")[0] == family]
 
     def burst(runs: int) -> float:
-        limit = torch.ops.groupnet_det.paired_adder_limit
-        return min(macs / float(limit(LIMIT_ITERATIONS, threads)) for _ in range(runs))
+        limit = torch.ops.groupnet_det.register_limit
+        speeds = [limit(isa, LIMIT_ITERATIONS, threads) for isa in isas for _ in range(runs)]
+        return macs / float(max(speeds))
 
     return burst
 

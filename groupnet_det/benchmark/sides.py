@@ -43,7 +43,7 @@ NOTES = {
     ONNXRUNTIME_INT8: RANDOM_CALIBRATION,
     "openvino int8": RANDOM_CALIBRATION,
     STEPS: "without Python, pre- and post-processing; its x is the share of ours",
-    LIMIT: "paired full adder in registers; its x is the share that ours reaches",
+    LIMIT: "the fastest popcount on registers; its x is the share that ours reaches",
 }
 
 
