@@ -303,8 +303,8 @@ class ProgramReader {
     require(term.weight.shape[3] == (input.bits ? (input.channels + 7) / 8 : input.channels),
             where + ": its weights are not for the channels of its input");
     int64_t positions = term.weight.numel() / out_channels * (input.bits ? 8 : 1);
-    // All sums, with offsets of at most twice as much, stay exact in floats.
-    require(positions < (int64_t{1} << 22), where + ": its sums have more than 2^22 terms");
+    // So that float32 holds the counts exactly.
+    require(positions < (int64_t{1} << 24), where + ": its sums have more than 2^24 terms");
     if (input.bits) check_unused_bits(term.weight, input.channels, where);
     if (const Json* name = json.find("offset", where)) {
       require(input.bits, where + ": an offset belongs to convolutions of bits");
@@ -313,7 +313,7 @@ class ProgramReader {
       require_shape(tensor, tensor_name, {out_channels});
       term.offset = copy_values<int32_t>(tensor);
       for (int32_t offset : term.offset) {
-        in_range(offset, -(1 << 23), 1 << 23, "a value of '" + tensor_name + "'");
+        in_range(offset, -(1 << 24), 1 << 24, "a value of '" + tensor_name + "'");
       }
     }
     term.map = read_map(json, "map", where, out_channels);
