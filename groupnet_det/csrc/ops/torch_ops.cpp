@@ -28,9 +28,7 @@ void check_images(const Tensor& images, int channels) {
                     images.sizes(), "; a packed network takes (N, H, W, ", channels, ")");
 }
 
-ImageSize size_of(const Tensor& images) {
-  return {images.size(0), images.size(1), images.size(2)};
-}
+ImageSize size_of(const Tensor& images) { return {images.size(0), images.size(1), images.size(2)}; }
 
 // Takes a workspace for as long as it lives.
 class Lease {
@@ -127,8 +125,9 @@ class PackedNetwork : public torch::CustomClassHolder {
   Tensor read(const Workspace& workspace, int buffer) const {
     const BufferMemory& memory = workspace.buffers()[buffer];
     const BufferSpec& spec = network_->program().buffers[buffer];
-    Tensor content = at::empty({workspace.size().images, memory.height, memory.width, spec.channels},
-                               spec.bits ? at::kByte : at::kFloat);
+    Tensor content =
+        at::empty({workspace.size().images, memory.height, memory.width, spec.channels},
+                  spec.bits ? at::kByte : at::kFloat);
     if (spec.bits) {
       network_->read_bits(workspace, buffer, content.data_ptr<uint8_t>());
     } else {
@@ -148,8 +147,7 @@ void in_torch_threads(int64_t count, const std::function<void(int64_t, int64_t)>
 Tensor pack_signs(const Tensor& x) {
   TORCH_CHECK_VALUE(x.dim() == 4 && x.scalar_type() == at::kFloat,
                     "pack_signs takes float32 of shape (N, H, W, C)");
-  Tensor words =
-      at::zeros({x.size(0), x.size(1), x.size(2), (x.size(3) + 63) / 64 * 2}, at::kInt);
+  Tensor words = at::zeros({x.size(0), x.size(1), x.size(2), (x.size(3) + 63) / 64 * 2}, at::kInt);
   Tensor values = x.contiguous();
   const int64_t channels = x.size(3), per_pixel = words.size(3);
   const float* from = values.const_data_ptr<float>();
@@ -182,7 +180,8 @@ Tensor binary_conv2d(const Tensor& words, const Tensor& weight, int64_t in_chann
                     "words of shape ", words.sizes(), " or weight of shape ", weight.sizes(),
                     " are not for ", in_channels, " channels");
   auto output = [&](int dimension) {
-    int64_t room = words.size(dimension) + 2 * padding - (weight.size(dimension) - 1) * dilation - 1;
+    int64_t room =
+        words.size(dimension) + 2 * padding - (weight.size(dimension) - 1) * dilation - 1;
     TORCH_CHECK_VALUE(room >= 0, "the map is smaller than the kernel");
     return room / stride + 1;
   };
@@ -205,8 +204,7 @@ Tensor binary_conv2d(const Tensor& words, const Tensor& weight, int64_t in_chann
                  static_cast<int>(stride), static_cast<int>(padding), static_cast<int>(dilation)};
   conv.pad = static_cast<int>(pad_bit);
   as_value_error([&] {
-    binary_conv(conv, choose_kernels_from_environment(), in_torch_threads,
-                out.data_ptr<int32_t>());
+    binary_conv(conv, choose_kernels_from_environment(), in_torch_threads, out.data_ptr<int32_t>());
     return 0;
   });
   return out;
