@@ -71,12 +71,16 @@ class PackedNetwork : public torch::CustomClassHolder {
   c10::Dict<std::string, Tensor> run(const Tensor& images) {
     return as_value_error([&] {
       check_images(images, network_->program().input_channels);
-      Lease workspace(*network_, size_of(images));  // refuses sizes before anything is copied
-      Tensor input = images.contiguous();
-      network_->run(*workspace, input.const_data_ptr<uint8_t>(), at::get_num_threads());
+      const int64_t at_once = images_at_once(size_of(images));
+      std::vector<std::vector<Tensor>> parts(network_->program().outputs.size());
+      for (int64_t first = 0; first < images.size(0); first += at_once) {
+        const int64_t count = std::min(at_once, images.size(0) - first);
+        run_part(images.narrow(0, first, count), parts);
+      }
       c10::Dict<std::string, Tensor> outputs;
-      for (const auto& [name, buffer] : network_->program().outputs) {
-        outputs.insert(name, read(*workspace, buffer));
+      for (size_t i = 0; i < parts.size(); ++i) {
+        Tensor whole = parts[i].size() == 1 ? parts[i][0] : at::cat(parts[i]);
+        outputs.insert(network_->program().outputs[i].first, whole);
       }
       return outputs;
     });
@@ -122,6 +126,23 @@ class PackedNetwork : public torch::CustomClassHolder {
   std::string isa() const { return network_->kernels().name; }
 
  private:
+  // So many that their maps stay in a cache. Refuses sizes before anything is copied.
+  int64_t images_at_once(ImageSize size) {
+    constexpr int64_t kCacheBytes = 8 << 20;
+    if (size.images > 1) size.images = 1;
+    Lease workspace(*network_, size);
+    return std::max<int64_t>(1, kCacheBytes / static_cast<int64_t>((*workspace).num_bytes()));
+  }
+
+  void run_part(const Tensor& images, std::vector<std::vector<Tensor>>& parts) {
+    Tensor input = images.contiguous();
+    Lease workspace(*network_, size_of(input));
+    network_->run(*workspace, input.const_data_ptr<uint8_t>(), at::get_num_threads());
+    for (size_t i = 0; i < parts.size(); ++i) {
+      parts[i].push_back(read(*workspace, network_->program().outputs[i].second));
+    }
+  }
+
   Tensor read(const Workspace& workspace, int buffer) const {
     const BufferMemory& memory = workspace.buffers()[buffer];
     const BufferSpec& spec = network_->program().buffers[buffer];
