@@ -51,9 +51,7 @@ def main() -> None:
     arguments = parser.parse_args()
     given = {key for key, value in vars(arguments).items() if value is not None}
     fitting = [
-        mode
-        for mode, (needed, optional) in MODES.items()
-        if needed <= given <= needed | optional
+        mode for mode, (needed, optional) in MODES.items() if needed <= given <= needed | optional
     ]
     if not fitting:
         parser.error(

@@ -1,4 +1,4 @@
-"""Masks: images of one 8-bit label a pixel, grey or with a palette, as VOC and Cityscapes have them.
+"""Masks: images of one 8-bit label a pixel, grey or with a palette, as VOC and Cityscapes have.
 
 Detectron2's reader turns palettes into grey tones; here the label is the palette's index.
 """

@@ -30,7 +30,7 @@ def check_ignore_label(cfg: CfgNode, name: str) -> None:
     ignore_label = MetadataCatalog.get(name).get("ignore_label")
     if cfg.MODEL.META_ARCHITECTURE != "SemanticSegmentor" or ignore_label is None:
         return
-    if cfg.MODEL.SEM_SEG_HEAD.IGNORE_VALUE != ignore_label:
+    if ignore_label != cfg.MODEL.SEM_SEG_HEAD.IGNORE_VALUE:
         raise ConfigError(
             f"MODEL.SEM_SEG_HEAD.IGNORE_VALUE is {cfg.MODEL.SEM_SEG_HEAD.IGNORE_VALUE}, but data "
             f"set {name!r} ignores label {ignore_label}; set MODEL.SEM_SEG_HEAD.IGNORE_VALUE "
@@ -109,7 +109,7 @@ def format_label_shares(
     pixels: NDArray[np.int64],
     masks: NDArray[np.int64],
 ) -> str:
-    """A table of each class: its share of the pixels that are not ignored, and of the masks with it.
+    """A table of each class: its share of the pixels that are not ignored, and the masks with it.
 
     Args:
         pixels, masks: Of each of the 256 labels, the pixels, and the masks that have one.
@@ -122,9 +122,7 @@ def format_label_shares(
     ]
     if ignore_label is not None:
         share = pixels[ignore_label] / max(int(pixels.sum()), 1)
-        rows.append(
-            [ignore_label, "(ignored)", f"{100 * share:.2f} % of all", masks[ignore_label]]
-        )
+        rows.append([ignore_label, "(ignored)", f"{100 * share:.2f} % of all", masks[ignore_label]])
     return tabulate(rows, headers=["label", "class", "pixels", "masks"], disable_numparse=True)
 
 

@@ -8,7 +8,6 @@ import torch
 from detectron2.config import CfgNode, configurable
 from detectron2.data import transforms as T
 from numpy.typing import NDArray
-from PIL import Image
 
 from groupnet_det.errors import ConfigError, lookup
 
@@ -166,5 +165,3 @@ def inference_augmentations(*, short_side: int) -> list[T.Augmentation]:
     if short_side < 0:
         raise ConfigError(f"INPUT.SEMANTIC.TEST_SHORT_SIDE is {short_side}; valid: pixels, or 0")
     return [T.ResizeShortestEdge(short_side)] if short_side else []
-
-

@@ -1,28 +1,14 @@
 """Cityscapes' official evaluator, from its package ``cityscapesscripts``."""
 
 import contextlib
-import importlib.util
 from collections.abc import Iterator
 
 import numpy as np
 from detectron2.evaluation import CityscapesSemSegEvaluator
 from detectron2.utils import comm
 
+from groupnet_det.data.cityscapes import require_cityscapesscripts
 from groupnet_det.errors import DataError
-
-INSTALL = "pip install 'groupnet-det[cityscapes]'"
-
-
-def require_cityscapesscripts(what: str) -> None:
-    """
-    Args:
-        what: Needs it, for the message.
-
-    Raises:
-        DataError: The package is absent.
-    """
-    if importlib.util.find_spec("cityscapesscripts") is None:
-        raise DataError(f"{what} needs the package cityscapesscripts; install it: {INSTALL}")
 
 
 class OfficialCityscapesEvaluator(CityscapesSemSegEvaluator):

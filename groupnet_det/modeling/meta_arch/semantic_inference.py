@@ -116,7 +116,9 @@ class MultiScaleFlip(nn.Module):
         return total / (len(self.scales) * len(self.flips))
 
 
-def window_boxes(size: Sequence[int], window: Sequence[int], stride: Sequence[int]) -> Iterator[Box]:
+def window_boxes(
+    size: Sequence[int], window: Sequence[int], stride: Sequence[int]
+) -> Iterator[Box]:
     """Windows that cover an image, row by row; the last ones are moved inwards to fit.
 
     Args:
