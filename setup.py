@@ -124,6 +124,8 @@ setup(
     extras_require={
         "opencv": ["opencv-python-headless>=4.8"],
         "photo-digits": PHOTO_DIGITS,
+        "sbd": ["scipy>=1.8"],
+        "cityscapes": ["cityscapesscripts>=2.2"],
         "test": TEST,
         "dev": [
             *TEST,

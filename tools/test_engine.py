@@ -71,7 +71,17 @@ def build(target: Target, folder: Path) -> Path:
     def compile_one(source: Path) -> str:
         made = folder / f"{source.parent.name}_{source.stem}.o"
         own = flags.get(target.machine, {}).get(source.name, [])
-        run(target.compiler, *flags["core"], *own, *target.flags, f"-I{CSRC}", "-c", source, "-o", made)
+        run(
+            target.compiler,
+            *flags["core"],
+            *own,
+            *target.flags,
+            f"-I{CSRC}",
+            "-c",
+            source,
+            "-o",
+            made,
+        )
         return str(made)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
