@@ -79,7 +79,7 @@ def _fold_bias(ours: dict[str, Tensor], part: str) -> None:
         return
     mean = ours.get(f"{part}.norm.running_mean")
     if mean is None or mean.shape != bias.shape:
-        raise CheckpointError(f"the bias of the head's {part} has no BN of its shape behind it")
+        raise CheckpointError(f"{part}.conv has a bias, but no BN of its shape behind it")
     ours[f"{part}.norm.running_mean"] = mean.double() - bias.double()
 
 
