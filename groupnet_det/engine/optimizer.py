@@ -55,10 +55,16 @@ def build_lr_scheduler(cfg: CfgNode, optimizer: torch.optim.Optimizer) -> LRSche
 
     The latter has Detectron2's warm-up, then ``(1 - iteration / MAX_ITER) ** POLY_LR_POWER`` times
     the learning rate (Chen et al., DeepLab, arXiv 1606.00915).
+
+    Raises:
+        ConfigError: Unknown schedule.
     """
+    build = lookup(SCHEDULERS, cfg.SOLVER.LR_SCHEDULER_NAME, "SOLVER.LR_SCHEDULER_NAME")
+    return build(cfg, optimizer)
+
+
+def _build_poly(cfg: CfgNode, optimizer: torch.optim.Optimizer) -> LRScheduler:
     solver = cfg.SOLVER
-    if solver.LR_SCHEDULER_NAME != "WarmupPolyLR":
-        return build_detectron2_lr_scheduler(cfg, optimizer)
     multiplier = WarmupParamScheduler(
         PolynomialDecayParamScheduler(1.0, solver.POLY_LR_POWER),
         solver.WARMUP_FACTOR,
@@ -66,6 +72,15 @@ def build_lr_scheduler(cfg: CfgNode, optimizer: torch.optim.Optimizer) -> LRSche
         solver.WARMUP_METHOD,
     )
     return LRMultiplier(optimizer, multiplier=multiplier, max_iter=solver.MAX_ITER)
+
+
+SCHEDULERS: dict[str, Callable[[CfgNode, torch.optim.Optimizer], LRScheduler]] = {
+    "WarmupPolyLR": _build_poly,
+    **dict.fromkeys(
+        ("WarmupMultiStepLR", "WarmupCosineLR", "WarmupStepWithFixedGammaLR"),
+        build_detectron2_lr_scheduler,
+    ),
+}
 
 
 def _learning_rate_factors(cfg: CfgNode, model: torch.nn.Module) -> Callable[[str], float] | None:

@@ -53,7 +53,6 @@ def test_two_processes_average_to_one(monkeypatch):
     total = (targets != 255).sum()
     monkeypatch.setattr(pixel_loss.dist, "all_reduce", lambda count: count.copy_(total))
     parts = [
-        pixel_cross_entropy(logits[n : n + 1], targets[n : n + 1], ignore_value=255)
-        for n in (0, 1)
+        pixel_cross_entropy(logits[n : n + 1], targets[n : n + 1], ignore_value=255) for n in (0, 1)
     ]
     torch.testing.assert_close(sum(parts) / 2, whole)
