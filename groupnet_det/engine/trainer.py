@@ -26,7 +26,7 @@ from .distillation import attach_distillation
 from .distributed import distribute, share_buffers
 from .gradual_binarization import build_gradual_binarization
 from .hooks import BestCheckpointer, SeedEachIteration
-from .optimizer import build_optimizer
+from .optimizer import build_lr_scheduler, build_optimizer
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +109,10 @@ class Trainer(DefaultTrainer):
     @classmethod
     def build_optimizer(cls, cfg: CfgNode, model: torch.nn.Module) -> torch.optim.Optimizer:
         return build_optimizer(cfg, model)
+
+    @classmethod
+    def build_lr_scheduler(cls, cfg: CfgNode, optimizer: torch.optim.Optimizer) -> Any:
+        return build_lr_scheduler(cfg, optimizer)
 
     @classmethod
     def build_train_loader(cls, cfg: CfgNode) -> DataLoader:
