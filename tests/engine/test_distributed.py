@@ -42,6 +42,20 @@ NETWORKS = {
             *("MODEL.GROUPNET.DOWNSAMPLE", "binary", "SOLVER.BEST_METRIC", ""),
         ],
     ),
+    "segmenter": (
+        "configs/quick/semseg_groupnet_photo_digits.yaml",
+        [
+            *("MODEL.GROUPNET.WIDTH", "0.0835", "MODEL.SEM_SEG_HEAD.CONVS_DIM", "7"),
+            *(
+                "MODEL.GROUPNET.DOWNSAMPLE",
+                "binary",
+                "MODEL.GROUPNET.SEGMENTATION.LOW_LEVEL.CHANNELS",
+            ),
+            *("4", "INPUT.SEMANTIC.CROP", "65", "SOLVER.BEST_METRIC", ""),
+            # 4 + 7 is odd, as are the sizes of the maps, and so their sums of {0, 1} are none of 0.
+            *("MODEL.GROUPNET.SEGMENTATION.ASPP_ACTIVATION", "method"),
+        ],
+    ),
 }
 COMMON = [
     *("SOLVER.IMS_PER_BATCH", "4", "SOLVER.MAX_ITER", str(STEPS), "SOLVER.WARMUP_ITERS", "0"),
