@@ -50,7 +50,9 @@ class BranchedUnit(nn.Module):
         assert self.connect is not None
         levels = [
             self.connect(merged, level, len(level))
-            for merged, level in zip(join_branches(branches), zip(*branches, strict=True), strict=True)
+            for merged, level in zip(
+                join_branches(branches), zip(*branches, strict=True), strict=True
+            )
         ]
         return [list(maps) for maps in zip(*levels, strict=True)]
 

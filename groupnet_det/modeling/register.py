@@ -2,6 +2,8 @@
 
 from .backbones.detectron2_backbones import build_groupnet_resnet_backbone
 from .heads.box_head import GroupNetBoxHead
+from .heads.deeplab_head import GroupNetDeepLabV3Head, GroupNetDeepLabV3PlusHead
+from .heads.fcn_head import GroupNetFCNHead
 from .heads.mask_head import GroupNetMaskHead
 from .heads.panoptic_head import GroupNetPanopticHead
 from .heads.rpn_head import GroupNetRPNHead
@@ -12,6 +14,9 @@ from .necks.binary_fpn import build_groupnet_resnet_fpn_backbone
 
 __all__ = [
     "GroupNetBoxHead",
+    "GroupNetDeepLabV3Head",
+    "GroupNetDeepLabV3PlusHead",
+    "GroupNetFCNHead",
     "GroupNetFCOS",
     "GroupNetMaskHead",
     "GroupNetPanopticHead",

@@ -63,7 +63,9 @@ class GroupNetPanopticHead(nn.Module):
         self.in_features = [name for name, _ in levels]
         for name, shape in levels:
             num_upsamplings = round(math.log2(shape.stride / common_stride))
-            self.add_module(name, _UpsamplingChain(design, shape.channels, channels, num_upsamplings))
+            self.add_module(
+                name, _UpsamplingChain(design, shape.channels, channels, num_upsamplings)
+            )
         self.predictor = nn.Conv2d(channels, num_classes, 1)
         nn.init.kaiming_normal_(self.predictor.weight, mode="fan_out", nonlinearity="relu")
         assert self.predictor.bias is not None

@@ -49,8 +49,7 @@ def conv_chain(in_channels: int, out_channels: Sequence[int]) -> list[UnitShape]
     """3x3 convolutions with these output channels."""
     inputs = [in_channels, *out_channels]
     return [
-        UnitShape(in_channels=a, out_channels=b)
-        for a, b in zip(inputs, out_channels, strict=False)
+        UnitShape(in_channels=a, out_channels=b) for a, b in zip(inputs, out_channels, strict=False)
     ]
 
 
