@@ -44,8 +44,8 @@ def _add_fcos_keys(model: CfgNode) -> None:
 
 
 def _add_initialisation_keys(model: CfgNode) -> None:
-    # What a new training starts from, beside or in the place of MODEL.WEIGHTS. A report of what
-    # came from where is logged.
+    # What a new training starts from, in the place of MODEL.WEIGHTS. A report of what came from
+    # where is logged.
     options = model.INIT = CfgNode()
     # Checkpoint of a detector of the same config but for METHOD, PARTS or the number of bases, such
     # as the full-precision one. Where a float convolution becomes K binary ones, each starts from
