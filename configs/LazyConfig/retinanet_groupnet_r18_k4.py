@@ -1,10 +1,11 @@
 """RetinaNet with a Group-Net ResNet-18 on COCO, as a LazyConfig of Detectron2.
 
-  python DETECTRON2/tools/lazyconfig_train_net.py --config-file configs/LazyConfig/retinanet_groupnet_r18_k4.py
+  python DETECTRON2/tools/lazyconfig_train_net.py \
+      --config-file configs/LazyConfig/retinanet_groupnet_r18_k4.py
 
-It is the network and the schedule of configs/COCO-Detection/retinanet_groupnet_r18_k4.yaml, but for
-the order of the channels (Detectron2's data come as BGR) and gradient clipping, which that tool does
-not have.
+It is the network and the schedule of configs/COCO-Detection/retinanet_groupnet_r18_k4.yaml, but
+for the order of the channels (Detectron2's data come as BGR) and gradient clipping, which that tool
+does not have.
 """
 
 import torch

@@ -54,8 +54,10 @@ class Initialization:
         return tabulate(rows, headers=["part", "from", "tensors"])
 
 
-def initialize(model: nn.Module, *, detector: str = "", backbone: str = "", noise: float) -> str:
-    """Load what fits of one or two files; the report is logged and returned.
+def initialize(
+    model: nn.Module, *, detector: str = "", backbone: str = "", noise: float
+) -> Initialization:
+    """Load what fits of one or two files, and log the report.
 
     Args:
         detector: Checkpoint whose tensors of the same names are taken; "" for none. Where one
@@ -77,9 +79,8 @@ def initialize(model: nn.Module, *, detector: str = "", backbone: str = "", nois
         _take_backbone(plan, ours, _read(backbone, "MODEL.INIT.BACKBONE"), backbone)
     model.load_state_dict(plan.values, strict=False)
     files = " and ".join(filter(None, (detector, backbone)))
-    report = f"Initialisation from {files}:\n{plan.report()}"
-    logger.info(report)
-    return report
+    logger.info(f"Initialisation from {files}:\n{plan.report()}")
+    return plan
 
 
 def _read(path: str, key: str) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """photo-digits for Panoptic FPN: digits are things, all else is one kind of stuff."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def register_photo_digits_panoptic() -> None:
         annotations = str(root / "annotations" / f"instances_{split}.json")
         register(
             PREFIX + split,
-            lambda split=split, annotations=annotations: _load(root, split, annotations),
+            partial(_load, root, split, annotations),
             json_file=annotations,
             image_root=str(root / split),
             sem_seg_root=str(stuff_folder(root, split)),

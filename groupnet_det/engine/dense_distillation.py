@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from detectron2.modeling.meta_arch.dense_detector import DenseDetector
+from detectron2.modeling.proposal_generator import RPN
 from torch import Tensor, nn
 
 BOX_DIM = 4
@@ -27,7 +29,7 @@ def distill_dense(
         student, teacher: Each first the levels' logits (N, A * C, H, W), then their box deltas
             (N, A * 4, H, W); what follows is not compared.
     """
-    scores, boxes, confidence = 0.0, 0.0, 0.0
+    scores = boxes = confidence = torch.zeros((), device=student[0][0].device)
     for logits, deltas, their_logits, their_deltas in zip(*student[:2], *teacher[:2], strict=True):
         probability = torch.sigmoid(their_logits.float())
         divergence = F.binary_cross_entropy_with_logits(
@@ -41,8 +43,8 @@ def distill_dense(
         scores = scores + divergence.sum()
         boxes = boxes + (weight * distance.sum(dim=2)).sum()
         confidence = confidence + weight.sum()
-    count = torch.as_tensor(confidence).clamp(min=1)
-    return torch.as_tensor(scores) / count, torch.as_tensor(boxes) / count
+    count = confidence.clamp(min=1)
+    return scores / count, boxes / count
 
 
 def dense_head(model: nn.Module) -> tuple[Any, list[str]] | None:
@@ -50,9 +52,7 @@ def dense_head(model: nn.Module) -> tuple[Any, list[str]] | None:
 
     That of RetinaNet or FCOS, or the head of the region proposals.
     """
-    if hasattr(model, "head") and hasattr(model, "head_in_features"):
+    if isinstance(model, DenseDetector):
         return model.head, list(model.head_in_features)
     proposals = getattr(model, "proposal_generator", None)
-    if hasattr(proposals, "rpn_head"):
-        return proposals.rpn_head, list(proposals.in_features)
-    return None
+    return (proposals.rpn_head, list(proposals.in_features)) if isinstance(proposals, RPN) else None

@@ -120,8 +120,9 @@ class Distillation:
         self._check_features(model)
         backbone: Any = inner_backbone(model)
         backbone.register_forward_hook(self._see_features)
-        if model.backbone is not backbone:
-            model.backbone.register_forward_hook(self._see_pyramid)  # type: ignore[operator]
+        pyramid: Any = model.backbone
+        if pyramid is not backbone:
+            pyramid.register_forward_hook(self._see_pyramid)
         if self.logits_weight:
             self._check_classes(model)
             model.get_submodule("fc").register_forward_hook(self._see_logits)

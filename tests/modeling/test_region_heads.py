@@ -8,7 +8,7 @@ from torch import nn
 
 from groupnet_det.layers import Quantization
 from groupnet_det.modeling.heads.box_head import GroupNetBoxHead
-from groupnet_det.modeling.heads.mask_head import GroupNetMaskHead
+from groupnet_det.modeling.heads.mask_head import GroupNetMaskHead, channels_to_pixels
 from groupnet_det.modeling.heads.panoptic_head import GroupNetPanopticHead
 from groupnet_det.modeling.heads.rpn_head import GroupNetRPNHead
 from groupnet_det.modeling.heads.towers import TowerDesign
@@ -115,7 +115,7 @@ def test_convolutions_of_region_proposals():
     maps = [torch.randn(1, 4, 8, 8), torch.randn(1, 4, 4, 4)]
     for conv_dims, hidden in (([-1], 4), ([6, -1], 6)):
         head = make(conv_dims)
-        assert [layer.norm[1].num_features // 2 for layer in head.tower] == [hidden] * len(head.tower)
+        assert {layer.norm[1].num_features for layer in head.tower} == {2 * hidden}
         logits, deltas = head(maps)
         assert [y.shape for y in logits] == [(1, 3, 8, 8), (1, 3, 4, 4)]
         assert [y.shape for y in deltas] == [(1, 12, 8, 8), (1, 12, 4, 4)]
@@ -156,3 +156,8 @@ def test_semantic_head_by_hand():
 def make_logits(head, features):
     logits = head.layers(features)
     return F.interpolate(logits, scale_factor=4, mode="bilinear", align_corners=False)
+
+
+def test_channels_become_pixels_as_torchs_shuffle_does():
+    x = torch.randn(3, 8, 5, 4)
+    assert torch.equal(channels_to_pixels(x), F.pixel_shuffle(x, 2))

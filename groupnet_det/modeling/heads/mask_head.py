@@ -54,7 +54,6 @@ class GroupNetMaskHead(BaseMaskRCNNHead):
             padding=0,
         )
         self.tower = design.make_tower([*shapes, upsampling])
-        self.shuffle = nn.PixelShuffle(UPSAMPLING)
         self.predictor = nn.Conv2d(upsampled_dim, num_classes, 1)
         nn.init.normal_(self.predictor.weight, std=0.001)
         assert self.predictor.bias is not None
@@ -74,4 +73,14 @@ class GroupNetMaskHead(BaseMaskRCNNHead):
 
     def layers(self, x: Tensor) -> Tensor:
         """(R, C, H, W) of R regions -> logits (R, num_classes, 2 H, 2 W)."""
-        return self.predictor(self.shuffle(self.tower.forward_map(x)))
+        return self.predictor(channels_to_pixels(self.tower.forward_map(x)))
+
+
+def channels_to_pixels(x: Tensor) -> Tensor:
+    """(R, 4 C, H, W) -> (R, C, 2 H, 2 W), as `nn.PixelShuffle`, whose gradient for no regions is of
+    the wrong shape (torch 2.14.1)."""
+    number, channels, height, width = x.shape
+    out_channels = channels // UPSAMPLING**2
+    blocks = x.reshape(number, out_channels, UPSAMPLING, UPSAMPLING, height, width)
+    rows = blocks.permute(0, 1, 4, 2, 5, 3)  # R, C, row, row within, column, column within
+    return rows.reshape(number, out_channels, UPSAMPLING * height, UPSAMPLING * width)
