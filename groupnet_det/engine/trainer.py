@@ -26,6 +26,7 @@ from .distillation import attach_distillation
 from .distributed import distribute, share_buffers
 from .gradual_binarization import build_gradual_binarization
 from .hooks import BestCheckpointer, SeedEachIteration
+from .initialization import initialize_model
 from .optimizer import build_lr_scheduler, build_optimizer
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,15 @@ class Trainer(DefaultTrainer):
         return result
 
     def resume_or_load(self, resume: bool = True) -> None:
+        """Go on where the last checkpoint is; else start from ``MODEL.WEIGHTS`` or ``MODEL.INIT``.
+
+        Raises:
+            UserError: A file cannot be used, or both are named.
+        """
+        if not (resume and self.checkpointer.has_checkpoint()) and initialize_model(
+            self.cfg, self.checkpointer.model
+        ):
+            return
         super().resume_or_load(resume)
         self.data_loader.batch_sampler.start_batch = self.start_iter
 
