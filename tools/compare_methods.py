@@ -1,8 +1,13 @@
 #!/usr/bin/env python3
-"""Train a list of methods with one schedule, and show accuracy against cost.
+"""Train a list of methods with one schedule, and show what they reach against what they cost.
 
   python tools/compare_methods.py --config-file configs/Comparison/sign_digits.yaml --jobs 2
   python tools/compare_methods.py --config-file configs/Comparison/sign_digits.yaml --show-only
+  python tools/compare_methods.py --config-file configs/Comparison/bccd.yaml \\
+      --methods-file tools/comparison/bccd.yaml --seeds 1 2
+
+What counts is SOLVER.BEST_METRIC of the config: top-1, mIoU or AP. The file of methods maps names
+to config keys and values; _BASE_ names another config file for a method, such as another detector.
 
 Each method first gets its best learning rate from one common grid, with a shorter schedule and a
 seed that is used for nothing else. Every finished training is a row of the CSV at once; started
@@ -47,7 +52,7 @@ def show(summaries: list[Summary], path: Path, picture: Path, title: str) -> Non
     table = [
         (
             s.method,
-            f"{s.top1:.2f} ± {s.deviation:.2f}" if s.num_seeds > 1 else f"{s.top1:.2f}",
+            f"{s.score:.2f} ± {s.deviation:.2f}" if s.num_seeds > 1 else f"{s.score:.2f}",
             s.num_seeds,
             f"{s.learning_rate:g}",
             f"{s.operations / 1e6:.2f}",
@@ -56,7 +61,7 @@ def show(summaries: list[Summary], path: Path, picture: Path, title: str) -> Non
         )
         for s in summaries
     ]
-    headers = ["method", "top-1", "seeds", "learning rate", "M operations", "kB", "seconds"]
+    headers = ["method", summaries[0].metric, "seeds", "learning rate", "M operations", "kB", "seconds"]
     print("\n" + tabulate(table, headers=headers, disable_numparse=True, tablefmt="pipe"))
     plot_comparison(summaries, picture, title)
     print(f"\nrows: {path}\nplot: {picture}")

@@ -78,7 +78,7 @@ class Grid:
         searches = self.search_keys(method)
         if any(key not in done for key in searches):
             return []
-        best = max(searches, key=lambda key: (done[key].top1, -key.learning_rate))
+        best = max(searches, key=lambda key: (done[key].score, -key.learning_rate))
         return [
             RowKey(
                 method=method,
@@ -98,7 +98,8 @@ class Summary:
     method: str
     num_seeds: int
     learning_rate: float
-    top1: float
+    metric: str
+    score: float
     deviation: float
     operations: float
     num_bytes: int
@@ -120,12 +121,13 @@ def by_key(rows: Iterable[Row]) -> dict[RowKey, Row]:
 
 
 def _summarize_method(results: Sequence[Row]) -> Summary:
-    first, scores = results[0], [row.top1 for row in results]
+    first, scores = results[0], [row.score for row in results]
     return Summary(
         method=first.method,
         num_seeds=len(results),
         learning_rate=first.learning_rate,
-        top1=mean(scores),
+        metric=first.metric,
+        score=mean(scores),
         deviation=stdev(scores) if len(scores) > 1 else 0.0,
         operations=first.complexity.operations,
         num_bytes=first.num_bytes,

@@ -2,7 +2,8 @@
 
 import csv
 import datetime
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,9 @@ class Row:
 
     Attributes:
         method, purpose, learning_rate, seed, iterations: See `RowKey`.
-        top1: Per cent on the validation set, after the last iteration; 0 where it diverged.
+        metric: Name of what is compared, such as ``bbox/AP``.
+        score: Its value after the last iteration; 0 where the training diverged.
+        others: All other values of that evaluation: a JSON object.
         seconds: It took.
         binary_operations, float_operations, num_bytes: See `analysis.complexity`.
         date: Day of the measurement.
@@ -55,7 +58,9 @@ class Row:
     learning_rate: float
     seed: int
     iterations: int
-    top1: float
+    metric: str
+    score: float
+    others: str
     seconds: float
     binary_operations: int
     float_operations: int
@@ -72,12 +77,21 @@ class Row:
         return Complexity(**{f.name: getattr(self, f.name) for f in fields(Complexity)})
 
 
-def make_row(key: RowKey, *, top1: float, seconds: float, complexity: Complexity) -> Row:
-    """Complete a row with what was measured today."""
+def make_row(
+    key: RowKey, *, metric: str, results: Mapping[str, float], seconds: float, complexity: Complexity
+) -> Row:
+    """Complete a row with what was measured today.
+
+    Args:
+        results: Values of the evaluation, `metric` among them; empty where the training diverged.
+    """
+    others = {name: round(value, 3) for name, value in results.items() if name != metric}
     return Row(
         **asdict(key),
         **asdict(complexity),
-        top1=top1,
+        metric=metric,
+        score=round(results.get(metric, 0.0), 4),
+        others=json.dumps(others) if others else "",
         seconds=round(seconds, 1),
         date=datetime.date.today().isoformat(),
         torch=torch.__version__,

@@ -18,6 +18,9 @@ def add_detection_keys(model: CfgNode) -> None:
     head.GROUP = "layer"
     # Soft connections between parallel towers behind each layer.
     head.GATES = True
+    # Whether the levels of a pyramid share their BN in heads. Unshared ones train better; this is
+    # for comparisons.
+    head.SHARED_NORM = False
 
     _add_fcos_keys(model)
     _add_initialisation_keys(model)

@@ -1,6 +1,7 @@
 """Train the rows of a comparison of methods, some at a time."""
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,8 @@ from groupnet_det.errors import DataError, TrainingError
 from .setup import choose_device
 from .trainer import Trainer
 
-METRIC = "classification/top1"
+# In the keys of a method: its config file, in the place of the one of all rows.
+BASE = "_BASE_"
 
 
 def train_grid(
@@ -47,7 +49,7 @@ def train_grid(
     Raises:
         UserError: A training ended in one; the other rows are kept.
     """
-    threads = max(1, (os.cpu_count() or 1) // num_jobs)
+    threads = max(1, usable_cores() // num_jobs)
     setting = (threads, config, options)
     with ProcessPoolExecutor(num_jobs, get_context("spawn"), _prepare_worker, setting) as executor:
 
@@ -92,7 +94,7 @@ def _print_progress(row: Row, num_left: int, seconds: float) -> None:
     eta = timedelta(seconds=round(seconds * num_left))
     print(
         f"{row.method:24} {row.purpose:6} lr {row.learning_rate:<8g} seed {row.seed:<5} "
-        f"top-1 {row.top1:5.2f}  {row.seconds:5.0f} s   {num_left} rows left, about {eta}",
+        f"{row.metric} {row.score:5.2f}  {row.seconds:5.0f} s   {num_left} rows left, about {eta}",
         flush=True,
     )
 
@@ -101,7 +103,7 @@ def _train_row(
     key: RowKey, method_options: Mapping[str, Any], config: str, options: Sequence[str]
 ) -> Row:
     """Train and evaluate one row; runs in a process of its own."""
-    cfg = _row_config(key, method_options, config, options)
+    cfg, metric = _row_config(key, method_options, config, options)
     os.makedirs(cfg.OUTPUT_DIR, exist_ok=True)
     (Path(cfg.OUTPUT_DIR) / "metrics.json").unlink(missing_ok=True)  # of an interrupted training
     trainer = Trainer(cfg)
@@ -109,27 +111,28 @@ def _train_row(
     start = time.perf_counter()
     try:
         trainer.train()
-        top1 = _last_metric(trainer)
+        results = _last_results(trainer, metric)
     except TrainingError as error:
         print(f"{key.method}, learning rate {key.learning_rate:g}: {error}", flush=True)
-        top1 = 0.0
+        results = {}
     seconds = time.perf_counter() - start
 
     for checkpoint in Path(cfg.OUTPUT_DIR).glob("*.pth"):
         checkpoint.unlink()  # a grid's would fill the disk
     model = trainer.model.eval()
-    side = cfg.INPUT.CLASSIFICATION.TEST_CROP
-    image = {"image": torch.zeros(3, side, side, dtype=torch.uint8)}
-    complexity = count_complexity(model, lambda: model([image]))
-    return make_row(key, top1=top1, seconds=seconds, complexity=complexity)
+    first_batch = next(iter(Trainer.build_test_loader(cfg, cfg.DATASETS.TEST[0])))
+    complexity = count_complexity(model, lambda: model(first_batch))
+    return make_row(key, metric=metric, results=results, seconds=seconds, complexity=complexity)
 
 
 def _row_config(
     key: RowKey, method_options: Mapping[str, Any], config: str, options: Sequence[str]
-) -> CfgNode:
-    """The config of a row, frozen."""
-    pairs = [str(item) for pair in method_options.items() for item in pair]
-    cfg = load_config(config, [*options, *pairs])
+) -> tuple[CfgNode, str]:
+    """The config of a row, frozen, and the metric that counts: the config's ``BEST_METRIC``."""
+    keys = dict(method_options)
+    base = str(keys.pop(BASE, config))
+    cfg = load_config(base, [*options, *(str(item) for pair in keys.items() for item in pair)])
+    metric = cfg.SOLVER.BEST_METRIC
     cfg.SOLVER.BASE_LR = key.learning_rate
     cfg.SOLVER.MAX_ITER = key.iterations
     cfg.SEED = key.seed
@@ -138,15 +141,17 @@ def _row_config(
     cfg.OUTPUT_DIR = str(Path(cfg.OUTPUT_DIR) / key.folder)
     choose_device(cfg, torch.cuda.device_count())
     cfg.freeze()
-    return cfg
+    return cfg, metric
 
 
-def _last_metric(trainer: Any) -> float:
-    """`METRIC` of the evaluation that ended a training."""
-    try:
-        return trainer.storage.history(METRIC).latest()
-    except KeyError:
-        raise DataError(f"no {METRIC} was measured; is DATASETS.TEST one data set?") from None
+def _last_results(trainer: Trainer, metric: str) -> dict[str, float]:
+    """Values of the evaluation that ended a training; those that are no number count as 0."""
+    task = metric.split("/")[0] + "/"
+    latest = {name: value for name, (value, _) in trainer.storage.latest().items()}
+    if metric not in latest:
+        raise DataError(f"no {metric} was measured; is DATASETS.TEST one data set?")
+    found = {name: value for name, value in latest.items() if name.startswith(task)}
+    return {name: value if math.isfinite(value) else 0.0 for name, value in found.items()}
 
 
 def _prepare_worker(threads: int, config: str, options: Sequence[str]) -> None:
@@ -154,3 +159,10 @@ def _prepare_worker(threads: int, config: str, options: Sequence[str]) -> None:
     torch.set_num_threads(threads)
     register_datasets(load_config(config, options))
     logging.disable(logging.INFO)
+
+
+def usable_cores() -> int:
+    """Cores that this process may use; fewer than the machine has where it is bound to some."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

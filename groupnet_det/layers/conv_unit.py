@@ -62,6 +62,7 @@ class ConvUnit(nn.Module):
         dilation: int = 1,
         shortcut: bool = False,
         num_levels: int = 1,
+        shared_norm: bool = False,
     ) -> None:
         """
         Args:
@@ -72,6 +73,7 @@ class ConvUnit(nn.Module):
             merge: A key of `WIDE_MERGES`.
             shortcut: Whether the input is added to the average.
             num_levels: Maps per forward call, each with its own BN statistics and affine.
+            shared_norm: Whether the levels share one BN instead, see `PerLevelBatchNorm`.
 
         Raises:
             ConfigError: A value is not among the valid ones, which the message lists.
@@ -90,7 +92,9 @@ class ConvUnit(nn.Module):
             dilation=dilation,
             num_groups=self.num_bases,
         )
-        self.norm = PerLevelBatchNorm(num_levels, in_channels if self.steps[0] == "norm" else wide)
+        self.norm = PerLevelBatchNorm(
+            num_levels, in_channels if self.steps[0] == "norm" else wide, shared=shared_norm
+        )
         self.act = lookup(NONLINEARITIES, nonlinearity, "MODEL.GROUPNET.NONLINEARITY")(wide)
         self.merge = merge_wide(merge, self.num_bases)
 

@@ -13,8 +13,17 @@ class PerLevelBatchNorm(nn.ModuleList):
     here the level is the position in the list.
     """
 
-    def __init__(self, num_levels: int, num_features: int) -> None:
-        super().__init__(nn.BatchNorm2d(num_features) for _ in range(num_levels))
+    def __init__(self, num_levels: int, num_features: int, *, shared: bool = False) -> None:
+        """
+        Args:
+            shared: One BatchNorm2d that all levels go through, one after the other, as in most
+                float detectors: for comparisons. Each level is normalized by its own statistics in
+                training, and by the running ones of all of them in evaluation.
+        """
+        if shared:
+            super().__init__([nn.BatchNorm2d(num_features)] * num_levels)
+        else:
+            super().__init__(nn.BatchNorm2d(num_features) for _ in range(num_levels))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         """Normalize one (N, C, H_l, W_l) map per level.

@@ -69,6 +69,7 @@ class TowerDesign:
             parallel towers (``tower``).
         gates: Whether K parallel towers exchange what they know by soft gates, see `BranchedUnit`.
         full_precision: Whether these are the original heads, with the float quantizers.
+        shared_norm: Whether all levels of a pyramid share one BN: for comparisons.
     """
 
     quantization: Quantization = field(default_factory=Quantization)
@@ -76,6 +77,7 @@ class TowerDesign:
     group: str = "layer"
     gates: bool = True
     full_precision: bool = False
+    shared_norm: bool = False
 
     @classmethod
     def from_config(cls, cfg: CfgNode) -> "TowerDesign":
@@ -92,10 +94,11 @@ class TowerDesign:
             group=options.GROUP,
             gates=options.GATES,
             full_precision=part_method(cfg, "HEAD") == "float",
+            shared_norm=options.SHARED_NORM,
         )
 
     def make_tower(self, shapes: Sequence[UnitShape], *, num_levels: int = 1) -> Tower:
-        """A chain of convolutions; BN is unshared between the levels."""
+        """A chain of convolutions; BN is unshared between the levels but with `shared_norm`."""
         layers = []
         for index, shape in enumerate(shapes):
             relu = self._has_relu(shape, last=index == len(shapes) - 1)
@@ -117,6 +120,7 @@ class TowerDesign:
             nonlinearity="relu" if relu else "none",
             shortcut=shape.keeps_shape and not self.full_precision,
             num_levels=num_levels,
+            shared_norm=self.shared_norm,
         )
         num_bases = self.quantization.num_bases
         if num_bases == 1 or not lookup(GROUPS, self.group, "MODEL.GROUPNET.HEAD.GROUP"):
