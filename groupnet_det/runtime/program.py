@@ -14,16 +14,17 @@ from typing import Any, Union
 from groupnet_det.errors import PackedFileError
 
 ACTS = ("none", "relu", "prelu")
-BUFFER_KINDS = ("bits", "float")
+BUFFER_KINDS = ("bits", "float", "bytes")
+ONE_PIXEL = 0  # a `Branch.residual_factor`
 
 
 @dataclass(frozen=True, kw_only=True)
 class Buffer:
-    """A map (N, H, W, channels) of signs or of float32.
+    """A map (N, H, W, channels) of signs, of float32 or of unsigned bytes.
 
     Attributes:
         kind: One of `BUFFER_KINDS`.
-        pad: What convolutions read outside: a bit, or a number.
+        pad: What convolutions read outside: a bit, a number, or a byte.
     """
 
     kind: str
@@ -62,17 +63,28 @@ class LevelsSink:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BytesSink:
+    """Unsigned bytes: ``v * scale`` rounded to even, plus `zero`, within 0 … 255."""
+
+    buffer: int
+    scale: float
+    zero: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sinks:
     """Where values go; `float_` is ``float`` in JSON."""
 
     float_: int | None = None
     bits: tuple[BitsSink, ...] = ()
     levels: tuple[LevelsSink, ...] = ()
+    bytes: tuple[BytesSink, ...] = ()
 
     def buffers(self) -> list[int]:
         """Numbers of all buffers that are written."""
         whole = [] if self.float_ is None else [self.float_]
-        return [*whole, *(s.buffer for s in self.bits), *(s.buffer for s in self.levels)]
+        parts = (*self.bits, *self.levels, *self.bytes)
+        return [*whole, *(sink.buffer for sink in parts)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +112,19 @@ class Stem:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Input:
+    """The map that the program is given, in a part that has no image."""
+
+    name: str
+    map: Map = field(default_factory=Map)
+    sinks: Sinks
+
+    op: typing.ClassVar[str] = "input"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Term:
-    """One convolution; of signs where `input` is a buffer of bits."""
+    """One convolution; of signs where `input` is a buffer of bits, of integers where of bytes."""
 
     input: int
     weight: str
@@ -114,10 +137,16 @@ class Term:
 
 @dataclass(frozen=True, kw_only=True)
 class Branch:
-    """``final(term_0 + term_1 + ... + residual)``."""
+    """``final(term_0 + term_1 + ... + residual)``.
+
+    Attributes:
+        residual_factor: Each value of the residual stands for that many rows and columns; with
+            `ONE_PIXEL`, the residual is one pixel that stands for all.
+    """
 
     terms: tuple[Term, ...]
     residual: int | None = None
+    residual_factor: int = 1
     final: Map = field(default_factory=Map)
     sinks: Sinks | None = None
 
@@ -162,23 +191,67 @@ class Mean:
     op: typing.ClassVar[str] = "mean"
 
 
-Step = Stem | Conv | Mean
-STEPS: dict[str, type] = {step.op: step for step in (Stem, Conv, Mean)}
+@dataclass(frozen=True, kw_only=True)
+class Resize:
+    """Bilinear upsampling by `factor`, to the size of the buffer `like`, or of the image."""
+
+    name: str
+    input: int
+    output: int
+    factor: int
+    like: int | None = None
+
+    op: typing.ClassVar[str] = "resize"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaxPool:
+    """Max-pooling of a float buffer; what lies outside is ignored."""
+
+    name: str
+    input: int
+    output: int
+    pool: Pool
+
+    op: typing.ClassVar[str] = "max_pool"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthToSpace:
+    """`factor` x `factor` groups of channels, laid out as so many pixels."""
+
+    name: str
+    input: int
+    output: int
+    factor: int
+
+    op: typing.ClassVar[str] = "depth_to_space"
+
+
+Step = Stem | Input | Conv | Mean | Resize | MaxPool | DepthToSpace
+STEPS: dict[str, type] = {
+    step.op: step for step in (Stem, Input, Conv, Mean, Resize, MaxPool, DepthToSpace)
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """The whole network.
+    """The whole network, or a part that runs on regions of its maps.
 
     Attributes:
-        input_channels: Of the image.
+        input_channels: Of the image, or of the map that a part is given.
         outputs: Number of a float buffer by name.
+        size_divisor: Height and width of the image are rounded up to multiples of it; the rest is
+            as the stem's padding.
+        parts: Programs of their own, by name, such as ``box`` for the head that sees regions.
     """
 
     input_channels: int
     buffers: tuple[Buffer, ...]
     steps: tuple[Step, ...]
     outputs: dict[str, int]
+    size_divisor: int = 1
+    parts: dict[str, "Program"] = field(default_factory=dict)
 
 
 def to_json(value: Any) -> Any:
