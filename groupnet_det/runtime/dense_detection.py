@@ -1,0 +1,85 @@
+"""From the maps of RetinaNet and FCOS to boxes."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchvision.ops import batched_nms
+
+from groupnet_det.errors import lookup
+
+from .boxes import Anchors, BoxCoding
+
+Maps = dict[str, Tensor]  # float32 (1, H, W, C) by name
+Found = tuple[Tensor, Tensor, Tensor]  # boxes (R, 4), scores (R,), classes (R,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DensePostprocessing:
+    """That of ``retinanet`` and ``fcos`` in docs/packed-format.md."""
+
+    kind: str
+    levels: tuple[str, ...]
+    anchors: Anchors
+    box_coding: BoxCoding
+    score: str
+    score_threshold: float
+    topk: int
+    nms_threshold: float
+    max_detections: int
+
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            ConfigError: Unknown `score`.
+        """
+        lookup(_SCORES, self.score, "postprocessing.score")
+
+    def outputs(self) -> list[str]:
+        """The maps that it reads."""
+        kinds = ("logits", "deltas", *_SCORES[self.score])
+        return [f"{kind}.{level}" for level in self.levels for kind in kinds]
+
+    def __call__(self, maps: Maps) -> Found:
+        """Objects of one image, in pixels of the network's input."""
+        parts = zip(*(self._candidates(maps, level) for level in self.levels), strict=True)
+        boxes, scores, classes = (torch.cat(part) for part in parts)
+        kept = batched_nms(boxes, scores, classes, self.nms_threshold)
+        if self.max_detections >= 0:
+            kept = kept[: self.max_detections]
+        return boxes[kept], scores[kept], classes[kept]
+
+    def _candidates(self, maps: Maps, level: str) -> Found:
+        logits, deltas = maps[f"logits.{level}"], maps[f"deltas.{level}"]
+        number = self.anchors.number(level)
+        num_classes = logits.shape[3] // number
+        factors = [maps[f"{kind}.{level}"].flatten() for kind in _SCORES[self.score]]
+        index, scores = _scores_above(logits.flatten(), factors, num_classes, self.score_threshold)
+        scores, order = scores.topk(min(self.topk, len(scores)))
+        index = index[order]
+        anchor = index // num_classes
+        anchors = self.anchors.at(level, anchor, logits.shape[2])
+        boxes = self.box_coding.decode(deltas.reshape(-1, 4)[anchor], anchors)
+        return boxes, scores, index % num_classes
+
+
+# postprocessing.score -> maps whose sigmoid, times that of the logits, is under the root.
+_SCORES: dict[str, tuple[str, ...]] = {"sigmoid": (), "sigmoid_centerness": ("centerness",)}
+
+
+def _scores_above(
+    logits: Tensor, factors: list[Tensor], num_classes: int, threshold: float
+) -> tuple[Tensor, Tensor]:
+    """Numbers and scores of those above the threshold.
+
+    Most logits are far below it. A bound on them, a bit too low, spares their exponentials.
+    """
+    bound = threshold ** (len(factors) + 1)  # sqrt(a b) > t needs a > t^2
+    lowest = math.log(bound / (1 - bound)) - 1e-3 if 0 < bound < 1 else -math.inf
+    (index,) = torch.nonzero(logits > lowest, as_tuple=True)
+    scores = logits[index].sigmoid()
+    for factor in factors:
+        scores = (scores * factor[index // num_classes].sigmoid()).sqrt()
+    above = scores > threshold
+    return index[above], scores[above]

@@ -1,0 +1,114 @@
+"""From the logits of a packed segmenter to a label for each pixel."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from groupnet_det.errors import PackedFileError, lookup
+
+Size = tuple[int, int]  # height, width
+Logits = Callable[[Tensor], Tensor]  # pixels (1, H, W, 3) -> logits (1, H' >= H, W' >= W, C)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelMap:
+    """What a packed segmenter says about an image.
+
+    Attributes:
+        labels: int64 (height, width), in pixels of the image.
+        class_names: Of all labels.
+    """
+
+    labels: Tensor
+    class_names: tuple[str, ...]
+
+    def shares(self) -> dict[str, float]:
+        """Share of the pixels of each class that is there, the largest first."""
+        counts = torch.bincount(self.labels.flatten(), minlength=len(self.class_names))
+        found = zip(self.class_names, (counts / counts.sum()).tolist(), strict=True)
+        return dict(sorted(((n, s) for n, s in found if s > 0), key=lambda item: -item[1]))
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {share:.1%}" for name, share in self.shares().items())
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentationPostprocessing:
+    """That of ``segmentation`` in docs/packed-format.md."""
+
+    kind: str
+    inference: str
+    window: tuple[int, ...] = field(default=())
+    stride: tuple[int, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            ConfigError: Unknown `inference`.
+            PackedFileError: Windows without sizes.
+        """
+        lookup(_INFERENCE, self.inference, "postprocessing.inference")
+        needed = 2 if self.inference == "slide" else 0
+        if len(self.window) != needed or len(self.stride) != needed:
+            raise PackedFileError(
+                f"postprocessing.window and stride have {len(self.window)} and "
+                f"{len(self.stride)} numbers, not {needed}"
+            )
+        if min((*self.window, *self.stride), default=1) < 1:
+            raise PackedFileError("postprocessing.window and stride must be above 0")
+
+    def outputs(self) -> list[str]:
+        """The maps that it reads."""
+        return ["logits"]
+
+    def __call__(self, run: Logits, pixels: Tensor, wanted: Size) -> Tensor:
+        """Labels int64 of the size `wanted`."""
+        logits = _INFERENCE[self.inference](self, run, pixels)
+        if logits.shape[1:3] != wanted:
+            channels_first = logits.permute(0, 3, 1, 2)
+            resized = F.interpolate(channels_first, wanted, mode="bilinear", align_corners=False)
+            return resized[0].argmax(dim=0)
+        return logits[0].argmax(dim=2)
+
+
+def _whole(_: SegmentationPostprocessing, run: Logits, pixels: Tensor) -> Tensor:
+    height, width = pixels.shape[1:3]
+    return run(pixels)[:, :height, :width]
+
+
+def _slide(options: SegmentationPostprocessing, run: Logits, pixels: Tensor) -> Tensor:
+    height, width = pixels.shape[1:3]
+    total: Tensor | None = None
+    count = torch.zeros(height, width, 1)
+    for rows, columns in _windows((height, width), options.window, options.stride):
+        logits = _whole(options, run, pixels[:, rows, columns].contiguous())
+        if total is None:
+            total = logits.new_zeros(1, height, width, logits.shape[3])
+        total[:, rows, columns] += logits
+        count[rows, columns] += 1
+    assert total is not None  # there is always a window
+    return total / count
+
+
+def _windows(
+    size: Size, window: tuple[int, ...], stride: tuple[int, ...]
+) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of windows that cover an image."""
+    axes = []
+    for side, length, step in zip(size, window, stride, strict=True):
+        number = 1 + max(0, math.ceil((side - length) / step))
+        starts = [min(index * step, max(side - length, 0)) for index in range(number)]
+        axes.append([slice(start, start + min(length, side)) for start in starts])
+    for rows in axes[0]:
+        for columns in axes[1]:
+            yield rows, columns
+
+
+_INFERENCE: dict[str, Callable[[SegmentationPostprocessing, Logits, Tensor], Tensor]] = {
+    "whole": _whole,
+    "slide": _slide,
+}

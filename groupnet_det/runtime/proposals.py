@@ -1,0 +1,49 @@
+"""From the maps of a region proposal network to regions."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchvision.ops import batched_nms
+
+from .boxes import Anchors, BoxCoding, clip, larger_than
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposals:
+    """``postprocessing.proposals`` of docs/packed-format.md."""
+
+    levels: tuple[str, ...]
+    anchors: Anchors
+    box_coding: BoxCoding
+    pre_nms_topk: int
+    nms_threshold: float
+    post_nms_topk: int
+    min_box_size: float
+
+    def __call__(self, maps: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
+        """
+        Args:
+            maps: float32 (1, H, W, C) by name.
+            size: Height and width of the image in the network's input.
+
+        Returns:
+            Boxes (R, 4), the most certain first.
+        """
+        found = [self._candidates(maps, level) for level in self.levels]
+        boxes = clip(torch.cat([b for b, _ in found]), size)
+        scores = torch.cat([s for _, s in found])
+        levels = torch.cat([torch.full((len(s),), n) for n, (_, s) in enumerate(found)])
+        # Where numbers overflow there is no region.
+        kept = boxes.isfinite().all(dim=1) & scores.isfinite()
+        kept &= larger_than(boxes, self.min_box_size)
+        boxes, scores, levels = boxes[kept], scores[kept], levels[kept]
+        best = batched_nms(boxes, scores, levels, self.nms_threshold)[: self.post_nms_topk]
+        return boxes[best]
+
+    def _candidates(self, maps: dict[str, Tensor], level: str) -> tuple[Tensor, Tensor]:
+        objectness = maps[f"objectness.{level}"]
+        scores, index = objectness.flatten().topk(min(self.pre_nms_topk, objectness.numel()))
+        anchors = self.anchors.at(level, index, objectness.shape[2])
+        deltas = maps[f"anchor_deltas.{level}"].reshape(-1, 4)[index]
+        return self.box_coding.decode(deltas, anchors), scores
