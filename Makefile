@@ -9,10 +9,10 @@ TASK ?= detection
 ZOO ?= full
 MODELS ?=
 CLANG_FORMAT = $(dir $(PYTHON))clang-format
-CPP_FILES = $(wildcard $(foreach folder,core kernels ops,groupnet_det/csrc/$(folder)/*.[hc]*) tests/csrc/*.[hc]*)
+CPP_FILES = $(wildcard $(foreach folder,core kernels ops capi include run,groupnet_det/csrc/$(folder)/*.[hc]*) tests/csrc/*.[hc]*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo zoo test test-slow test-arm test-sanitize lint format clean
+.PHONY: help setup demo zoo test test-slow test-arm test-sanitize groupnet-run groupnet-run-arm lint format clean
 
 help:
 	@echo "make demo         set up, train and evaluate a binary detector, draw what it finds (about 12 minutes)"
@@ -21,7 +21,8 @@ help:
 	@echo "make zoo          set up, train a small model per task into zoo/ (about 12 minutes; goes on where it stopped)"
 	@echo "make zoo ZOO=quick     a few iterations of each, into zoo/quick;  MODELS=\"NAME ...\" chooses some"
 	@echo "make test         set up and run the tests;  make test-slow runs the long ones too"
-	@echo "make test-arm     the packed engine on an emulated 64-bit ARM;  make test-sanitize with address and UB sanitizers"
+	@echo "make test-arm     the packed engine on an emulated 64-bit ARM;  make test-sanitize with address, UB and thread sanitizers"
+	@echo "make groupnet-run the command and the C library into build/native;  make groupnet-run-arm for 64-bit ARM"
 	@echo "make lint         ruff, mypy, clang-format;             make format rewrites the layout"
 	@echo "make clean        remove .venv and build products (data, models and results stay)"
 
@@ -50,6 +51,14 @@ test-arm: setup
 
 test-sanitize: setup
 	$(PYTHON) tools/test_engine.py --sanitize --mutations 10000
+	$(PYTHON) tools/test_engine.py --sanitize-threads
+
+# Packed models without Python: a command and a C library, docs/c-api.md.
+groupnet-run: setup
+	$(PYTHON) tools/build_groupnet_run.py
+
+groupnet-run-arm: setup
+	$(PYTHON) tools/build_groupnet_run.py --arm
 
 lint: setup
 	$(PYTHON) -m ruff check .

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from groupnet_det.errors import DataError, PackedFileError, lookup
 
+from .answers import rank, softmax
 from .packed_file import PackedFile, read_packed
 from .preprocessing import AnyImage, Preprocessing
 from .reference import run_reference
@@ -35,20 +36,22 @@ class Classification:
 
     @property
     def probabilities(self) -> Tensor:
-        """Softmax of the logits."""
-        return self.logits.softmax(dim=0)
+        """Softmax of the logits, with the bits that the C interface gives (`answers.softmax`)."""
+        return torch.from_numpy(softmax(self.logits.numpy()))
 
     @property
     def class_name(self) -> str:
         """The most probable class."""
-        return self.top(1)[0][0]
+        return self.class_names[rank(self.logits.numpy(), 1)[0]]
 
     def top(self, k: int = 5) -> list[tuple[str, float]]:
-        """The `k` most probable classes, or all where there are fewer: (name, probability)."""
-        number = max(0, min(k, len(self.class_names)))
-        values, classes = self.probabilities.topk(number)
-        names = [self.class_names[c] for c in classes.tolist()]
-        return list(zip(names, values.tolist(), strict=True))
+        """The `k` most probable classes, or all where there are fewer: (name, probability).
+
+        In the order of their logits; where two are equal, in that of the classes.
+        """
+        probabilities = self.probabilities.tolist()
+        best = rank(self.logits.numpy(), k).tolist()
+        return [(self.class_names[c], probabilities[c]) for c in best]
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {share:.1%}" for name, share in self.top())

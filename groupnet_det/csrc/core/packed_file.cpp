@@ -144,7 +144,7 @@ PackedFile PackedFile::parse(std::vector<uint8_t> bytes, const std::string& name
                                              "; this engine reads " + kVersion +
                                              ": export the model again");
     file.program_ = text("program");
-    (void)text("info");
+    file.info_ = text("info");
     require(text("crc32") == own_checksum(file.bytes_, kLengthBytes + length),
             "its checksum does not fit its content: it was damaged");
     for (const auto& [key, entry] : header.as_object("the header")) {

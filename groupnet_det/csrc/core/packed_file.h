@@ -25,11 +25,12 @@ class PackedFile {
   static PackedFile parse(std::vector<uint8_t> bytes, const std::string& name);
 
   const std::string& program() const { return program_; }
+  const std::string& info() const { return info_; }
   const std::map<std::string, Tensor>& tensors() const { return tensors_; }
 
  private:
   std::vector<uint8_t> bytes_;
-  std::string program_;
+  std::string program_, info_;
   std::map<std::string, Tensor> tensors_;
 };
 

@@ -3,6 +3,10 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <string>
+#include <system_error>
+
+#include "core/error.h"
 
 namespace groupnet {
 
@@ -41,8 +45,11 @@ void Barrier::wait() {
 
 struct ThreadPool::Workers {
   explicit Workers(int count) : process(getpid()) {
-    for (int i = 0; i < count; ++i) {
-      threads.emplace_back([this, i] { work(i + 1); });
+    try {
+      for (int i = 0; i < count; ++i) threads.emplace_back([this, i] { work(i + 1); });
+    } catch (...) {  // the system has no more threads; those that run must end before they vanish
+      stop();
+      throw;
     }
   }
 
@@ -77,23 +84,36 @@ struct ThreadPool::Workers {
     }
   }
 
+  // A copy, made under the lock: a thread that has no part in a job is not waited for, and may look
+  // only when the next one is being written.
+  struct Assignment {
+    uint64_t number;
+    const Job* job;
+    int active;
+    bool stopping;
+  };
+
   void work(int index) {
     uint64_t seen = 0;
     while (true) {
-      seen = wait_for_job(seen);
-      if (stopping) return;
-      if (index < active) {
-        (*job)(index, active);
+      const Assignment next = wait_for_job(seen);
+      if (next.stopping) return;
+      seen = next.number;
+      if (index < next.active) {
+        (*next.job)(index, next.active);
         running.fetch_sub(1, std::memory_order_acq_rel);
       }
     }
   }
 
-  uint64_t wait_for_job(uint64_t seen) {
+  Assignment wait_for_job(uint64_t seen) {
     auto until = std::chrono::steady_clock::now() + kAwake;
     while (std::chrono::steady_clock::now() < until) {
       for (int i = 0; i < 64; ++i) {
-        if (job_number.load(std::memory_order_acquire) != seen) return read_number();
+        if (job_number.load(std::memory_order_acquire) != seen) {
+          std::lock_guard<std::mutex> lock(mutex);
+          return assignment();
+        }
         pause();
       }
     }
@@ -101,12 +121,11 @@ struct ThreadPool::Workers {
     sleeping.fetch_add(1, std::memory_order_acq_rel);
     wake.wait(lock, [&] { return job_number.load(std::memory_order_acquire) != seen; });
     sleeping.fetch_sub(1, std::memory_order_acq_rel);
-    return job_number.load(std::memory_order_acquire);
+    return assignment();
   }
 
-  uint64_t read_number() {
-    std::lock_guard<std::mutex> lock(mutex);  // the job is written under it
-    return job_number.load(std::memory_order_acquire);
+  Assignment assignment() const {
+    return {job_number.load(std::memory_order_acquire), job, active, stopping};
   }
 
   const pid_t process;
@@ -119,6 +138,14 @@ struct ThreadPool::Workers {
   int active = 0;
   bool stopping = false;
 };
+
+std::unique_ptr<ThreadPool::Workers> ThreadPool::make_workers(int count) {
+  try {
+    return std::make_unique<Workers>(count);
+  } catch (const std::system_error& error) {
+    throw Error(std::to_string(count) + " more threads cannot be started: " + error.what());
+  }
+}
 
 ThreadPool::ThreadPool() = default;
 
@@ -140,7 +167,8 @@ void ThreadPool::run(int threads, const Job& job) {
   if (workers_ != nullptr && workers_->process != getpid()) (void)workers_.release();
   if (workers_ == nullptr || static_cast<int>(workers_->threads.size()) < threads - 1) {
     if (workers_ != nullptr) workers_->stop();
-    workers_ = std::make_unique<Workers>(threads - 1);
+    workers_.reset();
+    workers_ = make_workers(threads - 1);
   }
   workers_->start(threads, job);
   job(0, threads);

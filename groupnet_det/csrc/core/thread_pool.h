@@ -34,11 +34,13 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   // Run `job` in `threads` threads at once, this one among them. Where the pool is at work for
-  // another caller, this thread does all of it alone. `job` must not throw.
+  // another caller, this thread does all of it alone. `job` must not throw. Throws Error where the
+  // system has no more threads.
   void run(int threads, const Job& job);
 
  private:
   struct Workers;
+  static std::unique_ptr<Workers> make_workers(int count);
 
   std::mutex in_use_;
   std::unique_ptr<Workers> workers_;

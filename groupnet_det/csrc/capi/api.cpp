@@ -1,0 +1,193 @@
+// include/groupnet.h: no exception passes this file.
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "capi/answers.h"
+#include "capi/model.h"
+#include "core/error.h"
+#include "include/groupnet.h"
+
+struct groupnet_model {
+  groupnet::Model model;
+};
+
+struct groupnet_result {
+  std::vector<std::string> names;
+  std::vector<groupnet::Output> maps;
+  std::vector<groupnet_output> outputs;  // of pointers into both
+};
+
+namespace {
+
+using groupnet::require;
+
+// One line, cut at a whole character of UTF-8.
+void write(groupnet_error* error, const char* text) {
+  size_t size = std::min(std::strlen(text), sizeof error->message - 1);
+  if (text[size] != '\0') {
+    while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
+  }
+  std::replace_copy(text, text + size, error->message, '\n', ' ');
+  error->message[size] = '\0';
+}
+
+// What `run` returns, or `failed` with the reason in `error`.
+template <class Result, class Run>
+Result guarded(groupnet_error* error, Result failed, const Run& run) noexcept {
+  if (error != nullptr) error->message[0] = '\0';
+  const char* reason = "unknown error";
+  try {
+    return run();
+  } catch (const std::bad_alloc&) {
+    reason = "there is not enough memory";
+    if (error != nullptr) write(error, reason);
+  } catch (const std::exception& exception) {
+    if (error != nullptr) write(error, exception.what());
+  } catch (...) {
+    if (error != nullptr) write(error, reason);
+  }
+  return failed;
+}
+
+groupnet_result* run(const groupnet_model* model, const uint8_t* prepared,
+                     const groupnet::ImageSize& size, int threads) {
+  auto result = std::make_unique<groupnet_result>();
+  result->maps = model->model.run(prepared, size, threads);
+  for (const auto& [name, buffer] : model->model.program().outputs) result->names.push_back(name);
+  for (size_t i = 0; i < result->maps.size(); ++i) {
+    groupnet_output output{result->names[i].c_str(), {}, result->maps[i].values.data()};
+    std::copy_n(result->maps[i].shape, 4, output.shape);
+    result->outputs.push_back(output);
+  }
+  return result.release();
+}
+
+groupnet_model* wrap(groupnet::Model model) { return new groupnet_model{std::move(model)}; }
+
+}  // namespace
+
+extern "C" {
+
+int groupnet_api_version(void) { return GROUPNET_API_VERSION; }
+
+groupnet_model* groupnet_open(const char* path, groupnet_error* error) {
+  return guarded(error, static_cast<groupnet_model*>(nullptr), [&] {
+    require(path != nullptr, "the path is NULL");
+    return wrap(groupnet::Model::open(std::string(path)));
+  });
+}
+
+groupnet_model* groupnet_open_bytes(const void* bytes, size_t size, groupnet_error* error) {
+  return guarded(error, static_cast<groupnet_model*>(nullptr), [&] {
+    require(bytes != nullptr, "the bytes are NULL");
+    const auto* first = static_cast<const uint8_t*>(bytes);
+    return wrap(groupnet::Model::open(std::vector<uint8_t>(first, first + size)));
+  });
+}
+
+void groupnet_close(groupnet_model* model) { delete model; }
+
+const char* groupnet_task(const groupnet_model* model) { return model->model.task().c_str(); }
+
+const char* groupnet_info(const groupnet_model* model) { return model->model.info().c_str(); }
+
+const char* groupnet_instruction_set(const groupnet_model* model) {
+  return model->model.kernels().name;
+}
+
+int groupnet_input_channels(const groupnet_model* model) {
+  return model->model.program().input_channels;
+}
+
+int groupnet_num_classes(const groupnet_model* model) {
+  return static_cast<int>(model->model.class_names().size());
+}
+
+const char* groupnet_class_name(const groupnet_model* model, int number) {
+  if (number < 0 || number >= groupnet_num_classes(model)) return nullptr;
+  return model->model.class_names()[static_cast<size_t>(number)].c_str();
+}
+
+int groupnet_num_outputs(const groupnet_model* model) {
+  return static_cast<int>(model->model.program().outputs.size());
+}
+
+const char* groupnet_output_name(const groupnet_model* model, int number) {
+  if (number < 0 || number >= groupnet_num_outputs(model)) return nullptr;
+  return model->model.program().outputs[static_cast<size_t>(number)].first.c_str();
+}
+
+groupnet_result* groupnet_run(const groupnet_model* model, const uint8_t* rgb, int64_t height,
+                              int64_t width, int threads, groupnet_error* error) {
+  return guarded(error, static_cast<groupnet_result*>(nullptr), [&] {
+    require(model != nullptr && rgb != nullptr, "the model or the image is NULL");
+    const auto& preprocessing = model->model.preprocessing();
+    const auto prepared = preprocessing.prepare({rgb, height, width});
+    return run(model, prepared.data(), {1, preprocessing.height(), preprocessing.width()}, threads);
+  });
+}
+
+int groupnet_prepare(const groupnet_model* model, const uint8_t* rgb, int64_t height, int64_t width,
+                     int64_t shape[2], uint8_t* prepared, groupnet_error* error) {
+  return guarded(error, -1, [&] {
+    require(model != nullptr && shape != nullptr && (rgb != nullptr || prepared == nullptr),
+            "the model, the image or the shape is NULL");
+    const auto& preprocessing = model->model.preprocessing();
+    preprocessing.check({rgb, height, width});
+    shape[0] = preprocessing.height();
+    shape[1] = preprocessing.width();
+    if (prepared == nullptr) return 0;
+    const auto bytes = preprocessing.prepare({rgb, height, width});
+    std::copy(bytes.begin(), bytes.end(), prepared);
+    return 0;
+  });
+}
+
+groupnet_result* groupnet_run_prepared(const groupnet_model* model, const uint8_t* prepared,
+                                       int64_t images, int64_t height, int64_t width, int threads,
+                                       groupnet_error* error) {
+  return guarded(error, static_cast<groupnet_result*>(nullptr), [&] {
+    require(model != nullptr && prepared != nullptr, "the model or the image is NULL");
+    return run(model, prepared, {images, height, width}, threads);
+  });
+}
+
+void groupnet_free(groupnet_result* result) { delete result; }
+
+const groupnet_output* groupnet_get_output(const groupnet_result* result, int number) {
+  if (number < 0 || static_cast<size_t>(number) >= result->outputs.size()) return nullptr;
+  return &result->outputs[static_cast<size_t>(number)];
+}
+
+const groupnet_output* groupnet_find_output(const groupnet_result* result, const char* name) {
+  for (const groupnet_output& output : result->outputs) {
+    if (std::strcmp(output.name, name) == 0) return &output;
+  }
+  return nullptr;
+}
+
+void groupnet_softmax(const float* logits, int64_t count, float* probabilities) {
+  groupnet::softmax(logits, count, probabilities);
+}
+
+int64_t groupnet_top(const float* logits, int64_t count, int64_t top, int32_t* classes) {
+  return guarded(nullptr, int64_t{-1}, [&] {
+    const int64_t number = std::clamp<int64_t>(top, 0, std::max<int64_t>(count, 0));
+    if (number > 0) groupnet::rank(logits, count, number, classes);
+    return number;
+  });
+}
+
+void groupnet_labels(const groupnet_output* output, int32_t* labels) {
+  const int64_t pixels = output->shape[0] * output->shape[1] * output->shape[2];
+  for (int64_t i = 0; i < pixels; ++i) {
+    labels[i] = groupnet::best_class(output->values + i * output->shape[3], output->shape[3]);
+  }
+}
+
+}  // extern "C"

@@ -1,0 +1,143 @@
+#include "capi/model.h"
+
+#include <algorithm>
+#include <limits>
+#include <thread>
+
+#include "core/error.h"
+
+namespace groupnet {
+
+namespace {
+
+constexpr const char* kClassification = "classification";
+constexpr const char* kLogits = "logits";
+constexpr int kMaxThreads = 256;
+
+// Takes a workspace for as long as it lives.
+class Lease {
+ public:
+  Lease(Network& network, const ImageSize& size)
+      : network_(network), workspace_(network.acquire(size)) {}
+  ~Lease() { network_.give_back(std::move(workspace_)); }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+  Workspace& operator*() { return *workspace_; }
+
+ private:
+  Network& network_;
+  std::unique_ptr<Workspace> workspace_;
+};
+
+int number_of_threads(int threads) {
+  require(0 <= threads && threads <= kMaxThreads,
+          "threads is " + std::to_string(threads) + "; valid: 0 to 256, 0 for one per processor");
+  if (threads > 0) return threads;
+  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMaxThreads);
+}
+
+std::vector<float> read(const Network& network, const Workspace& workspace, int buffer,
+                        size_t count) {
+  std::vector<float> values(count);
+  if (!network.program().buffers[buffer].bits) {
+    network.read_floats(workspace, buffer, values.data());
+    return values;
+  }
+  std::vector<uint8_t> bits(count);
+  network.read_bits(workspace, buffer, bits.data());
+  std::copy(bits.begin(), bits.end(), values.begin());
+  return values;
+}
+
+}  // namespace
+
+Model Model::open(const std::string& path) { return Model(PackedFile::open(path), path); }
+
+Model Model::open(std::vector<uint8_t> bytes) {
+  const std::string name = "the packed file in memory";
+  return Model(PackedFile::parse(std::move(bytes), name), name);
+}
+
+Model::Model(const PackedFile& file, const std::string& name) : info_(file.info()) {
+  const KernelTable& kernels = choose_kernels_from_environment();
+  try {
+    network_ = std::make_unique<Network>(file, kernels);
+    read_info(Json::parse(info_));
+  } catch (const Error& error) {
+    throw Error(name + " cannot be used: " + error.what());
+  }
+}
+
+void Model::read_info(const Json& info) {
+  const Json* task = info.find("task", "info");
+  if (task != nullptr) task_ = task->as_string("info.task");
+  read_class_names(info);
+  try {
+    preprocessing_ = std::make_unique<Preprocessing>(Preprocessing::from_info(info));
+    require(program().input_channels == 3, "it is for images of other than 3 channels");
+  } catch (const Error& error) {
+    if (task_ == kClassification) throw;
+    preprocessing_.reset();  // its network runs on images that are prepared elsewhere
+    no_preprocessing_ = error.what();
+  }
+}
+
+void Model::read_class_names(const Json& info) {
+  const std::string what = "info.class_names";
+  if (const Json* names = info.find("class_names", "info")) {
+    for (const Json& name : names->as_array(what)) class_names_.push_back(name.as_string(what));
+  }
+  if (task_ != kClassification) return;
+  const auto& outputs = program().outputs;
+  auto logits = std::find_if(outputs.begin(), outputs.end(),
+                             [](const auto& output) { return output.first == kLogits; });
+  require(logits != outputs.end(), std::string("it has no output '") + kLogits + "'");
+  const BufferSpec& buffer = program().buffers[logits->second];
+  require(!buffer.bits, "its logits are bits");
+  const auto number = static_cast<size_t>(buffer.channels);
+  if (class_names_.empty()) {
+    for (size_t i = 0; i < number; ++i) class_names_.push_back(std::to_string(i));
+  }
+  require(class_names_.size() == number, "it has " + std::to_string(class_names_.size()) +
+                                             " class_names for " + std::to_string(number) +
+                                             " classes");
+}
+
+const Preprocessing& Model::preprocessing() const {
+  if (preprocessing_ == nullptr) {
+    throw Error("images cannot be prepared for this model: " + no_preprocessing_);
+  }
+  return *preprocessing_;
+}
+
+std::vector<Output> Model::run(const uint8_t* prepared, const ImageSize& size, int threads) const {
+  threads = number_of_threads(threads);
+  require(size.images > 0, "there is no image");
+  ImageSize one = size;
+  one.images = 1;
+  std::vector<Output> outputs(program().outputs.size());
+  for (int64_t i = 0; i < size.images; ++i) {  // whose maps stay in the cache
+    run_one(prepared + i * size.height * size.width * program().input_channels, one, threads,
+            outputs);
+  }
+  return outputs;
+}
+
+void Model::run_one(const uint8_t* image, const ImageSize& size, int threads,
+                    std::vector<Output>& outputs) const {
+  Lease workspace(*network_, size);
+  network_->run(*workspace, image, threads);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const int buffer = program().outputs[i].second;
+    const BufferMemory& memory = (*workspace).buffers()[buffer];
+    const int64_t channels = program().buffers[buffer].channels;
+    Output& output = outputs[i];
+    const int64_t shape[4] = {output.shape[0] + 1, memory.height, memory.width, channels};
+    std::copy(shape, shape + 4, output.shape);
+    const auto count = static_cast<size_t>(memory.height * memory.width * channels);
+    std::vector<float> values = read(*network_, *workspace, buffer, count);
+    output.values.insert(output.values.end(), values.begin(), values.end());
+  }
+}
+
+}  // namespace groupnet

@@ -1,0 +1,53 @@
+// A packed file with what it says about itself: the class behind include/groupnet.h.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "capi/preprocessing.h"
+#include "core/network.h"
+
+namespace groupnet {
+
+// A float map (images, height, width, channels).
+struct Output {
+  int64_t shape[4] = {0, 0, 0, 0};
+  std::vector<float> values;
+};
+
+class Model {
+ public:
+  // Throw Error where the file is not what it should be.
+  static Model open(const std::string& path);
+  static Model open(std::vector<uint8_t> bytes);
+
+  const std::string& info() const { return info_; }
+  const std::string& task() const { return task_; }
+  const std::vector<std::string>& class_names() const { return class_names_; }
+  const Program& program() const { return network_->program(); }
+  const KernelTable& kernels() const { return network_->kernels(); }
+
+  // How images are prepared. Throws Error where the file names no way that is known.
+  const Preprocessing& preprocessing() const;
+
+  // Any number of threads may call it at once; none waits for another. `prepared` are unsigned
+  // bytes (N, H, W, C). One output for each of the program, in its order.
+  std::vector<Output> run(const uint8_t* prepared, const ImageSize& size, int threads) const;
+
+ private:
+  Model(const PackedFile& file, const std::string& name);
+  void read_info(const Json& info);
+  void read_class_names(const Json& info);
+  void run_one(const uint8_t* image, const ImageSize& size, int threads,
+               std::vector<Output>& outputs) const;
+
+  std::string info_, task_;
+  std::vector<std::string> class_names_;
+  std::unique_ptr<Network> network_;
+  std::unique_ptr<Preprocessing> preprocessing_;
+  std::string no_preprocessing_;  // why there is none
+};
+
+}  // namespace groupnet

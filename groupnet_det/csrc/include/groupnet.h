@@ -1,0 +1,101 @@
+/* Runs packed Group-Net models (.gnp files, made by tools/export_packed.py). C99 and C++.
+ *
+ * There is no global state. A model may be used by any number of threads at once; nothing but
+ * groupnet_close changes it. Functions that can fail take a groupnet_error, which may be NULL, and
+ * return NULL or -1; the error then holds one line of text. docs/c-api.md has examples. */
+#ifndef GROUPNET_H
+#define GROUPNET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define GROUPNET_API
+#else
+#define GROUPNET_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Grows with each change that old programs would notice. */
+#define GROUPNET_API_VERSION 1
+GROUPNET_API int groupnet_api_version(void);
+
+typedef struct groupnet_model groupnet_model;   /* an opened file */
+typedef struct groupnet_result groupnet_result; /* what one run gave */
+
+typedef struct {
+  char message[512]; /* UTF-8, empty where nothing failed */
+} groupnet_error;
+
+/* A float map: `values` has the shape (images, height, width, channels), channels fastest. Bits are
+ * 0 and 1. It belongs to its result. */
+typedef struct {
+  const char* name;
+  int64_t shape[4];
+  const float* values;
+} groupnet_output;
+
+/* Open a packed file, or the bytes of one, which are not needed afterwards. The environment
+ * variable GROUPNET_DET_ISA chooses the instruction set; without it, the best of this machine is
+ * taken. */
+GROUPNET_API groupnet_model* groupnet_open(const char* path, groupnet_error* error);
+GROUPNET_API groupnet_model* groupnet_open_bytes(const void* bytes, size_t size,
+                                                 groupnet_error* error);
+/* When no run is in progress. NULL is allowed, here and in groupnet_free. */
+GROUPNET_API void groupnet_close(groupnet_model* model);
+
+/* What the file says about itself. All texts are UTF-8 and belong to the model. */
+GROUPNET_API const char* groupnet_task(const groupnet_model* model);
+GROUPNET_API const char* groupnet_info(const groupnet_model* model); /* JSON */
+GROUPNET_API const char* groupnet_instruction_set(const groupnet_model* model);
+GROUPNET_API int groupnet_input_channels(const groupnet_model* model);
+GROUPNET_API int groupnet_num_classes(const groupnet_model* model);
+/* NULL where there is none of that number, from 0. */
+GROUPNET_API const char* groupnet_class_name(const groupnet_model* model, int number);
+GROUPNET_API int groupnet_num_outputs(const groupnet_model* model);
+GROUPNET_API const char* groupnet_output_name(const groupnet_model* model, int number);
+
+/* Run the model on one image: unsigned bytes RGB, (height, width, 3), rows without gaps. It is
+ * resized, cropped and put in the order of channels that the file names. `threads` is 1 to 256, or
+ * 0 for one per processor; their number never changes the answer. */
+GROUPNET_API groupnet_result* groupnet_run(const groupnet_model* model, const uint8_t* rgb,
+                                           int64_t height, int64_t width, int threads,
+                                           groupnet_error* error);
+
+/* The two halves of it. groupnet_prepare gives the height and width that an image will have, and
+ * where `prepared` is not NULL writes its (shape[0], shape[1], channels) bytes there; it returns 0.
+ * groupnet_run_prepared takes (images, height, width, channels) of such bytes. */
+GROUPNET_API int groupnet_prepare(const groupnet_model* model, const uint8_t* rgb, int64_t height,
+                                  int64_t width, int64_t shape[2], uint8_t* prepared,
+                                  groupnet_error* error);
+GROUPNET_API groupnet_result* groupnet_run_prepared(const groupnet_model* model,
+                                                    const uint8_t* prepared, int64_t images,
+                                                    int64_t height, int64_t width, int threads,
+                                                    groupnet_error* error);
+GROUPNET_API void groupnet_free(groupnet_result* result);
+
+/* The outputs of a result: by number, in the order of groupnet_output_name, or by name. NULL where
+ * there is none. */
+GROUPNET_API const groupnet_output* groupnet_get_output(const groupnet_result* result, int number);
+GROUPNET_API const groupnet_output* groupnet_find_output(const groupnet_result* result,
+                                                         const char* name);
+
+/* Softmax of `count` numbers; all are NaN where one is, or where the greatest is infinite. */
+GROUPNET_API void groupnet_softmax(const float* logits, int64_t count, float* probabilities);
+/* The numbers of the `top` greatest, at most `count`, in falling order: the lower number first
+ * where two are equal, NaN last. Returns how many were written to `classes`, or -1 without memory.
+ */
+GROUPNET_API int64_t groupnet_top(const float* logits, int64_t count, int64_t top,
+                                  int32_t* classes);
+/* For each pixel the number of its greatest channel, as in groupnet_top: (images, height, width).
+ */
+GROUPNET_API void groupnet_labels(const groupnet_output* output, int32_t* labels);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

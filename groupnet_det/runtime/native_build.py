@@ -1,0 +1,136 @@
+"""Compile the engine without torch: for its own tests, and for the C interface."""
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from groupnet_det.errors import ExtensionError
+
+CSRC = Path(__file__).resolve().parent.parent / "csrc"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """How to compile and to run.
+
+    Attributes:
+        compiler: A command for C++.
+        archiver: A command.
+        machine: Whose flags to take.
+        flags: For all files and for the linker.
+        link_flags: For the linker of programs.
+        runner: What programs are started by.
+        needs: Debian packages that have the commands.
+    """
+
+    compiler: str
+    archiver: str = "ar"
+    machine: str
+    flags: tuple[str, ...] = ()
+    link_flags: tuple[str, ...] = ()
+    runner: tuple[str, ...] = ()
+    needs: str = "g++"
+
+    def check(self) -> None:
+        """
+        Raises:
+            ExtensionError: A command is absent.
+        """
+        commands = [self.compiler.split()[0], self.archiver, *self.runner[:1]]
+        absent = [command for command in commands if shutil.which(command) is None]
+        if absent:
+            raise ExtensionError(f"{', '.join(absent)} not found; install {self.needs}")
+
+
+HERE = platform.machine().lower().replace("amd64", "x86_64").replace("arm64", "aarch64")
+NATIVE = os.environ.get("CXX", "g++")
+
+
+def _sanitize(*names: str) -> tuple[str, ...]:
+    return (f"-fsanitize={','.join(names)}", "-fno-sanitize-recover=all", "-O1", "-g1")
+
+
+TARGETS: Mapping[str, Target] = {
+    "native": Target(compiler=NATIVE, machine=HERE),
+    "sanitize": Target(compiler=NATIVE, machine=HERE, flags=_sanitize("address", "undefined")),
+    "sanitize_threads": Target(compiler=NATIVE, machine=HERE, flags=_sanitize("thread")),
+    "arm": Target(
+        compiler="aarch64-linux-gnu-g++",
+        archiver="aarch64-linux-gnu-ar",
+        machine="aarch64",
+        link_flags=("-static",),
+        runner=("qemu-aarch64",),
+        needs="g++-aarch64-linux-gnu qemu-user",
+    ),
+}
+
+
+def sources_of(*folders: str) -> list[Path]:
+    """The C++ files of some folders of ``csrc``."""
+    return sorted(path for folder in folders for path in (CSRC / folder).glob("*.cpp"))
+
+
+def compile_files(target: Target, sources: Iterable[Path], folder: Path) -> list[Path]:
+    """Compile each file, with the flags of its instruction set; the object files in `folder`.
+
+    An object that is there already, made by the same command, is kept where it is newer than its
+    source and all headers.
+
+    Raises:
+        ExtensionError: The compiler refuses one.
+    """
+    flags = json.loads((CSRC / "flags.json").read_text())
+    folder.mkdir(parents=True, exist_ok=True)
+    headers_changed = max(path.stat().st_mtime for path in CSRC.rglob("*.h"))
+
+    def compile_one(source: Path) -> Path:
+        own = flags.get(target.machine, {}).get(source.name, [])
+        options = [*flags["core"], *own, *target.flags, f"-I{CSRC}"]
+        command = [*target.compiler.split(), *options, "-c", str(source)]
+        digest = hashlib.sha256(json.dumps(command).encode()).hexdigest()[:12]
+        made = folder / f"{source.parent.name}_{source.stem}_{digest}.o"
+        changed = max(source.stat().st_mtime, headers_changed)
+        if not made.is_file() or made.stat().st_mtime <= changed:
+            run(*command, "-o", made)
+        return made
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(compile_one, sources))
+
+
+def link_program(target: Target, objects: Iterable[Path], program: Path) -> None:
+    """
+    Raises:
+        ExtensionError: The linker fails.
+    """
+    flags = (*target.flags, *target.link_flags)
+    run(*target.compiler.split(), *flags, *objects, "-pthread", "-o", program)
+
+
+def link_library(target: Target, objects: Iterable[Path], library: Path) -> None:
+    """A shared library.
+
+    Raises:
+        ExtensionError: The linker fails.
+    """
+    flags = ("-shared", *target.flags)
+    run(*target.compiler.split(), *flags, *objects, "-pthread", "-o", library)
+
+
+def run(*command: str | Path) -> None:
+    """Run a command whose output is for the user.
+
+    Raises:
+        ExtensionError: It fails.
+    """
+    words = [str(part) for part in command]
+    code = subprocess.run(words).returncode
+    if code:
+        raise ExtensionError(f"exit code {code} of {words[0]}")

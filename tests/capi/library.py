@@ -1,0 +1,97 @@
+"""include/groupnet.h in Python, by ctypes."""
+
+import ctypes
+from ctypes import POINTER, Structure, byref, c_char, c_char_p, c_float, c_int, c_int64, c_void_p
+
+import numpy as np
+
+
+class Error(Structure):
+    _fields_ = (("message", c_char * 512),)
+
+
+class Output(Structure):
+    _fields_ = (("name", c_char_p), ("shape", c_int64 * 4), ("values", POINTER(c_float)))
+
+
+FUNCTIONS = {
+    "open": (c_void_p, [c_char_p, POINTER(Error)]),
+    "open_bytes": (c_void_p, [c_char_p, ctypes.c_size_t, POINTER(Error)]),
+    "close": (None, [c_void_p]),
+    "task": (c_char_p, [c_void_p]),
+    "info": (c_char_p, [c_void_p]),
+    "instruction_set": (c_char_p, [c_void_p]),
+    "input_channels": (c_int, [c_void_p]),
+    "num_classes": (c_int, [c_void_p]),
+    "class_name": (c_char_p, [c_void_p, c_int]),
+    "num_outputs": (c_int, [c_void_p]),
+    "output_name": (c_char_p, [c_void_p, c_int]),
+    "run": (c_void_p, [c_void_p, c_void_p, c_int64, c_int64, c_int, POINTER(Error)]),
+    "run_prepared": (
+        c_void_p,
+        [c_void_p, c_void_p, c_int64, c_int64, c_int64, c_int, POINTER(Error)],
+    ),
+    "prepare": (
+        c_int,
+        [c_void_p, c_void_p, c_int64, c_int64, c_int64 * 2, c_void_p, POINTER(Error)],
+    ),
+    "free": (None, [c_void_p]),
+    "get_output": (POINTER(Output), [c_void_p, c_int]),
+    "find_output": (POINTER(Output), [c_void_p, c_char_p]),
+    "softmax": (None, [c_void_p, c_int64, c_void_p]),
+    "top": (c_int64, [c_void_p, c_int64, c_int64, c_void_p]),
+    "labels": (None, [POINTER(Output), c_void_p]),
+    "api_version": (c_int, []),
+}
+
+
+class LibraryError(Exception):
+    """What the library says."""
+
+
+class Library:
+    """Its functions without their prefix, and a few that take arrays."""
+
+    def __init__(self, path):
+        library = ctypes.CDLL(str(path))
+        for name, (result, arguments) in FUNCTIONS.items():
+            function = getattr(library, f"groupnet_{name}")
+            function.restype, function.argtypes = result, arguments
+            setattr(self, name, function)
+
+    def model(self, path):
+        error = Error()
+        return _checked(self.open(str(path).encode(), byref(error)), error)
+
+    def outputs(self, model, images, *, threads=1, prepared=False):
+        """Arrays by name: of one RGB image (H, W, 3), or of prepared ones (N, H, W, C)."""
+        error = Error()
+        run = self.run_prepared if prepared else self.run
+        sizes = images.shape[:3] if prepared else images.shape[:2]
+        images = np.ascontiguousarray(images)
+        result = _checked(run(model, images.ctypes.data, *sizes, threads, byref(error)), error)
+        outputs = {}
+        for number in range(self.num_outputs(model)):
+            output = self.get_output(result, number).contents
+            assert output.name == self.output_name(model, number)
+            values = np.ctypeslib.as_array(output.values, tuple(output.shape)).copy()
+            outputs[output.name.decode()] = values
+        self.free(result)
+        return outputs
+
+    def prepared(self, model, image):
+        """(height, width, 3) bytes as the network takes them."""
+        error, shape = Error(), (c_int64 * 2)()
+        arguments = [model, image.ctypes.data, *image.shape[:2], shape]
+        if self.prepare(*arguments, None, byref(error)):
+            raise LibraryError(error.message.decode())
+        prepared = np.zeros((*shape, 3), np.uint8)
+        assert self.prepare(*arguments, prepared.ctypes.data, byref(error)) == 0
+        return prepared
+
+
+def _checked(pointer, error):
+    if not pointer:
+        raise LibraryError(error.message.decode())
+    assert error.message == b""
+    return pointer
