@@ -46,5 +46,7 @@ class Detections:
         )
 
     def __str__(self) -> str:
-        found = zip(self.names, self.scores.tolist(), self.boxes.round().int().tolist(), strict=True)
+        found = zip(
+            self.names, self.scores.tolist(), self.boxes.round().int().tolist(), strict=True
+        )
         return "\n".join(f"{name} {score:.1%} {box}" for name, score, box in found) or "nothing"

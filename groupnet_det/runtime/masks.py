@@ -5,9 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def paste_masks(
-    masks: Tensor, boxes: Tensor, size: tuple[int, int], *, threshold: float
-) -> Tensor:
+def paste_masks(masks: Tensor, boxes: Tensor, size: tuple[int, int], *, threshold: float) -> Tensor:
     """Stretch each mask over its box, bilinearly between the centres of its pixels.
 
     Args:

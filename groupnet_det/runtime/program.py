@@ -1,15 +1,12 @@
 """What a packed file computes, as values: buffers, and steps that go from some to others.
 
-docs/packed-format.md defines what each member means; `json_values` writes and reads it. Tensors are
-named here; the file holds them.
+docs/packed-format.md defines what each member means; `program_json` has the way to JSON and back.
+Tensors are named here; the file holds them.
 """
 
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
-
-from .json_values import read_value
 
 ACTS = ("none", "relu", "prelu")
 BUFFER_KINDS = ("bits", "float", "bytes")
@@ -250,13 +247,3 @@ class Program:
     outputs: dict[str, int]
     size_divisor: int = 1
     parts: dict[str, "Program"] = field(default_factory=dict)
-
-
-def from_json(value: Any) -> Program:
-    """The inverse of `to_json`.
-
-    Raises:
-        PackedFileError: A member is missing, unknown or of a wrong type.
-    """
-    program: Program = read_value(Program, value, "program")
-    return program

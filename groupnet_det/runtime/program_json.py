@@ -1,4 +1,4 @@
-"""Dataclasses as JSON, and JSON that nobody vouches for as dataclasses."""
+"""Programs, and other dataclasses, as JSON and back. ``None`` and what is empty is left out."""
 
 import dataclasses
 import types
@@ -7,9 +7,11 @@ from typing import Any, Union
 
 from groupnet_det.errors import PackedFileError
 
+from .program import Program
+
 
 def to_json(value: Any) -> Any:
-    """Dataclasses -> JSON values; ``None`` and what is empty is left out."""
+    """Dataclasses -> JSON values."""
     if dataclasses.is_dataclass(value):
         members = {
             f.name.rstrip("_"): to_json(getattr(value, f.name)) for f in dataclasses.fields(value)
@@ -22,6 +24,19 @@ def to_json(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: to_json(v) for key, v in value.items()}
     return value
+
+
+def from_json(value: Any) -> Program:
+    """The inverse of `to_json`.
+
+    Raises:
+        PackedFileError: A member is missing, unknown or of a wrong type.
+    """
+    try:
+        program: Program = read_value(Program, value, "program")
+    except RecursionError as error:  # parts of parts of parts
+        raise PackedFileError("program is nested too deeply") from error
+    return program
 
 
 def read_value(kind: Any, value: Any, where: str) -> Any:
@@ -56,7 +71,7 @@ def _read_union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
     candidates = [kind for kind in kinds if kind is not type(None)]
     if len(candidates) == 1:
         return read_value(candidates[0], value, where)
-    known = {kind.op: kind for kind in candidates}
+    known = {candidate.op: candidate for candidate in candidates}
     op = _expect(dict, value, where).get("op")
     if not isinstance(op, str) or op not in known:
         raise PackedFileError(f"{where} has the op {op!r}; this version knows {list(known)}")

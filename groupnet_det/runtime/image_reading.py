@@ -1,0 +1,103 @@
+"""Images of any kind as pixels."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from groupnet_det.data.images import decode_rgb, open_image
+from groupnet_det.errors import DataError, UserError
+
+# A path, a PIL image, uint8 RGB (H, W, 3) in numpy, or uint8 RGB (3, H, W) in torch.
+AnyImage = str | os.PathLike[str] | Image.Image | NDArray[np.uint8] | Tensor
+
+# Modes of Pillow with more than 8 bits: it would cut values off above 255 without a word.
+DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+EXPECTED = (
+    "expected is a path, a PIL image, a uint8 array (H, W, 3) of numpy or a uint8 tensor (3, H, W) "
+    "of torch, both RGB"
+)
+
+
+def read_image(image: AnyImage, *, least_side: int) -> NDArray[np.uint8]:
+    """Pixels of an image, uint8 RGB (H, W, 3).
+
+    Args:
+        image: One of
+
+            * a path,
+            * a PIL image, of any mode with 8 bits or less a channel,
+            * a numpy array, uint8 RGB (H, W, 3),
+            * a torch tensor, uint8 RGB (3, H, W).
+
+            Files and PIL images are turned as their EXIF orientation says.
+        least_side: Pixels. A JPEG file may be decoded to a smaller size, as long as both its sides
+            keep this many.
+
+    Raises:
+        DataError: `image` is none of these, has no pixel, or cannot be read.
+    """
+    for kind, read in _READERS.items():
+        if isinstance(image, kind):
+            pixels = read(image, least_side)
+            height, width = pixels.shape[:2]
+            if height * width == 0:
+                raise DataError(f"the image has the size {width} x {height}; it holds no pixel")
+            return pixels
+    raise DataError(f"the image is a {type(image).__name__}; {EXPECTED}")
+
+
+def _read_path(path: str | os.PathLike[str], least_side: int) -> NDArray[np.uint8]:
+    name = os.fspath(path)
+    try:
+        with open_image(name) as image:
+            _check_depth(image)
+            return decode_rgb(image, least_side)
+    except UserError:
+        raise
+    except Exception as error:  # decoders of rare formats raise what they like
+        raise DataError(f"image {name} cannot be read: {error}") from error
+
+
+def _read_pil(image: Image.Image, _: int) -> NDArray[np.uint8]:
+    _check_depth(image)
+    try:
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except Exception as error:  # as above: a file may be decoded only now
+        raise DataError(f"the PIL image of mode {image.mode} cannot be read: {error}") from error
+
+
+def _read_array(array: NDArray[Any], _: int) -> NDArray[np.uint8]:
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+        raise DataError(f"the array is {array.dtype} of shape {array.shape}; {EXPECTED}")
+    return np.ascontiguousarray(array)
+
+
+def _read_tensor(tensor: Tensor, _: int) -> NDArray[np.uint8]:
+    if tensor.dtype != torch.uint8 or tensor.dim() != 3 or tensor.shape[0] != 3:
+        raise DataError(f"the tensor is {tensor.dtype} of shape {tuple(tensor.shape)}; {EXPECTED}")
+    return np.ascontiguousarray(tensor.cpu().permute(1, 2, 0).numpy())
+
+
+def _check_depth(image: Image.Image) -> None:
+    if image.mode in DEEP_MODES:
+        raise DataError(
+            f"the image {getattr(image, 'filename', '') or ''} has more than 8 bits a pixel (mode "
+            f"{image.mode}); scale it to 8 bits, which suit the network's training, before"
+        )
+
+
+_READERS: dict[type, Callable[[Any, int], NDArray[np.uint8]]] = {
+    str: _read_path,
+    Path: _read_path,
+    os.PathLike: _read_path,
+    Image.Image: _read_pil,
+    np.ndarray: _read_array,
+    Tensor: _read_tensor,
+}

@@ -1,0 +1,84 @@
+"""From an image of any kind to the bytes that a packed detector or segmenter takes."""
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from groupnet_det.data.images import CHANNEL_ORDERS
+from groupnet_det.errors import DataError, PackedFileError
+
+from .image_reading import AnyImage, read_image
+
+KIND = "shortest_edge"
+MAX_PIXELS = 1 << 28  # of a resized image
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShortestEdge:
+    """The shorter side to `min_size` pixels, or less where the longer would exceed `max_size`: as
+    Detectron2's ``ResizeShortestEdge`` does for evaluation.
+
+    Attributes:
+        kind: ``shortest_edge``.
+        min_size: Pixels; 0 leaves the image as it is.
+        max_size: Pixels; 0 for no limit.
+        format: Order of the channels that the network was trained with, ``RGB`` or ``BGR``.
+    """
+
+    kind: str = KIND
+    min_size: int
+    max_size: int
+    format: str
+
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            PackedFileError: A member has no valid value.
+        """
+        if min(self.min_size, self.max_size) < 0:
+            raise PackedFileError("preprocessing.min_size or max_size is below 0")
+        if self.format not in list(CHANNEL_ORDERS):
+            raise PackedFileError(
+                f"preprocessing.format is {self.format!r}; valid: {list(CHANNEL_ORDERS)}"
+            )
+
+    def __call__(self, image: AnyImage) -> tuple[Tensor, tuple[int, int]]:
+        """Prepare one image, as of `read_image`.
+
+        Returns:
+            uint8 (1, H, W, 3), channels in the order of `format`; height and width of the image
+            itself.
+
+        Raises:
+            DataError: The image cannot be used.
+        """
+        pixels = read_image(image, least_side=sys.maxsize >> 32)  # never a smaller one
+        own = pixels.shape[0], pixels.shape[1]
+        height, width = self.resized(*own)
+        if height * width > MAX_PIXELS:
+            raise DataError(f"the image of {own[1]} x {own[0]} pixels is too narrow to be resized")
+        if (height, width) != own:
+            resized = Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR)
+            pixels = np.asarray(resized)
+        ordered = pixels[:, :, CHANNEL_ORDERS[self.format]]
+        return torch.from_numpy(np.array(ordered, order="C"))[None], own
+
+    def resized(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width that an image of that size gets."""
+        if self.min_size == 0:
+            return height, width
+        scale = self.min_size / min(height, width)
+        if self.max_size and scale * max(height, width) > self.max_size:
+            sides = _limited(scale * height, scale * width, self.max_size)
+        else:
+            sides = scale * height, scale * width
+        return max(1, int(sides[0] + 0.5)), max(1, int(sides[1] + 0.5))
+
+
+def _limited(height: float, width: float, most: int) -> tuple[float, float]:
+    scale = most / max(height, width)
+    return height * scale, width * scale

@@ -1,0 +1,206 @@
+"""What is done with the outputs of a packed network, by the task that its file names."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from groupnet_det.errors import PackedFileError, lookup
+
+from .boxes import larger_than, rescale
+from .classification import Classification
+from .dense_detection import DensePostprocessing
+from .detections import Detections
+from .image_reading import AnyImage
+from .label_maps import LabelMap, SegmentationPostprocessing
+from .masks import paste_masks
+from .networks import Network
+from .packed_file import PackedFile
+from .preprocessing import Preprocessing
+from .program import Program
+from .program_json import read_value
+from .region_detection import RegionPostprocessing
+from .shortest_edge import ShortestEdge
+
+Size = tuple[int, int]  # height, width
+Answer = Classification | Detections | LabelMap
+
+
+class Task:
+    """Preparation of images and the answers about them.
+
+    Attributes:
+        preprocessing: Makes the pixels.
+        num_classes: That the network tells apart.
+        class_names: One for each.
+    """
+
+    preprocessing: Preprocessing | ShortestEdge
+    num_classes: int
+    class_names: tuple[str, ...] = ()
+
+    def prepare(self, image: AnyImage) -> tuple[Tensor, Size]:
+        """Pixels for the network, uint8 (1, H, W, 3), and the size that the answer is wanted for.
+
+        Raises:
+            DataError: The image cannot be used.
+        """
+        return self.preprocessing(image)
+
+    def answers(self, network: Network, prepared: Sequence[tuple[Tensor, Size]]) -> list[Answer]:
+        """Run the network on images; one after the other, as they may differ in size."""
+        return [self.answer(network, pixels, wanted) for pixels, wanted in prepared]
+
+    def answer(self, network: Network, pixels: Tensor, wanted: Size) -> Answer:
+        """Run the network on one image."""
+        raise NotImplementedError
+
+
+class Classifier(Task):
+    """Of the task ``classification``."""
+
+    def __init__(self, packed: PackedFile) -> None:
+        """
+        Raises:
+            PackedFileError: The file does not hold what the task needs.
+        """
+        self.preprocessing = Preprocessing.from_info(packed.info)
+        self.num_classes = _channels(packed.program, "logits")
+
+    def answers(self, network: Network, prepared: Sequence[tuple[Tensor, Size]]) -> list[Answer]:
+        """All in one pass: they have one size."""
+        if not prepared:
+            return []
+        logits = network(torch.cat([pixels for pixels, _ in prepared]))["logits"]
+        if logits.shape[1:3] != (1, 1):
+            raise PackedFileError(f"the logits are maps of shape {tuple(logits.shape)}")
+        return [Classification(row, self.class_names) for row in logits.flatten(1)]
+
+
+class Segmenter(Task):
+    """Of the task ``semantic_segmentation``."""
+
+    def __init__(self, packed: PackedFile) -> None:
+        """As `Classifier`."""
+        self.preprocessing = _shortest_edge(packed.info)
+        self.postprocessing: SegmentationPostprocessing = _postprocessing(packed)
+        self.num_classes = _channels(packed.program, "logits")
+
+    def answer(self, network: Network, pixels: Tensor, wanted: Size) -> LabelMap:
+        labels = self.postprocessing(lambda p: network(p)["logits"], pixels, wanted)
+        return LabelMap(labels, self.class_names)
+
+
+class DenseDetector(Task):
+    """Of the task ``detection`` with the postprocessing of RetinaNet or FCOS."""
+
+    def __init__(self, packed: PackedFile) -> None:
+        """As `Classifier`."""
+        self.preprocessing = _shortest_edge(packed.info)
+        self.postprocessing: DensePostprocessing = _postprocessing(packed)
+        level = self.postprocessing.levels[0]
+        channels = _channels(packed.program, f"logits.{level}")
+        self.num_classes = channels // self.postprocessing.anchors.number(level)
+
+    def answer(self, network: Network, pixels: Tensor, wanted: Size) -> Detections:
+        boxes, scores, classes = self.postprocessing(network(pixels))
+        boxes = rescale(boxes, _size(pixels), wanted)
+        kept = larger_than(boxes)
+        return Detections(boxes[kept], scores[kept], classes[kept], self.class_names, wanted)
+
+
+class RegionDetector(Task):
+    """Of the tasks ``detection`` and ``instance_segmentation`` with that of an R-CNN."""
+
+    def __init__(self, packed: PackedFile) -> None:
+        """As `Classifier`."""
+        self.preprocessing = _shortest_edge(packed.info)
+        self.postprocessing: RegionPostprocessing = _postprocessing(packed)
+        stages = [*self.postprocessing.stages, *filter(None, [self.postprocessing.mask])]
+        for stage in stages:
+            lookup(packed.program.parts, stage.part, "the part of a stage")
+        part = packed.program.parts[self.postprocessing.stages[0].part]
+        self.num_classes = _channels(part, "scores") - 1
+
+    def answer(self, network: Network, pixels: Tensor, wanted: Size) -> Detections:
+        maps, size = network(pixels), _size(pixels)
+        boxes, scores, classes = self.postprocessing(maps, size, network.run_part)
+        masks = self.postprocessing.masks(maps, boxes, classes, network.run_part)
+        boxes = rescale(boxes, size, wanted)
+        kept = larger_than(boxes)
+        boxes, scores, classes = boxes[kept], scores[kept], classes[kept]
+        if masks is not None and self.postprocessing.mask is not None:
+            threshold = self.postprocessing.mask.threshold
+            masks = paste_masks(masks[kept], boxes, wanted, threshold=threshold)
+        return Detections(boxes, scores, classes, self.class_names, wanted, masks)
+
+
+# info.task -> postprocessing.kind -> what does it.
+TASKS: dict[str, dict[str | None, Callable[[PackedFile], Task]]] = {
+    "classification": {None: Classifier},
+    "semantic_segmentation": {"segmentation": Segmenter},
+    "detection": {"retinanet": DenseDetector, "fcos": DenseDetector, "rcnn": RegionDetector},
+    "instance_segmentation": {"rcnn": RegionDetector},
+}
+_POSTPROCESSINGS: dict[str, type] = {
+    "segmentation": SegmentationPostprocessing,
+    "retinanet": DensePostprocessing,
+    "fcos": DensePostprocessing,
+    "rcnn": RegionPostprocessing,
+}
+
+
+def make_task(packed: PackedFile) -> Task:
+    """What the file's ``info`` asks for, with its names of classes.
+
+    Raises:
+        PackedFileError: The task is unknown, or the file does not hold what it needs.
+    """
+    kinds = TASKS.get(str(packed.info.get("task")))
+    if kinds is None:
+        raise PackedFileError(f"its task is {packed.info.get('task')!r}; valid: {list(TASKS)}")
+    kind = _kind(packed.info)
+    if kind not in kinds:
+        raise PackedFileError(f"its postprocessing.kind is {kind!r}; valid: {list(kinds)}")
+    task = kinds[kind](packed)
+    task.class_names = _class_names(packed.info, task.num_classes)
+    return task
+
+
+def _kind(info: Mapping[str, Any]) -> str | None:
+    postprocessing = info.get("postprocessing")
+    return postprocessing.get("kind") if isinstance(postprocessing, dict) else None
+
+
+def _shortest_edge(info: Mapping[str, Any]) -> ShortestEdge:
+    values: ShortestEdge = read_value(ShortestEdge, info.get("preprocessing"), "preprocessing")
+    return values
+
+
+def _postprocessing(packed: PackedFile) -> Any:
+    """The values of ``info.postprocessing``, whose outputs the program has."""
+    kind = str(_kind(packed.info))
+    values = read_value(_POSTPROCESSINGS[kind], packed.info["postprocessing"], "postprocessing")
+    for output in values.outputs():
+        _channels(packed.program, output)
+    return values
+
+
+def _channels(program: Program, output: str) -> int:
+    if output not in program.outputs:
+        raise PackedFileError(f"it has no output {output!r}, only {list(program.outputs)}")
+    return program.buffers[program.outputs[output]].channels
+
+
+def _class_names(info: Mapping[str, Any], number: int) -> tuple[str, ...]:
+    names = info.get("class_names") or [str(label) for label in range(number)]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise PackedFileError("its class_names are no list of texts")
+    if len(names) != number:
+        raise PackedFileError(f"it has {len(names)} class_names for {number} classes")
+    return tuple(names)
+
+
+def _size(pixels: Tensor) -> Size:
+    return pixels.shape[1], pixels.shape[2]
