@@ -74,12 +74,12 @@ class Preprocessing:
             raise PackedFileError(f"info.preprocessing does not have the members {sorted(names)}")
         return cls(**members)
 
-    def __call__(self, image: AnyImage) -> tuple[Tensor, tuple[int, int]]:
+    def __call__(self, image: AnyImage) -> Tensor:
         """Prepare one image, as of `read_image`; large JPEG files are decoded to a smaller size
         first, as in evaluation.
 
         Returns:
-            uint8 (1, crop, crop, 3), channels in the order of `format`; height and width of that.
+            uint8 (1, crop, crop, 3), channels in the order of `format`.
 
         Raises:
             DataError: The image cannot be used.
@@ -90,4 +90,4 @@ class Preprocessing:
             raise DataError(f"the image of {width} x {height} pixels is too narrow to be resized")
         transform = center_crop_transform(resize=self.resize, crop=self.crop)
         resized = to_channels(transform(Image.fromarray(pixels)), CHANNEL_ORDERS[self.format])
-        return resized.permute(1, 2, 0).contiguous().unsqueeze(0), (self.crop, self.crop)
+        return resized.permute(1, 2, 0).contiguous().unsqueeze(0)

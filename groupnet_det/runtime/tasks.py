@@ -46,7 +46,7 @@ class Task:
         Raises:
             DataError: The image cannot be used.
         """
-        return self.preprocessing(image)
+        raise NotImplementedError
 
     def answers(self, network: Network, prepared: Sequence[tuple[Tensor, Size]]) -> list[Answer]:
         """Run the network on images; one after the other, as they may differ in size."""
@@ -60,6 +60,8 @@ class Task:
 class Classifier(Task):
     """Of the task ``classification``."""
 
+    preprocessing: Preprocessing
+
     def __init__(self, packed: PackedFile) -> None:
         """
         Raises:
@@ -67,6 +69,10 @@ class Classifier(Task):
         """
         self.preprocessing = Preprocessing.from_info(packed.info)
         self.num_classes = _channels(packed.program, "logits")
+
+    def prepare(self, image: AnyImage) -> tuple[Tensor, Size]:
+        pixels = self.preprocessing(image)
+        return pixels, _size(pixels)
 
     def answers(self, network: Network, prepared: Sequence[tuple[Tensor, Size]]) -> list[Answer]:
         """All in one pass: they have one size."""
@@ -78,12 +84,26 @@ class Classifier(Task):
         return [Classification(row, self.class_names) for row in logits.flatten(1)]
 
 
-class Segmenter(Task):
+class OfWholeImages(Task):
+    """A task whose answers are for the image's own size."""
+
+    preprocessing: ShortestEdge
+
+    def __init__(self, packed: PackedFile) -> None:
+        """As `Classifier`."""
+        values = packed.info.get("preprocessing")
+        self.preprocessing = read_value(ShortestEdge, values, "preprocessing")
+
+    def prepare(self, image: AnyImage) -> tuple[Tensor, Size]:
+        return self.preprocessing(image)
+
+
+class Segmenter(OfWholeImages):
     """Of the task ``semantic_segmentation``."""
 
     def __init__(self, packed: PackedFile) -> None:
         """As `Classifier`."""
-        self.preprocessing = _shortest_edge(packed.info)
+        super().__init__(packed)
         self.postprocessing: SegmentationPostprocessing = _postprocessing(packed)
         self.num_classes = _channels(packed.program, "logits")
 
@@ -92,12 +112,12 @@ class Segmenter(Task):
         return LabelMap(labels, self.class_names)
 
 
-class DenseDetector(Task):
+class DenseDetector(OfWholeImages):
     """Of the task ``detection`` with the postprocessing of RetinaNet or FCOS."""
 
     def __init__(self, packed: PackedFile) -> None:
         """As `Classifier`."""
-        self.preprocessing = _shortest_edge(packed.info)
+        super().__init__(packed)
         self.postprocessing: DensePostprocessing = _postprocessing(packed)
         level = self.postprocessing.levels[0]
         channels = _channels(packed.program, f"logits.{level}")
@@ -110,12 +130,12 @@ class DenseDetector(Task):
         return Detections(boxes[kept], scores[kept], classes[kept], self.class_names, wanted)
 
 
-class RegionDetector(Task):
+class RegionDetector(OfWholeImages):
     """Of the tasks ``detection`` and ``instance_segmentation`` with that of an R-CNN."""
 
     def __init__(self, packed: PackedFile) -> None:
         """As `Classifier`."""
-        self.preprocessing = _shortest_edge(packed.info)
+        super().__init__(packed)
         self.postprocessing: RegionPostprocessing = _postprocessing(packed)
         stages = [*self.postprocessing.stages, *filter(None, [self.postprocessing.mask])]
         for stage in stages:
@@ -171,11 +191,6 @@ def make_task(packed: PackedFile) -> Task:
 def _kind(info: Mapping[str, Any]) -> str | None:
     postprocessing = info.get("postprocessing")
     return postprocessing.get("kind") if isinstance(postprocessing, dict) else None
-
-
-def _shortest_edge(info: Mapping[str, Any]) -> ShortestEdge:
-    values: ShortestEdge = read_value(ShortestEdge, info.get("preprocessing"), "preprocessing")
-    return values
 
 
 def _postprocessing(packed: PackedFile) -> Any:

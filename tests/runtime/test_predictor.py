@@ -11,8 +11,9 @@ from PIL import Image
 import groupnet_det
 from groupnet_det.errors import ConfigError, DataError, ExtensionError, PackedFileError
 from groupnet_det.runtime import extension
+from groupnet_det.runtime.classification import Classification
 from groupnet_det.runtime.packed_file import write_packed
-from groupnet_det.runtime.predictor import Classification, PackedPredictor
+from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.program import Sinks
 from groupnet_det.runtime.reference import run_reference
 from tests.runtime.program_builder import ProgramBuilder
@@ -89,7 +90,7 @@ def test_classes_without_names(tmp_path, packed):
         ({"class_names": ["a"]}, "it has 1 class_names for 10 classes"),
         ({"class_names": "abcdefghij"}, "class_names are no list of texts"),
         ({"class_names": list(range(10))}, "class_names are no list of texts"),
-        ({"task": "detection"}, "its task is 'detection'; valid: 'classification'"),
+        ({"task": "detection"}, "its postprocessing.kind is None; valid: .'retinanet', 'fcos', 'rcnn'"),
         ({"task": None}, "its task is None"),
         ({"preprocessing": None}, "info.preprocessing does not have"),
         ({"preprocessing": {"kind": "x"}}, "info.preprocessing does not have"),

@@ -1,0 +1,100 @@
+"""Boxes of dense detectors against Detectron2's inference on the same maps."""
+
+import pytest
+import torch
+from detectron2.structures import ImageList
+
+from groupnet_det.errors import ConfigError
+from groupnet_det.runtime.boxes import Anchors, BoxCoding
+from groupnet_det.runtime.dense_detection import DensePostprocessing
+from tests.runtime.detectron2_models import build_detector, random_maps
+
+LEVELS = ("p3", "p4")
+SIZES = ((8, 10), (4, 5))
+
+
+def postprocessing(model, **options):
+    generator = model.anchor_generator
+    cells = {
+        level: tuple(map(tuple, cell.tolist()))
+        for level, cell in zip(LEVELS, generator.cell_anchors, strict=True)
+    }
+    anchors = Anchors(cells=cells, strides={"p3": 8, "p4": 16}, offset=generator.offset)
+    return DensePostprocessing(
+        levels=LEVELS,
+        anchors=anchors,
+        score_threshold=model.test_score_thresh,
+        topk=model.test_topk_candidates,
+        nms_threshold=model.test_nms_thresh,
+        max_detections=model.max_detections_per_image,
+        **options,
+    )
+
+
+def as_maps(kind, tensors):
+    """(1, C, H, W) of each level -> (1, H, W, C) by name."""
+    return {
+        f"{kind}.{level}": x.permute(0, 2, 3, 1).contiguous()
+        for level, x in zip(LEVELS, tensors, strict=True)
+    }
+
+
+def test_retinanet_as_detectron2():
+    model = build_detector("retinanet", topk=40, detections=30)
+    number, classes = 2, 3
+    logits = random_maps(SIZES, number * classes, seed=1)
+    deltas = random_maps(SIZES, number * 4, seed=2)
+    images = ImageList(torch.zeros(1, 3, 64, 80), [(64, 80)])
+    features = [torch.zeros(1, 1, *size) for size in SIZES]
+    with torch.no_grad():
+        (expected,) = model.forward_inference(images, features, [logits, deltas])
+    transform = model.box2box_transform
+    coding = BoxCoding(kind="size", weights=transform.weights, clamp=transform.scale_clamp)
+    options = postprocessing(model, kind="retinanet", score="sigmoid", box_coding=coding)
+    boxes, scores, labels = options({**as_maps("logits", logits), **as_maps("deltas", deltas)})
+    assert len(scores) == 30
+    torch.testing.assert_close(boxes, expected.pred_boxes.tensor)
+    torch.testing.assert_close(scores, expected.scores)
+    assert torch.equal(labels, expected.pred_classes)
+
+
+def test_fcos_as_detectron2():
+    model = build_detector("fcos", topk=40, detections=30)
+    logits = random_maps(SIZES, 3, seed=1)
+    deltas = random_maps(SIZES, 4, seed=2)
+    centerness = random_maps(SIZES, 1, seed=3)
+    images = ImageList(torch.zeros(1, 3, 64, 80), [(64, 80)])
+    features = [torch.zeros(1, 1, *size) for size in SIZES]
+    with torch.no_grad():
+        copies = [[x.clone() for x in maps] for maps in (logits, deltas, centerness)]
+        (expected,) = model.forward_inference(images, features, copies)  # changes its arguments
+    coding = BoxCoding(kind="distances")
+    options = postprocessing(model, kind="fcos", score="sigmoid_centerness", box_coding=coding)
+    maps = {
+        **as_maps("logits", logits),
+        **as_maps("deltas", deltas),
+        **as_maps("centerness", centerness),
+    }
+    assert options.outputs()[:3] == ["logits.p3", "deltas.p3", "centerness.p3"]
+    boxes, scores, labels = options(maps)
+    assert len(scores) > 5
+    torch.testing.assert_close(boxes, expected.pred_boxes.tensor)
+    torch.testing.assert_close(scores, expected.scores)
+    assert torch.equal(labels, expected.pred_classes)
+
+
+def test_an_empty_image_has_no_boxes():
+    model = build_detector("retinanet", topk=40, detections=30)
+    coding = BoxCoding(kind="size", weights=(1.0,) * 4, clamp=1.0)
+    options = postprocessing(model, kind="retinanet", score="sigmoid", box_coding=coding)
+    logits = [torch.full((1, 6, *size), -9.0) for size in SIZES]
+    deltas = random_maps(SIZES, 8, seed=2)
+    boxes, scores, _ = options({**as_maps("logits", logits), **as_maps("deltas", deltas)})
+    assert boxes.shape == (0, 4)
+    assert len(scores) == 0
+
+
+def test_unknown_score():
+    model = build_detector("retinanet", topk=40, detections=30)
+    with pytest.raises(ConfigError, match=r"postprocessing\.score is 'cosine'; valid: 'sigmoid'"):
+        postprocessing(model, kind="fcos", score="cosine", box_coding=BoxCoding(kind="distances"))
