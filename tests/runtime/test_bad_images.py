@@ -147,7 +147,7 @@ ARRAYS = {
     "alpha": np.zeros((9, 9, 4), np.uint8),
     "channels first": np.zeros((3, 9, 9), np.uint8),
     "a batch": np.zeros((2, 9, 9, 3), np.uint8),
-    "a number": np.uint8(3) * np.ones((), np.uint8),
+    "a number": np.array(3, np.uint8),
     "a row": np.zeros(27, np.uint8),
 }
 
@@ -187,7 +187,9 @@ def test_views_are_images(predictor):
         assert same(predictor(tensor), expected)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (8192, 8192), (8192, 16), (16, 8192)], ids=str)
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 2), (2, 1), (8192, 8192), (8192, 16), (16, 8192)], ids=str
+)
 def test_sizes(predictor, size):
     """A white image of any size is a white image."""
     white = predictor(np.full((16, 16, 3), 255, np.uint8))
@@ -234,7 +236,9 @@ def test_one_bad_image_of_a_batch(predictor):
         predictor.predict_batch([noise(9, 9), ARRAYS["float"]])
 
 
-@pytest.mark.parametrize("task", ["detection", "semantic_segmentation", None, 3, ["classification"]])
+@pytest.mark.parametrize(
+    "task", ["detection", "semantic_segmentation", None, 3, ["classification"]]
+)
 def test_a_model_of_another_task(tmp_path, task):
     packed = group_net_example(groups=2, width=16)
     info = {**packed.info, "task": task}
