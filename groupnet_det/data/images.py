@@ -55,6 +55,25 @@ def read_rgb(file_name: str, least_side: int) -> NDArray[np.uint8]:
         return decode_rgb(image, least_side)
 
 
+class ResizeShorterSide:
+    """The shorter side to `size` pixels, the other one in proportion (cut to a whole number).
+
+    The bits of torchvision's ``Resize`` with Pillow before 13, whatever Pillow is installed: rows
+    first, then columns. Newer ones take the other order for tall images, which rounds otherwise,
+    and docs/c-api.md fixes one.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        width, height = image.size
+        longer = int(self.size * max(width, height) / min(width, height))
+        resized = (self.size, longer) if width <= height else (longer, self.size)
+        narrow = image.resize((resized[0], height), Image.Resampling.BILINEAR)
+        return narrow.resize(resized, Image.Resampling.BILINEAR)
+
+
 def center_crop_transform(*, resize: int, crop: int) -> transforms.Compose:
     """The shorter side to `resize` pixels, then the square of `crop` pixels at the centre.
 
@@ -65,7 +84,7 @@ def center_crop_transform(*, resize: int, crop: int) -> transforms.Compose:
         raise ConfigError(
             f"INPUT.CLASSIFICATION.TEST_CROP is {crop}; valid: 1 to TEST_RESIZE, which is {resize}"
         )
-    return transforms.Compose([transforms.Resize(resize), transforms.CenterCrop(crop)])
+    return transforms.Compose([ResizeShorterSide(resize), transforms.CenterCrop(crop)])
 
 
 def to_channels(image: Image.Image, channels: Sequence[int]) -> Tensor:

@@ -82,7 +82,10 @@ def _read_array(array: NDArray[Any], _: int) -> NDArray[np.uint8]:
 def _read_tensor(tensor: Tensor, _: int) -> NDArray[np.uint8]:
     if tensor.dtype != torch.uint8 or tensor.dim() != 3 or tensor.shape[0] != 3:
         raise DataError(f"the tensor is {tensor.dtype} of shape {tuple(tensor.shape)}; {EXPECTED}")
-    return np.ascontiguousarray(tensor.cpu().permute(1, 2, 0).numpy())
+    try:
+        return np.ascontiguousarray(tensor.detach().cpu().permute(1, 2, 0).numpy())
+    except (RuntimeError, TypeError) as error:  # sparse, on the meta device, ...
+        raise DataError(f"the tensor cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def _check_depth(image: Image.Image) -> None:

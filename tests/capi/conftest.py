@@ -1,7 +1,6 @@
 """The C library and groupnet-run, compiled once; what cannot be compiled here is skipped."""
 
 import json
-import shutil
 import subprocess
 import sys
 
@@ -39,11 +38,14 @@ def native(root):
 
 @pytest.fixture(scope="session", params=list(FOLDERS))
 def groupnet_run(request, root):
-    """Run the command: ``groupnet_run(*words)`` gives the finished process."""
+    """Run the command: ``groupnet_run(*words)`` gives the finished process, or a running
+    one with ``start=True``."""
     program = build(root, request.param) / "groupnet-run"
 
-    def run(*words):
+    def run(*words, start=False):
         command = [*TARGETS[request.param].runner, str(program), *map(str, words)]
+        if start:
+            return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
     return run
@@ -55,12 +57,11 @@ def library(native):
     return Library(native / "libgroupnet.so")
 
 
-@pytest.fixture(scope="session")
-def compiler():
-    """Of plain C."""
-    if shutil.which("cc") is None:
-        pytest.skip("no C compiler (cc)")
-    return "cc"
+def mild_example():
+    """A small classifier whose probabilities are all visible."""
+    packed = group_net_example(groups=2, width=16)
+    packed.tensors[packed.program.steps[-1].branches[0].terms[0].weight] *= 0.03
+    return packed
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def write_model(tmp_path):
     """Write the packed file of a small classifier, ``write_model(resize=, crop=, ...)``."""
 
     def write(name="model.gnp", packed=None, **info):
-        packed = packed or group_net_example(groups=2, width=16)
+        packed = packed or mild_example()
         preprocessing = {**packed.info["preprocessing"]}
         for key in ("resize", "crop", "format"):
             if key in info:

@@ -53,7 +53,9 @@ def test_nothing_leaks(native, root, write_model, tmp_path):
     program = compiled(LANGUAGES["C99"], source, native, tmp_path / "program")
     check = ["valgrind", "--leak-check=full", "--error-exitcode=9", "-q"]
     # Without the instructions of AVX-512, which it does not know.
-    done = run(*check, program, write_model(), env={"GROUPNET_DET_ISA": "portable", "PATH": "/usr/bin"})
+    done = run(
+        *check, program, write_model(), env={"GROUPNET_DET_ISA": "portable", "PATH": "/usr/bin"}
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -62,19 +64,19 @@ def page(root):
     return (root / "docs/c-api.md").read_text()
 
 
-def test_the_example_of_the_documentation(page, native, write_model, write_image, tmp_path):
+def test_the_example_of_the_documentation(page, native, write_model, tmp_path):
     (example,) = re.findall(r"```c\n(.*?)```", page, re.DOTALL)
     (tmp_path / "example.c").write_text(example)
     program = compiled(LANGUAGES["C99"], tmp_path / "example.c", native, tmp_path / "example")
-    shutil.copy(write_model(resize=256, crop=224), tmp_path / "model.gnp")
+    model = write_model("model.gnp", resize=256, crop=224)
     done = run(program, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     grey = np.full((480, 640, 3), 128, np.uint8)
-    name, share = PackedPredictor(tmp_path / "model.gnp", backend="reference")(grey).top(1)[0]
+    name, share = PackedPredictor(model, backend="reference")(grey).top(1)[0]
     assert done.stdout == f"{name}: {share:.4f}\n"
 
 
-def test_the_command_of_the_documentation(page, native, write_model, write_image, tmp_path):
+def test_the_command_of_the_documentation(page, native, tmp_path):
     """How it is compiled, word for word."""
     (example,) = re.findall(r"```c\n(.*?)```", page, re.DOTALL)
     (command,) = re.findall(r"^    (cc .*example\.c.*)$", page, re.MULTILINE)

@@ -37,6 +37,16 @@ def test_a_trained_classifier(groupnet_run, tiny_packed, write_image, answer):
     assert bits(got["probabilities"]) == bits(expected.probabilities.tolist())
 
 
+def test_eight_processes(groupnet_run, write_model, write_image):
+    model, image = write_model(), write_image()
+    words = (model, image, "--json", "--threads", "2")
+    expected = groupnet_run(*words).stdout
+    running = [groupnet_run(*words, start=True) for _ in range(8)]
+    assert (
+        [process.communicate(timeout=120)[0] for process in running] == [expected] * 8 != [""] * 8
+    )
+
+
 def test_text(groupnet_run, write_model, write_image):
     model, image = write_model(), write_image()
     done = groupnet_run(model, image, "--top", "2")
@@ -168,7 +178,9 @@ def test_absent_files(groupnet_run, write_model, write_image, tmp_path):
     )
     done = groupnet_run(model, tmp_path / "absent.ppm")
     assert done.returncode == 1
-    assert done.stderr.endswith("absent.ppm cannot be read: it cannot be opened: No such file or directory\n")
+    assert done.stderr.endswith(
+        "absent.ppm cannot be read: it cannot be opened: No such file or directory\n"
+    )
     done = groupnet_run(model, tmp_path)
     assert done.returncode == 1
     assert done.stderr.endswith(f"{tmp_path} cannot be read: Is a directory\n")

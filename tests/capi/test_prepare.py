@@ -48,7 +48,9 @@ def test_pixels_of_random_sizes_are_those_of_python(library, write_model):
         for _ in range(10):
             image = noise(*generator.integers(1, 160, 2).tolist(), seed=round_)
             case = (image.shape, resize, crop)
-            assert np.array_equal(library.prepared(model, image), expected(image, resize, crop)), case
+            assert np.array_equal(library.prepared(model, image), expected(image, resize, crop)), (
+                case
+            )
         library.close(model)
 
 
@@ -60,15 +62,19 @@ def test_large_images(library, write_model, size):
     library.close(model)
 
 
-@pytest.mark.parametrize(("resize", "crop", "side"), [(256, 224, 300), (16, 16, 8)])
-def test_it_is_pillows_resize(library, write_model, resize, crop, side):
-    """Directly, where nothing but the square at the centre is kept of both."""
+@pytest.mark.parametrize("size", [(300, 300), (8, 8), (90, 301), (640, 200), (31, 30)], ids=str)
+@pytest.mark.parametrize(("resize", "crop"), [(224, 224), (16, 15), (25, 4)])
+def test_it_is_pillows_resize(library, write_model, size, resize, crop):
+    """Of rows, then of columns, and the part at the centre: without our own code beside it."""
+    height, width = size
     model = library.model(write_model(resize=resize, crop=crop))
-    image = noise(side, side)
-    begin = (resize - crop) // 2
-    pillow = np.asarray(Image.fromarray(image).resize((resize, resize), Image.Resampling.BILINEAR))
-    wanted = pillow[begin : begin + crop, begin : begin + crop]
-    assert np.array_equal(library.prepared(model, image), wanted)
+    image = noise(height, width)
+    longer = resize * max(size) // min(size)
+    tall, wide = (longer, resize) if height > width else (resize, longer)
+    rows = Image.fromarray(image).resize((wide, height), Image.Resampling.BILINEAR)
+    pillow = np.asarray(rows.resize((wide, tall), Image.Resampling.BILINEAR))
+    y, x = round((tall - crop) / 2), round((wide - crop) / 2)
+    assert np.array_equal(library.prepared(model, image), pillow[y : y + crop, x : x + crop])
     library.close(model)
 
 

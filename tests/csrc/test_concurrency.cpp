@@ -64,7 +64,8 @@ void in_threads(const Work& work) {
   for (auto& thread : threads) thread.join();
 }
 
-// Threads of the pool that have no part in a run must not disturb the next one, which may have more.
+// Threads of the pool that have no part in a run must not disturb the next one, which may have
+// more.
 void test_changing_numbers_of_threads(const Model& model, const std::vector<Case>& cases) {
   for (int i = 0; i < 200; ++i) {
     const Case& one = cases[static_cast<size_t>(i) % cases.size()];

@@ -147,7 +147,7 @@ ARRAYS = {
     "alpha": np.zeros((9, 9, 4), np.uint8),
     "channels first": np.zeros((3, 9, 9), np.uint8),
     "a batch": np.zeros((2, 9, 9, 3), np.uint8),
-    "a number": np.uint8(3) * np.ones((), np.uint8),
+    "a number": np.array(3, np.uint8),
     "a row": np.zeros(27, np.uint8),
 }
 

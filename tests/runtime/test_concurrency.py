@@ -105,7 +105,7 @@ def answer_of_new_process(model, queue):
 
 @pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
 @pytest.mark.filterwarnings("ignore:.*fork")
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_eight_processes(model, expected, method):
     """Forked ones go on with their parent's predictor, whose threads stay with the parent."""
     predictor = PackedPredictor(model)

@@ -72,20 +72,22 @@ class Reader {
     return magic[1] == '6' ? 3 : 1;
   }
 
-  // White space and comments, then digits, then one more character, which is consumed.
-  int64_t number(const char* what) {
+  // The next character; a comment counts as the end of its line.
+  int next() {
     int c = std::fgetc(file_.get());
-    while (is_space(c) || c == '#') {
-      if (c == '#') {
-        while (c != '\n' && c != '\r' && c != EOF) c = std::fgetc(file_.get());
-      } else {
-        c = std::fgetc(file_.get());
-      }
-    }
+    if (c != '#') return c;
+    while (c != '\n' && c != '\r' && c != EOF) c = std::fgetc(file_.get());
+    return c;
+  }
+
+  // White space, then digits, then one more character, which is consumed.
+  int64_t number(const char* what) {
+    int c = next();
+    while (is_space(c)) c = next();
     if (c == EOF) fail("its header is cut short");
     int64_t value = 0;
     bool any = false;
-    for (; c >= '0' && c <= '9'; c = std::fgetc(file_.get()), any = true) {
+    for (; c >= '0' && c <= '9'; c = next(), any = true) {
       value = value * 10 + (c - '0');
       if (value > kMaxNumber) fail(std::string("its ") + what + " is above 1000000000");
     }
