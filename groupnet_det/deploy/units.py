@@ -169,6 +169,7 @@ class UnitExporter:
         steps = _Activation(conv, norm, self.name(conv))
         weights, activations = sign_terms(conv, self.name(conv)), steps.binary_terms()
         act = next((b.chain.act for b in bases if b.chain.act != "none"), "none")
+        assert act == "none" or len(readings) == 1, "f(a + b) is no sum of two terms"
         reason = _reason(
             conv, weights, activations, act, num_parts=len(bases) * len(readings), room=room
         )
@@ -236,8 +237,6 @@ class UnitExporter:
         bases: Sequence[Base],
         steps: "_Activation",
     ) -> list[Term]:
-        if len(readings) > 1 and any(base.chain.act != "none" for base in bases):
-            raise AssertionError("a nonlinearity behind a sum of terms belongs to the branch")
         weight = quantized_weight(conv).permute(0, 2, 3, 1)
         inputs = [steps.float_input(reading, name) for reading in readings]
         terms = []
