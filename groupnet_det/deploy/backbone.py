@@ -11,7 +11,8 @@ from groupnet_det.layers.group_block import GroupBlock
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
 
 from .blocks import BlockPlaces, State, export_block
-from .program_builder import ProgramBuilder, StemDraft
+from .drafts import StemDraft
+from .program_builder import ProgramBuilder
 from .signal import Signal
 from .stems import export_stem
 from .units import UnitExporter

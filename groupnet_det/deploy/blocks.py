@@ -18,7 +18,7 @@ from groupnet_det.layers.merge import AliasedMeanMerge, ScaledMerge
 from groupnet_det.layers.residual_branch import BasicBranch, BottleneckBranch, SingleShortcutBranch
 
 from .folding import Chain
-from .program_builder import BranchDraft, ConvDraft
+from .drafts import BranchDraft, ConvDraft
 from .signal import Signal
 from .units import MAX_TERMS, UnitExporter
 

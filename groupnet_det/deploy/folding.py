@@ -30,7 +30,7 @@ class Affine:
         """This, then another one."""
         return Affine(scale=self.scale * scale, shift=self.shift * scale + shift)
 
-    def part(self, channels: slice) -> "Affine":
+    def part(self, channels: Tensor) -> "Affine":
         return Affine(scale=self.scale[channels], shift=self.shift[channels])
 
 
@@ -102,7 +102,7 @@ class Chain:
         before = Affine(scale=self.before.scale, shift=torch.zeros_like(self.before.shift))
         return Chain(before=before, after=self.after)
 
-    def part(self, channels: slice) -> "Chain":
+    def part(self, channels: Tensor) -> "Chain":
         return Chain(
             before=self.before.part(channels),
             act=self.act,

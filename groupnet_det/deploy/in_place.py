@@ -8,12 +8,15 @@ from typing import Any
 from groupnet_det.runtime.program import (
     BitsSink,
     Branch,
+    BytesSink,
     Conv,
+    DepthToSpace,
     LevelsSink,
+    MaxPool,
     Mean,
     Program,
+    Resize,
     Sinks,
-    Stem,
     Step,
     Term,
 )
@@ -25,8 +28,13 @@ _NUMBERS: dict[type, tuple[str, ...]] = {
     LevelsSink: ("buffer",),
     Term: ("input",),
     Branch: ("residual",),
+    BytesSink: ("buffer",),
     Mean: ("input", "output"),
+    Resize: ("input", "output", "like"),
+    MaxPool: ("input", "output"),
+    DepthToSpace: ("input", "output"),
 }
+_PLAIN = (Mean, Resize, MaxPool, DepthToSpace)
 
 
 def reuse_residuals(program: Program) -> Program:
@@ -68,6 +76,8 @@ def _candidates(step: Conv) -> Iterator[tuple[int, int]]:
         sinks = behind if step.join else branch.sinks
         if sinks is None or sinks.float_ is None or branch.residual is None:
             continue
+        if branch.residual_factor != 1:
+            continue
         if uses[branch.residual] == 1 and branch.residual not in convolved:
             yield sinks.float_, branch.residual
 
@@ -77,8 +87,10 @@ def _alike(program: Program, first: int, second: int) -> bool:
 
 
 def _read(step: Step) -> Iterator[int]:
-    if isinstance(step, Mean):
+    if isinstance(step, _PLAIN):
         yield step.input
+        if isinstance(step, Resize) and step.like is not None:
+            yield step.like
     elif isinstance(step, Conv):
         for branch in step.branches:
             yield from (term.input for term in branch.terms)
@@ -87,10 +99,10 @@ def _read(step: Step) -> Iterator[int]:
 
 
 def _written(step: Step) -> Iterator[int]:
-    if isinstance(step, Mean):
+    if isinstance(step, _PLAIN):
         yield step.output
         return
-    for sinks in [step.sinks] if isinstance(step, Stem) else step.sinks():
+    for sinks in step.sinks() if isinstance(step, Conv) else [step.sinks]:
         yield from sinks.buffers()
 
 

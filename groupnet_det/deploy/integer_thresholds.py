@@ -28,7 +28,9 @@ def on_the_sum(
         keep: Keeps the new thresholds.
     """
     sinks = branch.sinks
-    if sinks is None or not sinks.bits or sinks.levels or sinks.float_ is not None:
+    if sinks is None or not sinks.bits or sinks.float_ is not None:
+        return branch
+    if sinks.levels or sinks.bytes:
         return branch
     if len(branch.terms) != 1 or branch.residual is not None:
         return branch

@@ -1,105 +1,31 @@
 """Collects the buffers, tensors and steps of a program."""
 
-import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from groupnet_det.errors import ConfigError
 from groupnet_det.runtime.program import (
-    Branch,
     Buffer,
     Conv,
-    Join,
+    DepthToSpace,
     Map,
+    MaxPool,
     Mean,
     Pool,
     Program,
-    Sinks,
-    Stem,
+    Resize,
     Step,
-    Term,
 )
 
+from .drafts import BranchDraft, ConvDraft, Draft, InputDraft, PlainDraft, StemDraft
 from .folding import MapValues
 from .in_place import renumber, reuse_residuals
 from .integer_thresholds import on_the_sum
 from .signal import Signal
-
-
-@dataclass
-class BranchDraft:
-    """What will be a `Branch`; `out` is its value, behind the join where there is one."""
-
-    out: Signal
-    terms: list[Term] = field(default_factory=list)
-    residual: int | None = None
-    final: Map = field(default_factory=Map)
-
-
-@dataclass
-class ConvDraft:
-    """What will be a `Conv`; it gets a join where one of its parts is wanted.
-
-    Attributes:
-        merged: The merged value.
-        scales, alias, gate: As in `Join`.
-    """
-
-    name: str
-    branches: list[BranchDraft]
-    merged: Signal
-    scales: str | None = None
-    alias: bool = False
-    gate: str | None = None
-
-    def finish(self) -> Conv:
-        merged = self.merged.sinks.finish()
-        joined = merged is not None or self.gate is not None or self.alias
-        sinks = tuple(b.out.sinks.finish() for b in self.branches)
-        branches = tuple(
-            Branch(
-                terms=tuple(b.terms),
-                residual=b.residual,
-                final=b.final,
-                sinks=None if joined else s or Sinks(),
-            )
-            for b, s in zip(self.branches, sinks, strict=True)
-        )
-        if not joined:
-            return Conv(name=self.name, branches=branches)
-        join = Join(
-            scales=self.scales, alias=self.alias, gate=self.gate, merged=merged, branches=sinks
-        )
-        return Conv(name=self.name, branches=branches, join=join)
-
-
-@dataclass
-class StemDraft:
-    """What will be a `Stem`."""
-
-    name: str
-    out: Signal
-    weight: str
-    stride: int
-    padding: int
-    pool: Pool | None
-    map: Map
-
-    def finish(self) -> Stem:
-        return Stem(
-            name=self.name,
-            weight=self.weight,
-            stride=self.stride,
-            padding=self.padding,
-            pool=self.pool,
-            map=self.map,
-            sinks=self.out.sinks.finish() or Sinks(),
-        )
+from .tensor_store import TensorStore
 
 
 class ProgramBuilder:
@@ -107,16 +33,22 @@ class ProgramBuilder:
 
     Attributes:
         buffers: So far.
-        tensors: By name; equal ones are one.
+        store: The tensors, which parts of a program share with it.
+        on_demand: Pairs of steps; both are left out where nothing is read of the second.
     """
 
-    def __init__(self, input_channels: int) -> None:
+    def __init__(self, input_channels: int, store: TensorStore | None = None) -> None:
         self.input_channels = input_channels
         self.buffers: list[Buffer] = []
-        self.tensors: dict[str, Tensor] = {}
-        self._drafts: list[StemDraft | ConvDraft | Mean] = []
-        self._names: dict[tuple[Any, ...], str] = {}  # of tensors, by content
+        self.store = store or TensorStore()
+        self.on_demand: list[tuple[ConvDraft, ConvDraft]] = []
+        self._drafts: list[Draft] = []
         self._sums: set[tuple[int, int]] = set()  # step and branch with thresholds on sums
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """By name; equal ones are one."""
+        return self.store.tensors
 
     def buffer(self, kind: str, channels: int, pad: float) -> int:
         """Number of a new buffer."""
@@ -124,31 +56,8 @@ class ProgramBuilder:
         return len(self.buffers) - 1
 
     def tensor(self, name: str, value: Tensor) -> str:
-        """Keep a tensor.
-
-        Args:
-            name: For a new one; a number is added where it is taken.
-            value: uint8, int16, int32 or float32.
-
-        Returns:
-            The name of the tensor of the same type, shape and bytes.
-
-        Raises:
-            ConfigError: It holds NaN.
-        """
-        value = value.detach().contiguous()
-        if bool(torch.isnan(value).any()):
-            raise ConfigError(f"{name} is not a number: the training of MODEL.WEIGHTS has diverged")
-        digest = hashlib.sha256(value.view(-1).view(torch.uint8).numpy().tobytes()).digest()
-        key = (value.dtype, tuple(value.shape), digest)
-        if key not in self._names:
-            number, free = 1, name
-            while free in self.tensors:
-                number += 1
-                free = f"{name}#{number}"
-            self._names[key] = free
-            self.tensors[free] = value
-        return self._names[key]
+        """Keep a tensor, see `TensorStore.keep`."""
+        return self.store.keep(name, value)
 
     def map(self, name: str, values: MapValues) -> Map:
         """Keep the tensors of a map."""
@@ -167,6 +76,12 @@ class ProgramBuilder:
         self._drafts.append(draft)
         return draft
 
+    def input(self, name: str) -> Signal:
+        """Append the first step of a part; returns the map that the part is given."""
+        draft = InputDraft(name=name, out=Signal(self, self.input_channels))
+        self._drafts.append(draft)
+        return draft.out
+
     def conv(self, name: str, *, num_branches: int, channels: int) -> ConvDraft:
         """Append a step whose branches are still empty."""
         branches = [BranchDraft(out=Signal(self, channels)) for _ in range(num_branches)]
@@ -177,7 +92,30 @@ class ProgramBuilder:
     def mean(self, name: str, signal: Signal) -> int:
         """Append an average over the pixels; returns its buffer."""
         output = self.buffer("float", signal.channels, 0.0)
-        self._drafts.append(Mean(name=name, input=signal.as_float(), output=output))
+        self._drafts.append(PlainDraft(Mean(name=name, input=signal.as_float(), output=output)))
+        return output
+
+    def max_pool(self, name: str, signal: Signal, pool: Pool) -> int:
+        """Append a max-pooling; returns its buffer."""
+        output = self.buffer("float", signal.channels, 0.0)
+        step = MaxPool(name=name, input=signal.as_float(), output=output, pool=pool)
+        self._drafts.append(PlainDraft(step))
+        return output
+
+    def resize(self, name: str, signal: Signal, factor: int, like: int | None) -> int:
+        """Append an upsampling to the size of the buffer `like`; returns its buffer."""
+        output = self.buffer("float", signal.channels, 0.0)
+        step = Resize(
+            name=name, input=signal.as_float(), output=output, factor=factor, like=like
+        )
+        self._drafts.append(PlainDraft(step))
+        return output
+
+    def depth_to_space(self, name: str, signal: Signal, factor: int) -> int:
+        """Append a step from channels to pixels; returns its buffer."""
+        output = self.buffer("float", signal.channels // factor**2, 0.0)
+        step = DepthToSpace(name=name, input=signal.as_float(), output=output, factor=factor)
+        self._drafts.append(PlainDraft(step))
         return output
 
     def step_number(self, draft: StemDraft | ConvDraft) -> int:
@@ -200,21 +138,35 @@ class ProgramBuilder:
                     return {"step": number, "at": at, "index": k, "sum": on_sum}
         raise KeyError("no step gives this signal")
 
-    def finish(self, outputs: dict[str, int]) -> tuple[Program, dict[str, Tensor]]:
-        """The program, and the tensors that it names."""
+    def finish(
+        self,
+        outputs: dict[str, int],
+        *,
+        size_divisor: int = 1,
+        parts: Mapping[str, Program] | None = None,
+    ) -> tuple[Program, dict[str, Tensor]]:
+        """The program, and the tensors that it and its `parts` name."""
+        self._drop_unread()
         steps: list[Step] = []
         for number, draft in enumerate(self._drafts):
-            step: Step = draft if isinstance(draft, Mean) else draft.finish()
+            step = draft.finish()
             steps.append(self._on_the_sums(step, number) if isinstance(step, Conv) else step)
         program = Program(
             input_channels=self.input_channels,
             buffers=tuple(self.buffers),
             steps=tuple(steps),
             outputs=outputs,
+            size_divisor=size_divisor,
         )
         program = renumber(reuse_residuals(program))
+        program.parts.update(parts or {})
         named = set(_texts(program))
         return program, {name: t for name, t in self.tensors.items() if name in named}
+
+    def _drop_unread(self) -> None:
+        for first, second in self.on_demand:
+            if not second.is_read():
+                self._drafts = [d for d in self._drafts if d is not first and d is not second]
 
     def _on_the_sums(self, step: Conv, number: int) -> Conv:
         branches = []
@@ -236,6 +188,6 @@ def _texts(value: Any) -> Iterator[str]:
     elif is_dataclass(value):
         for member in fields(value):
             yield from _texts(getattr(value, member.name))
-    elif isinstance(value, tuple):
-        for item in value:
+    elif isinstance(value, tuple | dict):
+        for item in value.values() if isinstance(value, dict) else value:
             yield from _texts(item)

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from groupnet_det.runtime.program import BitsSink, Buffer, LevelsSink, Sinks
+from groupnet_det.runtime.program import BitsSink, Buffer, BytesSink, LevelsSink, Sinks
 
 
 class Store(Protocol):
@@ -30,12 +30,18 @@ class SinksDraft:
     float_: int | None = None
     bits: list[BitsSink] = field(default_factory=list)
     levels: list[LevelsSink] = field(default_factory=list)
+    bytes: list[BytesSink] = field(default_factory=list)
 
     def finish(self) -> Sinks | None:
         """None where nothing is wanted."""
-        if self.float_ is None and not self.bits and not self.levels:
+        if self.float_ is None and not (self.bits or self.levels or self.bytes):
             return None
-        return Sinks(float_=self.float_, bits=tuple(self.bits), levels=tuple(self.levels))
+        return Sinks(
+            float_=self.float_,
+            bits=tuple(self.bits),
+            levels=tuple(self.levels),
+            bytes=tuple(self.bytes),
+        )
 
 
 class Signal:
@@ -101,6 +107,33 @@ class Signal:
         self.sinks.levels.append(LevelsSink(buffer=buffer, thresholds=names[0], values=names[1]))
         return buffer
 
+    def as_bytes(self, scale: float, zero: int) -> int:
+        """A buffer of bytes, as in `BytesSink`; outside of the map it has the byte for 0."""
+        for other in self.sinks.bytes:
+            if (other.scale, other.zero) == (scale, zero):
+                return other.buffer
+        buffer = self._store.buffer("bytes", self.channels, float(zero))
+        self.sinks.bytes.append(BytesSink(buffer=buffer, scale=scale, zero=zero))
+        return buffer
+
     def _optional(self, name: str, value: Tensor) -> str | None:
         """The name of `value`; None where it is all 0, which absence means."""
         return self._store.tensor(name, value) if bool(torch.any(value != 0)) else None
+
+
+class StoredSignal(Signal):
+    """A map that some step has written as floats; all else is made of these by another step."""
+
+    def __init__(self, store: Store, buffer: int, passed: Signal) -> None:
+        """
+        Args:
+            store: Of the program.
+            buffer: With the floats.
+            passed: The same values as a later step passes them on.
+        """
+        super().__init__(store, passed.channels)
+        self.sinks = passed.sinks
+        self._buffer = buffer
+
+    def as_float(self) -> int:
+        return self._buffer

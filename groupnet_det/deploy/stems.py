@@ -16,7 +16,8 @@ from groupnet_det.modeling.backbones.stems import SignedStem, StandardStem
 from groupnet_det.runtime.program import Pool
 
 from .folding import Affine, MapValues, norm_affine
-from .program_builder import ProgramBuilder, StemDraft
+from .drafts import StemDraft
+from .program_builder import ProgramBuilder
 
 MAX_WEIGHT = 2**15 - 1
 MAX_PIXEL = 255

@@ -1,5 +1,9 @@
-"""A `ConvUnit` as terms of a branch: one for each base, and for each product of signs."""
+"""A quantized convolution as terms of a branch: one for each base, and for each product of signs.
 
+Legend: C output channels of a base, K bases, n input channels.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,12 +12,13 @@ from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
 from groupnet_det.layers import QuantizedConv2d
+from groupnet_det.layers.averaged_conv import AveragedConv
 from groupnet_det.layers.conv_unit import ConvUnit
 from groupnet_det.layers.merge import WideMean, WideScales
 from groupnet_det.runtime.program import Term
 from groupnet_det.runtime.sign_bits import pack_sign_bits
 
-from .activations import ActivationSteps, BinaryTerm, is_identity
+from .activations import ActivationSteps, BinaryTerm, Levels, is_identity
 from .folding import Chain
 from .program_builder import ProgramBuilder
 from .signal import Signal
@@ -32,73 +37,174 @@ class Unpacked:
         self.reasons.setdefault(name, reason)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """One of the bases of a convolution.
+
+    Attributes:
+        channels: Its output channels among all, int64 (C,).
+        chain: What follows its sum.
+    """
+
+    channels: Tensor
+    chain: Chain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What a convolution reads of one of the maps that its input is put together of.
+
+    Attributes:
+        signal: The map.
+        channels: Its channels among the n.
+    """
+
+    signal: Signal
+    channels: slice
+
+
+def whole(signal: Signal) -> list[Reading]:
+    """An input that is one map."""
+    return [Reading(signal=signal, channels=slice(0, signal.channels))]
+
+
+def side_by_side(signals: Sequence[Signal]) -> list[Reading]:
+    """An input that is several maps, concatenated along the channels."""
+    readings, start = [], 0
+    for signal in signals:
+        stop = start + signal.channels
+        readings.append(Reading(signal=signal, channels=slice(start, stop)))
+        start = stop
+    return readings
+
+
 class UnitExporter:
     """Turns units into terms."""
 
-    def __init__(self, builder: ProgramBuilder, names: dict[int, str]) -> None:
+    def __init__(
+        self, builder: ProgramBuilder, names: dict[int, str], unpacked: Unpacked | None = None
+    ) -> None:
         """
         Args:
             builder: Gets buffers and tensors.
             names: Path of each module, by its id.
+            unpacked: Gets the convolutions without bits.
         """
-        self.builder, self._names = builder, names
-        self.unpacked = Unpacked()
+        self.builder, self.names = builder, names
+        self.unpacked = unpacked or Unpacked()
+
+    def on(self, builder: ProgramBuilder) -> "UnitExporter":
+        """The same for another program."""
+        return UnitExporter(builder, self.names, self.unpacked)
 
     def name(self, module: nn.Module) -> str:
-        return self._names[id(module)]
+        return self.names[id(module)]
 
-    def terms(self, unit: ConvUnit, signal: Signal, room: int = MAX_TERMS) -> list[Term]:
-        """The terms whose sum is the output of `unit` on `signal`.
+    def terms(
+        self,
+        unit: ConvUnit,
+        signal: Signal,
+        room: int = MAX_TERMS,
+        *,
+        level: int = 0,
+        input_norm: nn.Module | None = None,
+        order: Tensor | None = None,
+    ) -> list[Term]:
+        """The terms whose sum is the output of `unit` on `signal`, but for its shortcut.
 
         Args:
             room: How many terms there may be; a unit that needs more is computed with floats.
+            level: Of the pyramid, whose BN it is; the weights are the same for all.
+            input_norm: A BN that `signal` still has to go through, if any.
+            order: The output channels in the order that is wanted, int64 (C,); all in theirs if
+                absent.
 
         Raises:
             ConfigError: No program can compute this.
         """
-        name = self.name(unit)
-        norm = unit.norm[0] if unit.steps[0] == "norm" else None
-        steps = _Activation(unit.conv, norm, f"{name}.conv")
-        chain = _chain(unit)
-        bases = self._base_chains(unit, chain)
-        weights, activations = sign_terms(unit.conv, f"{name}.conv"), steps.binary_terms()
-        reason = _reason(unit.conv, weights, activations, chain, len(bases), room)
+        chain = unit_chain(unit, level)
+        bases = [
+            Base(channels=channels, chain=chain.part(channels).then_affine(factor))
+            for channels, factor in zip(
+                base_channels(unit, order), base_factors(unit), strict=True
+            )
+        ]
+        name = self.name(unit) + (f".{level}" if len(unit.norm) > 1 else "")
+        norm = _composed(input_norm, unit.norm[level] if unit.steps[0] == "norm" else None)
+        return self.terms_of_bases(unit.conv, name, whole(signal), bases, norm, room)
+
+    def averaged_terms(
+        self, unit: AveragedConv, signal: Signal, input_norm: nn.Module | None = None
+    ) -> list[Term]:
+        """The same for ``BN(mean_k conv_k(Q(x)))``, without what follows the BN."""
+        number = unit.conv.out_channels // unit.norm.num_features
+        chain = Chain.identity(unit.norm.num_features).then_affine(1 / number).then_norm(unit.norm)
+        channels = torch.arange(unit.conv.out_channels).chunk(number)
+        bases = [
+            Base(channels=part, chain=chain if k == 0 else chain.without_shift())
+            for k, part in enumerate(channels)
+        ]
+        norm = _composed(input_norm, None)
+        return self.terms_of_bases(unit.conv, self.name(unit), whole(signal), bases, norm)
+
+    def terms_of_bases(
+        self,
+        conv: QuantizedConv2d,
+        name: str,
+        readings: Sequence[Reading],
+        bases: Sequence[Base],
+        norm: nn.Module | None = None,
+        room: int = MAX_TERMS,
+    ) -> list[Term]:
+        """The terms of some bases of a convolution.
+
+        Args:
+            conv: The convolution.
+            name: Of its unit.
+            readings: The maps that its input is put together of.
+            bases: Those that are wanted.
+            norm: What its input goes through before.
+            room: As of `terms`.
+        """
+        steps = _Activation(conv, norm, self.name(conv))
+        weights, activations = sign_terms(conv, self.name(conv)), steps.binary_terms()
+        act = next((b.chain.act for b in bases if b.chain.act != "none"), "none")
+        assert act == "none" or len(readings) == 1, "f(a + b) is no sum of two terms"
+        reason = _reason(
+            conv, weights, activations, act, num_parts=len(bases) * len(readings), room=room
+        )
         if reason:
-            self.unpacked.note(f"{name}.conv", reason)
-            return self._float_terms(unit, signal, steps, bases)
+            self.unpacked.note(self.name(conv), reason)
+            return self._float_terms(conv, name, readings, bases, steps)
         assert weights is not None
         assert activations is not None
-        inputs = [
-            signal.as_bits(f"{name}.{n}" if n else name, a.threshold, a.invert, a.pad)
-            for n, a in enumerate(activations)
-        ]
-        terms = []
-        for k, (channels, base) in enumerate(bases):
-            pairs = [(w, n) for w in weights for n in range(len(activations))]
-            for index, (weight, n) in enumerate(pairs):
-                # A shift is added once to a sum of several products.
-                part = base if index == 0 else base.without_shift()
-                terms.append(
-                    self._binary_term(
-                        unit.conv,
-                        inputs[n],
-                        weight.part(channels),
-                        activations[n],
-                        part,
-                        f"{name}.{k}.{index}",
-                    )
-                )
+        terms: list[Term] = []
+        for k, base in enumerate(bases):
+            chain = base.chain
+            for index, (weight, activation, reading, buffer) in enumerate(
+                (weight, activation, reading, buffer)
+                for weight in weights
+                for n, activation in enumerate(activations)
+                for reading, buffer in self._bits(name, n, activation, readings)
+            ):
+                part = weight.part(base.channels).inputs(reading.channels)
+                own = f"{name}.{k}.{index}"
+                terms.append(self._binary_term(conv, buffer, part, activation, chain, own))
+                if chain.act == "none":  # a shift is added once to a sum of several products
+                    chain = chain.without_shift()
         return terms
 
-    def _base_chains(self, unit: ConvUnit, chain: Chain) -> list[tuple[slice, Chain]]:
-        """For each base its output channels, and what follows its sum."""
-        channels = unit.conv.out_channels // unit.num_bases
-        factors = _base_factors(unit.merge, unit.num_bases)
-        parts = [slice(k * channels, (k + 1) * channels) for k in range(unit.num_bases)]
-        return [
-            (part, chain.part(part).then_affine(factor))
-            for part, factor in zip(parts, factors, strict=True)
-        ]
+    def _bits(
+        self, name: str, number: int, activation: BinaryTerm, readings: Sequence[Reading]
+    ) -> list[tuple[Reading, int]]:
+        found = []
+        for reading in readings:
+            threshold = activation.threshold[reading.channels]
+            invert = activation.invert[reading.channels]
+            own = f"{name}.{number}" if number else name
+            buffer = reading.signal.as_bits(own, threshold, invert, activation.pad)
+            found.append((reading, buffer))
+        return found
 
     def _binary_term(
         self,
@@ -125,23 +231,31 @@ class UnitExporter:
 
     def _float_terms(
         self,
-        unit: ConvUnit,
-        signal: Signal,
+        conv: QuantizedConv2d,
+        name: str,
+        readings: Sequence[Reading],
+        bases: Sequence[Base],
         steps: "_Activation",
-        bases: list[tuple[slice, Chain]],
     ) -> list[Term]:
-        name = self.name(unit)
-        buffer = steps.float_input(signal, name)
-        weight = quantized_weight(unit.conv).permute(0, 2, 3, 1)
-        return [
-            Term(
-                input=buffer,
-                weight=self.builder.tensor(f"{name}.{k}.weight", weight[channels]),
-                map=self.builder.map(f"{name}.{k}", chain.values()),
-                **_geometry(unit.conv),
-            )
-            for k, (channels, chain) in enumerate(bases)
-        ]
+        weight = quantized_weight(conv).permute(0, 2, 3, 1)
+        inputs = [steps.float_input(reading, name) for reading in readings]
+        terms = []
+        for k, base in enumerate(bases):
+            chain = base.chain
+            for index, (reading, buffer) in enumerate(zip(readings, inputs, strict=True)):
+                own = f"{name}.{k}" + (f".{index}" if index else "")
+                part = weight[base.channels][..., reading.channels]
+                terms.append(
+                    Term(
+                        input=buffer,
+                        weight=self.builder.tensor(f"{own}.weight", part),
+                        map=self.builder.map(own, chain.values()),
+                        **_geometry(conv),
+                    )
+                )
+                if len(readings) > 1:
+                    chain = chain.without_shift()
+        return terms
 
 
 class _Activation:
@@ -149,10 +263,12 @@ class _Activation:
 
     def __init__(self, conv: QuantizedConv2d, norm: Any, name: str) -> None:
         self._identity = is_identity(conv.activation)
+        self._levels: Levels | None = None
         if self._identity and norm is not None:
             raise ConfigError(
                 f"{name}: a BN before a convolution that is not quantized cannot be exported; "
-                "choose another MODEL.GROUPNET.ORDER than 'norm_conv_act'"
+                "choose another MODEL.GROUPNET.ORDER than 'norm_conv_act', or another "
+                "MODEL.GROUPNET.ACTIVATION than 'float'"
             )
         if not self._identity:
             self._steps = ActivationSteps(conv.activation, norm, conv.in_channels, name)
@@ -160,26 +276,42 @@ class _Activation:
     def binary_terms(self) -> list[BinaryTerm] | None:
         return None if self._identity else self._steps.binary_terms()
 
-    def float_input(self, signal: Signal, name: str) -> int:
+    def float_input(self, reading: Reading, name: str) -> int:
         if self._identity:
-            return signal.as_float()
-        levels = self._steps.levels()
-        return signal.as_levels(name, levels.thresholds, levels.values, levels.pad)
+            return reading.signal.as_float()
+        self._levels = self._levels or self._steps.levels()
+        thresholds = self._levels.thresholds[:, reading.channels]
+        values = self._levels.values[:, reading.channels]
+        return reading.signal.as_levels(name, thresholds, values, self._levels.pad)
 
 
-def _chain(unit: ConvUnit) -> Chain:
+def unit_chain(unit: ConvUnit, level: int = 0) -> Chain:
     """What follows the sum of the convolution, but for the merge of the bases."""
     chain = Chain.identity(unit.conv.out_channels)
     for step in unit.steps[unit.steps.index("conv") + 1 :]:
-        chain = chain.then_norm(unit.norm[0]) if step == "norm" else chain.then_act(unit.act)
+        chain = chain.then_norm(unit.norm[level]) if step == "norm" else chain.then_act(unit.act)
     return chain
 
 
-def _base_factors(merge: nn.Module, num_bases: int) -> Tensor:
-    if isinstance(merge, WideScales):
-        return merge.scales.detach().double()
-    assert isinstance(merge, WideMean | nn.Identity)
-    return torch.full((num_bases,), 1 / num_bases, dtype=torch.float64)
+def base_channels(unit: ConvUnit, order: Tensor | None = None) -> list[Tensor]:
+    """The output channels of each base, as of `Base`."""
+    number = unit.conv.out_channels // unit.num_bases
+    wanted = torch.arange(number) if order is None else order
+    return [wanted + k * number for k in range(unit.num_bases)]
+
+
+def base_factors(unit: ConvUnit) -> Tensor:
+    """What each base is multiplied by before they are added, float64 (K,)."""
+    if isinstance(unit.merge, WideScales):
+        return unit.merge.scales.detach().double()
+    assert isinstance(unit.merge, WideMean | nn.Identity)
+    return torch.full((unit.num_bases,), 1 / unit.num_bases, dtype=torch.float64)
+
+
+def _composed(first: nn.Module | None, second: nn.Module | None) -> nn.Module | None:
+    """One after the other; an identity is nothing."""
+    norms = [n for n in (first, second) if n is not None and not isinstance(n, nn.Identity)]
+    return nn.Sequential(*norms) if norms else None
 
 
 def _geometry(conv: QuantizedConv2d) -> dict[str, Any]:
@@ -194,8 +326,9 @@ def _reason(
     conv: QuantizedConv2d,
     weights: list[SignTerm] | None,
     activations: list[BinaryTerm] | None,
-    chain: Chain,
-    num_bases: int,
+    act: str,
+    *,
+    num_parts: int,
     room: int,
 ) -> str:
     """Why a convolution is not one of bits; empty where it is."""
@@ -205,8 +338,8 @@ def _reason(
             return "full precision by the config"
         return "weights of {} and activations of {} bits".format(*bits)
     products = len(weights) * len(activations)
-    if products > 1 and chain.act != "none":
+    if products > 1 and act != "none":
         return f"a nonlinearity follows the sum of its {products} products of signs"
-    if products * num_bases > room:
-        return f"it has {products * num_bases} products of signs; there is room for {room}"
+    if products * num_parts > room:
+        return f"it has {products * num_parts} products of signs; there is room for {room}"
     return ""

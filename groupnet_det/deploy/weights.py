@@ -26,8 +26,13 @@ class SignTerm:
     signs: Tensor
     magnitude: Tensor
 
-    def part(self, channels: slice) -> "SignTerm":
+    def part(self, channels: Tensor) -> "SignTerm":
+        """Some output channels, by their numbers."""
         return SignTerm(signs=self.signs[channels], magnitude=self.magnitude[channels])
+
+    def inputs(self, channels: slice) -> "SignTerm":
+        """Some input channels."""
+        return SignTerm(signs=self.signs[:, channels], magnitude=self.magnitude)
 
 
 def quantized_weight(conv: QuantizedConv2d) -> Tensor:

@@ -1,5 +1,6 @@
 """Narrow classifiers of the family with values as after a training, but random."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -46,9 +47,22 @@ def make_classifier(
     return model
 
 
-@torch.no_grad()
 def settle(model: ImageClassifier) -> None:
     """Statistics, learned quantizers and affines of all signs."""
+    with torch.no_grad():
+        model.fc.bias.normal_()
+    images = random_images(4, 64, 64).permute(0, 3, 1, 2)
+    settle_by(model, lambda: model([{"image": image, "label": 0} for image in images]))
+
+
+@torch.no_grad()
+def settle_by(model: nn.Module, run: Callable[[], Any]) -> None:
+    """`settle` any network.
+
+    Args:
+        model: The network.
+        run: Called in training mode, once.
+    """
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.momentum = None  # the average of what was seen
@@ -71,10 +85,8 @@ def settle(model: ImageClassifier) -> None:
         elif isinstance(module, ABCActivation):
             module.shifts.add_(torch.randn_like(module.shifts) * 0.1)
             module.scales.normal_()
-    model.fc.bias.normal_()
-    images = random_images(4, 64, 64).permute(0, 3, 1, 2)
     model.train()
-    model([{"image": image, "label": 0} for image in images])
+    run()
     for norm in norms:
         deviation = norm.running_var.sqrt()
         norm.running_mean.add_(deviation * torch.randn_like(deviation) * 0.3)
