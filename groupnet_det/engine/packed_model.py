@@ -1,18 +1,32 @@
 """A packed file where Detectron2's evaluation expects a model."""
 
 import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from detectron2.config import CfgNode
-from detectron2.data import DatasetCatalog, MetadataCatalog
+from detectron2.data import DatasetCatalog
+from detectron2.structures import Boxes, Instances
 from torch import Tensor, nn
 
+from groupnet_det.data.catalog import class_names_of, task_of
 from groupnet_det.errors import ConfigError
-from groupnet_det.runtime.predictor import OUTPUT, PackedPredictor
+from groupnet_det.runtime.classification import Classification
+from groupnet_det.runtime.detections import Detections
+from groupnet_det.runtime.label_maps import LabelMap
+from groupnet_det.runtime.predictor import PackedPredictor
+from groupnet_det.runtime.shortest_edge import ShortestEdge
 
 SUFFIX = ".gnp"
+# Task of a packed file -> tasks of the data sets that it can be evaluated on.
+DATA = {
+    "classification": {"classification"},
+    "detection": {"detection"},
+    "instance_segmentation": {"detection"},
+    "semantic_segmentation": {"semantic segmentation"},
+}
 
 logger = logging.getLogger(__name__)
 
@@ -22,12 +36,13 @@ def is_packed(weights: str) -> bool:
     return Path(weights).suffix == SUFFIX
 
 
-class PackedClassifier(nn.Module):
-    """A packed classifier with the call contract of `ImageClassifier` in evaluation: a list with a
-    dict for each image, ``image`` uint8 (C, H, W), to a list of dicts with ``logits``.
+class PackedModel(nn.Module):
+    """A packed network with the call contract of Detectron2's models in evaluation: a list with a
+    dict for each image (``image`` uint8 (C, H, W), ``height``, ``width``), to a list of dicts with
+    ``logits``, ``instances`` or ``sem_seg``.
 
-    Images are resized and cut by the loader, as for the training model. Unlike that one, it does
-    not pad images of several sizes to one.
+    Images are resized by the loader, as for the training model, and run one after the other, as
+    that one pads images of several sizes to one.
     """
 
     def __init__(self, path: str, *, backend: str = "native") -> None:
@@ -49,47 +64,91 @@ class PackedClassifier(nn.Module):
     def device(self) -> torch.device:
         return torch.device("cpu")
 
-    def forward(self, batched_inputs: list[dict[str, Any]]) -> list[dict[str, Tensor]]:
+    def forward(self, batched_inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """See the class."""
-        images = [item["image"].permute(1, 2, 0) for item in batched_inputs]
-        if len({image.shape for image in images}) == 1:
-            logits = self._run(torch.stack(images))
-        else:
-            logits = torch.cat([self._run(image[None]) for image in images])
-        return [{"logits": row} for row in logits]
+        return [self._answer(item) for item in batched_inputs]
 
-    def _run(self, images: Tensor) -> Tensor:
-        return self.predictor.network(images.contiguous())[OUTPUT].flatten(1)
+    def _answer(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        pixels = item["image"].permute(1, 2, 0)[None].contiguous()
+        wanted = item.get("height", pixels.shape[1]), item.get("width", pixels.shape[2])
+        answer = self.predictor.predict_pixels(pixels, wanted)
+        return OUTPUTS[type(answer)](answer)
 
 
-def build_packed_model(cfg: CfgNode, path: str, *, backend: str = "native") -> PackedClassifier:
+def _logits(answer: Classification) -> dict[str, Tensor]:
+    return {"logits": answer.logits}
+
+
+def _instances(answer: Detections) -> dict[str, Instances]:
+    found = Instances(answer.image_size)
+    found.pred_boxes = Boxes(answer.boxes)
+    found.scores = answer.scores
+    found.pred_classes = answer.classes
+    if answer.masks is not None:
+        found.pred_masks = answer.masks
+    return {"instances": found}
+
+
+def _scores(answer: LabelMap) -> dict[str, Tensor]:
+    """1 for the label of each pixel, 0 for all others: (classes, height, width)."""
+    labels = torch.arange(len(answer.class_names))[:, None, None]
+    return {"sem_seg": (answer.labels == labels).to(torch.uint8)}
+
+
+OUTPUTS: dict[type, Callable[[Any], dict[str, Any]]] = {
+    Classification: _logits,
+    Detections: _instances,
+    LabelMap: _scores,
+}
+
+
+def build_packed_model(cfg: CfgNode, path: str, *, backend: str = "native") -> PackedModel:
     """The packed file, where the images of ``DATASETS.TEST`` are those that it was made for.
 
     Raises:
-        ConfigError: The config has another order of channels, or a data set has other classes.
-        PackedFileError, ExtensionError: As `PackedClassifier`.
+        ConfigError: The config has another order of channels, or a data set is for another task or
+            has other classes.
+        PackedFileError, ExtensionError: As `PackedModel`.
     """
-    model = PackedClassifier(path, backend=backend)
+    model = PackedModel(path, backend=backend)
     own = model.predictor.preprocessing
     if own.format != cfg.INPUT.FORMAT:
         raise ConfigError(
             f"INPUT.FORMAT is {cfg.INPUT.FORMAT!r}, but {path} was made with {own.format!r}; set it"
         )
-    options = cfg.INPUT.CLASSIFICATION
-    if (own.resize, own.crop) != (options.TEST_RESIZE, options.TEST_CROP):
-        logger.warning(
-            f"INPUT.CLASSIFICATION has TEST_RESIZE {options.TEST_RESIZE} and TEST_CROP "
-            f"{options.TEST_CROP}; {path} was made with {own.resize} and {own.crop}"
-        )
+    _compare_sizes(cfg, path, own)
     for dataset in cfg.DATASETS.TEST:
+        _check_task(path, model, dataset)
         _check_classes(path, model, dataset)
     return model
 
 
-def _check_classes(path: str, model: PackedClassifier, dataset: str) -> None:
-    if "classes" not in MetadataCatalog.get(dataset).as_dict():
+def _compare_sizes(cfg: CfgNode, path: str, own: Any) -> None:
+    """Say where images are resized otherwise than the file asks for."""
+    if isinstance(own, ShortestEdge):
+        found = {"INPUT.MIN_SIZE_TEST": cfg.INPUT.MIN_SIZE_TEST}
+        wanted = {"INPUT.MIN_SIZE_TEST": own.min_size}
+    else:
+        options = cfg.INPUT.CLASSIFICATION
+        found = {"TEST_RESIZE": options.TEST_RESIZE, "TEST_CROP": options.TEST_CROP}
+        wanted = {"TEST_RESIZE": own.resize, "TEST_CROP": own.crop}
+    if found != wanted:
+        logger.warning(f"the config has {found}; {path} was made with {wanted}")
+
+
+def _check_task(path: str, model: PackedModel, dataset: str) -> None:
+    task = model.predictor.task
+    if task_of(dataset) not in DATA[task]:
+        raise ConfigError(
+            f"data set {dataset!r} in DATASETS.TEST is for {task_of(dataset)}, but {path} for "
+            f"{task.replace('_', ' ')}; name another one"
+        )
+
+
+def _check_classes(path: str, model: PackedModel, dataset: str) -> None:
+    if class_names_of(dataset) is None:
         DatasetCatalog.get(dataset)  # notes them
-    names = tuple(MetadataCatalog.get(dataset).get("classes", ()))
+    names = tuple(class_names_of(dataset) or ())
     own = model.predictor.class_names
     numbers = tuple(map(str, range(len(own))))  # where the export knew no names
     if names != own and not (own == numbers and len(names) == len(own)):

@@ -91,7 +91,10 @@ def test_classes_without_names(tmp_path, packed):
         ({"class_names": ["a"]}, "it has 1 class_names for 10 classes"),
         ({"class_names": "abcdefghij"}, "class_names are no list of texts"),
         ({"class_names": list(range(10))}, "class_names are no list of texts"),
-        ({"task": "detection"}, "its postprocessing.kind is None; valid: .'retinanet', 'fcos', 'rcnn'"),
+        (
+            {"task": "detection"},
+            "its postprocessing.kind is None; valid: .'retinanet', ",
+        ),
         ({"task": None}, "its task is None"),
         ({"preprocessing": None}, "info.preprocessing does not have"),
         ({"preprocessing": {"kind": "x"}}, "info.preprocessing does not have"),
