@@ -61,7 +61,15 @@ def show(summaries: list[Summary], path: Path, picture: Path, title: str) -> Non
         )
         for s in summaries
     ]
-    headers = ["method", summaries[0].metric, "seeds", "learning rate", "M operations", "kB", "seconds"]
+    headers = [
+        "method",
+        summaries[0].metric,
+        "seeds",
+        "learning rate",
+        "M operations",
+        "kB",
+        "seconds",
+    ]
     print("\n" + tabulate(table, headers=headers, disable_numparse=True, tablefmt="pipe"))
     plot_comparison(summaries, picture, title)
     print(f"\nrows: {path}\nplot: {picture}")

@@ -78,7 +78,12 @@ class Row:
 
 
 def make_row(
-    key: RowKey, *, metric: str, results: Mapping[str, float], seconds: float, complexity: Complexity
+    key: RowKey,
+    *,
+    metric: str,
+    results: Mapping[str, float],
+    seconds: float,
+    complexity: Complexity,
 ) -> Row:
     """Complete a row with what was measured today.
 

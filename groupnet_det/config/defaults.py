@@ -123,6 +123,9 @@ def _add_segmentation_keys(options: CfgNode) -> None:
     segmentation.LOW_LEVEL = CfgNode()
     segmentation.LOW_LEVEL.FEATURE = "res2"
     segmentation.LOW_LEVEL.CHANNELS = 48
+    # The loss is taken over this share of the pixels, those where it is highest; 0.2 where most are
+    # easy.
+    segmentation.HARD_SHARE = 1.0
     # A second head that training alone has; LOSS_WEIGHT 0 for none, often 0.4.
     segmentation.AUXILIARY = CfgNode()
     segmentation.AUXILIARY.FEATURE = "res4"

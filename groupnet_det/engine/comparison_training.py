@@ -103,7 +103,7 @@ def _train_row(
     key: RowKey, method_options: Mapping[str, Any], config: str, options: Sequence[str]
 ) -> Row:
     """Train and evaluate one row; runs in a process of its own."""
-    cfg, metric = _row_config(key, method_options, config, options)
+    cfg, metric = row_config(key, method_options, config, options)
     os.makedirs(cfg.OUTPUT_DIR, exist_ok=True)
     (Path(cfg.OUTPUT_DIR) / "metrics.json").unlink(missing_ok=True)  # of an interrupted training
     trainer = Trainer(cfg)
@@ -111,7 +111,7 @@ def _train_row(
     start = time.perf_counter()
     try:
         trainer.train()
-        results = _last_results(trainer, metric)
+        results = last_results(trainer, metric)
     except TrainingError as error:
         print(f"{key.method}, learning rate {key.learning_rate:g}: {error}", flush=True)
         results = {}
@@ -125,7 +125,7 @@ def _train_row(
     return make_row(key, metric=metric, results=results, seconds=seconds, complexity=complexity)
 
 
-def _row_config(
+def row_config(
     key: RowKey, method_options: Mapping[str, Any], config: str, options: Sequence[str]
 ) -> tuple[CfgNode, str]:
     """The config of a row, frozen, and the metric that counts: the config's ``BEST_METRIC``."""
@@ -144,7 +144,7 @@ def _row_config(
     return cfg, metric
 
 
-def _last_results(trainer: Trainer, metric: str) -> dict[str, float]:
+def last_results(trainer: Trainer, metric: str) -> dict[str, float]:
     """Values of the evaluation that ended a training; those that are no number count as 0."""
     task = metric.split("/")[0] + "/"
     latest = {name: value for name, (value, _) in trainer.storage.latest().items()}

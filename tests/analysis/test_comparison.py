@@ -16,11 +16,13 @@ GRID = Grid(
 COST = {"binary_operations": 640, "float_operations": 5, "num_bytes": 9}
 
 
-def make_row(key, top1=50.0, seconds=1.0, **cost):
+def make_row(key, score=50.0, seconds=1.0, **cost):
     return Row(
         **{name: getattr(key, name) for name in Row.__annotations__ if hasattr(key, name)},
         **{**COST, **cost},
-        top1=top1,
+        metric="bbox/AP",
+        score=score,
+        others="",
         seconds=seconds,
         date="2026-01-31",
         torch="2",
@@ -33,7 +35,7 @@ def short(keys):
 
 def search_rows(method, *scores):
     keys = GRID.search_keys(method)
-    return [make_row(key, top1) for key, top1 in zip(keys, scores, strict=True)]
+    return [make_row(key, score) for key, score in zip(keys, scores, strict=True)]
 
 
 def test_search_comes_first_and_results_wait():
@@ -95,9 +97,9 @@ def test_summaries_are_of_the_grids_own_rows():
 
     rows += [make_row(first, 90.0, 10.0), make_row(stray, 10.0)]
     (one,) = summarize(GRID, rows)
-    assert (one.method, one.num_seeds, one.top1, one.deviation) == ("b", 1, 90.0, 0.0)
+    assert (one.method, one.num_seeds, one.score, one.deviation) == ("b", 1, 90.0, 0.0)
     (two,) = summarize(GRID, [*rows, make_row(second, 94.0, 20.0)])
-    assert (two.num_seeds, two.top1, two.learning_rate, two.seconds) == (2, 92.0, 0.2, 15.0)
+    assert (two.num_seeds, two.score, two.learning_rate, two.seconds) == (2, 92.0, 0.2, 15.0)
     assert two.deviation == pytest.approx(8**0.5)  # of a sample: 2^2 + 2^2 over 2 - 1
     assert (two.operations, two.num_bytes) == (640 / 64 + 5, 9)
 

@@ -8,7 +8,7 @@ from groupnet_det.analysis.complexity import Complexity
 from groupnet_det.errors import DataError
 
 HEADER = (
-    "method,purpose,learning_rate,seed,iterations,top1,seconds,"
+    "method,purpose,learning_rate,seed,iterations,metric,score,others,seconds,"
     "binary_operations,float_operations,num_bytes,date,torch"
 )
 KEY = RowKey(
@@ -19,7 +19,13 @@ COMPLEXITY = Complexity(binary_operations=2**40, float_operations=5, num_bytes=9
 
 def row(**changes):
     key = RowKey(**{**vars(KEY), **changes})
-    return make_row(key, top1=200 / 3, seconds=1.26, complexity=COMPLEXITY)
+    return make_row(
+        key,
+        metric="bbox/AP",
+        results={"bbox/AP": 200 / 3, "bbox/AP50": 80.0},
+        seconds=1.26,
+        complexity=COMPLEXITY,
+    )
 
 
 def test_rows_come_back_as_they_were(tmp_path):
@@ -31,9 +37,10 @@ def test_rows_come_back_as_they_were(tmp_path):
     lines = path.read_text().splitlines()
     today = datetime.date.today().isoformat()
     assert lines[0] == HEADER
+    others = '"{""bbox/AP50"": 80.0}"'
     assert lines[1] == (
         '"Group-Net K=2, gates",result,1e-05,3,30,'
-        f"66.66666666666667,1.3,1099511627776,5,9,{today},{torch.__version__}"
+        f"bbox/AP,66.6667,{others},1.3,1099511627776,5,9,{today},{torch.__version__}"
     )
 
 

@@ -1,12 +1,14 @@
 """Running a grid, with trainings that are pretended. Real ones: tests/tools."""
 
 from concurrent.futures import Future
+from math import nan
+from types import SimpleNamespace
 
 import pytest
 
-from groupnet_det.analysis.comparison_rows import read_rows
-from groupnet_det.engine.comparison_training import run_grid
-from groupnet_det.errors import TrainingError
+from groupnet_det.analysis.comparison_rows import RowKey, read_rows
+from groupnet_det.engine.comparison_training import BASE, last_results, row_config, run_grid
+from groupnet_det.errors import DataError, TrainingError
 from tests.analysis.test_comparison import GRID, make_row
 
 
@@ -62,3 +64,26 @@ def test_an_error_keeps_the_rows_that_run_beside_it(tmp_path):
     run_grid(GRID, path, resumed.start, num_jobs=2)
     assert resumed.started[0] == trainings.started[2]
     assert GRID.num_open(read_rows(path)) == 0
+
+
+def test_a_method_may_have_a_config_of_its_own():
+    base = "configs/quick/retinanet_groupnet_photo_digits.yaml"
+    key = RowKey(method="FCOS", purpose="search", learning_rate=0.5, seed=4, iterations=7)
+    keys = {BASE: "configs/quick/fcos_groupnet_photo_digits.yaml", "MODEL.GROUPNET.NUM_BASES": 3}
+    cfg, metric = row_config(key, keys, base, ["SOLVER.IMS_PER_BATCH", "2"])
+    assert cfg.MODEL.META_ARCHITECTURE == "GroupNetFCOS"
+    assert cfg.MODEL.GROUPNET.NUM_BASES == 3
+    assert (cfg.SOLVER.BASE_LR, cfg.SOLVER.MAX_ITER, cfg.SEED) == (0.5, 7, 4)
+    assert cfg.SOLVER.IMS_PER_BATCH == 2
+    assert cfg.OUTPUT_DIR.endswith("/fcos_search_lr0.5_seed4_it7")
+    assert metric == "bbox/AP"
+
+
+def test_what_is_no_number_counts_as_zero():
+    storage = SimpleNamespace(
+        latest=lambda: {"bbox/AP": (nan, 9), "bbox/AP50": (3.0, 9), "total_loss": (1.0, 9)}
+    )
+    trainer = SimpleNamespace(storage=storage)
+    assert last_results(trainer, "bbox/AP") == {"bbox/AP": 0.0, "bbox/AP50": 3.0}
+    with pytest.raises(DataError, match=r"no segm/AP was measured; is DATASETS\.TEST"):
+        last_results(trainer, "segm/AP")

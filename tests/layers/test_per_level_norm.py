@@ -15,6 +15,15 @@ def test_each_level_has_its_own_statistics_and_affine():
     assert norms[0].weight.data_ptr() != norms[1].weight.data_ptr()
 
 
+def test_shared_levels_have_one_norm():
+    norms = PerLevelBatchNorm(2, 3, shared=True).train()
+    maps = [torch.randn(2, 3, 4, 4), 5 + torch.randn(2, 3, 2, 2)]
+    norms(maps)
+    first, second = (x.mean(dim=(0, 2, 3)) for x in maps)
+    torch.testing.assert_close(norms[1].running_mean, 0.9 * 0.1 * first + 0.1 * second)
+    assert len(list(norms.parameters())) == 2
+
+
 def test_the_number_of_maps_is_that_of_the_levels():
     with pytest.raises(ValueError, match="argument 2"):
         PerLevelBatchNorm(2, 3)([torch.zeros(1, 3, 2, 2)])

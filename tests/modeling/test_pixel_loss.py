@@ -32,6 +32,18 @@ def test_no_labelled_pixel_gives_zero_and_no_nan():
     assert torch.equal(logits.grad, torch.zeros_like(logits))
 
 
+@pytest.mark.parametrize(("share", "kept"), [(0.5, 5), (0.01, 1)])
+def test_share_of_the_hardest_pixels(share, kept):
+    logits = torch.randn(1, 3, 3, 4)
+    targets = torch.randint(0, 3, (1, 3, 4))
+    targets[0, 0, :2] = 255  # 10 pixels are left
+    losses = -logits.log_softmax(dim=1)
+    own = [losses[0, targets[0, y, x], y, x] for y in range(3) for x in range(4) if (y, x) > (0, 1)]
+    expected = sum(sorted(own, reverse=True)[:kept]) / kept
+    loss = pixel_cross_entropy(logits, targets, ignore_value=255, hard_share=share)
+    torch.testing.assert_close(loss, expected)
+
+
 def test_half_precision_is_summed_in_float():
     logits = torch.randn(1, 3, 64, 64)
     targets = torch.randint(0, 3, (1, 64, 64))

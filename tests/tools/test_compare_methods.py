@@ -83,7 +83,7 @@ def test_train_resume_and_show(compare, tmp_path):
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / "a.csv").open()))
     assert [row["method"] for row in rows] == ["Group-Net K=2"] * 2 + ["Full precision"] * 2
-    assert all(0 <= float(row["top1"]) <= 100 for row in rows)
+    assert all(0 <= float(row["score"]) <= 100 for row in rows)
     assert not list(tmp_path.glob("output/**/*.pth"))
 
     shown = compare("--show-only")

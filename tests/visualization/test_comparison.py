@@ -6,12 +6,13 @@ from groupnet_det.analysis.comparison import Summary
 from groupnet_det.visualization.comparison import plot_comparison
 
 
-def summary(method, num_seeds, top1, deviation, operations, num_bytes):
+def summary(method, num_seeds, score, deviation, operations, num_bytes):
     return Summary(
         method=method,
         num_seeds=num_seeds,
         learning_rate=0.1,
-        top1=top1,
+        metric="bbox/AP",
+        score=score,
         deviation=deviation,
         operations=operations,
         num_bytes=num_bytes,
@@ -39,5 +40,5 @@ def test_points_stand_at_their_cost_and_accuracy(tmp_path, monkeypatch):
         assert not axes.containers[0].has_yerr  # one seed has no deviation
     (legend,) = figures[0].legends
     texts = [text.get_text() for text in legend.get_texts()]
-    assert texts == ["Full precision (98.9 %)", "Group-Net K=5 (97.9 %)"]
+    assert texts == ["Full precision (98.9)", "Group-Net K=5 (97.9)"]
     assert np.asarray(Image.open(tmp_path / "new/plot.png")).std() > 0

@@ -22,6 +22,7 @@ from .upsampling import upsample_aligned
 
 IN_FEATURES_KEY = "MODEL.SEM_SEG_HEAD.IN_FEATURES"
 AUXILIARY_KEY = "MODEL.GROUPNET.SEGMENTATION.AUXILIARY.FEATURE"
+HARD_SHARE_KEY = "MODEL.GROUPNET.SEGMENTATION.HARD_SHARE"
 
 
 class SegmentationHead(nn.Module):
@@ -39,6 +40,7 @@ class SegmentationHead(nn.Module):
         normalize_inputs: bool,
         auxiliary_feature: str,
         auxiliary_weight: float,
+        hard_share: float = 1.0,
     ) -> None:
         """
         Args:
@@ -52,6 +54,7 @@ class SegmentationHead(nn.Module):
                 Where the backbone ends in a ReLU it is needed: the sign of every value would be +1.
             auxiliary_feature: Map that an auxiliary head predicts from, in training alone.
             auxiliary_weight: Of its loss; 0 for none.
+            hard_share: Of the pixels, those with the highest loss, that the loss is taken over.
 
         Raises:
             ConfigError: A value cannot work; the message names the key.
@@ -69,6 +72,9 @@ class SegmentationHead(nn.Module):
         self.method = method
         self.normalize_inputs = normalize_inputs
         self.auxiliary_weight = auxiliary_weight
+        if not 0 < hard_share <= 1:
+            raise ConfigError(f"{HARD_SHARE_KEY} is {hard_share}; valid: above 0, to 1")
+        self.hard_share = hard_share
         if auxiliary_weight:
             shape = find_feature(input_shape, auxiliary_feature, AUXILIARY_KEY)
             self.auxiliary_feature, self.auxiliary_stride = auxiliary_feature, shape.stride
@@ -111,7 +117,9 @@ class SegmentationHead(nn.Module):
     def _loss(self, logits: Tensor, stride: int, targets: Tensor) -> Tensor:
         height, width = targets.shape[-2:]
         upsampled = upsample_aligned(logits, stride, (height, width))
-        return pixel_cross_entropy(upsampled, targets, ignore_value=self.ignore_value)
+        return pixel_cross_entropy(
+            upsampled, targets, ignore_value=self.ignore_value, hard_share=self.hard_share
+        )
 
 
 def head_arguments(cfg: CfgNode, input_shape: Mapping[str, ShapeSpec]) -> dict[str, Any]:
@@ -128,6 +136,7 @@ def head_arguments(cfg: CfgNode, input_shape: Mapping[str, ShapeSpec]) -> dict[s
         "normalize_inputs": must_normalize(cfg, "HEAD"),
         "auxiliary_feature": auxiliary.FEATURE,
         "auxiliary_weight": auxiliary.LOSS_WEIGHT,
+        "hard_share": cfg.MODEL.GROUPNET.SEGMENTATION.HARD_SHARE,
     }
 
 
