@@ -48,7 +48,7 @@ void binary_conv(const BinaryConv& conv, const KernelTable& kernels, const Paral
   const int out_channels = static_cast<int>(conv.weight.shape[0]);
   const Window& window = conv.window;
   TermArgs term;
-  term.binary = true;
+  term.kind = TermKind::kBits;
   term.words = with_border(conv, kernels.paired, arena);
   term.stride = window.stride;
   term.padding = window.padding;

@@ -104,7 +104,7 @@ class Preparer {
   TermArgs prepare(const TermSpec& term) {
     TermArgs args;
     const int in_channels = program_.buffers[term.input].channels;
-    args.binary = term.binary;
+    args.kind = term.binary ? TermKind::kBits : TermKind::kFloats;
     args.stride = term.conv.stride;
     args.padding = term.conv.padding;
     args.map = prepare(term.map);
