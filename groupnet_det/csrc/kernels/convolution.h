@@ -1,6 +1,7 @@
 // Convolutions of bits by XOR and popcount, and of floats, a tile at a time.
 #pragma once
 
+#include "kernels/convolve_bytes.h"
 #include "kernels/tile.h"
 
 namespace groupnet {
@@ -77,12 +78,29 @@ GROUPNET_INLINE void convolve_floats(const TermArgs& term, Place at, Tile<P, B>&
 
 template <int P, int B>
 GROUPNET_INLINE void compute_term(const TermArgs& term, Place at, Tile<P, B>& out) {
-  if (term.binary) {
+  if (term.kind == TermKind::kBits) {
     convolve_bits(term, at, out);
+  } else if (term.kind == TermKind::kBytes) {
+    convolve_bytes(term, at, out);
   } else {
     convolve_floats(term, at, out);
   }
   apply(out, term.map, at.block);
+}
+
+template <int P, int B>
+GROUPNET_INLINE void add_residual(const BranchArgs& branch, Place at, Tile<P, B>& out) {
+  const MapView<const float>& residual = branch.residual;
+  const int factor = branch.residual_factor;
+  const int first = at.block * kBlock;
+  GROUPNET_UNROLL for (int p = 0; p < P; ++p) {
+    const float* from = factor == 1 ? residual.at(at.image, at.y, at.x) + p * residual.pixel_stride
+                        : factor == 0 ? residual.at(at.image, 0, 0)
+                                      : residual.at(at.image, at.y / factor, (at.x + p) / factor);
+    GROUPNET_UNROLL for (int b = 0; b < B; ++b) {
+      out.v[p][b] = Vector::add(out.v[p][b], Vector::load_f(from + first + b * kBlock));
+    }
+  }
 }
 
 template <int P, int B>
@@ -93,13 +111,7 @@ GROUPNET_INLINE void compute_branch(const BranchArgs& branch, Place at, Tile<P, 
     compute_term(branch.terms[i], at, more);
     each<P, B>([&](int p, int b) { out.v[p][b] = Vector::add(out.v[p][b], more.v[p][b]); });
   }
-  if (branch.residual.origin != nullptr) {
-    const float* residual = branch.residual.at(at.image, at.y, at.x) + at.block * kBlock;
-    each<P, B>([&](int p, int b) {
-      F r = Vector::load_f(residual + p * branch.residual.pixel_stride + b * kBlock);
-      out.v[p][b] = Vector::add(out.v[p][b], r);
-    });
-  }
+  if (branch.residual.origin != nullptr) add_residual(branch, at, out);
   apply(out, branch.final, at.block);
 }
 

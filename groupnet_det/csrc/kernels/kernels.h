@@ -3,6 +3,7 @@
 
 #include "kernels/convolution.h"
 #include "kernels/join.h"
+#include "kernels/plain_steps.h"
 #include "kernels/stem.h"
 
 namespace groupnet {
@@ -50,7 +51,8 @@ constexpr KernelTable kTable = {
     Vector::kName,  Vector::kPaired, Vector::kBlocks,
     conv,           joined_conv,     joined_scratch,
     stem,           stem_scratch,    mean,
-    register_limit,
+    input,          resize,          max_pool,
+    depth_to_space, register_limit,
 };
 
 }  // namespace

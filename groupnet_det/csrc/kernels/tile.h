@@ -139,6 +139,23 @@ GROUPNET_INLINE void store_levels(const Tile<P, B>& t, const LevelsSinkArgs& sin
   });
 }
 
+// One block: v * scale to the nearest integer, halves to even, plus zero, within a byte; NaN to 0.
+GROUPNET_INLINE void store_bytes(uint8_t* out, F value, const BytesSinkArgs& sink) {
+  constexpr float kFar = 1024;              // beyond all bytes, whatever `zero`
+  constexpr float kRounder = 12582912;      // 1.5 * 2^23: floats above it are whole numbers
+  constexpr int32_t kRounded = 0x4B400000;  // its bits
+  float scaled[kBlock];
+  Vector::store_f(scaled, Vector::mul(value, Vector::set_f(sink.scale)));
+  for (int i = 0; i < kBlock; ++i) {
+    float v = scaled[i] > -kFar ? scaled[i] : -kFar;
+    v = (v < kFar ? v : kFar) + kRounder;
+    int32_t whole;
+    __builtin_memcpy(&whole, &v, sizeof whole);
+    whole += sink.zero - kRounded;
+    out[i] = static_cast<uint8_t>(whole < 0 ? 0 : whole > 255 ? 255 : whole);
+  }
+}
+
 template <int P, int B>
 GROUPNET_INLINE void store(const Tile<P, B>& t, const SinksArgs& sinks, Place at, int blocks) {
   if (sinks.floats.origin != nullptr) {
@@ -150,6 +167,12 @@ GROUPNET_INLINE void store(const Tile<P, B>& t, const SinksArgs& sinks, Place at
   for (int i = 0; i < sinks.num_bits; ++i) store_bits(t, sinks.bits[i], at);
   for (int i = 0; i < sinks.num_levels; ++i) {
     store_levels(t, sinks.levels[i], at, blocks * kBlock);
+  }
+  for (int i = 0; i < sinks.num_bytes; ++i) {
+    const BytesSinkArgs& sink = sinks.bytes[i];
+    each<P, B>([&](int p, int b) {
+      store_bytes(sink.map.at(at.image, at.y, at.x + p) + (at.block + b) * kBlock, t.v[p][b], sink);
+    });
   }
 }
 

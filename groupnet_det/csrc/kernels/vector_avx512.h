@@ -27,7 +27,9 @@ struct Avx512 {
   static void store_f(float* p, F x) { _mm512_storeu_ps(p, x); }
   static F to_float(I x) { return _mm512_cvtepi32_ps(x); }
   static F add(F a, F b) { return _mm512_add_ps(a, b); }
+  static F sub(F a, F b) { return _mm512_sub_ps(a, b); }
   static F mul(F a, F b) { return _mm512_mul_ps(a, b); }
+  static F max(F a, F b) { return _mm512_max_ps(a, b); }  // a > b ? a : b
   static F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
   static F relu(F x) { return _mm512_max_ps(x, zero_f()); }  // the second operand for NaN
   static F if_positive(F x, F yes, F no) {

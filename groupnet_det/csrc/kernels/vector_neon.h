@@ -66,8 +66,17 @@ struct Vector {
     GROUPNET_EACH a.q[i] = vaddq_f32(a.q[i], b.q[i]);
     return a;
   }
+  static F sub(F a, F b) {
+    GROUPNET_EACH a.q[i] = vsubq_f32(a.q[i], b.q[i]);
+    return a;
+  }
   static F mul(F a, F b) {
     GROUPNET_EACH a.q[i] = vmulq_f32(a.q[i], b.q[i]);
+    return a;
+  }
+  // a > b ? a : b
+  static F max(F a, F b) {
+    GROUPNET_EACH a.q[i] = vbslq_f32(vcgtq_f32(a.q[i], b.q[i]), a.q[i], b.q[i]);
     return a;
   }
   static F fma(F a, F b, F c) {

@@ -64,8 +64,17 @@ struct Vector {
     GROUPNET_EACH a.v[i] += b.v[i];
     return a;
   }
+  static F sub(F a, const F& b) {
+    GROUPNET_EACH a.v[i] -= b.v[i];
+    return a;
+  }
   static F mul(F a, const F& b) {
     GROUPNET_EACH a.v[i] *= b.v[i];
+    return a;
+  }
+  // a > b ? a : b
+  static F max(F a, const F& b) {
+    GROUPNET_EACH a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
     return a;
   }
   static F fma(const F& a, const F& b, F c) {
