@@ -1,15 +1,36 @@
 """The two ways to run a packed file: the compiled engine, and the reference in PyTorch."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
+from torchvision.ops import roi_align
 
 from groupnet_det.errors import DataError
 
 from .packed_file import PackedFile
 from .reference import run_reference, run_reference_part
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlignOptions:
+    """How regions are pooled, as torchvision's ``roi_align`` has it.
+
+    Attributes:
+        scales: Of each map: its pixels for one of the image.
+        rows, columns: Of a pooled region.
+        sampling_ratio: Samples for each of these, 0 for as many as there are pixels.
+        aligned: Whether the centre of pixel (0, 0) is at (0.5, 0.5).
+    """
+
+    scales: Sequence[float]
+    rows: int
+    columns: int
+    sampling_ratio: int
+    aligned: bool
 
 
 class Network(Protocol):
@@ -24,6 +45,12 @@ class Network(Protocol):
 
     def run_part(self, name: str, maps: Tensor) -> dict[str, Tensor]:
         """As a call, of a part on maps float32 (N, H, W, C)."""
+
+    def align_regions(
+        self, maps: Sequence[Tensor], boxes: Tensor, level_of: Tensor, options: AlignOptions
+    ) -> Tensor:
+        """RoIAlign of boxes float32 (R, 4), each on the map float32 (1, H, W, C) that `level_of`,
+        int64 (R,), names -> float32 (R, rows, columns, C)."""
 
 
 class NativeNetwork:
@@ -46,6 +73,21 @@ class NativeNetwork:
     def run_part(self, name: str, maps: Tensor) -> dict[str, Tensor]:
         return _run(self.parts[name], maps)
 
+    def align_regions(
+        self, maps: Sequence[Tensor], boxes: Tensor, level_of: Tensor, options: AlignOptions
+    ) -> Tensor:
+        aligned: Tensor = self.engine.align_regions(
+            list(maps),
+            boxes,
+            level_of,
+            list(options.scales),
+            options.rows,
+            options.columns,
+            options.sampling_ratio,
+            options.aligned,
+        )
+        return aligned
+
 
 def _run(engine: Any, values: Tensor) -> dict[str, Tensor]:
     try:
@@ -66,6 +108,25 @@ class ReferenceNetwork:
 
     def run_part(self, name: str, maps: Tensor) -> dict[str, Tensor]:
         return run_reference_part(self.packed, name, maps)
+
+    def align_regions(
+        self, maps: Sequence[Tensor], boxes: Tensor, level_of: Tensor, options: AlignOptions
+    ) -> Tensor:
+        """By torchvision, which sums the samples in another order: 1e-5 apart."""
+        size = options.rows, options.columns
+        pooled = boxes.new_zeros(len(boxes), maps[0].shape[3], *size)
+        for number, (x, scale) in enumerate(zip(maps, options.scales, strict=True)):
+            (index,) = torch.nonzero(level_of == number, as_tuple=True)
+            channels_first = x.permute(0, 3, 1, 2).contiguous()
+            pooled[index] = roi_align(
+                channels_first,
+                [boxes[index]],
+                size,
+                scale,
+                sampling_ratio=options.sampling_ratio,
+                aligned=options.aligned,
+            )
+        return pooled.permute(0, 2, 3, 1).contiguous()
 
 
 BACKENDS: Mapping[str, Callable[[Any, PackedFile], Network]] = {

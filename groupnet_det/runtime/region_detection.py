@@ -10,11 +10,11 @@ from torchvision.ops import batched_nms
 from groupnet_det.errors import lookup
 
 from .boxes import BoxCoding, clip
+from .networks import Network
 from .proposals import Proposals
 from .regions import Pooler
 
 Maps = dict[str, Tensor]  # float32 (N, H, W, C) by name
-RunPart = Callable[[str, Tensor], Maps]
 # Regions that go through a part at a time: many enough for its kernels, few enough for the cache.
 CHUNK = 64
 
@@ -70,19 +70,19 @@ class RegionPostprocessing:
         return [*names, *(level for pooler in poolers for level in pooler.levels)]
 
     def __call__(
-        self, maps: Maps, size: tuple[int, int], run_part: RunPart
+        self, maps: Maps, size: tuple[int, int], network: Network
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Boxes (R, 4), scores (R,) and classes (R,) of one image.
 
         Args:
             maps: Outputs for the image.
             size: Its height and width in the network's input.
-            run_part: Runs a part on regions.
+            network: Pools regions and runs parts.
         """
         regions = self.proposals(maps, size)
         total = torch.zeros(())
         for stage in self.stages:
-            out = run_in_chunks(run_part, stage.part, self.pooler(maps, regions))
+            out = run_in_chunks(network, stage.part, self.pooler(network, maps, regions))
             total = total + _SCORES[self.score](out["scores"].flatten(1))
             boxes = stage.box_coding.decode(out["deltas"].flatten(1), regions)
             boxes = clip(boxes, size)
@@ -90,12 +90,12 @@ class RegionPostprocessing:
                 regions = boxes
         return self._select(boxes, total / len(self.stages))
 
-    def masks(self, maps: Maps, boxes: Tensor, classes: Tensor, run_part: RunPart) -> Tensor | None:
+    def masks(self, maps: Maps, boxes: Tensor, classes: Tensor, network: Network) -> Tensor | None:
         """Probabilities (R, M, M) of the objects' masks in their boxes; absent without a head."""
         if self.mask is None:
             return None
-        regions = self.mask.pooler(maps, boxes)
-        logits = run_in_chunks(run_part, self.mask.part, regions)["masks"]
+        regions = self.mask.pooler(network, maps, boxes)
+        logits = run_in_chunks(network, self.mask.part, regions)["masks"]
         channels = torch.zeros_like(classes) if self.mask.class_agnostic else classes
         return logits[torch.arange(len(classes)), ..., channels].sigmoid()
 
@@ -119,7 +119,7 @@ _SCORES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def run_in_chunks(run_part: RunPart, part: str, regions: Tensor) -> Maps:
+def run_in_chunks(network: Network, part: str, regions: Tensor) -> Maps:
     """A part on any number of regions (R, H, W, C), also on none.
 
     All chunks have one size, so that the engine plans its memory once: the last one is filled up
@@ -128,5 +128,5 @@ def run_in_chunks(run_part: RunPart, part: str, regions: Tensor) -> Maps:
     number = len(regions)
     missing = CHUNK - number % CHUNK if number % CHUNK or number == 0 else 0
     filled = torch.cat([regions, regions.new_zeros(missing, *regions.shape[1:])])
-    outputs = [run_part(part, chunk) for chunk in filled.split(CHUNK)]
+    outputs = [network.run_part(part, chunk) for chunk in filled.split(CHUNK)]
     return {name: torch.cat([out[name] for out in outputs])[:number] for name in outputs[0]}

@@ -145,8 +145,8 @@ class RegionDetector(OfWholeImages):
 
     def answer(self, network: Network, pixels: Tensor, wanted: Size) -> Detections:
         maps, size = network(pixels), _size(pixels)
-        boxes, scores, classes = self.postprocessing(maps, size, network.run_part)
-        masks = self.postprocessing.masks(maps, boxes, classes, network.run_part)
+        boxes, scores, classes = self.postprocessing(maps, size, network)
+        masks = self.postprocessing.masks(maps, boxes, classes, network)
         boxes = rescale(boxes, size, wanted)
         kept = larger_than(boxes)
         boxes, scores, classes = boxes[kept], scores[kept], classes[kept]

@@ -7,6 +7,7 @@ from detectron2.structures import ImageList
 
 from groupnet_det.errors import ConfigError, PackedFileError
 from groupnet_det.runtime.boxes import Anchors, BoxCoding
+from groupnet_det.runtime.networks import ReferenceNetwork
 from groupnet_det.runtime.proposals import Proposals
 from groupnet_det.runtime.region_detection import (
     CHUNK,
@@ -78,11 +79,14 @@ def maps():
     return features, objectness, deltas, named
 
 
-def run_heads(model):
-    """A runner of parts by the model's own heads."""
-    heads = model.roi_heads
+class Heads(ReferenceNetwork):
+    """Parts by the model's own heads."""
 
-    def run(name, regions):
+    def __init__(self, model):
+        self.heads = model.roi_heads
+
+    def run_part(self, name, regions):
+        heads = self.heads
         x = regions.permute(0, 3, 1, 2)
         if name == "mask":
             return {"masks": heads.mask_head.layers(x).permute(0, 2, 3, 1)}
@@ -92,8 +96,6 @@ def run_heads(model):
         predictor = heads.box_predictor if stage is None else heads.box_predictor[stage]
         scores, deltas = predictor(head(x))
         return {"scores": scores[:, None, None], "deltas": deltas[:, None, None]}
-
-    return run
 
 
 def propose(model, maps):
@@ -157,14 +159,14 @@ def test_as_detectron2(name, maps):
         max_detections=25,
         mask=mask_of(model),
     )
-    run = run_heads(model)
-    boxes, scores, classes = options(named, IMAGE, run)
+    network = Heads(model)
+    boxes, scores, classes = options(named, IMAGE, network)
     assert 5 < len(scores) <= 25
     torch.testing.assert_close(boxes, expected.pred_boxes.tensor, atol=1e-3, rtol=1e-5)
     torch.testing.assert_close(scores, expected.scores)
     assert torch.equal(classes, expected.pred_classes)
 
-    masks = options.masks(named, boxes, classes, run)
+    masks = options.masks(named, boxes, classes, network)
     assert (masks is None) == (name != "mask_rcnn")
     if masks is not None:
         torch.testing.assert_close(masks, expected.pred_masks[:, 0], atol=1e-5, rtol=1e-5)
@@ -176,12 +178,13 @@ def test_as_detectron2(name, maps):
 def test_chunks_have_one_size(number):
     sizes = []
 
-    def run(name, regions):
-        sizes.append(len(regions))
-        return {name: 2 * regions}
+    class Network:
+        def run_part(self, name, regions):
+            sizes.append(len(regions))
+            return {name: 2 * regions}
 
     regions = torch.rand(number, 7, 7, 3)
-    assert torch.equal(run_in_chunks(run, "box", regions)["box"], 2 * regions)
+    assert torch.equal(run_in_chunks(Network(), "box", regions)["box"], 2 * regions)
     assert set(sizes) == {CHUNK}
 
 

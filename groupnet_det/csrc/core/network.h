@@ -9,6 +9,7 @@
 #include "core/isa.h"
 #include "core/packed_file.h"
 #include "core/prepared.h"
+#include "core/region_align.h"
 #include "core/thread_pool.h"
 #include "core/worker.h"
 #include "core/workspace.h"
@@ -40,6 +41,11 @@ class Network {
   // `images` are unsigned bytes (N, H, W, C), without gaps.
   void run(Workspace& workspace, const uint8_t* images, int threads) {
     run(workspace, Given{images, nullptr}, threads, 0, program_.steps.size());
+  }
+
+  // See region_align.h; in the threads of this network.
+  void align_regions(const RegionAlign& regions, int threads, float* out) {
+    groupnet::align_regions(regions, kernels_, *pool_, threads, out);
   }
 
   // Copy a buffer: (N, H, W, C) floats, or bytes, or 0 and 1 for bits.

@@ -187,6 +187,16 @@ struct DepthToSpaceArgs {
   int height = 0, width = 0;  // of the output
 };
 
+// out[c] = sum over i of weights[i] * values[offsets[i] + c], from the first on, each fused.
+struct WeightedSumArgs {
+  const float* values = nullptr;
+  const int64_t* offsets = nullptr;
+  const float* weights = nullptr;
+  int count = 0;
+  int channels = 0;
+  float* out = nullptr;
+};
+
 // Rows [first_row, end_row) of the 64 channels of a quad, of one image.
 struct RowRange {
   int image = 0, branch = 0, quad = 0;
@@ -210,6 +220,7 @@ struct KernelTable {
   void (*resize)(const ResizeArgs&, int image, int first_row, int end_row);
   void (*max_pool)(const MaxPoolArgs&, int image, int first_row, int end_row);
   void (*depth_to_space)(const DepthToSpaceArgs&, int image, int first_row, int end_row);
+  void (*weighted_sum)(const WeightedSumArgs&);
   // Multiply-accumulates in `iterations` of a loop that has its operands in registers.
   int64_t (*register_limit)(int64_t iterations);
 };

@@ -5,6 +5,7 @@
 #include "kernels/join.h"
 #include "kernels/plain_steps.h"
 #include "kernels/stem.h"
+#include "kernels/weighted_sum.h"
 
 namespace groupnet {
 namespace {
@@ -52,7 +53,7 @@ constexpr KernelTable kTable = {
     conv,           joined_conv,     joined_scratch,
     stem,           stem_scratch,    mean,
     input,          resize,          max_pool,
-    depth_to_space, register_limit,
+    depth_to_space, weighted_sum,    register_limit,
 };
 
 }  // namespace
