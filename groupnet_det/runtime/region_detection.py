@@ -82,7 +82,7 @@ class RegionPostprocessing:
         regions = self.proposals(maps, size)
         total = torch.zeros(())
         for stage in self.stages:
-            out = run_in_chunks(network, stage.part, self.pooler(network, maps, regions))
+            out = run_on_regions(network, stage.part, self.pooler, maps, regions)
             total = total + _SCORES[self.score](out["scores"].flatten(1))
             boxes = stage.box_coding.decode(out["deltas"].flatten(1), regions)
             boxes = clip(boxes, size)
@@ -94,8 +94,8 @@ class RegionPostprocessing:
         """Probabilities (R, M, M) of the objects' masks in their boxes; absent without a head."""
         if self.mask is None:
             return None
-        regions = self.mask.pooler(network, maps, boxes)
-        logits = run_in_chunks(network, self.mask.part, regions)["masks"]
+        out = run_on_regions(network, self.mask.part, self.mask.pooler, maps, boxes)
+        logits = out["masks"]
         channels = torch.zeros_like(classes) if self.mask.class_agnostic else classes
         return logits[torch.arange(len(classes)), ..., channels].sigmoid()
 
@@ -119,14 +119,17 @@ _SCORES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def run_in_chunks(network: Network, part: str, regions: Tensor) -> Maps:
-    """A part on any number of regions (R, H, W, C), also on none.
+def run_on_regions(network: Network, part: str, pooler: Pooler, maps: Maps, boxes: Tensor) -> Maps:
+    """Pool regions, any number of them, and run a part on them; some at a time, which stay in the
+    cache.
 
     All chunks have one size, so that the engine plans its memory once: the last one is filled up
-    with zeros, whose results are dropped.
+    with empty boxes, whose results are dropped.
     """
-    number = len(regions)
-    missing = CHUNK - number % CHUNK if number % CHUNK or number == 0 else 0
-    filled = torch.cat([regions, regions.new_zeros(missing, *regions.shape[1:])])
-    outputs = [network.run_part(part, chunk) for chunk in filled.split(CHUNK)]
+    number = len(boxes)
+    chunks = max(1, -(-number // CHUNK))
+    filled = torch.cat([boxes, boxes.new_zeros(chunks * CHUNK - number, 4)])
+    outputs = [
+        network.run_part(part, pooler(network, maps, chunk)) for chunk in filled.split(CHUNK)
+    ]
     return {name: torch.cat([out[name] for out in outputs])[:number] for name in outputs[0]}

@@ -52,7 +52,8 @@ def test_no_region(networks):
     options = AlignOptions(scales=[1.0], rows=2, columns=3, sampling_ratio=0, aligned=True)
     none = torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64)
     for network in networks:
-        assert network.align_regions([torch.zeros(1, 4, 4, 5)], *none, options).shape == (0, 2, 3, 5)
+        found = network.align_regions([torch.zeros(1, 4, 4, 5)], *none, options)
+        assert found.shape == (0, 2, 3, 5)
 
 
 @pytest.mark.parametrize(

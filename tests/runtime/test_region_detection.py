@@ -14,7 +14,7 @@ from groupnet_det.runtime.region_detection import (
     MaskStage,
     RegionPostprocessing,
     Stage,
-    run_in_chunks,
+    run_on_regions,
 )
 from groupnet_det.runtime.regions import Pooler
 from tests.runtime.detectron2_models import build_detector, random_maps
@@ -183,8 +183,12 @@ def test_chunks_have_one_size(number):
             sizes.append(len(regions))
             return {name: 2 * regions}
 
-    regions = torch.rand(number, 7, 7, 3)
-    assert torch.equal(run_in_chunks(Network(), "box", regions)["box"], 2 * regions)
+    def pool(network, maps, boxes):
+        return boxes[:, None, None] + maps["p2"]
+
+    boxes = torch.rand(number, 4)
+    found = run_on_regions(Network(), "box", pool, {"p2": torch.ones(1)}, boxes)
+    assert torch.equal(found["box"], 2 * (boxes[:, None, None] + 1))
     assert set(sizes) == {CHUNK}
 
 
