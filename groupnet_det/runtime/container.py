@@ -9,7 +9,13 @@ import torch
 
 from groupnet_det.errors import PackedFileError
 
-DTYPES = {"U8": torch.uint8, "I16": torch.int16, "I32": torch.int32, "F32": torch.float32}
+DTYPES = {
+    "U8": torch.uint8,
+    "I8": torch.int8,
+    "I16": torch.int16,
+    "I32": torch.int32,
+    "F32": torch.float32,
+}
 LENGTH_BYTES = 8
 ALIGNMENT = 8
 MAX_HEADER_BYTES = 1 << 24

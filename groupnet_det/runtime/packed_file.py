@@ -15,7 +15,8 @@ from torch import Tensor
 from groupnet_det.errors import PackedFileError
 
 from .container import DTYPES, Container, header_end, load_json, parse_container
-from .program import Program, from_json, to_json
+from .program import Program
+from .program_json import from_json, to_json
 from .validation import validate
 
 FORMAT = "groupnet_det.packed"

@@ -5,24 +5,40 @@ contracted or reordered: products and sums of floats are separate operations of 
 `exact_fma.fma` stands where one rounding is asked for. Sums of integers are exact in any order.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .exact_fma import fma
-from .packed_file import PackedFile
-from .program import Branch, Conv, Join, Map, Mean, Sinks, Stem, Term
-from .shapes import buffer_shapes, check_images
-from .sign_bits import unpack_bits
+from groupnet_det.errors import PackedFileError
 
-# Elements that a convolution of floats works on at a time: they stay in the cache, and torch takes
-# one thread for them, as more only wait for each other.
-CHUNK = 1 << 14
+from .packed_file import PackedFile
+from .program import (
+    Branch,
+    BytesSink,
+    Conv,
+    DepthToSpace,
+    Input,
+    Join,
+    Map,
+    MaxPool,
+    Mean,
+    Program,
+    Resize,
+    Sinks,
+    Stem,
+    Term,
+)
+from .reference_layouts import max_pooled, nearest, resized, spread
+from .reference_sums import padded, sum_of_fma, sum_of_products
+from .shapes import buffer_shapes, canvas_size, check_images, check_maps
+from .sign_bits import unpack_bits
 
 # What happens after a step: its number, the number of a buffer that it wrote, and the content.
 Observer = Callable[[int, int, Tensor], None]
+# Numbers of steps, numbers of buffers, contents.
+Trace = tuple[list[int], list[int], list[Tensor]]
 
 
 def run_reference(packed: PackedFile, images: Tensor) -> dict[str, Tensor]:
@@ -39,20 +55,61 @@ def run_reference(packed: PackedFile, images: Tensor) -> dict[str, Tensor]:
         DataError: `images` have a wrong type or shape, are too small or too large.
         PackedFileError: The program does not work with images of this size.
     """
-    buffers = _run(packed, images, lambda *_: None)
-    return {name: buffers[number] for name, number in packed.program.outputs.items()}
+    check_images(images, packed.program.input_channels)
+    return _outputs(packed, packed.program, images)
 
 
-def trace_reference(
-    packed: PackedFile, images: Tensor
-) -> tuple[list[int], list[int], list[Tensor]]:
+def run_reference_part(packed: PackedFile, name: str, maps: Tensor) -> dict[str, Tensor]:
+    """Run a part of a network.
+
+    Args:
+        packed: From `read_packed`.
+        name: Of the part.
+        maps: float32 (N, H, W, C); at least one.
+
+    Returns:
+        The part's outputs by name, each float32 (N, H, W, C).
+
+    Raises:
+        DataError: `maps` have a wrong type or shape, are too small or too large.
+        PackedFileError: There is no such part, or it does not work with maps of this size.
+    """
+    part = _part(packed, name, maps)
+    return _outputs(packed, part, maps)
+
+
+def trace_reference(packed: PackedFile, images: Tensor) -> Trace:
     """`run_reference`, showing each buffer that is written, as the compiled ``trace`` does.
 
     Returns:
         For each, in order: the number of the step, the number of the buffer, its content after that
-        step, float32 (N, H, W, C), or for bits uint8 of 0 and 1. Within a step the order is that of
-        `Conv.sinks` and `Sinks.buffers`.
+        step, float32 (N, H, W, C), for bytes uint8, or for bits uint8 of 0 and 1. Within a step the
+        order is that of `Conv.sinks` and `Sinks.buffers`.
     """
+    check_images(images, packed.program.input_channels)
+    return _trace(packed, packed.program, images)
+
+
+def trace_reference_part(packed: PackedFile, name: str, maps: Tensor) -> Trace:
+    """`run_reference_part`, as `trace_reference`."""
+    part = _part(packed, name, maps)
+    return _trace(packed, part, maps)
+
+
+def _part(packed: PackedFile, name: str, maps: Tensor) -> Program:
+    parts = packed.program.parts
+    if name not in parts:
+        raise PackedFileError(f"the packed file has no part {name!r}; it has: {sorted(parts)}")
+    check_maps(maps, parts[name].input_channels)
+    return parts[name]
+
+
+def _outputs(packed: PackedFile, program: Program, given: Tensor) -> dict[str, Tensor]:
+    buffers = _run(packed, program, given, lambda *_: None)
+    return {name: buffers[number] for name, number in program.outputs.items()}
+
+
+def _trace(packed: PackedFile, program: Program, given: Tensor) -> Trace:
     steps: list[int] = []
     numbers: list[int] = []
     contents: list[Tensor] = []
@@ -62,44 +119,45 @@ def trace_reference(
         numbers.append(number)
         contents.append(content)
 
-    _run(packed, images, observe)
+    _run(packed, program, given, observe)
     return steps, numbers, contents
 
 
 @torch.no_grad()
-def _run(packed: PackedFile, images: Tensor, observe: Observer) -> dict[int, Tensor]:
-    check_images(images, packed.program.input_channels)
-    buffer_shapes(packed.program, packed.tensors, tuple(images.shape))  # for its errors
-    run = _Run(packed, images)
-    for index, step in enumerate(packed.program.steps):
-        if isinstance(step, Stem):
-            written = list(run.stem(step))
-        elif isinstance(step, Conv):
-            written = list(run.conv(step))
-        else:
-            written = list(run.mean(step))
+def _run(
+    packed: PackedFile, program: Program, given: Tensor, observe: Observer
+) -> dict[int, Tensor]:
+    buffer_shapes(program, packed.tensors, tuple(given.shape))  # for its errors
+    run = _Run(program, packed.tensors, given)
+    for index, step in enumerate(program.steps):
         # All of a step is read before anything is written.
-        for number, content in written:
+        for number, content in list(getattr(run, step.op)(step)):
             run.buffers[number] = content
             observe(index, number, content)
     return run.buffers
 
 
 class _Run:
-    def __init__(self, packed: PackedFile, images: Tensor) -> None:
-        self.program, self.tensors = packed.program, packed.tensors
-        self.images = images
+    """One run; there is a method for each op, which gives what it writes."""
+
+    def __init__(self, program: Program, tensors: Mapping[str, Tensor], given: Tensor) -> None:
+        self.program, self.tensors, self.given = program, tensors, given
+        self.canvas = canvas_size(tuple(given.shape), program.size_divisor)
         self.buffers: dict[int, Tensor] = {}
 
     def stem(self, step: Stem) -> Iterator[tuple[int, Tensor]]:
         weight = self.tensors[step.weight]
-        image = F.pad(self.images.to(torch.float64), (0, 1), value=255)  # the channel that counts
-        x = _padded(image, step.padding, 0.0)
-        total = _sum_of_products(x, weight.to(torch.float64), step.stride, 1)
+        image = F.pad(self.given.to(torch.float64), (0, 1), value=255)  # the channel that counts
+        below, right = (self.canvas[i] - image.shape[i + 1] for i in (0, 1))
+        x = padded(F.pad(image, (0, 0, 0, right, 0, below)), step.padding, 0.0)
+        total = sum_of_products(x, weight.to(torch.float64), step.stride, 1)
         if step.pool:
-            pooled = _padded(total, step.pool.padding, -torch.inf).permute(0, 3, 1, 2)
+            pooled = padded(total, step.pool.padding, -torch.inf).permute(0, 3, 1, 2)
             total = F.max_pool2d(pooled, step.pool.kernel, step.pool.stride).permute(0, 2, 3, 1)
         yield from self.sink(self.map(total.to(torch.float32), step.map), step.sinks)
+
+    def input(self, step: Input) -> Iterator[tuple[int, Tensor]]:
+        yield from self.sink(self.map(self.given, step.map), step.sinks)
 
     def conv(self, step: Conv) -> Iterator[tuple[int, Tensor]]:
         values = [self.branch(branch) for branch in step.branches]
@@ -116,25 +174,46 @@ class _Run:
         share = torch.tensor(1 / (x.shape[1] * x.shape[2]), dtype=torch.float32)
         yield step.output, (total * share)[:, None, None]
 
+    def resize(self, step: Resize) -> Iterator[tuple[int, Tensor]]:
+        sides = self.canvas if step.like is None else self.buffers[step.like].shape[1:3]
+        yield step.output, resized(self.buffers[step.input], step.factor, *sides)
+
+    def max_pool(self, step: MaxPool) -> Iterator[tuple[int, Tensor]]:
+        yield step.output, max_pooled(self.buffers[step.input], step.pool)
+
+    def depth_to_space(self, step: DepthToSpace) -> Iterator[tuple[int, Tensor]]:
+        yield step.output, spread(self.buffers[step.input], step.factor)
+
     def branch(self, branch: Branch) -> Tensor:
         values = [self.term(term) for term in branch.terms]
         if branch.residual is not None:
-            values.append(self.buffers[branch.residual])
+            sides = values[0].shape[1:3]
+            values.append(nearest(self.buffers[branch.residual], branch.residual_factor, *sides))
         return self.map(_added(values), branch.final)
 
     def term(self, term: Term) -> Tensor:
-        buffer, x = self.program.buffers[term.input], self.buffers[term.input]
-        weight = self.tensors[term.weight]
-        if buffer.kind == "float":
-            x = _padded(x, term.padding, buffer.pad)
-            return self.map(_sum_of_fma(x, weight, term.stride, term.dilation), term.map)
-        x = _padded(_signs(x), term.padding, 1 - 2 * buffer.pad)
-        signs = _signs(unpack_bits(weight, buffer.channels))
-        total = _sum_of_products(x, signs, term.stride, term.dilation)
+        kind = self.program.buffers[term.input].kind
+        return self.map(getattr(self, f"sum_of_{kind}")(term), term.map)
+
+    def sum_of_float(self, term: Term) -> Tensor:
+        x = padded(self.buffers[term.input], term.padding, self.program.buffers[term.input].pad)
+        return sum_of_fma(x, self.tensors[term.weight], term.stride, term.dilation)
+
+    def sum_of_bits(self, term: Term) -> Tensor:
+        buffer = self.program.buffers[term.input]
+        x = padded(_signs(self.buffers[term.input]), term.padding, 1 - 2 * buffer.pad)
+        signs = _signs(unpack_bits(self.tensors[term.weight], buffer.channels))
+        total = sum_of_products(x, signs, term.stride, term.dilation)
         if term.offset is not None:
             # n - 2 m is there already; all are whole numbers of at most 2^24, hence exact.
             total += (self.tensors[term.offset] - signs[0].numel()).to(torch.float32)
-        return self.map(total, term.map)
+        return total
+
+    def sum_of_bytes(self, term: Term) -> Tensor:
+        zero = self.program.buffers[term.input].pad
+        x = padded(self.buffers[term.input].to(torch.float64) - zero, term.padding, 0.0)
+        weight = self.tensors[term.weight].to(torch.float64)
+        return sum_of_products(x, weight, term.stride, term.dilation).to(torch.float32)
 
     def join(self, values: list[Tensor], join: Join) -> Iterator[tuple[int, Tensor]]:
         merged = self.merge(values, join)
@@ -183,6 +262,8 @@ class _Run:
             values = self.tensors[levels.values]
             channel = torch.arange(values.shape[1])
             yield levels.buffer, values[number, channel]
+        for of_bytes in sinks.bytes:
+            yield of_bytes.buffer, _bytes(v, of_bytes)
 
 
 def _added(values: Sequence[Tensor]) -> Tensor:
@@ -197,50 +278,7 @@ def _signs(bits: Tensor) -> Tensor:
     return bits.to(torch.float32).mul_(-2).add_(1)
 
 
-def _padded(x: Tensor, padding: int, value: float) -> Tensor:
-    return F.pad(x, (0, 0, padding, padding, padding, padding), value=value) if padding else x
-
-
-def _positions(
-    x: Tensor, weight: Tensor, stride: int, dilation: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """For each row and column of the kernel: what it reads (N, H, W, C_in), (C_out, C_in)."""
-    height, width = (
-        x.shape[i] - dilation * (weight.shape[i] - 1) for i in (1, 2)
-    )  # of the corners that the kernel's first position may have
-    for row in range(weight.shape[1]):
-        for column in range(weight.shape[2]):
-            top, left = row * dilation, column * dilation
-            part = x[:, top : top + height : stride, left : left + width : stride]
-            yield part, weight[:, row, column]
-
-
-def _sum_of_products(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
-    """Convolution of whole numbers whose partial sums are exact, so that their order is free."""
-    total = torch.zeros(())
-    for part, row in _positions(x, weight, stride, dilation):
-        product = part.reshape(-1, part.shape[3]) @ row.T
-        total = product.view(*part.shape[:3], -1).add_(total)
-    return total
-
-
-def _sum_of_fma(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
-    """Convolution of floats, over rows, columns and channels in this order."""
-    return torch.stack([_sum_of_fma_of_one(one[None], weight, stride, dilation) for one in x])
-
-
-def _sum_of_fma_of_one(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
-    """(1, H, W, C_in) -> (H, W, C_out)."""
-    read = list(_positions(x, weight, stride, dilation))
-    height, width = read[0][0].shape[1:3]
-    parts = [(part.reshape(height * width, -1), row.T) for part, row in read]
-    at_once = max(1, CHUNK // len(weight))
-    sums = []
-    for start in range(0, height * width, at_once):
-        total = torch.zeros(())
-        for part, rows in parts:
-            pixels = part[start : start + at_once, :, None]
-            for pixel, row in zip(pixels.unbind(1), rows, strict=True):
-                total = fma(pixel, row, total)
-        sums.append(total)
-    return torch.cat(sums).view(height, width, -1)
+def _bytes(v: Tensor, sink: BytesSink) -> Tensor:
+    scaled = (v * torch.tensor(sink.scale, dtype=torch.float32)).round()  # halves to even
+    within = scaled.clamp(-sink.zero, 255 - sink.zero) + sink.zero
+    return within.nan_to_num(0).to(torch.uint8).contiguous()

@@ -1,13 +1,28 @@
 """Sizes of all maps of a program, which follow from those of the images."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from groupnet_det.errors import DataError, PackedFileError
 
-from .program import Branch, Conv, Mean, Program, Stem, Term
+from .program import (
+    ONE_PIXEL,
+    Branch,
+    Conv,
+    DepthToSpace,
+    Input,
+    MaxPool,
+    Mean,
+    Pool,
+    Program,
+    Resize,
+    Stem,
+    Step,
+    Term,
+)
 
 MAX_ELEMENTS = 2**31 - 1
 
@@ -20,41 +35,50 @@ def check_images(images: Tensor, channels: int) -> None:
     Raises:
         DataError: `images` is not uint8 (N, H, W, `channels`) with at least one pixel.
     """
-    expected = f"expected is a uint8 tensor of shape (N, H, W, {channels})"
-    if not isinstance(images, Tensor):
-        raise DataError(f"images are a {type(images).__name__}; {expected}")
-    if images.dtype != torch.uint8:
-        raise DataError(f"images have the type {images.dtype}; {expected}, values 0 to 255")
-    if images.dim() != 4 or images.shape[3] != channels:
-        raise DataError(f"images have the shape {tuple(images.shape)}; {expected}")
-    if not images.numel():
-        raise DataError(f"images of shape {tuple(images.shape)} hold no pixel; {expected}")
-    _check_size(tuple(images.shape), "the images")
+    _check_given(images, channels, torch.uint8, "images", "uint8", ", values 0 to 255")
 
 
-def buffer_shapes(program: Program, tensors: Mapping[str, Tensor], images: Shape) -> list[Shape]:
+def check_maps(maps: Tensor, channels: int) -> None:
+    """
+    Raises:
+        DataError: `maps`, for a part, are not float32 (N, H, W, `channels`) with at least one
+            pixel.
+    """
+    _check_given(maps, channels, torch.float32, "maps", "float32", "")
+
+
+def canvas_size(images: Shape, divisor: int) -> tuple[int, int]:
+    """Height and width of images (N, H, W, ...), rounded up to multiples of `divisor`."""
+    return _divided_up(images[1], divisor) * divisor, _divided_up(images[2], divisor) * divisor
+
+
+def buffer_shapes(program: Program, tensors: Mapping[str, Tensor], given: Shape) -> list[Shape]:
     """Shape of each buffer; (0, 0, 0, C) for one that is never written.
 
     Args:
-        program, tensors: A valid program.
-        images: (N, H, W, C).
+        program, tensors: A valid program, or a part of one.
+        given: (N, H, W, C) of the images, or of the maps that a part is given.
 
     Raises:
         DataError: The images are too small, or a map would have more than 2^31 - 1 elements.
-        PackedFileError: Maps that are added, or put into one buffer, have different sizes.
+        PackedFileError: Maps that are added, or put into one buffer, have different sizes, or a map
+            is to be resized to more than the factor says.
     """
-    shapes: list[Shape] = [(0, 0, 0, buffer.channels) for buffer in program.buffers]
+    sizes = _Sizes(program, tensors, given)
     for step in program.steps:
-        out = _step_shape(step, shapes, tensors, images)
-        for buffer in _written(step):
-            shape = (*out, program.buffers[buffer].channels)
-            if shapes[buffer][0] and shapes[buffer] != shape:
-                raise PackedFileError(
-                    f"step {step.name!r} writes {shape} to buffer {buffer}, whose shape is "
-                    f"{shapes[buffer]}"
-                )
-            shapes[buffer] = shape
-    return shapes
+        out: Shape = getattr(sizes, step.op)(step)
+        for buffer in written(step):
+            sizes.write(buffer, out, step.name)
+    return sizes.shapes
+
+
+def written(step: Step) -> list[int]:
+    """Numbers of the buffers that a step writes, in the order of a trace."""
+    if isinstance(step, Conv):
+        return [buffer for sinks in step.sinks() for buffer in sinks.buffers()]
+    if isinstance(step, Stem | Input):
+        return step.sinks.buffers()
+    return [step.output]
 
 
 def out_size(size: int, *, kernel: int, stride: int, padding: int, dilation: int = 1) -> int:
@@ -63,61 +87,98 @@ def out_size(size: int, *, kernel: int, stride: int, padding: int, dilation: int
     return room // stride + 1 if room >= 0 else 0
 
 
-def _written(step: Stem | Conv | Mean) -> Iterator[int]:
-    if isinstance(step, Mean):
-        yield step.output
-    elif isinstance(step, Stem):
-        yield from step.sinks.buffers()
-    else:
-        for sinks in step.sinks():
-            yield from sinks.buffers()
+class _Sizes:
+    """Shapes so far, and how steps go on from them; a step's shape is (N, H, W)."""
 
+    def __init__(self, program: Program, tensors: Mapping[str, Tensor], given: Shape) -> None:
+        self.program, self.tensors = program, tensors
+        self.given = (given[0], *canvas_size(given, program.size_divisor), given[3])
+        _check_size(self.given, "the canvas of the images")
+        self.shapes: list[Shape] = [(0, 0, 0, buffer.channels) for buffer in program.buffers]
 
-def _step_shape(
-    step: Stem | Conv | Mean, shapes: list[Shape], tensors: Mapping[str, Tensor], images: Shape
-) -> Shape:
-    if isinstance(step, Mean):
-        return (images[0], 1, 1)
-    if isinstance(step, Stem):
-        return _stem_shape(step, tensors, images)
-    of_branches = {_branch_shape(step.name, b, shapes, tensors) for b in step.branches}
-    return _only(of_branches, step.name)
+    def write(self, buffer: int, size: Shape, name: str) -> None:
+        shape = (*size, self.program.buffers[buffer].channels)
+        if self.shapes[buffer][0] and self.shapes[buffer] != shape:
+            raise PackedFileError(
+                f"step {name!r} writes {shape} to buffer {buffer}, whose shape is "
+                f"{self.shapes[buffer]}"
+            )
+        self.shapes[buffer] = shape
 
-
-def _stem_shape(step: Stem, tensors: Mapping[str, Tensor], images: Shape) -> Shape:
-    weight = tensors[step.weight].shape
-    sides = [
-        out_size(size, kernel=kernel, stride=step.stride, padding=step.padding)
-        for size, kernel in zip(images[1:3], weight[1:3], strict=True)
-    ]
-    shape = _checked((images[0], *sides, weight[0]), images[1:3], step.name)
-    if step.pool:
-        pool = step.pool
+    def stem(self, step: Stem) -> Shape:
+        weight = self.tensors[step.weight].shape
         sides = [
-            out_size(size, kernel=pool.kernel, stride=pool.stride, padding=pool.padding)
-            for size in shape[1:3]
+            out_size(size, kernel=kernel, stride=step.stride, padding=step.padding)
+            for size, kernel in zip(self.given[1:3], weight[1:3], strict=True)
         ]
-        shape = _checked((images[0], *sides, weight[0]), shape[1:3], step.name)
-    return shape[:3]
+        shape = _checked((self.given[0], *sides, weight[0]), self.given[1:3], step.name)
+        return _pooled(shape, step.pool, step.name) if step.pool else shape[:3]
+
+    def input(self, step: Input) -> Shape:
+        return self.given[:3]
+
+    def mean(self, step: Mean) -> Shape:
+        return (self.given[0], 1, 1)
+
+    def conv(self, step: Conv) -> Shape:
+        return _only({self.branch(step.name, branch) for branch in step.branches}, step.name)
+
+    def branch(self, name: str, branch: Branch) -> Shape:
+        shape = _only({self.term(name, term) for term in branch.terms}, name)
+        if branch.residual is not None:
+            residual, factor = self.shapes[branch.residual][:3], branch.residual_factor
+            expected = (shape[0], *(residual_side(side, factor) for side in shape[1:]))
+            if residual != expected:
+                by = f", each {factor} times," if factor != 1 else ""
+                raise PackedFileError(
+                    f"step {name!r} adds maps of different sizes: {residual}{by} to {shape}"
+                )
+        return shape
+
+    def term(self, name: str, term: Term) -> Shape:
+        weight, source = self.tensors[term.weight].shape, self.shapes[term.input]
+        options = {"stride": term.stride, "padding": term.padding, "dilation": term.dilation}
+        sides = [
+            out_size(size, kernel=kernel, **options)
+            for size, kernel in zip(source[1:3], weight[1:3], strict=True)
+        ]
+        return _checked((source[0], *sides, weight[0]), source[1:3], name)[:3]
+
+    def resize(self, step: Resize) -> Shape:
+        source = self.shapes[step.input]
+        target = self.given if step.like is None else self.shapes[step.like]
+        if any(target[i] > step.factor * source[i] for i in (1, 2)):
+            raise PackedFileError(
+                f"step {step.name!r} resizes {source[1]} x {source[2]} pixels to {target[1]} x "
+                f"{target[2]}, more than {step.factor} times as many in a row or column"
+            )
+        return _checked((source[0], *target[1:3], source[3]), source[1:3], step.name)[:3]
+
+    def max_pool(self, step: MaxPool) -> Shape:
+        return _pooled(self.shapes[step.input], step.pool, step.name)
+
+    def depth_to_space(self, step: DepthToSpace) -> Shape:
+        images, height, width, channels = self.shapes[step.input]
+        sides = (step.factor * height, step.factor * width)
+        shape = (images, *sides, channels // step.factor**2)
+        return _checked(shape, (height, width), step.name)[:3]
 
 
-def _branch_shape(
-    name: str, branch: Branch, shapes: list[Shape], tensors: Mapping[str, Tensor]
-) -> Shape:
-    of_terms = {_term_shape(name, term, shapes, tensors) for term in branch.terms}
-    of_residual = set() if branch.residual is None else {shapes[branch.residual][:3]}
-    return _only(of_terms | of_residual, name)
+def residual_side(side: int, factor: int) -> int:
+    """Rows or columns of a residual, of which each stands for `factor`, or for all `ONE_PIXEL`."""
+    return 1 if factor == ONE_PIXEL else _divided_up(side, factor)
 
 
-def _term_shape(name: str, term: Term, shapes: list[Shape], tensors: Mapping[str, Tensor]) -> Shape:
-    weight, source = tensors[term.weight].shape, shapes[term.input]
+def _divided_up(value: int, by: int) -> int:
+    return -(-value // by)
+
+
+def _pooled(source: Shape, pool: Pool, name: str) -> Shape:
     sides = [
-        out_size(
-            size, kernel=kernel, stride=term.stride, padding=term.padding, dilation=term.dilation
-        )
-        for size, kernel in zip(source[1:3], weight[1:3], strict=True)
+        out_size(size, kernel=pool.kernel, stride=pool.stride, padding=pool.padding)
+        for size in source[1:3]
     ]
-    return _checked((source[0], *sides, weight[0]), source[1:3], name)[:3]
+    return _checked((source[0], *sides, source[3]), source[1:3], name)[:3]
 
 
 def _only(shapes: set[Shape], name: str) -> Shape:
@@ -137,11 +198,23 @@ def _checked(shape: Shape, source: Shape, name: str) -> Shape:
 
 
 def _check_size(shape: Shape, what: str) -> None:
-    elements = 1
-    for size in shape:
-        elements *= size
-    if elements > MAX_ELEMENTS:
+    if math.prod(shape) > MAX_ELEMENTS:
         raise DataError(
             f"{what} would have the shape {tuple(shape)}, more than {MAX_ELEMENTS} elements; take "
             "smaller images, or fewer at a time"
         )
+
+
+def _check_given(
+    given: Tensor, channels: int, dtype: torch.dtype, what: str, kind: str, values: str
+) -> None:
+    expected = f"expected is a {kind} tensor of shape (N, H, W, {channels})"
+    if not isinstance(given, Tensor):
+        raise DataError(f"{what} are a {type(given).__name__}; {expected}")
+    if given.dtype != dtype:
+        raise DataError(f"{what} have the type {given.dtype}; {expected}{values}")
+    if given.dim() != 4 or given.shape[3] != channels:
+        raise DataError(f"{what} have the shape {tuple(given.shape)}; {expected}")
+    if not given.numel():
+        raise DataError(f"{what} of shape {tuple(given.shape)} hold no pixel; {expected}")
+    _check_size(tuple(given.shape), f"the {what}")

@@ -1,6 +1,7 @@
 """Checks of what steps are made of: maps, sinks, buffers, tensors. See `validation`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 import torch
@@ -8,12 +9,14 @@ from torch import Tensor
 
 from groupnet_det.errors import PackedFileError
 
-from .program import ACTS, BitsSink, LevelsSink, Map, Program, Sinks
+from .program import ACTS, BitsSink, BytesSink, LevelsSink, Map, Pool, Program, Sinks
 
 MAX_CHANNELS = 65536
 MAX_GEOMETRY = 4096  # of kernels, strides, paddings, dilations
 MAX_LEVELS = 256
-MAX_SINKS = 64  # of bits, and of levels
+MAX_SINKS = 64  # of a kind
+MAX_PIXEL = 255
+SUM_LIMIT = 1 << 31  # of 32-bit integers
 
 
 def in_range(value: int, least: int, most: int, what: str) -> None:
@@ -25,6 +28,28 @@ def in_range(value: int, least: int, most: int, what: str) -> None:
         raise PackedFileError(f"{what} is {value}; valid: {least} to {most}")
 
 
+def is_float32(value: float) -> bool:
+    """Whether float32 holds it exactly. Infinity and NaN are none of JSON's numbers."""
+    return bool(torch.tensor(value, dtype=torch.float32).double().sub(value).eq(0))
+
+
+@dataclass
+class Seen:
+    """What is known of the tensors, which the program and its parts share.
+
+    Attributes:
+        tensors: By name.
+        named: Those that a step names.
+        packed_inputs: Channels that a weight of bits was checked for.
+        summed: Weights that are known not to overflow.
+    """
+
+    tensors: Mapping[str, Tensor]
+    named: set[str] = field(default_factory=set)
+    packed_inputs: dict[str, int] = field(default_factory=dict)
+    summed: set[str] = field(default_factory=set)
+
+
 class PartChecks:
     """Remembers what has been written, and which tensors were named. All raise PackedFileError.
 
@@ -32,11 +57,10 @@ class PartChecks:
         where: Name of the step, for messages.
     """
 
-    def __init__(self, program: Program, tensors: Mapping[str, Tensor]) -> None:
-        self.program, self.tensors = program, tensors
+    def __init__(self, program: Program, seen: Seen) -> None:
+        self.program, self.seen = program, seen
         self.where = ""
         self.written: set[int] = set()
-        self.named: set[str] = set()
 
     def map(self, of: Map, channels: int, what: str) -> None:
         if of.act not in ACTS:
@@ -51,14 +75,18 @@ class PartChecks:
     def sinks(self, sinks: Sinks, channels: int) -> None:
         if sinks.float_ is not None:
             self.target(sinks.float_, channels, "float")
-        in_range(len(sinks.bits), 0, MAX_SINKS, f"{self.where}: the number of sinks of bits")
-        in_range(len(sinks.levels), 0, MAX_SINKS, f"{self.where}: the number of sinks of levels")
+        for kind in ("bits", "levels", "bytes"):
+            where = f"{self.where}: the number of sinks of {kind}"
+            in_range(len(getattr(sinks, kind)), 0, MAX_SINKS, where)
         for bits in sinks.bits:
             self.target(bits.buffer, channels, "bits")
             self.bits_sink(bits, channels)
         for levels in sinks.levels:
             self.target(levels.buffer, channels, "float")
             self.levels_sink(levels, channels)
+        for of_bytes in sinks.bytes:
+            self.target(of_bytes.buffer, channels, "bytes")
+            self.bytes_sink(of_bytes)
 
     def bits_sink(self, sink: BitsSink, channels: int) -> None:
         if sink.threshold is not None:
@@ -74,6 +102,13 @@ class PartChecks:
         if bool((thresholds[1:] < thresholds[:-1]).any()):
             self.fail(f"thresholds {sink.thresholds[:80]!r} do not rise")
         self.tensor(sink.values, torch.float32, (len(thresholds) + 1, channels), "values")
+
+    def bytes_sink(self, sink: BytesSink) -> None:
+        if not (sink.scale > 0 and is_float32(sink.scale)):
+            self.fail(f"scale is {sink.scale}, which is no number of float32 above 0")
+        pad = self.program.buffers[sink.buffer].pad
+        if sink.zero != pad:
+            self.fail(f"zero is {sink.zero}, and the pad of buffer {sink.buffer} is {pad}")
 
     def target(self, buffer: int, channels: int, kind: str) -> None:
         self.buffer(buffer, "a sink", kind=kind)
@@ -108,6 +143,20 @@ class PartChecks:
         self.geometry(weight.shape[2], f"kernel columns of {what}")
         return weight.shape[0]
 
+    def sums_of_bytes(self, name: str, what: str) -> None:
+        """That a weight's products with bytes can be added in 32 bits."""
+        if name not in self.seen.summed:
+            sums = self.seen.tensors[name].to(torch.int64).abs().sum((1, 2, 3)) * MAX_PIXEL
+            if int(sums.max()) >= SUM_LIMIT:
+                self.fail(f"sums of {what} times bytes can overflow 32 bits")
+        self.seen.summed.add(name)
+
+    def pool(self, pool: Pool) -> None:
+        self.geometry(pool.kernel, "pool.kernel")
+        self.geometry(pool.stride, "pool.stride")
+        # More, and a position would see nothing of the map.
+        in_range(pool.padding, 0, pool.kernel - 1, f"{self.where}: pool.padding")
+
     def geometry(self, value: int, what: str, *, least: int = 1) -> None:
         in_range(value, least, MAX_GEOMETRY, f"{self.where}: {what}")
 
@@ -115,7 +164,7 @@ class PartChecks:
         self, name: str, dtype: torch.dtype, shape: tuple[int | None, ...], what: str
     ) -> Tensor:
         """The tensor of this name; sizes of None are open."""
-        tensor = self.tensors.get(name)
+        tensor = self.seen.tensors.get(name)
         if tensor is None:
             self.fail(f"{what} names the tensor {name[:80]!r}, which is absent")
         fits = tensor.dtype == dtype and tensor.dim() == len(shape) and tensor.numel() > 0
@@ -124,9 +173,9 @@ class PartChecks:
                 f"{what}, {name[:80]!r}, is {tensor.dtype} of shape {tuple(tensor.shape)}; "
                 f"expected: {dtype} of shape {tuple('any' if s is None else s for s in shape)}"
             )
-        if dtype == torch.float32 and name not in self.named and bool(tensor.isnan().any()):
+        if dtype == torch.float32 and name not in self.seen.named and bool(tensor.isnan().any()):
             self.fail(f"{what}, {name[:80]!r}, has values that are NaN")
-        self.named.add(name)
+        self.seen.named.add(name)
         return tensor
 
     def fail(self, reason: str) -> NoReturn:

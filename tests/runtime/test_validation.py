@@ -3,10 +3,7 @@ import math
 import pytest
 
 from groupnet_det.errors import PackedFileError
-from groupnet_det.runtime.program import (
-    from_json,
-    to_json,
-)
+from groupnet_det.runtime.program_json import from_json, to_json
 from groupnet_det.runtime.validation import validate
 from tests.runtime.edits import ABSENT, edited
 from tests.runtime.programs import example_packed_files, simple_example

@@ -47,11 +47,11 @@ inline WordPair unpair_words(uint32_t a, uint32_t b, bool paired) {
 }
 
 // A copy for whole blocks of channels, filled up with `fill`; `rows` of them.
-template <class T>
-const T* lay_out_channels(const std::vector<T>& values, int channels, T fill, Arena& arena,
-                          int rows = 1) {
+template <class Values>
+const float* lay_out_channels(const Values& values, int channels, float fill, Arena& arena,
+                              int rows = 1) {
   int padded = blocks_of(channels) * kBlock;
-  T* out = arena.make<T>(static_cast<size_t>(padded) * rows);
+  auto* out = arena.make<float>(static_cast<size_t>(padded) * rows);
   for (int row = 0; row < rows; ++row) {
     for (int c = 0; c < padded; ++c) {
       out[row * padded + c] = c < channels ? values[row * channels + c] : fill;

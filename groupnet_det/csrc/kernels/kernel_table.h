@@ -76,7 +76,9 @@ struct SinksArgs {
 enum class TermKind : int { kBits, kFloats, kBytes };
 
 // A convolution as runs of consecutive elements of the input: rows of the kernel, or its positions
-// where these are apart.
+// where these are apart. The pixel stride of the input says only how far apart the inputs of
+// neighbouring outputs are: where the images are taken for the pixels of a row, it is that of
+// images.
 struct TermArgs {
   TermKind kind = TermKind::kFloats;
   MapView<const uint32_t> words;  // where of bits

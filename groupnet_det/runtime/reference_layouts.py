@@ -1,0 +1,75 @@
+"""Steps of the reference that put values elsewhere: resizing, pooling, channels to pixels."""
+
+import torch
+from torch import Tensor
+
+from .exact_fma import fma
+from .program import ONE_PIXEL, Pool
+
+
+def resized(x: Tensor, factor: int, height: int, width: int) -> Tensor:
+    """Bilinear; the value at (i, j) stands at (`factor` i, `factor` j).
+
+    Args:
+        x: float32 (N, H, W, C).
+        height, width: At most `factor` H and `factor` W.
+
+    Returns:
+        (N, `height`, `width`, C).
+    """
+    # What is read from two columns is the same for each row of the result.
+    return _lerped(_lerped(x, 2, factor, width), 1, factor, height)
+
+
+def _lerped(x: Tensor, dim: int, factor: int, size: int) -> Tensor:
+    place = torch.arange(size)
+    first = place // factor
+    second = (first + 1).clamp(max=x.shape[dim] - 1)
+    share = (place % factor).to(torch.float32) / factor
+    a, b = x.index_select(dim, first), x.index_select(dim, second)
+    return fma(b - a, share.view([-1 if i == dim else 1 for i in range(4)]), a)
+
+
+def max_pooled(x: Tensor, pool: Pool) -> Tensor:
+    """The greatest value inside of each window, as ``a > b ? a : b`` finds it row by row.
+
+    Args:
+        x: float32 (N, H, W, C).
+
+    Returns:
+        (N, H', W', C).
+    """
+    height, width = (
+        (x.shape[i] + 2 * pool.padding - pool.kernel) // pool.stride + 1 for i in (1, 2)
+    )
+    greatest = x.new_zeros((x.shape[0], height, width, x.shape[3]))
+    met = torch.zeros((height, width, 1), dtype=torch.bool)
+    for row in range(pool.kernel):
+        for column in range(pool.kernel):
+            top, inside_rows = _places(height, row, pool, x.shape[1])
+            left, inside_columns = _places(width, column, pool, x.shape[2])
+            inside = inside_rows[:, None, None] & inside_columns[:, None]
+            value = x.index_select(1, top).index_select(2, left)
+            greatest = torch.where(inside & (~met | (value > greatest)), value, greatest)
+            met |= inside
+    return greatest
+
+
+def _places(size: int, offset: int, pool: Pool, side: int) -> tuple[Tensor, Tensor]:
+    """Where each window reads, and whether that is inside; what is outside reads the edge."""
+    place = torch.arange(size) * pool.stride - pool.padding + offset
+    return place.clamp(0, side - 1), (place >= 0) & (place < side)
+
+
+def spread(x: Tensor, factor: int) -> Tensor:
+    """`factor` x `factor` groups of channels as so many pixels; float32 (N, H, W, f f C)."""
+    images, height, width, channels = x.shape
+    groups = x.view(images, height, width, factor, factor, channels // factor**2)
+    return groups.permute(0, 1, 3, 2, 4, 5).reshape(images, height * factor, width * factor, -1)
+
+
+def nearest(x: Tensor, factor: int, height: int, width: int) -> Tensor:
+    """The residual (N, H, W, C) of a map of `height` x `width`, with its ``residual_factor``."""
+    if factor == ONE_PIXEL:
+        return x
+    return x[:, torch.arange(height) // factor][:, :, torch.arange(width) // factor]
