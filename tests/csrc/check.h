@@ -22,7 +22,7 @@ inline void check(bool ok, const std::string& what) {
 }
 
 void test_binary_conv();
-void test_bytes();
+void test_dense_terms();
 void test_choice();
 void test_memory_plan();
 void test_plain_steps();

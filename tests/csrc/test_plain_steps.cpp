@@ -1,6 +1,9 @@
-// Steps that are no convolutions of signs, of every instruction set, against plain loops.
+// Steps beside convolutions, residuals and sinks of bytes: every instruction set against plain
+// loops.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <random>
 #include <vector>
@@ -16,7 +19,7 @@ namespace {
 
 using namespace groupnet;
 
-std::mt19937 generator(3);  // NOLINT: tests are alike in each run
+std::mt19937 generator(3);
 
 int draw(int low, int high) { return std::uniform_int_distribution<int>(low, high)(generator); }
 
@@ -135,6 +138,80 @@ void test_input(const KernelTable& kernels) {
   compare(got, expected, std::string(kernels.name) + " input of " + std::to_string(channels));
 }
 
+// A residual of which each value stands for `factor` rows and columns, or for all.
+void test_residual(const KernelTable& kernels, int factor) {
+  const int channels = draw(1, 70), height = 7, width = 9;
+  const FloatMap in = random_map(2, height, width, 1);
+  const FloatMap residual = random_map(2, factor == 0 ? 1 : (height + factor - 1) / factor,
+                                       factor == 0 ? 1 : (width + factor - 1) / factor, channels);
+  FloatMap got(2, height, width, channels), expected = got;
+  expected.each([&](int n, int y, int x, int c) {
+    const float added =
+        factor == 0 ? residual.at(n, 0, 0, c) : residual.at(n, y / factor, x / factor, c);
+    expected.at(n, y, x, c) = std::fmaf(in.at(n, y, x, 0), 3.0f, 0.0f) + added;
+  });
+  Arena arena;
+  TermArgs term;
+  term.values = in.view();
+  term.num_runs = term.run_length = 1;
+  term.run_offsets = arena.make<int64_t>(1);
+  auto* weights = arena.make<float>(static_cast<size_t>(blocks_of(channels)) * kBlock);
+  std::fill_n(weights, channels, 3.0f);  // the same in each order
+  term.weight_values = weights;
+  BranchArgs branch;
+  branch.terms = &term;
+  branch.num_terms = 1;
+  branch.residual = residual.view();
+  branch.residual_factor = factor;
+  branch.sinks.floats = got.view();
+  const ConvArgs args = {&branch, 1, nullptr, blocks_of(channels), height, width};
+  for (int n = 0; n < 2; ++n) {
+    for (int quad = 0; quad < quads_of(channels); ++quad) {
+      kernels.conv(args, RowRange{n, 0, quad, 0, height});
+    }
+  }
+  compare(got, expected,
+          std::string(kernels.name) + " residual of factor " + std::to_string(factor));
+}
+
+uint8_t plain_byte(float value, float scale, int zero) {
+  const double scaled = value * scale;  // a product of floats
+  if (std::isnan(scaled)) return 0;
+  return static_cast<uint8_t>(std::clamp(std::nearbyint(scaled) + zero, 0.0, 255.0));
+}
+
+void test_sinks_of_bytes(float scale, int zero) {
+  const int channels = 21, width = 30;
+  std::vector<float> given(static_cast<size_t>(width) * channels);
+  const float special[] = {NAN,  INFINITY, -INFINITY, 3e38f, -3e38f, 0.0f,  -0.0f,
+                           0.5f, 1.5f,     2.5f,      -0.5f, 254.5f, 255.5f};
+  for (size_t i = 0; i < given.size(); ++i) {
+    given[i] =
+        i < std::size(special) ? special[i] : static_cast<float>(generator() % 2000) / 4 - 100;
+  }
+  for (const KernelTable* kernels : available_kernels()) {
+    std::vector<uint8_t> got(static_cast<size_t>(width) * 32);
+    const BytesSinkArgs sink = {{got.data(), 0, 0, 32}, scale, zero};
+    InputArgs args;
+    args.values = {given.data(), 0, 0, channels};
+    args.channels = channels;
+    args.sinks.bytes = &sink;
+    args.sinks.num_bytes = 1;
+    args.blocks = 2;
+    args.height = 1;
+    args.width = width;
+    kernels->input(args, 0, 0, 1);
+    bool same = true;
+    for (int x = 0; x < width; ++x) {
+      for (int c = 0; c < channels; ++c) {
+        same = same && got[32 * x + c] == plain_byte(given[x * channels + c], scale, zero);
+      }
+    }
+    check(same, std::string(kernels->name) + " sink of bytes, scale " + std::to_string(scale) +
+                    " zero " + std::to_string(zero));
+  }
+}
+
 }  // namespace
 
 void test_plain_steps() {
@@ -145,6 +222,10 @@ void test_plain_steps() {
       test_depth_to_space(*kernels);
       test_input(*kernels);
     }
+    for (int factor : {0, 1, 2, 3, 8, 100}) test_residual(*kernels, factor);
+  }
+  for (float scale : {1.0f, 0.37f, 1e-30f, 3e38f}) {
+    for (int zero : {0, 1, 128, 255}) test_sinks_of_bytes(scale, zero);
   }
 }
 

@@ -48,11 +48,21 @@ int64_t register_limit(int64_t iterations) {
 }
 
 constexpr KernelTable kTable = {
-    Vector::kName,  Vector::kPaired, Vector::kBlocks,
-    conv,           joined_conv,     joined_scratch,
-    stem,           stem_scratch,    mean,
-    input,          resize,          max_pool,
-    depth_to_space, register_limit,
+    Vector::kName,
+    Vector::kPaired,
+    Vector::kBlocks,
+    Vector::Bytes::kBias,
+    conv,
+    joined_conv,
+    joined_scratch,
+    stem,
+    stem_scratch,
+    mean,
+    input,
+    resize,
+    max_pool,
+    depth_to_space,
+    register_limit,
 };
 
 }  // namespace
