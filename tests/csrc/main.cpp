@@ -20,6 +20,9 @@ int main(int argc, char** argv) {
   if (argc <= 3) {  // all others
     test_choice();
     test_binary_conv();
+    test_plain_steps();
+    test_memory_plan();
+    test_dense_terms();
     test_examples(folder);
     test_broken_files(folder, mutations);
   }

@@ -87,13 +87,15 @@ const int8_t* lay_out_bytes(const Tensor& weight, const KernelTable& kernels, Ar
   return out;
 }
 
-const int32_t* byte_starts(const Tensor& weight, int zero, Arena& arena) {
+const int32_t* byte_starts(const Tensor& weight, int zero, const KernelTable& kernels,
+                           Arena& arena) {
+  const int factor = kernels.byte_bias - zero;
   const int64_t products = weight.numel() / weight.shape[0];
   const int blocks = blocks_of(static_cast<int>(weight.shape[0]));
   auto* starts = arena.make<int32_t>(static_cast<size_t>(blocks) * kBlock);
   const uint8_t* from = weight.data;
   for (int64_t c = 0; c < weight.shape[0]; ++c) {
-    for (int64_t i = 0; i < products; ++i) starts[c] -= zero * static_cast<int8_t>(*from++);
+    for (int64_t i = 0; i < products; ++i) starts[c] += factor * static_cast<int8_t>(*from++);
   }
   return starts;
 }

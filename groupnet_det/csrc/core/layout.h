@@ -22,8 +22,9 @@ const float* lay_out_floats(const Tensor& weight, int group_blocks, Arena& arena
 // I8 (C_out, kH, kW, C_in), in fours of channels, of which there are whole blocks.
 const int8_t* lay_out_bytes(const Tensor& weight, const KernelTable& kernels, Arena& arena);
 inline int fours_of(int channels) { return blocks_of(channels) * (kBlock / 4); }
-// -zero times the sum of each output channel's weights, in whole blocks.
-const int32_t* byte_starts(const Tensor& weight, int zero, Arena& arena);
+// (byte_bias - zero) times the sum of each output channel's weights, in whole blocks.
+const int32_t* byte_starts(const Tensor& weight, int zero, const KernelTable& kernels,
+                           Arena& arena);
 // I16 (C_out, kH, kW, C + 1) without the last channel: pairs of the numbers of each row of the
 // kernel.
 const int32_t* lay_out_stem(const Tensor& weight, int group_blocks, Arena& arena);

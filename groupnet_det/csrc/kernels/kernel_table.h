@@ -92,7 +92,7 @@ struct TermArgs {
   const float* weight_values = nullptr;
   const int8_t* weight_bytes = nullptr;  // fours of each of 16 channels
   const float* offset = nullptr;         // where of bits
-  const int32_t* start = nullptr;        // where of bytes: -zero times the sum of the weights
+  const int32_t* start = nullptr;        // where of bytes: (byte_bias - zero) * sum of the weights
   MapArgs map;
 };
 
@@ -207,6 +207,7 @@ struct KernelTable {
   const char* name;
   bool paired;       // layout of words of bits
   int group_blocks;  // blocks of output channels that a tile covers: the layout of weights
+  int byte_bias;     // taken from each byte of a map before it is multiplied
   void (*conv)(const ConvArgs&, const RowRange&);  // one branch, without a join
   // All branches and the join; `scratch` holds at least `joined_scratch` floats.
   void (*joined_conv)(const ConvArgs&, const RowRange&, float* scratch, int64_t scratch_size);

@@ -49,11 +49,22 @@ int64_t register_limit(int64_t iterations) {
 }
 
 constexpr KernelTable kTable = {
-    Vector::kName,  Vector::kPaired, Vector::kBlocks,
-    conv,           joined_conv,     joined_scratch,
-    stem,           stem_scratch,    mean,
-    input,          resize,          max_pool,
-    depth_to_space, weighted_sum,    register_limit,
+    Vector::kName,
+    Vector::kPaired,
+    Vector::kBlocks,
+    Vector::Bytes::kBias,
+    conv,
+    joined_conv,
+    joined_scratch,
+    stem,
+    stem_scratch,
+    mean,
+    input,
+    resize,
+    max_pool,
+    depth_to_space,
+    weighted_sum,
+    register_limit,
 };
 
 }  // namespace

@@ -32,7 +32,7 @@ struct InputRow {
 void input(const InputArgs& args, int image, int first_row, int end_row) {
   for (int y = first_row; y < end_row; ++y) {
     for (int block = 0; block < args.blocks; ++block) {
-      in_tiles<1, 1>(args.width, InputRow{args, image, y, block});
+      in_tiles<1, 1>(0, args.width, InputRow{args, image, y, block});
     }
   }
 }
