@@ -38,6 +38,8 @@ def settle_model(model, batch):
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
             nn.init.normal_(module.bias)
+            fan_in = module.weight[0].numel()
+            nn.init.normal_(module.weight, std=fan_in**-0.5)  # else biases are all that is seen
 
 
 def export(model, **options):
