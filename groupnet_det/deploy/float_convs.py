@@ -97,7 +97,5 @@ def conv_geometry(conv: nn.Conv2d, name: str) -> dict[str, int]:
     """
     sizes = {"stride": conv.stride, "padding": conv.padding, "dilation": conv.dilation}
     if conv.groups != 1 or any(isinstance(s, str) or s[0] != s[1] for s in sizes.values()):
-        raise ConfigError(
-            f"{name}: a convolution with groups, or not square, cannot be exported"
-        )
+        raise ConfigError(f"{name}: a convolution with groups, or not square, cannot be exported")
     return {key: int(size[0]) for key, size in sizes.items()}

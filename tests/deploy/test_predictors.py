@@ -97,4 +97,6 @@ def test_weights_have_a_scale_for_each_output():
     assert float(((restored - conv.weight) / scales.view(-1, 1, 1, 1)).abs().max()) <= 0.5 + 1e-6
     x = torch.randn(1, 4, 8, 8)
     near = F.conv2d(x.double(), restored)
-    torch.testing.assert_close(near[:, :1], conv(x).double()[:, :1] - conv.bias[0], rtol=0, atol=0.1)
+    torch.testing.assert_close(
+        near[:, :1], conv(x).double()[:, :1] - conv.bias[0], rtol=0, atol=0.1
+    )
