@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Pack a trained classifier into one small file that runs without Detectron2.
+"""Pack a trained network into one small file that runs without Detectron2.
 
   python tools/export_packed.py --config-file configs/quick/classifier_groupnet_mnist5k.yaml \
       --output digits.gnp MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth
 
-Binary weights take one bit each. What cannot be computed with bits is listed with the reason.
+Classifiers, detectors and segmenters. Binary weights take one bit each. What cannot be computed
+with bits is listed with the reason. The last layers of detectors and segmenters, which are not
+binary, can be given 8 bits: --predictors int8.
 What is in the file: docs/packed-format.md.
 """
 
@@ -15,8 +17,14 @@ from pathlib import Path
 from groupnet_det.analysis.precision_map import format_precision_map
 from groupnet_det.config import load_config
 from groupnet_det.data.registration import register_datasets
-from groupnet_det.deploy.export import export_trained, load_trained
+from groupnet_det.deploy.export import (
+    PREDICTORS,
+    export_trained,
+    load_trained,
+    make_predictors,
+)
 from groupnet_det.deploy.report import describe
+from groupnet_det.deploy.samples import DEFAULT_IMAGES
 from groupnet_det.errors import UserError
 from groupnet_det.runtime.packed_file import write_packed
 
@@ -27,13 +35,24 @@ def main() -> None:
     )
     parser.add_argument("--config-file", required=True)
     parser.add_argument("--output", type=Path, required=True, help="file to write, .gnp")
+    parser.add_argument(
+        "--predictors", choices=PREDICTORS, default="float", help="the layers that are not binary"
+    )
+    parser.add_argument(
+        "--calibration-images",
+        type=int,
+        default=DEFAULT_IMAGES,
+        metavar="N",
+        help="of --predictors int8: the first N of DATASETS.TEST (%(default)s)",
+    )
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
     arguments = parser.parse_args()
     try:
         cfg = load_config(arguments.config_file, arguments.opts)
         register_datasets(cfg)
         model, rest = load_trained(cfg)
-        packed = export_trained(cfg, model, rest)
+        predictors = make_predictors(cfg, model, arguments.predictors, arguments.calibration_images)
+        packed = export_trained(cfg, model, rest, predictors)
         arguments.output.parent.mkdir(parents=True, exist_ok=True)
         write_packed(arguments.output, packed.program, packed.info, packed.tensors)
     except (UserError, OSError) as error:

@@ -17,8 +17,8 @@ from groupnet_det.layers.group_block import GroupBlock
 from groupnet_det.layers.merge import AliasedMeanMerge, ScaledMerge
 from groupnet_det.layers.residual_branch import BasicBranch, BottleneckBranch, SingleShortcutBranch
 
-from .folding import Chain
 from .drafts import BranchDraft, ConvDraft
+from .folding import Chain
 from .signal import Signal
 from .units import MAX_TERMS, UnitExporter
 

@@ -82,8 +82,8 @@ def export_classifier(
 def _check(model: Any, class_names: Sequence[str]) -> None:
     if not all(hasattr(model, name) for name in ("backbone", "fc", "in_feature", "pixel_mean")):
         raise ConfigError(
-            f"MODEL.META_ARCHITECTURE gives a {type(model).__name__}; only an ImageClassifier can "
-            "be exported so far"
+            f"MODEL.META_ARCHITECTURE gives a {type(model).__name__}; only an "
+            "ImageClassifier is exported as a classifier"
         )
     if len(class_names) != model.fc.out_features:
         raise ConfigError(

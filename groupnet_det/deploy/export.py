@@ -3,20 +3,27 @@
 import hashlib
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from detectron2.config import CfgNode
-from detectron2.data import DatasetCatalog, MetadataCatalog
+from detectron2.data import DatasetCatalog
 from detectron2.modeling import build_model
 from detectron2.utils.file_io import PathManager
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
-from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.data.catalog import class_names_of
+from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.runtime.packed_file import PackedFile
 
+from .calibration import calibrate
 from .classifier import export_classifier
+from .models import export_model
+from .predictors import FloatPredictors, Int8Predictors, Predictors
+from .preparation import describe_postprocessing, describe_preprocessing, task_of_model
+from .samples import DEFAULT_IMAGES, sample_batches
 from .sizes import float32_bytes
 
 logger = logging.getLogger(__name__)
@@ -43,29 +50,47 @@ def load_trained(cfg: CfgNode) -> tuple[Any, dict[str, Any]]:
     return model.eval(), rest
 
 
-def export_trained(cfg: CfgNode, model: Any, rest: dict[str, Any]) -> PackedFile:
+PREDICTORS = ("float", "int8")
+
+
+def make_predictors(
+    cfg: CfgNode, model: Any, kind: str, num_images: int = DEFAULT_IMAGES
+) -> Predictors:
+    """How the last layers are computed.
+
+    Args:
+        cfg: Its data sets are registered.
+        model: As of `load_trained`.
+        kind: One of `PREDICTORS`.
+        num_images: Of ``DATASETS.TEST[0]``, on which the scales of 8 bits are found.
+
+    Raises:
+        UserError: The images cannot be had, or there is nothing to choose.
+    """
+    lookup(dict.fromkeys(PREDICTORS), kind, "--predictors")
+    if kind == "float":
+        return FloatPredictors()
+    if task_of_model(model) == "classification":
+        raise ConfigError("--predictors int8 is for detectors and segmenters; leave it out here")
+    return Int8Predictors(calibrate(model, sample_batches(cfg, num_images)))
+
+
+def export_trained(
+    cfg: CfgNode, model: Any, rest: dict[str, Any], predictors: Predictors | None = None
+) -> PackedFile:
     """Pack the network of `cfg`, with all that the file says about itself.
 
     Args:
         cfg: Its data sets are registered, for their class names.
         model, rest: As of `load_trained`.
+        predictors: As of `make_predictors`; with floats if absent.
 
     Raises:
         UserError: No program can compute this network.
     """
-    if not hasattr(model, "fc"):
-        raise ConfigError(
-            f"MODEL.META_ARCHITECTURE is {cfg.MODEL.META_ARCHITECTURE!r}; only ImageClassifier can "
-            "be exported so far"
-        )
-    options = cfg.INPUT.CLASSIFICATION
+    task = task_of_model(model)
     info = {
-        "preprocessing": {
-            "kind": "classification",
-            "resize": options.TEST_RESIZE,
-            "crop": options.TEST_CROP,
-            "format": cfg.INPUT.FORMAT,
-        },
+        "preprocessing": describe_preprocessing(cfg, task),
         "source": source_of(cfg),
         "architecture": architecture_of(cfg),
         "sizes": {
@@ -73,8 +98,17 @@ def export_trained(cfg: CfgNode, model: Any, rest: dict[str, Any]) -> PackedFile
             "float32_simulation": float32_bytes(model),
         },
     }
-    names = class_names(cfg, rest.get("class_names") or [], model.fc.out_features)
-    return export_classifier(model, class_names=names, info=info)
+    of_checkpoint = rest.get("class_names") or []
+    if task == "classification":
+        names = class_names(cfg, of_checkpoint, model.fc.out_features)
+        return export_classifier(model, class_names=names, info=info)
+    info["postprocessing"] = describe_postprocessing(cfg, task)
+    return export_model(
+        model,
+        class_names=partial(class_names, cfg, of_checkpoint),
+        info=info,
+        predictors=predictors,
+    )
 
 
 def class_names(cfg: CfgNode, of_checkpoint: Sequence[str], number: int) -> list[str]:
@@ -110,6 +144,7 @@ def architecture_of(cfg: CfgNode) -> dict[str, Any]:
         "meta_architecture": cfg.MODEL.META_ARCHITECTURE,
         "backbone": cfg.MODEL.BACKBONE.NAME,
         "backbone_method": options.PARTS.BACKBONE,
+        "parts": {key.lower(): method for key, method in options.PARTS.items()},
         **summary,
     }
 
@@ -118,13 +153,12 @@ def _names_of_data_set(cfg: CfgNode) -> Sequence[str]:
     if not cfg.DATASETS.TEST or cfg.DATASETS.TEST[0] not in DatasetCatalog.list():
         return []
     name = cfg.DATASETS.TEST[0]
-    metadata = MetadataCatalog.get(name)
-    if not hasattr(metadata, "classes"):
+    if class_names_of(name) is None:
         try:
-            DatasetCatalog.get(name)  # image folders know their classes once they are read
+            DatasetCatalog.get(name)  # some data sets know their classes once they are read
         except (UserError, OSError):
             return []
-    return metadata.get("classes", [])
+    return class_names_of(name) or []
 
 
 def _on_cpu(cfg: CfgNode) -> CfgNode:
@@ -132,11 +166,14 @@ def _on_cpu(cfg: CfgNode) -> CfgNode:
 
 
 def _float_twin(cfg: CfgNode) -> CfgNode:
-    parts = ["MODEL.GROUPNET.METHOD", "float", "MODEL.GROUPNET.PARTS.BACKBONE", "method"]
-    return _changed(cfg, ["MODEL.DEVICE", "cpu", *parts])
+    options = cfg.MODEL.GROUPNET
+    parts = [item for part in options.PARTS for item in (f"MODEL.GROUPNET.PARTS.{part}", "method")]
+    # Dilations, of which there may be one for each base, change no size.
+    plain = ["MODEL.GROUPNET.BPAC.ENABLED", False, "MODEL.GROUPNET.DILATIONS", []]
+    return _changed(cfg, ["MODEL.DEVICE", "cpu", "MODEL.GROUPNET.METHOD", "float", *parts, *plain])
 
 
-def _changed(cfg: CfgNode, options: list[str]) -> CfgNode:
+def _changed(cfg: CfgNode, options: list[Any]) -> CfgNode:
     cfg = cfg.clone()
     cfg.defrost()
     cfg.merge_from_list(options)

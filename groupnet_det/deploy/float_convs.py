@@ -8,9 +8,10 @@ from torch import nn
 from groupnet_det.errors import ConfigError
 from groupnet_det.runtime.program import Term
 
+from .bases import Reading
 from .drafts import ConvDraft
 from .folding import Chain
-from .units import Reading, UnitExporter
+from .units import UnitExporter
 
 NORMS = ("running_mean", "running_var", "weight", "bias", "eps")  # what a BN has, frozen or not
 
@@ -96,5 +97,5 @@ def conv_geometry(conv: nn.Conv2d, name: str) -> dict[str, int]:
     """
     sizes = {"stride": conv.stride, "padding": conv.padding, "dilation": conv.dilation}
     if conv.groups != 1 or any(isinstance(s, str) or s[0] != s[1] for s in sizes.values()):
-        raise ConfigError(f"{name}: a convolution with groups or of unlike sides cannot be exported")
+        raise ConfigError(f"{name}: a convolution with groups, or not square, cannot be exported")
     return {key: int(size[0]) for key, size in sizes.items()}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from detectron2.modeling import GeneralizedRCNN
 from detectron2.modeling.meta_arch.fcos import FCOS
 from detectron2.modeling.meta_arch.retinanet import RetinaNet
@@ -117,8 +118,6 @@ def export_model(
 
 def versions() -> dict[str, str]:
     """Of what has written a file."""
-    import torch
-
     return {"groupnet_det": __version__, "torch": str(torch.__version__)}
 
 

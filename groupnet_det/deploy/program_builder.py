@@ -105,9 +105,7 @@ class ProgramBuilder:
     def resize(self, name: str, signal: Signal, factor: int, like: int | None) -> int:
         """Append an upsampling to the size of the buffer `like`; returns its buffer."""
         output = self.buffer("float", signal.channels, 0.0)
-        step = Resize(
-            name=name, input=signal.as_float(), output=output, factor=factor, like=like
-        )
+        step = Resize(name=name, input=signal.as_float(), output=output, factor=factor, like=like)
         self._drafts.append(PlainDraft(step))
         return output
 

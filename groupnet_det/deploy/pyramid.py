@@ -12,13 +12,14 @@ from groupnet_det.modeling.necks.binary_fpn import BinaryFPN
 from groupnet_det.modeling.necks.top_blocks import BinaryP6P7
 from groupnet_det.runtime.program import Map, Pool
 
+from .bases import whole
 from .drafts import ConvDraft
 from .float_convs import export_float_conv
 from .folding import Chain
 from .layers import connect, export_layer, is_gated
 from .passing import pass_on, stored
 from .signal import Signal
-from .units import UnitExporter, whole
+from .units import UnitExporter
 
 UPSAMPLING = 2  # from a level to the next finer one
 
@@ -127,7 +128,8 @@ class _BinaryPyramid(_Pyramid):
         return export_layer(self.exporter, output, inputs, name=name).joined(), own
 
     def input_norm(self, name: str) -> nn.Module | None:
-        return self.neck.input_norms[name] if name in self.neck.input_norms else None
+        norms: Any = self.neck.input_norms
+        return dict(norms.items()).get(name)
 
     def top(self, top: Any, signal: Signal) -> list[Signal]:
         if not isinstance(top, BinaryP6P7):

@@ -19,6 +19,7 @@ from groupnet_det.modeling.heads.deeplab_head import (
 )
 from groupnet_det.modeling.heads.fcn_head import GroupNetFCNHead
 
+from .bases import Base, Reading, base_channels, side_by_side, unit_chain, whole
 from .drafts import ConvDraft
 from .float_convs import export_float_conv, float_chain, float_terms
 from .folding import Chain
@@ -27,7 +28,7 @@ from .passing import stored
 from .predictors import Predictors, export_predictor
 from .pyramid import Features
 from .signal import Signal
-from .units import Base, Reading, UnitExporter, base_channels, side_by_side, unit_chain, whole
+from .units import UnitExporter
 
 
 def export_segmentation_head(
@@ -68,9 +69,7 @@ def _fcn(
         if factor > 1:
             like = x.as_float()
             residual = exporter.builder.resize(f"{name}.upsampling", logits, factor, like)
-        logits = export_predictor(
-            exporter, predictors, head.predictors[name], x, residual=residual
-        )
+        logits = export_predictor(exporter, predictors, head.predictors[name], x, residual=residual)
         stride = head.strides[name]
     return logits
 
@@ -147,18 +146,14 @@ def _averaged(
     return branch.out
 
 
-def _float_unit(
-    exporter: UnitExporter, unit: nn.Sequential, readings: list[Reading]
-) -> ConvDraft:
+def _float_unit(exporter: UnitExporter, unit: nn.Sequential, readings: list[Reading]) -> ConvDraft:
     conv, norm, act = (getattr(unit, part, None) for part in ("conv", "norm", "act"))
     assert isinstance(conv, nn.Conv2d)
     name = exporter.name(conv)
     return export_float_conv(exporter, conv, readings, norm=norm, act=act, name=name)
 
 
-def _unit_of_several(
-    exporter: UnitExporter, unit: ConvUnit, readings: list[Reading]
-) -> ConvDraft:
+def _unit_of_several(exporter: UnitExporter, unit: ConvUnit, readings: list[Reading]) -> ConvDraft:
     """A unit whose input is several maps: a branch for each base, as f(a + b) is no sum."""
     name, builder = exporter.name(unit), exporter.builder
     chain = unit_chain(unit)

@@ -29,11 +29,12 @@ class BinaryWeights:
 def binary_weights(packed: PackedFile) -> BinaryWeights:
     """Count the weights of one bit; a tensor that several convolutions share counts once."""
     channels: dict[str, int] = {}
-    for step in packed.program.steps:
-        for branch in step.branches if isinstance(step, Conv) else ():
-            for term in branch.terms:
-                if packed.program.buffers[term.input].kind == "bits":
-                    channels[term.weight] = packed.program.buffers[term.input].channels
+    for program in (packed.program, *packed.program.parts.values()):
+        for step in program.steps:
+            for branch in step.branches if isinstance(step, Conv) else ():
+                for term in branch.terms:
+                    if program.buffers[term.input].kind == "bits":
+                        channels[term.weight] = program.buffers[term.input].channels
     tensors = {name: packed.tensors[name] for name in channels}
     number = sum(t.shape[:3].numel() * channels[name] for name, t in tensors.items())
     return BinaryWeights(number=number, num_bytes=sum(t.numel() for t in tensors.values()))

@@ -15,8 +15,8 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.modeling.backbones.stems import SignedStem, StandardStem
 from groupnet_det.runtime.program import Pool
 
-from .folding import Affine, MapValues, norm_affine
 from .drafts import StemDraft
+from .folding import Affine, MapValues, norm_affine
 from .program_builder import ProgramBuilder
 
 MAX_WEIGHT = 2**15 - 1

@@ -5,6 +5,7 @@ Legend: C output channels of a base, K bases, n input channels.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import torch
@@ -14,11 +15,11 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.layers.averaged_conv import AveragedConv
 from groupnet_det.layers.conv_unit import ConvUnit
-from groupnet_det.layers.merge import WideMean, WideScales
 from groupnet_det.runtime.program import Term
 from groupnet_det.runtime.sign_bits import pack_sign_bits
 
 from .activations import ActivationSteps, BinaryTerm, Levels, is_identity
+from .bases import Base, Reading, base_channels, base_factors, unit_chain, whole
 from .folding import Chain
 from .program_builder import ProgramBuilder
 from .signal import Signal
@@ -35,47 +36,6 @@ class Unpacked:
 
     def note(self, name: str, reason: str) -> None:
         self.reasons.setdefault(name, reason)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Base:
-    """One of the bases of a convolution.
-
-    Attributes:
-        channels: Its output channels among all, int64 (C,).
-        chain: What follows its sum.
-    """
-
-    channels: Tensor
-    chain: Chain
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """What a convolution reads of one of the maps that its input is put together of.
-
-    Attributes:
-        signal: The map.
-        channels: Its channels among the n.
-    """
-
-    signal: Signal
-    channels: slice
-
-
-def whole(signal: Signal) -> list[Reading]:
-    """An input that is one map."""
-    return [Reading(signal=signal, channels=slice(0, signal.channels))]
-
-
-def side_by_side(signals: Sequence[Signal]) -> list[Reading]:
-    """An input that is several maps, concatenated along the channels."""
-    readings, start = [], 0
-    for signal in signals:
-        stop = start + signal.channels
-        readings.append(Reading(signal=signal, channels=slice(start, stop)))
-        start = stop
-    return readings
 
 
 class UnitExporter:
@@ -125,9 +85,7 @@ class UnitExporter:
         chain = unit_chain(unit, level)
         bases = [
             Base(channels=channels, chain=chain.part(channels).then_affine(factor))
-            for channels, factor in zip(
-                base_channels(unit, order), base_factors(unit), strict=True
-            )
+            for channels, factor in zip(base_channels(unit, order), base_factors(unit), strict=True)
         ]
         name = self.name(unit) + (f".{level}" if len(unit.norm) > 1 else "")
         norm = _composed(input_norm, unit.norm[level] if unit.steps[0] == "norm" else None)
@@ -178,16 +136,14 @@ class UnitExporter:
             return self._float_terms(conv, name, readings, bases, steps)
         assert weights is not None
         assert activations is not None
+        inputs = self._bits(name, activations, readings)
         terms: list[Term] = []
         for k, base in enumerate(bases):
             chain = base.chain
-            for index, (weight, activation, reading, buffer) in enumerate(
-                (weight, activation, reading, buffer)
-                for weight in weights
-                for n, activation in enumerate(activations)
-                for reading, buffer in self._bits(name, n, activation, readings)
+            for index, (weight, (buffer, channels, activation)) in enumerate(
+                product(weights, inputs)
             ):
-                part = weight.part(base.channels).inputs(reading.channels)
+                part = weight.part(base.channels).inputs(channels)
                 own = f"{name}.{k}.{index}"
                 terms.append(self._binary_term(conv, buffer, part, activation, chain, own))
                 if chain.act == "none":  # a shift is added once to a sum of several products
@@ -195,15 +151,19 @@ class UnitExporter:
         return terms
 
     def _bits(
-        self, name: str, number: int, activation: BinaryTerm, readings: Sequence[Reading]
-    ) -> list[tuple[Reading, int]]:
+        self, name: str, activations: Sequence[BinaryTerm], readings: Sequence[Reading]
+    ) -> list[tuple[int, slice, BinaryTerm]]:
+        """The buffers of bits, with the input channels and the signs that they hold."""
         found = []
-        for reading in readings:
-            threshold = activation.threshold[reading.channels]
-            invert = activation.invert[reading.channels]
-            own = f"{name}.{number}" if number else name
-            buffer = reading.signal.as_bits(own, threshold, invert, activation.pad)
-            found.append((reading, buffer))
+        for (number, activation), reading in product(enumerate(activations), readings):
+            channels = reading.channels
+            buffer = reading.signal.as_bits(
+                f"{name}.{number}" if number else name,
+                activation.threshold[channels],
+                activation.invert[channels],
+                activation.pad,
+            )
+            found.append((buffer, channels, activation))
         return found
 
     def _binary_term(
@@ -283,29 +243,6 @@ class _Activation:
         thresholds = self._levels.thresholds[:, reading.channels]
         values = self._levels.values[:, reading.channels]
         return reading.signal.as_levels(name, thresholds, values, self._levels.pad)
-
-
-def unit_chain(unit: ConvUnit, level: int = 0) -> Chain:
-    """What follows the sum of the convolution, but for the merge of the bases."""
-    chain = Chain.identity(unit.conv.out_channels)
-    for step in unit.steps[unit.steps.index("conv") + 1 :]:
-        chain = chain.then_norm(unit.norm[level]) if step == "norm" else chain.then_act(unit.act)
-    return chain
-
-
-def base_channels(unit: ConvUnit, order: Tensor | None = None) -> list[Tensor]:
-    """The output channels of each base, as of `Base`."""
-    number = unit.conv.out_channels // unit.num_bases
-    wanted = torch.arange(number) if order is None else order
-    return [wanted + k * number for k in range(unit.num_bases)]
-
-
-def base_factors(unit: ConvUnit) -> Tensor:
-    """What each base is multiplied by before they are added, float64 (K,)."""
-    if isinstance(unit.merge, WideScales):
-        return unit.merge.scales.detach().double()
-    assert isinstance(unit.merge, WideMean | nn.Identity)
-    return torch.full((unit.num_bases,), 1 / unit.num_bases, dtype=torch.float64)
 
 
 def _composed(first: nn.Module | None, second: nn.Module | None) -> nn.Module | None:

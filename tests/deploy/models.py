@@ -2,6 +2,7 @@
 
 import torch
 from detectron2.modeling import GeneralizedRCNN
+from detectron2.structures import ImageList
 from detectron2.utils.events import EventStorage
 from torch import nn
 
@@ -38,6 +39,8 @@ def settle_model(model, batch):
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
             nn.init.normal_(module.bias)
+            fan_in = module.weight[0].numel()
+            nn.init.normal_(module.weight, std=fan_in**-0.5)  # else biases are all that is seen
 
 
 def export(model, **options):
@@ -66,10 +69,10 @@ def raw_outputs(model, packed, images):
 
 def _outputs(model, batch):
     if hasattr(model, "sem_seg_head"):
-        size = batch[0]["image"].shape[-2:]
-        images = torch.stack([(x["image"] - model.pixel_mean) / model.pixel_std for x in batch])
-        logits = model.sem_seg_head(model.backbone(images))[0]
-        return {"logits": logits[..., : size[0], : size[1]]}
+        images = [(x["image"] - model.pixel_mean) / model.pixel_std for x in batch]
+        canvas = ImageList.from_tensors(images, model.backbone.size_divisibility).tensor
+        logits = model.sem_seg_head(model.backbone(canvas))[0]
+        return {"logits": logits[..., : canvas.shape[2], : canvas.shape[3]]}
     features = model.backbone(model.preprocess_image(batch).tensor)
     if isinstance(model, GeneralizedRCNN):
         names = model.proposal_generator.in_features

@@ -58,6 +58,12 @@ VARIANTS = {
     "fcn8s_K1": ("fcn8s", *K1),
     "fcn8s_K4_two_convs": ("fcn8s", *K4, f"{G}SEGMENTATION.NUM_CONVS", 2),
     "fcn8s_no_convs": ("fcn8s", f"{G}SEGMENTATION.NUM_CONVS", 0),
+    "fcn_on_pyramid": (
+        *("fcn32s", "MODEL.BACKBONE.NAME", "build_groupnet_resnet_fpn_backbone"),
+        *("MODEL.FPN.IN_FEATURES", ["res3", "res4", "res5"], "MODEL.FPN.OUT_CHANNELS", 8),
+        *("MODEL.SEM_SEG_HEAD.IN_FEATURES", ["p3", "p4"]),
+        *(f"{G}OUTPUT_STRIDE", 32, f"{G}BPAC.ENABLED", False),
+    ),
     "fcn32s_auxiliary": ("fcn32s", f"{G}SEGMENTATION.AUXILIARY.LOSS_WEIGHT", 0.4),
     "fcn16s_dorefa": ("fcn16s", METHOD, "dorefa", f"{G}BPAC.ENABLED", False),
     "fcn16s_xnor": ("fcn16s", METHOD, "xnor_net", f"{G}BPAC.ENABLED", False),
