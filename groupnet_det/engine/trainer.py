@@ -28,6 +28,7 @@ from .gradual_binarization import build_gradual_binarization
 from .hooks import BestCheckpointer, SeedEachIteration
 from .initialization import initialize_model
 from .optimizer import build_lr_scheduler, build_optimizer
+from .packed_model import PackedModel
 
 logger = logging.getLogger(__name__)
 
@@ -106,8 +107,9 @@ class Trainer(DefaultTrainer):
     @classmethod
     def test(cls, cfg: CfgNode, model: torch.nn.Module, evaluators: Any = None) -> dict[str, Any]:
         share_buffers(model)
-        if {task_of(name) for name in cfg.DATASETS.TEST} == {"semantic segmentation"}:
-            model = wrap_for_inference(cfg, model)
+        tasks = {task_of(name) for name in cfg.DATASETS.TEST}
+        if tasks == {"semantic segmentation"} and not isinstance(model, PackedModel):
+            model = wrap_for_inference(cfg, model)  # a packed file says itself how it sees images
         return super().test(cfg, model, evaluators)
 
     @classmethod

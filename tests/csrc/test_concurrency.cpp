@@ -1,4 +1,6 @@
 // One network, one model, many threads: the same bits as one thread alone gives.
+#include <array>
+#include <atomic>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -8,6 +10,7 @@
 #include "capi/model.h"
 #include "check.h"
 #include "core/error.h"
+#include "core/thread_pool.h"
 #include "include/groupnet.h"
 
 namespace groupnet_test {
@@ -64,8 +67,26 @@ void in_threads(const Work& work) {
   for (auto& thread : threads) thread.join();
 }
 
-// Threads of the pool that have no part in a run must not disturb the next one, which may have
+// Threads of the pool that have no part in a job must not disturb the next one, which may have
 // more.
+void test_thread_pool() {
+  ThreadPool pool;
+  for (int i = 0; i < 3000; ++i) {
+    const int threads = i % 2 == 0 ? 5 : 2;
+    std::array<std::atomic<int>, 5> calls{};
+    std::atomic<int> strangers{0};
+    pool.run(threads, [&](int thread, int active) {
+      calls[static_cast<size_t>(thread)].fetch_add(1);
+      strangers.fetch_add(active != threads);
+    });
+    bool right = strangers.load() == 0;
+    for (int thread = 0; thread < 5; ++thread) {
+      right = right && calls[static_cast<size_t>(thread)].load() == (thread < threads ? 1 : 0);
+    }
+    check(right, "each thread has its part of job " + std::to_string(i) + " once");
+  }
+}
+
 void test_changing_numbers_of_threads(const Model& model, const std::vector<Case>& cases) {
   for (int i = 0; i < 200; ++i) {
     const Case& one = cases[static_cast<size_t>(i) % cases.size()];
@@ -122,6 +143,7 @@ void test_c_interface(const std::string& path) {
 
 void test_concurrency(const std::string& folder) {
   const std::string path = folder + "/tiny_groupnet.gnp";
+  test_thread_pool();
   try {
     const Model model = Model::open(path);
     const std::vector<Case> cases = make_cases(model);
