@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from detectron2.config import CfgNode
-from detectron2.data import DatasetCatalog, MetadataCatalog
+from detectron2.data import DatasetCatalog
 from detectron2.modeling import build_model
 from detectron2.utils.file_io import PathManager
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
+from groupnet_det.data.catalog import class_names_of
 from groupnet_det.errors import ConfigError, UserError
 from groupnet_det.runtime.packed_file import PackedFile
 
@@ -118,13 +119,12 @@ def _names_of_data_set(cfg: CfgNode) -> Sequence[str]:
     if not cfg.DATASETS.TEST or cfg.DATASETS.TEST[0] not in DatasetCatalog.list():
         return []
     name = cfg.DATASETS.TEST[0]
-    metadata = MetadataCatalog.get(name)
-    if not hasattr(metadata, "classes"):
+    if not class_names_of(name):
         try:
             DatasetCatalog.get(name)  # image folders know their classes once they are read
         except (UserError, OSError):
             return []
-    return metadata.get("classes", [])
+    return class_names_of(name) or []
 
 
 def _on_cpu(cfg: CfgNode) -> CfgNode:
