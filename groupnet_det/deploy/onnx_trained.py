@@ -47,7 +47,7 @@ def _of_boxes(cfg: CfgNode) -> dict[str, int]:
     return {"shortest_side": cfg.INPUT.MIN_SIZE_TEST, "longest_side": cfg.INPUT.MAX_SIZE_TEST}
 
 
-# What happens to an image before the network takes it, as it is evaluated, in pixels; 0 for nothing.
+# What is done to an image beforehand where it is evaluated, in pixels; 0 for nothing.
 RESIZING: dict[str, Callable[[CfgNode], dict[str, int]]] = {
     "classification": _of_classes,
     "semantic segmentation": _of_labels,
