@@ -125,6 +125,7 @@ setup(
         "opencv": ["opencv-python-headless>=4.8"],
         "photo-digits": PHOTO_DIGITS,
         "bench": ["onnx>=1.16", "onnxruntime>=1.18", "openvino>=2024.1"],
+        "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5"],
         "sbd": ["scipy>=1.8"],
         "cityscapes": ["cityscapesscripts>=2.2"],
         "test": TEST,

@@ -1,9 +1,9 @@
 """How a side says that it cannot be had on this machine."""
 
-import importlib
 from types import ModuleType
 
 from groupnet_det.errors import UserError
+from groupnet_det.extras import ExtraAbsentError, import_extra
 
 
 class SideAbsentError(UserError):
@@ -16,13 +16,7 @@ def require(*packages: str) -> ModuleType:
     Raises:
         SideAbsentError: One of them is not installed.
     """
-    modules = []
-    for package in packages:
-        try:
-            modules.append(importlib.import_module(package))
-        except ImportError as error:
-            name = package.partition(".")[0]
-            raise SideAbsentError(
-                f"{name} cannot be imported ({error}); pip install 'groupnet-det[bench]'"
-            ) from error
-    return modules[0]
+    try:
+        return import_extra("bench", packages)[0]
+    except ExtraAbsentError as error:
+        raise SideAbsentError(str(error)) from error

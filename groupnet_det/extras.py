@@ -1,0 +1,33 @@
+"""Optional packages, which the extras of the set-up install."""
+
+import importlib
+from collections.abc import Sequence
+from types import ModuleType
+
+from groupnet_det.errors import UserError
+
+
+class ExtraAbsentError(UserError):
+    """An optional package is not installed; the message says how to install it."""
+
+
+def import_extra(extra: str, packages: Sequence[str]) -> list[ModuleType]:
+    """Import packages of an extra.
+
+    Args:
+        extra: Its name in ``setup.py``.
+        packages: Names of modules.
+
+    Raises:
+        ExtraAbsentError: One of them cannot be imported.
+    """
+    modules = []
+    for package in packages:
+        try:
+            modules.append(importlib.import_module(package))
+        except ImportError as error:
+            name = package.partition(".")[0]
+            raise ExtraAbsentError(
+                f"{name} cannot be imported ({error}); pip install 'groupnet-det[{extra}]'"
+            ) from error
+    return modules
