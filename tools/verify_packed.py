@@ -5,9 +5,9 @@
       --packed digits.gnp MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth
 
 Three checks: the compiled engine against a reference in PyTorch, every bit of every step; the
-blocks of the training model on identical inputs, integers equal and floats to 1e-4; the accuracy on
-DATASETS.TEST, at most 0.1 points apart, or one image in less than 1,000. The exit code is 0 only
-where all that was compared agrees.
+blocks of the training model's backbone on identical inputs, integers equal and floats to 1e-4; the
+accuracy (AP, mIoU) on DATASETS.TEST, at most 0.1 points apart, or of classifiers one image in less
+than 1,000. The exit code is 0 only where all that was compared agrees.
 
 ``--backend reference`` is for machines without the engine: the first check is skipped, which the
 table says, and the others are done with the reference, slowly.
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from detectron2.config import CfgNode
 from tabulate import tabulate
+from torch import nn
 
 from groupnet_det.config import load_config
 from groupnet_det.data.check import check_datasets
@@ -27,23 +28,32 @@ from groupnet_det.data.registration import make_absent_datasets, register_datase
 from groupnet_det.deploy.block_comparison import Trace
 from groupnet_det.deploy.export import load_trained, source_of
 from groupnet_det.deploy.verification import (
+    MAX_POINTS,
     SKIPPED,
     Finding,
     check_blocks,
     check_engine,
     check_metric,
+    check_score,
     engine_trace,
     is_verified,
     report,
     skipped_engine,
 )
-from groupnet_det.engine.answers import classify_dataset, first_images
-from groupnet_det.engine.packed_model import build_packed_model
+from groupnet_det.engine.answers import classify_dataset, first_images, score_dataset
+from groupnet_det.engine.packed_model import PackedModel, build_packed_model
 from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.modeling.meta_arch.semantic_inference import wrap_for_inference
 from groupnet_det.runtime.packed_file import PackedFile, read_packed
 from groupnet_det.runtime.predictor import BACKENDS
 from groupnet_det.runtime.reference import trace_reference
 
+# Task -> the scores that are compared.
+SCORES = {
+    "detection": ("bbox/AP", "bbox/AP50"),
+    "instance_segmentation": ("bbox/AP", "segm/AP"),
+    "semantic_segmentation": ("sem_seg/mIoU",),
+}
 TRACES: dict[str, Trace] = {"native": engine_trace, "reference": trace_reference}
 NO_ENGINE = "asked for with --backend reference: the engine itself was not compared"
 
@@ -56,19 +66,36 @@ def verify(cfg: CfgNode, path: Path, *, backend: str, num_images: int) -> list[F
     """
     packed = read_packed(path)
     packed_model = build_packed_model(cfg, str(path), backend=backend)
-    classifier, _ = load_trained(cfg)
+    trained, _ = load_trained(cfg)
     warn_of_other_checkpoint(cfg, packed)
     images = first_images(cfg, cfg.DATASETS.TEST[0], num_images)
     findings = (
         [skipped_engine(NO_ENGINE)] if backend == "reference" else check_engine(packed, images)
     )
-    findings += check_blocks(classifier, packed, images, TRACES[backend])
+    findings += check_blocks(trained, packed, images, TRACES[backend])
     for dataset in cfg.DATASETS.TEST:
-        trained = classify_dataset(cfg, classifier, dataset)
-        findings.append(
-            check_metric(dataset, trained, classify_dataset(cfg, packed_model, dataset))
-        )
+        findings += compare_answers(cfg, trained, packed_model, dataset)
     return findings
+
+
+def compare_answers(
+    cfg: CfgNode, trained: nn.Module, packed: PackedModel, dataset: str
+) -> list[Finding]:
+    """What both networks reach on a data set; of classifiers also each single answer."""
+    task = packed.predictor.task
+    if task not in SCORES:
+        answers = [classify_dataset(cfg, model, dataset) for model in (trained, packed)]
+        return [check_metric(dataset, *answers)]
+    if task == "semantic_segmentation":
+        trained = wrap_for_inference(cfg, trained)  # a packed file does so itself
+    ours, images = score_dataset(cfg, trained, dataset)
+    theirs, _ = score_dataset(cfg, packed, dataset)
+    return [
+        check_score(
+            dataset, name, trained=ours[name], packed=theirs[name], images=images, most=MAX_POINTS
+        )
+        for name in SCORES[task]
+    ]
 
 
 def warn_of_other_checkpoint(cfg: CfgNode, packed: PackedFile) -> None:

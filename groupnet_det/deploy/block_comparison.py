@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from detectron2.structures import ImageList
 from torch import Tensor
 
 from groupnet_det.layers.conv_unit import ConvUnit
@@ -52,12 +53,12 @@ class PartComparison:
 
 @torch.no_grad()
 def compare_blocks(
-    classifier: Any, packed: PackedFile, images: Tensor, trace: Trace
+    model: Any, packed: PackedFile, images: Tensor, trace: Trace
 ) -> list[PartComparison]:
-    """Compare all parts of an `ImageClassifier` with its packed file.
+    """Compare all parts of a model's backbone, and an `ImageClassifier`'s head, with a packed file.
 
     Args:
-        classifier: What `packed` was exported from, in eval mode, on the CPU.
+        model: What `packed` was exported from, in eval mode, on the CPU.
         packed: The file.
         images: uint8 (N, H, W, C), as the packed network takes them.
         trace: `trace_reference`, or one by the engine.
@@ -74,23 +75,31 @@ def compare_blocks(
     run = _Run(kept, maps)
     blocks = packed.info["blocks"]
     names = list(blocks)
-    batch = [{"image": image} for image in images.permute(0, 3, 1, 2)]
-    stem = classifier.backbone.stem(classifier.preprocess_image(batch).tensor)
+    backbone = getattr(model.backbone, "bottom_up", model.backbone)
+    stem = backbone.stem(_normalized(model, images))
     run.compare_floats("stem", stem, blocks[names[0]]["inputs"][0])
     for name, following in zip(names, [*names[1:], None], strict=True):
-        merged, branches = run.block(name, classifier.backbone.get_submodule(name), blocks[name])
+        merged, branches = run.block(name, backbone.get_submodule(name), blocks[name])
         if following is None:
             run.compare_floats(f"{name}.merged", merged, blocks[name]["merged"])
             continue
-        behind = classifier.backbone.get_submodule(following)
+        behind = backbone.get_submodule(following)
         inputs = behind.connect(merged, branches, len(behind.branches))
         for k, (x, place) in enumerate(zip(inputs, blocks[following]["inputs"], strict=True)):
             run.compare_floats(f"{following}.inputs.{k}", x, place)
+    if not hasattr(model, "classify"):
+        return run.parts
     feature = run.floats(blocks[names[-1]]["merged"])
     logits = maps[len(packed.program.steps) - 1, packed.program.outputs["logits"]]
-    expected = classifier.classify({classifier.in_feature: feature})
+    expected = model.classify({model.in_feature: feature})
     run.note("logits", "floats", expected, logits.flatten(1))
     return run.parts
+
+
+def _normalized(model: Any, images: Tensor) -> Tensor:
+    """(N, C, H, W) as the training model's backbone gets it, padded to the sizes that it needs."""
+    pixels = (images.permute(0, 3, 1, 2) - model.pixel_mean) / model.pixel_std
+    return ImageList.from_tensors(list(pixels), model.backbone.size_divisibility).tensor
 
 
 class _Run:

@@ -4,14 +4,15 @@ Three checks, of which each can find what the others cannot:
 
 * *engine*: every map of every step, and the outputs, of the compiled engine and of the reference in
   PyTorch, which compute in the same order: bit-identical. What may be wrong: a kernel.
-* *blocks*: the parts of the training model and of the packed one, on identical inputs: integers
-  equal, floats to 1e-4 of the largest. What may be wrong: the export, or the file.
-* *metric*: the answers on a data set: `MAX_POINTS` apart, or, below `FEW_IMAGES` images, at most
-  one image that is classified otherwise. What may be wrong: all of it, and the preprocessing.
+* *blocks*: the parts of the training model's backbone and of the packed one, on identical inputs:
+  integers equal, floats to 1e-4 of the largest. What may be wrong: the export, or the file.
+* *metric*: the scores on a data set: `MAX_POINTS` apart, or, of classifiers below `FEW_IMAGES`
+  images, at most one image that is classified otherwise. What may be wrong: all of it, and what is
+  done before and behind the network.
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,15 @@ import torch
 from torch import Tensor
 
 from groupnet_det.runtime.packed_file import PackedFile, write_packed
-from groupnet_det.runtime.reference import trace_reference
+from groupnet_det.runtime.program import Program
+from groupnet_det.runtime.reference import trace_reference, trace_reference_part
 
 from .block_comparison import PartComparison, Trace, compare_blocks
 
-MAX_POINTS = 0.1  # of top-1 accuracy, per cent
+MAX_POINTS = 0.1  # of a score in per cent
 FEW_IMAGES = 1000
+
+Traced = tuple[list[int], list[int], list[Tensor]]  # steps, buffers, contents
 
 PASSED, FAILED, SKIPPED = "passed", "FAILED", "skipped"
 
@@ -62,52 +66,121 @@ class Answers:
     predicted: Mapping[str, int]
 
 
+# (packed file, name of a part, maps float32 (N, H, W, C)) -> steps, buffers, contents.
+PartTrace = Callable[[PackedFile, str, Tensor], tuple[list[int], list[int], list[Tensor]]]
+REGIONS = 4  # that each part is given
+
+
 def engine_trace(packed: PackedFile, images: Tensor) -> tuple[list[int], list[int], list[Tensor]]:
     """As `trace_reference`, by the compiled engine, which reads a file.
 
     Raises:
         ExtensionError: It is absent.
     """
+    steps, buffers, contents = _open(packed).trace(images)
+    return list(steps), list(buffers), list(contents)
+
+
+def engine_part_trace(
+    packed: PackedFile, name: str, maps: Tensor
+) -> tuple[list[int], list[int], list[Tensor]]:
+    """As `trace_reference_part`, by the compiled engine.
+
+    Raises:
+        ExtensionError: It is absent.
+    """
+    steps, buffers, contents = _open(packed).part(name).trace(maps)
+    return list(steps), list(buffers), list(contents)
+
+
+def _open(packed: PackedFile) -> Any:
     from groupnet_det.runtime.extension import open_network
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.gnp"
         write_packed(path, packed.program, packed.info, packed.tensors)
-        network = open_network(str(path))
-        steps, buffers, contents = network.trace(images)
-    return list(steps), list(buffers), list(contents)
+        return open_network(str(path))
 
 
-def check_engine(packed: PackedFile, images: Tensor, trace: Trace = engine_trace) -> list[Finding]:
+def check_engine(
+    packed: PackedFile,
+    batches: Sequence[Tensor],
+    trace: Trace = engine_trace,
+    part_trace: PartTrace = engine_part_trace,
+) -> list[Finding]:
     """Compare the engine with the reference; a line for each step, and one for each output.
 
     Args:
         packed: The file.
-        images: uint8 (N, H, W, C).
-        trace: The engine's.
+        batches: uint8 (N, H, W, C) each.
+        trace, part_trace: The engine's. Parts are given random regions.
 
     Raises:
         ExtensionError: The engine is absent.
     """
-    steps, buffers, contents = trace(packed, images)
-    expected_steps, expected_buffers, expected = trace_reference(packed, images)
-    if (steps, buffers) != (expected_steps, expected_buffers):
-        found = "it writes other buffers than the reference, or in another order"
-        return [_finding("engine", "all steps", len(contents), found, failed=True)]
-    counts: dict[int, list[int]] = {}
-    for step, actual, right in zip(steps, contents, expected, strict=True):
-        total = counts.setdefault(step, [0, 0])
-        total[0] += right.numel()
-        total[1] += differing(actual, right)
-    findings = [
-        _differing(packed.program.steps[step].name, values, wrong)
-        for step, (values, wrong) in counts.items()
-    ]
-    last = dict(zip(buffers, zip(contents, expected, strict=True), strict=True))
-    return findings + [
-        _differing(f"output {name}", last[buffer][1].numel(), differing(*last[buffer]))
-        for name, buffer in packed.program.outputs.items()
-    ]
+    main = _Counter(packed.program, "")
+    for images in batches:
+        main.add(trace(packed, images), trace_reference(packed, images))
+    counters = [main]
+    for name, maps in random_regions(packed).items():
+        counter = _Counter(packed.program.parts[name], f"{name}/")
+        counter.add(part_trace(packed, name, maps), trace_reference_part(packed, name, maps))
+        counters.append(counter)
+    return [finding for counter in counters for finding in counter.findings()]
+
+
+def random_regions(packed: PackedFile) -> dict[str, Tensor]:
+    """Maps for each part, of the size that regions are pooled to, from a fixed seed."""
+    options = packed.info.get("postprocessing") or {}
+    poolers = {stage["part"]: options["pooler"] for stage in options.get("stages", [])}
+    if options.get("mask"):
+        poolers[options["mask"]["part"]] = options["mask"]["pooler"]
+    generator = torch.Generator().manual_seed(0)
+    return {
+        name: torch.randn(
+            REGIONS,
+            *poolers[name]["resolution"],
+            packed.program.parts[name].input_channels,
+            generator=generator,
+        )
+        for name in packed.program.parts
+    }
+
+
+class _Counter:
+    """Counts values that differ, by step and by output of a program."""
+
+    def __init__(self, program: Program, prefix: str) -> None:
+        self.program, self.prefix = program, prefix
+        self.steps: dict[int, list[int]] = {}  # values, and how many differ
+        self.outputs = {name: [0, 0] for name in program.outputs}
+        self.lost = 0  # maps of traces that do not fit
+
+    def add(self, actual: Traced, expected: Traced) -> None:
+        """Take the traces of one batch."""
+        steps, buffers, contents = actual
+        if (steps, buffers) != (list(expected[0]), list(expected[1])):
+            self.lost += len(contents)
+            return
+        for step, own, right in zip(steps, contents, expected[2], strict=True):
+            _add(self.steps.setdefault(step, [0, 0]), own, right)
+        last = dict(zip(buffers, zip(contents, expected[2], strict=True), strict=True))
+        for name, buffer in self.program.outputs.items():
+            _add(self.outputs[name], *last[buffer])
+
+    def findings(self) -> list[Finding]:
+        """A line for each step and output."""
+        if self.lost:
+            found = "it writes other buffers than the reference, or in another order"
+            return [_finding("engine", self.prefix + "all steps", self.lost, found, failed=True)]
+        counts = {self.program.steps[step].name: count for step, count in self.steps.items()}
+        counts |= {f"output {name}": count for name, count in self.outputs.items()}
+        return [_differing(self.prefix + name, *count) for name, count in counts.items()]
+
+
+def _add(count: list[int], actual: Tensor, expected: Tensor) -> None:
+    count[0] += expected.numel()
+    count[1] += differing(actual, expected)
 
 
 def differing(actual: Tensor, expected: Tensor) -> int:
@@ -127,13 +200,14 @@ def skipped_engine(reason: str) -> Finding:
 
 
 def check_blocks(
-    classifier: Any, packed: PackedFile, images: Tensor, trace: Trace
+    model: Any, packed: PackedFile, batches: Sequence[Tensor], trace: Trace
 ) -> list[Finding]:
     """Compare with the training model; a line for each block. Arguments as `compare_blocks`."""
     names = list(packed.info.get("blocks") or ())
     blocks: dict[str, list[PartComparison]] = {}
-    for part in compare_blocks(classifier, packed, images, trace):
-        blocks.setdefault(_maker(part.name, names), []).append(part)
+    for images in batches:
+        for part in compare_blocks(model, packed, images, trace):
+            blocks.setdefault(_maker(part.name, names), []).append(part)
     return [_block(name, parts) for name, parts in blocks.items()]
 
 
@@ -168,6 +242,20 @@ def check_metric(dataset: str, trained: Answers, packed: Answers) -> Finding:
     agree = points <= MAX_POINTS + 1e-9 or (len(images) < FEW_IMAGES and changed <= 1)
     found = f"top-1 {trained.top1:.2f} trained, {packed.top1:.2f} packed; {changed} images changed"
     return _finding("metric", dataset, len(images), found, failed=not agree)
+
+
+def check_score(
+    dataset: str, metric: str, *, trained: float, packed: float, images: int, most: float
+) -> Finding:
+    """Compare a score, per cent, that both networks reach on a data set.
+
+    Args:
+        most: Points that they may be apart.
+    """
+    found = f"{metric} {trained:.2f} trained, {packed:.2f} packed"
+    # beyond the rounding of the difference of two percentages
+    failed = not abs(trained - packed) <= most + 1e-9
+    return _finding("metric", dataset, images, found, failed=failed)
 
 
 def is_verified(findings: Sequence[Finding]) -> bool:

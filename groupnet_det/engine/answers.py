@@ -1,10 +1,11 @@
-"""What a classifier says of a data set, by the project's loader and evaluator."""
+"""What a network says of a data set, by the project's loaders and evaluators."""
 
 import tempfile
+from typing import Any
 
-import torch
 from detectron2.config import CfgNode
 from detectron2.evaluation import inference_on_dataset
+from detectron2.evaluation.testing import flatten_results_dict
 from torch import Tensor, nn
 
 from groupnet_det.data.loaders import build_test_loader
@@ -32,11 +33,26 @@ def classify_dataset(cfg: CfgNode, model: nn.Module, dataset: str) -> Answers:
     return Answers(top1=results["classification"]["top1"], predicted=predicted)
 
 
-def first_images(cfg: CfgNode, dataset: str, number: int) -> Tensor:
-    """The first images of a data set as the network sees them, uint8 (N, H, W, C)."""
+def score_dataset(cfg: CfgNode, model: nn.Module, dataset: str) -> tuple[dict[str, float], int]:
+    """Evaluate a detector or segmenter in eval mode; the evaluator's files are not kept.
+
+    Returns:
+        Scores by name, such as ``bbox/AP``, in per cent, and the number of images.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        own = cfg.clone()
+        own.defrost()
+        own.OUTPUT_DIR = folder
+        loader: Any = build_test_loader(cfg, dataset)
+        results = inference_on_dataset(model, loader, build_evaluator(own, dataset))
+    return flatten_results_dict(results), len(loader.dataset)
+
+
+def first_images(cfg: CfgNode, dataset: str, number: int) -> list[Tensor]:
+    """The first images of a data set as the network sees them, uint8 (1, H, W, C) each."""
     images: list[Tensor] = []
     for batch in build_test_loader(cfg, dataset):
-        images += [item["image"].permute(1, 2, 0) for item in batch]
+        images += [item["image"].permute(1, 2, 0).contiguous()[None] for item in batch]
         if len(images) >= number:
             break
-    return torch.stack(images[:number]).contiguous()
+    return images[:number]

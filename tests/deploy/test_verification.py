@@ -53,7 +53,7 @@ def verdicts(findings):
 
 
 def test_the_reference_agrees_with_itself(packed, images):
-    findings = check_engine(packed, images, trace_reference)
+    findings = check_engine(packed, [images], trace_reference)
     assert {finding.verdict for finding in findings} == {PASSED}
     assert [f.part for f in findings][:1] == ["stem"]
     assert [f.part for f in findings][-1] == "output logits"
@@ -62,7 +62,7 @@ def test_the_reference_agrees_with_itself(packed, images):
 
 @pytest.mark.skipif(not is_built(), reason="the engine is not built")
 def test_the_engine_agrees_with_the_reference(packed, images):
-    assert {finding.verdict for finding in check_engine(packed, images)} == {PASSED}
+    assert {finding.verdict for finding in check_engine(packed, [images])} == {PASSED}
 
 
 @pytest.mark.parametrize("entry", [0, 5, -1], ids=["stem", "bits", "logits"])
@@ -76,7 +76,7 @@ def test_one_value_of_one_step_is_found(packed, images, entry):
 
     step = trace_reference(packed, images)[0][entry]
     name = packed.program.steps[step].name
-    bad = [f for f in check_engine(packed, images, wrong) if f.verdict == FAILED]
+    bad = [f for f in check_engine(packed, [images], wrong) if f.verdict == FAILED]
     expected = [name, "output logits"] if entry == -1 else [name]
     assert [(f.part, f.found) for f in bad] == [(part, "1 values differ") for part in expected]
 
@@ -85,7 +85,7 @@ def test_a_step_that_writes_nothing_is_found(packed, images):
     def shorter(file, pixels):
         return tuple(part[:-1] for part in trace_reference(file, pixels))
 
-    (finding,) = check_engine(packed, images, shorter)
+    (finding,) = check_engine(packed, [images], shorter)
     assert (finding.verdict, finding.part) == (FAILED, "all steps")
 
 
@@ -98,7 +98,7 @@ def test_bits_of_floats_count_but_those_of_nan():
 
 
 def test_blocks_of_the_right_file_agree(classifier, packed, images):
-    findings = check_blocks(classifier, packed, images, trace_reference)
+    findings = check_blocks(classifier, packed, [images], trace_reference)
     assert {finding.verdict for finding in findings} == {PASSED}
     assert [f.part for f in findings] == [
         *("stem", "res2.0", "res2.1", "res3.0", "res3.1", "res4.0", "res4.1", "logits")
@@ -116,14 +116,14 @@ def flip_one_bit(tensor):
 def test_one_bit_of_a_weight_is_found(classifier, packed, images, step, part):
     (found,) = [s for s in packed.program.steps if s.name == step]
     damaged = changed(packed, found.branches[0].terms[0].weight, flip_one_bit)
-    result = verdicts(check_blocks(classifier, damaged, images, trace_reference))
+    result = verdicts(check_blocks(classifier, damaged, [images], trace_reference))
     assert [name for name, verdict in result.items() if verdict == FAILED] == [part]
 
 
 def test_a_float_weight_is_found(classifier, packed, images):
     fc = packed.program.steps[-1].branches[0].terms[0].weight
     damaged = changed(packed, fc, lambda t: t.mul_(1.01))
-    result = verdicts(check_blocks(classifier, damaged, images, trace_reference))
+    result = verdicts(check_blocks(classifier, damaged, [images], trace_reference))
     assert [name for name, verdict in result.items() if verdict == FAILED] == ["logits"]
 
 
