@@ -16,6 +16,10 @@ What can be measured:
   scaling  How the time grows: K 1 to 8, 128 to 1024 pixels, threads, images.
   avx2     body, in a process in which all sides are held to AVX2.
   file     Bytes of the packed file, and the time from the file to the first result.
+  models   Detectors and a segmenter, full width, from an image to boxes or labels; the float side
+           is the same network in full precision under Detectron2. ONNX Runtime's stops at raw
+           outputs.
+  memory   What each of these takes at its peak, in a process of its own.
   all      All of these.
 
 How it is measured: all sides of a work take turns in one process, so that what else runs on the
@@ -45,8 +49,9 @@ from tqdm import tqdm
 from groupnet_det.benchmark.aims import BODY_AVX2, NOT_MEASURED, aims_table
 from groupnet_det.benchmark.facts import gather_facts
 from groupnet_det.benchmark.files import measure_file
+from groupnet_det.benchmark.memory import measure_memory
 from groupnet_det.benchmark.packed_sides import engine_isa
-from groupnet_det.benchmark.plans import PLANS, Options, measure
+from groupnet_det.benchmark.plans import PLANS, Options, measure, model_works
 from groupnet_det.benchmark.sides import SIMULATION, TORCH
 from groupnet_det.benchmark.table import OURS, Row, read_rows, write_rows
 from groupnet_det.benchmark.timing import Schedule
@@ -55,7 +60,7 @@ from groupnet_det.errors import UserError
 from groupnet_det.visualization.runtime import plot_runtime
 
 ROOT = Path(__file__).resolve().parent.parent
-WHAT = ("layers", "threads", "network", "body", "scaling", "avx2", "file")
+WHAT = ("layers", "threads", "network", "body", "scaling", "avx2", "file", "models", "memory")
 # Must be there before a library reads it, hence a process of its own.
 AVX2_VARIABLES = {
     "GROUPNET_DET_ISA": "avx2",
@@ -97,6 +102,12 @@ def measure_files(arguments: argparse.Namespace) -> list[Row]:
     ]
 
 
+def measure_memories(arguments: argparse.Namespace) -> list[Row]:
+    """Rows of the peak memory of each model, packed and in full precision."""
+    options = Options(num_bases=arguments.num_bases, threads=arguments.threads)
+    return [row for work in model_works(options) for row in measure_memory(work, options.threads)]
+
+
 def measure_plan(what: str, arguments: argparse.Namespace) -> list[Row]:
     """Rows of all items of a plan."""
     options = Options(
@@ -117,11 +128,14 @@ def measure_plan(what: str, arguments: argparse.Namespace) -> list[Row]:
     return [row for item in items for row in measure(item, schedule)]
 
 
+SPECIAL = {"avx2": measure_avx2, "file": measure_files, "memory": measure_memories}
+
+
 def measure_all(arguments: argparse.Namespace, facts: dict[str, str]) -> list[Row]:
     """Everything asked for; the CSV is written after each part."""
     rows: list[Row] = []
     for what in WHAT if "all" in arguments.what else arguments.what:
-        special = {"avx2": measure_avx2, "file": measure_files}.get(what)
+        special = SPECIAL.get(what)
         new = special(arguments) if special else measure_plan(what, arguments)
         rows += new
         print(f"\n{what}\n" + tabulate([asdict(row) for row in new], headers="keys"))

@@ -21,6 +21,7 @@ class Aim:
         what, num_bases, side: Of the rows that count; with `OURS`, their value and not their ratio.
         aim, moonshot: To be reached by each of the rows; of values, not to be passed.
         unit: Of the figures.
+        work: Of the rows that count; all where it is empty.
     """
 
     title: str
@@ -30,11 +31,27 @@ class Aim:
     aim: float
     moonshot: float | None = None
     unit: str = "x"
+    work: str = ""
 
 
 def _pair(title: str, what: str, side: str, *aims: tuple[int, float, float]) -> list[Aim]:
     return [
         Aim(title=title, what=what, num_bases=k, side=side, aim=aim, moonshot=moonshot)
+        for k, aim, moonshot in aims
+    ]
+
+
+def _models(work: str, *aims: tuple[int, float, float | None]) -> list[Aim]:
+    return [
+        Aim(
+            title=f"{work}, against torch",
+            what="model",
+            work=work,
+            num_bases=k,
+            side=TORCH,
+            aim=aim,
+            moonshot=moonshot,
+        )
         for k, aim, moonshot in aims
     ]
 
@@ -49,6 +66,11 @@ AIMS: list[Aim] = [
     *_pair(NETWORK + "ONNX Runtime int8", "network", ONNXRUNTIME_INT8, (1, 1.8, 3), (4, 0.8, 1.1)),
     *_pair(NETWORK + "the simulation", "network", SIMULATION, (1, 9, 15), (4, 12, 18)),
     *_pair("ResNet-18, share of time inside the engine", "network", STEPS, (1, 0.95, 0.98)),
+    *_models("RetinaNet R18@480x640, 3 classes, float predictors", (1, 6, 9), (4, 2.6, 3.5)),
+    *_models("RetinaNet R18@480x640, 80 classes, float predictors", (1, 3.5, 7), (4, 2, None)),
+    *_models("RetinaNet R18@480x640, 80 classes, int8 predictors", (1, 5.5, 7), (4, 2.4, None)),
+    *_models("Faster R-CNN R18@480x640, 80 classes, float predictors", (1, 4, 7)),
+    *_models("DeepLabV3 R18, BPAC@480x480, 21 classes, float predictors", (1, 5, 7), (4, 2.6, 3.5)),
     *_pair("ResNet-18 body, AVX2, against torch", BODY_AVX2, TORCH, (1, 3, 5)),
     Aim(title="packed file", what=PACKED_FILE, num_bases=4, side=OURS, aim=8.5, unit="MB"),
     Aim(title="file to first result", what=FIRST_RESULT, num_bases=4, side=OURS, aim=0.3, unit="s"),
@@ -62,8 +84,10 @@ def aims_table(rows: Sequence[Row]) -> list[dict[str, object]]:
 
 
 def _counts(aim: Aim, row: Row) -> bool:
-    return (row.what, row.num_bases, row.side) == (aim.what, aim.num_bases, aim.side) and (
-        row.batch == 1
+    return (
+        (row.what, row.num_bases, row.side) == (aim.what, aim.num_bases, aim.side)
+        and row.batch == 1
+        and aim.work in ("", row.work)
     )
 
 

@@ -8,7 +8,7 @@ import torch
 from .sides import NOTES, ONNXRUNTIME_INT8, TORCH, MakeSide, choose_sides, prepare
 from .table import OURS, Row, rows_of
 from .timing import Schedule, alternate
-from .work import LAYER_SHAPES, LayerWork, NetworkWork, Work
+from .work import LAYER_SHAPES, AnyWork, LayerWork, ModelWork, NetworkWork
 
 MOST_BASES = 8
 SIZES = (128, 224, 256, 384, 512, 768, 1024)
@@ -47,7 +47,7 @@ class Item:
         sides: Names; all that can do the work where there is none.
     """
 
-    work: Work
+    work: AnyWork
     threads: int
     what: str = ""
     sides: Sequence[str] = ()
@@ -98,12 +98,47 @@ def scaling(options: Options) -> list[Item]:
     return [Item(what=w, work=work, threads=n, sides=sides) for w, work, n in points]
 
 
+# Model, height, width, classes, predictors.
+MODELS = (
+    ("RetinaNet R18", 480, 640, 3, "float"),
+    ("RetinaNet R18", 480, 640, 80, "float"),
+    ("RetinaNet R18", 480, 640, 80, "int8"),
+    ("Faster R-CNN R18", 480, 640, 80, "float"),
+    ("DeepLabV3 R18, BPAC", 480, 480, 21, "float"),
+)
+
+
+def models(options: Options) -> list[Item]:
+    """Detectors and a segmenter for each K, from an image to the answer."""
+    return [
+        Item(work=work, threads=options.threads, sides=options.sides)
+        for work in model_works(options)
+    ]
+
+
+def model_works(options: Options) -> list[ModelWork]:
+    """What `models` measures."""
+    return [
+        ModelWork(
+            model=model,
+            num_bases=k,
+            height=height,
+            width=width,
+            num_classes=num_classes,
+            predictors=predictors,
+        )
+        for model, height, width, num_classes, predictors in MODELS
+        for k in options.num_bases
+    ]
+
+
 PLANS: dict[str, Callable[[Options], list[Item]]] = {
     "layers": layers,
     "threads": threads,
     "network": networks,
     "body": bodies,
     "scaling": scaling,
+    "models": models,
 }
 
 
@@ -129,7 +164,7 @@ def _network(options: Options, num_bases: int, part: str = "network") -> Network
 def measure(
     item: Item,
     schedule: Schedule,
-    choose: Callable[[Work, Iterable[str]], dict[str, MakeSide]] = choose_sides,
+    choose: Callable[[AnyWork, Iterable[str]], dict[str, MakeSide]] = choose_sides,
 ) -> list[Row]:
     """Make the sides of an item, let them take turns, and return their rows.
 

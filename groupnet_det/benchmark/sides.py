@@ -1,17 +1,25 @@
 """All sides by name, and which of them can be had here."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from groupnet_det.errors import ExtensionError, lookup
 
-from . import onnxruntime_sides, openvino_sides, packed_sides, simulation_sides, torch_sides
+from . import (
+    model_sides,
+    onnxruntime_sides,
+    openvino_sides,
+    packed_sides,
+    simulation_sides,
+    torch_sides,
+)
 from .absent import SideAbsentError
 from .table import OURS
 from .timing import Burst
-from .work import LayerWork, Work
+from .work import AnyWork, LayerWork, ModelWork
 
 # From a work and a number of threads to its burst; raises `SideAbsentError`.
-MakeSide = Callable[[Work, int], Burst]
+MakeSide = Callable[[Any, int], Burst]
 
 LIMIT = "limit of the CPU"
 TORCH = "torch eager"
@@ -37,6 +45,13 @@ LAYER_SIDES: dict[str, MakeSide] = {
     OPENVINO_BINARY: openvino_sides.make_binary,
     LIMIT: packed_sides.make_limit,
 }
+MODEL_SIDES: dict[str, MakeSide] = {
+    OURS: model_sides.make_packed,
+    STEPS: model_sides.make_steps,
+    TORCH: model_sides.make_eager,
+    "simulation, integers": model_sides.make_simulation,
+    ONNXRUNTIME_INT8: model_sides.make_onnxruntime_int8,
+}
 SIDE_NAMES = list({**NETWORK_SIDES, **LAYER_SIDES})
 
 RANDOM_CALIBRATION = "calibrated with random data: for its speed, not its accuracy"
@@ -48,14 +63,16 @@ NOTES = {
 }
 
 
-def sides_of(work: Work) -> Mapping[str, MakeSide]:
+def sides_of(work: AnyWork) -> Mapping[str, MakeSide]:
     """The sides that can do a work, here or elsewhere."""
+    if isinstance(work, ModelWork):
+        return MODEL_SIDES
     if isinstance(work, LayerWork):
         return LAYER_SIDES
     return BODY_SIDES if work.part == "body" else NETWORK_SIDES
 
 
-def choose_sides(work: Work, names: Iterable[str] = ()) -> dict[str, MakeSide]:
+def choose_sides(work: AnyWork, names: Iterable[str] = ()) -> dict[str, MakeSide]:
     """Those called `names` that can do the work; all where there is no name.
 
     Raises:
@@ -68,7 +85,7 @@ def choose_sides(work: Work, names: Iterable[str] = ()) -> dict[str, MakeSide]:
 
 
 def prepare(
-    makers: Mapping[str, MakeSide], work: Work, threads: int
+    makers: Mapping[str, MakeSide], work: AnyWork, threads: int
 ) -> tuple[dict[str, Burst], dict[str, str]]:
     """Bursts by side, and for those that are absent the reason."""
     bursts, absent = {}, {}

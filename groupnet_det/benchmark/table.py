@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from .timing import median_ratio, ratio_of_least
-from .work import LayerWork, NetworkWork, Work
+from .work import AnyWork
 
 OURS = "ours"
 
@@ -42,7 +42,7 @@ class Row:
 
 
 def rows_of(
-    work: Work,
+    work: AnyWork,
     threads: int,
     seconds: Mapping[str, Sequence[float]],
     absent: Mapping[str, str],
@@ -80,8 +80,7 @@ def rows_of(
     return rows + [_row(work, threads, side, note=f"absent: {why}") for side, why in absent.items()]
 
 
-def _row(work: Work, threads: int, side: str, **figures: float | str) -> Row:
-    assert isinstance(work, LayerWork | NetworkWork)
+def _row(work: AnyWork, threads: int, side: str, **figures: float | str) -> Row:
     return Row(
         what=work.what,
         work=work.label,

@@ -82,4 +82,35 @@ class NetworkWork:
         return f"ResNet-18@{self.size}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class ModelWork:
+    """A detector or segmenter from the pixels of an image to boxes, masks or labels.
+
+    Attributes:
+        model: A key of `models_of_tasks.CONFIGS`.
+        num_bases: K of the binary networks.
+        height, width: Of the image, which is not resized.
+        num_classes: Of objects or pixels.
+        predictors: ``float`` or ``int8``: the packed network's last layers.
+    """
+
+    model: str
+    num_bases: int = 1
+    height: int = 480
+    width: int = 640
+    num_classes: int = 80
+    predictors: str = "float"
+    batch: int = 1
+
+    @property
+    def what(self) -> str:
+        return "model"
+
+    @property
+    def label(self) -> str:
+        size = f"{self.height}x{self.width}"
+        return f"{self.model}@{size}, {self.num_classes} classes, {self.predictors} predictors"
+
+
 Work = LayerWork | NetworkWork
+AnyWork = Work | ModelWork

@@ -1,0 +1,123 @@
+"""The sides of detectors and segmenters, each from the pixels of an image to the answer."""
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from groupnet_det.deploy.onnx_export import export_onnx
+from groupnet_det.extras import ExtraAbsentError
+from groupnet_det.runtime.packed_file import write_packed
+from groupnet_det.runtime.predictor import PackedPredictor
+
+from .absent import SideAbsentError, require
+from .models_of_tasks import batch_of, binary_model, config_of, float_twin, image_of, packed_model
+from .onnx_graphs import QUANTIZED_OPS
+from .timing import Burst, burst_of
+from .torch_sides import in_inference_mode
+from .work import ModelWork
+
+CALIBRATION_IMAGES = 2
+
+
+def make_packed(work: ModelWork, threads: int) -> Burst:
+    """The packed network, as a user calls it.
+
+    Raises:
+        ExtensionError: The compiled engine is absent.
+    """
+    predictor, image = _predictor(work), image_of(work)
+    return burst_of(lambda: predictor(image))
+
+
+def make_steps(work: ModelWork, threads: int) -> Burst:
+    """All steps of the program for the image by the engine's own clock; parts that see regions, and
+    what is done in Python, are not in it.
+
+    Raises:
+        ExtensionError: The compiled engine is absent.
+    """
+    network: Any = _predictor(work).network
+    pixels = torch.from_numpy(image_of(work))[None]
+
+    def burst(runs: int) -> float:
+        return float(network.engine.time_steps(pixels, runs).sum(dim=1).min())
+
+    return burst
+
+
+def make_eager(work: ModelWork, threads: int) -> Burst:
+    """The float32 twin by Detectron2, in channels-last layout."""
+    return burst_of(in_inference_mode(float_twin(work), batch_of(work)))
+
+
+def make_simulation(work: ModelWork, threads: int) -> Burst:
+    """The binary network as it is trained and evaluated."""
+    return burst_of(in_inference_mode(binary_model(work), batch_of(work)))
+
+
+def make_onnxruntime_int8(work: ModelWork, threads: int) -> Burst:
+    """The float twin's graph with 8 bits, up to its raw outputs: boxes and NMS are not in it.
+
+    Raises:
+        SideAbsentError: A package is not installed, or the graph cannot be made.
+    """
+    runtime: Any = require("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = runtime.InferenceSession(_int8(work), options, providers=["CPUExecutionProvider"])
+    feed = {session.get_inputs()[0].name: _onnx_image(work)}
+    return burst_of(lambda: session.run(None, feed))
+
+
+def _int8(work: ModelWork) -> bytes:
+    quantization: Any = require("onnxruntime.quantization", "onnx")
+    model = float_twin(work).to(memory_format=torch.contiguous_format)
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        try:
+            exported = export_onnx(model, image_format=config_of(work).INPUT.FORMAT)
+        except ExtraAbsentError as error:
+            raise SideAbsentError(str(error)) from error
+        exported.save(source)
+        quantization.quantize_static(
+            str(source),
+            str(target),
+            _Images(_onnx_image(work)),
+            quant_format=quantization.QuantFormat.QDQ,
+            op_types_to_quantize=QUANTIZED_OPS,
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+        )
+        return target.read_bytes()
+
+
+class _Images:
+    """The protocol of ``onnxruntime.quantization.CalibrationDataReader``."""
+
+    def __init__(self, image: np.ndarray) -> None:
+        self.image, self.left = image, CALIBRATION_IMAGES
+
+    def get_next(self) -> Mapping[str, np.ndarray] | None:
+        self.left -= 1
+        return {"image": self.image} if self.left >= 0 else None
+
+
+def _onnx_image(work: ModelWork) -> np.ndarray:
+    return np.ascontiguousarray(image_of(work).transpose(2, 0, 1)[None], dtype=np.float32)
+
+
+def _predictor(work: ModelWork) -> PackedPredictor:
+    packed = packed_model(work)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.gnp"
+        write_packed(path, packed.program, packed.info, packed.tensors)
+        return PackedPredictor(path)
