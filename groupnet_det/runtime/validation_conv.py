@@ -5,7 +5,7 @@ from torch import Tensor
 
 from .program import ONE_PIXEL, Branch, Conv, Join, Term
 from .sign_bits import BITS
-from .validation_parts import MAX_GEOMETRY, MAX_PIXEL, PartChecks, in_range
+from .validation_parts import MAX_GEOMETRY, PartChecks, in_range
 
 MAX_BRANCHES = 64
 MAX_TERMS = 64
@@ -90,7 +90,10 @@ class ConvChecks(PartChecks):
 
     def bits(self, term: Term, weight: Tensor, channels: int, what: str) -> None:
         unused = (0xFF << ((channels - 1) % BITS + 1)) & 0xFF
-        if self.seen.packed_inputs.get(term.weight) != channels and (weight[..., -1] & unused).any():
+        if (
+            self.seen.packed_inputs.get(term.weight) != channels
+            and (weight[..., -1] & unused).any()
+        ):
             self.fail(f"{what}.weight has unused bits that are not 0")
         self.seen.packed_inputs[term.weight] = channels
         products = weight.shape[1] * weight.shape[2] * channels

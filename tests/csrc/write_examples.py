@@ -4,8 +4,8 @@
   python tests/csrc/write_examples.py FOLDER
 
 For each: NAME.gnp; NAME.expected, little endian: four int32 N, H, W, C and the image's bytes, then
-for each buffer that is written int32 step, buffer, 1 for bits or 4 for floats, and number of
-values, and the values.
+for each buffer that is written int32 step, buffer, 1 for bits and bytes or 4 for floats, and number
+of values, and the values. For each part of it: NAME.PART.part, the same with float32 maps.
 """
 
 import struct
@@ -17,8 +17,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from groupnet_det.runtime.packed_file import write_packed
-from groupnet_det.runtime.reference import trace_reference
-from tests.runtime.programs import example_packed_files
+from groupnet_det.runtime.reference import Trace, trace_reference, trace_reference_part
+from tests.runtime.programs import example_maps, example_packed_files
 
 
 def main(folder: Path) -> None:
@@ -29,12 +29,20 @@ def main(folder: Path) -> None:
         write_packed(folder / f"{stem}.gnp", packed.program, packed.info, packed.tensors)
         shape = (2, 19, 23, packed.program.input_channels)
         images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
-        with (folder / f"{stem}.expected").open("wb") as file:
-            file.write(struct.pack("<4i", *shape) + images.numpy().tobytes())
-            for step, buffer, content in zip(*trace_reference(packed, images), strict=True):
-                size = content.element_size()
-                file.write(struct.pack("<4i", step, buffer, size, content.numel()))
-                file.write(content.contiguous().numpy().tobytes())
+        write_expected(folder / f"{stem}.expected", images, trace_reference(packed, images))
+        for part in packed.program.parts:
+            maps = example_maps(packed, part)
+            trace = trace_reference_part(packed, part, maps)
+            write_expected(folder / f"{stem}.{part}.part", maps, trace)
+
+
+def write_expected(path: Path, given: torch.Tensor, trace: Trace) -> None:
+    """What is computed for images, or for the maps of a part."""
+    with path.open("wb") as file:
+        file.write(struct.pack("<4i", *given.shape) + given.numpy().tobytes())
+        for step, buffer, content in zip(*trace, strict=True):
+            file.write(struct.pack("<4i", step, buffer, content.element_size(), content.numel()))
+            file.write(content.contiguous().numpy().tobytes())
 
 
 if __name__ == "__main__":

@@ -10,12 +10,17 @@ from groupnet_det.runtime.packed_file import PackedFile
 from groupnet_det.runtime.program import (
     Branch,
     Buffer,
+    BytesSink,
     Conv,
+    DepthToSpace,
+    Input,
     Join,
     Map,
+    MaxPool,
     Mean,
     Pool,
     Program,
+    Resize,
     Sinks,
     Stem,
     Term,
@@ -28,13 +33,21 @@ CLASSES = 10
 class ProgramBuilder:
     """Collects buffers, steps and random tensors."""
 
-    def __init__(self, *, input_channels: int = 3, seed: int = 0) -> None:
-        self.input_channels = input_channels
+    def __init__(self, *, input_channels: int = 3, seed: int = 0, size_divisor: int = 1) -> None:
+        self.input_channels, self.size_divisor = input_channels, size_divisor
         self.generator = torch.Generator().manual_seed(seed)
         self.buffers: list[Buffer] = []
         self.steps: list[Any] = []
         self.tensors: dict[str, Tensor] = {}
         self.outputs: dict[str, int] = {}
+        self.parts: dict[str, ProgramBuilder] = {}
+
+    def part(self, name: str, input_channels: int) -> "ProgramBuilder":
+        """A new part, which names tensors of the same file."""
+        part = ProgramBuilder(input_channels=input_channels)
+        part.generator, part.tensors = self.generator, self.tensors
+        self.parts[name] = part
+        return part
 
     def bits(self, channels: int, pad: int = 0) -> int:
         """A new buffer of bits."""
@@ -45,6 +58,16 @@ class ProgramBuilder:
         """A new float buffer."""
         self.buffers.append(Buffer(kind="float", channels=channels, pad=pad))
         return len(self.buffers) - 1
+
+    def bytes(self, channels: int, zero: int = 0) -> int:
+        """A new buffer of bytes, of which `zero` stands for 0."""
+        self.buffers.append(Buffer(kind="bytes", channels=channels, pad=float(zero)))
+        return len(self.buffers) - 1
+
+    def bytes_sink(self, buffer: int, scale: float) -> BytesSink:
+        """To that buffer; the scale is rounded to float32."""
+        exact = torch.tensor(scale, dtype=torch.float32).item()
+        return BytesSink(buffer=buffer, scale=exact, zero=int(self.buffers[buffer].pad))
 
     def tensor(self, value: Tensor) -> str:
         """Name of a new tensor."""
@@ -109,6 +132,41 @@ class ProgramBuilder:
             )
         )
 
+    def input(self, sinks: Sinks, map: Map | None = None) -> None:
+        """Add what a part starts with."""
+        step = Input(name=f"input{len(self.steps)}", map=map or Map(), sinks=sinks)
+        self.steps.append(step)
+
+    def mean(self, source: int) -> int:
+        """Add a mean; returns its buffer."""
+        output = self.floats(self.buffers[source].channels)
+        self.steps.append(Mean(name=f"mean{len(self.steps)}", input=source, output=output))
+        return output
+
+    def resize(self, source: int, factor: int, like: int | None = None) -> int:
+        """Add an upsampling; returns its buffer."""
+        output = self.floats(self.buffers[source].channels)
+        name = f"resize{len(self.steps)}"
+        step = Resize(name=name, input=source, output=output, factor=factor, like=like)
+        self.steps.append(step)
+        return output
+
+    def max_pool(self, source: int, kernel: int, stride: int, padding: int) -> int:
+        """Add a pooling; returns its buffer."""
+        output = self.floats(self.buffers[source].channels)
+        pool = Pool(kernel=kernel, stride=stride, padding=padding)
+        name = f"max_pool{len(self.steps)}"
+        self.steps.append(MaxPool(name=name, input=source, output=output, pool=pool))
+        return output
+
+    def depth_to_space(self, source: int, factor: int) -> int:
+        """Add a layout of channels as pixels; returns its buffer."""
+        output = self.floats(self.buffers[source].channels // factor**2)
+        name = f"depth_to_space{len(self.steps)}"
+        step = DepthToSpace(name=name, input=source, output=output, factor=factor)
+        self.steps.append(step)
+        return output
+
     def conv(self, *branches: Branch, join: Join | None = None) -> None:
         """Add a convolution."""
         self.steps.append(Conv(name=f"conv{len(self.steps)}", branches=branches, join=join))
@@ -123,22 +181,22 @@ class ProgramBuilder:
         weight = self.noise(c_out, kernel, kernel, self.buffers[source].channels)
         return Term(input=source, weight=weight, **options)
 
+    def bytes_term(self, source: int, c_out: int, kernel: Any = 1, **options: Any) -> Term:
+        """A convolution of the bytes in buffer `source`; all weights from -128 to 127 are met."""
+        sides = (kernel, kernel) if isinstance(kernel, int) else kernel
+        shape = (c_out, *sides, self.buffers[source].channels)
+        weight = self.integers(-128, 127, *shape, dtype=torch.int8)
+        return Term(input=source, weight=weight, **options)
+
     def classifier(self, source: int) -> None:
         """Mean, linear layer, output `logits`."""
-        mean, logits = self.floats(self.buffers[source].channels), self.floats(CLASSES)
-        self.steps.append(Mean(name=f"mean{len(self.steps)}", input=source, output=mean))
+        mean, logits = self.mean(source), self.floats(CLASSES)
         term = self.float_term(mean, CLASSES, map=Map(shift1=self.noise(CLASSES)))
         self.conv(Branch(terms=(term,), sinks=Sinks(float_=logits)))
         self.outputs["logits"] = logits
 
     def build(self, info: dict[str, Any] | None = None) -> PackedFile:
         """The program as it would be read; `info` beside the class names and the preprocessing."""
-        program = Program(
-            input_channels=self.input_channels,
-            buffers=tuple(self.buffers),
-            steps=tuple(self.steps),
-            outputs=dict(self.outputs),
-        )
         common = {
             "task": "classification",
             "class_names": [f"class {i}" for i in range(CLASSES)],
@@ -149,4 +207,15 @@ class ProgramBuilder:
                 "format": "RGB",
             },
         }
-        return PackedFile(program, {**common, **(info or {})}, dict(self.tensors))
+        return PackedFile(self.program(), {**common, **(info or {})}, dict(self.tensors))
+
+    def program(self) -> Program:
+        """Without the tensors."""
+        return Program(
+            input_channels=self.input_channels,
+            buffers=tuple(self.buffers),
+            steps=tuple(self.steps),
+            outputs=dict(self.outputs),
+            size_divisor=self.size_divisor,
+            parts={name: part.program() for name, part in self.parts.items()},
+        )

@@ -23,12 +23,22 @@ from groupnet_det.runtime.program import (
     Term,
 )
 from tests.runtime.program_builder import ProgramBuilder
+from tests.runtime.programs_of_bytes import bytes_examples
+from tests.runtime.programs_of_layouts import (
+    canvas_examples,
+    depth_to_space_examples,
+    max_pool_examples,
+    nasty_layouts,
+    residual_examples,
+    resize_examples,
+)
 from tests.runtime.programs_of_maps import (
     join_examples,
     map_examples,
     sink_examples,
     term_examples,
 )
+from tests.runtime.programs_of_parts import part_examples
 from tests.runtime.programs_of_shapes import (
     channel_examples,
     geometry_examples,
@@ -36,7 +46,7 @@ from tests.runtime.programs_of_shapes import (
     stem_examples,
 )
 
-__all__ = ["example_images", "example_packed_files", "simple_example"]
+__all__ = ["example_images", "example_maps", "example_packed_files", "simple_example"]
 
 
 def example_images(
@@ -48,6 +58,13 @@ def example_images(
     return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
 
 
+def example_maps(packed: PackedFile, part: str, *, batch: int = 5, side: int = 6) -> Tensor:
+    """float32 noise on which that part works."""
+    generator = torch.Generator().manual_seed(2)
+    shape = (batch, side, side, packed.program.parts[part].input_channels)
+    return torch.randn(shape, generator=generator)
+
+
 def example_packed_files() -> Iterator[tuple[str, PackedFile]]:
     """(id, packed file) of each example."""
     yield from channel_examples()
@@ -57,6 +74,14 @@ def example_packed_files() -> Iterator[tuple[str, PackedFile]]:
     yield from sink_examples()
     yield from term_examples()
     yield from join_examples()
+    yield from bytes_examples()
+    yield from canvas_examples()
+    yield from residual_examples()
+    yield from resize_examples()
+    yield from max_pool_examples()
+    yield from depth_to_space_examples()
+    yield from part_examples()
+    yield from nasty_layouts()
     yield "nasty", nasty_example()
     yield "tiny-groupnet", group_net_example(groups=2, width=16)
     yield "gated-groupnet", group_net_example(groups=5, width=33)

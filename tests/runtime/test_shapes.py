@@ -51,7 +51,7 @@ def test_no_maps_are_made_to_learn_their_shapes():
 )
 def test_too_many_elements(images):
     packed = simple_example(channels=3)
-    with pytest.raises(DataError, match="would have .* more than 2147483647 elements"):
+    with pytest.raises(DataError, match=r"would have .* more than 2147483647 elements"):
         buffer_shapes(packed.program, packed.tensors, images)
 
 

@@ -48,7 +48,7 @@ void binary_conv(const BinaryConv& conv, const KernelTable& kernels, const Paral
   const int out_channels = static_cast<int>(conv.weight.shape[0]);
   const Window& window = conv.window;
   TermArgs term;
-  term.binary = true;
+  term.kind = TermKind::kBits;
   term.words = with_border(conv, kernels.paired, arena);
   term.stride = window.stride;
   term.padding = window.padding;
@@ -61,8 +61,8 @@ void binary_conv(const BinaryConv& conv, const KernelTable& kernels, const Paral
   }
   term.run_offsets = offsets;
   term.weight_words = lay_out_signs(conv.weight, conv.in_channels, kernels, arena);
-  Channels products(static_cast<size_t>(out_channels),
-                    static_cast<float>(term.num_runs * conv.in_channels));
+  std::vector<float> products(static_cast<size_t>(out_channels),
+                              static_cast<float>(term.num_runs * conv.in_channels));
   term.offset = lay_out_channels(products, out_channels, 0.0f, arena);
 
   ConvArgs args;

@@ -1,5 +1,6 @@
 #include "core/layout.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace groupnet {
@@ -67,6 +68,36 @@ const float* lay_out_floats(const Tensor& weight, int group_blocks, Arena& arena
                     std::memcpy(out + index, weight.data + 4 * (channel * positions + position), 4);
                   });
   return out;
+}
+
+const int8_t* lay_out_bytes(const Tensor& weight, const KernelTable& kernels, Arena& arena) {
+  const int64_t channels = weight.shape[3], row = weight.shape[1] * weight.shape[2];
+  const int64_t fours = fours_of(static_cast<int>(channels));
+  const int blocks = blocks_of(static_cast<int>(weight.shape[0]));
+  auto* out = arena.make<int8_t>(static_cast<size_t>(blocks * row * fours * 4) * kBlock);
+  in_kernel_order(
+      blocks, kernels.group_blocks, row * fours, [&](int channel, int64_t position, int64_t index) {
+        if (channel >= weight.shape[0]) return;
+        const int64_t first = position % fours * 4;
+        if (first >= channels) return;
+        const uint8_t* from = weight.data + (channel * row + position / fours) * channels + first;
+        std::memcpy(out + 4 * index, from,
+                    static_cast<size_t>(std::min<int64_t>(4, channels - first)));
+      });
+  return out;
+}
+
+const int32_t* byte_starts(const Tensor& weight, int zero, const KernelTable& kernels,
+                           Arena& arena) {
+  const int factor = kernels.byte_bias - zero;
+  const int64_t products = weight.numel() / weight.shape[0];
+  const int blocks = blocks_of(static_cast<int>(weight.shape[0]));
+  auto* starts = arena.make<int32_t>(static_cast<size_t>(blocks) * kBlock);
+  const uint8_t* from = weight.data;
+  for (int64_t c = 0; c < weight.shape[0]; ++c) {
+    for (int64_t i = 0; i < products; ++i) starts[c] += factor * static_cast<int8_t>(*from++);
+  }
+  return starts;
 }
 
 const int32_t* lay_out_stem(const Tensor& weight, int group_blocks, Arena& arena) {

@@ -19,6 +19,12 @@ const uint32_t* lay_out_signs(const Tensor& weight, int in_channels, const Kerne
                               Arena& arena);
 // F32 (C_out, kH, kW, C_in).
 const float* lay_out_floats(const Tensor& weight, int group_blocks, Arena& arena);
+// I8 (C_out, kH, kW, C_in), in fours of channels, of which there are whole blocks.
+const int8_t* lay_out_bytes(const Tensor& weight, const KernelTable& kernels, Arena& arena);
+inline int fours_of(int channels) { return blocks_of(channels) * (kBlock / 4); }
+// (byte_bias - zero) times the sum of each output channel's weights, in whole blocks.
+const int32_t* byte_starts(const Tensor& weight, int zero, const KernelTable& kernels,
+                           Arena& arena);
 // I16 (C_out, kH, kW, C + 1) without the last channel: pairs of the numbers of each row of the
 // kernel.
 const int32_t* lay_out_stem(const Tensor& weight, int group_blocks, Arena& arena);
@@ -41,11 +47,11 @@ inline WordPair unpair_words(uint32_t a, uint32_t b, bool paired) {
 }
 
 // A copy for whole blocks of channels, filled up with `fill`; `rows` of them.
-template <class T>
-const T* lay_out_channels(const std::vector<T>& values, int channels, T fill, Arena& arena,
-                          int rows = 1) {
+template <class Values>
+const float* lay_out_channels(const Values& values, int channels, float fill, Arena& arena,
+                              int rows = 1) {
   int padded = blocks_of(channels) * kBlock;
-  T* out = arena.make<T>(static_cast<size_t>(padded) * rows);
+  auto* out = arena.make<float>(static_cast<size_t>(padded) * rows);
   for (int row = 0; row < rows; ++row) {
     for (int c = 0; c < padded; ++c) {
       out[row * padded + c] = c < channels ? values[row * channels + c] : fill;

@@ -10,10 +10,12 @@
 #include "core/packed_file.h"
 #include "core/prepared.h"
 #include "core/thread_pool.h"
+#include "core/worker.h"
 #include "core/workspace.h"
 
 namespace groupnet {
 
+// Of a whole program, or of one of its parts.
 class Network {
  public:
   // Throws Error where the file is not what it should be.
@@ -21,31 +23,44 @@ class Network {
 
   const Program& program() const { return program_; }
   const KernelTable& kernels() const { return kernels_; }
+  std::vector<std::string> parts() const;  // their names
+  // Throws Error, naming those that there are, where it has no such part. Its weights are shared
+  // with this network.
+  std::shared_ptr<Network> part(const std::string& name) const;
 
-  // A workspace for images of that size: one that a former run gave back, or a new one.
+  // A workspace for images of that size: one that a former run gave back, or a new one. At most 8
+  // are kept, and of 64 MiB together, or one that is larger; images of ever new sizes use one
+  // memory again and again.
   std::unique_ptr<Workspace> acquire(const ImageSize& size);
   void give_back(std::unique_ptr<Workspace> workspace);
 
-  // Run steps [first, end). `images` are unsigned bytes (N, H, W, C), without gaps. Where `seconds`
-  // is given, it receives the time of each of these steps.
-  void run(Workspace& workspace, const uint8_t* images, int threads, size_t first, size_t end,
+  // Run steps [first, end). Where `seconds` is given, it receives the time of each of these steps.
+  void run(Workspace& workspace, const Given& given, int threads, size_t first, size_t end,
            double* seconds = nullptr);
+  // `images` are unsigned bytes (N, H, W, C), without gaps.
   void run(Workspace& workspace, const uint8_t* images, int threads) {
-    run(workspace, images, threads, 0, program_.steps.size());
+    run(workspace, Given{images, nullptr}, threads, 0, program_.steps.size());
   }
 
-  // Copy a buffer: (N, H, W, C) floats, or bytes 0 and 1.
+  // Copy a buffer: (N, H, W, C) floats, or bytes, or 0 and 1 for bits.
   void read_floats(const Workspace& workspace, int buffer, float* out) const;
+  void read_bytes(const Workspace& workspace, int buffer, uint8_t* out) const;
   void read_bits(const Workspace& workspace, int buffer, uint8_t* out) const;
 
  private:
+  Network(Program program, const KernelTable& kernels, std::shared_ptr<Constants> constants,
+          std::shared_ptr<ThreadPool> pool);
+  void forget_weights();
+
   const KernelTable& kernels_;
   Program program_;
-  Arena constants_;
+  const Schedule schedule_;
+  std::shared_ptr<Constants> constants_;
   std::vector<PreparedStep> prepared_;
-  ThreadPool pool_;
+  std::shared_ptr<ThreadPool> pool_;
+  std::vector<std::shared_ptr<Network>> parts_;
   std::mutex free_mutex_;
-  std::vector<std::unique_ptr<Workspace>> free_;
+  std::vector<std::unique_ptr<Workspace>> free_;  // the last one was used last
 };
 
 }  // namespace groupnet

@@ -21,7 +21,7 @@ constexpr size_t kMaxHeader = size_t{1} << 26;
 
 size_t bytes_of(const std::string& dtype) {
   static const std::map<std::string, size_t> kBytes = {
-      {"U8", 1}, {"I16", 2}, {"I32", 4}, {"F32", 4}};
+      {"U8", 1}, {"I8", 1}, {"I16", 2}, {"I32", 4}, {"F32", 4}};
   auto found = kBytes.find(dtype);
   require(found != kBytes.end(), "tensors of type " + dtype + " do not belong in a packed file");
   return found->second;

@@ -9,7 +9,7 @@
 namespace groupnet {
 
 struct Tensor {
-  std::string dtype;  // U8, I16, I32 or F32
+  std::string dtype;  // U8, I8, I16, I32 or F32
   std::vector<int64_t> shape;
   const uint8_t* data = nullptr;  // not aligned
   size_t num_bytes = 0;

@@ -10,7 +10,6 @@ namespace groupnet {
 
 namespace {
 
-constexpr int64_t kMaxWindow = 4096;
 constexpr size_t kMaxParts = 64, kMaxLevels = 256;
 
 }  // namespace
@@ -52,11 +51,12 @@ int PartReader::buffer_index(const Json& json, const std::string& what) const {
 }
 
 int PartReader::buffer_of(const Json& json, const char* key, const std::string& where, int channels,
-                          bool bits) const {
+                          BufferKind kind) const {
+  static constexpr const char* kNames[] = {"bits", "floats", "bytes"};
   std::string what = where + "." + key;
   int index = buffer_index(json.at(key, where), what);
   const BufferSpec& buffer = buffers_[index];
-  require(buffer.bits == bits, what + " is no buffer of " + (bits ? "bits" : "floats"));
+  require(buffer.kind == kind, what + " is no buffer of " + kNames[static_cast<int>(kind)]);
   require(channels == 0 || buffer.channels == channels,
           what + " has " + std::to_string(buffer.channels) + " channels, not " +
               std::to_string(channels));
@@ -70,7 +70,21 @@ Channels PartReader::channels_of(const Json& json, const char* key, const std::s
   const std::string& tensor_name = name->as_string(where + "." + key);
   const Tensor& tensor = find_tensor(file_, tensor_name, "F32");
   require_shape(tensor, tensor_name, shape);
-  return copy_values<float>(tensor);
+  Channels& channels = channels_[tensor_name];
+  if (channels.empty()) channels = Channels(copy_values<float>(tensor));
+  return channels;
+}
+
+std::vector<int32_t> PartReader::read_offsets(const Json& json, const std::string& where,
+                                              int64_t channels) const {
+  const std::string& name = json.at("offset", where).as_string(where + ".offset");
+  const Tensor& tensor = find_tensor(file_, name, "I32");
+  require_shape(tensor, name, {channels});
+  auto offsets = copy_values<int32_t>(tensor);
+  for (int32_t offset : offsets) {
+    in_range(offset, -(1 << 24), 1 << 24, "a value of '" + name + "'");
+  }
+  return offsets;
 }
 
 MapSpec PartReader::read_map(const Json& json, const char* key, const std::string& where,
@@ -100,7 +114,7 @@ std::optional<SinksSpec> PartReader::read_sinks(const Json* json, const std::str
   if (json == nullptr || json->kind() == Json::Kind::kNull) return std::nullopt;
   SinksSpec sinks;
   if (json->find("float", where) != nullptr) {
-    sinks.float_buffer = buffer_of(*json, "float", where, channels, false);
+    sinks.float_buffer = buffer_of(*json, "float", where, channels, BufferKind::kFloat);
   }
   if (const Json* list = json->find("bits", where)) {
     for (const Json& sink : parts(*list, where + ".bits", 0)) {
@@ -112,13 +126,18 @@ std::optional<SinksSpec> PartReader::read_sinks(const Json* json, const std::str
       sinks.levels.push_back(read_levels_sink(sink, where + ".levels", channels));
     }
   }
+  if (const Json* list = json->find("bytes", where)) {
+    for (const Json& sink : parts(*list, where + ".bytes", 0)) {
+      sinks.bytes.push_back(read_bytes_sink(sink, where + ".bytes", channels));
+    }
+  }
   return sinks;
 }
 
 BitsSinkSpec PartReader::read_bits_sink(const Json& json, const std::string& where,
                                         int channels) const {
   BitsSinkSpec sink;
-  sink.buffer = buffer_of(json, "buffer", where, channels, true);
+  sink.buffer = buffer_of(json, "buffer", where, channels, BufferKind::kBits);
   sink.threshold = channels_of(json, "threshold", where, {channels});
   for (float threshold : sink.threshold) {
     require(!std::isnan(threshold), where + " has NaN as a threshold");
@@ -136,7 +155,7 @@ BitsSinkSpec PartReader::read_bits_sink(const Json& json, const std::string& whe
 LevelsSinkSpec PartReader::read_levels_sink(const Json& json, const std::string& where,
                                             int channels) const {
   LevelsSinkSpec sink;
-  sink.buffer = buffer_of(json, "buffer", where, channels, false);
+  sink.buffer = buffer_of(json, "buffer", where, channels, BufferKind::kFloat);
   const std::string& name = json.at("thresholds", where).as_string(where + ".thresholds");
   const Tensor& tensor = find_tensor(file_, name, "F32");
   require(tensor.shape.size() == 2 && tensor.shape[0] >= 1 &&
@@ -153,7 +172,18 @@ LevelsSinkSpec PartReader::read_levels_sink(const Json& json, const std::string&
   return sink;
 }
 
-// Weights of four dimensions, the first three checked.
+BytesSinkSpec PartReader::read_bytes_sink(const Json& json, const std::string& where,
+                                          int channels) const {
+  BytesSinkSpec sink;
+  sink.buffer = buffer_of(json, "buffer", where, channels, BufferKind::kBytes);
+  sink.scale = static_cast<float>(json.at("scale", where).as_number(where + ".scale"));
+  require(std::isfinite(sink.scale) && sink.scale > 0, where + ".scale is no number above 0");
+  sink.zero = whole(json, "zero", 0, 255, where, 0);
+  require(static_cast<float>(sink.zero) == buffers_[sink.buffer].pad,
+          where + ".zero is not the pad of its buffer");
+  return sink;
+}
+
 const Tensor& PartReader::read_weight(const Json& json, const std::string& where,
                                       const std::string& dtype, Window& window) const {
   const std::string& name = json.at("weight", where).as_string(where + ".weight");

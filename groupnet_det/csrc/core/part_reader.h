@@ -2,6 +2,7 @@
 // file is trusted.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 namespace groupnet {
 
 constexpr int64_t kMaxChannels = 1 << 16;
+constexpr int64_t kMaxWindow = 4096;  // of kernels, strides, paddings, dilations and factors
 
 // `value`, where it lies in [low, high]; throws Error, calling it `what`.
 int64_t in_range(int64_t value, int64_t low, int64_t high, const std::string& what);
@@ -36,10 +38,12 @@ class PartReader {
   int buffer_index(const Json& json, const std::string& what) const;
   // A buffer of that kind, with that number of channels unless it is 0.
   int buffer_of(const Json& json, const char* key, const std::string& where, int channels,
-                bool bits) const;
+                BufferKind kind) const;
   // Values of a tensor of floats of that shape; none where it is not named.
   Channels channels_of(const Json& json, const char* key, const std::string& where,
                        std::vector<int64_t> shape) const;
+  std::vector<int32_t> read_offsets(const Json& json, const std::string& where,
+                                    int64_t channels) const;
   MapSpec read_map(const Json& json, const char* key, const std::string& where, int channels) const;
   std::optional<SinksSpec> read_sinks(const Json* json, const std::string& where,
                                       int channels) const;
@@ -50,9 +54,11 @@ class PartReader {
  private:
   BitsSinkSpec read_bits_sink(const Json& json, const std::string& where, int channels) const;
   LevelsSinkSpec read_levels_sink(const Json& json, const std::string& where, int channels) const;
+  BytesSinkSpec read_bytes_sink(const Json& json, const std::string& where, int channels) const;
 
   const PackedFile& file_;
   const std::vector<BufferSpec>& buffers_;
+  mutable std::map<std::string, Channels> channels_;  // tensors that were read
 };
 
 }  // namespace groupnet

@@ -1,5 +1,6 @@
 #include "core/prepared.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "core/layout.h"
@@ -8,22 +9,38 @@ namespace groupnet {
 
 namespace {
 
+enum Layout { kOfChannels, kOfThresholds, kOfSigns, kOfFloats, kOfBytes, kOfStarts };
+
 class Preparer {
  public:
-  Preparer(const Program& program, const KernelTable& kernels, Arena& arena)
-      : program_(program), kernels_(kernels), arena_(arena) {}
+  Preparer(const Program& program, const KernelTable& kernels, Constants& constants)
+      : program_(program), kernels_(kernels), constants_(constants), arena_(constants.arena()) {}
 
   PreparedStep prepare(const StepSpec& step) {
     channels_ = step.out_channels;
     PreparedStep prepared;
     if (step.op == StepSpec::Op::kStem) prepare_stem(step.stem, prepared);
+    if (step.op == StepSpec::Op::kInput) prepare_input(step.input, prepared);
     if (step.op == StepSpec::Op::kConv) prepare_conv(step.conv, prepared);
     return prepared;
   }
 
  private:
-  const float* channels(const Channels& values, float fill = 0) {
-    return values.empty() ? nullptr : lay_out_channels(values, channels_, fill, arena_);
+  // `rows` of values for each channel, filled up with `fill`.
+  const float* channels(const Channels& values, float fill = 0, int rows = 1) {
+    if (values.empty()) return nullptr;
+    const Layout layout = fill == 0 ? kOfChannels : kOfThresholds;
+    return constants_.once<float>(values.begin(), layout, {rows, channels_}, [&] {
+      return lay_out_channels(values, channels_, fill, arena_, rows);
+    });
+  }
+
+  // A layout of weights, which depends on `detail`.
+  template <class T, class Make>
+  const T* weights(const TermSpec& term, Layout layout, int detail, const Make& make) {
+    std::vector<int64_t> key = term.weight.shape;
+    key.push_back(detail);
+    return constants_.once<T>(term.weight.data, layout, std::move(key), make);
   }
 
   MapArgs prepare(const MapSpec& map) {
@@ -43,13 +60,14 @@ class Preparer {
     PreparedSinks prepared;
     for (const auto& sink : sinks.bits) prepared.bits.push_back(prepare(sink));
     for (const auto& sink : sinks.levels) prepared.levels.push_back(prepare(sink));
+    for (const auto& sink : sinks.bytes) {
+      prepared.bytes.push_back({{}, sink.scale, sink.zero});
+    }
     return prepared;
   }
 
   BitsSinkArgs prepare(const BitsSinkSpec& sink) {
     const int blocks = blocks_of(channels_);
-    Channels threshold = sink.threshold;
-    if (threshold.empty()) threshold.assign(static_cast<size_t>(channels_), 0.0f);
     auto* flip = arena_.make<uint16_t>(static_cast<size_t>(blocks));
     auto* valid = arena_.make<uint16_t>(static_cast<size_t>(blocks));
     for (int c = 0; c < channels_; ++c) {
@@ -58,7 +76,9 @@ class Preparer {
       if (sink.invert.empty() || sink.invert[c] == 0) flip[c / kBlock] |= bit;
     }
     BitsSinkArgs args;
-    args.threshold = channels(threshold);
+    args.threshold = sink.threshold.empty()
+                         ? arena_.make<float>(static_cast<size_t>(blocks) * kBlock)
+                         : channels(sink.threshold);
     args.flip = flip;
     args.valid = valid;
     return args;
@@ -68,9 +88,8 @@ class Preparer {
     LevelsSinkArgs args;
     args.num_thresholds = sink.num_thresholds;
     args.thresholds =
-        lay_out_channels(sink.thresholds, channels_, std::numeric_limits<float>::infinity(), arena_,
-                         sink.num_thresholds);
-    args.values = lay_out_channels(sink.values, channels_, 0.0f, arena_, sink.num_thresholds + 1);
+        channels(sink.thresholds, std::numeric_limits<float>::infinity(), sink.num_thresholds);
+    args.values = channels(sink.values, 0, sink.num_thresholds + 1);
     return args;
   }
 
@@ -91,6 +110,12 @@ class Preparer {
     prepared.sinks = prepare(stem.sinks);
   }
 
+  void prepare_input(const InputSpec& input, PreparedStep& prepared) {
+    prepared.input.blocks = blocks_of(channels_);
+    prepared.input.map = prepare(input.map);
+    prepared.sinks = prepare(input.sinks);
+  }
+
   void prepare_conv(const ConvSpec& conv, PreparedStep& prepared) {
     for (const auto& branch : conv.branches) {
       PreparedBranch& to = prepared.branches.emplace_back();
@@ -103,34 +128,53 @@ class Preparer {
 
   TermArgs prepare(const TermSpec& term) {
     TermArgs args;
-    const int in_channels = program_.buffers[term.input].channels;
-    args.binary = term.binary;
     args.stride = term.conv.stride;
     args.padding = term.conv.padding;
     args.map = prepare(term.map);
-    if (!term.binary) {
-      args.weight_values = lay_out_floats(term.weight, kernels_.group_blocks, arena_);
-      return args;
+    switch (term.kind) {
+      case BufferKind::kBits: prepare_signs(term, args); break;
+      case BufferKind::kBytes: prepare_bytes(term, args); break;
+      case BufferKind::kFloat:
+        args.kind = TermKind::kFloats;
+        args.weight_values = weights<float>(term, kOfFloats, 0, [&] {
+          return lay_out_floats(term.weight, kernels_.group_blocks, arena_);
+        });
+        break;
     }
-    args.weight_words = lay_out_signs(term.weight, in_channels, kernels_, arena_);
-    Channels offset(term.offset.begin(), term.offset.end());
+    return args;
+  }
+
+  void prepare_signs(const TermSpec& term, TermArgs& args) {
+    const int in_channels = program_.buffers[term.input].channels;
+    args.kind = TermKind::kBits;
+    args.weight_words = weights<uint32_t>(term, kOfSigns, in_channels, [&] {
+      return lay_out_signs(term.weight, in_channels, kernels_, arena_);
+    });
+    std::vector<float> offset(term.offset.begin(), term.offset.end());
     if (offset.empty()) {
       int products = term.conv.kernel_height * term.conv.kernel_width * in_channels;
       offset.assign(static_cast<size_t>(channels_), static_cast<float>(products));
     }
     args.offset = lay_out_channels(offset, channels_, 0.0f, arena_);
-    return args;
+  }
+
+  void prepare_bytes(const TermSpec& term, TermArgs& args) {
+    const int zero = static_cast<int>(program_.buffers[term.input].pad);
+    args.kind = TermKind::kBytes;
+    args.weight_bytes = weights<int8_t>(
+        term, kOfBytes, 0, [&] { return lay_out_bytes(term.weight, kernels_, arena_); });
+    args.start = weights<int32_t>(term, kOfStarts, zero,
+                                  [&] { return byte_starts(term.weight, zero, kernels_, arena_); });
   }
 
   void prepare_join(const JoinSpec& join, PreparedStep& prepared) {
     JoinArgs& args = prepared.join;
-    const auto count = join.branches.size();
     if (!join.scales.empty()) {
-      auto* scales = arena_.make<float>(count);
+      auto* scales = arena_.make<float>(join.branches.size());
       std::copy(join.scales.begin(), join.scales.end(), scales);
       args.scales = scales;
     }
-    args.mean = 1.0f / static_cast<float>(count);
+    args.mean = 1.0f / static_cast<float>(join.branches.size());
     args.alias = join.alias;
     args.gated = join.gate.has_value();
     if (join.gate) {
@@ -146,6 +190,7 @@ class Preparer {
 
   const Program& program_;
   const KernelTable& kernels_;
+  Constants& constants_;
   Arena& arena_;
   int channels_ = 0;  // of the step
 };
@@ -153,8 +198,8 @@ class Preparer {
 }  // namespace
 
 std::vector<PreparedStep> prepare(const Program& program, const KernelTable& kernels,
-                                  Arena& arena) {
-  Preparer preparer(program, kernels, arena);
+                                  Constants& constants) {
+  Preparer preparer(program, kernels, constants);
   std::vector<PreparedStep> steps;
   for (const StepSpec& step : program.steps) steps.push_back(preparer.prepare(step));
   return steps;

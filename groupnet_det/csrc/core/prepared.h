@@ -1,6 +1,9 @@
 // A program's constants in the layout of one instruction set: made once, shared by all runs.
 #pragma once
 
+#include <map>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "core/arena.h"
@@ -13,6 +16,7 @@ namespace groupnet {
 struct PreparedSinks {
   std::vector<BitsSinkArgs> bits;
   std::vector<LevelsSinkArgs> levels;
+  std::vector<BytesSinkArgs> bytes;
 };
 
 struct PreparedBranch {
@@ -24,13 +28,36 @@ struct PreparedBranch {
 struct PreparedStep {
   StemArgs stem;
   const int32_t* last_channel_sums = nullptr;  // of the stem, by sum_last_channel
+  InputArgs input;
   std::vector<PreparedBranch> branches;
   JoinArgs join;
-  PreparedSinks sinks;  // of the stem, or of the merged value
+  PreparedSinks sinks;  // of the stem, the input, or the merged value
   std::vector<PreparedSinks> joined;
 };
 
-// Fills `arena`, which must outlive the result.
-std::vector<PreparedStep> prepare(const Program& program, const KernelTable& kernels, Arena& arena);
+// Tensors in the order of the kernels, each once, however many steps name it.
+class Constants {
+ public:
+  Arena& arena() { return arena_; }
+
+  // What `make` returned when it was first called for this data, layout and shape. (Tensors of a
+  // file may overlap.)
+  template <class T, class Make>
+  const T* once(const void* data, int layout, std::vector<int64_t> shape, const Make& make) {
+    const void*& known = known_[{data, layout, std::move(shape)}];
+    if (known == nullptr) known = make();
+    return static_cast<const T*>(known);
+  }
+  // When the data is about to go.
+  void forget_data() { known_.clear(); }
+
+ private:
+  Arena arena_;
+  std::map<std::tuple<const void*, int, std::vector<int64_t>>, const void*> known_;
+};
+
+// Fills `constants`, which must outlive the result.
+std::vector<PreparedStep> prepare(const Program& program, const KernelTable& kernels,
+                                  Constants& constants);
 
 }  // namespace groupnet

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,16 +13,31 @@
 
 namespace groupnet {
 
+enum class BufferKind { kBits, kFloat, kBytes };
+
 struct BufferSpec {
-  bool bits = false;
+  BufferKind kind = BufferKind::kFloat;
   int channels = 0;
   float pad = 0;
 };
 
 enum class Act { kNone, kRelu, kPrelu };
 
-// Values of each channel; empty where absent.
-using Channels = std::vector<float>;
+// Values of each channel, shared by all that name their tensor; empty where absent.
+class Channels {
+ public:
+  Channels() = default;
+  explicit Channels(std::vector<float> values)
+      : values_(std::make_shared<const std::vector<float>>(std::move(values))) {}
+
+  bool empty() const { return values_ == nullptr; }
+  const float* begin() const { return empty() ? nullptr : values_->data(); }
+  const float* end() const { return empty() ? nullptr : values_->data() + values_->size(); }
+  float operator[](size_t i) const { return (*values_)[i]; }
+
+ private:
+  std::shared_ptr<const std::vector<float>> values_;
+};
 
 struct MapSpec {
   Channels scale1, shift1, slope, scale2, shift2;
@@ -45,10 +61,17 @@ struct LevelsSinkSpec {
   Channels thresholds, values;  // (L, C), (L + 1, C)
 };
 
+struct BytesSinkSpec {
+  int buffer = -1;
+  float scale = 1;
+  int zero = 0;
+};
+
 struct SinksSpec {
   int float_buffer = -1;
   std::vector<BitsSinkSpec> bits;
   std::vector<LevelsSinkSpec> levels;
+  std::vector<BytesSinkSpec> bytes;
 
   std::vector<int> buffers() const;
 };
@@ -71,9 +94,15 @@ struct StemSpec {
   SinksSpec sinks;
 };
 
+// The map that a part is given.
+struct InputSpec {
+  MapSpec map;
+  SinksSpec sinks;
+};
+
 struct TermSpec {
   int input = -1;
-  bool binary = false;
+  BufferKind kind = BufferKind::kFloat;  // of the input
   Tensor weight;
   Window conv;
   std::vector<int32_t> offset;
@@ -83,6 +112,7 @@ struct TermSpec {
 struct BranchSpec {
   std::vector<TermSpec> terms;
   int residual = -1;
+  int residual_factor = 1;  // 0 for a residual of one pixel
   MapSpec final;
   std::optional<SinksSpec> sinks;
 };
@@ -100,31 +130,43 @@ struct ConvSpec {
   std::optional<JoinSpec> join;
 };
 
-struct MeanSpec {
+// From one float buffer to another.
+struct MoveSpec {
   int input = -1, output = -1;
+  int factor = 1;  // of resize and depth_to_space
+  int like = -1;   // of resize: whose size it takes, if not that of the canvas
+  Window pool;     // of max_pool
 };
 
 struct StepSpec {
-  enum class Op { kStem, kConv, kMean };
+  enum class Op { kStem, kInput, kConv, kMean, kResize, kMaxPool, kDepthToSpace };
   Op op = Op::kConv;
   std::string name;
   int out_channels = 0;
   StemSpec stem;
+  InputSpec input;
   ConvSpec conv;
-  MeanSpec mean;
+  MoveSpec move;  // of all other steps
 
+  bool moves() const { return op != Op::kStem && op != Op::kInput && op != Op::kConv; }
   // All that it writes, in the order of the file.
   std::vector<const SinksSpec*> sinks() const;
   std::vector<int> written() const;
   std::vector<int> residuals() const;
   std::vector<int> convolved() const;  // what its convolutions read
+  std::vector<int> read() const;       // everything whose values it needs
 };
 
+// The network, or a part of it that is given a map of floats.
 struct Program {
+  std::string name;  // of a part; else empty
+  bool is_part = false;
   int input_channels = 0;
+  int size_divisor = 1;
   std::vector<BufferSpec> buffers;
   std::vector<StepSpec> steps;
   std::vector<std::pair<std::string, int>> outputs;
+  std::vector<Program> parts;
 };
 
 // Throws Error where the program does not fit the format or its tensors. `file` must outlive it.

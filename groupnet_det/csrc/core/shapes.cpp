@@ -11,7 +11,6 @@ namespace groupnet {
 namespace {
 
 constexpr int64_t kMaxElements = (int64_t{1} << 31) - 1;
-constexpr int64_t kMaxTotal = int64_t{1} << 31;  // 8 GiB of floats
 
 std::string size_text(int64_t height, int64_t width) {
   return std::to_string(height) + " x " + std::to_string(width);
@@ -25,11 +24,14 @@ class Inference {
 
   Shapes infer() {
     check_elements(size_.height, size_.width, program_.input_channels + 2, "the image");
+    const int64_t divisor = program_.size_divisor;
+    shapes_.canvas_height = (size_.height + divisor - 1) / divisor * divisor;
+    shapes_.canvas_width = (size_.width + divisor - 1) / divisor * divisor;
     for (const StepSpec& step : program_.steps) infer_step(step);
     for (const auto& [name, buffer] : program_.outputs) {
       require(shapes_.buffers[buffer].height > 0, "output '" + name + "' is never written");
     }
-    check_total();
+    check_borders();
     return std::move(shapes_);
   }
 
@@ -41,36 +43,60 @@ class Inference {
     require(
         shape.height > 0 && shape.width > 0,
         where_ + ": an image of " + size_text(size_.height, size_.width) + " pixels is too small");
-    for (int buffer : step.residuals()) {
-      const BufferShape& residual = written(buffer);
-      require(residual.height == shape.height && residual.width == shape.width,
-              where_ + ": its residual is " + size_text(residual.height, residual.width) +
-                  ", its output " + size_text(shape.height, shape.width));
-    }
+    for (const auto& branch : step.conv.branches) check_residual(branch, shape);
     for (int buffer : step.written()) write(buffer, shape, step.out_channels);
     shapes_.steps.push_back(shape);
+  }
+
+  void check_residual(const BranchSpec& branch, const BufferShape& shape) const {
+    if (branch.residual < 0) return;
+    const BufferShape& residual = written(branch.residual);
+    const int64_t factor = branch.residual_factor;
+    const int64_t height = factor == 0 ? 1 : (shape.height + factor - 1) / factor;
+    const int64_t width = factor == 0 ? 1 : (shape.width + factor - 1) / factor;
+    require(residual.height == height && residual.width == width,
+            where_ + ": its residual is " + size_text(residual.height, residual.width) + ", not " +
+                size_text(height, width));
   }
 
   BufferShape output_of(const StepSpec& step) {
     switch (step.op) {
       case StepSpec::Op::kStem: return stem_output(step.stem);
+      case StepSpec::Op::kInput: return {size_.height, size_.width, 0};
       case StepSpec::Op::kConv: return conv_output(step.conv);
-      case StepSpec::Op::kMean: written(step.mean.input); break;
+      case StepSpec::Op::kMean: written(step.move.input); return {1, 1, 0};
+      case StepSpec::Op::kResize: return resize_output(step.move);
+      case StepSpec::Op::kMaxPool: return pool_output(written(step.move.input), step.move.pool);
+      case StepSpec::Op::kDepthToSpace: break;
     }
-    return {1, 1, 0};
+    const BufferShape& input = written(step.move.input);
+    return {input.height * step.move.factor, input.width * step.move.factor, 0};
+  }
+
+  BufferShape resize_output(const MoveSpec& move) const {
+    const BufferShape& input = written(move.input);
+    BufferShape shape{shapes_.canvas_height, shapes_.canvas_width, 0};
+    if (move.like >= 0) shape = written(move.like);
+    require(shape.height <= input.height * move.factor && shape.width <= input.width * move.factor,
+            where_ + " cannot make " + size_text(shape.height, shape.width) + " of " +
+                size_text(input.height, input.width) + " pixels");
+    return {shape.height, shape.width, 0};
+  }
+
+  static BufferShape pool_output(const BufferShape& input, const Window& pool) {
+    return {pool.output(input.height, pool.kernel_height),
+            pool.output(input.width, pool.kernel_width), 0};
   }
 
   BufferShape stem_output(const StemSpec& stem) const {
     const Window& conv = stem.conv;
-    check_elements(size_.height + 2 * conv.padding, size_.width + 2 * conv.padding,
-                   program_.input_channels + 2, where_);
-    BufferShape shape{conv.output(size_.height, conv.kernel_height),
-                      conv.output(size_.width, conv.kernel_width), 0};
-    if (stem.pool && shape.height > 0 && shape.width > 0) {
-      shape.height = stem.pool->output(shape.height, stem.pool->kernel_height);
-      shape.width = stem.pool->output(shape.width, stem.pool->kernel_width);
-    }
-    return shape;
+    const int64_t height = shapes_.canvas_height, width = shapes_.canvas_width;
+    check_elements(height + 2 * conv.padding, width + 2 * conv.padding, program_.input_channels + 2,
+                   where_);
+    BufferShape shape{conv.output(height, conv.kernel_height),
+                      conv.output(width, conv.kernel_width), 0};
+    if (!stem.pool || shape.height == 0 || shape.width == 0) return shape;
+    return pool_output(shape, *stem.pool);
   }
 
   BufferShape conv_output(const ConvSpec& conv) {
@@ -116,6 +142,10 @@ class Inference {
     for (int buffer : step.convolved()) {
       require(targets.count(buffer) == 0, where_ + " writes what its convolutions read");
     }
+    for (const auto& branch : step.conv.branches) {
+      require(branch.residual_factor == 1 || targets.count(branch.residual) == 0,
+              where_ + " writes a residual that other places read");
+    }
     if (step.conv.join) return;  // reads all residuals of a place before it writes there
     const auto& branches = step.conv.branches;
     for (size_t reader = 0; reader < branches.size(); ++reader) {
@@ -140,18 +170,16 @@ class Inference {
                       " channels have more than 2^31 - 1 elements");
   }
 
-  void check_total() const {
-    int64_t total = 0;
+  void check_borders() const {
     for (size_t i = 0; i < program_.buffers.size(); ++i) {
       const BufferShape& shape = shapes_.buffers[i];
       if (shape.height == 0) continue;
       const BufferSpec& buffer = program_.buffers[i];
-      int64_t channels =
-          buffer.bits ? words_of(buffer.channels) : blocks_of(buffer.channels) * int64_t{kBlock};
-      int64_t height = shape.height + 2 * shape.border, width = shape.width + 2 * shape.border;
-      check_elements(height, width, channels, "buffer " + std::to_string(i));
-      total += size_.images * height * width * channels;
-      require(total <= kMaxTotal, "an image of this size needs more than 8 GiB of memory");
+      const int64_t channels = buffer.kind == BufferKind::kBits
+                                   ? words_of(buffer.channels)
+                                   : blocks_of(buffer.channels) * int64_t{kBlock};
+      check_elements(shape.height + 2 * shape.border, shape.width + 2 * shape.border, channels,
+                     "buffer " + std::to_string(i));
     }
   }
 

@@ -8,6 +8,7 @@
 
 namespace groupnet {
 
+// Of the images, or of the maps that a part is given.
 struct ImageSize {
   int64_t images = 0, height = 0, width = 0;
   bool operator==(const ImageSize& other) const {
@@ -21,6 +22,7 @@ struct BufferShape {
 };
 
 struct Shapes {
+  int64_t canvas_height = 0, canvas_width = 0;
   std::vector<BufferShape> buffers;
   std::vector<BufferShape> steps;  // outputs of the steps
 };

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/arena.h"
+#include "core/memory_plan.h"
 #include "core/prepared.h"
 #include "core/shapes.h"
 
@@ -12,18 +13,42 @@ namespace groupnet {
 
 struct BufferMemory {
   MapView<uint32_t> words;  // of a buffer of bits
-  MapView<float> floats;    // of the others
+  MapView<float> floats;
+  MapView<uint8_t> bytes;
   int64_t height = 0, width = 0;
+};
+
+// What lies around a buffer: `size` pixels at each side.
+struct Border {
+  uint8_t* memory = nullptr;       // the first pixel of the first border
+  const uint8_t* pixel = nullptr;  // what each is
+  bool uniform = false;            // all its bytes are the same
+  int64_t pixel_bytes = 0;
+  int64_t height = 0, width = 0;  // of the inside
+  int64_t size = 0;
+};
+
+// The image of a stem in 16-bit numbers, on its canvas, with a border.
+struct PixelMap {
+  MapView<int16_t> map;  // its origin is the first pixel of the border
+  int64_t rows = 0, border = 0;
 };
 
 // Kernel arguments of a step with its maps; `owned` parts are what the pointers point to.
 struct PlannedStep {
   StemArgs stem;
-  MapView<int16_t> pixels;
+  PixelMap pixels;
+  InputArgs input;  // without the values
   ConvArgs conv;
   JoinArgs join;
   MeanArgs mean;
+  ResizeArgs resize;
+  MaxPoolArgs max_pool;
+  DepthToSpaceArgs depth_to_space;
   int height = 0, width = 0;
+  int64_t images = 0;           // of a convolution
+  bool starts_section = false;  // see Schedule
+  std::vector<Border> borders;  // of the buffers that it writes first
 
   std::vector<BranchArgs> branches;
   std::vector<PreparedBranch> branch_parts;
@@ -34,14 +59,17 @@ struct PlannedStep {
 
 class Workspace {
  public:
-  // Throws Error where the program cannot run on images of this size.
+  // Throws Error where the program cannot run on images of this size. `memory` is used again.
   Workspace(const Program& program, const std::vector<PreparedStep>& prepared,
-            const KernelTable& kernels, const ImageSize& size);
+            const Schedule& schedule, const KernelTable& kernels, const ImageSize& size,
+            Slab memory = {});
 
   const ImageSize& size() const { return size_; }
   const std::vector<PlannedStep>& steps() const { return steps_; }
   const std::vector<BufferMemory>& buffers() const { return buffers_; }
-  size_t num_bytes() const { return arena_.num_bytes(); }
+  size_t num_bytes() const { return arena_.num_bytes() + slab_.capacity(); }
+  // Of its maps, for another workspace; this one is of no use any more.
+  Slab take_memory() { return std::move(slab_); }
 
   // Numbers for the private use of a thread.
   float* scratch(int thread);
@@ -49,16 +77,14 @@ class Workspace {
   void reserve_scratch(int threads);
 
  private:
-  void allocate(const Program& program, const Shapes& shapes, bool paired);
-  void plan_stem(const Program& program, const StepSpec& spec, const int32_t* last_channel_sums,
-                 PlannedStep& step);
-  void plan_inside_sums(const Window& conv, const int32_t* last_channel_sums, StemArgs& args);
-  void plan_conv(const StepSpec& spec, PlannedStep& step);
-  void plan_mean(const StepSpec& spec, PlannedStep& step);
-  void plan_term(const TermSpec& spec, TermArgs& args);
-  SinksArgs plan_sinks(const SinksSpec& spec, PreparedSinks& parts);
+  void allocate(const Program& program, const Schedule& schedule, const Shapes& shapes);
+  void allocate_pixels(const Program& program, const Shapes& shapes);
+  void plan_borders(const Program& program, const Shapes& shapes, bool paired);
+  Border plan_border(const BufferSpec& spec, const BufferShape& shape, const BufferMemory& memory,
+                     bool paired);
 
   Arena arena_;
+  Slab slab_;
   ImageSize size_;
   std::vector<BufferMemory> buffers_;
   std::vector<PlannedStep> steps_;

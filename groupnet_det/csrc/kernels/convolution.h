@@ -1,6 +1,7 @@
-// Convolutions of bits by XOR and popcount, and of floats, a tile at a time.
+// Convolutions of bits by XOR and popcount, and sums of terms, a tile at a time.
 #pragma once
 
+#include "kernels/dense.h"
 #include "kernels/tile.h"
 
 namespace groupnet {
@@ -50,56 +51,51 @@ GROUPNET_INLINE void convolve_bits(const TermArgs& term, Place at, Tile<P, B>& o
   }
 }
 
-// The dot product of floats, in the order of the weights.
 template <int P, int B>
-GROUPNET_INLINE void convolve_floats(const TermArgs& term, Place at, Tile<P, B>& out) {
-  const float* first = term.values.at(at.image, int64_t{at.y} * term.stride - term.padding,
-                                      int64_t{at.x} * term.stride - term.padding);
-  const int64_t step = term.values.pixel_stride * term.stride;
-  const float* weight =
-      term.weight_values + at.block * (int64_t{term.num_runs} * term.run_length * kBlock);
-  each<P, B>([&](int p, int b) { out.v[p][b] = Vector::zero_f(); });
-  for (int run = 0; run < term.num_runs; ++run) {
-    const float* in = first + term.run_offsets[run];
-    for (int c = 0; c < term.run_length; ++c) {
-      F w[B];
-      GROUPNET_UNROLL for (int b = 0; b < B; ++b) w[b] = Vector::load_f(weight + b * kBlock);
-      weight += B * kBlock;
-      GROUPNET_UNROLL for (int p = 0; p < P; ++p) {
-        F x = Vector::set_f(in[p * step + c]);
-        GROUPNET_UNROLL for (int b = 0; b < B; ++b) {
-          out.v[p][b] = Vector::fma(x, w[b], out.v[p][b]);
-        }
-      }
-    }
-  }
+GROUPNET_INLINE void load(Tile<P, B>& t, const float* from) {
+  each<P, B>([&](int p, int b) { t.v[p][b] = Vector::load_f(from + (p * B + b) * kBlock); });
 }
 
+// `dense` is where the sums of the next dense term lie.
 template <int P, int B>
-GROUPNET_INLINE void compute_term(const TermArgs& term, Place at, Tile<P, B>& out) {
-  if (term.binary) {
-    convolve_bits(term, at, out);
+GROUPNET_INLINE void compute_term(const TermArgs& term, Place at, const DenseSums& sums,
+                                  const float*& dense, Tile<P, B>& out) {
+  if (is_dense(term)) {
+    load(out, dense);
+    dense += sums.term_size;
   } else {
-    convolve_floats(term, at, out);
+    convolve_bits(term, at, out);
   }
   apply(out, term.map, at.block);
 }
 
 template <int P, int B>
-GROUPNET_INLINE void compute_branch(const BranchArgs& branch, Place at, Tile<P, B>& out) {
-  compute_term(branch.terms[0], at, out);
+GROUPNET_INLINE void add_residual(const BranchArgs& branch, Place at, Tile<P, B>& out) {
+  const MapView<const float>& residual = branch.residual;
+  const int factor = branch.residual_factor;
+  const int first = at.block * kBlock;
+  GROUPNET_UNROLL for (int p = 0; p < P; ++p) {
+    const float* from = factor == 1 ? residual.at(at.image, at.y, at.x) + p * residual.pixel_stride
+                        : factor == 0 ? residual.at(at.image, 0, 0)
+                                      : residual.at(at.image, at.y / factor, (at.x + p) / factor);
+    GROUPNET_UNROLL for (int b = 0; b < B; ++b) {
+      out.v[p][b] = Vector::add(out.v[p][b], Vector::load_f(from + first + b * kBlock));
+    }
+  }
+}
+
+template <int P, int B>
+GROUPNET_INLINE void compute_branch(const BranchArgs& branch, Place at, const DenseSums& sums,
+                                    Tile<P, B>& out) {
+  const float* dense = sums.values;
+  if (dense != nullptr) dense += int64_t{at.x - sums.first_pixel} * B * kBlock;
+  compute_term(branch.terms[0], at, sums, dense, out);
   for (int i = 1; i < branch.num_terms; ++i) {
     Tile<P, B> more;
-    compute_term(branch.terms[i], at, more);
+    compute_term(branch.terms[i], at, sums, dense, more);
     each<P, B>([&](int p, int b) { out.v[p][b] = Vector::add(out.v[p][b], more.v[p][b]); });
   }
-  if (branch.residual.origin != nullptr) {
-    const float* residual = branch.residual.at(at.image, at.y, at.x) + at.block * kBlock;
-    each<P, B>([&](int p, int b) {
-      F r = Vector::load_f(residual + p * branch.residual.pixel_stride + b * kBlock);
-      out.v[p][b] = Vector::add(out.v[p][b], r);
-    });
-  }
+  if (branch.residual.origin != nullptr) add_residual(branch, at, out);
   apply(out, branch.final, at.block);
 }
 
@@ -112,12 +108,13 @@ struct BranchRows {
     const ConvArgs& args;
     const BranchArgs& branch;
     int image, y, block;
+    DenseSums sums;
 
     template <int P, int B>
     __attribute__((noinline)) void tile(int x) {
       Tile<P, B> values;
       Place at{image, y, x, block};
-      compute_branch(branch, at, values);
+      compute_branch(branch, at, sums, values);
       store(values, branch.sinks, at, args.blocks);
     }
   };
@@ -126,7 +123,11 @@ struct BranchRows {
   void group(int block) {
     const BranchArgs& branch = args.branches[range.branch];
     for (int y = range.first_row; y < range.end_row; ++y) {
-      in_tiles<Vector::kPixels, B>(args.width, Row{args, branch, range.image, y, block});
+      in_stretches<B>(branch, Place{range.image, y, 0, block}, args.width,
+                      [&](int first, int end, const DenseSums& sums) {
+                        in_tiles<Vector::kPixels, B>(
+                            first, end, Row{args, branch, range.image, y, block, sums});
+                      });
     }
   }
 };

@@ -19,11 +19,6 @@ int64_t joined_scratch(const ConvArgs& args) {
 }
 
 template <int P, int B>
-GROUPNET_INLINE void load(Tile<P, B>& t, const float* from) {
-  each<P, B>([&](int p, int b) { t.v[p][b] = Vector::load_f(from + (p * B + b) * kBlock); });
-}
-
-template <int P, int B>
 GROUPNET_INLINE void add(Tile<P, B>& t, const Tile<P, B>& more) {
   each<P, B>([&](int p, int b) { t.v[p][b] = Vector::add(t.v[p][b], more.v[p][b]); });
 }
@@ -45,11 +40,12 @@ struct JoinedRows {
     const BranchArgs& branch;
     int image, y, block;
     float* out;
+    DenseSums sums;
 
     template <int P, int B>
     __attribute__((noinline)) void tile(int x) {
       Tile<P, B> values;
-      compute_branch(branch, Place{image, y, x, block}, values);
+      compute_branch(branch, Place{image, y, x, block}, sums, values);
       float* to = out + int64_t{x} * B * kBlock;
       each<P, B>([&](int p, int b) { Vector::store_f(to + (p * B + b) * kBlock, values.v[p][b]); });
     }
@@ -110,13 +106,17 @@ struct JoinedRows {
       for (int k = 0; k < args.num_branches; ++k) {
         for (int y = start; y < end; ++y) {
           float* out = scratch + k * branch_stride + (y - start) * row;
-          in_tiles<Vector::kPixels, B>(args.width,
-                                       Row{args.branches[k], range.image, y, block, out});
+          const BranchArgs& branch = args.branches[k];
+          in_stretches<B>(branch, Place{range.image, y, 0, block}, args.width,
+                          [&](int first, int end, const DenseSums& sums) {
+                            in_tiles<Vector::kPixels, B>(
+                                first, end, Row{branch, range.image, y, block, out, sums});
+                          });
         }
       }
       for (int y = start; y < end; ++y) {
         in_tiles<Vector::kPixels, B>(
-            args.width,
+            0, args.width,
             JoinedRow{args, range.image, y, block, scratch + (y - start) * row, branch_stride});
       }
     }

@@ -1,9 +1,10 @@
 // What the kernels of every instruction set take and offer: plain structs and pointers.
 //
-// Layouts. A block is 16 output channels, a quad 64 (four blocks). Maps of floats are (N, H, W, C)
-// with C padded to whole blocks. Maps of bits, and weights of one bit, have 64 channels in two
-// 32-bit words a0 and a1: as (a0 ^ a1, a0) for kernels with the paired adder, else as (a0, a1).
-// Weights are stored so that one vector holds the same word (or number) of 16 output channels.
+// Layouts. A block is 16 output channels, a quad 64 (four blocks). Maps of floats, and of bytes,
+// are (N, H, W, C) with C padded to whole blocks. Maps of bits, and weights of one bit, have 64
+// channels in two 32-bit words a0 and a1: as (a0 ^ a1, a0) for kernels with the paired adder, else
+// as (a0, a1). Weights are stored so that one vector holds the same word (or number) of 16 output
+// channels.
 #pragma once
 
 #include <cstdint>
@@ -55,27 +56,43 @@ struct LevelsSinkArgs {
   int num_thresholds = 0;
 };
 
+// Unsigned bytes: v * scale rounded to an integer, plus zero, within 0 to 255.
+struct BytesSinkArgs {
+  MapView<uint8_t> map;
+  float scale = 1;
+  int zero = 0;
+};
+
 struct SinksArgs {
   MapView<float> floats;  // origin null where absent
   const BitsSinkArgs* bits = nullptr;
   int num_bits = 0;
   const LevelsSinkArgs* levels = nullptr;
   int num_levels = 0;
+  const BytesSinkArgs* bytes = nullptr;
+  int num_bytes = 0;
 };
 
+enum class TermKind : int { kBits, kFloats, kBytes };
+
 // A convolution as runs of consecutive elements of the input: rows of the kernel, or its positions
-// where these are apart.
+// where these are apart. The pixel stride of the input says only how far apart the inputs of
+// neighbouring outputs are: where the images are taken for the pixels of a row, it is that of
+// images.
 struct TermArgs {
-  bool binary = false;
-  MapView<const uint32_t> words;  // where binary
-  MapView<const float> values;    // elsewhere
+  TermKind kind = TermKind::kFloats;
+  MapView<const uint32_t> words;  // where of bits
+  MapView<const float> values;    // where of floats
+  MapView<const uint8_t> bytes;   // where of bytes
   int stride = 1, padding = 0;
   int num_runs = 0;
-  int run_length = 0;                    // pairs of words, or channels
+  int run_length = 0;                    // pairs of words, channels, or fours of bytes
   const int64_t* run_offsets = nullptr;  // from the first position, in elements
   const uint32_t* weight_words = nullptr;
   const float* weight_values = nullptr;
-  const float* offset = nullptr;
+  const int8_t* weight_bytes = nullptr;  // fours of each of 16 channels
+  const float* offset = nullptr;         // where of bits
+  const int32_t* start = nullptr;        // where of bytes: (byte_bias - zero) * sum of the weights
   MapArgs map;
 };
 
@@ -83,6 +100,7 @@ struct BranchArgs {
   const TermArgs* terms = nullptr;
   int num_terms = 0;
   MapView<const float> residual;  // origin null where absent
+  int residual_factor = 1;        // rows and columns for which one of the residual stands; 0: all
   MapArgs final;
   SinksArgs sinks;
 };
@@ -132,6 +150,43 @@ struct MeanArgs {
   float factor = 1;
 };
 
+// The map that a part of a network is given, with its channels without gaps.
+struct InputArgs {
+  MapView<const float> values;
+  int channels = 0;
+  MapArgs map;
+  SinksArgs sinks;
+  int blocks = 0;
+  int height = 0, width = 0;
+};
+
+// Upsampling by linear interpolation; sizes of the input, and of the output.
+struct ResizeArgs {
+  MapView<const float> input;
+  MapView<float> output;
+  int factor = 1;
+  int blocks = 0;
+  int in_height = 0, in_width = 0;
+  int height = 0, width = 0;
+};
+
+struct MaxPoolArgs {
+  MapView<const float> input;
+  MapView<float> output;
+  int kernel = 1, stride = 1, padding = 0;
+  int blocks = 0;
+  int in_height = 0, in_width = 0;
+  int height = 0, width = 0;
+};
+
+struct DepthToSpaceArgs {
+  MapView<const float> input;
+  MapView<float> output;
+  int factor = 1;
+  int channels = 0;           // of the output
+  int height = 0, width = 0;  // of the output
+};
+
 // Rows [first_row, end_row) of the 64 channels of a quad, of one image.
 struct RowRange {
   int image = 0, branch = 0, quad = 0;
@@ -142,6 +197,7 @@ struct KernelTable {
   const char* name;
   bool paired;       // layout of words of bits
   int group_blocks;  // blocks of output channels that a tile covers: the layout of weights
+  int byte_bias;     // taken from each byte of a map before it is multiplied
   void (*conv)(const ConvArgs&, const RowRange&);  // one branch, without a join
   // All branches and the join; `scratch` holds at least `joined_scratch` floats.
   void (*joined_conv)(const ConvArgs&, const RowRange&, float* scratch, int64_t scratch_size);
@@ -150,6 +206,11 @@ struct KernelTable {
   void (*stem)(const StemArgs&, int image, int first_row, int end_row, int32_t* scratch);
   int64_t (*stem_scratch)(const StemArgs&);
   void (*mean)(const MeanArgs&, int image, int first_block, int end_block);
+  // All channels of rows of the output.
+  void (*input)(const InputArgs&, int image, int first_row, int end_row);
+  void (*resize)(const ResizeArgs&, int image, int first_row, int end_row);
+  void (*max_pool)(const MaxPoolArgs&, int image, int first_row, int end_row);
+  void (*depth_to_space)(const DepthToSpaceArgs&, int image, int first_row, int end_row);
   // Multiply-accumulates in `iterations` of a loop that has its operands in registers.
   int64_t (*register_limit)(int64_t iterations);
 };

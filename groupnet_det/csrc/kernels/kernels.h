@@ -3,6 +3,7 @@
 
 #include "kernels/convolution.h"
 #include "kernels/join.h"
+#include "kernels/plain_steps.h"
 #include "kernels/stem.h"
 
 namespace groupnet {
@@ -47,9 +48,20 @@ int64_t register_limit(int64_t iterations) {
 }
 
 constexpr KernelTable kTable = {
-    Vector::kName,  Vector::kPaired, Vector::kBlocks,
-    conv,           joined_conv,     joined_scratch,
-    stem,           stem_scratch,    mean,
+    Vector::kName,
+    Vector::kPaired,
+    Vector::kBlocks,
+    Vector::Bytes::kBias,
+    conv,
+    joined_conv,
+    joined_scratch,
+    stem,
+    stem_scratch,
+    mean,
+    input,
+    resize,
+    max_pool,
+    depth_to_space,
     register_limit,
 };
 

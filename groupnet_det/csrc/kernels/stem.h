@@ -99,10 +99,11 @@ struct StemRows {
                                    y * args.pool_stride - args.pool_padding + args.pool_kernel);
       for (int row = y == first_row ? begin : larger<int>(done, begin); row < end; ++row) {
         int32_t* out = scratch + int64_t{row % args.pool_kernel} * args.conv_width * B * kBlock;
-        in_tiles<Vector::kDensePixels, B>(args.conv_width, ConvRow{args, image, row, block, out});
+        in_tiles<Vector::kDensePixels, B>(0, args.conv_width,
+                                          ConvRow{args, image, row, block, out});
       }
       done = end;
-      in_tiles<Vector::kPixels, B>(args.width, PooledRow{args, image, y, block, scratch});
+      in_tiles<Vector::kPixels, B>(0, args.width, PooledRow{args, image, y, block, scratch});
     }
   }
 };

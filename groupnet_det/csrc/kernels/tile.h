@@ -139,6 +139,17 @@ GROUPNET_INLINE void store_levels(const Tile<P, B>& t, const LevelsSinkArgs& sin
   });
 }
 
+// One block: v * scale to the nearest integer, halves to even, plus zero, within a byte; NaN to 0.
+GROUPNET_INLINE void store_bytes(uint8_t* out, F value, const BytesSinkArgs& sink) {
+  constexpr float kRounder =
+      12582912;  // 1.5 * 2^23: sums with it are rounded, their low bits whole
+  const auto zero = static_cast<float>(sink.zero);
+  F v = Vector::mul(value, Vector::set_f(sink.scale));
+  v = Vector::min(Vector::max(v, Vector::set_f(-zero)), Vector::set_f(255 - zero));
+  I whole = Vector::bits_of(Vector::add(v, Vector::set_f(kRounder)));
+  Vector::store_low_bytes(out, Vector::add_i(whole, Vector::set_i(sink.zero)));
+}
+
 template <int P, int B>
 GROUPNET_INLINE void store(const Tile<P, B>& t, const SinksArgs& sinks, Place at, int blocks) {
   if (sinks.floats.origin != nullptr) {
@@ -151,21 +162,27 @@ GROUPNET_INLINE void store(const Tile<P, B>& t, const SinksArgs& sinks, Place at
   for (int i = 0; i < sinks.num_levels; ++i) {
     store_levels(t, sinks.levels[i], at, blocks * kBlock);
   }
+  for (int i = 0; i < sinks.num_bytes; ++i) {
+    const BytesSinkArgs& sink = sinks.bytes[i];
+    each<P, B>([&](int p, int b) {
+      store_bytes(sink.map.at(at.image, at.y, at.x + p) + (at.block + b) * kBlock, t.v[p][b], sink);
+    });
+  }
 }
 
-// A row in tiles of at most P pixels: `run.template tile<P, B>(x)` for each.
+// Pixels [first, end) of a row in tiles of at most P: `run.template tile<P, B>(x)` for each.
 template <int P, int B, class Run>
-GROUPNET_INLINE void in_tiles(int width, Run&& run) {
-  int x = 0;
-  for (; x + P <= width; x += P) run.template tile<P, B>(x);
+GROUPNET_INLINE void in_tiles(int first, int end, Run&& run) {
+  int x = first;
+  for (; x + P <= end; x += P) run.template tile<P, B>(x);
   if constexpr (P > 1) {
     if constexpr (P > 4) {  // at most 7 are left
-      if (width - x >= 4) {
+      if (end - x >= 4) {
         run.template tile<4, B>(x);
         x += 4;
       }
     }
-    switch (width - x) {
+    switch (end - x) {
       case 3: run.template tile<(P > 3 ? 3 : 1), B>(x); break;
       case 2: run.template tile<(P > 2 ? 2 : 1), B>(x); break;
       case 1: run.template tile<1, B>(x); break;

@@ -18,6 +18,7 @@ struct Vector {
   static constexpr const char* kName = "avx2";
   static constexpr bool kPaired = true;
   static constexpr int kBlocks = 1, kPixels = 2, kDensePixels = 4;
+  static constexpr int kFloatPixels = 6, kBytePixels = 4;
 
   static I zero_i() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
   static I set_i(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
@@ -44,7 +45,24 @@ struct Vector {
   }
   static F to_float(I x) { return {_mm256_cvtepi32_ps(x.lo), _mm256_cvtepi32_ps(x.hi)}; }
   static F add(F a, F b) { return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)}; }
+  static F sub(F a, F b) { return {_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)}; }
   static F mul(F a, F b) { return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)}; }
+  // a > b ? a : b
+  static F max(F a, F b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
+  // a < b ? a : b
+  static F min(F a, F b) { return {_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)}; }
+  static I bits_of(F x) { return {_mm256_castps_si256(x.lo), _mm256_castps_si256(x.hi)}; }
+  static void store_low_bytes(uint8_t* p, I x) {
+    const __m256i first =
+        _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 4, 8, 12,
+                         -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
+    const __m256i fours = _mm256_setr_epi32(0, 4, 7, 7, 7, 7, 7, 7);
+    auto low = [&](__m256i half) {
+      return _mm256_castsi256_si128(
+          _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(half, first), fours));
+    };
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_unpacklo_epi64(low(x.lo), low(x.hi)));
+  }
   static F fma(F a, F b, F c) {
     return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
   }
@@ -70,6 +88,43 @@ struct Vector {
   static I dot2(I sum, I a, I b) {
     return add_i(sum, {_mm256_madd_epi16(a.lo, b.lo), _mm256_madd_epi16(a.hi, b.hi)});
   }
+
+  // Sums of products of four unsigned bytes and four signed ones, in each lane. As 16-bit numbers,
+  // for the instruction for bytes saturates: the first and third of them, then the others.
+  struct Bytes {
+    static constexpr int kBias = 0;
+    struct Weights {
+      I even, odd;
+    };
+    struct Inputs {
+      __m256i even, odd;
+    };
+    struct Sum {
+      I value = zero_i();
+
+      static __m256i add(__m256i sum, __m256i weights, __m256i inputs) {
+        return _mm256_add_epi32(sum, _mm256_madd_epi16(weights, inputs));
+      }
+      void add(const Weights& w, const Inputs& x) {
+        value.lo = add(add(value.lo, w.even.lo, x.even), w.odd.lo, x.odd);
+        value.hi = add(add(value.hi, w.even.hi, x.even), w.odd.hi, x.odd);
+      }
+      I total() const { return value; }
+    };
+
+    static __m256i even(__m256i x) { return _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8); }
+    static __m256i odd(__m256i x) { return _mm256_srai_epi16(x, 8); }
+    static Weights load(const int8_t* weights) {
+      I w = load_i(weights);
+      return {{even(w.lo), even(w.hi)}, {odd(w.lo), odd(w.hi)}};
+    }
+    static Inputs spread(const uint8_t* inputs) {
+      int32_t four;
+      __builtin_memcpy(&four, inputs, sizeof four);
+      __m256i x = _mm256_set1_epi32(four);
+      return {_mm256_and_si256(x, _mm256_set1_epi16(255)), _mm256_srli_epi16(x, 8)};
+    }
+  };
 
   // Population counts of all words that passed, for each lane. Bytes count, and go to 32 bits
   // before they can overflow.

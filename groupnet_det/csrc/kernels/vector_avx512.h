@@ -12,12 +12,15 @@ struct Avx512 {
   using I = __m512i;
   using F = __m512;
   static constexpr int kBlocks = 2, kDensePixels = 8;
+  // 28 sums, two weights and an input: all registers but one.
+  static constexpr int kFloatPixels = 14, kBytePixels = 14;
 
   static I zero_i() { return _mm512_setzero_si512(); }
   static I set_i(int32_t x) { return _mm512_set1_epi32(x); }
   static I load_i(const void* p) { return _mm512_loadu_si512(p); }
   static void store_i(void* p, I x) { _mm512_storeu_si512(p, x); }
   static void hide(I& x) { asm volatile("" : "+v"(x)); }
+  static I add_i(I a, I b) { return _mm512_add_epi32(a, b); }
   static I sub_i(I a, I b) { return _mm512_sub_epi32(a, b); }
   static I max_i(I a, I b) { return _mm512_max_epi32(a, b); }
 
@@ -27,7 +30,14 @@ struct Avx512 {
   static void store_f(float* p, F x) { _mm512_storeu_ps(p, x); }
   static F to_float(I x) { return _mm512_cvtepi32_ps(x); }
   static F add(F a, F b) { return _mm512_add_ps(a, b); }
+  static F sub(F a, F b) { return _mm512_sub_ps(a, b); }
   static F mul(F a, F b) { return _mm512_mul_ps(a, b); }
+  static F max(F a, F b) { return _mm512_max_ps(a, b); }  // a > b ? a : b
+  static F min(F a, F b) { return _mm512_min_ps(a, b); }  // a < b ? a : b
+  static I bits_of(F x) { return _mm512_castps_si512(x); }
+  static void store_low_bytes(uint8_t* p, I x) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x));
+  }
   static F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
   static F relu(F x) { return _mm512_max_ps(x, zero_f()); }  // the second operand for NaN
   static F if_positive(F x, F yes, F no) {
@@ -42,6 +52,24 @@ struct Avx512 {
 
   // a + the two products of each lane's pairs of 16-bit numbers.
   static I dot2(I sum, I a, I b) { return _mm512_dpwssd_epi32(sum, a, b); }
+
+  // Sums of products of four unsigned bytes and four signed ones, in each lane.
+  struct Bytes {
+    static constexpr int kBias = 0;
+    struct Sum {
+      I value = zero_i();
+
+      void add(I weights, I inputs) { value = _mm512_dpbusd_epi32(value, inputs, weights); }
+      I total() const { return value; }
+    };
+
+    static I load(const int8_t* weights) { return load_i(weights); }
+    static I spread(const uint8_t* inputs) {
+      int32_t four;
+      __builtin_memcpy(&four, inputs, sizeof four);
+      return set_i(four);
+    }
+  };
 };
 
 }  // namespace

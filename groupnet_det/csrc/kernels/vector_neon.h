@@ -20,6 +20,7 @@ struct Vector {
   static constexpr const char* kName = "neon";
   static constexpr bool kPaired = true;
   static constexpr int kBlocks = 1, kPixels = 2, kDensePixels = 4;
+  static constexpr int kFloatPixels = 6;
 
   static I set_i(int32_t x) {
     I r;
@@ -36,6 +37,10 @@ struct Vector {
     GROUPNET_EACH vst1q_s32(static_cast<int32_t*>(p) + 4 * i, x.q[i]);
   }
   static void hide(I& x) { GROUPNET_EACH asm volatile("" : "+w"(x.q[i])); }
+  static I add_i(I a, I b) {
+    GROUPNET_EACH a.q[i] = vaddq_s32(a.q[i], b.q[i]);
+    return a;
+  }
   static I sub_i(I a, I b) {
     GROUPNET_EACH a.q[i] = vsubq_s32(a.q[i], b.q[i]);
     return a;
@@ -66,9 +71,33 @@ struct Vector {
     GROUPNET_EACH a.q[i] = vaddq_f32(a.q[i], b.q[i]);
     return a;
   }
+  static F sub(F a, F b) {
+    GROUPNET_EACH a.q[i] = vsubq_f32(a.q[i], b.q[i]);
+    return a;
+  }
   static F mul(F a, F b) {
     GROUPNET_EACH a.q[i] = vmulq_f32(a.q[i], b.q[i]);
     return a;
+  }
+  // a > b ? a : b
+  static F max(F a, F b) {
+    GROUPNET_EACH a.q[i] = vbslq_f32(vcgtq_f32(a.q[i], b.q[i]), a.q[i], b.q[i]);
+    return a;
+  }
+  // a < b ? a : b
+  static F min(F a, F b) {
+    GROUPNET_EACH a.q[i] = vbslq_f32(vcltq_f32(a.q[i], b.q[i]), a.q[i], b.q[i]);
+    return a;
+  }
+  static I bits_of(F x) {
+    I r;
+    GROUPNET_EACH r.q[i] = vreinterpretq_s32_f32(x.q[i]);
+    return r;
+  }
+  static void store_low_bytes(uint8_t* p, I x) {
+    int16x8_t low = vcombine_s16(vmovn_s32(x.q[0]), vmovn_s32(x.q[1]));
+    int16x8_t high = vcombine_s16(vmovn_s32(x.q[2]), vmovn_s32(x.q[3]));
+    vst1q_u8(p, vreinterpretq_u8_s8(vcombine_s8(vmovn_s16(low), vmovn_s16(high))));
   }
   static F fma(F a, F b, F c) {
     GROUPNET_EACH c.q[i] = vfmaq_f32(c.q[i], a.q[i], b.q[i]);
@@ -101,6 +130,51 @@ struct Vector {
     }
     return sum;
   }
+
+  // Sums of products of four unsigned bytes and four signed ones, in each lane. What multiplies
+  // takes signed bytes only, so 128 is taken from the unsigned ones.
+  struct Bytes {
+    static constexpr int kBias = 128;
+    using Weights = I;
+    using Inputs = int8x16_t;
+#if defined(__ARM_FEATURE_DOTPROD)
+    struct Sum {
+      I value = zero_i();
+
+      void add(const I& w, int8x16_t x) {
+        GROUPNET_EACH value.q[i] = vdotq_s32(value.q[i], vreinterpretq_s8_s32(w.q[i]), x);
+      }
+      I total() const { return value; }
+    };
+#else
+    struct Sum {
+      I low = zero_i(), high = zero_i();  // two lanes each, and two sums of a lane
+
+      void add(const I& w, int8x16_t x) {
+        GROUPNET_EACH {
+          int8x16_t bytes = vreinterpretq_s8_s32(w.q[i]);
+          int16x8_t first = vmull_s8(vget_low_s8(bytes), vget_low_s8(x));
+          low.q[i] = vpadalq_s16(low.q[i], first);
+          high.q[i] = vpadalq_s16(high.q[i], vmull_high_s8(bytes, x));
+        }
+      }
+      I total() const {
+        I r;
+        GROUPNET_EACH r.q[i] = vpaddq_s32(low.q[i], high.q[i]);
+        return r;
+      }
+    };
+#endif
+
+    static I load(const int8_t* weights) { return load_i(weights); }
+    static int8x16_t spread(const uint8_t* inputs) {
+      int32_t four;
+      __builtin_memcpy(&four, inputs, sizeof four);
+      uint8x16_t x = vreinterpretq_u8_s32(vdupq_n_s32(four));
+      return vreinterpretq_s8_u8(veorq_u8(x, vdupq_n_u8(128)));
+    }
+  };
+  static constexpr int kBytePixels = sizeof(Bytes::Sum) == sizeof(I) ? 6 : 3;
 
   // Population counts of all words that passed, for each lane; see the adder of AVX-512. Bytes
   // count, and go to 32 bits before they can overflow.

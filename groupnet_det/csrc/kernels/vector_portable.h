@@ -20,6 +20,7 @@ struct Vector {
   static constexpr const char* kName = "portable";
   static constexpr bool kPaired = true;
   static constexpr int kBlocks = 1, kPixels = 1, kDensePixels = 1;
+  static constexpr int kFloatPixels = 1, kBytePixels = 1;
 
   static I set_i(int32_t x) {
     I r;
@@ -34,6 +35,10 @@ struct Vector {
   }
   static void store_i(void* p, const I& x) { std::memcpy(p, x.v, sizeof x.v); }
   static void hide(I& x) { asm volatile("" : "+m"(x)); }
+  static I add_i(I a, const I& b) {
+    GROUPNET_EACH a.v[i] += b.v[i];
+    return a;
+  }
   static I sub_i(I a, const I& b) {
     GROUPNET_EACH a.v[i] -= b.v[i];
     return a;
@@ -64,9 +69,27 @@ struct Vector {
     GROUPNET_EACH a.v[i] += b.v[i];
     return a;
   }
+  static F sub(F a, const F& b) {
+    GROUPNET_EACH a.v[i] -= b.v[i];
+    return a;
+  }
   static F mul(F a, const F& b) {
     GROUPNET_EACH a.v[i] *= b.v[i];
     return a;
+  }
+  // a > b ? a : b
+  static F max(F a, const F& b) {
+    GROUPNET_EACH a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
+    return a;
+  }
+  // a < b ? a : b
+  static F min(F a, const F& b) {
+    GROUPNET_EACH a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i];
+    return a;
+  }
+  static I bits_of(const F& x) { return load_i(x.v); }
+  static void store_low_bytes(uint8_t* p, const I& x) {
+    GROUPNET_EACH p[i] = static_cast<uint8_t>(x.v[i]);
   }
   static F fma(const F& a, const F& b, F c) {
     GROUPNET_EACH c.v[i] = std::fmaf(a.v[i], b.v[i], c.v[i]);
@@ -97,6 +120,38 @@ struct Vector {
     }
     return sum;
   }
+
+  // Sums of products of four unsigned bytes and four signed ones, in each lane.
+  struct Bytes {
+    static constexpr int kBias = 0;
+    struct Weights {
+      int8_t v[16][4];
+    };
+    struct Inputs {
+      uint8_t v[4];
+    };
+    struct Sum {
+      I value = zero_i();
+
+      void add(const Weights& w, const Inputs& x) {
+        GROUPNET_EACH {
+          for (int k = 0; k < 4; ++k) value.v[i] += w.v[i][k] * x.v[k];
+        }
+      }
+      I total() const { return value; }
+    };
+
+    static Weights load(const int8_t* weights) {
+      Weights w;
+      std::memcpy(w.v, weights, sizeof w.v);
+      return w;
+    }
+    static Inputs spread(const uint8_t* inputs) {
+      Inputs x;
+      std::memcpy(x.v, inputs, sizeof x.v);
+      return x;
+    }
+  };
 
   // Population counts of all words that passed, for each lane; see the adder of AVX-512.
   struct Counter {

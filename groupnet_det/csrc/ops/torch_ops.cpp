@@ -20,12 +20,18 @@ namespace {
 
 using at::Tensor;
 
-void check_images(const Tensor& images, int channels) {
-  TORCH_CHECK_VALUE(images.device().is_cpu() && images.scalar_type() == at::kByte,
-                    "images are of type ", images.scalar_type(), " on ", images.device(),
-                    "; a packed network takes unsigned bytes on the CPU");
-  TORCH_CHECK_VALUE(images.dim() == 4 && images.size(3) == channels, "images have the shape ",
-                    images.sizes(), "; a packed network takes (N, H, W, ", channels, ")");
+// What a network takes: images, or the maps of a part.
+void check_given(const Tensor& given, const Program& program) {
+  const bool maps = program.is_part;
+  const auto type = maps ? at::kFloat : at::kByte;
+  TORCH_CHECK_VALUE(given.device().is_cpu() && given.scalar_type() == type,
+                    maps ? "maps" : "images", " are of type ", given.scalar_type(), " on ",
+                    given.device(), "; a ", maps ? "part" : "packed network", " takes ",
+                    maps ? "float32" : "unsigned bytes", " on the CPU");
+  TORCH_CHECK_VALUE(given.dim() == 4 && given.size(3) == program.input_channels,
+                    maps ? "maps" : "images", " have the shape ", given.sizes(), "; a ",
+                    maps ? "part" : "packed network", " takes (N, H, W, ", program.input_channels,
+                    ")");
 }
 
 ImageSize size_of(const Tensor& images) { return {images.size(0), images.size(1), images.size(2)}; }
@@ -52,12 +58,17 @@ auto as_value_error(const Run& run) {
   }
 }
 
-std::unique_ptr<Network> open_network(const std::string& path) {
+Given given_by(const Tensor& input) {
+  if (input.scalar_type() == at::kByte) return {input.const_data_ptr<uint8_t>(), nullptr};
+  return {nullptr, input.const_data_ptr<float>()};
+}
+
+std::shared_ptr<Network> open_network(const std::string& path) {
   return as_value_error([&] {
     const KernelTable& kernels = choose_kernels_from_environment();
     PackedFile file = PackedFile::open(path);
     try {
-      return std::make_unique<Network>(file, kernels);
+      return std::make_shared<Network>(file, kernels);
     } catch (const Error& error) {
       throw Error(path + " cannot be used: " + error.what());
     }
@@ -67,10 +78,15 @@ std::unique_ptr<Network> open_network(const std::string& path) {
 class PackedNetwork : public torch::CustomClassHolder {
  public:
   explicit PackedNetwork(const std::string& path) : network_(open_network(path)) {}
+  explicit PackedNetwork(std::shared_ptr<Network> network) : network_(std::move(network)) {}
+
+  c10::intrusive_ptr<PackedNetwork> part(const std::string& name) {
+    return as_value_error([&] { return c10::make_intrusive<PackedNetwork>(network_->part(name)); });
+  }
 
   c10::Dict<std::string, Tensor> run(const Tensor& images) {
     return as_value_error([&] {
-      check_images(images, network_->program().input_channels);
+      check_given(images, network_->program());
       const int64_t at_once = images_at_once(size_of(images));
       std::vector<std::vector<Tensor>> parts(network_->program().outputs.size());
       for (int64_t first = 0; first < images.size(0); first += at_once) {
@@ -89,14 +105,14 @@ class PackedNetwork : public torch::CustomClassHolder {
   std::tuple<std::vector<int64_t>, std::vector<int64_t>, std::vector<Tensor>> trace(
       const Tensor& images) {
     return as_value_error([&] {
-      check_images(images, network_->program().input_channels);
+      check_given(images, network_->program());
       Lease workspace(*network_, size_of(images));  // refuses sizes before anything is copied
       Tensor input = images.contiguous();
       std::vector<int64_t> steps, buffers;
       std::vector<Tensor> contents;
       const auto& program = network_->program();
       for (size_t i = 0; i < program.steps.size(); ++i) {
-        network_->run(*workspace, input.const_data_ptr<uint8_t>(), at::get_num_threads(), i, i + 1);
+        network_->run(*workspace, given_by(input), at::get_num_threads(), i, i + 1);
         for (int buffer : program.steps[i].written()) {
           steps.push_back(static_cast<int64_t>(i));
           buffers.push_back(buffer);
@@ -110,13 +126,13 @@ class PackedNetwork : public torch::CustomClassHolder {
   Tensor time_steps(const Tensor& images, int64_t repeats) {
     return as_value_error([&] {
       TORCH_CHECK_VALUE(repeats > 0, "repeats must be positive");
-      check_images(images, network_->program().input_channels);
+      check_given(images, network_->program());
       Lease workspace(*network_, size_of(images));  // refuses sizes before anything is copied
       Tensor input = images.contiguous();
       auto count = network_->program().steps.size();
       Tensor seconds = at::zeros({repeats, static_cast<int64_t>(count)}, at::kDouble);
       for (int64_t i = 0; i < repeats; ++i) {
-        network_->run(*workspace, input.const_data_ptr<uint8_t>(), at::get_num_threads(), 0, count,
+        network_->run(*workspace, given_by(input), at::get_num_threads(), 0, count,
                       seconds.data_ptr<double>() + i * static_cast<int64_t>(count));
       }
       return seconds;
@@ -137,7 +153,8 @@ class PackedNetwork : public torch::CustomClassHolder {
   void run_part(const Tensor& images, std::vector<std::vector<Tensor>>& parts) {
     Tensor input = images.contiguous();
     Lease workspace(*network_, size_of(input));
-    network_->run(*workspace, input.const_data_ptr<uint8_t>(), at::get_num_threads());
+    network_->run(*workspace, given_by(input), at::get_num_threads(), 0,
+                  network_->program().steps.size());
     for (size_t i = 0; i < parts.size(); ++i) {
       parts[i].push_back(read(*workspace, network_->program().outputs[i].second));
     }
@@ -148,16 +165,22 @@ class PackedNetwork : public torch::CustomClassHolder {
     const BufferSpec& spec = network_->program().buffers[buffer];
     Tensor content =
         at::empty({workspace.size().images, memory.height, memory.width, spec.channels},
-                  spec.bits ? at::kByte : at::kFloat);
-    if (spec.bits) {
-      network_->read_bits(workspace, buffer, content.data_ptr<uint8_t>());
-    } else {
-      network_->read_floats(workspace, buffer, content.data_ptr<float>());
+                  spec.kind == BufferKind::kFloat ? at::kFloat : at::kByte);
+    switch (spec.kind) {
+      case BufferKind::kBits:
+        network_->read_bits(workspace, buffer, content.data_ptr<uint8_t>());
+        break;
+      case BufferKind::kBytes:
+        network_->read_bytes(workspace, buffer, content.data_ptr<uint8_t>());
+        break;
+      case BufferKind::kFloat:
+        network_->read_floats(workspace, buffer, content.data_ptr<float>());
+        break;
     }
     return content;
   }
 
-  std::unique_ptr<Network> network_;
+  std::shared_ptr<Network> network_;
 };
 
 void in_torch_threads(int64_t count, const std::function<void(int64_t, int64_t)>& run) {
@@ -265,6 +288,7 @@ double register_limit(const std::string& isa, int64_t iterations, int64_t thread
 TORCH_LIBRARY(groupnet_det, m) {
   m.class_<PackedNetwork>("PackedNetwork")
       .def(torch::init<std::string>())
+      .def("part", &PackedNetwork::part)
       .def("run", &PackedNetwork::run)
       .def("trace", &PackedNetwork::trace)
       .def("time_steps", &PackedNetwork::time_steps)
