@@ -11,6 +11,7 @@
 #include "check.h"
 #include "core/isa.h"
 #include "core/layout.h"
+#include "core/program.h"
 #include "maps.h"
 
 namespace groupnet_test {

@@ -3,9 +3,12 @@
 import pytest
 import torch
 
+from groupnet_det.runtime.extension import is_built, open_network
 from groupnet_det.runtime.packed_file import read_packed, write_packed
+from groupnet_det.runtime.reference import run_reference
 
 from .models import assert_raw_outputs_agree, export, make_model
+from .networks import random_images
 
 G = "MODEL.GROUPNET."
 K1, K4 = [f"{G}NUM_BASES", "1"], [f"{G}NUM_BASES", "4"]
@@ -117,3 +120,15 @@ def test_written_and_read(exported, tmp_path):
     again = read_packed(tmp_path / "model.gnp")
     assert again.program == packed.program
     assert again.info == packed.info
+
+
+@pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
+def test_engine_gives_the_same_bits(exported, tmp_path):
+    _, packed = exported
+    write_packed(tmp_path / "model.gnp", packed.program, packed.info, packed.tensors)
+    images = random_images(1, 37, 52)
+    actual = open_network(tmp_path / "model.gnp").run(images)
+    expected = run_reference(packed, images)
+    assert set(actual) == set(expected)
+    for name, map_ in expected.items():
+        assert torch.equal(actual[name], map_), name

@@ -5,6 +5,7 @@ import torch
 
 from groupnet_det.deploy.region_heads import pixels_first
 from groupnet_det.modeling.heads.mask_head import channels_to_pixels
+from groupnet_det.runtime.extension import is_built, open_network
 from groupnet_det.runtime.packed_file import read_packed, write_packed
 from groupnet_det.runtime.reference import run_reference_part
 
@@ -76,6 +77,18 @@ def test_parts(exported):
             torch.testing.assert_close(
                 actual[output], x.permute(0, 2, 3, 1), rtol=0, atol=tolerance
             )
+
+
+@pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
+def test_engine_gives_the_same_bits(exported, tmp_path):
+    _, packed = exported
+    write_packed(tmp_path / "model.gnp", packed.program, packed.info, packed.tensors)
+    network = open_network(tmp_path / "model.gnp")
+    for name, side in sides(packed).items():
+        maps = torch.randn(2, side, side, packed.program.parts[name].input_channels)
+        actual = network.part(name).run(maps)
+        for output, map_ in run_reference_part(packed, name, maps).items():
+            assert torch.equal(actual[output], map_), (name, output)
 
 
 def test_main_program(exported):

@@ -8,6 +8,7 @@ from torch import nn
 from groupnet_det.deploy.calibration import calibrate
 from groupnet_det.deploy.predictors import Int8Predictors, quantize_weight
 from groupnet_det.errors import ConfigError
+from groupnet_det.runtime.extension import is_built, open_network
 from groupnet_det.runtime.packed_file import read_packed, write_packed
 from groupnet_det.runtime.reference import run_reference, run_reference_part
 
@@ -77,6 +78,16 @@ def test_written_and_read(exported, tmp_path):
     _, packed = exported
     write_packed(tmp_path / "model.gnp", packed.program, packed.info, packed.tensors)
     assert read_packed(tmp_path / "model.gnp").program == packed.program
+
+
+@pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
+def test_engine_gives_the_same_bits(exported, tmp_path):
+    _, packed = exported
+    write_packed(tmp_path / "model.gnp", packed.program, packed.info, packed.tensors)
+    images = random_images(1, 37, 52)
+    actual = open_network(tmp_path / "model.gnp").run(images)
+    for name, map_ in run_reference(packed, images).items():
+        assert torch.equal(actual[name], map_), name
 
 
 def test_a_layer_without_samples_is_refused(root):
