@@ -164,7 +164,7 @@ class Preparer {
     args.weight_bytes = weights<int8_t>(
         term, kOfBytes, 0, [&] { return lay_out_bytes(term.weight, kernels_, arena_); });
     args.start = weights<int32_t>(term, kOfStarts, zero,
-                                  [&] { return byte_starts(term.weight, zero, arena_); });
+                                  [&] { return byte_starts(term.weight, zero, kernels_, arena_); });
   }
 
   void prepare_join(const JoinSpec& join, PreparedStep& prepared) {
