@@ -100,8 +100,9 @@ struct Vector {
       __m256i even, odd;
     };
     struct Sum {
-      I value = zero_i();
+      I value;
 
+      void clear() { value = zero_i(); }
       static __m256i add(__m256i sum, __m256i weights, __m256i inputs) {
         return _mm256_add_epi32(sum, _mm256_madd_epi16(weights, inputs));
       }

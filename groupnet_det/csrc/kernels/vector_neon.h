@@ -139,8 +139,9 @@ struct Vector {
     using Inputs = int8x16_t;
 #if defined(__ARM_FEATURE_DOTPROD)
     struct Sum {
-      I value = zero_i();
+      I value;
 
+      void clear() { value = zero_i(); }
       void add(const I& w, int8x16_t x) {
         GROUPNET_EACH value.q[i] = vdotq_s32(value.q[i], vreinterpretq_s8_s32(w.q[i]), x);
       }
@@ -148,8 +149,9 @@ struct Vector {
     };
 #else
     struct Sum {
-      I low = zero_i(), high = zero_i();  // two lanes each, and two sums of a lane
+      I low, high;  // two lanes each, and two sums of a lane
 
+      void clear() { low = high = zero_i(); }
       void add(const I& w, int8x16_t x) {
         GROUPNET_EACH {
           int8x16_t bytes = vreinterpretq_s8_s32(w.q[i]);
