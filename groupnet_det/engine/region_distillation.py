@@ -125,7 +125,9 @@ class RegionDistillation:
                 pooled = self._pool(self.teacher.box_pooler, self.teacher.box_in_features)
                 wanted = predictor(head(pooled))
             _check_shapes(outputs, wanted)
-            scores, deltas = distill_boxes(*outputs, *wanted, self.temperature)
+            scores, deltas = distill_boxes(
+                outputs[0], outputs[1], wanted[0], wanted[1], self.temperature
+            )
             self._found.append(
                 {
                     "loss_distill_box_scores": scores / self._num_stages,
