@@ -49,7 +49,7 @@ from tqdm import tqdm
 from groupnet_det.benchmark.aims import BODY_AVX2, NOT_MEASURED, aims_table
 from groupnet_det.benchmark.facts import gather_facts
 from groupnet_det.benchmark.files import measure_file
-from groupnet_det.benchmark.memory import measure_memory
+from groupnet_det.benchmark.model_memory import measure_memory
 from groupnet_det.benchmark.packed_sides import engine_isa
 from groupnet_det.benchmark.plans import PLANS, Options, measure, model_works
 from groupnet_det.benchmark.sides import SIMULATION, TORCH

@@ -14,7 +14,6 @@ import argparse
 import csv
 import datetime
 import importlib.util
-import resource
 import statistics
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from groupnet_det.benchmark.facts import processor
+from groupnet_det.benchmark.memory import peak_resident_kib
 from groupnet_det.layers import Quantization
 from groupnet_det.layers.methods import Method
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
@@ -126,15 +126,6 @@ def time_sides(arguments: argparse.Namespace, num_bases: int) -> dict[tuple[str,
                 if number:  # the first round warms up
                     times.setdefault((what, side), []).append(took)
     return times
-
-
-def peak_resident_kib() -> int:
-    """Of this process alone: Linux hands ``ru_maxrss`` down from the parent."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1])
 
 
 def peak_memory_of(arguments: argparse.Namespace) -> float:

@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from .timing import median_ratio, ratio_of_least
 from .work import AnyWork
@@ -92,11 +93,16 @@ def _row(work: AnyWork, threads: int, side: str, **figures: float | str) -> Row:
     )
 
 
-def write_rows(path: Path, rows: Sequence[Row], facts: Mapping[str, str]) -> None:
-    """A line for each row, with the facts of the machine in each."""
+def write_rows(path: Path, rows: Sequence[Any], facts: Mapping[str, str]) -> None:
+    """A line for each row, with the facts of the machine in each.
+
+    Args:
+        rows: Values of one dataclass; of `Row` where there are none.
+    """
+    columns = fields(rows[0] if rows else Row)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*(f.name for f in fields(Row)), *facts])
+        writer = csv.DictWriter(file, [*(f.name for f in columns), *facts])
         writer.writeheader()
         writer.writerows({**asdict(row), **facts} for row in rows)
 

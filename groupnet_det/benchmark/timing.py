@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 # From a number of runs to the least seconds of one of them.
@@ -48,15 +48,40 @@ def alternate(sides: Mapping[str, Burst], schedule: Schedule) -> dict[str, list[
     the same one.
     """
     runs = {name: _number_of_runs(burst, schedule) for name, burst in sides.items()}
-    names = list(sides)
-    seconds: dict[str, list[float]] = {name: [] for name in names}
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(schedule.rounds):
-        first = number % len(names) if names else 0
-        for name in [*names[first:], *names[:first]]:
+        for name in _turns(sides, number):
             time.sleep(schedule.pause_seconds)
             sides[name](1)  # wakes the side's threads and fills caches
             seconds[name].append(sides[name](runs[name]))
     return seconds
+
+
+def alternate_single_runs(
+    sides: Mapping[str, Callable[[], object]], rounds: int
+) -> dict[str, list[float]]:
+    """Seconds of each side, one run a round, for what takes long.
+
+    As in `alternate` every side is warmed up first, by two runs, and each round starts with another
+    side.
+    """
+    for run in sides.values():
+        run()
+        run()
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds):
+        for name in _turns(sides, number):
+            start = time.perf_counter()
+            sides[name]()
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def _turns(sides: Iterable[str], number: int) -> list[str]:
+    """The order of the sides in a round."""
+    names = list(sides)
+    first = number % len(names) if names else 0
+    return [*names[first:], *names[:first]]
 
 
 def _number_of_runs(burst: Burst, schedule: Schedule) -> int:

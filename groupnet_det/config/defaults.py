@@ -184,12 +184,16 @@ def _add_distillation_keys(model: CfgNode) -> None:
     options = model.DISTILLATION = CfgNode()
     options.TEACHER_CONFIG = ""
     options.TEACHER_WEIGHTS = ""
-    # For classifiers: weight of the divergence from the teacher's logits, and their temperature.
+    # For classifiers: weight of the divergence from the teacher's logits, and their temperature,
+    # which is also that of the classes of REGION_WEIGHT.
     options.LOGITS_WEIGHT = 0.0
     options.TEMPERATURE = 4.0
     # For RetinaNet, FCOS and region proposals: weight of the difference to the teacher's scores and
     # boxes, at every position.
     options.HEAD_WEIGHT = 0.0
+    # For R-CNNs: weight of the difference to the teacher's box and mask heads on the regions that
+    # the student trains on, for each of classes, boxes and masks.
+    options.REGION_WEIGHT = 0.0
     # Features of backbone or pyramid, such as ["res5", "p3"], whose attention maps are to agree;
     # the weight is that of each.
     options.FEATURES = []

@@ -19,6 +19,7 @@ from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError
 
 from .dense_distillation import dense_head, distill_dense
+from .region_distillation import RegionDistillation, check_region_heads, region_heads
 
 logger = logging.getLogger(__name__)
 
@@ -69,9 +70,10 @@ class Distillation:
     """A teacher, and what a student's training step adds to its losses.
 
     `attach` hooks it to a model: the student's backbone hands its input and features over, its
-    pyramid the levels, a classifier its logits, a dense head its outputs; the model's dict of
-    losses then has ``loss_distill_<feature>``, ``loss_distill_logits``, ``loss_distill_scores`` and
-    ``loss_distill_boxes``, as asked for.
+    pyramid the levels, a classifier its logits, a dense head its outputs, box and mask heads their
+    regions; the model's dict of losses then has ``loss_distill_<feature>``,
+    ``loss_distill_logits``, ``loss_distill_scores`` and ``loss_distill_boxes``, and those of
+    `RegionDistillation`, as asked for.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Distillation:
         logits_weight: float = 0.0,
         temperature: float = 4.0,
         head_weight: float = 0.0,
+        region_weight: float = 0.0,
         features: tuple[str, ...] = (),
         features_weight: float = 1.0,
     ) -> None:
@@ -88,8 +91,9 @@ class Distillation:
         Args:
             teacher: A model with a ``backbone``; frozen here.
             logits_weight: Of `distill_logits`, for classifiers; 0 leaves it out.
-            temperature: Of `distill_logits`.
+            temperature: Of `distill_logits`, and of the classes of regions.
             head_weight: Of `distill_dense`, for detectors; 0 leaves it out.
+            region_weight: Of `RegionDistillation`, for R-CNNs; 0 leaves it out.
             features: Names of features of backbone or pyramid for `distill_feature`.
             features_weight: Of each of them.
         """
@@ -97,6 +101,8 @@ class Distillation:
         self.logits_weight = logits_weight
         self.temperature = temperature
         self.head_weight = head_weight
+        self.region_weight = region_weight
+        self._regions: RegionDistillation | None = None
         self.features = features
         self.features_weight = features_weight
         self._teacher_features: dict[str, Tensor] = {}
@@ -106,7 +112,7 @@ class Distillation:
         # The pyramid is computed where it is needed only.
         in_backbone = set(features) <= set(inner.output_shape())
         self._teacher_backbone: Any = (
-            inner if in_backbone and not head_weight else self.teacher.backbone
+            inner if in_backbone and not (head_weight or region_weight) else self.teacher.backbone
         )
 
     def attach(self, model: nn.Module) -> None:
@@ -114,8 +120,8 @@ class Distillation:
 
         Raises:
             ConfigError: Logits are asked for, but student or teacher is no classifier, or their
-                classes differ in number; head outputs, but one of them has no dense head, or they
-                differ in levels; or a feature is absent.
+                classes differ in number; head outputs, but one of them has no such head, or they
+                differ in levels, stages or masks; or a feature is absent.
         """
         self._check_features(model)
         backbone: Any = inner_backbone(model)
@@ -129,6 +135,10 @@ class Distillation:
         if self.head_weight:
             head, self._teacher_head, self._teacher_levels = self._find_heads(model)
             head.register_forward_hook(self._see_head)
+        if self.region_weight:
+            check_region_heads(model, self.teacher)
+            heads: list[Any] = [region_heads(network) for network in (model, self.teacher)]
+            self._regions = RegionDistillation(*heads, temperature=self.temperature)
         model.register_forward_hook(self._add_losses)
 
     def _check_features(self, model: nn.Module) -> None:
@@ -165,6 +175,8 @@ class Distillation:
             return
         with torch.no_grad():
             self._teacher_features.update(self._teacher_backbone(inputs[0]))
+        if self._regions:
+            self._regions.features = self._teacher_features
         self._compare(features)
 
     def _see_pyramid(self, pyramid: nn.Module, inputs: tuple[Tensor], levels: Any) -> None:
@@ -204,6 +216,9 @@ class Distillation:
         if not model.training:
             return None
         collected, self._losses, self._teacher_features = self._losses, {}, {}
+        if self._regions:
+            for name, loss in self._regions.collect().items():
+                collected[name] = self.region_weight * loss
         return {**losses, **collected}
 
 
@@ -232,12 +247,11 @@ def attach_distillation(cfg: CfgNode, model: nn.Module) -> None:
         raise ConfigError(
             "MODEL.DISTILLATION.TEACHER_WEIGHTS is empty; a random teacher teaches nothing"
         )
-    if not (options.LOGITS_WEIGHT or options.HEAD_WEIGHT) and not (
-        options.FEATURES and options.FEATURES_WEIGHT
-    ):
+    weights = (options.LOGITS_WEIGHT, options.HEAD_WEIGHT, options.REGION_WEIGHT)
+    if not any(weights) and not (options.FEATURES and options.FEATURES_WEIGHT):
         raise ConfigError(
-            "MODEL.DISTILLATION has a teacher, but LOGITS_WEIGHT and HEAD_WEIGHT are 0 and no "
-            "FEATURES are named"
+            "MODEL.DISTILLATION has a teacher, but LOGITS_WEIGHT, HEAD_WEIGHT and REGION_WEIGHT "
+            "are 0 and no FEATURES are named"
         )
     teacher_cfg = load_config(options.TEACHER_CONFIG, ["MODEL.DEVICE", cfg.MODEL.DEVICE])
     for key in ("PIXEL_MEAN", "PIXEL_STD"):
@@ -253,6 +267,7 @@ def attach_distillation(cfg: CfgNode, model: nn.Module) -> None:
         logits_weight=options.LOGITS_WEIGHT,
         temperature=options.TEMPERATURE,
         head_weight=options.HEAD_WEIGHT,
+        region_weight=options.REGION_WEIGHT,
         features=tuple(options.FEATURES),
         features_weight=options.FEATURES_WEIGHT,
     ).attach(model)

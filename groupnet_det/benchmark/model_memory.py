@@ -1,0 +1,94 @@
+"""Peak memory of detectors and segmenters, each in a process of its own."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from groupnet_det.errors import ExtensionError
+from groupnet_det.runtime.packed_file import write_packed
+
+from .models_of_tasks import packed_model
+from .sides import TORCH
+from .table import OURS, Row
+from .timing import ratio_of_least
+from .work import ModelWork
+
+MEMORY = "peak memory"
+RUNS = 3
+# What a process has at its peak above what its imports took.
+PACKED = """
+import resource, sys
+import numpy, torch
+from groupnet_det.runtime.predictor import PackedPredictor
+path, height, width, threads, runs = sys.argv[1], *map(int, sys.argv[2:6])
+torch.set_num_threads(threads)
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
+predictor = PackedPredictor(path)
+image = numpy.zeros((height, width, 3), numpy.uint8)
+for _ in range(runs):
+    predictor(image)
+print((peak() - before) / 1024)
+"""
+FLOAT = """
+import resource, sys
+import torch
+from groupnet_det.benchmark.models_of_tasks import batch_of, float_twin
+from groupnet_det.benchmark.work import ModelWork
+model, classes, height, width, threads, runs = sys.argv[1], *map(int, sys.argv[2:7])
+torch.set_num_threads(threads)
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
+work = ModelWork(model=model, num_classes=classes, height=height, width=width)
+twin, batch = float_twin(work), batch_of(work)
+with torch.inference_mode():
+    for _ in range(runs):
+        twin(batch)
+print((peak() - before) / 1024)
+"""
+
+
+def measure_memory(work: ModelWork, threads: int) -> list[Row]:
+    """MiB at the peak, above what the process had when its imports were done: our predictor's and
+    the float twin's, weights included.
+
+    Raises:
+        ExtensionError: A process failed; the message is its last line.
+    """
+    size = [str(work.height), str(work.width), str(threads), str(RUNS)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.gnp"
+        packed = packed_model(work)
+        write_packed(path, packed.program, packed.info, packed.tensors)
+        ours = _run(PACKED, str(path), *size)
+    theirs = _run(FLOAT, work.model, str(work.num_classes), *size)
+    return [
+        _row(work, threads, OURS, ours, 1.0),
+        _row(work, threads, TORCH, theirs, round(ratio_of_least([theirs], [ours]), 3)),
+    ]
+
+
+def _run(script: str, *arguments: str) -> float:
+    command = [sys.executable, "-W", "ignore", "-c", script, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        lines = done.stderr.splitlines()
+        raise ExtensionError(lines[-1] if lines else "it ended without a word")
+    return float(done.stdout)
+
+
+def _row(work: ModelWork, threads: int, side: str, mebibytes: float, times: float) -> Row:
+    return Row(
+        what=MEMORY,
+        work=work.label,
+        num_bases=work.num_bases,
+        batch=work.batch,
+        threads=threads,
+        side=side,
+        least=round(mebibytes, 1),
+        median=round(mebibytes, 1),
+        unit="MiB",
+        x_least=times,
+        x_median=times,
+    )

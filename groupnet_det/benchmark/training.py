@@ -1,0 +1,175 @@
+"""Training steps of a config beside those of its full-precision twin: seconds and memory.
+
+Needs Detectron2, as the steps are those of the trainer.
+"""
+
+import itertools
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from detectron2.config import CfgNode
+from detectron2.utils.events import EventStorage
+
+from groupnet_det.engine.trainer import Trainer, build_step
+
+from .random_batches import random_batch
+from .timing import median_ratio, ratio_of_least
+
+SEED = 0
+HARMLESS_RATE = 1e-6
+OURS, TWIN = "config", "twin"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchSize:
+    """Of a training batch.
+
+    Attributes:
+        num_images: In a step.
+        height, width: Of each image in pixels.
+    """
+
+    num_images: int
+    height: int
+    width: int
+
+
+def size_of(cfg: CfgNode, *, num_images: int = 0, height: int = 0, width: int = 0) -> BatchSize:
+    """What is given, else what the config trains with; where that is a shorter side, a square."""
+    side = TRAINING_SIDES.get(cfg.MODEL.META_ARCHITECTURE, _shorter_side)(cfg)
+    return BatchSize(
+        num_images=num_images or cfg.SOLVER.IMS_PER_BATCH,
+        height=height or side,
+        width=width or side,
+    )
+
+
+def _shorter_side(cfg: CfgNode) -> int:
+    return max(cfg.INPUT.MIN_SIZE_TRAIN)
+
+
+TRAINING_SIDES: dict[str, Callable[[CfgNode], int]] = {
+    "ImageClassifier": lambda cfg: cfg.INPUT.CLASSIFICATION.TRAIN_CROP,
+    "SemanticSegmentor": lambda cfg: cfg.INPUT.SEMANTIC.CROP or _shorter_side(cfg),
+}
+
+
+def twin_of(cfg: CfgNode) -> CfgNode:
+    """The same config with full-precision layers in all parts, and a ResNet for its backbone.
+
+    The dilations of parallel atrous convolution are those of its K bases, so the twin has instead
+    those that belong to the output stride.
+    """
+    twin = cfg.clone()
+    twin.defrost()
+    twin.MODEL.GROUPNET.METHOD = "float"
+    twin.MODEL.GROUPNET.BPAC.ENABLED = False
+    for part in twin.MODEL.GROUPNET.PARTS:
+        twin.MODEL.GROUPNET.PARTS[part] = "method"
+    twin.freeze()
+    return twin
+
+
+SIDES: Mapping[str, Callable[[CfgNode], CfgNode]] = {OURS: lambda cfg: cfg, TWIN: twin_of}
+
+
+class TrainingSteps:
+    """A new model with the trainer's optimizer and step, and one random batch for all steps.
+
+    Weights, losses and gradients are as in any training but for the learning rate, which is so
+    small that nothing learned from random images grows beyond measure.
+    """
+
+    def __init__(self, cfg: CfgNode, size: BatchSize) -> None:
+        """
+        Raises:
+            ConfigError: The config does not fit together, or `random_batch` has no such batches.
+        """
+        cfg = cfg.clone()
+        cfg.defrost()
+        cfg.SOLVER.BASE_LR = HARMLESS_RATE
+        cfg.freeze()
+        batch = random_batch(
+            cfg, num_images=size.num_images, height=size.height, width=size.width, seed=SEED
+        )
+        torch.manual_seed(SEED)
+        self.model = Trainer.build_model(cfg)
+        self.device = torch.device(cfg.MODEL.DEVICE)
+        optimizer = Trainer.build_optimizer(cfg, self.model)
+        loader: Any = itertools.repeat(batch)
+        self.trainer = build_step(cfg, self.model, loader, optimizer)
+        self.trainer.iter = 0
+
+    def __call__(self) -> None:
+        """One step, to its end: a GPU is waited for."""
+        with EventStorage():
+            self.trainer.run_step()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRow:
+    """A config and its twin.
+
+    Attributes:
+        config: Name.
+        num_images, height, width: Of the batch.
+        seconds_least, seconds_median: An iteration of the config; over the rounds.
+        twin_least, twin_median: An iteration of its twin.
+        x_least, x_median: How many times longer than the twin's: by the least, and the median of
+            the rounds' ratios.
+        peak_mib, twin_peak_mib: Memory that a process took for some steps, at most; nothing where
+            it was not measured.
+        x_peak: How many times the twin's.
+    """
+
+    config: str
+    num_images: int
+    height: int
+    width: int
+    seconds_least: float
+    seconds_median: float
+    twin_least: float
+    twin_median: float
+    x_least: float
+    x_median: float
+    peak_mib: float | None = None
+    twin_peak_mib: float | None = None
+    x_peak: float | None = None
+
+
+def make_row(
+    config: str,
+    size: BatchSize,
+    seconds: Mapping[str, Sequence[float]],
+    memory: Mapping[str, float],
+) -> TrainingRow:
+    """A row from the seconds of each round and the MiB, both by `SIDES`; memory may be empty."""
+    ours, twin = seconds[OURS], seconds[TWIN]
+    figures = {
+        "seconds_least": round(min(ours), 4),
+        "seconds_median": round(statistics.median(ours), 4),
+        "twin_least": round(min(twin), 4),
+        "twin_median": round(statistics.median(twin), 4),
+        "x_least": round(ratio_of_least(ours, twin), 3),
+        "x_median": round(median_ratio(ours, twin), 3),
+    }
+    peaks = {}
+    if memory:
+        peaks = {
+            "peak_mib": round(memory[OURS], 1),
+            "twin_peak_mib": round(memory[TWIN], 1),
+            "x_peak": round(memory[OURS] / memory[TWIN], 3),
+        }
+    return TrainingRow(
+        config=config,
+        num_images=size.num_images,
+        height=size.height,
+        width=size.width,
+        **figures,
+        **peaks,
+    )

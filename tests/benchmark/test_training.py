@@ -1,0 +1,128 @@
+"""Training steps beside those of the float twin: batches, twins, turns and rows; no timing."""
+
+import pytest
+import torch
+
+from groupnet_det.analysis.precision_map import layer_precisions
+from groupnet_det.benchmark.random_batches import NUM_OBJECTS, random_batch
+from groupnet_det.benchmark.timing import alternate_single_runs
+from groupnet_det.benchmark.training import (
+    OURS,
+    TWIN,
+    BatchSize,
+    TrainingSteps,
+    make_row,
+    size_of,
+    twin_of,
+)
+from groupnet_det.config import load_config
+from groupnet_det.engine.trainer import Trainer
+from groupnet_det.errors import ConfigError
+from tools.benchmark_training import QUICK
+
+NARROW = [
+    *("MODEL.DEVICE", "cpu", "MODEL.GROUPNET.WIDTH", "0.125", "MODEL.FPN.OUT_CHANNELS", "8"),
+    *("MODEL.SEM_SEG_HEAD.CONVS_DIM", "8", "MODEL.ROI_BOX_HEAD.FC_DIM", "16"),
+    *("MODEL.ROI_MASK_HEAD.CONV_DIM", "8"),
+]
+SMALL = BatchSize(num_images=2, height=64, width=96)
+
+
+@pytest.fixture
+def load(root):
+    def load_quick(path, *options):
+        return load_config(str(root / path), [*NARROW, *options])
+
+    return load_quick
+
+
+@pytest.mark.parametrize("path", QUICK, ids=lambda path: path.split("/")[-1].split("_group")[0])
+@pytest.mark.parametrize("side", [OURS, TWIN])
+def test_a_step_moves_the_weights_of_every_kind(load, path, side):
+    cfg = load(path) if side == OURS else twin_of(load(path))
+    steps = TrainingSteps(cfg, SMALL)
+    before = {key: value.clone() for key, value in steps.model.named_parameters()}
+    steps()
+    moved = [key for key, value in steps.model.named_parameters() if (value != before[key]).any()]
+    assert len(moved) > len(before) / 2
+    assert any(".head" in f".{key}" or "fc" in key or "predictor" in key for key in moved)
+
+
+def test_the_twin_is_float_and_differs_in_nothing_else(load):
+    cfg = load(QUICK[2], "MODEL.GROUPNET.PARTS.HEAD", "bnn")
+    twin = twin_of(cfg)
+    for config, bits in ((cfg, {1, 32}), (twin, {32})):
+        model = Trainer.build_model(config)
+        assert {layer.weight_bits for layer in layer_precisions(model)} == bits
+    options = twin.clone()
+    options.defrost()
+    options.MODEL.GROUPNET.METHOD = "group_net"
+    options.MODEL.GROUPNET.PARTS.HEAD = "bnn"
+    assert options.dump() == cfg.dump()
+
+
+def test_parallel_atrous_convolution_has_a_twin(root):
+    path = root / "configs/VOC-Segmentation/deeplabv3_groupnet_r18_bpac.yaml"
+    cfg = load_config(str(path), ["MODEL.GROUPNET.WIDTH", "0.0625", "MODEL.DEVICE", "cpu"])
+    model = Trainer.build_model(twin_of(cfg))
+    assert {layer.weight_bits for layer in layer_precisions(model)} == {32}
+
+
+def test_boxes_lie_in_the_image_and_masks_fill_them(load):
+    cfg = load("configs/quick/mask_rcnn_groupnet_photo_digits.yaml")
+    batch = random_batch(cfg, num_images=3, height=50, width=90)
+    assert len(batch) == 3
+    for item in batch:
+        instances = item["instances"]
+        assert item["image"].shape == (3, 50, 90)
+        assert instances.image_size == (50, 90)
+        boxes = instances.gt_boxes.tensor
+        assert len(boxes) == NUM_OBJECTS
+        assert (boxes >= 0).all()
+        assert (boxes[:, 2:] <= torch.tensor([90, 50])).all()
+        widths, heights = (boxes[:, 2:] - boxes[:, :2]).T
+        areas = instances.gt_masks.tensor.sum(dim=(1, 2))
+        assert ((areas - widths * heights).abs() <= widths + heights + 1).all()
+        assert set(instances.gt_classes.tolist()) <= set(range(10))
+    again = random_batch(cfg, num_images=3, height=50, width=90)
+    other = random_batch(cfg, num_images=3, height=50, width=90, seed=1)
+    assert torch.equal(batch[2]["image"], again[2]["image"])
+    assert not torch.equal(batch[2]["image"], other[2]["image"])
+
+
+def test_an_architecture_without_batches_is_named(load):
+    cfg = load(QUICK[2], "MODEL.META_ARCHITECTURE", "SOLO")
+    with pytest.raises(ConfigError, match="META_ARCHITECTURE is 'SOLO'; valid: 'ImageClassifier'"):
+        random_batch(cfg, num_images=1, height=8, width=8)
+
+
+@pytest.mark.parametrize(
+    ("path", "side"),
+    [(QUICK[0], 32), (QUICK[1], 160), (QUICK[2], 160)],
+    ids=["mnist", "seg", "det"],
+)
+def test_sizes_are_those_of_the_config(load, path, side):
+    cfg = load(path)
+    images = cfg.SOLVER.IMS_PER_BATCH
+    assert size_of(cfg) == BatchSize(num_images=images, height=side, width=side)
+    given = size_of(cfg, num_images=3, height=32, width=64)
+    assert given == BatchSize(num_images=3, height=32, width=64)
+
+
+def test_single_runs_take_turns():
+    asked = []
+    sides = {name: lambda name=name: asked.append(name) for name in "ab"}
+    seconds = alternate_single_runs(sides, 3)
+    assert "".join(asked) == "aabb" + "abbaab"
+    assert {name: len(values) for name, values in seconds.items()} == {"a": 3, "b": 3}
+    assert min(*seconds["a"], *seconds["b"]) >= 0
+
+
+def test_a_row_by_hand():
+    seconds = {OURS: [4.0, 6.0, 9.0], TWIN: [2.0, 2.0, 1.0]}
+    row = make_row("a/b", SMALL, seconds, {OURS: 300.0, TWIN: 200.0})
+    assert (row.seconds_least, row.seconds_median, row.twin_least, row.twin_median) == (4, 6, 1, 2)
+    assert (row.x_least, row.x_median) == (4.0, 3.0)  # 4 / 1; the median of 2, 3, 9
+    assert (row.peak_mib, row.twin_peak_mib, row.x_peak) == (300.0, 200.0, 1.5)
+    assert (row.num_images, row.height, row.width) == (2, 64, 96)
+    assert make_row("a/b", SMALL, seconds, {}).x_peak is None
