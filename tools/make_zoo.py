@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Train one small model per task from fixed seeds, and say in a manifest what each reaches.
 
-Classifiers are packed too (tools/export_packed.py), and the packed file is held against the trained
-network (tools/verify_packed.py); the manifest records its size and the outcome.
+Each is packed too (tools/export_packed.py), and the packed file is held against the trained network
+(tools/verify_packed.py); the manifest records its size and the outcome.
 
   python tools/make_zoo.py
   python tools/make_zoo.py --models classifier_groupnet_mnist5k
@@ -35,7 +35,6 @@ from groupnet_det.visualization.curves import read_metrics
 ROOT = Path(__file__).resolve().parent.parent
 MANIFEST = "manifest.json"
 EXPORT, VERIFY = "tools/export_packed.py", "tools/verify_packed.py"
-PACKED_TASKS = ("classification",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +58,25 @@ def two_stages(task: str, name: str, metric: str) -> ZooModel:
     return ZooModel(task=task, configs=configs, metric=metric)
 
 
+def one_stage(task: str, name: str, metric: str) -> ZooModel:
+    """A model of ``configs/quick`` that is binary from the start."""
+    return ZooModel(task=task, configs=(f"configs/quick/{name}.yaml",), metric=metric)
+
+
 MODELS = {
     name: two_stages(task, name, metric)
     for task, name, metric in [
         ("classification", "classifier_groupnet_mnist5k", "classification/top1"),
         ("detection", "retinanet_groupnet_photo_digits", "bbox/AP"),
     ]
+}
+MODELS |= {
+    "mask_rcnn_groupnet_photo_digits": one_stage(
+        "instance segmentation", "mask_rcnn_groupnet_photo_digits", "segm/AP"
+    ),
+    "semseg_groupnet_photo_digits": one_stage(
+        "semantic segmentation", "semseg_groupnet_photo_digits", "sem_seg/mIoU"
+    ),
 }
 
 # Config keys and values of all stages.
@@ -94,7 +106,7 @@ def make_zoo(names: list[str], *, preset: str, output: Path, fresh: bool) -> Non
         if not kept:
             entries[name] = train_model(name, model, PRESETS[preset], output)
             write_manifest(output, preset, entries)
-        if model.task in PACKED_TASKS and not is_packed(entries[name], output):
+        if not is_packed(entries[name], output):
             entries[name]["packed"] = pack_model(name, model, preset, entries[name], output)
             write_manifest(output, preset, entries)
     print("\n" + format_table(entries) + f"\n\nmanifest: {output / MANIFEST}")

@@ -18,12 +18,12 @@ MEMORY = "peak memory"
 RUNS = 3
 # What a process has at its peak above what its imports took.
 PACKED = """
-import resource, sys
+import sys
 import numpy, torch
+from groupnet_det.benchmark.memory import peak_resident_kib as peak
 from groupnet_det.runtime.predictor import PackedPredictor
 path, height, width, threads, runs = sys.argv[1], *map(int, sys.argv[2:6])
 torch.set_num_threads(threads)
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = peak()
 predictor = PackedPredictor(path)
 image = numpy.zeros((height, width, 3), numpy.uint8)
@@ -32,13 +32,13 @@ for _ in range(runs):
 print((peak() - before) / 1024)
 """
 FLOAT = """
-import resource, sys
+import sys
 import torch
+from groupnet_det.benchmark.memory import peak_resident_kib as peak
 from groupnet_det.benchmark.models_of_tasks import batch_of, float_twin
 from groupnet_det.benchmark.work import ModelWork
 model, classes, height, width, threads, runs = sys.argv[1], *map(int, sys.argv[2:7])
 torch.set_num_threads(threads)
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = peak()
 work = ModelWork(model=model, num_classes=classes, height=height, width=width)
 twin, batch = float_twin(work), batch_of(work)

@@ -56,7 +56,11 @@ def trainings(monkeypatch, packings):
         output.mkdir(parents=True, exist_ok=True)
         for name in ("model_final.pth", "last_checkpoint"):
             (output / name).touch()
-        rows = [{"iteration": n, "classification/top1": 90 + n, "bbox/AP": n} for n in (1, 2)]
+        metrics = ("bbox/AP", "segm/AP", "sem_seg/mIoU")
+        rows = [
+            {"iteration": n, "classification/top1": 90 + n, **dict.fromkeys(metrics, n)}
+            for n in (1, 2)
+        ]
         (output / "metrics.json").write_text("\n".join(map(json.dumps, rows)))
 
     monkeypatch.setattr(zoo, "run", fake_run)
@@ -79,7 +83,7 @@ def test_models_have_fixed_seeds_and_end_with_an_evaluation(root, name):
 
 
 def test_manifest_of_two_models(tmp_path, trainings):
-    entries = make(tmp_path)
+    entries = make(tmp_path, CLASSIFIER, DETECTOR)
     assert list(entries) == [CLASSIFIER, DETECTOR]
     entry = entries[CLASSIFIER]
     assert entry["metric"] == {"name": "classification/top1", "value": 92}
@@ -97,9 +101,9 @@ def test_manifest_of_two_models(tmp_path, trainings):
     ]
 
 
-def test_classifiers_are_packed_and_verified(tmp_path, trainings, packings):
+def test_models_are_packed_and_verified(tmp_path, trainings, packings):
     entries = make(tmp_path)
-    assert "packed" not in entries[DETECTOR]
+    assert all(entry["packed"]["verified"] for entry in entries.values())
     packed = entries[CLASSIFIER]["packed"]
     assert (packed["verified"], packed["engine"], packed["bytes"]) == (True, True, 5)
     assert (tmp_path / packed["file"]).is_file()
@@ -113,7 +117,7 @@ def test_classifiers_are_packed_and_verified(tmp_path, trainings, packings):
         f"MODEL.WEIGHTS {tmp_path}/{CLASSIFIER}/stage_2/model_final.pth",
     ]
     make(tmp_path)
-    assert len(packings) == 2  # found right once, it is kept
+    assert len(packings) == 2 * len(zoo.MODELS)  # found right once, it is kept
 
 
 def test_an_older_manifest_gets_its_packed_files(tmp_path, trainings, packings):
@@ -149,7 +153,7 @@ def test_a_zoo_in_the_checkout_has_commands_that_run_from_it(root):
 def test_finished_models_are_kept_and_missing_ones_added(tmp_path, trainings):
     first = make(tmp_path, CLASSIFIER)
     assert (list(first), len(trainings)) == ([CLASSIFIER], 2)
-    both = make(tmp_path)
+    both = make(tmp_path, CLASSIFIER, DETECTOR)
     assert both[CLASSIFIER] == first[CLASSIFIER]
     assert {command[2] for command in trainings[2:]} == set(zoo.MODELS[DETECTOR].configs)
 
@@ -169,7 +173,7 @@ def test_a_lost_checkpoint_is_trained_again(tmp_path, trainings):
 
 
 def test_fresh_trains_the_chosen_models_anew(tmp_path, trainings):
-    make(tmp_path)
+    make(tmp_path, CLASSIFIER, DETECTOR)
     stale = tmp_path / CLASSIFIER / "stale"
     stale.touch()
     entries = make(tmp_path, CLASSIFIER, fresh=True)
