@@ -125,6 +125,8 @@ setup(
         "opencv": ["opencv-python-headless>=4.8"],
         "photo-digits": PHOTO_DIGITS,
         "bench": ["onnx>=1.16", "onnxruntime>=1.18", "openvino>=2024.1"],
+        "sbd": ["scipy>=1.8"],
+        "cityscapes": ["cityscapesscripts>=2.2"],
         "test": TEST,
         "dev": [
             *TEST,

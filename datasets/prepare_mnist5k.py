@@ -16,7 +16,7 @@ def main() -> int:
     )
     root = parser.parse_args().output
     if root is None:
-        from groupnet_det.data.registration import datasets_root
+        from groupnet_det.data.catalog import datasets_root
 
         root = datasets_root() / "mnist5k"
     try:

@@ -4,6 +4,8 @@
   python tools/evaluate.py --annotations instances_val.json \
       --results output/inference/coco_instances_results.json --csv scores.csv
   python tools/evaluate.py --predictions output/inference/predictions.csv
+  python tools/evaluate.py --masks SegmentationClass --label-maps output/inference/label_maps \
+      --classes classes.txt --csv scores.csv --confusion-matrix confusion.png
 """
 
 import argparse
@@ -12,32 +14,59 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from groupnet_det.data.mask_folders import read_names
 from groupnet_det.errors import UserError
 from groupnet_det.evaluation.classification_scores import score_predictions_csv
 from groupnet_det.evaluation.coco_results import IOU_TYPES, score_coco_results, write_scores_csv
+
+# What goes together: needed flags, and those that may be added.
+MODES = {
+    "detections": ({"annotations", "results"}, {"csv", "iou_type"}),
+    "classes": ({"predictions"}, set()),
+    "masks": (
+        {"masks", "label_maps", "classes"},
+        {"ignore_label", "list", "csv", "confusion_matrix"},
+    ),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--annotations", type=Path, help="COCO instances json")
-    parser.add_argument("--results", type=Path, help="COCO results json")
-    parser.add_argument("--iou-type", choices=list(IOU_TYPES), default="bbox")
-    parser.add_argument("--csv", type=Path, help="write AP and AP50 per class to this file")
-    parser.add_argument("--predictions", type=Path, help="predictions.csv of a classifier")
+    parser.add_argument("--csv", type=Path, help="write the scores of each class to this file")
+    group = parser.add_argument_group("detections")
+    group.add_argument("--annotations", type=Path, help="COCO instances json")
+    group.add_argument("--results", type=Path, help="COCO results json")
+    group.add_argument("--iou-type", choices=list(IOU_TYPES), help="default: bbox")
+    group = parser.add_argument_group("classes of images")
+    group.add_argument("--predictions", type=Path, help="predictions.csv of a classifier")
+    group = parser.add_argument_group("masks")
+    group.add_argument("--masks", type=Path, help="folder of true masks, also in folders below")
+    group.add_argument("--label-maps", type=Path, help="folder of predicted masks")
+    group.add_argument("--classes", help="file of class names, one a line; or name,name,...")
+    group.add_argument("--ignore-label", type=int, help="of true masks (default: 255)")
+    group.add_argument("--list", type=Path, help="file of names: each must have both masks")
+    group.add_argument("--confusion-matrix", type=Path, help="PNG file to draw")
     arguments = parser.parse_args()
-    of_detections = arguments.annotations, arguments.results, arguments.csv
-    if any(of_detections) if arguments.predictions else not all(of_detections[:2]):
-        parser.error("give --annotations and --results (and --csv), or --predictions alone")
+    given = {key for key, value in vars(arguments).items() if value is not None}
+    fitting = [
+        mode for mode, (needed, optional) in MODES.items() if needed <= given <= needed | optional
+    ]
+    if not fitting:
+        parser.error(
+            "give --annotations and --results (and --csv), or --predictions alone, or --masks, "
+            "--label-maps and --classes (and --csv, --confusion-matrix)"
+        )
     try:
-        (score_classes if arguments.predictions else score_detections)(arguments)
+        SCORERS[fitting[0]](arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
 
 
 def score_detections(arguments: argparse.Namespace) -> None:
-    scores = score_coco_results(arguments.annotations, arguments.results, arguments.iou_type)
+    iou_type = arguments.iou_type or "bbox"
+    scores = score_coco_results(arguments.annotations, arguments.results, iou_type)
     print(tabulate([scores.summary], headers="keys", floatfmt=".2f"))
     rows = [(name, *values) for name, values in scores.per_class.items()]
     print("\n" + tabulate(rows, headers=["class", "AP", "AP50"], floatfmt=".2f"))
@@ -50,6 +79,35 @@ def score_classes(arguments: argparse.Namespace) -> None:
     scores = score_predictions_csv(arguments.predictions)
     rows = [(name, *values) for name, values in scores.items()]
     print(tabulate(rows, headers=["class", "images", "top-1"], floatfmt=".2f"))
+
+
+def score_masks(arguments: argparse.Namespace) -> None:
+    from groupnet_det.evaluation.label_folders import score_label_folders
+    from groupnet_det.evaluation.semantic_scores import write_semantic_scores_csv
+    from groupnet_det.visualization.confusion_matrix import plot_confusion_matrix
+
+    names = arguments.classes.split(",")
+    class_names = names if len(names) > 1 else read_names(Path(names[0]), "check --classes")
+    scores = score_label_folders(
+        arguments.label_maps,
+        arguments.masks,
+        class_names=class_names,
+        ignore_label=255 if arguments.ignore_label is None else arguments.ignore_label,
+        list_file=arguments.list,
+    )
+    print(tabulate([scores.summary], headers="keys", floatfmt=".2f"))
+    print("\n" + tabulate(scores.rows(), headers="keys", floatfmt=".2f"))
+    if arguments.csv:
+        write_semantic_scores_csv(scores, arguments.csv)
+    if arguments.confusion_matrix:
+        plot_confusion_matrix(
+            scores.confusion, class_names, arguments.confusion_matrix, unit="pixels"
+        )
+    for path in filter(None, (arguments.csv, arguments.confusion_matrix)):
+        print(f"\nwritten: {path}")
+
+
+SCORERS = {"detections": score_detections, "classes": score_classes, "masks": score_masks}
 
 
 if __name__ == "__main__":

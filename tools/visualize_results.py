@@ -20,8 +20,10 @@ from groupnet_det.data.registration import register_datasets
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.evaluation.classification_scores import read_predictions_csv
 from groupnet_det.evaluation.evaluators import inference_dir
+from groupnet_det.evaluation.semantic import LABEL_MAPS
 from groupnet_det.visualization.classes import render_classes
 from groupnet_det.visualization.curves import plot_training_curves
+from groupnet_det.visualization.label_maps import render_label_maps
 from groupnet_det.visualization.predictions import render_results
 
 
@@ -30,7 +32,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config-file", required=True)
-    parser.add_argument("--results", type=Path, help="COCO results json, or predictions.csv")
+    parser.add_argument(
+        "--results", type=Path, help="COCO results json, predictions.csv, or folder of label maps"
+    )
     parser.add_argument("--output", type=Path, help="PNG file of predictions")
     parser.add_argument("--curves", type=Path, help="PNG file of losses and metrics")
     parser.add_argument("--num-images", type=int, default=6)
@@ -67,8 +71,17 @@ def draw_classes(name: str, results_dir: Path, arguments: argparse.Namespace) ->
     render_classes(rows, arguments.output, num_images=arguments.num_images)
 
 
+def draw_masks(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
+    label_maps = arguments.results or results_dir / LABEL_MAPS
+    render_label_maps(name, label_maps, arguments.output, num_images=arguments.num_images)
+
+
 # By the data set's ``evaluator_type``.
-DRAWERS = {"coco": draw_detections, "classification": draw_classes}
+DRAWERS = {
+    "coco": draw_detections,
+    "classification": draw_classes,
+    **dict.fromkeys(("sem_seg", "cityscapes_sem_seg"), draw_masks),
+}
 
 
 def draw_predictions(cfg: CfgNode, arguments: argparse.Namespace) -> None:

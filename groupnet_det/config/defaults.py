@@ -2,6 +2,8 @@
 
 from detectron2.config import CfgNode
 
+from .semantic_defaults import add_semantic_data_keys
+
 
 def add_config_keys(cfg: CfgNode) -> None:
     """Add our keys to `cfg`; doing it twice changes nothing."""
@@ -11,6 +13,7 @@ def add_config_keys(cfg: CfgNode) -> None:
     _add_training_keys(cfg)
     _add_distillation_keys(cfg.MODEL)
     _add_classification_keys(cfg)
+    add_semantic_data_keys(cfg)
 
 
 def _add_network_keys(model: CfgNode) -> None:
@@ -90,14 +93,18 @@ def _add_network_keys(model: CfgNode) -> None:
 
 def _add_training_keys(cfg: CfgNode) -> None:
     # Data sets of your own, registered before training; see datasets/README.md. Each is a mapping
-    # with NAME, FORMAT ("coco", "voc" or "image_folder") and
+    # with NAME, FORMAT ("coco", "voc", "image_folder" or "masks") and
     #   coco: ANNOTATIONS (json file), IMAGES (folder);
     #   voc:  ROOT (folder with JPEGImages, Annotations, ImageSets/Main), SPLIT, CLASSES (list);
-    #   image_folder: ROOT (with one folder of images for each class).
+    #   image_folder: ROOT (with one folder of images for each class);
+    #   masks: IMAGES and MASKS (folders), CLASSES (list, or a file of one name a line), and as
+    #       wanted LIST (file of names without suffix, one a line), IGNORE_LABEL (255) and
+    #       MASK_SUFFIX (".png").
     # $VARIABLES in paths are expanded.
     cfg.DATASETS.CUSTOM = []
     # Images of each data set that are decoded before training to find broken files, evenly
-    # spread; of all others only the presence is checked.
+    # spread; of all others only the presence is checked. Of masks, those whose labels are counted;
+    # of all others presence, kind and size are checked.
     cfg.DATASETS.CHECK_DECODE = 1000
 
     # "SGD" (with SOLVER.MOMENTUM and NESTEROV), "Adam" or "AdamW".

@@ -14,7 +14,9 @@ from PIL import Image
 
 from groupnet_det.errors import ConfigError, DataError
 
+from .catalog import class_names_of, task_of
 from .image_folder import format_class_counts
+from .semantic_check import check_cityscapes_layout, check_ignore_label, check_masks
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +26,10 @@ NUM_CLASSES_KEYS = {
     "RetinaNet": "MODEL.RETINANET.NUM_CLASSES",
     "GeneralizedRCNN": "MODEL.ROI_HEADS.NUM_CLASSES",
     "ImageClassifier": "MODEL.CLASSIFIER.NUM_CLASSES",
+    "SemanticSegmentor": "MODEL.SEM_SEG_HEAD.NUM_CLASSES",
 }
-CLASSIFIERS = {"ImageClassifier"}  # of those; they need a classification data set
+# Of those, what they need another data set for than one for detection.
+TASKS = {"ImageClassifier": "classification", "SemanticSegmentor": "semantic segmentation"}
 BOX_TOLERANCE = 1.0  # pixels; annotation tools round
 
 
@@ -47,6 +51,8 @@ def check_datasets(cfg: CfgNode, names: Sequence[str]) -> None:
             check_coco_file(Path(metadata.json_file), metadata.get("prepare_with"))
         elif "dirname" in metadata.as_dict():
             check_voc_layout(Path(metadata.dirname), metadata.split)
+        elif metadata.get("evaluator_type") == "cityscapes_sem_seg":
+            check_cityscapes_layout(Path(metadata.image_dir), Path(metadata.gt_dir))
         records = DatasetCatalog.get(name)
         if not records:
             raise DataError(f"data set {name!r} holds no image; see {_source(name)}")
@@ -55,6 +61,9 @@ def check_datasets(cfg: CfgNode, names: Sequence[str]) -> None:
         check_boxes(name, records)
         if "image_folder" not in metadata.as_dict():  # those were just listed
             check_presence(name, records)
+        if task_of(name) == "semantic segmentation":
+            check_ignore_label(cfg, name)
+            check_masks(name, records, cfg.DATASETS.CHECK_DECODE)
         check_decoding(name, records, cfg.DATASETS.CHECK_DECODE)
         logger.info(f"data set {name}: {len(records)} images checked")
         if "classes" in metadata.as_dict():
@@ -118,14 +127,13 @@ def check_class_count(cfg: CfgNode, name: str) -> None:
     key = NUM_CLASSES_KEYS.get(architecture)
     if key is None:
         return
-    metadata = MetadataCatalog.get(name)
-    is_classification = metadata.get("evaluator_type") == "classification"
-    if is_classification != (architecture in CLASSIFIERS):
+    needed, task = TASKS.get(architecture, "detection"), task_of(name)
+    if task != needed:
         raise ConfigError(
-            f"MODEL.META_ARCHITECTURE {architecture} does not fit data set {name!r}, which is "
-            f"{'' if is_classification else 'not '}for classification; change one of the two"
+            f"MODEL.META_ARCHITECTURE {architecture} is for {needed} and does not fit data set "
+            f"{name!r}, which is for {task or 'another task'}; change one of the two"
         )
-    class_names = metadata.get("classes" if is_classification else "thing_classes")
+    class_names = class_names_of(name)
     if class_names is None:
         return
     node = cfg
@@ -139,20 +147,29 @@ def check_class_count(cfg: CfgNode, name: str) -> None:
 
 
 def check_same_classes(names: Sequence[str]) -> None:
-    """Classification data sets used together name the same classes: a label means its position.
+    """Data sets used together name the same classes where a label means its position: all but
+    those for detection.
 
     Raises:
         DataError: They do not.
     """
-    all_names = {name: MetadataCatalog.get(name).get("classes") for name in names}
-    known = [(name, class_names) for name, class_names in all_names.items() if class_names]
+    known = [
+        (name, class_names)
+        for name in names
+        if task_of(name) != "detection" and (class_names := class_names_of(name))
+    ]
     for name, class_names in known[1:]:
         first, expected = known[0]
         if class_names != expected:
             differing = sorted(set(class_names) ^ set(expected))
+            how = (
+                f"only one of them has {', '.join(differing[:12])}"
+                if differing
+                else "their order differs"
+            )
             raise DataError(
-                f"data sets {first!r} and {name!r} must have the same class folders; only one of "
-                f"them has {', '.join(differing[:12])} ({_source(first)}, {_source(name)})"
+                f"data sets {first!r} and {name!r} must have the same classes; {how} "
+                f"({_source(first)}, {_source(name)})"
             )
 
 
@@ -218,7 +235,7 @@ def check_decoding(name: str, records: list[dict[str, Any]], num_decoded: int) -
 
 def _source(name: str) -> str:
     metadata = MetadataCatalog.get(name)
-    for key in ("json_file", "dirname", "image_folder"):
+    for key in ("json_file", "dirname", "image_folder", "source", "gt_dir", "sem_seg_root"):
         if key in metadata.as_dict():
             return metadata.get(key)
     return f"data set {name!r}"

@@ -18,8 +18,10 @@ from torch.utils.data import DataLoader
 
 from groupnet_det.errors import ConfigError, lookup
 
+from .catalog import TASKS
 from .check import check_same_classes
 from .classification_mapper import ClassificationMapper
+from .semantic_mapper import SemanticMapper
 from .stream import SeededDataset, TrainingBatchStream
 
 
@@ -72,6 +74,28 @@ def build_classification_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoa
     )
 
 
+def build_semantic_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
+    """Scaled and cropped images and masks in the order of a `TrainingBatchStream`.
+
+    Raises:
+        ConfigError: ``DATALOADER.SAMPLER_TRAIN`` is another than Detectron2's default, or a key of
+            the mapper cannot work.
+        DataError: An empty data set, or several with unlike classes.
+    """
+    records = [record for name in cfg.DATASETS.TRAIN for record in DatasetCatalog.get(name)]
+    check_same_classes(cfg.DATASETS.TRAIN)
+    return _build_stream_loader(cfg, records, SemanticMapper(cfg, is_train=True), seed=seed)
+
+
+def build_semantic_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
+    """Images, each once, one a step: they differ in size."""
+    return build_detection_test_loader(
+        DatasetCatalog.get(dataset_name),
+        mapper=SemanticMapper(cfg, is_train=False),
+        num_workers=cfg.DATALOADER.NUM_WORKERS,
+    )
+
+
 def _build_stream_loader(
     cfg: CfgNode,
     records: list[dict[str, Any]],
@@ -109,14 +133,15 @@ class TaskLoaders(NamedTuple):
     test: Callable[[CfgNode, str], DataLoader]  # (cfg, data set)
 
 
-DETECTION = TaskLoaders(build_detection_train_loader, build_detection_test_loader)
-CLASSIFICATION = TaskLoaders(build_classification_train_loader, build_classification_test_loader)
-
-# By the ``evaluator_type`` of the data set.
-LOADERS: dict[str, TaskLoaders] = {
-    **dict.fromkeys(("coco", "pascal_voc", "lvis", "cityscapes_instance"), DETECTION),
-    "classification": CLASSIFICATION,
+TASK_LOADERS: dict[str, TaskLoaders] = {
+    "detection": TaskLoaders(build_detection_train_loader, build_detection_test_loader),
+    "classification": TaskLoaders(
+        build_classification_train_loader, build_classification_test_loader
+    ),
+    "semantic segmentation": TaskLoaders(build_semantic_train_loader, build_semantic_test_loader),
 }
+# By the ``evaluator_type`` of the data set.
+LOADERS: dict[str, TaskLoaders] = {kind: TASK_LOADERS[task] for kind, task in TASKS.items()}
 
 
 def build_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:

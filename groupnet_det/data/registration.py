@@ -1,43 +1,34 @@
 """Data sets by name: ours, and the user's own from ``DATASETS.CUSTOM``."""
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from detectron2.config import CfgNode
-from detectron2.data import DatasetCatalog, MetadataCatalog
+from detectron2.data import MetadataCatalog
 from detectron2.data.datasets import load_coco_json, load_voc_instances
 
 from groupnet_det.config.load import expand_path
 from groupnet_det.errors import ConfigError, DataError, lookup
 
 from . import mnist5k, photo_digits
+from .catalog import datasets_root, register
 from .image_folder import load_image_folder
-
-
-def datasets_root() -> Path:
-    """Where data sets lie, as in Detectron2: ``$DETECTRON2_DATASETS``, else ``datasets``."""
-    return Path(os.path.expanduser(os.getenv("DETECTRON2_DATASETS", "datasets")))
+from .semantic_registration import (
+    CUSTOM_MASKS_KEYS,
+    register_builtin_masks,
+    register_custom_masks,
+)
 
 
 def photo_digits_root() -> Path:
     return datasets_root() / "photo_digits"
 
 
-def _register(name: str, load: Callable[[], list[dict[str, Any]]], **metadata: Any) -> None:
-    """Register, or register anew, what `load` returns."""
-    if name in DatasetCatalog.list():
-        DatasetCatalog.remove(name)
-        MetadataCatalog.remove(name)
-    DatasetCatalog.register(name, load)
-    MetadataCatalog.get(name).set(name=name, **metadata)
-
-
 def register_coco(name: str, annotations: str, images: str, **metadata: Any) -> None:
     """Register a COCO json file; its categories give the class names."""
-    _register(
+    register(
         name,
         lambda: load_coco_json(annotations, images, name),
         json_file=annotations,
@@ -49,7 +40,7 @@ def register_coco(name: str, annotations: str, images: str, **metadata: Any) -> 
 
 def register_voc(name: str, root: str, split: str, class_names: list[str]) -> None:
     """Register a folder in the VOC layout, scored as COCO (which converts it)."""
-    _register(
+    register(
         name,
         lambda: _load_voc(root, split, class_names),
         thing_classes=class_names,
@@ -74,7 +65,7 @@ def register_image_folder(name: str, root: str, *, mend: str = "check ROOT in th
 
     As with COCO files, the metadata hold them (``classes``) once the data set was loaded.
     """
-    _register(
+    register(
         name,
         lambda: _load_image_folder(name, root, mend),
         image_folder=root,
@@ -89,7 +80,8 @@ def _load_image_folder(name: str, root: str, mend: str) -> list[dict[str, Any]]:
 
 
 def register_builtin_datasets() -> None:
-    """photo-digits, MNIST-5k and ImageNet; COCO and others come with Detectron2."""
+    """Ours and ImageNet, VOC's masks; COCO and others come with Detectron2."""
+    register_builtin_masks()
     root = photo_digits_root()
     for split in photo_digits.SPLITS:
         for folder, mend in (
@@ -128,11 +120,13 @@ CUSTOM_FORMATS: dict[str, Callable[[str, Mapping[str, Any], str], None]] = {
     "coco": _register_custom_coco,
     "voc": _register_custom_voc,
     "image_folder": _register_custom_image_folder,
+    "masks": register_custom_masks,
 }
 CUSTOM_KEYS: dict[str, set[str]] = {
     "coco": {"NAME", "FORMAT", "ANNOTATIONS", "IMAGES"},
     "voc": {"NAME", "FORMAT", "ROOT", "SPLIT", "CLASSES"},
     "image_folder": {"NAME", "FORMAT", "ROOT"},
+    "masks": CUSTOM_MASKS_KEYS,
 }
 
 
@@ -147,7 +141,7 @@ def register_custom_datasets(cfg: CfgNode) -> None:
         where = f"DATASETS.CUSTOM[{index}]"
         name = str(_required(entry, "NAME", where))
         data_format = str(_required(entry, "FORMAT", where))
-        register = lookup(CUSTOM_FORMATS, data_format, f"{where}.FORMAT")
+        register_entry = lookup(CUSTOM_FORMATS, data_format, f"{where}.FORMAT")
         unknown = set(entry) - CUSTOM_KEYS[data_format]
         if unknown:
             raise ConfigError(
@@ -155,7 +149,7 @@ def register_custom_datasets(cfg: CfgNode) -> None:
                 f"{sorted(CUSTOM_KEYS[data_format])}"
             )
         if name in used:
-            register(name, entry, where)
+            register_entry(name, entry, where)
 
 
 def register_datasets(cfg: CfgNode) -> None:
@@ -177,7 +171,7 @@ def make_absent_datasets(names: Iterable[str]) -> None:
     """Make photo-digits and MNIST-5k where they are asked for and their folders are absent."""
     for folder, make in MAKERS.items():
         root = datasets_root() / folder
-        wanted = {f"{folder}_{split}" for split in photo_digits.SPLITS}
+        wanted = {f"{folder}{task}_{s}" for task in ("", "_seg") for s in photo_digits.SPLITS}
         if wanted & set(names) and not root.exists():
             make(root)
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from detectron2.config import CfgNode
-from detectron2.data import MetadataCatalog
 from detectron2.engine import DefaultTrainer, HookBase, SimpleTrainer, TrainerBase
 from detectron2.evaluation import DatasetEvaluator
 from detectron2.utils import comm
@@ -16,9 +15,11 @@ import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to De
 from groupnet_det import __version__
 from groupnet_det.analysis.precision_map import format_precision_map
 from groupnet_det.checkpoint.checkpointer import Checkpointer
+from groupnet_det.data.catalog import class_names_of, task_of
 from groupnet_det.data.loaders import build_test_loader, build_train_loader
 from groupnet_det.errors import TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
+from groupnet_det.modeling.meta_arch.semantic_inference import wrap_for_inference
 
 from .amp import MixedPrecisionTrainer
 from .distillation import attach_distillation
@@ -95,6 +96,8 @@ class Trainer(DefaultTrainer):
     @classmethod
     def test(cls, cfg: CfgNode, model: torch.nn.Module, evaluators: Any = None) -> dict[str, Any]:
         share_buffers(model)
+        if {task_of(name) for name in cfg.DATASETS.TEST} == {"semantic segmentation"}:
+            model = wrap_for_inference(cfg, model)
         return super().test(cfg, model, evaluators)
 
     @classmethod
@@ -138,6 +141,5 @@ def build_step(
 
 def checkpoint_metadata(cfg: CfgNode) -> dict[str, Any]:
     """What travels with the weights: the class names, and who wrote them."""
-    metadata = MetadataCatalog.get(cfg.DATASETS.TRAIN[0])
-    names = metadata.get("thing_classes") or metadata.get("classes", [])
+    names = class_names_of(cfg.DATASETS.TRAIN[0]) or []
     return {"class_names": list(names), "groupnet_det_version": __version__}

@@ -5,11 +5,13 @@ from pathlib import Path
 
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, MetadataCatalog
-from detectron2.evaluation import COCOEvaluator, DatasetEvaluator
+from detectron2.evaluation import COCOEvaluator, DatasetEvaluator, DatasetEvaluators
 
 from groupnet_det.errors import lookup
 
+from .cityscapes import OfficialCityscapesEvaluator
 from .classification import ClassificationEvaluator
+from .semantic import SemanticEvaluator
 
 
 def _coco(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
@@ -28,9 +30,22 @@ def _classification(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluat
     return ClassificationEvaluator(class_names=class_names, output_dir=output_dir)
 
 
+def _semantic(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
+    return SemanticEvaluator(name, output_dir=output_dir)
+
+
+def _cityscapes(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
+    evaluator = SemanticEvaluator(name, output_dir=output_dir)
+    if not cfg.TEST.SEMANTIC.OFFICIAL_CITYSCAPES:
+        return evaluator
+    return DatasetEvaluators([evaluator, OfficialCityscapesEvaluator(name)])
+
+
 EVALUATORS: dict[str, Callable[[CfgNode, str, Path], DatasetEvaluator]] = {
     "coco": _coco,
     "classification": _classification,
+    "sem_seg": _semantic,
+    "cityscapes_sem_seg": _cityscapes,
 }
 
 

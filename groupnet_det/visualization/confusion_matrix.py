@@ -11,7 +11,7 @@ MAX_NAMED_CLASSES = 60
 
 
 def plot_confusion_matrix(
-    counts: NDArray[np.int64], class_names: Sequence[str], output: Path
+    counts: NDArray[np.int64], class_names: Sequence[str], output: Path, *, unit: str = "images"
 ) -> None:
     """Draw into a PNG; colours are the share of each row, that is, of the images of a class.
 
@@ -19,6 +19,7 @@ def plot_confusion_matrix(
         counts: (C, C), images of class i predicted as class j.
         class_names: C names; shown, as the counts, where there are few enough.
         output: PNG file.
+        unit: What was counted; of others than images, which are many, cells show the share.
     """
     import matplotlib
 
@@ -39,7 +40,7 @@ def plot_confusion_matrix(
     axes.set(
         xlabel="predicted class",
         ylabel="true class",
-        title=f"{int(counts.sum())} images, {accuracy:.1f} % right",
+        title=f"{int(counts.sum())} {unit}, {accuracy:.1f} % right",
     )
     if number <= MAX_NAMED_CLASSES:
         long_names = max(map(len, class_names)) > 3
@@ -50,6 +51,7 @@ def plot_confusion_matrix(
         for (row, column), count in np.ndenumerate(counts):
             if count:
                 colour = "white" if shares[row, column] > 0.3 else "black"
-                axes.text(column, row, str(count), ha="center", va="center", color=colour)
+                text = str(count) if unit == "images" else f"{100 * shares[row, column]:.1f}"
+                axes.text(column, row, text, ha="center", va="center", color=colour)
     figure.savefig(output, dpi=110, bbox_inches="tight")
     plt.close(figure)

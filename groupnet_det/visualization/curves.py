@@ -13,6 +13,8 @@ METRICS = {
     "bbox/AP50": "AP50",
     "classification/top1": "top-1",
     "classification/top5": "top-5",
+    "sem_seg/mIoU": "mIoU",
+    "sem_seg/pACC": "pixel accuracy",
 }
 MAX_LABELLED = 12  # evaluations; of more, only the last one's value is written
 

@@ -102,7 +102,7 @@ def draw_pair(
     """Ground truth at the left, predictions at the right under `title`."""
     pixels = np.asarray(Image.open(record["file_name"]).convert("RGB"))
     truth = truth_to_instances(record, found.image_size)
-    return _titled_row(
+    return titled_row(
         [
             ("ground truth", draw_instances(pixels, truth, metadata)),
             (title, draw_instances(pixels, found, metadata)),
@@ -139,10 +139,11 @@ def render_results(
         )
         title = f"prediction, scores from {threshold:.2f}"
         pairs.append(draw_pair(record, found, metadata, title=title))
-    _sheet(pairs, columns).save(output)
+    make_sheet(pairs, columns).save(output)
 
 
-def _titled_row(panels: list[tuple[str, np.ndarray]]) -> Image.Image:
+def titled_row(panels: list[tuple[str, np.ndarray]]) -> Image.Image:
+    """RGB pictures (H, W, 3) beside each other, each under its title."""
     width = sum(pixels.shape[1] for _, pixels in panels)
     height = max(pixels.shape[0] for _, pixels in panels)
     row = Image.new("RGB", (width, height + TITLE_HEIGHT), "white")
@@ -155,7 +156,8 @@ def _titled_row(panels: list[tuple[str, np.ndarray]]) -> Image.Image:
     return row
 
 
-def _sheet(rows: list[Image.Image], columns: int) -> Image.Image:
+def make_sheet(rows: list[Image.Image], columns: int) -> Image.Image:
+    """Pictures in so many columns, or fewer where there are fewer pictures."""
     width = max(row.width for row in rows) + 12
     height = max(row.height for row in rows) + 12
     columns = min(columns, len(rows))

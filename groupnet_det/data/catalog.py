@@ -1,0 +1,40 @@
+"""Where data sets lie, and how one is made known to Detectron2."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from detectron2.data import DatasetCatalog, MetadataCatalog
+
+# By the ``evaluator_type`` of a data set.
+TASKS: dict[str, str] = {
+    **dict.fromkeys(("coco", "pascal_voc", "lvis", "cityscapes_instance"), "detection"),
+    "classification": "classification",
+    **dict.fromkeys(("sem_seg", "cityscapes_sem_seg"), "semantic segmentation"),
+}
+
+
+def datasets_root() -> Path:
+    """Where data sets lie, as in Detectron2: ``$DETECTRON2_DATASETS``, else ``datasets``."""
+    return Path(os.path.expanduser(os.getenv("DETECTRON2_DATASETS", "datasets")))
+
+
+def register(name: str, load: Callable[[], list[dict[str, Any]]], **metadata: Any) -> None:
+    """Register, or register anew, what `load` returns."""
+    if name in DatasetCatalog.list():
+        DatasetCatalog.remove(name)
+        MetadataCatalog.remove(name)
+    DatasetCatalog.register(name, load)
+    MetadataCatalog.get(name).set(name=name, **metadata)
+
+
+def task_of(name: str) -> str:
+    """The task of a registered data set, a value of `TASKS`; "" for an unknown kind."""
+    return TASKS.get(MetadataCatalog.get(name).get("evaluator_type", "coco"), "")
+
+
+def class_names_of(name: str) -> list[str] | None:
+    """The names of the classes that the data set's task tells apart, where they are known."""
+    keys = {"classification": "classes", "semantic segmentation": "stuff_classes"}
+    return MetadataCatalog.get(name).get(keys.get(task_of(name), "thing_classes"))

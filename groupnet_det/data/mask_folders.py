@@ -1,0 +1,89 @@
+"""Data sets for semantic segmentation: a folder of images, one of masks, and a list of names."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from torchvision.datasets.folder import IMG_EXTENSIONS
+
+from groupnet_det.errors import DataError
+
+SUFFIXES = {*IMG_EXTENSIONS, *(suffix.upper() for suffix in IMG_EXTENSIONS)}
+
+
+def load_mask_folders(
+    images: Path,
+    masks: Path,
+    *,
+    list_file: Path | None,
+    mask_suffix: str,
+    mend: str,
+) -> list[dict[str, Any]]:
+    """Pair images with masks by name. Masks are not looked at here.
+
+    Args:
+        images, masks: The folders.
+        list_file: Names of the images, with or without suffix, one a line; None for all images.
+        mask_suffix: The mask of ``a.jpg`` is ``a<mask_suffix>``.
+        mend: What to do where a folder or the list is absent, for the message.
+
+    Returns:
+        Records ``{"file_name", "sem_seg_file_name"}`` in the order of the list, or of names.
+
+    Raises:
+        DataError: A folder or the list is absent or empty, or the list names an absent image or
+            one twice, or two images have the same name but for the suffix.
+    """
+    for folder in (images, masks):
+        if not folder.is_dir():
+            raise DataError(f"folder {folder} does not exist; {mend}")
+    found = sorted(path for path in images.iterdir() if path.suffix in SUFFIXES)
+    if not found:
+        raise DataError(f"folder {images} holds no image; {mend}")
+    chosen = found if list_file is None else _listed(list_file, images, found, mend)
+    _check_stems(chosen, images if list_file is None else list_file)
+    return [
+        {"file_name": str(path), "sem_seg_file_name": str(masks / f"{path.stem}{mask_suffix}")}
+        for path in chosen
+    ]
+
+
+def read_names(path: Path, mend: str) -> list[str]:
+    """The lines of a file of names, of images or classes, that are not blank.
+
+    Raises:
+        DataError: The file is absent, empty or no text.
+    """
+    if not path.is_file():
+        raise DataError(f"list {path} does not exist; {mend}")
+    try:
+        names = [line.strip() for line in path.read_text().splitlines()]
+    except UnicodeDecodeError as error:
+        raise DataError(f"list {path} is no text: {error}") from error
+    names = [name for name in names if name]
+    if not names:
+        raise DataError(f"list {path} is empty; it needs one name a line")
+    return names
+
+
+def _listed(list_file: Path, images: Path, found: Iterable[Path], mend: str) -> list[Path]:
+    by_name = {name: path for path in found for name in (path.name, path.stem)}
+    chosen = []
+    for name in read_names(list_file, mend):
+        if name not in by_name:
+            raise DataError(
+                f"list {list_file} names {name!r}, but {images} has no such image; add it or "
+                "take the line out"
+            )
+        chosen.append(by_name[name])
+    return chosen
+
+
+def _check_stems(paths: Iterable[Path], source: Path) -> None:
+    """Predictions are named after the image, so a name must tell one."""
+    seen: dict[str, Path] = {}
+    for path in paths:
+        other = seen.setdefault(path.stem, path)
+        if other is not path:
+            what = "twice" if other == path else f"beside {other.name}"
+            raise DataError(f"{source} has {path.name} {what}; take one out")

@@ -1,0 +1,171 @@
+"""Look at masks before hours of training: every complaint names the file and the mend."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from detectron2.config import CfgNode
+from detectron2.data import MetadataCatalog
+from numpy.typing import NDArray
+from PIL import ExifTags
+from tabulate import tabulate
+
+from groupnet_det.errors import ConfigError, DataError
+
+from .images import open_image
+from .label_images import NUM_LABELS, check_kind, check_range, count_labels
+
+logger = logging.getLogger(__name__)
+
+TURNED = {5, 6, 7, 8}  # EXIF orientations that swap width and height
+
+
+def check_ignore_label(cfg: CfgNode, name: str) -> None:
+    """The label that the network's loss leaves out is the one that the data set means.
+
+    Raises:
+        ConfigError: They differ.
+    """
+    ignore_label = MetadataCatalog.get(name).get("ignore_label")
+    if cfg.MODEL.META_ARCHITECTURE != "SemanticSegmentor" or ignore_label is None:
+        return
+    if ignore_label != cfg.MODEL.SEM_SEG_HEAD.IGNORE_VALUE:
+        raise ConfigError(
+            f"MODEL.SEM_SEG_HEAD.IGNORE_VALUE is {cfg.MODEL.SEM_SEG_HEAD.IGNORE_VALUE}, but data "
+            f"set {name!r} ignores label {ignore_label}; set MODEL.SEM_SEG_HEAD.IGNORE_VALUE "
+            f"{ignore_label}"
+        )
+
+
+def check_masks(name: str, records: list[dict[str, Any]], num_decoded: int) -> None:
+    """Each image has a mask of its size; the labels of `num_decoded` masks, evenly spread, are
+    counted, must be valid, and are logged as a table.
+
+    Raises:
+        DataError: A mask is absent, no mask, of another size, or has labels that are no classes;
+            or no pixel of all that were counted is labelled.
+    """
+    for record in records:
+        check_mask_file(record["file_name"], record["sem_seg_file_name"])
+    metadata = MetadataCatalog.get(name)
+    class_names, ignore_label = metadata.stuff_classes, metadata.get("ignore_label")
+    count = min(num_decoded, len(records))
+    if not count:
+        return
+    pixels = np.zeros(NUM_LABELS, dtype=np.int64)
+    masks = np.zeros(NUM_LABELS, dtype=np.int64)
+    for index in np.linspace(0, len(records) - 1, count).astype(int):
+        path = records[index]["sem_seg_file_name"]
+        found = count_labels(path)
+        check_range(
+            np.flatnonzero(found), path, num_classes=len(class_names), ignore_label=ignore_label
+        )
+        pixels += found
+        masks += found > 0
+    table = format_label_shares(class_names, ignore_label, pixels, masks)
+    logger.info(f"labels of {name}, of {count} masks:\n{table}")
+    _check_counts(name, class_names, pixels)
+
+
+def check_mask_file(image_path: str, mask_path: str) -> None:
+    """The mask is there, can be one, and is as large as the upright image.
+
+    Raises:
+        DataError: It is not.
+    """
+    if not Path(mask_path).is_file():
+        raise DataError(f"mask {mask_path} does not exist; image {image_path} needs it")
+    with open_image(mask_path) as mask:
+        check_kind(mask, mask_path)
+        mask_size = mask.size
+    with open_image(image_path) as image:
+        width, height = image.size
+        if image.getexif().get(ExifTags.Base.Orientation) in TURNED:
+            width, height = height, width
+    check_sizes(image_path, (width, height), mask_path, mask_size)
+
+
+def check_sizes(
+    image_path: str, image_size: tuple[int, int], mask_path: str, mask_size: tuple[int, int]
+) -> None:
+    """
+    Args:
+        image_size, mask_size: (width, height).
+
+    Raises:
+        DataError: They differ.
+    """
+    if image_size != mask_size:
+        raise DataError(
+            f"mask {mask_path} is {mask_size[0]}x{mask_size[1]}, but image {image_path} is "
+            f"{image_size[0]}x{image_size[1]}; make the mask for the image in its upright position"
+        )
+
+
+def format_label_shares(
+    class_names: list[str],
+    ignore_label: int | None,
+    pixels: NDArray[np.int64],
+    masks: NDArray[np.int64],
+) -> str:
+    """A table of each class: its share of the pixels that are not ignored, and the masks with it.
+
+    Args:
+        pixels, masks: Of each of the 256 labels, the pixels, and the masks that have one.
+    """
+    number = len(class_names)
+    labelled = max(int(pixels[:number].sum()), 1)
+    rows = [
+        [label, name, f"{100 * pixels[label] / labelled:.2f} %", masks[label]]
+        for label, name in enumerate(class_names)
+    ]
+    if ignore_label is not None:
+        share = pixels[ignore_label] / max(int(pixels.sum()), 1)
+        rows.append([ignore_label, "(ignored)", f"{100 * share:.2f} % of all", masks[ignore_label]])
+    return tabulate(rows, headers=["label", "class", "pixels", "masks"], disable_numparse=True)
+
+
+def _check_counts(name: str, class_names: list[str], pixels: NDArray[np.int64]) -> None:
+    absent = [
+        class_name
+        for class_name, number in zip(class_names, pixels[: len(class_names)], strict=True)
+        if not number
+    ]
+    if len(absent) == len(class_names):
+        raise DataError(f"data set {name!r}: all pixels of its masks are to be ignored")
+    if absent:
+        logger.warning(
+            f"data set {name}: no pixel of the masks that were counted is {', '.join(absent[:12])}"
+            + (" or another" if len(absent) > 12 else "")
+        )
+
+
+def check_cityscapes_layout(image_dir: Path, gt_dir: Path) -> None:
+    """The files that Detectron2's loader needs.
+
+    Raises:
+        DataError: A folder or file is absent.
+    """
+    for folder in (image_dir, gt_dir):
+        if not folder.is_dir():
+            raise DataError(
+                f"folder {folder} does not exist; lay Cityscapes out as datasets/README.md says"
+            )
+    images = sorted(image_dir.glob("*/*"))
+    if not images:
+        raise DataError(f"folder {image_dir} holds no image; see datasets/README.md")
+    for image in images:
+        stem = image.name.removesuffix("leftImg8bit.png")
+        if stem == image.name:
+            raise DataError(
+                f"{image} is not named as Cityscapes' images, ..._leftImg8bit.png; move it away"
+            )
+        truth = gt_dir / image.parent.name / f"{stem}gtFine"
+        for suffix in ("instanceIds.png", "labelIds.png", "polygons.json"):
+            if not (path := truth.with_name(f"{truth.name}_{suffix}")).is_file():
+                raise DataError(f"{path} does not exist; {image} needs it")
+        if not (path := truth.with_name(f"{truth.name}_labelTrainIds.png")).is_file():
+            raise DataError(
+                f"{path} does not exist; make it with: python datasets/prepare_cityscapes.py"
+            )

@@ -1,0 +1,109 @@
+"""Score a folder of predicted masks, without a model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from detectron2.data import DatasetCatalog, MetadataCatalog
+from numpy.typing import NDArray
+
+from groupnet_det.data.catalog import register
+from groupnet_det.data.label_images import check_range, read_labels
+from groupnet_det.data.mask_folders import read_names
+from groupnet_det.errors import DataError
+
+from .semantic import SemanticEvaluator
+from .semantic_scores import SemanticScores
+
+DATASET = "predicted_label_maps"  # registered while scoring
+
+
+def score_label_folders(
+    predictions: Path,
+    masks: Path,
+    *,
+    class_names: Sequence[str],
+    ignore_label: int,
+    list_file: Path | None = None,
+) -> SemanticScores:
+    """Score each predicted mask against the mask of the same name, in `masks` or below it.
+
+    Args:
+        predictions: Folder of PNG files of one label a pixel.
+        masks: Folder of the true ones.
+        class_names: Of labels 0, 1, ...
+        ignore_label: Of true pixels that do not count.
+        list_file: Names, without suffix, of which each must have both masks; by default each
+            prediction must have a true mask.
+
+    Raises:
+        DataError: A file is absent, no mask, of another size, or holds labels that are no classes.
+    """
+    pairs = pair_masks(predictions, masks, list_file)
+    register(
+        DATASET,
+        lambda: [{"file_name": str(p), "sem_seg_file_name": str(m)} for p, m in pairs],
+        stuff_classes=list(class_names),
+        ignore_label=ignore_label,
+    )
+    try:
+        evaluator = SemanticEvaluator(DATASET, output_dir=None)
+        evaluator.reset()
+        for predicted, mask in pairs:
+            labels = read_labels(predicted)
+            _check_pair(predicted, labels, mask, len(class_names), ignore_label)
+            one_hot = to_one_hot(labels, len(class_names))
+            evaluator.process([{"file_name": str(predicted)}], [{"sem_seg": one_hot}])
+        evaluator.evaluate()
+    finally:
+        DatasetCatalog.remove(DATASET)
+        MetadataCatalog.remove(DATASET)
+    assert evaluator.scores is not None  # there is one process
+    return evaluator.scores
+
+
+def pair_masks(
+    predictions: Path, masks: Path, list_file: Path | None = None
+) -> list[tuple[Path, Path]]:
+    """Predicted and true masks of the same name, sorted by it.
+
+    Raises:
+        DataError: A folder is absent or empty, one of a pair is absent, or two have one name.
+    """
+    for folder in (predictions, masks):
+        if not folder.is_dir():
+            raise DataError(f"folder {folder} does not exist")
+    found = {path.stem: path for path in sorted(predictions.glob("*.png"))}
+    wanted = list(found) if list_file is None else read_names(list_file, "check --list")
+    if not wanted:
+        raise DataError(f"folder {predictions} holds no PNG file")
+    true: dict[str, Path] = {}
+    for path in masks.rglob("*.png"):
+        if true.setdefault(path.stem, path) is not path and path.stem in found:
+            raise DataError(f"{masks} holds two masks of one name: {true[path.stem]}, {path}")
+    for name in wanted:
+        for folder, files in ((predictions, found), (masks, true)):
+            if name not in files:
+                raise DataError(f"{folder} has no {name}.png; each image needs both masks")
+    return [(found[name], true[name]) for name in wanted]
+
+
+def to_one_hot(labels: NDArray[np.uint8], num_classes: int) -> torch.Tensor:
+    """Labels (H, W) -> (C, H, W), 1 where it is the label's, as a network's scores."""
+    return torch.from_numpy(labels == np.arange(num_classes)[:, None, None]).to(torch.uint8)
+
+
+def _check_pair(
+    predicted: Path,
+    labels: NDArray[np.uint8],
+    mask: Path,
+    num_classes: int,
+    ignore_label: int,
+) -> None:
+    check_range(labels, predicted, num_classes=num_classes, ignore_label=None)
+    truth = read_labels(mask)
+    check_range(truth, mask, num_classes=num_classes, ignore_label=ignore_label)
+    if labels.shape != truth.shape:
+        sizes = [f"{pixels.shape[1]}x{pixels.shape[0]}" for pixels in (labels, truth)]
+        raise DataError(f"prediction {predicted} is {sizes[0]}, but mask {mask} is {sizes[1]}")
