@@ -12,6 +12,7 @@ from groupnet_det.errors import lookup
 from .cityscapes import OfficialCityscapesEvaluator
 from .classification import ClassificationEvaluator
 from .semantic import SemanticEvaluator
+from .voc import VocEvaluator
 
 
 def _coco(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
@@ -21,6 +22,10 @@ def _coco(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
         use_fast_impl=False,  # its compiled part is absent from some installations
         allow_cached_coco=False,  # a converted data set may have changed since
     )
+
+
+def _voc(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
+    return VocEvaluator(name, output_dir=output_dir)
 
 
 def _classification(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
@@ -43,6 +48,7 @@ def _cityscapes(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
 
 EVALUATORS: dict[str, Callable[[CfgNode, str, Path], DatasetEvaluator]] = {
     "coco": _coco,
+    "pascal_voc": _voc,
     "classification": _classification,
     "sem_seg": _semantic,
     "cityscapes_sem_seg": _cityscapes,
