@@ -52,6 +52,8 @@ class Trainer(DefaultTrainer):
         self.cfg = cfg = self.auto_scale_workers(cfg, comm.get_world_size())
         model = self.build_model(cfg)
         attach_distillation(cfg, model)
+        if cfg.DATASETS.TEST:
+            wrap_for_testing(cfg, model)  # what cannot be tested shows before it is trained
         optimizer = self.build_optimizer(cfg, model)
         data_loader = self.build_train_loader(cfg)
         model = distribute(model, sync_batch_norm=cfg.SOLVER.SYNC_BN)
