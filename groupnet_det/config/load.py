@@ -47,9 +47,14 @@ def load_config_text(text: str, source: str, options: Sequence[str] = ()) -> Cfg
     Raises:
         ConfigError: As `load_config`.
     """
-    return _load(
-        lambda cfg: cfg.merge_from_other_cfg(CfgNode(yaml.safe_load(text))), source, options
-    )
+
+    def merge(cfg: CfgNode) -> None:
+        content = yaml.safe_load(text)
+        if not isinstance(content, dict):
+            raise TypeError(f"it is a {type(content).__name__}")
+        cfg.merge_from_other_cfg(CfgNode(content))
+
+    return _load(merge, source, options)
 
 
 def _load(merge: Callable[[CfgNode], None], config_file: str, options: Sequence[str]) -> CfgNode:

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+import torch
+from detectron2.data import Metadata
+from detectron2.structures import Boxes, Instances
+
+from groupnet_det.visualization.instances import draw_instances
+from groupnet_det.visualization.outputs import VideoDrawer, describe_outputs, draw_outputs
+
+SIZE = (60, 80)
+PIXELS = np.full((*SIZE, 3), 100, dtype=np.uint8)
+
+
+def looks(**names):
+    metadata = Metadata()
+    metadata.set(**names)
+    return metadata
+
+
+def instances(masks=False, scores=True):
+    found = Instances(
+        SIZE,
+        pred_boxes=Boxes(torch.tensor([[5.0, 20.0, 35.0, 50.0], [45.0, 20.0, 75.0, 50.0]])),
+        pred_classes=torch.tensor([1, 0]),
+    )
+    if scores:
+        found.scores = torch.tensor([0.9, 0.4])
+    if masks:
+        found.pred_masks = torch.zeros(2, *SIZE, dtype=torch.bool)
+        found.pred_masks[0, 20:50, 5:35] = True
+        found.pred_masks[1, 20:50, 45:75] = True
+    return found
+
+
+def semantic():
+    scores = torch.zeros(3, *SIZE)
+    scores[0, :, :60] = 1
+    scores[2, :, 60:] = 1
+    return scores
+
+
+def panoptic():
+    segments = torch.ones(SIZE, dtype=torch.int32)
+    segments[20:50, 5:35] = 2
+    info = [
+        {"id": 1, "isthing": False, "category_id": 1, "area": 3900},
+        {"id": 2, "isthing": True, "category_id": 0, "score": 0.9, "instance_id": 0},
+    ]
+    return segments, info
+
+
+NAMES = {"thing_classes": ["cat", "dog"], "stuff_classes": ["x", "grass", "sky"]}
+CASES = {
+    "boxes": ({"instances": instances()}, "2 objects (dog 1, cat 1)"),
+    "masks": ({"instances": instances(masks=True)}, "2 objects (dog 1, cat 1)"),
+    "nothing": ({"instances": instances()[:0]}, "0 objects"),
+    "labels": ({"sem_seg": semantic()}, "x 75%, sky 25%"),
+    "segments": (
+        {"panoptic_seg": panoptic(), "instances": instances(), "sem_seg": semantic()},
+        "1 objects (cat 1), 1 other segments",
+    ),
+    "class": ({"logits": torch.log(torch.tensor([0.25, 0.75]))}, "dog 75%, cat 25%"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("named", [True, False], ids=["names", "numbers"])
+def test_drawn_and_described(case, named):
+    outputs, text = CASES[case]
+    if case == "segments" and not named:
+        pytest.skip("segments need names in Detectron2")
+    metadata = looks(**NAMES, classes=["cat", "dog"]) if named else looks()
+    for draw in (lambda: draw_outputs(PIXELS, outputs, metadata), video(outputs, metadata)):
+        drawn = draw()
+        assert drawn.shape == PIXELS.shape
+        changed = np.abs(drawn.astype(int) - PIXELS).sum(axis=2) > 30
+        assert changed.any() == (case != "nothing")
+        if case in ("boxes", "masks"):
+            assert not changed[55:].any()
+    if named:
+        assert describe_outputs(outputs, metadata) == text
+
+
+def video(outputs, metadata):
+    drawer = VideoDrawer(metadata)
+    drawer(PIXELS, outputs)
+    return lambda: drawer(PIXELS, outputs)
+
+
+def test_masks_are_filled_and_boxes_not():
+    inside = (slice(32, 46), slice(10, 30))
+    plain = draw_instances(PIXELS, instances(scores=False), looks(**NAMES))[inside]
+    filled = draw_instances(PIXELS, instances(masks=True), looks(**NAMES))[inside]
+    assert np.abs(plain.astype(int) - 100).max() < 20
+    assert np.abs(filled.astype(int) - 100).min(axis=2).mean() > 20
+
+
+def test_a_class_has_one_colour_and_pictures_any_height():
+    drawn = draw_instances(PIXELS, instances(), looks(**NAMES), height=120)
+    assert drawn.shape == (120, 160, 3)
+    again = draw_instances(PIXELS, instances(), looks(**NAMES), height=120)
+    assert np.array_equal(drawn, again)
