@@ -19,7 +19,7 @@ def count_pixels(counts: str | bytes) -> int:
     Raises:
         ValueError: They are not such counts.
     """
-    text = counts.encode("ascii", "replace") if isinstance(counts, str) else counts
+    text = counts.encode() if isinstance(counts, str) else counts
     characters = np.frombuffer(text, dtype=np.uint8).astype(np.int64) - ord("0")
     if not len(characters):
         return 0

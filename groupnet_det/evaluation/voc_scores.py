@@ -24,7 +24,7 @@ THRESHOLDS = np.linspace(0.5, 0.95, 10)  # of IoU; VOC's own is the first
 
 def eleven_points(recall: Floats, precision: Floats) -> float:
     """The mean of the best precision at recalls of at least 0, 0.1, ... 1."""
-    points = np.arange(11) / 10
+    points = np.arange(0.0, 1.1, 0.1)  # not quite tenths, and the same as in other evaluators
     best = [precision[recall >= point].max(initial=0.0) for point in points]
     return float(np.mean(best))
 

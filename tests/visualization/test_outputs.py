@@ -75,8 +75,6 @@ def test_drawn_and_described(case, named):
         assert drawn.shape == PIXELS.shape
         changed = np.abs(drawn.astype(int) - PIXELS).sum(axis=2) > 30
         assert changed.any() == (case != "nothing")
-        if case in ("boxes", "masks"):
-            assert not changed[55:].any()
     if named:
         assert describe_outputs(outputs, metadata) == text
 
