@@ -5,6 +5,7 @@
 BOOTSTRAP_PYTHON ?= python3
 PYTHON ?= .venv/bin/python
 DEMO ?= full
+TASK ?= detection
 ZOO ?= full
 MODELS ?=
 
@@ -13,6 +14,7 @@ MODELS ?=
 
 help:
 	@echo "make demo         set up, train and evaluate a binary detector, draw what it finds (about 12 minutes)"
+	@echo "make demo TASK=segmentation   the same for a binary segmenter: a class for each pixel"
 	@echo "make demo DEMO=quick   the same, end to end, in about two minutes"
 	@echo "make zoo          set up, train a small model per task into zoo/ (about 12 minutes; goes on where it stopped)"
 	@echo "make zoo ZOO=quick     a few iterations of each, into zoo/quick;  MODELS=\"NAME ...\" chooses some"
@@ -29,7 +31,7 @@ endif
 	@$(PYTHON) tools/setup_environment.py
 
 demo: setup
-	$(PYTHON) demo/photo_digits.py --preset $(DEMO)
+	$(PYTHON) demo/photo_digits.py --task $(TASK) --preset $(DEMO)
 
 zoo: setup
 	$(PYTHON) tools/make_zoo.py --preset $(ZOO) $(if $(MODELS),--models $(MODELS))

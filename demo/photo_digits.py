@@ -1,37 +1,43 @@
 #!/usr/bin/env python3
-"""Train a binary detector on photo-digits, evaluate it, and draw what it finds.
+"""Train a binary network on photo-digits, evaluate it, and draw what it finds.
 
-The paper's two stages: first float weights with tanh in the place of the sign, then, from there,
-the binary network.
+``--task detection`` gives boxes, ``--task segmentation`` a class for each pixel. Both take the
+paper's two stages: first float weights with tanh in the place of the sign, then, from there, the
+binary network.
 
 What it runs are the commands that one would type, and it prints them. Interrupted, it goes on
 where it stopped; ``--fresh`` starts over.
 """
 
 import argparse
+import csv
 import datetime
 import json
 import os
 import shutil
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from detectron2.config import CfgNode
 
 from groupnet_det.config import load_config
+from groupnet_det.data.photo_digits import CLASS_NAMES
 from groupnet_det.data.registration import photo_digits_root, register_datasets
 from groupnet_det.engine import commands
 from groupnet_det.engine.commands import TRAIN, Stage, training_commands
 from groupnet_det.errors import UserError
+from groupnet_det.evaluation.semantic import LABEL_MAPS
 from groupnet_det.visualization.curves import plot_training_curves, read_metrics
+from groupnet_det.visualization.label_maps import render_label_maps
 from groupnet_det.visualization.predictions import render_results
 
 ROOT = Path(__file__).resolve().parent.parent
-CONFIG = "configs/quick/retinanet_groupnet_photo_digits.yaml"
-TANH_CONFIG = "configs/quick/retinanet_groupnet_photo_digits_tanh.yaml"
+SEMANTIC_CLASSES = ["background", *CLASS_NAMES]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,22 +48,6 @@ class Preset:
     data_folder: str = "photo_digits"
     options: list[str] = field(default_factory=list)
     tanh_options: list[str] = field(default_factory=list)
-
-
-PRESETS = {
-    "full": Preset(),
-    "quick": Preset(
-        data=["--num-train", "300", "--num-val", "60"],
-        data_folder="photo_digits_quick",
-        options=["SOLVER.MAX_ITER", "220", "TEST.EVAL_PERIOD", "110"],
-        tanh_options=["SOLVER.MAX_ITER", "150"],
-    ),
-}
-
-
-def run(*command: str) -> None:
-    """See `commands.run`."""
-    commands.run(command, root=ROOT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,80 +67,173 @@ class Files:
 
     @property
     def results(self) -> Path:
-        return self.reloaded / "inference" / "coco_instances_results.json"
+        return self.reloaded / "inference"
 
     @property
     def scores(self) -> Path:
         return self.output / "scores.csv"
 
 
-def demo(preset_name: str, *, output: Path, fresh: bool) -> None:
-    preset = PRESETS[preset_name]
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What differs between the tasks.
+
+    Attributes:
+        title: Of the network.
+        config: Under ``configs/quick``; that of the first stage ends in ``_tanh``.
+        metrics: From keys of ``metrics.json`` to columns of ``scores.csv``.
+        data_entry: From a folder of photo-digits and a split to an entry of ``DATASETS.CUSTOM``.
+        score: From `Files` to the flags that make ``tools/evaluate.py`` score the predictions.
+        draw: From a data set's name, `Files` and a PNG file to a picture there.
+        presets: By the name that ``--preset`` takes.
+    """
+
+    title: str
+    config: str
+    metrics: Mapping[str, str]
+    data_entry: Callable[[Path, str], dict[str, Any]]
+    score: Callable[[Files], list[str]]
+    draw: Callable[[str, Files, Path], None]
+    presets: Mapping[str, Preset]
+
+    def config_file(self, suffix: str = "") -> str:
+        return f"configs/quick/{self.config}{suffix}.yaml"
+
+
+QUICK_DATA = ["--num-train", "300", "--num-val", "60"]
+TASKS = {
+    "detection": Task(
+        title="Group-Net RetinaNet",
+        config="retinanet_groupnet_photo_digits",
+        metrics={"bbox/AP": "AP", "bbox/AP50": "AP50"},
+        data_entry=lambda root, split: {
+            "FORMAT": "coco",
+            "ANNOTATIONS": str(root / "annotations" / f"instances_{split}.json"),
+            "IMAGES": str(root / split),
+        },
+        score=lambda files: [
+            *("--results", str(files.results / "coco_instances_results.json")),
+            *("--annotations", str(files.data / "annotations" / "instances_val.json")),
+        ],
+        draw=lambda name, files, output: render_results(
+            name,
+            files.results / "coco_instances_results.json",
+            output,
+            threshold=0.4,  # the focal loss keeps scores low
+        ),
+        presets={
+            "full": Preset(),
+            "quick": Preset(
+                data=QUICK_DATA,
+                data_folder="photo_digits_quick",
+                options=["SOLVER.MAX_ITER", "220", "TEST.EVAL_PERIOD", "110"],
+                tanh_options=["SOLVER.MAX_ITER", "150"],
+            ),
+        },
+    ),
+    "segmentation": Task(
+        title="Group-Net segmenter",
+        config="semseg_groupnet_photo_digits",
+        metrics={"sem_seg/mIoU": "IoU", "sem_seg/mACC": "accuracy"},
+        data_entry=lambda root, split: {
+            "FORMAT": "masks",
+            "IMAGES": str(root / split),
+            "MASKS": str(root / f"semantic_{split}"),
+            "CLASSES": SEMANTIC_CLASSES,
+        },
+        score=lambda files: [
+            *("--masks", str(files.data / "semantic_val")),
+            *("--label-maps", str(files.results / LABEL_MAPS)),
+            *("--classes", ",".join(SEMANTIC_CLASSES)),
+            *("--confusion-matrix", str(files.output / "confusion_matrix.png")),
+        ],
+        draw=lambda name, files, output: render_label_maps(
+            name, files.results / LABEL_MAPS, output, num_images=8
+        ),
+        presets={
+            "full": Preset(),
+            "quick": Preset(
+                data=QUICK_DATA,
+                data_folder="photo_digits_quick",
+                options=["SOLVER.MAX_ITER", "160", "TEST.EVAL_PERIOD", "80"],
+                tanh_options=["SOLVER.MAX_ITER", "120"],
+            ),
+        },
+    ),
+}
+
+
+def run(*command: str) -> None:
+    """See `commands.run`."""
+    commands.run(command, root=ROOT)
+
+
+def demo(task: Task, preset_name: str, *, output: Path, fresh: bool) -> None:
+    preset = task.presets[preset_name]
     default_root = photo_digits_root().absolute()
     files = Files(data=default_root.with_name(preset.data_folder), output=output)
     if fresh:
         shutil.rmtree(files.output, ignore_errors=True)
     started = time.monotonic()
     run("datasets/prepare_photo_digits.py", "--output", str(files.data), *preset.data)
-    data_options = [] if files.data == default_root else custom_data(files.data)
-    train(preset, files, data_options)
-    evaluate_reloaded(preset, files, data_options)
-    cfg = load_config(str(ROOT / CONFIG), [*preset.options, *data_options])
-    draw(cfg, files)
-    summarize(cfg, files, preset_name, minutes=(time.monotonic() - started) / 60)
+    data_options = [] if files.data == default_root else custom_data(task, files.data)
+    train(task, preset, files, data_options)
+    evaluate_reloaded(task, preset, files, data_options)
+    cfg = load_config(str(ROOT / task.config_file()), [*preset.options, *data_options])
+    draw(task, cfg, files)
+    summarize(task, cfg, files, preset_name, minutes=(time.monotonic() - started) / 60)
 
 
-def train(preset: Preset, files: Files, data_options: list[str]) -> None:
+def train(task: Task, preset: Preset, files: Files, data_options: list[str]) -> None:
     """Both stages; each goes on from its last checkpoint."""
     tanh_options = [*preset.tanh_options, *data_options, "DATASETS.TEST", "[]"]
+    options = [*preset.options, *data_options]
     stages = [
-        Stage(config=TANH_CONFIG, output=files.tanh, options=tanh_options),
-        Stage(config=CONFIG, output=files.output, options=[*preset.options, *data_options]),
+        Stage(config=task.config_file("_tanh"), output=files.tanh, options=tanh_options),
+        Stage(config=task.config_file(), output=files.output, options=options),
     ]
     for command in training_commands(stages):
         run(*command)
 
 
-def evaluate_reloaded(preset: Preset, files: Files, data_options: list[str]) -> None:
+def evaluate_reloaded(task: Task, preset: Preset, files: Files, data_options: list[str]) -> None:
     """The checkpoint read back, and the saved predictions scored without a model."""
     run(
-        *(TRAIN, "--config-file", CONFIG, "--eval-only", *preset.options, *data_options),
+        *(TRAIN, "--config-file", task.config_file(), "--eval-only"),
+        *(*preset.options, *data_options),
         *("MODEL.WEIGHTS", str(files.output / "model_final.pth")),
         *("OUTPUT_DIR", str(files.reloaded)),
     )
-    run(
-        *("tools/evaluate.py", "--results", str(files.results), "--csv", str(files.scores)),
-        *("--annotations", str(files.data / "annotations" / "instances_val.json")),
-    )
+    run("tools/evaluate.py", "--csv", str(files.scores), *task.score(files))
 
 
-def draw(cfg: CfgNode, files: Files) -> None:
+def draw(task: Task, cfg: CfgNode, files: Files) -> None:
     register_datasets(cfg)
-    render_results(
-        cfg.DATASETS.TEST[0],
-        files.results,
-        files.output / "predictions.png",
-        threshold=0.4,  # the focal loss keeps scores low
-    )
+    task.draw(cfg.DATASETS.TEST[0], files, files.output / "predictions.png")
     plot_training_curves(
         [files.tanh / "metrics.json", files.output / "metrics.json"],
         files.output / "curves.png",
-        f"Group-Net RetinaNet, K = {cfg.MODEL.GROUPNET.NUM_BASES}, on photo-digits: "
+        f"{task.title}, K = {cfg.MODEL.GROUPNET.NUM_BASES}, on photo-digits: "
         "with tanh, then binary",
     )
 
 
-def summarize(cfg: CfgNode, files: Files, preset_name: str, *, minutes: float) -> None:
+def summarize(task: Task, cfg: CfgNode, files: Files, preset_name: str, *, minutes: float) -> None:
     """Write ``summary.json`` and say what was reached and where everything is."""
-    scored = [row for row in read_metrics(files.output / "metrics.json") if "bbox/AP" in row]
-    _, ap, ap50 = files.scores.read_text().splitlines()[-1].split(",")  # all classes together
+    first, *_ = task.metrics
+    last = [row for row in read_metrics(files.output / "metrics.json") if first in row][-1]
+    with files.scores.open(newline="") as file:
+        *_, of_all = csv.DictReader(file)
+    names = {key: key.split("/")[-1] for key in task.metrics}
+    at_end = {name: last[key] for key, name in names.items()}
+    reloaded = {names[key]: float(of_all[column]) for key, column in task.metrics.items()}
     summary = {
-        "config": CONFIG,
+        "config": task.config_file(),
         "preset": preset_name,
         "num_bases": cfg.MODEL.GROUPNET.NUM_BASES,
         "iterations": cfg.SOLVER.MAX_ITER,
-        "at_end_of_training": {"AP": scored[-1]["bbox/AP"], "AP50": scored[-1]["bbox/AP50"]},
-        "reloaded": {"AP": float(ap), "AP50": float(ap50)},
+        "at_end_of_training": at_end,
+        "reloaded": reloaded,
         "date": datetime.date.today().isoformat(),
         "torch": torch.__version__,
         "device": "GPU" if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores",
@@ -158,25 +241,23 @@ def summarize(cfg: CfgNode, files: Files, preset_name: str, *, minutes: float) -
     }
     (files.output / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     print(
-        f"\nGroup-Net RetinaNet, K = {summary['num_bases']}, on photo-digits val, in per cent:\n"
-        f"  at the end of training  AP {scored[-1]['bbox/AP']:.1f}  "
-        f"AP50 {scored[-1]['bbox/AP50']:.1f}\n"
-        f"  checkpoint reloaded     AP {float(ap):.1f}  AP50 {float(ap50):.1f}\n"
+        f"\n{task.title}, K = {summary['num_bases']}, on photo-digits val, in per cent:\n"
+        f"  at the end of training  {shown(at_end)}\n"
+        f"  checkpoint reloaded     {shown(reloaded)}\n"
         f"after {minutes:.1f} minutes. Look at"
     )
     for name in ("predictions.png", "curves.png", "scores.csv", "summary.json", "model_final.pth"):
         print(f"  {files.output / name}")
 
 
-def custom_data(root: Path) -> list[str]:
+def shown(scores: Mapping[str, float]) -> str:
+    return "  ".join(f"{name} {value:.1f}" for name, value in scores.items())
+
+
+def custom_data(task: Task, root: Path) -> list[str]:
     """Config options for a photo-digits data set of another size: data of one's own."""
     entries = [
-        {
-            "NAME": f"{root.name}_{split}",
-            "FORMAT": "coco",
-            "ANNOTATIONS": str(root / "annotations" / f"instances_{split}.json"),
-            "IMAGES": str(root / split),
-        }
+        {"NAME": f"{root.name}_{split}", **task.data_entry(root, split)}
         for split in ("train", "val")
     ]
     train, val = (f"['{entry['NAME']}']" for entry in entries)
@@ -188,15 +269,16 @@ def custom_data(root: Path) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--preset", choices=list(PRESETS), default="full")
-    parser.add_argument("--output", type=Path, help="folder (default: output/demo_PRESET)")
+    parser.add_argument("--task", choices=list(TASKS), default="detection")
+    parser.add_argument("--preset", choices=list(TASKS["detection"].presets), default="full")
+    parser.add_argument("--output", type=Path, help="folder (default: output/demo_[TASK_]PRESET)")
     parser.add_argument("--fresh", action="store_true", help="start over")
     arguments = parser.parse_args()
-    output = arguments.output or ROOT / "output" / f"demo_{arguments.preset}"
-    output = output.absolute()
+    folder = "demo_" if arguments.task == "detection" else f"demo_{arguments.task}_"
+    output = (arguments.output or ROOT / "output" / f"{folder}{arguments.preset}").absolute()
     os.chdir(ROOT)  # data sets lie in ./datasets unless $DETECTRON2_DATASETS says otherwise
     try:
-        demo(arguments.preset, output=output, fresh=arguments.fresh)
+        demo(TASKS[arguments.task], arguments.preset, output=output, fresh=arguments.fresh)
     except UserError as error:
         sys.exit(f"error: {error}")
 

@@ -94,3 +94,29 @@ def image_folder(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / name
 
     return make
+
+
+@pytest.fixture
+def mask_folders(tmp_path: Path) -> Callable[..., dict[str, object]]:
+    """Make images ``a`` to ``f`` of 40 x 30 pixels with masks of three classes and some ignored
+    pixels; gives the entry of ``DATASETS.CUSTOM`` for them."""
+
+    def make(name: str = "mine", stems: str = "abcdef") -> dict[str, object]:
+        rng = np.random.default_rng(0)
+        images, masks = tmp_path / name / "images", tmp_path / name / "masks"
+        for folder in (images, masks):
+            folder.mkdir(parents=True)
+        for stem in stems:
+            pixels = rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(images / f"{stem}.jpg")
+            labels = rng.choice(np.array([0, 1, 2, 255], dtype=np.uint8), (30, 40))
+            Image.fromarray(labels).save(masks / f"{stem}.png")
+        return {
+            "NAME": name,
+            "FORMAT": "masks",
+            "IMAGES": str(images),
+            "MASKS": str(masks),
+            "CLASSES": ["background", "cat", "dog"],
+        }
+
+    return make

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from groupnet_det.errors import CheckpointError
 
+from .authors_head import HEAD, convert_head, has_binary_aspp
 from .conversion import (
     Conversion,
     add_once,
@@ -32,9 +33,7 @@ UNIT_PARTS = {"conv": "conv", "bn": "norm.0"}
 DOWNSAMPLE_PARTS = {"conv": "conv", "batch_norm": "norm.0"}
 SEGMENTATION_PREFIX = "pretrained."
 OUTPUT_STRIDE = 8  # of their segmentation networks
-# First rates of their dilated branches, BPAC, in res4 and res5; branch k was meant to have the
-# k-th from there.
-FIRST_RATES = (2, 6)
+BPAC_KEY = "MODEL.GROUPNET.BPAC"
 
 
 def is_authors_layout(state: Mapping[Any, Any]) -> bool:
@@ -52,7 +51,8 @@ def convert_authors(state: Mapping[str, Any], *, bpac: bool = False) -> Conversi
 
     Networks with gates and without scales were trained with an accumulator that shares its memory
     with branch 0. The options then ask for ``MERGE aliased_mean``, which does the same. Networks
-    with BPAC were trained with all branches at the last of their rates, and so are the options.
+    with BPAC were trained with all branches at the last of their rates, and so are the options:
+    ``BPAC.LAST_RATE_ONLY``. A segmentation network with a binary ASPP is converted with its head.
 
     Args:
         state: Their ``state_dict``, with or without ``module.``.
@@ -66,16 +66,23 @@ def convert_authors(state: Mapping[str, Any], *, bpac: bool = False) -> Conversi
     if bpac and not segmentation:
         raise CheckpointError("the file is a classification network, which has no BPAC")
     theirs: dict[str, Tensor] = {}
+    head: dict[str, Tensor] = {}
+    whole = segmentation and has_binary_aspp(named)
     for key, value in named.items():
-        add_once(theirs, key.removeprefix(SEGMENTATION_PREFIX), value, key)
+        target = head if whole and key.startswith(HEAD) else theirs
+        add_once(target, key.removeprefix(SEGMENTATION_PREFIX), value, key)
     options = _recognise(theirs)
     source, notes = "Group-Net classification", []
     if segmentation:
         # The classifier that was kept beside the decoder is no part of the network.
         options.pop("MODEL.CLASSIFIER.NUM_CLASSES", None)
-        options |= _segmentation_options(options["MODEL.GROUPNET.NUM_BASES"], bpac)
-        source, notes = "Group-Net segmentation", _segmentation_notes(bpac)
+        options |= _segmentation_options(bpac)
+        source, notes = "Group-Net segmentation", _segmentation_notes(whole, bpac)
     ours, unused = _rename_all(theirs, classifier=not segmentation)
+    if whole:
+        of_head, head_options = convert_head(head)
+        ours |= of_head
+        options |= head_options
     return Conversion(source=source, state=ours, options=options, unused=unused, notes=notes)
 
 
@@ -94,16 +101,20 @@ def _recognise(state: Mapping[str, Tensor]) -> dict[str, Any]:
     }
 
 
-def _segmentation_options(num_bases: int, bpac: bool) -> dict[str, Any]:
+def _segmentation_options(bpac: bool) -> dict[str, Any]:
     options: dict[str, Any] = {"MODEL.GROUPNET.OUTPUT_STRIDE": OUTPUT_STRIDE}
     if bpac:
-        last_rates = [first + num_bases - 1 for first in FIRST_RATES]
-        options["MODEL.GROUPNET.DILATIONS"] = [1, 1, *last_rates]
+        options |= {f"{BPAC_KEY}.ENABLED": True, f"{BPAC_KEY}.LAST_RATE_ONLY": True}
     return options
 
 
-def _segmentation_notes(bpac: bool) -> list[str]:
-    notes = ["only the backbone is converted: our models have no place for the decoder, head.*"]
+def _segmentation_notes(whole: bool, bpac: bool) -> list[str]:
+    notes = []
+    if not whole:
+        notes.append(
+            "only the backbone is converted: the file has no binary ASPP (head.aspp.b0.0.convs.0), "
+            "the only decoder that can be"
+        )
     if not bpac:
         notes.append(
             "the file does not tell whether it was trained with BPAC (dilated branches); if it "

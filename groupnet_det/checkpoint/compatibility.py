@@ -21,7 +21,8 @@ PREDICTORS = (
     "head.bbox_pred.",
     "roi_heads.box_predictor",
     "roi_heads.mask_head.predictor",
-    "sem_seg_head.predictor",
+    "sem_seg_head.predictor",  # also .predictors
+    "sem_seg_head.auxiliary.predictor",
 )
 # What old files have and new models make themselves, or the other way round; without effect.
 IRRELEVANT = ("num_batches_tracked", "pixel_mean", "pixel_std", "anchor_generator.cell_anchors")

@@ -32,6 +32,7 @@ CLASSIFIER_OPTIONS: dict[str, Any] = {
     "MODEL.GROUPNET.OUT_FEATURES": ["res5"],
 }
 NUM_CLASSES = "MODEL.CLASSIFIER.NUM_CLASSES"
+META_ARCHITECTURE = "MODEL.META_ARCHITECTURE"
 
 
 def convert_file(
@@ -77,7 +78,8 @@ def write_conversion(conversion: Conversion, output: Path) -> Path:
 
 
 def all_options(conversion: Conversion) -> dict[str, Any]:
-    """The config keys of a model for the weights: a classifier, or a backbone alone."""
+    """The config keys of a model for the weights: a classifier, a segmentation network, or a
+    backbone alone."""
     classifier = CLASSIFIER_OPTIONS if NUM_CLASSES in conversion.options else {}
     return {**BACKBONE_OPTIONS, **classifier, **conversion.options}
 
@@ -125,7 +127,7 @@ def _network_state(conversion: Conversion) -> dict[str, Tensor]:
     pairs = [str(item) for pair in options.items() for item in pair]
     cfg = load_config("", [*pairs, "MODEL.DEVICE", "meta"])  # shapes are all that is looked at
     with torch.device("meta"):
-        if NUM_CLASSES in options:
+        if META_ARCHITECTURE in options:
             return build_model(cfg).state_dict()
         backbone = build_backbone(cfg, ShapeSpec(channels=3))
     return {f"backbone.{key}": value for key, value in backbone.state_dict().items()}

@@ -28,6 +28,8 @@ def _add_network_keys(model: CfgNode) -> None:
     options.PARTS.BACKBONE = "method"
     options.PARTS.NECK = "method"
     options.PARTS.HEAD = "method"
+    # The convolutions behind the ASPP in DeepLabV3+; those of DeepLabV3 are always float.
+    options.PARTS.DECODER = "method"
 
     # Layers of the ResNet: 18, 34 or 50.
     options.DEPTH = 18
@@ -36,8 +38,16 @@ def _add_network_keys(model: CfgNode) -> None:
     # Of the last stage: 32, or 16 or 8, where stages dilate instead of striding.
     options.OUTPUT_STRIDE = 32
     # Dilation of all 3x3 convolutions of res2 to res5, such as [1, 1, 6, 10], in the place of what
-    # OUTPUT_STRIDE gives; empty for that. The authors' segmentation weights need it.
+    # OUTPUT_STRIDE gives; empty for that. A stage may also have a list with one for each base.
     options.DILATIONS = []
+    # Binary parallel atrous convolution, for segmentation: in res4 and res5 each base has a
+    # dilation of its own, 2, 3, ... and 6, 7, ... at OUTPUT_STRIDE 8; at 16 only res5, 2, 3, ...
+    options.BPAC = CfgNode()
+    options.BPAC.ENABLED = False
+    # Dilation of the first base in res4 and res5, 0 for a stage without; empty for the above.
+    options.BPAC.FIRST_RATES = []
+    # All bases at the dilation of the last one: for the authors' weights alone.
+    options.BPAC.LAST_RATE_ONLY = False
     # Stages that the backbone without a neck returns.
     options.OUT_FEATURES = ["res2", "res3", "res4", "res5"]
 
@@ -90,6 +100,32 @@ def _add_network_keys(model: CfgNode) -> None:
     # Whether a ReLU follows the BN in the towers of dense heads.
     options.HEAD.RELU = True
 
+    _add_segmentation_keys(options)
+
+
+def _add_segmentation_keys(options: CfgNode) -> None:
+    # Heads of Detectron2's SemanticSegmentor: MODEL.SEM_SEG_HEAD.NAME "GroupNetFCNHead",
+    # "GroupNetDeepLabV3Head" or "GroupNetDeepLabV3PlusHead", with NUM_CLASSES, IGNORE_VALUE,
+    # LOSS_WEIGHT, CONVS_DIM (channels) and IN_FEATURES of the same node. NORM is always BN.
+    segmentation = options.SEGMENTATION = CfgNode()
+    # Of FCN: 3x3 convolutions between the deepest stage and its predictor.
+    segmentation.NUM_CONVS = 1
+    # Of DeepLab, at an output stride of 8; half of them suit 16.
+    segmentation.ASPP_RATES = [12, 24, 36]
+    # Activations of Group-Net's ASPP: "zero_one" {0, 1} (and clip(x, 0, 1) with ACTIVATION "tanh"),
+    # or "method", as ACTIVATION says.
+    segmentation.ASPP_ACTIVATION = "zero_one"
+    # Share of the channels behind DeepLab's projection that training drops.
+    segmentation.DROPOUT = 0.0
+    # The early map of DeepLabV3+, and the channels that it is reduced to.
+    segmentation.LOW_LEVEL = CfgNode()
+    segmentation.LOW_LEVEL.FEATURE = "res2"
+    segmentation.LOW_LEVEL.CHANNELS = 48
+    # A second head that training alone has; LOSS_WEIGHT 0 for none, often 0.4.
+    segmentation.AUXILIARY = CfgNode()
+    segmentation.AUXILIARY.FEATURE = "res4"
+    segmentation.AUXILIARY.LOSS_WEIGHT = 0.0
+
 
 def _add_training_keys(cfg: CfgNode) -> None:
     # Data sets of your own, registered before training; see datasets/README.md. Each is a mapping
@@ -110,6 +146,12 @@ def _add_training_keys(cfg: CfgNode) -> None:
 
     # "SGD" (with SOLVER.MOMENTUM and NESTEROV), "Adam" or "AdamW".
     cfg.SOLVER.OPTIMIZER = "SGD"
+    # Factor on the learning rate of all that is not the backbone, which usually starts from a
+    # trained one.
+    cfg.SOLVER.HEAD_LR_FACTOR = 1.0
+    # SOLVER.LR_SCHEDULER_NAME may also be "WarmupPolyLR": BASE_LR times (1 - share of the
+    # iterations) to this power.
+    cfg.SOLVER.POLY_LR_POWER = 0.9
     # The metric, as named in metrics.json, whose best checkpoint is kept as model_best.pth;
     # "" keeps none.
     cfg.SOLVER.BEST_METRIC = "bbox/AP"

@@ -10,7 +10,7 @@ AS_METHOD = "method"
 
 
 def parse_method(cfg: CfgNode, part: str) -> Method:
-    """How ``BACKBONE``, ``NECK`` or ``HEAD`` is quantized and built.
+    """How ``BACKBONE``, ``NECK``, ``HEAD`` or ``DECODER`` is quantized and built.
 
     Raises:
         ConfigError: A value is not among the valid ones, which the message lists.
@@ -40,6 +40,6 @@ def parse_method(cfg: CfgNode, part: str) -> Method:
 
 
 def part_method(cfg: CfgNode, part: str) -> str:
-    """The name of the method of ``BACKBONE``, ``NECK`` or ``HEAD``; it may be unknown."""
+    """The name of the method of a part, as in `parse_method`; it may be unknown."""
     options = cfg.MODEL.GROUPNET
     return options.METHOD if options.PARTS[part] == AS_METHOD else options.PARTS[part]

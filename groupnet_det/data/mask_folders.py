@@ -83,7 +83,7 @@ def _check_stems(paths: Iterable[Path], source: Path) -> None:
     """Predictions are named after the image, so a name must tell one."""
     seen: dict[str, Path] = {}
     for path in paths:
-        other = seen.setdefault(path.stem, path)
-        if other is not path:
-            what = "twice" if other == path else f"beside {other.name}"
+        if path.stem in seen:
+            what = "twice" if seen[path.stem] == path else f"beside {seen[path.stem].name}"
             raise DataError(f"{source} has {path.name} {what}; take one out")
+        seen[path.stem] = path

@@ -1,14 +1,22 @@
-"""Optimizers by name."""
+"""Optimizers and learning-rate schedules by name."""
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from detectron2.config import CfgNode
-from detectron2.solver import get_default_optimizer_params
+from detectron2.solver import (
+    LRMultiplier,
+    LRScheduler,
+    WarmupParamScheduler,
+    get_default_optimizer_params,
+)
+from detectron2.solver import build_lr_scheduler as build_detectron2_lr_scheduler
 from detectron2.solver.build import maybe_add_gradient_clipping
+from fvcore.common.param_scheduler import PolynomialDecayParamScheduler
 
-from groupnet_det.errors import lookup
+from groupnet_det.checkpoint.compatibility import backbone_prefix
+from groupnet_det.errors import ConfigError, lookup
 
 OPTIMIZERS: dict[str, Callable[[CfgNode], tuple[type[torch.optim.Optimizer], dict[str, Any]]]] = {
     "SGD": lambda solver: (
@@ -24,7 +32,7 @@ def build_optimizer(cfg: CfgNode, model: torch.nn.Module) -> torch.optim.Optimiz
     """``SOLVER.OPTIMIZER`` with Detectron2's parameter groups and gradient clipping.
 
     Raises:
-        ConfigError: Unknown optimizer.
+        ConfigError: Unknown optimizer, or ``HEAD_LR_FACTOR`` cannot work.
     """
     solver = cfg.SOLVER
     make_arguments = lookup(OPTIMIZERS, solver.OPTIMIZER, "SOLVER.OPTIMIZER")
@@ -35,7 +43,58 @@ def build_optimizer(cfg: CfgNode, model: torch.nn.Module) -> torch.optim.Optimiz
         weight_decay_norm=solver.WEIGHT_DECAY_NORM,
         bias_lr_factor=solver.BIAS_LR_FACTOR,
         weight_decay_bias=solver.WEIGHT_DECAY_BIAS,
+        lr_factor_func=_learning_rate_factors(cfg, model),
     )
     return maybe_add_gradient_clipping(cfg, optimizer_class)(
         params, lr=solver.BASE_LR, weight_decay=solver.WEIGHT_DECAY, **arguments
     )
+
+
+def build_lr_scheduler(cfg: CfgNode, optimizer: torch.optim.Optimizer) -> LRScheduler:
+    """``SOLVER.LR_SCHEDULER_NAME``: Detectron2's, or ``WarmupPolyLR``.
+
+    The latter has Detectron2's warm-up, then ``(1 - iteration / MAX_ITER) ** POLY_LR_POWER`` times
+    the learning rate (Chen et al., DeepLab, arXiv 1606.00915).
+
+    Raises:
+        ConfigError: Unknown schedule.
+    """
+    build = lookup(SCHEDULERS, cfg.SOLVER.LR_SCHEDULER_NAME, "SOLVER.LR_SCHEDULER_NAME")
+    return build(cfg, optimizer)
+
+
+def _build_poly(cfg: CfgNode, optimizer: torch.optim.Optimizer) -> LRScheduler:
+    solver = cfg.SOLVER
+    multiplier = WarmupParamScheduler(
+        PolynomialDecayParamScheduler(1.0, solver.POLY_LR_POWER),
+        solver.WARMUP_FACTOR,
+        min(solver.WARMUP_ITERS / solver.MAX_ITER, 1.0),
+        solver.WARMUP_METHOD,
+    )
+    return LRMultiplier(optimizer, multiplier=multiplier, max_iter=solver.MAX_ITER)
+
+
+SCHEDULERS: dict[str, Callable[[CfgNode, torch.optim.Optimizer], LRScheduler]] = {
+    "WarmupPolyLR": _build_poly,
+    **dict.fromkeys(
+        ("WarmupMultiStepLR", "WarmupCosineLR", "WarmupStepWithFixedGammaLR"),
+        build_detectron2_lr_scheduler,
+    ),
+}
+
+
+def _learning_rate_factors(cfg: CfgNode, model: torch.nn.Module) -> Callable[[str], float] | None:
+    """From the name of a parameter to the factor on its learning rate; nothing where all are 1."""
+    factor = cfg.SOLVER.HEAD_LR_FACTOR
+    if factor == 1:
+        return None
+    if factor <= 0:
+        raise ConfigError(f"SOLVER.HEAD_LR_FACTOR is {factor}; it must be above 0")
+    if cfg.SOLVER.BIAS_LR_FACTOR not in (None, 1.0):  # Detectron2 takes it in the place of ours
+        raise ConfigError("SOLVER.HEAD_LR_FACTOR and BIAS_LR_FACTOR do not work together; set one")
+    prefix = backbone_prefix(name for name, _ in model.named_parameters())
+    if prefix is None:
+        raise ConfigError(
+            "SOLVER.HEAD_LR_FACTOR is for models with a backbone (backbone.stem...); set it to 1"
+        )
+    return lambda name: 1.0 if name.startswith(prefix) else factor

@@ -29,7 +29,7 @@ from .early_stopping import (
 )
 from .gradual_binarization import build_gradual_binarization
 from .hooks import BestCheckpointer, SeedEachIteration
-from .optimizer import build_optimizer
+from .optimizer import build_lr_scheduler, build_optimizer
 from .test_time_augmentation import wrap_for_testing
 
 logger = logging.getLogger(__name__)
@@ -144,6 +144,10 @@ class Trainer(DefaultTrainer):
     @classmethod
     def build_optimizer(cls, cfg: CfgNode, model: torch.nn.Module) -> torch.optim.Optimizer:
         return build_optimizer(cfg, model)
+
+    @classmethod
+    def build_lr_scheduler(cls, cfg: CfgNode, optimizer: torch.optim.Optimizer) -> Any:
+        return build_lr_scheduler(cfg, optimizer)
 
     @classmethod
     def build_train_loader(cls, cfg: CfgNode) -> DataLoader:

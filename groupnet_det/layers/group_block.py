@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
-from groupnet_det.errors import lookup
+from groupnet_det.errors import ConfigError, lookup
 
 from .block_design import BlockDesign
 from .connection import CONNECTIONS
@@ -32,8 +32,8 @@ class GroupBlock(nn.Module):
         out_channels: int,
         *,
         stride: int = 1,
-        dilation: int = 1,
-        entry_dilation: int = 1,
+        dilation: int | Sequence[int] = 1,
+        entry_dilation: int | Sequence[int] = 1,
         connection: str,
         merge: str | None,
         design: BlockDesign,
@@ -43,15 +43,16 @@ class GroupBlock(nn.Module):
         Args:
             kind: ``basic`` or ``bottleneck``.
             stride: Of the block.
-            dilation: Of its 3x3 convolutions.
-            entry_dilation: Of the one that has the stride, in its place.
+            dilation: Of its 3x3 convolutions; also one for each branch.
+            entry_dilation: Of the one that has the stride, in its place; likewise.
             connection: A key of `CONNECTIONS`.
             merge: A key of `MERGES`, or nothing inside a group, where branches do not meet.
             design: Of the branches.
             quantization: Quantizers and K.
 
         Raises:
-            ConfigError: A value is not among the valid ones, which the message lists.
+            ConfigError: A value is not among the valid ones, which the message lists, or the
+                dilations are not as many as the branches.
         """
         super().__init__()
         by_layer = design.group == "layer"
@@ -64,12 +65,16 @@ class GroupBlock(nn.Module):
                 in_channels,
                 out_channels,
                 stride=stride,
-                dilation=dilation,
-                entry_dilation=entry_dilation,
+                dilation=own,
+                entry_dilation=own_entry,
                 design=design,
                 quantization=of_branch,
             )
-            for _ in range(num_branches)
+            for own, own_entry in zip(
+                _of_branches(dilation, num_branches),
+                _of_branches(entry_dilation, num_branches),
+                strict=True,
+            )
         )
         make_downsample = lookup(DOWNSAMPLES, design.downsample, "MODEL.GROUPNET.DOWNSAMPLE")
         changes_shape = stride != 1 or in_channels != out_channels
@@ -101,3 +106,20 @@ class GroupBlock(nn.Module):
             branch(x, self.downsample(x)) for branch, x in zip(self.branches, inputs, strict=True)
         ]
         return self.merge(outputs) if self.merge is not None else (merged, outputs)
+
+
+def _of_branches(dilation: int | Sequence[int], num_branches: int) -> Sequence[int]:
+    """One for each branch.
+
+    Raises:
+        ConfigError: They are given, but are not as many.
+    """
+    if isinstance(dilation, int):
+        return [dilation] * num_branches
+    if len(dilation) != num_branches:
+        raise ConfigError(
+            f"{len(dilation)} dilations, one for each base, for a block of {num_branches} "
+            "branches; with BPAC, MODEL.GROUPNET.GROUP must be 'block', 'stage' or 'network', and "
+            "DILATIONS must list NUM_BASES (K) of them"
+        )
+    return dilation

@@ -1,11 +1,16 @@
 """Importing this module registers all our parts with Detectron2: the one place that does."""
 
 from .backbones.detectron2_backbones import build_groupnet_resnet_backbone
+from .heads.deeplab_head import GroupNetDeepLabV3Head, GroupNetDeepLabV3PlusHead
+from .heads.fcn_head import GroupNetFCNHead
 from .meta_arch.classifier import ImageClassifier
 from .meta_arch.retinanet import GroupNetRetinaNet
 from .necks.binary_fpn import build_groupnet_resnet_fpn_backbone
 
 __all__ = [
+    "GroupNetDeepLabV3Head",
+    "GroupNetDeepLabV3PlusHead",
+    "GroupNetFCNHead",
     "GroupNetRetinaNet",
     "ImageClassifier",
     "build_groupnet_resnet_backbone",

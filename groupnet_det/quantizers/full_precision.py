@@ -18,6 +18,14 @@ class TanhActivation(ActivationQuantizer):
         return torch.tanh(x)
 
 
+class ClipActivation(ActivationQuantizer):
+    """``clip(x, 0, 1)`` in the place of {0, 1}, for the smooth first stage of training; padded
+    with 0. The gradient is g inside [0, 1], else 0, as that of {0, 1}."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clamp(0, 1)
+
+
 class FloatWeight(WeightQuantizer):
     """The float weights themselves."""
 

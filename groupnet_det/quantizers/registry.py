@@ -8,7 +8,7 @@ from groupnet_det.errors import ConfigError, lookup
 from .abc_net import ABCActivation, ABCWeight
 from .base import ActivationQuantizer, WeightQuantizer
 from .dorefa import DorefaActivation, DorefaWeight
-from .full_precision import FloatActivation, FloatWeight, TanhActivation
+from .full_precision import ClipActivation, FloatActivation, FloatWeight, TanhActivation
 from .lq_nets import LQActivation, LQWeight
 from .lsq import LSQActivation, LSQWeight
 from .rsign import RSignActivation
@@ -89,6 +89,7 @@ ACTIVATION_QUANTIZERS: dict[str, Callable[[ActivationSpec], ActivationQuantizer]
     "sign": lambda spec: SignActivation(gradient=spec.gradient),
     "zero_one": lambda spec: ZeroOneActivation(),
     "tanh": lambda spec: TanhActivation(),
+    "clip": lambda spec: ClipActivation(),
     "rsign": lambda spec: RSignActivation(spec.num_channels, gradient=spec.gradient),
     "abc": lambda spec: ABCActivation(num_bases=spec.num_bases),
     "dorefa": lambda spec: DorefaActivation(bits=spec.bits),

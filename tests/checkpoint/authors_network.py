@@ -41,7 +41,10 @@ def make_state(*, depth=18, num_bases=5, gates=True, scales=True, bias=False, nu
 
 
 def run(state, images, *, aliased=False, strides=STRIDES_32, dilations=(1, 1, 1, 1)):
-    """The outputs of the four stages, in float64, evaluation mode."""
+    """The outputs of the four stages, in float64, evaluation mode.
+
+    A stage's dilation may also be one for each base.
+    """
     state = {key: value.double() for key, value in state.items()}
     bias = state.get("conv1.bias")
     x = F.conv2d(images.double(), state["conv1.weight"], bias, stride=2, padding=3)
@@ -78,9 +81,10 @@ def _run_block(state, block, merged, branches, stride, dilation, aliased):
         if f"{block}.downsample.conv.weight" in state:
             y = _binary_conv(x, state[f"{block}.downsample.conv.weight"], stride, 1)
             residual = _normalize(y, state, f"{block}.downsample.batch_norm")
-        y = _binary_conv(x, state[f"{block}.conv1.{base}.weight"], stride, dilation)
+        rate = dilation if isinstance(dilation, int) else dilation[base]
+        y = _binary_conv(x, state[f"{block}.conv1.{base}.weight"], stride, rate)
         hidden = _normalize(y.clamp(min=0), state, f"{block}.bn1.{base}") + residual
-        y = _binary_conv(hidden, state[f"{block}.conv2.{base}.weight"], 1, dilation)
+        y = _binary_conv(hidden, state[f"{block}.conv2.{base}.weight"], 1, rate)
         outputs.append(_normalize(y.clamp(min=0), state, f"{block}.bn2.{base}") + hidden)
         base += 1
     if f"{block}.scales.0" in state:

@@ -11,6 +11,7 @@ from groupnet_det.checkpoint.foreign import convert_file, write_conversion
 from groupnet_det.config import load_config
 from groupnet_det.errors import CheckpointError
 
+from .authors_decoder import make_head, run_head
 from .authors_network import STRIDES_8, classify, make_state, run
 
 
@@ -76,39 +77,90 @@ def test_the_aliasing_matters():
     assert (aliased - clean).abs().max() > 0.1
 
 
-def segmentation_file(**options):
-    state = make_state(scales=False, **options)
-    head = {"head.aspp.b0.0.convs.0.weight": torch.zeros(2), "head.block.0.weight": torch.zeros(2)}
-    return state, {**with_prefix("pretrained.", state), **head}
+def segmentation_file(*, bias=False, num_bases=5, **options):
+    state = make_state(num_bases=num_bases, bias=bias, **options)
+    head = make_head(num_bases=num_bases, bias=bias)
+    return state, head, {**with_prefix("pretrained.", state), **head}
 
 
-def test_segmentation_backbone_with_bpac_runs_at_the_last_rates(tmp_path):
-    state, file = segmentation_file(num_bases=5)
+def assert_stages_equal(backbone, images, theirs):
+    with torch.no_grad():
+        features = backbone(images)
+    for feature, expected in zip(features.values(), theirs, strict=True):
+        assert_equal(feature, expected)
+    return features["res5"]
+
+
+@pytest.mark.parametrize(("num_bases", "rates"), [(5, (6, 10)), (3, (4, 8)), (1, (2, 6))])
+@pytest.mark.parametrize("bias", [False, True], ids=["plain", "biases"])
+def test_segmentation_with_bpac_runs_at_the_last_rates(tmp_path, num_bases, rates, bias):
+    """The whole network, backbone and decoder, as the converted config builds it."""
+    state, head, file = segmentation_file(num_bases=num_bases, bias=bias, scales=False)
     conversion, cfg = converted_config(tmp_path, with_prefix("module.", file), bpac=True)
     assert cfg.MODEL.GROUPNET.OUTPUT_STRIDE == 8
-    assert cfg.MODEL.GROUPNET.DILATIONS == [1, 1, 6, 10]
+    assert cfg.MODEL.GROUPNET.BPAC.ENABLED
+    assert cfg.MODEL.GROUPNET.BPAC.LAST_RATE_ONLY
     assert conversion.source == "Group-Net segmentation"
-    backbone = build_backbone(cfg, ShapeSpec(channels=3))
-    weights = load_tensors(cfg.MODEL.WEIGHTS)["model"]
-    backbone.load_state_dict({k.removeprefix("backbone."): v for k, v in weights.items()})
-    images = torch.randn(1, 3, 64, 64, dtype=torch.float64)
-    theirs = run(state, images, aliased=True, strides=STRIDES_8, dilations=(1, 1, 6, 10))
+    assert conversion.unused == ["fc.weight", "fc.bias"]
+    assert conversion.notes == []
+    assert (cfg.MODEL.SEM_SEG_HEAD.NUM_CLASSES, cfg.MODEL.SEM_SEG_HEAD.CONVS_DIM) == (6, 8)
+
+    model = build_model(cfg)
+    Checkpointer(model, strict=True).load(cfg.MODEL.WEIGHTS)
+    model.double().eval()
+    images = torch.randn(1, 3, 97, 129, dtype=torch.float64)
+    theirs = run(state, images, aliased=True, strides=STRIDES_8, dilations=(1, 1, *rates))
+    deepest = assert_stages_equal(model.backbone, images, theirs)
     with torch.no_grad():
-        ours = backbone.double().eval()(images)
-    for feature, expected in zip(ours.values(), theirs, strict=True):
-        assert_equal(feature, expected)
+        assert_equal(model.sem_seg_head.score({"res5": deepest}), run_head(head, theirs[-1]))
+    logits = model([{"image": torch.zeros(3, 50, 71)}])[0]["sem_seg"]
+    assert logits.shape == (6, 50, 71)
 
 
 def test_segmentation_file_says_what_it_cannot_know(tmp_path):
-    _, file = segmentation_file(num_bases=2)
+    _, _, file = segmentation_file(num_bases=2)
     conversion, cfg = converted_config(tmp_path, file)
-    assert cfg.MODEL.GROUPNET.DILATIONS == []
-    assert conversion.unused == [
-        *("fc.weight", "fc.bias"),
-        *("head.aspp.b0.0.convs.0.weight", "head.block.0.weight"),
-    ]
-    assert "no place for the decoder" in conversion.notes[0]
-    assert "convert it again with --bpac" in conversion.notes[1]
+    assert not cfg.MODEL.GROUPNET.BPAC.ENABLED
+    assert len(conversion.notes) == 1
+    assert "convert it again with --bpac" in conversion.notes[0]
+
+
+def test_other_decoders_are_left_out(tmp_path):
+    state, _, _ = segmentation_file(num_bases=2)
+    head = {"head.conv5.weight": torch.zeros(2)}
+    conversion, cfg = converted_config(tmp_path, {**with_prefix("pretrained.", state), **head})
+    assert conversion.unused == ["fc.weight", "fc.bias", "head.conv5.weight"]
+    assert "only the backbone is converted" in conversion.notes[0]
+    backbone = build_backbone(cfg, ShapeSpec(channels=3))
+    weights = load_tensors(cfg.MODEL.WEIGHTS)["model"]
+    backbone.load_state_dict({k.removeprefix("backbone."): v for k, v in weights.items()})
+
+
+SPOILT_HEADS = {
+    "unknown": (
+        lambda s: {**s, "head.aspp.b5.0.weight": torch.zeros(1)},
+        "head.aspp.b5.0.weight has no place in a DeepLabV3 head",
+    ),
+    "no predictor": (lambda s: without(s, "block.3"), "no weight for the head's predictor"),
+    "no BN": (lambda s: without(s, "aspp.b2.1"), "lacks 5 .*aspp.branches.2.norm"),
+    "missing base": (lambda s: without(s, "b1.0.convs.1"), "not what its keys say.*branches.1"),
+    "unlike bases": (
+        lambda s: {**s, "head.aspp.b1.0.convs.1.weight": torch.zeros(8, 32, 1, 1)},
+        r"weights head.aspp.b1.0.convs.\* have different shapes",
+    ),
+    "lonely bias": (
+        lambda s: {**without(s, "block.1."), "head.block.0.bias": torch.zeros(8)},
+        "refine.conv has a bias, but no BN",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SPOILT_HEADS)
+def test_broken_decoders_are_refused(tmp_path, kind):
+    spoil, message = SPOILT_HEADS[kind]
+    _, _, file = segmentation_file(num_bases=2)
+    with pytest.raises(CheckpointError, match=message):
+        convert_file(save(tmp_path, spoil(file)))
 
 
 def test_stem_bias_is_folded_exactly():

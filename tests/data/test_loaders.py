@@ -116,7 +116,7 @@ def test_training_sets_with_unlike_classes(config, image_folder):
     root = image_folder("c", cat=1, fox=1)
     cfg.DATASETS.CUSTOM.append({"NAME": "third", "FORMAT": "image_folder", "ROOT": str(root)})
     register_datasets(cfg)
-    with pytest.raises(DataError, match="must have the same class folders"):
+    with pytest.raises(DataError, match="must have the same classes; only one"):
         build_train_loader(cfg, seed=0)
 
 

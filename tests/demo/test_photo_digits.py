@@ -7,16 +7,19 @@ from PIL import Image
 
 
 @pytest.mark.slow
-def test_quick_demo_end_to_end_and_again(root, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("task", "metric"), [("detection", "AP"), ("segmentation", "mIoU")])
+def test_quick_demo_end_to_end_and_again(root, tmp_path, monkeypatch, task, metric):
     monkeypatch.setenv("DETECTRON2_DATASETS", str(tmp_path / "datasets"))
     output = tmp_path / "out"
     command = [sys.executable, str(root / "demo/photo_digits.py"), "--preset", "quick"]
+    command += ["--task", task]
     for _ in range(2):  # the second time everything is there already
         done = subprocess.run(
             [*command, "--output", str(output)], cwd=tmp_path, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
     summary = json.loads((output / "summary.json").read_text())
-    assert summary["reloaded"]["AP"] == pytest.approx(summary["at_end_of_training"]["AP"], abs=1e-3)
+    at_end = summary["at_end_of_training"]
+    assert summary["reloaded"][metric] == pytest.approx(at_end[metric], abs=1e-3)
     for name in ("predictions.png", "curves.png"):
         assert min(Image.open(output / name).size) > 300

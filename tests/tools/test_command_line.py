@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 CONFIG = "configs/quick/retinanet_groupnet_photo_digits.yaml"
 SMALL = ["MODEL.GROUPNET.WIDTH", "0.125", "MODEL.FPN.OUT_CHANNELS", "16", "SOLVER.MAX_ITER", "2"]
@@ -176,10 +178,53 @@ OUTPUT_DIR: {tmp_path}
 
 @pytest.mark.parametrize(
     "options",
-    [[], ["--results", "a.json"], ["--predictions", "a.csv", "--csv", "b.csv"]],
-    ids=["none", "half", "mixed"],
+    [
+        [],
+        ["--results", "a.json"],
+        ["--predictions", "a.csv", "--csv", "b.csv"],
+        ["--masks", "a", "--label-maps", "b"],
+    ],
+    ids=["none", "half", "mixed", "no-classes"],
 )
 def test_evaluate_says_what_goes_together(run, options):
     done = run("tools/evaluate.py", *options)
     assert done.returncode == 2
-    assert "--annotations and --results (and --csv), or --predictions alone" in done.stderr
+    assert "--annotations and --results (and --csv), or --predictions alone, or" in done.stderr
+
+
+def test_score_and_draw_masks(run, mask_folders, tmp_path):
+    entry = mask_folders()
+    labels = tmp_path / "inference/label_maps"
+    labels.mkdir(parents=True)
+    for path in (tmp_path / "mine/masks").iterdir():
+        pixels = np.asarray(Image.open(path))
+        Image.fromarray(np.where(pixels == 255, 0, pixels)).save(labels / path.name)
+    outputs = [tmp_path / name for name in ("scores.csv", "matrix.png", "sheet.png")]
+    scored = run(
+        *("tools/evaluate.py", "--masks", entry["MASKS"], "--label-maps", labels),
+        *("--classes", ",".join(entry["CLASSES"])),
+        *("--csv", outputs[0], "--confusion-matrix", outputs[1]),
+    )
+    assert scored.returncode == 0, scored.stderr
+    assert outputs[0].read_text().splitlines()[-1].split(",")[2:4] == ["100.000", "100.000"]
+    (tmp_path / "config.yaml").write_text(f"""
+DATASETS: {{CUSTOM: [{json.dumps(entry)}], TEST: [mine]}}
+MODEL: {{META_ARCHITECTURE: SemanticSegmentor, SEM_SEG_HEAD: {{NUM_CLASSES: 3}}}}
+OUTPUT_DIR: {tmp_path}
+""")
+    drawn = run(
+        *("tools/visualize_results.py", "--config-file", tmp_path / "config.yaml"),
+        *("--output", outputs[2]),
+    )
+    assert drawn.returncode == 0, drawn.stderr
+    assert all(output.stat().st_size > 100 for output in outputs)
+
+
+def test_prepare_sbd_and_cityscapes_name_what_is_missing(run, tmp_path):
+    done = run("datasets/prepare_sbd.py", "--voc", tmp_path, "--sbd", tmp_path)
+    assert done.returncode == 1
+    assert "train.txt does not exist; lay VOC 2012 out" in done.stderr
+    done = run("datasets/prepare_cityscapes.py", "--root", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1

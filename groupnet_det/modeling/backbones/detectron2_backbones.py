@@ -9,6 +9,7 @@ Registered builders, each called as ``builder(cfg, input_shape)``:
 """
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from detectron2.config import CfgNode, configurable
@@ -16,7 +17,9 @@ from detectron2.layers import FrozenBatchNorm2d, ShapeSpec
 from detectron2.modeling import BACKBONE_REGISTRY, Backbone
 
 from groupnet_det.config import parse_method
+from groupnet_det.errors import ConfigError
 
+from .bpac import bpac_dilations
 from .groupnet_resnet import GroupNetResNet
 
 
@@ -37,7 +40,7 @@ class GroupNetBackbone(GroupNetResNet, Backbone):
             "in_channels": input_shape.channels,
             "method": parse_method(cfg, "BACKBONE"),
             "output_stride": options.OUTPUT_STRIDE,
-            "dilations": options.DILATIONS,
+            "dilations": _dilations(cfg),
             "out_features": options.OUT_FEATURES,
         }
 
@@ -54,6 +57,22 @@ class GroupNetBackbone(GroupNetResNet, Backbone):
             part.requires_grad_(False)
             setattr(self, name, FrozenBatchNorm2d.convert_frozen_batchnorm(part))
         return self
+
+
+def _dilations(cfg: CfgNode) -> Sequence[int | Sequence[int]]:
+    options = cfg.MODEL.GROUPNET
+    if not options.BPAC.ENABLED:
+        return options.DILATIONS
+    if options.DILATIONS:
+        raise ConfigError(
+            "MODEL.GROUPNET.DILATIONS and BPAC.ENABLED both set the dilations; leave one of them"
+        )
+    return bpac_dilations(
+        parse_method(cfg, "BACKBONE").quantization.num_bases,
+        output_stride=options.OUTPUT_STRIDE,
+        first_rates=options.BPAC.FIRST_RATES,
+        last_rate_only=options.BPAC.LAST_RATE_ONLY,
+    )
 
 
 @BACKBONE_REGISTRY.register()

@@ -39,7 +39,7 @@ class GroupNetResNet(nn.Module):
         in_channels: int = 3,
         method: Method | None = None,
         output_stride: int = 32,
-        dilations: Sequence[int] = (),
+        dilations: Sequence[int | Sequence[int]] = (),
         out_features: Sequence[str] = STAGES,
     ) -> None:
         """
@@ -50,7 +50,7 @@ class GroupNetResNet(nn.Module):
             method: Quantizers and block design; Group-Net with K = 4 and gates if absent.
             output_stride: Of the last stage: 32, or 16 or 8, which dilate instead of striding.
             dilations: Of all 3x3 convolutions of each stage, in the place of what `output_stride`
-                gives; empty for that.
+                gives; empty for that. For a stage also K of them, one for each base (`bpac`).
             out_features: Stages whose merged output `forward` returns; those behind the last of
                 them are not built.
 

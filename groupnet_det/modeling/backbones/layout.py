@@ -29,7 +29,7 @@ class BlockPlace:
 
     Attributes:
         stage: Such as ``res2``.
-        stride, dilation: Of its convolutions.
+        stride, dilation: Of its convolutions; also a dilation for each branch.
         entry_dilation: Of the convolution that has the stride. Where a stage dilates instead of
             striding, its first one still sees the grid of the stage before.
         first_of_network, first_of_stage, last_of_stage, last_of_network: Its place.
@@ -37,8 +37,8 @@ class BlockPlace:
 
     stage: str
     stride: int
-    dilation: int
-    entry_dilation: int
+    dilation: int | Sequence[int]
+    entry_dilation: int | Sequence[int]
     first_of_network: bool
     first_of_stage: bool
     last_of_stage: bool
@@ -81,7 +81,11 @@ def find_depth(depth: int) -> tuple[str, tuple[int, ...]]:
 
 
 def block_places(
-    depth: int, *, output_stride: int, dilations: Sequence[int] = (), num_stages: int
+    depth: int,
+    *,
+    output_stride: int,
+    dilations: Sequence[int | Sequence[int]] = (),
+    num_stages: int,
 ) -> Iterator[BlockPlace]:
     """The blocks of the first `num_stages` stages, in their order.
 
@@ -89,7 +93,7 @@ def block_places(
         depth: A key of `DEPTHS`.
         output_stride: A key of `STAGE_STEPS`.
         dilations: Of all convolutions of each of the four stages, their first ones too; empty for
-            those of `STAGE_STEPS`.
+            those of `STAGE_STEPS`. A stage may have one for each branch.
         num_stages: 1 to 4.
 
     Raises:
@@ -101,14 +105,11 @@ def block_places(
         str(output_stride),
         "MODEL.GROUPNET.OUTPUT_STRIDE",
     )
-    if dilations and (len(dilations) != len(STAGES) or min(dilations) < 1):
-        raise ConfigError(
-            f"MODEL.GROUPNET.DILATIONS is {list(dilations)}; valid: four numbers above 0, for "
-            f"{STAGES[0]} to {STAGES[-1]}"
-        )
-    previous_dilation = 1
+    _check_dilations(dilations)
+    previous_dilation: int | Sequence[int] = 1
     for number in range(num_stages):
-        stride, dilation = steps[number]
+        stride = steps[number][0]
+        dilation: int | Sequence[int] = steps[number][1]
         if dilations:
             dilation = previous_dilation = dilations[number]
         last = blocks_per_stage[number] - 1
@@ -124,6 +125,15 @@ def block_places(
                 last_of_network=number == num_stages - 1 and index == last,
             )
         previous_dilation = dilation
+
+
+def _check_dilations(dilations: Sequence[int | Sequence[int]]) -> None:
+    numbers = [n for entry in dilations for n in ([entry] if isinstance(entry, int) else entry)]
+    if dilations and (len(dilations) != len(STAGES) or min(numbers, default=0) < 1):
+        raise ConfigError(
+            f"MODEL.GROUPNET.DILATIONS is {list(dilations)}; valid: four numbers above 0, for "
+            f"{STAGES[0]} to {STAGES[-1]} (or lists of them, one for each base)"
+        )
 
 
 def scale_channels(channels: int, width: float) -> int:

@@ -1,1 +1,1 @@
-"""Heads: what predicts from a pyramid."""
+"""Heads: what predicts from the maps of a backbone or a pyramid."""

@@ -1,0 +1,173 @@
+"""What the heads of semantic segmentation have in common.
+
+Call contract, as Detectron2's ``SemanticSegmentor`` has it: ``head(features, targets)`` with the
+backbone's maps by name and, in training, labels (N, H, W). In training it returns nothing and a
+dict of losses, else logits (N, number of classes, H', W') in pixels of the image, at least as large
+as that, and an empty dict.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from detectron2.config import CfgNode
+from detectron2.layers import ShapeSpec
+from torch import Tensor, nn
+
+from groupnet_det.config import parse_method, part_method
+from groupnet_det.errors import ConfigError, DataError
+from groupnet_det.layers.methods import Method
+
+from .pixel_loss import pixel_cross_entropy
+from .upsampling import upsample_aligned
+
+IN_FEATURES_KEY = "MODEL.SEM_SEG_HEAD.IN_FEATURES"
+AUXILIARY_KEY = "MODEL.GROUPNET.SEGMENTATION.AUXILIARY.FEATURE"
+
+
+class SegmentationHead(nn.Module):
+    """Base class: upsampling, losses and the auxiliary head. Classes below give `score`."""
+
+    def __init__(
+        self,
+        *,
+        input_shape: Mapping[str, ShapeSpec],
+        stride: int,
+        num_classes: int,
+        ignore_value: int,
+        loss_weight: float,
+        method: Method,
+        normalize_inputs: bool,
+        auxiliary_feature: str,
+        auxiliary_weight: float,
+    ) -> None:
+        """
+        Args:
+            input_shape: Of the backbone's maps.
+            stride: Of what `score` returns.
+            num_classes: Size of the prediction, the background included.
+            ignore_value: Label of pixels without a loss.
+            loss_weight: Of the loss.
+            method: Quantizers and design of the convolutions but the predictors.
+            normalize_inputs: Whether a BN stands in front of the first quantized convolutions.
+                Where the backbone ends in a ReLU it is needed: the sign of every value would be +1.
+            auxiliary_feature: Map that an auxiliary head predicts from, in training alone.
+            auxiliary_weight: Of its loss; 0 for none.
+
+        Raises:
+            ConfigError: A value cannot work; the message names the key.
+        """
+        super().__init__()
+        if num_classes < 2:
+            raise ConfigError(
+                f"MODEL.SEM_SEG_HEAD.NUM_CLASSES is {num_classes}; set that of the data set, with "
+                "the background"
+            )
+        self.stride = stride
+        self.num_classes = num_classes
+        self.ignore_value = ignore_value
+        self.loss_weight = loss_weight
+        self.method = method
+        self.normalize_inputs = normalize_inputs
+        self.auxiliary_weight = auxiliary_weight
+        if auxiliary_weight:
+            shape = find_feature(input_shape, auxiliary_feature, AUXILIARY_KEY)
+            self.auxiliary_feature, self.auxiliary_stride = auxiliary_feature, shape.stride
+            narrow = max(1, shape.channels // 4)
+            self.auxiliary = nn.Sequential()
+            self.auxiliary.norm = self.make_input_norm(shape.channels)
+            self.auxiliary.unit = method.design.make_unit(
+                shape.channels, narrow, 3, quantization=method.quantization
+            )
+            self.auxiliary.predictor = make_predictor(narrow, num_classes)
+
+    def forward(
+        self, features: Mapping[str, Tensor], targets: Tensor | None = None
+    ) -> tuple[Tensor | None, dict[str, Tensor]]:
+        """See the module.
+
+        Raises:
+            DataError: In training without labels.
+        """
+        logits = self.score(features)
+        if not self.training:
+            return upsample_aligned(logits, self.stride), {}
+        if targets is None:
+            raise DataError("DATASETS.TRAIN has images without a mask (sem_seg_file_name)")
+        losses = {"loss_sem_seg": self.loss_weight * self._loss(logits, self.stride, targets)}
+        if self.auxiliary_weight:
+            early = self.auxiliary(features[self.auxiliary_feature])
+            loss = self._loss(early, self.auxiliary_stride, targets)
+            losses["loss_sem_seg_auxiliary"] = self.auxiliary_weight * loss
+        return None, losses
+
+    def score(self, features: Mapping[str, Tensor]) -> Tensor:
+        """The backbone's maps -> logits (N, number of classes, H/stride, W/stride)."""
+        raise NotImplementedError
+
+    def make_input_norm(self, channels: int) -> nn.Module:
+        """What stands in front of a first quantized convolution."""
+        return nn.BatchNorm2d(channels) if self.normalize_inputs else nn.Identity()
+
+    def _loss(self, logits: Tensor, stride: int, targets: Tensor) -> Tensor:
+        height, width = targets.shape[-2:]
+        upsampled = upsample_aligned(logits, stride, (height, width))
+        return pixel_cross_entropy(upsampled, targets, ignore_value=self.ignore_value)
+
+
+def head_arguments(cfg: CfgNode, input_shape: Mapping[str, ShapeSpec]) -> dict[str, Any]:
+    """The arguments that all heads have, but ``stride``, from the config."""
+    options, auxiliary = cfg.MODEL.SEM_SEG_HEAD, cfg.MODEL.GROUPNET.SEGMENTATION.AUXILIARY
+    return {
+        "input_shape": input_shape,
+        "in_features": options.IN_FEATURES,
+        "channels": options.CONVS_DIM,
+        "num_classes": options.NUM_CLASSES,
+        "ignore_value": options.IGNORE_VALUE,
+        "loss_weight": options.LOSS_WEIGHT,
+        "method": parse_method(cfg, "HEAD"),
+        "normalize_inputs": must_normalize(cfg, "HEAD"),
+        "auxiliary_feature": auxiliary.FEATURE,
+        "auxiliary_weight": auxiliary.LOSS_WEIGHT,
+    }
+
+
+def must_normalize(cfg: CfgNode, part: str) -> bool:
+    """Whether `part` is quantized and the backbone's maps are of one sign."""
+    signed = parse_method(cfg, "BACKBONE").design.signed_output
+    return part_method(cfg, part) != "float" and not signed
+
+
+def find_feature(input_shape: Mapping[str, ShapeSpec], name: str, key: str) -> ShapeSpec:
+    """The shape of the backbone's map `name`, which the config `key` asks for.
+
+    Raises:
+        ConfigError: There is none; the message lists what there is.
+    """
+    if name not in input_shape:
+        raise ConfigError(
+            f"{key} names {name!r}, which the backbone does not return; choose from "
+            f"{list(input_shape)} (MODEL.GROUPNET.OUT_FEATURES)"
+        )
+    return input_shape[name]
+
+
+def only_feature(
+    input_shape: Mapping[str, ShapeSpec], names: Sequence[str]
+) -> tuple[str, ShapeSpec]:
+    """The one of `names`, and its shape.
+
+    Raises:
+        ConfigError: There are several, or it is unknown.
+    """
+    if len(names) != 1:
+        raise ConfigError(f"{IN_FEATURES_KEY} is {list(names)}; this head takes one, such as res5")
+    return names[0], find_feature(input_shape, names[0], IN_FEATURES_KEY)
+
+
+def make_predictor(in_channels: int, num_classes: int) -> nn.Conv2d:
+    """The float 1x1 convolution that gives a map's logits."""
+    conv = nn.Conv2d(in_channels, num_classes, 1)
+    nn.init.normal_(conv.weight, std=0.01)
+    assert conv.bias is not None
+    nn.init.zeros_(conv.bias)
+    return conv
