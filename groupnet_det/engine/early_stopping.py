@@ -58,11 +58,16 @@ class EarlyStopping(HookBase):
         """Whether patience is at its end."""
         return self.waited >= self.patience
 
-    def after_step(self) -> None:
-        """
+    def before_step(self) -> None:
+        """Stops here, and not where it is decided, so that other hooks end their step.
+
         Raises:
             TrainingStoppedError: Patience is at its end.
         """
+        if self.stopped:
+            raise TrainingStoppedError
+
+    def after_step(self) -> None:
         done = self.trainer.iter + 1
         last = done == self.trainer.max_iter  # it is evaluated after the training
         if done % self.eval_period or last or done <= self.first_iteration:
@@ -70,8 +75,6 @@ class EarlyStopping(HookBase):
         self._judge()
         # Scores are known to the main process alone.
         self.best, self.waited = comm.all_gather((self.best, self.waited))[0]
-        if self.stopped:
-            raise TrainingStoppedError
 
     def _judge(self) -> None:
         if not comm.is_main_process():

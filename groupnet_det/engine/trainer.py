@@ -109,6 +109,7 @@ class Trainer(DefaultTrainer):
         try:
             return super().train()
         except TrainingStoppedError:
+            self.iter -= 1  # the step that was not made
             self.checkpointer.save("model_final", iteration=self.iter)
             logger.info(f"training was stopped early, after iteration {self.iter}")
             return None

@@ -3,6 +3,7 @@ import torch
 from detectron2.modeling import DatasetMapperTTA, GeneralizedRCNNWithTTA
 from detectron2.structures import Boxes, Instances
 from torch import nn
+from torchvision.ops import batched_nms
 
 from groupnet_det.engine.test_time_augmentation import DenseDetectorWithTTA, wrap_for_testing
 from groupnet_det.engine.trainer import Trainer
@@ -65,7 +66,7 @@ def test_boxes_of_all_versions_meet_in_the_original_image(flip, wanted):
     assert found.image_size == wanted
 
 
-def test_one_version_that_changes_nothing_gives_what_the_model_gives():
+def test_one_version_that_changes_nothing_gives_what_nms_leaves_of_the_models_boxes():
     model = make_model("retinanet", "MODEL.RETINANET.SCORE_THRESH_TEST", "0.0").eval()
     item = {"image": torch.randint(0, 256, (3, 96, 128), dtype=torch.uint8)}
     mapper = DatasetMapperTTA(min_sizes=[96], max_size=1000, flip=False)
