@@ -9,7 +9,6 @@ from types import TracebackType
 
 import cv2
 import numpy as np
-from typing_extensions import Self
 
 from groupnet_det.errors import ConfigError, DataError
 
@@ -84,7 +83,7 @@ class FrameSource:
                 "could be read"
             )
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "FrameSource":
         return self
 
     def __exit__(self, *_: type[BaseException] | TracebackType | BaseException | None) -> None:
@@ -132,7 +131,7 @@ class VideoFile:
         self.writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         return True
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "VideoFile":
         return self
 
     def __exit__(self, *_: type[BaseException] | TracebackType | BaseException | None) -> None:
@@ -163,7 +162,7 @@ class Window:
         cv2.imshow(self.title, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         return cv2.waitKey(self.milliseconds) != ESCAPE
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Window":
         return self
 
     def __exit__(self, *_: type[BaseException] | TracebackType | BaseException | None) -> None:
