@@ -8,6 +8,8 @@ DEMO ?= full
 TASK ?= detection
 ZOO ?= full
 MODELS ?=
+CLANG_FORMAT = $(dir $(PYTHON))clang-format
+CPP_FILES = $(wildcard $(foreach folder,core kernels ops,groupnet_det/csrc/$(folder)/*.[hc]*) tests/csrc/*.[hc]*)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo zoo test test-slow test-arm test-sanitize lint format clean
@@ -20,7 +22,7 @@ help:
 	@echo "make zoo ZOO=quick     a few iterations of each, into zoo/quick;  MODELS=\"NAME ...\" chooses some"
 	@echo "make test         set up and run the tests;  make test-slow runs the long ones too"
 	@echo "make test-arm     the packed engine on an emulated 64-bit ARM;  make test-sanitize with address and UB sanitizers"
-	@echo "make lint         ruff and mypy;             make format rewrites the layout"
+	@echo "make lint         ruff, mypy, clang-format;             make format rewrites the layout"
 	@echo "make clean        remove .venv and build products (data, models and results stay)"
 
 # A finished environment is recognised by its stamp in a moment, so each target may ask for it.
@@ -53,10 +55,12 @@ lint: setup
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+	$(CLANG_FORMAT) --dry-run --Werror $(CPP_FILES)
 
 format: setup
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
+	$(CLANG_FORMAT) -i $(CPP_FILES)
 
 clean:
 	rm -rf .venv build dist *.egg-info

@@ -131,6 +131,7 @@ setup(
         "test": TEST,
         "dev": [
             *TEST,
+            "clang-format==20.1.8",
             "ruff==0.17.6",
             "mypy>=1.11",
             "pre-commit>=3",

@@ -9,6 +9,7 @@ What can be measured:
   layers   3x3 convolutions, alone and fused with BN, ReLU, residual and packing. A chain of six
            with weights of their own is timed, and divided by six; ours by the engine's own clock of
            each step, which leaves out the stem that makes its bits.
+  threads  Our layers with one thread, and with more.
   network  Group-Net ResNet-18 with gates, from bytes of an image to the most probable class; the
            float sides compute torchvision's ResNet-18 from the same bytes.
   body     The residual blocks of these alone.
@@ -54,7 +55,7 @@ from groupnet_det.errors import UserError
 from groupnet_det.visualization.runtime import plot_runtime
 
 ROOT = Path(__file__).resolve().parent.parent
-WHAT = ("layers", "network", "body", "scaling", "avx2", "file")
+WHAT = ("layers", "threads", "network", "body", "scaling", "avx2", "file")
 # Must be there before a library reads it, hence a process of its own.
 AVX2_VARIABLES = {
     "GROUPNET_DET_ISA": "avx2",
@@ -76,7 +77,9 @@ def measure_avx2(arguments: argparse.Namespace) -> list[Row]:
         command += ["--num-bases", *map(str, arguments.num_bases), "--sides", *AVX2_SIDES]
         for name in ("threads", "rounds", "burst_ms", "pause_ms", "size", "width"):
             command += [f"--{name.replace('_', '-')}", str(getattr(arguments, name))]
-        if subprocess.run(command, env={**os.environ, **AVX2_VARIABLES}).returncode:
+        environment = {**os.environ, **AVX2_VARIABLES}
+        quiet = subprocess.DEVNULL  # the rows are printed here
+        if subprocess.run(command, env=environment, stdout=quiet).returncode:
             raise UserError("the process that is held to AVX2 failed, see above")
         return [replace(row, what=BODY_AVX2) for row in read_rows(path)]
 

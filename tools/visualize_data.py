@@ -13,6 +13,7 @@ import argparse
 import itertools
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def annotation_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
     number = min(num_images or len(found), len(found))
     for index in np.linspace(0, len(found) - 1, number).astype(int) if number else ():
         record, metadata = found[index]
-        yield Path(record["file_name"]), lambda r=record, m=metadata: draw_record(r, m)
+        yield Path(record["file_name"]), partial(draw_record, record, metadata)
 
 
 def loader_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
@@ -52,8 +53,8 @@ def loader_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
     batches = build_train_loader(cfg, seed=max(cfg.SEED, 0))
     samples = itertools.chain.from_iterable(batches)
     for sample in itertools.islice(samples, number):
-        path = Path(sample["file_name"])
-        yield path, lambda s=sample: draw_sample(s, metadata, cfg.INPUT.FORMAT)
+        drawn = partial(draw_sample, sample, metadata, cfg.INPUT.FORMAT)
+        yield Path(sample["file_name"]), drawn
 
 
 SOURCES = {"annotation": annotation_items, "dataloader": loader_items}

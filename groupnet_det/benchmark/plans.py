@@ -56,16 +56,17 @@ class Item:
 def layers(options: Options) -> list[Item]:
     """All shapes, alone and fused, for each K."""
     return [
-        Item(
-            work=LayerWork(
-                kind=kind, channels=channels, height=height, width=width, num_bases=num_bases
-            ),
-            threads=options.threads,
-            sides=options.sides,
-        )
-        for kind in ("alone", "fused")
-        for num_bases in options.num_bases
-        for channels, height, width in options.shapes
+        Item(work=work, threads=options.threads, sides=options.sides)
+        for work in _layer_works(options)
+    ]
+
+
+def threads(options: Options) -> list[Item]:
+    """Our layers with one thread and more."""
+    return [
+        Item(work=work, threads=number, what=f"{work.what}, threads", sides=(OURS,))
+        for work in _layer_works(options)
+        for number in range(1, options.threads + 1)
     ]
 
 
@@ -99,10 +100,20 @@ def scaling(options: Options) -> list[Item]:
 
 PLANS: dict[str, Callable[[Options], list[Item]]] = {
     "layers": layers,
+    "threads": threads,
     "network": networks,
     "body": bodies,
     "scaling": scaling,
 }
+
+
+def _layer_works(options: Options) -> list[LayerWork]:
+    return [
+        LayerWork(kind=kind, channels=channels, height=height, width=width, num_bases=num_bases)
+        for kind in ("alone", "fused")
+        for num_bases in options.num_bases
+        for channels, height, width in options.shapes
+    ]
 
 
 def _network(options: Options, num_bases: int, part: str = "network") -> NetworkWork:

@@ -31,6 +31,7 @@ _COMMON: dict[str, MakeSide] = {
     "openvino int8": openvino_sides.make_int8,
 }
 NETWORK_SIDES: dict[str, MakeSide] = {**_COMMON, STEPS: packed_sides.make_steps}
+BODY_SIDES = _COMMON
 LAYER_SIDES: dict[str, MakeSide] = {
     **_COMMON,
     OPENVINO_BINARY: openvino_sides.make_binary,
@@ -49,7 +50,9 @@ NOTES = {
 
 def sides_of(work: Work) -> Mapping[str, MakeSide]:
     """The sides that can do a work, here or elsewhere."""
-    return LAYER_SIDES if isinstance(work, LayerWork) else NETWORK_SIDES
+    if isinstance(work, LayerWork):
+        return LAYER_SIDES
+    return BODY_SIDES if work.part == "body" else NETWORK_SIDES
 
 
 def choose_sides(work: Work, names: Iterable[str] = ()) -> dict[str, MakeSide]:

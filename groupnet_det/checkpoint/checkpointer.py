@@ -117,7 +117,9 @@ class Checkpointer(DetectionCheckpointer):
             check_class_names(path, checkpoint, self.class_names)
             if "fingerprints" in self.extra:
                 warn_of_other_data(path, checkpoint, self.extra["fingerprints"])
-        state = {k.removeprefix("module."): v for k, v in _named(path, checkpoint["model"]).items()}
+        state = {
+            k.removeprefix("module."): v for k, v in named_state(path, checkpoint["model"]).items()
+        }
         if not checkpoint.get("matching_heuristics"):
             state = move_backbone(state, list(model))
             check_fit(path, _shapes(state), _shapes(model), strict=self._strict_now)
@@ -155,8 +157,12 @@ def write_tensors(state: dict[str, Any], path: Path) -> None:
     os.replace(partial, path)
 
 
-def _named(path: str, state: Any) -> dict[str, Any]:
-    """`state`, where it is tensors by name."""
+def named_state(path: str, state: Any) -> dict[str, Any]:
+    """`state`, where it is tensors by name.
+
+    Raises:
+        CheckpointError: It is something else; the message names `path`.
+    """
     if isinstance(state, Mapping) and all(
         isinstance(key, str) and hasattr(value, "shape") for key, value in state.items()
     ):

@@ -2,6 +2,7 @@
 
 from detectron2.config import CfgNode
 
+from .detection_defaults import add_detection_keys
 from .semantic_defaults import add_semantic_data_keys
 
 
@@ -10,6 +11,7 @@ def add_config_keys(cfg: CfgNode) -> None:
     if "GROUPNET" in cfg.MODEL:
         return
     _add_network_keys(cfg.MODEL)
+    add_detection_keys(cfg.MODEL)
     _add_training_keys(cfg)
     _add_distillation_keys(cfg.MODEL)
     _add_classification_keys(cfg)
@@ -97,7 +99,7 @@ def _add_network_keys(model: CfgNode) -> None:
     options.FPN.TOP_BLOCK = "p6p7_from_res5"
 
     options.HEAD = CfgNode()
-    # Whether a ReLU follows the BN in the towers of dense heads.
+    # Whether a ReLU follows the BN in heads: where there is a shortcut, and in front of predictors.
     options.HEAD.RELU = True
 
     _add_segmentation_keys(options)
@@ -188,8 +190,11 @@ def _add_distillation_keys(model: CfgNode) -> None:
     # For classifiers: weight of the divergence from the teacher's logits, and their temperature.
     options.LOGITS_WEIGHT = 0.0
     options.TEMPERATURE = 4.0
-    # Backbone features, such as ["res4", "res5"], whose attention maps are to agree; the weight is
-    # that of each.
+    # For RetinaNet, FCOS and region proposals: weight of the difference to the teacher's scores and
+    # boxes, at every position.
+    options.HEAD_WEIGHT = 0.0
+    # Features of backbone or pyramid, such as ["res5", "p3"], whose attention maps are to agree;
+    # the weight is that of each.
     options.FEATURES = []
     options.FEATURES_WEIGHT = 1.0
 

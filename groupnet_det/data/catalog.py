@@ -9,7 +9,9 @@ from detectron2.data import DatasetCatalog, MetadataCatalog
 
 # By the ``evaluator_type`` of a data set.
 TASKS: dict[str, str] = {
-    **dict.fromkeys(("coco", "pascal_voc", "lvis", "cityscapes_instance"), "detection"),
+    **dict.fromkeys(
+        ("coco", "pascal_voc", "lvis", "cityscapes_instance", "coco_panoptic_seg"), "detection"
+    ),
     "classification": "classification",
     **dict.fromkeys(("sem_seg", "cityscapes_sem_seg"), "semantic segmentation"),
 }

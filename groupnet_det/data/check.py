@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 NUM_CLASSES_KEYS = {
     "GroupNetRetinaNet": "MODEL.RETINANET.NUM_CLASSES",
     "RetinaNet": "MODEL.RETINANET.NUM_CLASSES",
+    "GroupNetFCOS": "MODEL.FCOS.NUM_CLASSES",
+    "PanopticFPN": "MODEL.ROI_HEADS.NUM_CLASSES",
     "GeneralizedRCNN": "MODEL.ROI_HEADS.NUM_CLASSES",
     "ImageClassifier": "MODEL.CLASSIFIER.NUM_CLASSES",
     "SemanticSegmentor": "MODEL.SEM_SEG_HEAD.NUM_CLASSES",

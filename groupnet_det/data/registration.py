@@ -14,6 +14,7 @@ from groupnet_det.errors import ConfigError, lookup
 from . import mnist5k, photo_digits
 from .catalog import datasets_root, register
 from .image_folder import load_image_folder
+from .panoptic import register_photo_digits_panoptic
 from .semantic_registration import (
     CUSTOM_MASKS_KEYS,
     register_builtin_masks,
@@ -87,6 +88,7 @@ def _load_image_folder(name: str, root: str, mend: str) -> list[dict[str, Any]]:
 def register_builtin_datasets() -> None:
     """Ours and ImageNet, VOC's masks; COCO and others come with Detectron2."""
     register_builtin_masks()
+    register_photo_digits_panoptic()
     root = photo_digits_root()
     for split in photo_digits.SPLITS:
         for folder, mend in (
@@ -179,7 +181,9 @@ def make_absent_datasets(names: Iterable[str]) -> None:
     """Make photo-digits and MNIST-5k where they are asked for and their folders are absent."""
     for folder, make in MAKERS.items():
         root = datasets_root() / folder
-        wanted = {f"{folder}{task}_{s}" for task in ("", "_seg") for s in photo_digits.SPLITS}
+        wanted = {
+            f"{folder}{task}_{s}" for task in ("", "_seg", "_panoptic") for s in photo_digits.SPLITS
+        }
         if wanted & set(names) and not root.exists():
             make(root)
 

@@ -18,6 +18,8 @@ from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError
 
+from .dense_distillation import dense_head, distill_dense
+
 logger = logging.getLogger(__name__)
 
 
@@ -66,72 +68,114 @@ def distill_feature(student: Tensor, teacher: Tensor) -> Tensor:
 class Distillation:
     """A teacher, and what a student's training step adds to its losses.
 
-    `attach` hooks it to a model: the student's backbone hands its input and features over, a
-    classifier its logits; the model's dict of losses then has ``loss_distill_logits`` and
-    ``loss_distill_<feature>``.
+    `attach` hooks it to a model: the student's backbone hands its input and features over, its
+    pyramid the levels, a classifier its logits, a dense head its outputs; the model's dict of
+    losses then has ``loss_distill_<feature>``, ``loss_distill_logits``, ``loss_distill_scores`` and
+    ``loss_distill_boxes``, as asked for.
     """
 
     def __init__(
         self,
         teacher: nn.Module,
         *,
-        logits_weight: float,
-        temperature: float,
-        features: tuple[str, ...],
-        features_weight: float,
+        logits_weight: float = 0.0,
+        temperature: float = 4.0,
+        head_weight: float = 0.0,
+        features: tuple[str, ...] = (),
+        features_weight: float = 1.0,
     ) -> None:
         """
         Args:
             teacher: A model with a ``backbone``; frozen here.
-            logits_weight: Of `distill_logits`; 0 leaves it out.
+            logits_weight: Of `distill_logits`, for classifiers; 0 leaves it out.
             temperature: Of `distill_logits`.
-            features: Names of backbone features for `distill_feature`.
+            head_weight: Of `distill_dense`, for detectors; 0 leaves it out.
+            features: Names of features of backbone or pyramid for `distill_feature`.
             features_weight: Of each of them.
         """
         self.teacher: Any = teacher.eval().requires_grad_(False)
         self.logits_weight = logits_weight
         self.temperature = temperature
+        self.head_weight = head_weight
         self.features = features
         self.features_weight = features_weight
-        self._teacher_features: Mapping[str, Tensor] = {}
+        self._teacher_features: dict[str, Tensor] = {}
         self._losses: dict[str, Tensor] = {}
+        inner = inner_backbone(self.teacher)
+        inner.register_forward_hook(lambda m, x, found: self._teacher_features.update(found))
+        # The pyramid is computed where it is needed only.
+        in_backbone = set(features) <= set(inner.output_shape())
+        self._teacher_backbone: Any = (
+            inner if in_backbone and not head_weight else self.teacher.backbone
+        )
 
     def attach(self, model: nn.Module) -> None:
         """Hook this to a student.
 
         Raises:
             ConfigError: Logits are asked for, but student or teacher is no classifier, or their
-                classes differ in number; or a feature is absent.
+                classes differ in number; head outputs, but one of them has no dense head, or they
+                differ in levels; or a feature is absent.
         """
-        backbone, teacher = inner_backbone(model), inner_backbone(self.teacher)
+        self._check_features(model)
+        backbone: Any = inner_backbone(model)
+        backbone.register_forward_hook(self._see_features)
+        pyramid: Any = model.backbone
+        if pyramid is not backbone:
+            pyramid.register_forward_hook(self._see_pyramid)
+        if self.logits_weight:
+            self._check_classes(model)
+            model.get_submodule("fc").register_forward_hook(self._see_logits)
+        if self.head_weight:
+            head, self._teacher_head, self._teacher_levels = self._find_heads(model)
+            head.register_forward_hook(self._see_head)
+        model.register_forward_hook(self._add_losses)
+
+    def _check_features(self, model: nn.Module) -> None:
         for name in self.features:
-            for owner, network in (("student", backbone), ("teacher", teacher)):
-                if name not in network.output_shape():
+            for owner, network in (("student", model), ("teacher", self.teacher)):
+                available = {**inner_backbone(network).output_shape()}
+                available.update(network.backbone.output_shape())  # type: ignore[operator,union-attr]
+                if name not in available:
                     raise ConfigError(
                         f"MODEL.DISTILLATION.FEATURES names {name!r}, which the {owner}'s backbone "
-                        f"does not return; it has {list(network.output_shape())} "
-                        "(MODEL.GROUPNET.OUT_FEATURES)"
+                        f"does not return; it has {list(available)} (MODEL.GROUPNET.OUT_FEATURES)"
                     )
-        backbone.register_forward_hook(self._see_features)
-        if self.logits_weight:
-            student_classes, teacher_classes = _num_classes(model), _num_classes(self.teacher)
-            if student_classes != teacher_classes:
-                raise ConfigError(
-                    f"MODEL.DISTILLATION: the teacher has {teacher_classes or 'no'} classes, the "
-                    f"student {student_classes or 'none'}; set LOGITS_WEIGHT 0 to distill features "
-                    "alone"
-                )
-            model.get_submodule("fc").register_forward_hook(self._see_logits)
-        model.register_forward_hook(self._add_losses)
+
+    def _check_classes(self, model: nn.Module) -> None:
+        student, teacher = _num_classes(model), _num_classes(self.teacher)
+        if student != teacher or not student:
+            raise ConfigError(
+                f"MODEL.DISTILLATION: the teacher has {teacher or 'no'} classes, the student "
+                f"{student or 'none'}; set LOGITS_WEIGHT 0 to distill features alone"
+            )
+
+    def _find_heads(self, model: nn.Module) -> tuple[Any, Any, list[str]]:
+        student, teacher = dense_head(model), dense_head(self.teacher)
+        if student is None or teacher is None or len(student[1]) != len(teacher[1]):
+            levels = [found[1] if found else "no dense head" for found in (student, teacher)]
+            raise ConfigError(
+                f"MODEL.DISTILLATION.HEAD_WEIGHT: the student has {levels[0]}, the teacher "
+                f"{levels[1]}; both must be detectors of one kind with the same levels"
+            )
+        return student[0], *teacher
 
     def _see_features(self, backbone: nn.Module, inputs: tuple[Tensor], features: Any) -> None:
         if not backbone.training:
             return
         with torch.no_grad():
-            self._teacher_features = inner_backbone(self.teacher)(inputs[0])
+            self._teacher_features.update(self._teacher_backbone(inputs[0]))
+        self._compare(features)
+
+    def _see_pyramid(self, pyramid: nn.Module, inputs: tuple[Tensor], levels: Any) -> None:
+        if pyramid.training:
+            self._compare(levels)
+
+    def _compare(self, found: Mapping[str, Tensor]) -> None:
         for name in self.features:
-            loss = distill_feature(features[name], self._teacher_features[name])
-            self._losses[f"loss_distill_{name}"] = self.features_weight * loss
+            if name in found:
+                loss = distill_feature(found[name], self._teacher_features[name])
+                self._losses[f"loss_distill_{name}"] = self.features_weight * loss
 
     def _see_logits(self, classifier: nn.Module, inputs: tuple[Tensor], logits: Tensor) -> None:
         if not classifier.training:
@@ -140,6 +184,21 @@ class Distillation:
             wanted = self.teacher.classify(self._teacher_features)
         loss = distill_logits(logits, wanted, self.temperature)
         self._losses["loss_distill_logits"] = self.logits_weight * loss
+
+    def _see_head(self, head: nn.Module, inputs: Any, outputs: Any) -> None:
+        if not head.training:
+            return
+        with torch.no_grad():
+            wanted = self._teacher_head([self._teacher_features[n] for n in self._teacher_levels])
+        ours, theirs = ([tuple(y.shape) for maps in o[:2] for y in maps] for o in (outputs, wanted))
+        if ours != theirs:
+            raise ConfigError(
+                f"MODEL.DISTILLATION.HEAD_WEIGHT: the student's head gives maps {ours}, the "
+                f"teacher's {theirs}; classes, anchors and levels must be the same"
+            )
+        scores, boxes = distill_dense(outputs, wanted)
+        self._losses["loss_distill_scores"] = self.head_weight * scores
+        self._losses["loss_distill_boxes"] = self.head_weight * boxes
 
     def _add_losses(self, model: nn.Module, inputs: Any, losses: Any) -> Any:
         if not model.training:
@@ -173,9 +232,12 @@ def attach_distillation(cfg: CfgNode, model: nn.Module) -> None:
         raise ConfigError(
             "MODEL.DISTILLATION.TEACHER_WEIGHTS is empty; a random teacher teaches nothing"
         )
-    if not options.LOGITS_WEIGHT and not (options.FEATURES and options.FEATURES_WEIGHT):
+    if not (options.LOGITS_WEIGHT or options.HEAD_WEIGHT) and not (
+        options.FEATURES and options.FEATURES_WEIGHT
+    ):
         raise ConfigError(
-            "MODEL.DISTILLATION has a teacher, but LOGITS_WEIGHT is 0 and no FEATURES are named"
+            "MODEL.DISTILLATION has a teacher, but LOGITS_WEIGHT and HEAD_WEIGHT are 0 and no "
+            "FEATURES are named"
         )
     teacher_cfg = load_config(options.TEACHER_CONFIG, ["MODEL.DEVICE", cfg.MODEL.DEVICE])
     for key in ("PIXEL_MEAN", "PIXEL_STD"):
@@ -190,6 +252,7 @@ def attach_distillation(cfg: CfgNode, model: nn.Module) -> None:
         teacher,
         logits_weight=options.LOGITS_WEIGHT,
         temperature=options.TEMPERATURE,
+        head_weight=options.HEAD_WEIGHT,
         features=tuple(options.FEATURES),
         features_weight=options.FEATURES_WEIGHT,
     ).attach(model)

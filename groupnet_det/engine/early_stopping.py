@@ -65,6 +65,9 @@ class EarlyStopping(HookBase):
             TrainingStoppedError: Patience is at its end.
         """
         if self.stopped:
+            # The step is not made. Hooks that run after the training go by this number, and would
+            # evaluate once more where the training stops just before its last iteration.
+            self.trainer.iter -= 1
             raise TrainingStoppedError
 
     def after_step(self) -> None:

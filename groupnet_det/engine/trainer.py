@@ -29,6 +29,7 @@ from .early_stopping import (
 )
 from .gradual_binarization import build_gradual_binarization
 from .hooks import BestCheckpointer, SeedEachIteration
+from .initialization import initialize_model
 from .optimizer import build_lr_scheduler, build_optimizer
 from .test_time_augmentation import wrap_for_testing
 
@@ -109,12 +110,20 @@ class Trainer(DefaultTrainer):
         try:
             return super().train()
         except TrainingStoppedError:
-            self.iter -= 1  # the step that was not made
             self.checkpointer.save("model_final", iteration=self.iter)
             logger.info(f"training was stopped early, after iteration {self.iter}")
             return None
 
     def resume_or_load(self, resume: bool = True) -> None:
+        """Go on where the last checkpoint is; else start from ``MODEL.WEIGHTS`` or ``MODEL.INIT``.
+
+        Raises:
+            UserError: A file cannot be used, or both are named.
+        """
+        if not (resume and self.checkpointer.has_checkpoint()) and initialize_model(
+            self.cfg, self.checkpointer.model
+        ):
+            return
         super().resume_or_load(resume)
         self.data_loader.batch_sampler.start_batch = self.start_iter
 

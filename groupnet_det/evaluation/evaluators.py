@@ -1,11 +1,18 @@
 """Evaluators by the data set's ``evaluator_type``."""
 
+import importlib.util
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, MetadataCatalog
-from detectron2.evaluation import COCOEvaluator, DatasetEvaluator, DatasetEvaluators
+from detectron2.evaluation import (
+    COCOEvaluator,
+    COCOPanopticEvaluator,
+    DatasetEvaluator,
+    DatasetEvaluators,
+)
 
 from groupnet_det.errors import lookup
 
@@ -13,6 +20,8 @@ from .cityscapes import OfficialCityscapesEvaluator
 from .classification import ClassificationEvaluator
 from .semantic import SemanticEvaluator
 from .voc import VocEvaluator
+
+logger = logging.getLogger(__name__)
 
 
 def _coco(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
@@ -46,10 +55,26 @@ def _cityscapes(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
     return DatasetEvaluators([evaluator, OfficialCityscapesEvaluator(name)])
 
 
+def _panoptic(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
+    """Boxes and masks of things, mIoU of stuff; panoptic quality where panopticapi is installed
+    and the data set has the truth for it."""
+    evaluators = [
+        _coco(cfg, name, output_dir),
+        SemanticEvaluator(name, output_dir=output_dir / "stuff"),
+    ]
+    has_truth = "panoptic_json" in MetadataCatalog.get(name).as_dict()
+    if has_truth and importlib.util.find_spec("panopticapi"):
+        evaluators.append(COCOPanopticEvaluator(name, str(output_dir)))
+    elif has_truth:
+        logger.warning("panopticapi is not installed: panoptic quality (PQ) is not computed")
+    return DatasetEvaluators(evaluators)
+
+
 EVALUATORS: dict[str, Callable[[CfgNode, str, Path], DatasetEvaluator]] = {
     "coco": _coco,
     "pascal_voc": _voc,
     "classification": _classification,
+    "coco_panoptic_seg": _panoptic,
     "sem_seg": _semantic,
     "cityscapes_sem_seg": _cityscapes,
 }

@@ -115,5 +115,10 @@ class ConvUnit(nn.Module):
         merged = [self.merge(y) for y in outputs]
         return [y + x for y, x in zip(merged, maps, strict=True)] if self.shortcut else merged
 
+    def forward_branches(self, branches: list[list[Tensor]]) -> list[list[Tensor]]:
+        """As `BranchedUnit`'s: the bases meet within this unit, so there is one branch."""
+        (maps,) = branches
+        return [self.forward_maps(maps)]
+
     def _activate(self, maps: list[Tensor]) -> list[Tensor]:
         return [self.act(x) for x in maps]

@@ -1,5 +1,6 @@
 """BatchNorm for layers whose weights are shared between the levels of a pyramid."""
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -21,4 +22,18 @@ class PerLevelBatchNorm(nn.ModuleList):
         Raises:
             ValueError: The number of maps is not that of the levels.
         """
-        return [norm(x) for norm, x in zip(self, maps, strict=True)]
+        return [_normalize(norm, x) for norm, x in zip(self, maps, strict=True)]
+
+
+def _normalize(norm: nn.Module, x: Tensor) -> Tensor:
+    """As `norm`; with the running statistics where a map has none of its own.
+
+    A head that looks at regions may get none, of an image without objects, or a single one, whose
+    map is of one pixel. torch refuses the one and turns the statistics into NaN by the other.
+    Synchronized norms look at the regions of all processes together and do so themselves.
+    """
+    if type(norm) is not nn.BatchNorm2d or not norm.training or x.numel() > x.shape[1]:
+        return norm(x)
+    return F.batch_norm(
+        x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
+    )

@@ -2,6 +2,7 @@
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 
@@ -20,10 +21,10 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> the same.
+        """(N, C, H, W) -> the same, N = 0 included.
 
-        Raises:
-            ValueError: In training, a single value per channel in all processes.
+        With less than two values per channel in all processes together, as a head that looks at
+        regions may meet, the running statistics are taken.
         """
         if not self.training or not dist.is_initialized() or dist.get_world_size() == 1:
             return super().forward(x)
@@ -34,7 +35,9 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
         sums = all_reduce(torch.cat([values.sum(dim=(0, 2, 3)), count]))
         count = sums[-1].detach()
         if count <= 1:
-            raise ValueError(f"BatchNorm in training needs more values per channel than {count}")
+            return F.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
         mean = sums[:-1] / count
         centered = values - mean.view(-1, 1, 1)
         variance = all_reduce(centered.square().sum(dim=(0, 2, 3))) / count

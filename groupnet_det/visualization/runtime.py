@@ -49,7 +49,7 @@ def plot_runtime(rows: Sequence[Row], output: Path, title: str) -> None:
         axes.grid(alpha=0.3, axis="y", which="both")
         axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
     output.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(output, dpi=110)
+    figure.savefig(output, dpi=75)
     plt.close(figure)
 
 
@@ -62,15 +62,24 @@ def _panel(row: Row) -> str:
 def _draw_bars(axes: Any, rows: Sequence[Row]) -> None:
     """A group for each work, in it a bar for each side."""
     groups = list(dict.fromkeys((row.work, row.num_bases) for row in rows))
-    sides = list(dict.fromkeys(row.side for row in rows))
+    label = _side_and_threads if len({row.threads for row in rows}) > 1 else _side
+    sides = list(dict.fromkeys(map(label, rows)))
     width = 0.85 / len(sides)
     for number, side in enumerate(sides):
-        of_side = [row for row in rows if row.side == side]
+        of_side = [row for row in rows if label(row) == side]
         places = [groups.index((row.work, row.num_bases)) + number * width for row in of_side]
         axes.bar(places, [row.least for row in of_side], width, label=side)
     middle = 0.425 - width / 2
     labels = [f"{work}, K = {k}" if _several(groups) else work for work, k in groups]
     axes.set_xticks([place + middle for place in range(len(groups))], labels, fontsize=8)
+
+
+def _side(row: Row) -> str:
+    return row.side
+
+
+def _side_and_threads(row: Row) -> str:
+    return f"{row.side}, threads: {row.threads}"
 
 
 def _several(groups: Sequence[tuple[str, int]]) -> bool:

@@ -1,5 +1,7 @@
 """Operations and bytes against numbers derived by hand."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -8,6 +10,7 @@ from groupnet_det.analysis.complexity import Complexity, count_complexity
 from groupnet_det.layers import BlockDesign, Quantization
 from groupnet_det.layers.methods import Method, make_method
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
+from tests.modeling.segmentors import make_segmentor
 
 # ResNet-18 of 8, 16, 32 and 64 channels on 64 x 64 pixels: maps of 16, 8, 4 and 2 pixels a side.
 STEM = 32 * 32 * 8 * (3 * 7 * 7)
@@ -101,6 +104,41 @@ def test_bytes_are_rounded_up():
     conv = Quantization(num_bases=1).make_conv(2, 3, 3)  # 54 bits
     found = count_complexity(conv, lambda: conv(torch.zeros(1, 2, 5, 5)))
     assert found == Complexity(binary_operations=3 * 3 * 54, float_operations=0, num_bytes=7)
+
+
+def test_a_segmenter_by_hand():
+    """DeepLabV3 with BPAC at output stride 8: dilation costs nothing, float parts count as such."""
+    bases, channels, classes = 3, 16, 4
+    model = make_segmentor(
+        *("deeplabv3", "MODEL.GROUPNET.NUM_BASES", bases, "MODEL.GROUPNET.GATES", False),
+        *("MODEL.SEM_SEG_HEAD.CONVS_DIM", channels),
+    ).eval()
+    found = count_complexity(model, lambda: model([{"image": torch.zeros(3, 64, 64)}]))
+    # res3 to res5 are of 8 x 8 pixels.
+    backbone = (
+        16 * 16 * 9 * (4 * 8 * 8)
+        + 8 * 8 * 9 * (8 * 16 + 3 * 16 * 16 + 16 * 32 + 3 * 32 * 32 + 32 * 64 + 3 * 64 * 64)
+        + 8 * 8 * (8 * 16 + 16 * 32 + 32 * 64)
+    )
+    pyramid = 8 * 8 * (64 * channels) * (1 + 3 * 9) + 64 * channels  # on one pixel: the pooling
+    assert found.binary_operations == bases * (backbone + pyramid)
+    decoder = 5 * channels * channels + 9 * channels * channels + channels * classes
+    assert found.float_operations == STEM + 8 * 8 * decoder
+
+    binary = bases * (WEIGHTS_3X3 + 64 * channels * (1 + 3 * 9 + 1)) + WEIGHTS_1X1
+    norms = 5 * channels + channels + channels  # of the pyramid, the projection and behind it
+    full = 8 * 3 * 7 * 7 + 4 * (bases * BN_BRANCH + BN_SHARED + norms) + decoder + classes
+    full += 2 * 3  # mean and deviation of the pixels
+    assert found.num_bytes == math.ceil((binary + 32 * full) / 8)
+
+
+def test_bpac_costs_nothing():
+    counts = []
+    for enabled in (True, False):
+        model = make_segmentor("fcn16s", "MODEL.GROUPNET.BPAC.ENABLED", enabled).eval()
+        images = [{"image": torch.zeros(3, 64, 64)}]
+        counts.append(count_complexity(model, lambda m=model, x=images: m(x)))
+    assert counts[0] == counts[1]
 
 
 def test_nothing_stays_behind_an_error():

@@ -2,6 +2,7 @@ import logging
 
 import pytest
 import torch
+import yaml
 from torch import nn
 
 from groupnet_det.checkpoint.checkpointer import Checkpointer, load_tensors
@@ -33,7 +34,8 @@ def test_all_of_it_travels_in_plain_values(datasets_env, tmp_path):
     again = load_config_text(stored["config"], "a.pth", ["SOLVER.MAX_ITER", "7"])
     assert again.SOLVER.MAX_ITER == 7
     again.SOLVER.MAX_ITER = cfg.SOLVER.MAX_ITER
-    assert again.dump() == cfg.dump()
+    # Not as text: where values of one of them happen to be one object, YAML writes them as aliases.
+    assert yaml.safe_load(again.dump()) == yaml.safe_load(cfg.dump())
     assert stored_looks(stored, again).thing_classes == list("0123456789")
 
 

@@ -64,8 +64,7 @@ bool same(const uint8_t* got, const uint8_t* expected, size_t count, bool bits) 
 void compare(const std::filesystem::path& path, const KernelTable& kernels, int threads) {
   Expected expected(std::filesystem::path(path).replace_extension(".expected"));
   Network network(PackedFile::open(path.string()), kernels);
-  auto workspace =
-      network.acquire({expected.shape[0], expected.shape[1], expected.shape[2]});
+  auto workspace = network.acquire({expected.shape[0], expected.shape[1], expected.shape[2]});
   const auto& program = network.program();
   for (size_t step = 0; step < program.steps.size(); ++step) {
     network.run(*workspace, expected.image, threads, step, step + 1);

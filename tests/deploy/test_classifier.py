@@ -59,6 +59,7 @@ VARIANTS = {
     "output_stride_8": {"output_stride": 8, "stages": 4},
     "output_stride_16": {"output_stride": 16, "stages": 4},
     "dilations": {"dilations": [1, 1, 6, 10], "stages": 4},
+    "bpac": {"output_stride": 8, "dilations": [1, 1, [2, 3], [6, 7]], "stages": 4},
     "xnor_net": {"method": "xnor_net", "stages": 4},
     "xnor_net_50": {"method": "xnor_net", "depth": 50, "width": 0.0625, "stages": 2},
     "bireal_net": {"method": "bireal_net"},

@@ -120,7 +120,7 @@ def test_a_detector_learns_from_a_classifiers_features(root, teacher_files):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({}, ConfigError, "LOGITS_WEIGHT is 0 and no FEATURES"),
+        ({}, ConfigError, "LOGITS_WEIGHT and HEAD_WEIGHT are 0 and no FEATURES"),
         ({"TEACHER_WEIGHTS": ""}, ConfigError, "TEACHER_WEIGHTS is empty"),
         ({"TEACHER_WEIGHTS": "absent.pth", "LOGITS_WEIGHT": 1.0}, CheckpointError, "absent.pth"),
         ({"FEATURES": ["res4"]}, ConfigError, "FEATURES names 'res4'.*student.*'res5'"),

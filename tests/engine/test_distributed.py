@@ -5,14 +5,17 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from detectron2.engine import default_argument_parser, launch
 from detectron2.utils import comm
+from PIL import Image
 
 from groupnet_det.checkpoint.checkpointer import load_tensors
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
+from groupnet_det.evaluation.semantic import LABEL_MAPS
 
 from .test_training import BrokenOffError, Recorder
 
@@ -40,6 +43,18 @@ NETWORKS = {
         [
             *("MODEL.GROUPNET.WIDTH", "0.0835", "MODEL.GROUPNET.NUM_BASES", "2"),  # 5 ... 43
             *("MODEL.GROUPNET.DOWNSAMPLE", "binary", "SOLVER.BEST_METRIC", ""),
+        ],
+    ),
+    "segmenter": (
+        "configs/quick/semseg_groupnet_photo_digits.yaml",
+        [
+            *("MODEL.GROUPNET.WIDTH", "0.0835", "MODEL.SEM_SEG_HEAD.CONVS_DIM", "7"),
+            *(
+                "MODEL.GROUPNET.DOWNSAMPLE",
+                "binary",
+                "MODEL.GROUPNET.SEGMENTATION.LOW_LEVEL.CHANNELS",
+            ),
+            *("4", "INPUT.SEMANTIC.CROP", "65", "SOLVER.BEST_METRIC", ""),
         ],
     ),
 }
@@ -143,7 +158,11 @@ def test_predictions_and_scores_are_those_of_one_process(runs):
 
 
 def read_predictions(folder):
-    """Sorted rows of numbers: image, score, category and box; or label, prediction, probability."""
+    """Sorted rows of numbers: image, score, category and box; or label, prediction, probability; or
+    the labels in the rows of label maps."""
+    maps = sorted((folder / LABEL_MAPS).glob("*.png"))
+    if maps:
+        return [row for path in maps for row in np.asarray(Image.open(path)).astype(float).tolist()]
     table = folder / "predictions.csv"
     if table.exists():
         with table.open(newline="") as file:

@@ -88,8 +88,30 @@ def test_every_value_counts_the_same_where_maps_differ_in_size(folder):
             torch.testing.assert_close(running_var[channel], 0.9 + 0.1 * values.var())
 
 
+def normalize_regions(rank, folder):
+    """As in a head that looks at regions, of which the first process has none."""
+    norm = SyncBatchNorm2d(2)
+    regions = torch.arange(24.0).view(3, 2, 2, 2)[: 3 * rank].requires_grad_()
+    y = norm(regions)
+    y.square().sum().backward()
+    torch.save((regions.detach(), y.detach(), norm.running_mean), folder / f"regions{rank}.pth")
+    before = norm.running_mean.clone()
+    assert norm(torch.zeros(0, 2, 2, 2)).shape == (0, 2, 2, 2)  # none in any process
+    assert torch.equal(norm.running_mean, before)
+
+
+def test_a_process_without_regions_has_the_statistics_of_the_others(folder):
+    (none, y, mean), (regions, _, other_mean) = (
+        torch.load(folder / f"regions{rank}.pth") for rank in range(2)
+    )
+    assert none.shape == y.shape == (0, 2, 2, 2)
+    assert torch.equal(mean, other_mean)
+    torch.testing.assert_close(mean, 0.1 * regions.mean(dim=(0, 2, 3)))
+
+
 def work(rank, folder):
     train_half(rank, folder)
+    normalize_regions(rank, folder)
     normalize_unequal_maps(rank, folder)
 
 

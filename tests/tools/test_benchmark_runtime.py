@@ -23,7 +23,7 @@ def run(tmp_path, monkeypatch, capsys):
     path = tmp_path / "rows.csv"
 
     def run_tool(*command):
-        command = [*command, *QUICK, "--csv", str(path)]
+        command = [command[0], *QUICK, *command[1:], "--csv", str(path)]
         monkeypatch.setattr(sys, "argv", ["benchmark_runtime.py", *command])
         tool.main()
         return read_rows(path), capsys.readouterr().out
@@ -46,6 +46,14 @@ def test_layers(run, tmp_path):
     assert "aims were not measured in this run" in printed
 
 
+@pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
+def test_threads(run):
+    rows, _ = run("threads", *LAYERS[1:-2], "--threads", "2", "--no-plot")
+    assert {(row.what, row.threads, row.side) for row in rows} == {
+        (f"layer {kind}, threads", n, "ours") for kind in ("alone", "fused") for n in (1, 2)
+    }
+
+
 def test_absent_sides_are_listed(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)  # as if it were not installed
     rows, printed = run(*LAYERS[:-1], "openvino binary", "--no-plot")
@@ -62,7 +70,7 @@ def test_avx2_is_a_process_of_its_own(run, monkeypatch):
     row = Row(what="body", work="x", num_bases=1, batch=1, threads=1, side="ours", least=1.0)
     seen = {}
 
-    def fake_run(command, *, env):
+    def fake_run(command, *, env, stdout):
         seen.update(env, command=command)
         write_rows(tool.Path(command[command.index("--csv") + 1]), [row], {})
         return subprocess.CompletedProcess(command, 0)
@@ -78,7 +86,7 @@ def test_avx2_is_a_process_of_its_own(run, monkeypatch):
 
 def test_that_process_may_fail(run, monkeypatch):
     failed = subprocess.CompletedProcess([], 1)
-    monkeypatch.setattr(subprocess, "run", lambda command, env: failed)
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: failed)
     with pytest.raises(SystemExit, match="error: the process that is held to AVX2 failed"):
         run("avx2")
 

@@ -40,20 +40,19 @@ const uint32_t* lay_out_signs(const Tensor& weight, int in_channels, const Kerne
   const int row_bytes = static_cast<int>(weight.shape[3]);
   const int64_t positions = weight.shape[1] * weight.shape[2];
   auto* out = arena.make<uint32_t>(static_cast<size_t>(blocks) * kBlock * positions * pairs * 2);
-  in_kernel_order(blocks, kernels.group_blocks, positions * pairs,
-                  [&](int channel, int64_t position, int64_t index) {
-                    if (channel >= out_channels) return;
-                    const uint8_t* row =
-                        weight.data + (channel * positions + position / pairs) * row_bytes;
-                    int pair = static_cast<int>(position % pairs);
-                    WordPair words =
-                        pair_words(read_word(row, row_bytes, 2 * pair),
-                                   read_word(row, row_bytes, 2 * pair + 1), kernels.paired);
-                    // 16 channels of one word, then 16 of the other.
-                    uint32_t* to = out + index / kBlock * (2 * kBlock) + index % kBlock;
-                    to[0] = words.first;
-                    to[kBlock] = words.second;
-                  });
+  in_kernel_order(
+      blocks, kernels.group_blocks, positions * pairs,
+      [&](int channel, int64_t position, int64_t index) {
+        if (channel >= out_channels) return;
+        const uint8_t* row = weight.data + (channel * positions + position / pairs) * row_bytes;
+        int pair = static_cast<int>(position % pairs);
+        WordPair words = pair_words(read_word(row, row_bytes, 2 * pair),
+                                    read_word(row, row_bytes, 2 * pair + 1), kernels.paired);
+        // 16 channels of one word, then 16 of the other.
+        uint32_t* to = out + index / kBlock * (2 * kBlock) + index % kBlock;
+        to[0] = words.first;
+        to[kBlock] = words.second;
+      });
   return out;
 }
 
@@ -102,8 +101,8 @@ const int32_t* sum_last_channel(const Tensor& weight, Arena& arena) {
     for (int64_t x = 0; x < width; ++x) {
       for (int64_t c = 0; c < weight.shape[0]; ++c) {
         int16_t value;
-        std::memcpy(&value,
-                    weight.data + 2 * (((c * height + y) * width + x + 1) * channels - 1), 2);
+        std::memcpy(&value, weight.data + 2 * (((c * height + y) * width + x + 1) * channels - 1),
+                    2);
         // Results fit 32 bits; what comes in between may pass them, and wraps around.
         auto u = [](int32_t v) { return static_cast<uint32_t>(v); };
         at(y + 1, x + 1)[c] = static_cast<int32_t>(u(255 * value) + u(at(y, x + 1)[c]) +

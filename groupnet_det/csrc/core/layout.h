@@ -19,7 +19,8 @@ const uint32_t* lay_out_signs(const Tensor& weight, int in_channels, const Kerne
                               Arena& arena);
 // F32 (C_out, kH, kW, C_in).
 const float* lay_out_floats(const Tensor& weight, int group_blocks, Arena& arena);
-// I16 (C_out, kH, kW, C + 1) without the last channel: pairs of the numbers of each row of the kernel.
+// I16 (C_out, kH, kW, C + 1) without the last channel: pairs of the numbers of each row of the
+// kernel.
 const int32_t* lay_out_stem(const Tensor& weight, int group_blocks, Arena& arena);
 inline int stem_pairs(const Tensor& weight) {
   return static_cast<int>((weight.shape[2] * (weight.shape[3] - 1) + 1) / 2);

@@ -113,9 +113,8 @@ class Worker {
   }
 
   void run_mean(const MeanArgs& mean, int channels) {
-    in_rows(workspace_.size().images, blocks_of(channels), [&](int image, int begin, int end) {
-      kernels_.mean(mean, image, begin, end);
-    });
+    in_rows(workspace_.size().images, blocks_of(channels),
+            [&](int image, int begin, int end) { kernels_.mean(mean, image, begin, end); });
   }
 
   const Program& program_;

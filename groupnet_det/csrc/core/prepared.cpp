@@ -67,9 +67,9 @@ class Preparer {
   LevelsSinkArgs prepare(const LevelsSinkSpec& sink) {
     LevelsSinkArgs args;
     args.num_thresholds = sink.num_thresholds;
-    args.thresholds = lay_out_channels(sink.thresholds, channels_,
-                                       std::numeric_limits<float>::infinity(), arena_,
-                                       sink.num_thresholds);
+    args.thresholds =
+        lay_out_channels(sink.thresholds, channels_, std::numeric_limits<float>::infinity(), arena_,
+                         sink.num_thresholds);
     args.values = lay_out_channels(sink.values, channels_, 0.0f, arena_, sink.num_thresholds + 1);
     return args;
   }

@@ -31,7 +31,6 @@ struct PreparedStep {
 };
 
 // Fills `arena`, which must outlive the result.
-std::vector<PreparedStep> prepare(const Program& program, const KernelTable& kernels,
-                                  Arena& arena);
+std::vector<PreparedStep> prepare(const Program& program, const KernelTable& kernels, Arena& arena);
 
 }  // namespace groupnet

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "core/part_reader.h"
 #include "core/program.h"
 #include "core/tensor_access.h"
 
@@ -11,12 +12,12 @@ namespace groupnet {
 
 namespace {
 
-constexpr int64_t kMaxChannels = 1 << 16, kMaxWindow = 4096, kMaxSteps = 4096;
-constexpr size_t kMaxBuffers = 16384, kMaxParts = 64, kMaxLevels = 256;
+constexpr int64_t kMaxWindow = 4096;
+constexpr size_t kMaxSteps = 4096, kMaxBuffers = 16384;
 
 class ProgramReader {
  public:
-  explicit ProgramReader(const PackedFile& file) : file_(file) {}
+  explicit ProgramReader(const PackedFile& file) : file_(file), part_(file, program_.buffers) {}
 
   Program read() {
     Json json = Json::parse(file_.program());
@@ -26,7 +27,7 @@ class ProgramReader {
     require(!steps.empty() && steps.size() <= kMaxSteps, "its number of steps is not 1 to 4096");
     for (const Json& step : steps) read_step(step);
     for (const auto& [name, buffer] : json.at("outputs", "the program").as_object("outputs")) {
-      int index = buffer_index(buffer, "output '" + name + "'");
+      int index = part_.buffer_index(buffer, "output '" + name + "'");
       require(!program_.buffers[index].bits, "output '" + name + "' is a buffer of bits");
       program_.outputs.emplace_back(name, index);
     }
@@ -35,22 +36,6 @@ class ProgramReader {
   }
 
  private:
-  static int64_t in_range(int64_t value, int64_t low, int64_t high, const std::string& what) {
-    require(low <= value && value <= high, what + " is " + std::to_string(value) + ", not " +
-                                               std::to_string(low) + " to " +
-                                               std::to_string(high));
-    return value;
-  }
-
-  static int whole(const Json& json, const char* key, int64_t low, int64_t high,
-                   const std::string& where, std::optional<int64_t> absent = {}) {
-    const Json* value = json.find(key, where);
-    std::string what = where + "." + key;
-    if (value == nullptr && absent) return static_cast<int>(*absent);
-    require(value != nullptr, what + " is missing");
-    return static_cast<int>(in_range(value->as_integer(what), low, high, what));
-  }
-
   void read_buffers(const Json& json) {
     const auto& buffers = json.as_array("buffers");
     require(!buffers.empty() && buffers.size() <= kMaxBuffers,
@@ -72,146 +57,10 @@ class ProgramReader {
     }
   }
 
-  int buffer_index(const Json& json, const std::string& what) const {
-    return static_cast<int>(
-        in_range(json.as_integer(what), 0, static_cast<int64_t>(program_.buffers.size()) - 1,
-                 what));
-  }
-
-  int buffer_of(const Json& json, const char* key, const std::string& where, int channels,
-                bool bits) const {
-    std::string what = where + "." + key;
-    int index = buffer_index(json.at(key, where), what);
-    const BufferSpec& buffer = program_.buffers[index];
-    require(buffer.bits == bits, what + " is no buffer of " + (bits ? "bits" : "floats"));
-    require(channels == 0 || buffer.channels == channels,
-            what + " has " + std::to_string(buffer.channels) + " channels, not " +
-                std::to_string(channels));
-    return index;
-  }
-
-  Channels channels_of(const Json& json, const char* key, const std::string& where,
-                       std::vector<int64_t> shape) const {
-    const Json* name = json.find(key, where);
-    if (name == nullptr) return {};
-    const std::string& tensor_name = name->as_string(where + "." + key);
-    const Tensor& tensor = find_tensor(file_, tensor_name, "F32");
-    require_shape(tensor, tensor_name, shape);
-    return copy_values<float>(tensor);
-  }
-
-  MapSpec read_map(const Json& json, const char* key, const std::string& where,
-                   int channels) const {
-    MapSpec map;
-    const Json* value = json.find(key, where);
-    if (value == nullptr) return map;
-    std::string what = where + "." + key;
-    static const std::map<std::string, Act> kActs = {
-        {"none", Act::kNone}, {"relu", Act::kRelu}, {"prelu", Act::kPrelu}};
-    if (const Json* act = value->find("act", what)) {
-      auto found = kActs.find(act->as_string(what + ".act"));
-      require(found != kActs.end(), what + ".act is not none, relu or prelu");
-      map.act = found->second;
-    }
-    map.scale1 = channels_of(*value, "scale1", what, {channels});
-    map.shift1 = channels_of(*value, "shift1", what, {channels});
-    map.slope = channels_of(*value, "slope", what, {channels});
-    map.scale2 = channels_of(*value, "scale2", what, {channels});
-    map.shift2 = channels_of(*value, "shift2", what, {channels});
-    require(map.slope.empty() == (map.act != Act::kPrelu), what + ": a slope belongs to prelu");
-    return map;
-  }
-
-  std::optional<SinksSpec> read_sinks(const Json* json, const std::string& where,
-                                      int channels) const {
-    if (json == nullptr || json->kind() == Json::Kind::kNull) return std::nullopt;
-    SinksSpec sinks;
-    if (json->find("float", where) != nullptr) {
-      sinks.float_buffer = buffer_of(*json, "float", where, channels, false);
-    }
-    if (const Json* list = json->find("bits", where)) {
-      for (const Json& sink : parts(*list, where + ".bits", 0)) {
-        sinks.bits.push_back(read_bits_sink(sink, where + ".bits", channels));
-      }
-    }
-    if (const Json* list = json->find("levels", where)) {
-      for (const Json& sink : parts(*list, where + ".levels", 0)) {
-        sinks.levels.push_back(read_levels_sink(sink, where + ".levels", channels));
-      }
-    }
-    return sinks;
-  }
-
-  static const std::vector<Json>& parts(const Json& json, const std::string& what, size_t least) {
-    const auto& list = json.as_array(what);
-    require(least <= list.size() && list.size() <= kMaxParts,
-            what + " has " + std::to_string(list.size()) + " members, not " +
-                std::to_string(least) + " to 64");
-    return list;
-  }
-
-  BitsSinkSpec read_bits_sink(const Json& json, const std::string& where, int channels) const {
-    BitsSinkSpec sink;
-    sink.buffer = buffer_of(json, "buffer", where, channels, true);
-    sink.threshold = channels_of(json, "threshold", where, {channels});
-    for (float threshold : sink.threshold) {
-      require(!std::isnan(threshold), where + " has NaN as a threshold");
-    }
-    if (const Json* name = json.find("invert", where)) {
-      const std::string& tensor_name = name->as_string(where + ".invert");
-      const Tensor& tensor = find_tensor(file_, tensor_name, "U8");
-      require_shape(tensor, tensor_name, {channels});
-      sink.invert = copy_values<uint8_t>(tensor);
-      for (uint8_t flag : sink.invert) require(flag <= 1, where + ".invert is neither 0 nor 1");
-    }
-    return sink;
-  }
-
-  LevelsSinkSpec read_levels_sink(const Json& json, const std::string& where, int channels) const {
-    LevelsSinkSpec sink;
-    sink.buffer = buffer_of(json, "buffer", where, channels, false);
-    const std::string& name = json.at("thresholds", where).as_string(where + ".thresholds");
-    const Tensor& tensor = find_tensor(file_, name, "F32");
-    require(tensor.shape.size() == 2 && tensor.shape[0] >= 1 &&
-                tensor.shape[0] <= static_cast<int64_t>(kMaxLevels),
-            "tensor '" + name + "' is not of shape (1 to 256, channels)");
-    int64_t levels = tensor.shape[0];
-    sink.num_thresholds = static_cast<int>(levels);
-    sink.thresholds = channels_of(json, "thresholds", where, {levels, channels});
-    sink.values = channels_of(json, "values", where, {levels + 1, channels});
-    require(!sink.values.empty(), where + ".values is missing");
-    for (float threshold : sink.thresholds) {
-      require(!std::isnan(threshold), where + " has NaN as a threshold");
-    }
-    return sink;
-  }
-
-  static Window read_window(const Json& json, const std::string& where) {
-    Window window;
-    window.stride = whole(json, "stride", 1, kMaxWindow, where, 1);
-    window.padding = whole(json, "padding", 0, kMaxWindow, where, 0);
-    window.dilation = whole(json, "dilation", 1, kMaxWindow, where, 1);
-    return window;
-  }
-
-  // Weights of four dimensions, the first three checked.
-  const Tensor& read_weight(const Json& json, const std::string& where, const std::string& dtype,
-                            Window& window) const {
-    const std::string& name = json.at("weight", where).as_string(where + ".weight");
-    const Tensor& tensor = find_tensor(file_, name, dtype);
-    require(tensor.shape.size() == 4, "tensor '" + name + "' has not four dimensions");
-    in_range(tensor.shape[0], 1, kMaxChannels, "the output channels of '" + name + "'");
-    window.kernel_height = static_cast<int>(
-        in_range(tensor.shape[1], 1, kMaxWindow, "the kernel height of '" + name + "'"));
-    window.kernel_width = static_cast<int>(
-        in_range(tensor.shape[2], 1, kMaxWindow, "the kernel width of '" + name + "'"));
-    return tensor;
-  }
-
   void read_step(const Json& json) {
     std::string where = "steps[" + std::to_string(program_.steps.size()) + "]";
-    static const std::map<std::string, void (ProgramReader::*)(const Json&, const std::string&,
-                                                               StepSpec&) const>
+    static const std::map<std::string,
+                          void (ProgramReader::*)(const Json&, const std::string&, StepSpec&) const>
         kReaders = {{"stem", &ProgramReader::read_stem},
                     {"conv", &ProgramReader::read_conv},
                     {"mean", &ProgramReader::read_mean}};
@@ -229,7 +78,7 @@ class ProgramReader {
     StemSpec& stem = step.stem;
     stem.conv = read_window(json, where);
     require(stem.conv.dilation == 1, where + ": a stem has no dilation");
-    stem.weight = read_weight(json, where, "I16", stem.conv);
+    stem.weight = part_.read_weight(json, where, "I16", stem.conv);
     require(stem.weight.shape[3] == program_.input_channels + 1,
             where + ": its weights are not for the channels of the image and one more");
     step.out_channels = static_cast<int>(stem.weight.shape[0]);
@@ -242,8 +91,8 @@ class ProgramReader {
               what + ": its padding must be smaller than its kernel");
       stem.pool = window;
     }
-    stem.map = read_map(json, "map", where, step.out_channels);
-    auto sinks = read_sinks(json.find("sinks", where), where + ".sinks", step.out_channels);
+    stem.map = part_.read_map(json, "map", where, step.out_channels);
+    auto sinks = part_.read_sinks(json.find("sinks", where), where + ".sinks", step.out_channels);
     require(sinks.has_value(), where + " has no sinks");
     stem.sinks = std::move(*sinks);
   }
@@ -282,20 +131,20 @@ class ProgramReader {
           read_term(terms[i], where + ".terms[" + std::to_string(i) + "]", step));
     }
     if (json.find("residual", where) != nullptr) {
-      branch.residual = buffer_of(json, "residual", where, step.out_channels, false);
+      branch.residual = part_.buffer_of(json, "residual", where, step.out_channels, false);
     }
-    branch.final = read_map(json, "final", where, step.out_channels);
-    branch.sinks = read_sinks(json.find("sinks", where), where + ".sinks", step.out_channels);
+    branch.final = part_.read_map(json, "final", where, step.out_channels);
+    branch.sinks = part_.read_sinks(json.find("sinks", where), where + ".sinks", step.out_channels);
     return branch;
   }
 
   TermSpec read_term(const Json& json, const std::string& where, StepSpec& step) const {
     TermSpec term;
-    term.input = buffer_index(json.at("input", where), where + ".input");
+    term.input = part_.buffer_index(json.at("input", where), where + ".input");
     const BufferSpec& input = program_.buffers[term.input];
     term.binary = input.bits;
     term.conv = read_window(json, where);
-    term.weight = read_weight(json, where, input.bits ? "U8" : "F32", term.conv);
+    term.weight = part_.read_weight(json, where, input.bits ? "U8" : "F32", term.conv);
     int out_channels = static_cast<int>(term.weight.shape[0]);
     require(step.out_channels == 0 || step.out_channels == out_channels,
             where + ": the convolutions of a step have different numbers of output channels");
@@ -316,7 +165,7 @@ class ProgramReader {
         in_range(offset, -(1 << 24), 1 << 24, "a value of '" + tensor_name + "'");
       }
     }
-    term.map = read_map(json, "map", where, out_channels);
+    term.map = part_.read_map(json, "map", where, out_channels);
     return term;
   }
 
@@ -332,18 +181,19 @@ class ProgramReader {
   JoinSpec read_join(const Json& json, const std::string& where, const StepSpec& step) const {
     JoinSpec join;
     auto num_branches = static_cast<int64_t>(step.conv.branches.size());
-    join.scales = channels_of(json, "scales", where, {num_branches});
+    join.scales = part_.channels_of(json, "scales", where, {num_branches});
     if (const Json* alias = json.find("alias", where)) join.alias = alias->as_bool("alias");
-    Channels gate = channels_of(json, "gate", where, {2});
+    Channels gate = part_.channels_of(json, "gate", where, {2});
     if (!gate.empty()) join.gate = {gate[0], gate[1]};
-    join.merged = read_sinks(json.find("merged", where), where + ".merged", step.out_channels);
+    join.merged =
+        part_.read_sinks(json.find("merged", where), where + ".merged", step.out_channels);
     join.branches.resize(static_cast<size_t>(num_branches));
     if (const Json* list = json.find("branches", where)) {
       const auto& sinks = list->as_array(where + ".branches");
       require(sinks.empty() || sinks.size() == step.conv.branches.size(),
               where + ".branches is not one for each branch");
       for (size_t i = 0; i < sinks.size(); ++i) {
-        join.branches[i] = read_sinks(&sinks[i], where + ".branches", step.out_channels);
+        join.branches[i] = part_.read_sinks(&sinks[i], where + ".branches", step.out_channels);
       }
     }
     return join;
@@ -351,14 +201,15 @@ class ProgramReader {
 
   void read_mean(const Json& json, const std::string& where, StepSpec& step) const {
     step.op = StepSpec::Op::kMean;
-    step.mean.input = buffer_of(json, "input", where, 0, false);
+    step.mean.input = part_.buffer_of(json, "input", where, 0, false);
     step.out_channels = program_.buffers[step.mean.input].channels;
-    step.mean.output = buffer_of(json, "output", where, step.out_channels, false);
+    step.mean.output = part_.buffer_of(json, "output", where, step.out_channels, false);
     require(step.mean.input != step.mean.output, where + " writes what it reads");
   }
 
   const PackedFile& file_;
   Program program_;
+  const PartReader part_;
 };
 
 void append(std::vector<int>& list, const std::vector<int>& more) {

@@ -38,9 +38,9 @@ class Inference {
     where_ = "step '" + step.name + "'";
     check_hazards(step);
     BufferShape shape = output_of(step);
-    require(shape.height > 0 && shape.width > 0,
-            where_ + ": an image of " + size_text(size_.height, size_.width) +
-                " pixels is too small");
+    require(
+        shape.height > 0 && shape.width > 0,
+        where_ + ": an image of " + size_text(size_.height, size_.width) + " pixels is too small");
     for (int buffer : step.residuals()) {
       const BufferShape& residual = written(buffer);
       require(residual.height == shape.height && residual.width == shape.width,
@@ -99,11 +99,9 @@ class Inference {
 
   void write(int buffer, const BufferShape& shape, int channels) {
     BufferShape& target = shapes_.buffers[buffer];
-    require(target.height == 0 ||
-                (target.height == shape.height && target.width == shape.width),
-            where_ + " writes a map of " + size_text(shape.height, shape.width) +
-                " to buffer " + std::to_string(buffer) + " of " +
-                size_text(target.height, target.width));
+    require(target.height == 0 || (target.height == shape.height && target.width == shape.width),
+            where_ + " writes a map of " + size_text(shape.height, shape.width) + " to buffer " +
+                std::to_string(buffer) + " of " + size_text(target.height, target.width));
     target.height = shape.height;
     target.width = shape.width;
     check_elements(shape.height, shape.width, blocks_of(channels) * kBlock, where_);
@@ -134,8 +132,8 @@ class Inference {
   void check_elements(int64_t height, int64_t width, int64_t channels,
                       const std::string& what) const {
     // Sides are below 2^31 and channels below 2^17: no product overflows when taken in turn.
-    bool fits = height <= kMaxElements && width <= kMaxElements &&
-                size_.images <= kMaxElements && height * width <= kMaxElements / size_.images &&
+    bool fits = height <= kMaxElements && width <= kMaxElements && size_.images <= kMaxElements &&
+                height * width <= kMaxElements / size_.images &&
                 height * width * size_.images <= kMaxElements / channels;
     require(fits, what + ": " + std::to_string(size_.images) + " maps of " +
                       size_text(height, width) + " with " + std::to_string(channels) +
@@ -148,8 +146,8 @@ class Inference {
       const BufferShape& shape = shapes_.buffers[i];
       if (shape.height == 0) continue;
       const BufferSpec& buffer = program_.buffers[i];
-      int64_t channels = buffer.bits ? words_of(buffer.channels)
-                                     : blocks_of(buffer.channels) * int64_t{kBlock};
+      int64_t channels =
+          buffer.bits ? words_of(buffer.channels) : blocks_of(buffer.channels) * int64_t{kBlock};
       int64_t height = shape.height + 2 * shape.border, width = shape.width + 2 * shape.border;
       check_elements(height, width, channels, "buffer " + std::to_string(i));
       total += size_.images * height * width * channels;

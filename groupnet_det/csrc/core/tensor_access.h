@@ -28,8 +28,8 @@ inline const Tensor& find_tensor(const PackedFile& file, const std::string& name
 
 inline void require_shape(const Tensor& tensor, const std::string& name,
                           const std::vector<int64_t>& shape) {
-  require(tensor.shape == shape, "tensor '" + name + "' has the shape " +
-                                     shape_text(tensor.shape) + ", not " + shape_text(shape));
+  require(tensor.shape == shape, "tensor '" + name + "' has the shape " + shape_text(tensor.shape) +
+                                     ", not " + shape_text(shape));
 }
 
 template <class T>

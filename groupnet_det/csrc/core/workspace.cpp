@@ -97,7 +97,8 @@ Workspace::Workspace(const Program& program, const std::vector<PreparedStep>& pr
       scratch_size_ = std::max(scratch_size_, kernels.stem_scratch(step.stem));
     } else if (spec.op == StepSpec::Op::kConv) {
       plan_conv(spec, step);
-      if (spec.conv.join) scratch_size_ = std::max(scratch_size_, kernels.joined_scratch(step.conv));
+      if (spec.conv.join)
+        scratch_size_ = std::max(scratch_size_, kernels.joined_scratch(step.conv));
     } else {
       plan_mean(spec, step);
     }
@@ -196,8 +197,8 @@ void Workspace::plan_conv(const StepSpec& spec, PlannedStep& step) {
   bool any = false;
   for (size_t k = 0; k < join.branches.size(); ++k) {
     any = any || join.branches[k].has_value();
-    step.joined.push_back(
-        join.branches[k] ? plan_sinks(*join.branches[k], step.joined_parts[k]) : SinksArgs{});
+    step.joined.push_back(join.branches[k] ? plan_sinks(*join.branches[k], step.joined_parts[k])
+                                           : SinksArgs{});
   }
   if (join.merged) step.join.merged = plan_sinks(*join.merged, step.sinks);
   step.join.branches = any ? step.joined.data() : nullptr;
@@ -217,9 +218,8 @@ void Workspace::plan_term(const TermSpec& spec, TermArgs& args) {
   const int64_t pixel = spec.binary ? args.words.pixel_stride : args.values.pixel_stride;
   const int columns = whole_rows ? 1 : conv.kernel_width;
   args.num_runs = conv.kernel_height * columns;
-  args.run_length = spec.binary
-                        ? static_cast<int>(pixel / 2) * (whole_rows ? conv.kernel_width : 1)
-                        : static_cast<int>(spec.weight.shape[3]);
+  args.run_length = spec.binary ? static_cast<int>(pixel / 2) * (whole_rows ? conv.kernel_width : 1)
+                                : static_cast<int>(spec.weight.shape[3]);
   auto* offsets = arena_.make<int64_t>(static_cast<size_t>(args.num_runs));
   for (int y = 0; y < conv.kernel_height; ++y) {
     for (int x = 0; x < columns; ++x) {

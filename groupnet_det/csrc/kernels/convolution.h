@@ -10,12 +10,10 @@ namespace {
 template <int P, int B>
 GROUPNET_INLINE void convolve_bits(const TermArgs& term, Place at, Tile<P, B>& out) {
   const int64_t pixel = term.words.pixel_stride;
-  const uint32_t* first =
-      term.words.at(at.image, int64_t{at.y} * term.stride - term.padding,
-                    int64_t{at.x} * term.stride - term.padding);
+  const uint32_t* first = term.words.at(at.image, int64_t{at.y} * term.stride - term.padding,
+                                        int64_t{at.x} * term.stride - term.padding);
   const int64_t step = pixel * term.stride;
-  const int64_t words_per_block =
-      int64_t{term.num_runs} * term.run_length * 2 * kBlock;
+  const int64_t words_per_block = int64_t{term.num_runs} * term.run_length * 2 * kBlock;
   const uint32_t* weight = term.weight_words + at.block * words_per_block;
 
   Vector::Counter counter[P][B];

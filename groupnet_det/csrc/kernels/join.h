@@ -51,9 +51,7 @@ struct JoinedRows {
       Tile<P, B> values;
       compute_branch(branch, Place{image, y, x, block}, values);
       float* to = out + int64_t{x} * B * kBlock;
-      each<P, B>([&](int p, int b) {
-        Vector::store_f(to + (p * B + b) * kBlock, values.v[p][b]);
-      });
+      each<P, B>([&](int p, int b) { Vector::store_f(to + (p * B + b) * kBlock, values.v[p][b]); });
     }
   };
 
@@ -103,9 +101,9 @@ struct JoinedRows {
   template <int B>
   void group(int block) {
     const int64_t row = int64_t{args.width} * B * kBlock;
-    const int rows = static_cast<int>(larger<int64_t>(
-        1, smaller<int64_t>(range.end_row - range.first_row,
-                             scratch_size / (row * args.num_branches))));
+    const int rows = static_cast<int>(
+        larger<int64_t>(1, smaller<int64_t>(range.end_row - range.first_row,
+                                            scratch_size / (row * args.num_branches))));
     const int64_t branch_stride = row * rows;
     for (int start = range.first_row; start < range.end_row; start += rows) {
       const int end = smaller<int>(start + rows, range.end_row);
@@ -117,9 +115,9 @@ struct JoinedRows {
         }
       }
       for (int y = start; y < end; ++y) {
-        in_tiles<Vector::kPixels, B>(args.width,
-                                     JoinedRow{args, range.image, y, block,
-                                               scratch + (y - start) * row, branch_stride});
+        in_tiles<Vector::kPixels, B>(
+            args.width,
+            JoinedRow{args, range.image, y, block, scratch + (y - start) * row, branch_stride});
       }
     }
   }

@@ -71,8 +71,8 @@ struct TermArgs {
   MapView<const float> values;    // elsewhere
   int stride = 1, padding = 0;
   int num_runs = 0;
-  int run_length = 0;                   // pairs of words, or channels
-  const int64_t* run_offsets = nullptr; // from the first position, in elements
+  int run_length = 0;                    // pairs of words, or channels
+  const int64_t* run_offsets = nullptr;  // from the first position, in elements
   const uint32_t* weight_words = nullptr;
   const float* weight_values = nullptr;
   const float* offset = nullptr;

@@ -21,8 +21,8 @@ void mean(const MeanArgs& args, int image, int first_block, int end_block) {
   }
 }
 
-// The inner loop alone, with its operands in registers and enough independent sums to keep all units
-// busy. `hide` makes the compiler take operands for new ones.
+// The inner loop alone, with its operands in registers and enough independent sums to keep all
+// units busy. `hide` makes the compiler take operands for new ones.
 int64_t register_limit(int64_t iterations) {
   constexpr int kSums = 8, kRepeats = 8;
   Vector::Limit sums[kSums];
@@ -47,8 +47,10 @@ int64_t register_limit(int64_t iterations) {
 }
 
 constexpr KernelTable kTable = {
-    Vector::kName, Vector::kPaired, Vector::kBlocks, conv, joined_conv, joined_scratch,
-    stem,          stem_scratch,    mean,            register_limit,
+    Vector::kName,  Vector::kPaired, Vector::kBlocks,
+    conv,           joined_conv,     joined_scratch,
+    stem,           stem_scratch,    mean,
+    register_limit,
 };
 
 }  // namespace

@@ -72,7 +72,8 @@ struct StemRows {
         for (int ky = 0; ky < args.pool_kernel; ++ky) {
           int in_y = y * args.pool_stride - args.pool_padding + ky;
           if (in_y < 0 || in_y >= args.conv_height) continue;
-          const int32_t* row = ring + int64_t{in_y % args.pool_kernel} * args.conv_width * B * kBlock;
+          const int32_t* row =
+              ring + int64_t{in_y % args.pool_kernel} * args.conv_width * B * kBlock;
           for (int kx = 0; kx < args.pool_kernel; ++kx) {
             int in_x = (x + p) * args.pool_stride - args.pool_padding + kx;
             if (in_x < 0 || in_x >= args.conv_width) continue;
@@ -95,12 +96,10 @@ struct StemRows {
     for (int y = first_row; y < end_row; ++y) {
       const int begin = larger<int>(0, y * args.pool_stride - args.pool_padding);
       const int end = smaller<int>(args.conv_height,
-                               y * args.pool_stride - args.pool_padding + args.pool_kernel);
+                                   y * args.pool_stride - args.pool_padding + args.pool_kernel);
       for (int row = y == first_row ? begin : larger<int>(done, begin); row < end; ++row) {
-        int32_t* out =
-            scratch + int64_t{row % args.pool_kernel} * args.conv_width * B * kBlock;
-        in_tiles<Vector::kDensePixels, B>(args.conv_width,
-                                          ConvRow{args, image, row, block, out});
+        int32_t* out = scratch + int64_t{row % args.pool_kernel} * args.conv_width * B * kBlock;
+        in_tiles<Vector::kDensePixels, B>(args.conv_width, ConvRow{args, image, row, block, out});
       }
       done = end;
       in_tiles<Vector::kPixels, B>(args.width, PooledRow{args, image, y, block, scratch});

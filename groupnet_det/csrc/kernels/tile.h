@@ -101,8 +101,7 @@ GROUPNET_INLINE void put_bits(uint32_t* pair, int first_part, uint32_t bits) {
 template <int P, int B>
 GROUPNET_INLINE void store_bits(const Tile<P, B>& t, const BitsSinkArgs& sink, Place at) {
   int in_quad = at.block % kQuadBlocks;
-  uint32_t* words =
-      sink.map.at(at.image, at.y, at.x) + at.block / kQuadBlocks * 2;
+  uint32_t* words = sink.map.at(at.image, at.y, at.x) + at.block / kQuadBlocks * 2;
   F threshold[B];
   uint32_t flip = 0, valid = 0;
   GROUPNET_UNROLL for (int b = 0; b < B; ++b) {

@@ -30,16 +30,10 @@ struct Vector {
     _mm256_storeu_si256(q, x.lo);
     _mm256_storeu_si256(q + 1, x.hi);
   }
-  static I add_i(I a, I b) {
-    return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)};
-  }
+  static I add_i(I a, I b) { return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)}; }
   static void hide(I& x) { asm volatile("" : "+x"(x.lo), "+x"(x.hi)); }
-  static I sub_i(I a, I b) {
-    return {_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)};
-  }
-  static I max_i(I a, I b) {
-    return {_mm256_max_epi32(a.lo, b.lo), _mm256_max_epi32(a.hi, b.hi)};
-  }
+  static I sub_i(I a, I b) { return {_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)}; }
+  static I max_i(I a, I b) { return {_mm256_max_epi32(a.lo, b.lo), _mm256_max_epi32(a.hi, b.hi)}; }
 
   static F zero_f() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
   static F set_f(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }

@@ -35,9 +35,7 @@ struct Vector {
   static void store_i(void* p, I x) {
     GROUPNET_EACH vst1q_s32(static_cast<int32_t*>(p) + 4 * i, x.q[i]);
   }
-  static void hide(I& x) {
-    GROUPNET_EACH asm volatile("" : "+w"(x.q[i]));
-  }
+  static void hide(I& x) { GROUPNET_EACH asm volatile("" : "+w"(x.q[i])); }
   static I sub_i(I a, I b) {
     GROUPNET_EACH a.q[i] = vsubq_s32(a.q[i], b.q[i]);
     return a;
@@ -58,9 +56,7 @@ struct Vector {
     GROUPNET_EACH r.q[i] = vld1q_f32(p + 4 * i);
     return r;
   }
-  static void store_f(float* p, F x) {
-    GROUPNET_EACH vst1q_f32(p + 4 * i, x.q[i]);
-  }
+  static void store_f(float* p, F x) { GROUPNET_EACH vst1q_f32(p + 4 * i, x.q[i]); }
   static F to_float(I x) {
     F r;
     GROUPNET_EACH r.q[i] = vcvtq_f32_s32(x.q[i]);

@@ -28,9 +28,7 @@ void check_images(const Tensor& images, int channels) {
                     images.sizes(), "; a packed network takes (N, H, W, ", channels, ")");
 }
 
-ImageSize size_of(const Tensor& images) {
-  return {images.size(0), images.size(1), images.size(2)};
-}
+ImageSize size_of(const Tensor& images) { return {images.size(0), images.size(1), images.size(2)}; }
 
 // Takes a workspace for as long as it lives.
 class Lease {
@@ -73,12 +71,16 @@ class PackedNetwork : public torch::CustomClassHolder {
   c10::Dict<std::string, Tensor> run(const Tensor& images) {
     return as_value_error([&] {
       check_images(images, network_->program().input_channels);
-      Lease workspace(*network_, size_of(images));  // refuses sizes before anything is copied
-      Tensor input = images.contiguous();
-      network_->run(*workspace, input.const_data_ptr<uint8_t>(), at::get_num_threads());
+      const int64_t at_once = images_at_once(size_of(images));
+      std::vector<std::vector<Tensor>> parts(network_->program().outputs.size());
+      for (int64_t first = 0; first < images.size(0); first += at_once) {
+        const int64_t count = std::min(at_once, images.size(0) - first);
+        run_part(images.narrow(0, first, count), parts);
+      }
       c10::Dict<std::string, Tensor> outputs;
-      for (const auto& [name, buffer] : network_->program().outputs) {
-        outputs.insert(name, read(*workspace, buffer));
+      for (size_t i = 0; i < parts.size(); ++i) {
+        Tensor whole = parts[i].size() == 1 ? parts[i][0] : at::cat(parts[i]);
+        outputs.insert(network_->program().outputs[i].first, whole);
       }
       return outputs;
     });
@@ -124,11 +126,29 @@ class PackedNetwork : public torch::CustomClassHolder {
   std::string isa() const { return network_->kernels().name; }
 
  private:
+  // So many that their maps stay in a cache. Refuses sizes before anything is copied.
+  int64_t images_at_once(ImageSize size) {
+    constexpr int64_t kCacheBytes = 8 << 20;
+    if (size.images > 1) size.images = 1;
+    Lease workspace(*network_, size);
+    return std::max<int64_t>(1, kCacheBytes / static_cast<int64_t>((*workspace).num_bytes()));
+  }
+
+  void run_part(const Tensor& images, std::vector<std::vector<Tensor>>& parts) {
+    Tensor input = images.contiguous();
+    Lease workspace(*network_, size_of(input));
+    network_->run(*workspace, input.const_data_ptr<uint8_t>(), at::get_num_threads());
+    for (size_t i = 0; i < parts.size(); ++i) {
+      parts[i].push_back(read(*workspace, network_->program().outputs[i].second));
+    }
+  }
+
   Tensor read(const Workspace& workspace, int buffer) const {
     const BufferMemory& memory = workspace.buffers()[buffer];
     const BufferSpec& spec = network_->program().buffers[buffer];
-    Tensor content = at::empty({workspace.size().images, memory.height, memory.width, spec.channels},
-                               spec.bits ? at::kByte : at::kFloat);
+    Tensor content =
+        at::empty({workspace.size().images, memory.height, memory.width, spec.channels},
+                  spec.bits ? at::kByte : at::kFloat);
     if (spec.bits) {
       network_->read_bits(workspace, buffer, content.data_ptr<uint8_t>());
     } else {
@@ -148,8 +168,7 @@ void in_torch_threads(int64_t count, const std::function<void(int64_t, int64_t)>
 Tensor pack_signs(const Tensor& x) {
   TORCH_CHECK_VALUE(x.dim() == 4 && x.scalar_type() == at::kFloat,
                     "pack_signs takes float32 of shape (N, H, W, C)");
-  Tensor words =
-      at::zeros({x.size(0), x.size(1), x.size(2), (x.size(3) + 63) / 64 * 2}, at::kInt);
+  Tensor words = at::zeros({x.size(0), x.size(1), x.size(2), (x.size(3) + 63) / 64 * 2}, at::kInt);
   Tensor values = x.contiguous();
   const int64_t channels = x.size(3), per_pixel = words.size(3);
   const float* from = values.const_data_ptr<float>();
@@ -182,7 +201,8 @@ Tensor binary_conv2d(const Tensor& words, const Tensor& weight, int64_t in_chann
                     "words of shape ", words.sizes(), " or weight of shape ", weight.sizes(),
                     " are not for ", in_channels, " channels");
   auto output = [&](int dimension) {
-    int64_t room = words.size(dimension) + 2 * padding - (weight.size(dimension) - 1) * dilation - 1;
+    int64_t room =
+        words.size(dimension) + 2 * padding - (weight.size(dimension) - 1) * dilation - 1;
     TORCH_CHECK_VALUE(room >= 0, "the map is smaller than the kernel");
     return room / stride + 1;
   };
@@ -205,8 +225,7 @@ Tensor binary_conv2d(const Tensor& words, const Tensor& weight, int64_t in_chann
                  static_cast<int>(stride), static_cast<int>(padding), static_cast<int>(dilation)};
   conv.pad = static_cast<int>(pad_bit);
   as_value_error([&] {
-    binary_conv(conv, choose_kernels_from_environment(), in_torch_threads,
-                out.data_ptr<int32_t>());
+    binary_conv(conv, choose_kernels_from_environment(), in_torch_threads, out.data_ptr<int32_t>());
     return 0;
   });
   return out;

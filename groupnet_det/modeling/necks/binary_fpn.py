@@ -6,8 +6,8 @@ inputs and outputs of that one.
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import torch.nn.functional as F
 from detectron2.config import CfgNode
@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 from groupnet_det.config import parse_method, part_method
 from groupnet_det.errors import ConfigError, lookup
-from groupnet_det.layers import ConvUnit, Quantization
+from groupnet_det.layers import join_branches
 from groupnet_det.modeling.backbones.detectron2_backbones import build_groupnet_resnet_backbone
 
+from .pyramid_design import PyramidDesign
 from .top_blocks import TOP_BLOCKS
 
 FUSIONS: dict[str, float] = {"sum": 1.0, "avg": 0.5}
@@ -29,7 +30,8 @@ class BinaryFPN(Backbone):
     """Pyramid ``p3`` ... ``p7`` (or as configured) whose convolutions have K binary bases.
 
     Laterals (1x1) and outputs (3x3) are ``mean_k BN(conv_k(sign(x)))``; the top-down path adds the
-    nearest-neighbour upsampled coarser level in float.
+    nearest-neighbour upsampled coarser level in float. The K bases meet behind each of them, or
+    are K pyramids side by side: see `PyramidDesign`.
 
     Source: Lin et al., Feature Pyramid Networks (arXiv 1612.03144), with the binary layers of
     Group-Net (arXiv 1909.09934) and BN after each of them.
@@ -41,8 +43,7 @@ class BinaryFPN(Backbone):
         bottom_up: Backbone,
         in_features: Sequence[str],
         out_channels: int,
-        quantization: Quantization,
-        relu: bool = False,
+        design: PyramidDesign,
         normalize_inputs: bool = False,
         top_block: nn.Module | None = None,
         fuse_type: str = "sum",
@@ -52,8 +53,7 @@ class BinaryFPN(Backbone):
             bottom_up: Backbone with the `in_features`.
             in_features: Names from high to low resolution, strides doubling.
             out_channels: Channels of each level.
-            quantization: Quantizers and K.
-            relu: Whether a ReLU follows each BN.
+            design: Of the convolutions.
             normalize_inputs: Whether a BN is applied to what comes from `bottom_up`. Where that
                 ends in a ReLU it is needed: the sign of every value would be +1.
             top_block: Levels above the last, see `top_blocks`.
@@ -75,11 +75,8 @@ class BinaryFPN(Backbone):
         self.fuse_factor = lookup(FUSIONS, fuse_type, "MODEL.FPN.FUSE_TYPE")
         self.stages = [int(math.log2(stride)) for stride in strides]
         for name, stage in zip(in_features, self.stages, strict=True):
-            make = partial(
-                ConvUnit, quantization=quantization, nonlinearity="relu" if relu else "none"
-            )
-            lateral = make(shapes[name].channels, out_channels, 1)
-            output = make(out_channels, out_channels, 3, padding=1)
+            lateral = design.make_conv(shapes[name].channels, out_channels, 1, first=True)
+            output = design.make_conv(out_channels, out_channels, 3, first=False)
             self.add_module(f"fpn_lateral{stage}", lateral)
             self.add_module(f"fpn_output{stage}", output)
         self.input_norms = nn.ModuleDict(
@@ -109,19 +106,27 @@ class BinaryFPN(Backbone):
         features = self.bottom_up(images)
         for name, norm in self.input_norms.items():
             features[name] = norm(features[name])
-        top_down: Tensor | None = None
+        top_down: list[list[Tensor]] = []
         levels: list[Tensor] = []
         for name, stage in zip(reversed(self.in_features), reversed(self.stages), strict=True):
-            merged = self.get_submodule(f"fpn_lateral{stage}")(features[name])
-            if top_down is not None:
-                upsampled = F.interpolate(top_down, scale_factor=2.0, mode="nearest")
-                merged = (merged + upsampled) * self.fuse_factor
-            top_down = merged
-            levels.insert(0, self.get_submodule(f"fpn_output{stage}")(merged))
+            lateral: Any = self.get_submodule(f"fpn_lateral{stage}")
+            output: Any = self.get_submodule(f"fpn_output{stage}")
+            branches = lateral.forward_branches([[features[name]]])
+            if top_down:
+                branches = [
+                    [self._fuse(fine, coarse)]
+                    for (fine,), (coarse,) in zip(branches, top_down, strict=True)
+                ]
+            top_down = branches
+            levels[:0] = join_branches(output.forward_branches(branches))
         if self.top_block is not None:
             features[f"p{self.stages[-1]}"] = levels[-1]
             levels.extend(self.top_block(features[self.top_block.in_feature]))
         return dict(zip(self.strides, levels, strict=True))
+
+    def _fuse(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        upsampled = F.interpolate(coarse, scale_factor=2.0, mode="nearest")
+        return (fine + upsampled) * self.fuse_factor
 
 
 def _build_quantized(cfg: CfgNode, bottom_up: Backbone, top_block: nn.Module | None) -> Backbone:
@@ -129,8 +134,7 @@ def _build_quantized(cfg: CfgNode, bottom_up: Backbone, top_block: nn.Module | N
         bottom_up=bottom_up,
         in_features=cfg.MODEL.FPN.IN_FEATURES,
         out_channels=cfg.MODEL.FPN.OUT_CHANNELS,
-        quantization=parse_method(cfg, "NECK").quantization,
-        relu=cfg.MODEL.GROUPNET.FPN.RELU,
+        design=PyramidDesign.from_config(cfg),
         normalize_inputs=not parse_method(cfg, "BACKBONE").design.signed_output,
         top_block=top_block,
         fuse_type=cfg.MODEL.FPN.FUSE_TYPE,
@@ -166,7 +170,7 @@ def build_groupnet_resnet_fpn_backbone(cfg: CfgNode, input_shape: ShapeSpec) -> 
     top_block = make_top_block(
         shapes["res5"].channels if "res5" in shapes else 0,
         cfg.MODEL.FPN.OUT_CHANNELS,
-        None if is_float else parse_method(cfg, "NECK").quantization,
+        None if is_float else PyramidDesign.from_config(cfg),
     )
     last = int(math.log2(shapes[cfg.MODEL.FPN.IN_FEATURES[-1]].stride))
     if top_block is not None and top_block.in_feature not in (f"res{last}", f"p{last}"):

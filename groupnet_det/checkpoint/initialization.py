@@ -1,0 +1,177 @@
+"""Start a detector from a full-precision detector, a binary backbone, or both ("double pass").
+
+A training that was interrupted resumes from its own checkpoint instead.
+"""
+
+import logging
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from tabulate import tabulate
+from torch import Tensor, nn
+
+from groupnet_det.errors import CheckpointError, ConfigError
+
+from .checkpointer import load_tensors, named_state
+from .compatibility import PREDICTORS, Shapes, backbone_prefix, check_fit, move_backbone
+
+logger = logging.getLogger(__name__)
+
+State = Mapping[str, Tensor]
+
+BRANCH = re.compile(r"\bbranches\.(\d+)\.")
+# Detectron2's pyramid, which is that of full-precision necks, names its layers' parts otherwise.
+FLOAT_PYRAMID = re.compile(r"((?:backbone\.)?(?:fpn_(?:lateral|output)\d+|top_block\.p\d))\.(.+)")
+FLOAT_PARTS = (("weight", "conv.weight"), ("norm.", "norm.0."))
+# What has the bases side by side along its first dimension.
+WIDE = re.compile(r".*\.(?:conv\.weight|(?:norm\.\d+|act)\.\w+)")
+
+SAME, COPIED, BACKBONE, NEW = "detector", "detector, copied for each base", "backbone file", "new"
+
+
+@dataclass
+class Initialization:
+    """What each tensor of a model is to start from.
+
+    Attributes:
+        values: By the model's keys; the others stay as they are.
+        origins: Of every key: one of the four words above.
+    """
+
+    values: dict[str, Tensor] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+
+    def report(self) -> str:
+        """A table of parts, where they come from, and how many tensors that is."""
+        counts: dict[tuple[str, str], int] = defaultdict(int)
+        for key, origin in self.origins.items():
+            counts[_part(key), origin] += 1
+        rows = [(*place, number) for place, number in counts.items()]
+        return tabulate(rows, headers=["part", "from", "tensors"])
+
+
+def initialize(
+    model: nn.Module, *, detector: str = "", backbone: str = "", noise: float
+) -> Initialization:
+    """Load what fits of one or two files, and log the report.
+
+    Args:
+        detector: Checkpoint whose tensors of the same names are taken; "" for none. Where one
+            convolution becomes K bases, each starts from a copy with noise.
+        backbone: Checkpoint whose backbone is taken, over that of the detector; "" for none.
+        noise: Standard deviation of what is added to copies, in those of the weights.
+
+    Raises:
+        CheckpointError: A file is missing or broken, or of another network.
+        ConfigError: `noise` is negative.
+    """
+    if noise < 0:
+        raise ConfigError(f"MODEL.INIT.NOISE is {noise}; it must be at least 0")
+    ours = model.state_dict()
+    plan = Initialization(origins=dict.fromkeys(ours, NEW))
+    if detector:
+        _take_detector(plan, ours, _read(detector, "MODEL.INIT.DETECTOR"), detector, noise)
+    if backbone:
+        _take_backbone(plan, ours, _read(backbone, "MODEL.INIT.BACKBONE"), backbone)
+    model.load_state_dict(plan.values, strict=False)
+    files = " and ".join(filter(None, (detector, backbone)))
+    logger.info(f"Initialisation from {files}:\n{plan.report()}")
+    return plan
+
+
+def _read(path: str, key: str) -> dict[str, Tensor]:
+    if not Path(path).is_file():
+        raise CheckpointError(f"checkpoint {path} does not exist; mend {key}")
+    loaded = load_tensors(path)
+    return named_state(path, loaded.get("model", loaded))
+
+
+def _take_backbone(plan: Initialization, ours: State, theirs: State, path: str) -> None:
+    prefix = backbone_prefix(ours)
+    if prefix is None or backbone_prefix(theirs) is None:
+        raise CheckpointError(f"{path} or the model has no backbone of ours; mend MODEL.INIT")
+    moved = move_backbone(dict(theirs), list(ours))
+    wanted = _shapes({key: value for key, value in ours.items() if _in_backbone(key, prefix)})
+    found = {key: value for key, value in moved.items() if _in_backbone(key, prefix)}
+    check_fit(path, _shapes(found), wanted, strict=False)
+    for key in wanted:
+        if key in found:
+            plan.values[key], plan.origins[key] = found[key], BACKBONE
+
+
+def _in_backbone(key: str, prefix: str) -> bool:
+    return bool(re.match(rf"{re.escape(prefix)}(stem|res\d)\.", key))
+
+
+def _take_detector(
+    plan: Initialization, ours: State, theirs: State, path: str, noise: float
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    sources: dict[str, list[Tensor]] = defaultdict(list)
+    for key in sorted(theirs, key=_branch):
+        sources[_common_name(key)].append(theirs[key])
+    num_wanted = Counter(map(_common_name, ours))
+    for key, value in ours.items():
+        name = _common_name(key)
+        if name not in sources:
+            continue
+        source = sources[name][_branch(key) % len(sources[name])]
+        taken = _fit(key, source, value)
+        if taken is None and key.startswith(PREDICTORS):
+            continue  # of other classes
+        if taken is None:
+            raise CheckpointError(
+                f"{path} is of another network: {key} has shape {tuple(value.shape)}, there "
+                f"{tuple(source.shape)}; MODEL.INIT.DETECTOR must have the same DEPTH, WIDTH and "
+                "channels, and be full-precision or of the same NUM_BASES and GROUP"
+            )
+        copied = len(taken) > len(source) if taken.dim() else False
+        copied = copied or num_wanted[name] > len(sources[name])
+        if copied and key.endswith("conv.weight"):
+            taken = taken + noise * taken.std() * torch.randn(taken.shape, generator=generator)
+        plan.values[key], plan.origins[key] = taken, COPIED if copied else SAME
+    if not any(key.endswith("weight") for key in plan.values):
+        raise CheckpointError(
+            f"{path}: no weight of it belongs to this model; is MODEL.INIT.DETECTOR the right file?"
+        )
+
+
+def _fit(key: str, source: Tensor, wanted: Tensor) -> Tensor | None:
+    """`source` as it is, or once for each base; None where it does not fit."""
+    if source.shape == wanted.shape:
+        return source
+    if not WIDE.fullmatch(key) or not source.dim() or source.shape[1:] != wanted.shape[1:]:
+        return None
+    number, rest = divmod(len(wanted), len(source))
+    return None if rest else source.repeat(number, *[1] * (source.dim() - 1))
+
+
+def _common_name(key: str) -> str:
+    """A key without its branch, and with our names of a pyramid's parts."""
+    name = BRANCH.sub("", key)
+    layer = FLOAT_PYRAMID.fullmatch(name)
+    for theirs, ours in FLOAT_PARTS:
+        if layer and layer[2].startswith(theirs) and not layer[2].startswith(ours):
+            return f"{layer[1]}.{ours}{layer[2].removeprefix(theirs)}"
+    return name
+
+
+def _branch(key: str) -> int:
+    match = BRANCH.search(key)
+    return int(match[1]) if match else 0
+
+
+def _part(key: str) -> str:
+    """Such as ``backbone.bottom_up.res2`` or ``head.cls_tower``."""
+    components = key.split(".")
+    numbers = [i for i, component in enumerate(components) if component.isdigit()]
+    kept = components[: numbers[0]] if numbers else components[:-1]
+    return ".".join(part for part in kept if part not in ("conv", "norm", "branches"))
+
+
+def _shapes(state: State) -> Shapes:
+    return {key: tuple(value.shape) for key, value in state.items()}

@@ -1,0 +1,55 @@
+"""A running average of the positive anchors that is the same in all processes and is saved."""
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from detectron2.modeling.meta_arch.dense_detector import DenseDetector
+from detectron2.utils import comm
+from torch import Tensor
+
+
+class SavedLossNormalizer(DenseDetector):
+    """Base of dense detectors: their loss normalizer, a running average of the number of positive
+    anchors, is a buffer.
+
+    Detectron2 keeps it in a plain attribute, and a training resumed from a checkpoint would start
+    with another one. It counts the anchors of all processes: Detectron2's normalizes in each
+    process by that one's own number, so the loss depends on how images are shared out.
+
+    To be named before the detector in the bases of a class.
+    """
+
+    num_classes: int
+    num_positives: float
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Arguments as of the detector."""
+        super().__init__(*arguments, **options)
+        self.register_buffer("loss_normalizer", torch.tensor(-1.0, dtype=torch.float64))
+
+    def losses(
+        self, anchors: Any, pred_logits: Any, gt_labels: list[Tensor], *others: Any
+    ) -> dict[str, Tensor]:
+        """As the detector's."""
+        self.num_positives = self._count_positives(gt_labels)
+        return super().losses(anchors, pred_logits, gt_labels, *others)
+
+    def _count_positives(self, gt_labels: list[Tensor]) -> float:
+        """Positive anchors in all processes, at least 1."""
+        labels = torch.stack(gt_labels)
+        count = ((labels >= 0) & (labels != self.num_classes)).sum()
+        if comm.get_world_size() > 1:
+            dist.all_reduce(count)
+        return max(count.item(), 1)
+
+    def _ema_update(
+        self, name: str, value: float, initial_value: float, momentum: float = 0.9
+    ) -> float:
+        """Ignores `value`, which knows this process only. The result is the share of one process,
+        because losses and gradients are averaged over them."""
+        average = getattr(self, name)
+        if average < 0:  # nothing seen yet
+            average.fill_(initial_value)
+        average.mul_(momentum).add_(self.num_positives * (1 - momentum))
+        return average.item() / comm.get_world_size()

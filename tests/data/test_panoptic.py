@@ -1,0 +1,50 @@
+"""photo-digits for Panoptic FPN."""
+
+import numpy as np
+import pytest
+from detectron2.data import DatasetCatalog, MetadataCatalog
+from PIL import Image
+
+from groupnet_det.config import load_config
+from groupnet_det.data.check import check_datasets
+from groupnet_det.data.loaders import build_train_loader
+from groupnet_det.data.registration import register_datasets
+from groupnet_det.evaluation.evaluators import build_evaluator
+
+NAMES = [f"photo_digits_panoptic_{split}" for split in ("train", "val")]
+
+
+@pytest.fixture
+def cfg(root, datasets_env, tmp_path):
+    path = root / "configs/quick/panoptic_fpn_groupnet_photo_digits.yaml"
+    cfg = load_config(str(path), ["OUTPUT_DIR", str(tmp_path), "DATALOADER.NUM_WORKERS", "0"])
+    register_datasets(cfg)
+    return cfg
+
+
+def test_stuff_is_what_no_digit_covers(cfg):
+    check_datasets(cfg, NAMES)
+    for name in NAMES:
+        for record in DatasetCatalog.get(name):
+            stuff = np.asarray(Image.open(record["sem_seg_file_name"]))
+            path = record["sem_seg_file_name"].replace("panoptic_stuff", "semantic")
+            semantic = np.asarray(Image.open(path))
+            assert np.array_equal(stuff == 1, semantic == 0)
+            assert set(np.unique(stuff)) <= {0, 1}
+            assert record["annotations"]
+    assert MetadataCatalog.get(NAMES[0]).stuff_classes == ["things", "background"]
+
+
+def test_samples_have_instances_with_masks_and_semantic_labels(cfg):
+    batch = next(iter(build_train_loader(cfg, seed=0)))
+    assert len(batch) == cfg.SOLVER.IMS_PER_BATCH
+    for sample in batch:
+        assert sample["sem_seg"].shape == sample["image"].shape[1:]
+        assert len(sample["instances"].gt_masks) == len(sample["instances"].gt_boxes)
+        things = sample["instances"].gt_masks.tensor.any(dim=0)
+        assert ((sample["sem_seg"] == 0) == things).float().mean() > 0.99
+
+
+def test_evaluators_are_those_of_boxes_masks_and_semantics(cfg):
+    evaluators = build_evaluator(cfg, NAMES[1])._evaluators
+    assert [type(e).__name__ for e in evaluators] == ["COCOEvaluator", "SemanticEvaluator"]
