@@ -31,7 +31,7 @@ class Checkpointer(DetectionCheckpointer):
         *,
         extra: dict[str, Any] | None = None,
         strict: bool = False,
-        class_names: Mapping[str, Sequence[str]] | None = None,
+        class_names: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
         **checkpointables: Any,
     ) -> None:
         """
@@ -43,8 +43,8 @@ class Checkpointer(DetectionCheckpointer):
                 else predictors of other classes, and missing parts but those of the backbone,
                 start anew with a warning. Where `checkpointables` are loaded with the model, as
                 when a training is resumed, it always must.
-            class_names: Of each data set that the model is for: a file that must fit, and names
-                other ones, is refused.
+            class_names: `expected_names` of each data set that the model is for: a file that must
+                fit, and names other ones, is refused.
             checkpointables: Objects with a ``state_dict`` that belong to a training.
         """
         super().__init__(model, save_dir, **checkpointables)

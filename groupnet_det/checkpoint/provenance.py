@@ -8,11 +8,13 @@ from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, Metadata, MetadataCatalog
 
 from groupnet_det import __version__
-from groupnet_det.data.catalog import class_names_of
+from groupnet_det.data.catalog import class_names_of, stuff_names_of
 from groupnet_det.data.fingerprint import fingerprint
 from groupnet_det.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
+
+STUFF = "kinds of stuff"
 
 # Of a data set's metadata, what pictures of predictions need.
 LOOKS = ("thing_classes", "thing_colors", "stuff_classes", "stuff_colors", "classes")
@@ -48,28 +50,37 @@ def known_class_names(name: str) -> list[str]:
     return list(names or [])
 
 
+def expected_names(name: str) -> dict[str, list[str]]:
+    """What `check_class_names` holds against a checkpoint: lists of names of a registered data set,
+    by what they name."""
+    return {"classes": known_class_names(name), STUFF: list(stuff_names_of(name) or [])}
+
+
 def check_class_names(
-    path: str, stored: Mapping[str, Any], expected: Mapping[str, Sequence[str]]
+    path: str, stored: Mapping[str, Any], expected: Mapping[str, Mapping[str, Sequence[str]]]
 ) -> None:
     """Refuse weights of other classes: scores of theirs would mean nothing.
 
     Args:
         path: For the message.
         stored: What the checkpoint holds; one that names no classes passes.
-        expected: Classes by the name of the data set.
+        expected: `expected_names` by the name of the data set.
 
     Raises:
         CheckpointError: With both lists.
     """
-    names = list(stored.get("class_names") or [])
-    for dataset, wanted in expected.items():
-        if names and wanted and names != list(wanted):
-            raise CheckpointError(
-                f"{path} was trained for other classes than data set {dataset!r} has. "
-                f"Its {len(names)} classes: {', '.join(names)}. "
-                f"The data set's {len(wanted)}: {', '.join(wanted)}. "
-                "Take weights of these classes, or mend the names or their order in the data set"
-            )
+    looks = stored.get("looks") or {}
+    found = {"classes": stored.get("class_names"), STUFF: looks.get("stuff_classes")}
+    for dataset, lists in expected.items():
+        for kind, wanted in lists.items():
+            names = list(found[kind] or [])
+            if names and wanted and names != list(wanted):
+                raise CheckpointError(
+                    f"{path} was trained for other {kind} than data set {dataset!r} has. "
+                    f"Its {len(names)} {kind}: {', '.join(names)}. "
+                    f"The data set's {len(wanted)}: {', '.join(wanted)}. Take weights of these "
+                    f"{kind}, or mend the names or their order in the data set"
+                )
 
 
 def warn_of_other_data(path: str, stored: Mapping[str, Any], now: Mapping[str, str]) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from groupnet_det.errors import ConfigError, DataError
 
-from .catalog import class_names_of, source_of, task_of
+from .catalog import class_names_of, source_of, stuff_names_of, task_of
 from .coco_check import check_coco_file
 from .image_folder import format_class_counts
 from .instance_check import check_instances
@@ -62,7 +62,7 @@ def check_datasets(cfg: CfgNode, names: Sequence[str]) -> None:
         if "image_folder" not in metadata.as_dict():  # those were just listed
             check_presence(name, records)
         check_instances(cfg, name, records)
-        if task_of(name) == "semantic segmentation":
+        if "sem_seg_file_name" in records[0]:
             check_ignore_label(cfg, name)
             check_masks(name, records, cfg.DATASETS.CHECK_DECODE)
         check_decoding(name, records, cfg.DATASETS.CHECK_DECODE)
@@ -95,7 +95,15 @@ def check_class_count(cfg: CfgNode, name: str) -> None:
             f"MODEL.META_ARCHITECTURE {architecture} is for {needed} and does not fit data set "
             f"{name!r}, which is for {task or 'another task'}; change one of the two"
         )
-    class_names = class_names_of(name)
+    _check_number(cfg, key, name, class_names_of(name), "classes")
+    if architecture == "PanopticFPN":
+        stuff = NUM_CLASSES_KEYS["SemanticSegmentor"]
+        _check_number(cfg, stuff, name, stuff_names_of(name), "kinds of stuff")
+
+
+def _check_number(
+    cfg: CfgNode, key: str, name: str, class_names: Sequence[str] | None, kind: str
+) -> None:
     if class_names is None:
         return
     node = cfg
@@ -103,7 +111,7 @@ def check_class_count(cfg: CfgNode, name: str) -> None:
         node = node[part]
     if node != len(class_names):
         raise ConfigError(
-            f"{key} is {node}, but data set {name!r} has {len(class_names)} classes "
+            f"{key} is {node}, but data set {name!r} has {len(class_names)} {kind} "
             f"({', '.join(class_names[:12])}); set {key} {len(class_names)}"
         )
 

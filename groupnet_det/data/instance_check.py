@@ -12,7 +12,7 @@ from detectron2.structures import BoxMode
 from groupnet_det.errors import ConfigError, DataError
 
 from .catalog import class_names_of, source_of
-from .run_lengths import count_pixels
+from .run_lengths import run_length_problem
 
 logger = logging.getLogger(__name__)
 
@@ -139,18 +139,9 @@ def _run_length_problem(record: Any, annotation: Any, box: Sequence[float]) -> s
     mask = annotation.get("segmentation")
     if not isinstance(mask, dict):
         return None
-    height, width = mask["size"]
-    told = f"the mask of the object at {_rounded(box)}"
-    wanted = record.get("height", height), record.get("width", width)
-    if (height, width) != wanted:
-        return f"{told} is for an image of {width}x{height}, not {wanted[1]}x{wanted[0]}"
-    try:
-        pixels = count_pixels(mask["counts"])
-    except ValueError as error:
-        return f"{told} is no run-length encoding: it has {error}"
-    if pixels != height * width:
-        return f"{told} has runs of {pixels} pixels, but the image {height * width}"
-    return None
+    size = record.get("height", mask["size"][0]), record.get("width", mask["size"][1])
+    problem = run_length_problem(mask, size)
+    return problem and f"the mask of the object at {_rounded(box)} {problem}"
 
 
 def check_mask_kinds(cfg: CfgNode, name: str, records: Records) -> None:

@@ -3,10 +3,40 @@
 pycocotools trusts its counts; a broken one can make it write where it must not.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 LOW_BITS, MORE, NEGATIVE = 0x1F, 0x20, 0x10  # of a character, less 48
 MAX_LENGTH = 7  # characters of a number: 35 bits, of which 32 are used
+
+
+def run_length_problem(mask: Mapping[str, Any], size: Sequence[int]) -> str | None:
+    """What is wrong with a mask in run-length encoding; None where nothing is.
+
+    Args:
+        mask: With ``size`` and ``counts``, compressed or a list.
+        size: (height, width) of its image.
+
+    Returns:
+        Words to go on with after "the mask".
+    """
+    height, width = size
+    announced, counts = mask.get("size"), mask.get("counts")
+    if not isinstance(announced, (list, tuple)) or len(announced) != 2:
+        return f"has size {announced!r}; it must be [height, width]"
+    if list(announced) != [height, width]:
+        return f"is for an image of {announced[1]}x{announced[0]}, not {width}x{height}"
+    if not isinstance(counts, (str, bytes, list)):
+        return "has no counts"
+    try:
+        pixels = sum(counts) if isinstance(counts, list) else count_pixels(counts)
+    except (TypeError, ValueError) as error:
+        return f"is no run-length encoding: it has {error}"
+    if pixels != height * width:
+        return f"has runs of {pixels} pixels, but the image {height * width}"
+    return None
 
 
 def count_pixels(counts: str | bytes) -> int:

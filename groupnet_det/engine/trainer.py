@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to Detectron2)
 from groupnet_det.analysis.precision_map import format_precision_map
 from groupnet_det.checkpoint.checkpointer import Checkpointer
-from groupnet_det.checkpoint.provenance import checkpoint_metadata, known_class_names
+from groupnet_det.checkpoint.provenance import checkpoint_metadata, expected_names
 from groupnet_det.data.loaders import build_test_loader, build_train_loader
 from groupnet_det.errors import TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
@@ -70,7 +70,7 @@ class Trainer(DefaultTrainer):
             self.model,
             self.cfg.OUTPUT_DIR,
             extra=checkpoint_metadata(self.cfg) if comm.is_main_process() else None,
-            class_names={first: known_class_names(first)},
+            class_names={first: expected_names(first)},
             trainer=weakref.proxy(self),
         )
         gradual = list(build_gradual_binarization(self.cfg, self.model))

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from groupnet_det.data.run_lengths import run_length_problem
 from groupnet_det.errors import DataError, lookup
 
 IOU_TYPES = {"bbox": "bbox", "segm": "segmentation"}
@@ -57,6 +59,9 @@ def score_coco_results(annotations: Path, results: Path, iou_type: str = "bbox")
                     f"{results} names {len(foreign)} images, such as {min(foreign, key=str)}, that "
                     f"{annotations} lacks; do the two belong together?"
                 )
+            if iou_type == "segm":
+                _check_masks(annotations, truth, truth.anns.values())
+                _check_masks(results, truth, loaded)
             # An empty list is a legal result: nothing was found.
             found = truth.loadRes(loaded) if loaded else COCO()
             evaluation = COCOeval(truth, found, iou_type)
@@ -106,6 +111,20 @@ def load_result_list(path: Path, needed: str) -> list[dict[str, Any]]:
     ):
         raise DataError(f"results file {path} must be a list of mappings with {sorted(keys)}")
     return loaded
+
+
+def _check_masks(path: Path, truth: COCO, objects: Iterable[dict[str, Any]]) -> None:
+    """Run-length encodings are for their images; pycocotools would read and write beyond them.
+
+    Raises:
+        DataError: One is not.
+    """
+    for item in objects:
+        mask, image = item.get("segmentation"), truth.imgs[item["image_id"]]
+        size = image["height"], image["width"]
+        problem = run_length_problem(mask, size) if isinstance(mask, dict) else None
+        if problem:
+            raise DataError(f"{path}: a mask of image {item['image_id']} {problem}")
 
 
 def _per_cent(value: float) -> float:

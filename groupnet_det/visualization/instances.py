@@ -37,9 +37,14 @@ def draw_instances(
         boxes=instances.pred_boxes.to("cpu"),
         masks=_masks(instances),
         labels=labels,
-        assigned_colors=[colorsys.hsv_to_rgb(index / number, 1.0, 1.0) for index in classes],
+        assigned_colors=[class_colour(index, number) for index in classes],
     )
     return drawn.get_image()
+
+
+def class_colour(index: int, number: int) -> tuple[float, float, float]:
+    """Red, green and blue, from 0 to 1, of one of so many classes."""
+    return colorsys.hsv_to_rgb(index / number, 1.0, 1.0)
 
 
 def _masks(instances: Instances) -> Any:

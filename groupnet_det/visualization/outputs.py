@@ -11,12 +11,22 @@ from detectron2.utils.video_visualizer import VideoVisualizer
 from detectron2.utils.visualizer import Visualizer
 from torch import Tensor
 
-from .instances import draw_instances
+from groupnet_det.data.label_images import voc_colours
+
+from .instances import class_colour, draw_instances
+from .label_maps import draw_segments
 
 Outputs = dict[str, Any]  # of `groupnet_det.inference.predictor.Predictor`
 TOP = 3  # classes of an image that are named
 # What is drawn is the first of these that there is.
 KINDS = ("panoptic_seg", "sem_seg", "instances", "logits")
+# Colours, from 0 to 255, of so many classes that have none of their own.
+PALETTES: dict[str, Callable[[int], list[list[int]]]] = {
+    "thing": lambda number: [
+        [round(255 * share) for share in class_colour(index, number)] for index in range(number)
+    ],
+    "stuff": lambda number: voc_colours(number).tolist(),
+}
 
 
 def kind_of(outputs: Outputs) -> str:
@@ -35,16 +45,15 @@ def draw_outputs(pixels: np.ndarray, outputs: Outputs, looks: Metadata) -> np.nd
         RGB of the same size.
     """
     kind = kind_of(outputs)
-    _complete(looks, outputs)
     if kind == "instances":
         return draw_instances(pixels, outputs["instances"], looks)
     if kind == "logits":
         return _draw_classes(pixels, outputs["logits"], looks)
-    visualizer = Visualizer(pixels, looks)
+    looks = complete_looks(looks, outputs)
     if kind == "sem_seg":
-        return visualizer.draw_sem_seg(_labels(outputs)).get_image()
+        return draw_segments(pixels, _labels(outputs).numpy(), looks)
     segments, info = outputs["panoptic_seg"]
-    return visualizer.draw_panoptic_seg(segments.cpu(), info).get_image()
+    return Visualizer(pixels, looks).draw_panoptic_seg(segments.cpu(), info, alpha=0.5).get_image()
 
 
 class VideoDrawer:
@@ -57,7 +66,7 @@ class VideoDrawer:
     def __call__(self, pixels: np.ndarray, outputs: Outputs) -> np.ndarray:
         """See `draw_outputs`; frames come in their order."""
         kind = kind_of(outputs)
-        _complete(self.looks, outputs)
+        self.visualizer.metadata = complete_looks(self.looks, outputs)
         if kind == "instances":
             instances = outputs["instances"].to("cpu")
             return self.visualizer.draw_instance_predictions(pixels, instances).get_image()
@@ -95,10 +104,25 @@ def _labels(outputs: Outputs) -> Tensor:
     return outputs["sem_seg"].argmax(dim=0).cpu()
 
 
-def _complete(looks: Metadata, outputs: Outputs) -> None:
-    """Number classes that have no names, which Detectron2's drawing needs."""
-    if "sem_seg" in outputs and not looks.get("stuff_classes"):
-        looks.set(stuff_classes=[str(label) for label in range(len(outputs["sem_seg"]))])
+def complete_looks(looks: Metadata, outputs: Outputs) -> Metadata:
+    """A copy with a name and a colour for each class of segments, which Detectron2's drawing needs:
+    their numbers, and colours that are the same in each picture."""
+    known = {key: value for key, value in looks.as_dict().items() if key != "name"}
+    segments = outputs["panoptic_seg"][1] if "panoptic_seg" in outputs else []
+    highest = {"thing": -1, "stuff": len(outputs.get("sem_seg", ())) - 1}
+    for segment in segments:
+        kind = "thing" if segment["isthing"] else "stuff"
+        highest[kind] = max(highest[kind], segment["category_id"])
+    for kind, last in highest.items():
+        names = list(known.get(f"{kind}_classes") or [])
+        names += [str(label) for label in range(len(names), last + 1)]
+        colours = known.get(f"{kind}_colors") or []
+        if len(colours) < len(names):
+            colours = PALETTES[kind](len(names))
+        known |= {f"{kind}_classes": names, f"{kind}_colors": colours}
+    complete = Metadata()
+    complete.set(**known)
+    return complete
 
 
 def _describe_instances(outputs: Outputs, looks: Metadata) -> str:

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torchvision.ops import nms
 
 from groupnet_det.data.images import read_rgb
+from groupnet_det.data.run_lengths import run_length_problem
 from groupnet_det.errors import DataError
 
 from .instances import draw_instances
@@ -58,7 +59,8 @@ def results_to_instances(
         class_of_id: Contiguous class of each category id.
 
     Raises:
-        DataError: A result is of a category that is not among these.
+        DataError: A result is of a category that is not among these, or its mask is for another
+            image.
     """
     kept = [result for result in results if result["score"] >= threshold]
     boxes = _boxes([result["bbox"] for result in kept], BoxMode.XYWH_ABS)
@@ -75,21 +77,32 @@ def results_to_instances(
 
 
 def truth_to_instances(record: dict[str, Any], size: tuple[int, int]) -> Instances:
-    """Detectron2 instances of a data set record's annotations, without scores."""
+    """Detectron2 instances of a data set record's annotations, without scores.
+
+    Raises:
+        DataError: A mask is for another image.
+    """
     annotations = record.get("annotations", [])
     boxes = [BoxMode.convert(a["bbox"], a["bbox_mode"], BoxMode.XYXY_ABS) for a in annotations]
-    return _instances(
-        size,
-        boxes=_boxes(boxes, BoxMode.XYXY_ABS),
-        classes=[a["category_id"] for a in annotations],
-        masks=[a.get("segmentation") for a in annotations],
-    )
+    try:
+        return _instances(
+            size,
+            boxes=_boxes(boxes, BoxMode.XYXY_ABS),
+            classes=[a["category_id"] for a in annotations],
+            masks=[a.get("segmentation") for a in annotations],
+        )
+    except DataError as error:
+        raise DataError(f"{record['file_name']}: {error}") from error
 
 
 def _instances(
     size: tuple[int, int], *, boxes: torch.Tensor, classes: list[int], masks: list[Any]
 ) -> Instances:
     instances = Instances(size, pred_boxes=Boxes(boxes), pred_classes=torch.tensor(classes).long())
+    for mask in masks:
+        problem = run_length_problem(mask, size) if isinstance(mask, dict) else None
+        if problem:
+            raise DataError(f"a mask {problem}")
     if masks and all(masks):
         instances.pred_masks = masks
     return instances

@@ -12,6 +12,8 @@ from groupnet_det.data.label_images import read_labels
 from groupnet_det.errors import ConfigError, DataError, UserError, lookup
 
 from .instances import draw_instances
+from .label_maps import draw_segments
+from .outputs import complete_looks
 from .predictions import FULL_SIZE, truth_to_instances
 
 
@@ -43,11 +45,11 @@ def draw_record(record: dict[str, Any], metadata: Metadata) -> np.ndarray:
         DataError: The image, or its mask, cannot be read.
     """
     pixels = read_rgb(record["file_name"], FULL_SIZE)
+    if "sem_seg_file_name" in record:
+        pixels = _draw_labels(pixels, read_labels(record["sem_seg_file_name"]), metadata)
     if "annotations" in record:
         size = pixels.shape[0], pixels.shape[1]
         return draw_instances(pixels, truth_to_instances(record, size), metadata)
-    if "sem_seg_file_name" in record:
-        return _draw_labels(pixels, read_labels(record["sem_seg_file_name"]), metadata)
     return _draw_class(pixels, record.get("label"), metadata)
 
 
@@ -63,6 +65,8 @@ def draw_sample(sample: dict[str, Any], metadata: Metadata, image_format: str) -
     """
     channels = lookup(CHANNEL_ORDERS, image_format, "INPUT.FORMAT")  # each its own inverse
     pixels = np.ascontiguousarray(sample["image"].permute(1, 2, 0).numpy()[:, :, channels])
+    if "sem_seg" in sample:
+        pixels = _draw_labels(pixels, sample["sem_seg"].numpy(), metadata)
     if "instances" in sample:
         truth = sample["instances"]
         shown = Instances(
@@ -71,19 +75,17 @@ def draw_sample(sample: dict[str, Any], metadata: Metadata, image_format: str) -
         if truth.has("gt_masks"):
             shown.pred_masks = truth.gt_masks
         return draw_instances(pixels, shown, metadata)
-    if "sem_seg" in sample:
-        return _draw_labels(pixels, sample["sem_seg"].numpy(), metadata)
     return _draw_class(pixels, sample.get("label"), metadata)
 
 
 def _draw_labels(pixels: np.ndarray, labels: np.ndarray, metadata: Metadata) -> np.ndarray:
-    return Visualizer(pixels, metadata).draw_sem_seg(labels, alpha=0.5).get_image()
+    return draw_segments(pixels, labels, complete_looks(metadata, {}))
 
 
 def _draw_class(pixels: np.ndarray, label: int | None, metadata: Metadata) -> np.ndarray:
-    visualizer = Visualizer(pixels, metadata)
     if label is None:
-        return visualizer.output.get_image()
+        return pixels
+    visualizer = Visualizer(pixels, metadata)
     margin = 0.02 * min(pixels.shape[:2])
     name = metadata.classes[label]
     drawn = visualizer.draw_text(name, (margin, margin), color="w", horizontal_alignment="left")

@@ -9,6 +9,7 @@ from groupnet_det.checkpoint.checkpointer import Checkpointer, load_tensors
 from groupnet_det.checkpoint.provenance import (
     check_class_names,
     checkpoint_metadata,
+    expected_names,
     stored_looks,
     warn_of_other_data,
     warn_of_training_data,
@@ -55,12 +56,29 @@ def test_looks_of_a_checkpoint_without_any(datasets_env):
 
 def test_other_classes_are_refused_with_both_lists():
     stored = {"class_names": ["cat", "dog"]}
-    check_class_names("a.pth", stored, {"mine": ["cat", "dog"]})
-    check_class_names("a.pth", {}, {"mine": ["fox"]})  # nothing is known
+    check_class_names("a.pth", stored, {"mine": {"classes": ["cat", "dog"]}})
+    check_class_names("a.pth", {}, {"mine": {"classes": ["fox"]}})  # nothing is known
     with pytest.raises(CheckpointError) as caught:
-        check_class_names("a.pth", stored, {"mine": ["dog", "cat", "fox"]})
+        check_class_names("a.pth", stored, {"mine": {"classes": ["dog", "cat", "fox"]}})
     for part in ("a.pth", "data set 'mine'", "2 classes: cat, dog.", "3: dog, cat, fox."):
         assert part in str(caught.value)
+
+
+def test_stuff_of_panoptic_data_counts_too(datasets_env):
+    name = "photo_digits_panoptic_val"
+    register_datasets(load_config(""))
+    digits = list("0123456789")
+    assert expected_names(name) == {
+        "classes": digits,
+        "kinds of stuff": ["things", "background"],
+    }
+    assert expected_names("photo_digits_val")["kinds of stuff"] == []
+    stored = {"class_names": digits, "looks": {"stuff_classes": ["things", "sky", "grass"]}}
+    check_class_names("a.pth", stored, {"boxes": expected_names("photo_digits_val")})
+    with pytest.raises(
+        CheckpointError, match=r"3 kinds of stuff: things, sky, grass\. .* 2: things, background"
+    ):
+        check_class_names("a.pth", stored, {name: expected_names(name)})
 
 
 @pytest.mark.parametrize(
@@ -68,7 +86,7 @@ def test_other_classes_are_refused_with_both_lists():
 )
 def test_when_the_checkpointer_refuses(tmp_path, strict, resumed):
     Checkpointer(nn.Linear(2, 2), str(tmp_path), extra={"class_names": ["a", "b"]}).save("old")
-    others = {"mine": ["a", "c"]}
+    others = {"mine": {"classes": ["a", "c"]}}
     parts = {"trainer": Stateful()} if resumed else {}
     checkpointer = Checkpointer(nn.Linear(2, 2), strict=strict, class_names=others, **parts)
     path = str(tmp_path / "old.pth")

@@ -2,7 +2,7 @@ import numpy as np
 import pycocotools.mask as mask_util
 import pytest
 
-from groupnet_det.data.run_lengths import count_pixels
+from groupnet_det.data.run_lengths import count_pixels, run_length_problem
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (160, 160), (700, 900)], ids=str)
@@ -36,3 +36,24 @@ def test_long_runs():
 def test_what_is_no_run_length_encoding(counts, message):
     with pytest.raises(ValueError, match=message):
         count_pixels(counts)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({}, None),
+        ({"counts": [3, 9]}, None),
+        ({"size": [4, 3]}, "is for an image of 3x4, not 4x3"),
+        ({"size": 12}, "has size 12; it must be [height, width]"),
+        ({"counts": None}, "has no counts"),
+        ({"counts": [3, 8]}, "has runs of 11 pixels, but the image 12"),
+        ({"counts": ["x"]}, "is no run-length encoding: it has "),
+        ({"counts": "5Q"}, "is no run-length encoding: it has a number without an end"),
+    ],
+    ids=["good", "list", "turned", "size", "none", "short", "word", "cut"],
+)
+def test_a_mask_and_its_image(change, problem):
+    encoded = mask_util.encode(np.ones((3, 4), dtype=np.uint8, order="F"))
+    mask = {"size": encoded["size"], "counts": encoded["counts"].decode(), **change}
+    found = run_length_problem(mask, (3, 4))
+    assert found is None if problem is None else found.startswith(problem)

@@ -137,6 +137,42 @@ DATASETS:
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 
+def test_annotations_that_training_would_refuse(run, datasets_env, tmp_path, capsys):
+    """A box without an area is drawn; a mask for another image is told."""
+    root = datasets_env / "photo_digits"
+    content = json.loads((root / "annotations/instances_train.json").read_text())
+    content["annotations"][0]["bbox"][2:] = [0, 0]
+    spoilt = next(a for a in content["annotations"] if a["image_id"] == content["images"][3]["id"])
+    spoilt["segmentation"]["size"] = [9, 9]
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    entry = {"NAME": "mine", "FORMAT": "coco", "ANNOTATIONS": f"{tmp_path}/a.json"}
+    options = ["DATASETS.CUSTOM", str([{**entry, "IMAGES": f"{root}/train"}])]
+    options += ["DATASETS.TRAIN", "['mine']"]
+    words = ["--source", "annotation", "--output-dir", tmp_path / "out", *options]
+    assert run("visualize_data", *words) == 1
+    assert len(list((tmp_path / "out").iterdir())) == 11
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error: ")]
+    assert f"{content['images'][3]['file_name']}: a mask is for an image of 9x9, not 160x1" in line
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_panoptic_data_show_stuff_and_things(run, root, datasets_env, tmp_path, split):
+    source = {"train": "dataloader", "val": "annotation"}[split]
+    config = root / "configs/quick/panoptic_fpn_groupnet_photo_digits.yaml"
+    words = ["--source", source, "--output-dir", tmp_path, "--num-images", 1]
+    options = ["DATALOADER.NUM_WORKERS", "0", "INPUT.MIN_SIZE_TRAIN", "[160]"]
+    options += ["DATASETS.TRAIN", f"['photo_digits_panoptic_{split}']"]
+    options += ["SOLVER.IMS_PER_BATCH", "1", "INPUT.RANDOM_FLIP", "none"]
+    assert run("visualize_data", *words, "--config-file", config, *options) == 0
+    (drawn,) = tmp_path.iterdir()
+    original = datasets_env / "photo_digits" / split / drawn.name
+    new, old = (np.asarray(Image.open(p).convert("RGB")).astype(int) for p in (drawn, original))
+    stuff = datasets_env / f"photo_digits/panoptic_stuff_{split}" / f"{drawn.stem}.png"
+    background = np.asarray(Image.open(stuff)) == 1
+    assert (np.abs(new - old).max(axis=2)[background] > 10).mean() > 0.8
+    assert (np.abs(new - old).max(axis=2)[~background] > 10).mean() > 0.3
+
+
 def test_json_results_of_something_else(run, datasets_env, tmp_path, capsys):
     path = results_file(tmp_path, image_ids(datasets_env)[0], category_id=70)
     words = ["--input", path, "--output", tmp_path / "out", "--dataset"]

@@ -5,7 +5,12 @@ from detectron2.data import Metadata
 from detectron2.structures import Boxes, Instances
 
 from groupnet_det.visualization.instances import draw_instances
-from groupnet_det.visualization.outputs import VideoDrawer, describe_outputs, draw_outputs
+from groupnet_det.visualization.outputs import (
+    VideoDrawer,
+    complete_looks,
+    describe_outputs,
+    draw_outputs,
+)
 
 SIZE = (60, 80)
 PIXELS = np.full((*SIZE, 3), 100, dtype=np.uint8)
@@ -67,8 +72,6 @@ CASES = {
 @pytest.mark.parametrize("named", [True, False], ids=["names", "numbers"])
 def test_drawn_and_described(case, named):
     outputs, text = CASES[case]
-    if case == "segments" and not named:
-        pytest.skip("segments need names in Detectron2")
     metadata = looks(**NAMES, classes=["cat", "dog"]) if named else looks()
     for draw in (lambda: draw_outputs(PIXELS, outputs, metadata), video(outputs, metadata)):
         drawn = draw()
@@ -77,6 +80,34 @@ def test_drawn_and_described(case, named):
         assert changed.any() == (case != "nothing")
     if named:
         assert describe_outputs(outputs, metadata) == text
+
+
+@pytest.mark.parametrize("case", ["labels", "segments"])
+def test_segments_have_the_same_colours_in_every_picture(case):
+    outputs, _ = CASES[case]
+    drawer = VideoDrawer(looks(**NAMES))
+    pictures = [draw_outputs(PIXELS, outputs, looks(**NAMES)) for _ in range(2)]
+    frames = [drawer(PIXELS, outputs) for _ in range(3)]
+    for first, second in (pictures, frames[1:]):  # things of a video have the colours of tracks
+        stuff = np.s_[:15, 40:60] if case == "segments" else np.s_[:]
+        assert np.array_equal(first[stuff], second[stuff])
+
+
+def test_labels_are_coloured_by_the_data_set_and_black_is_no_colour():
+    colours = [[0, 0, 0], [9, 9, 9], [200, 0, 40]]
+    drawn = draw_outputs(PIXELS, {"sem_seg": semantic()}, looks(**NAMES, stuff_colors=colours))
+    assert (drawn[:, :55] == 100).all()
+    inside = drawn[2:8, 64:76].astype(int)  # above the name
+    assert np.abs(inside - [160, 40, 64]).max() <= 2  # 0.6 of the colour, 0.4 of the image
+
+
+def test_names_and_colours_that_are_absent_are_made_up_once():
+    outputs = {"panoptic_seg": panoptic(), "sem_seg": semantic()}
+    complete = complete_looks(looks(thing_classes=["cat"], stuff_colors=[[1, 2, 3]]), outputs)
+    assert complete.thing_classes == ["cat"]
+    assert complete.stuff_classes == ["0", "1", "2"]
+    assert complete.stuff_colors == [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
+    assert complete.thing_colors == [[255, 0, 0]]
 
 
 def video(outputs, metadata):
