@@ -18,6 +18,7 @@ from .label_maps import draw_segments
 
 Outputs = dict[str, Any]  # of `groupnet_det.inference.predictor.Predictor`
 TOP = 3  # classes of an image that are named
+LEAST_SHARE = 0.5  # per cent of the pixels, of labels that are named
 # What is drawn is the first of these that there is.
 KINDS = ("panoptic_seg", "sem_seg", "instances", "logits")
 # Colours, from 0 to 255, of so many classes that have none of their own.
@@ -142,7 +143,9 @@ def _describe_labels(outputs: Outputs, looks: Metadata) -> str:
     shares = (100 * counts / counts.sum()).tolist()
     names = looks.get("stuff_classes") or []
     told = [
-        f"{_name(names, i)} {share:.0f}%" for i, share in zip(labels.tolist(), shares, strict=True)
+        f"{_name(names, label)} {share:.0f}%"
+        for share, label in sorted(zip(shares, labels.tolist(), strict=True), reverse=True)
+        if share >= LEAST_SHARE
     ]
     return ", ".join(told)
 

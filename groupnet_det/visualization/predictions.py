@@ -20,6 +20,7 @@ from .instances import draw_instances
 
 PANEL_HEIGHT = 360  # pixels, of each rendered image
 TITLE_HEIGHT = 26
+TITLE_SIZE, LEAST_SIZE = 16, 8  # pixels, of letters
 FULL_SIZE = 2**20  # as the least side to decode images to: none is larger
 SAME_OBJECT = 0.6  # IoU of two predictions that are drawn as one
 
@@ -138,13 +139,15 @@ def draw_pair(
         record: Of the data set.
         results: COCO results of this image.
         metadata: Of the data set.
-        height: In pixels, of both; that of the image if absent.
+        height: In pixels, of both; if absent that of the image, and at least `PANEL_HEIGHT`, for
+            labels to be read.
 
     Raises:
         DataError: The image cannot be read, or a result is of an unknown category.
     """
     pixels = read_rgb(record["file_name"], FULL_SIZE)
     size = pixels.shape[0], pixels.shape[1]
+    height = height or max(size[0], PANEL_HEIGHT)
     id_map = metadata.get("thing_dataset_id_to_contiguous_id")
     class_of_id = id_map or {i: i for i in range(len(metadata.thing_classes))}
     panels = {
@@ -200,10 +203,17 @@ def titled_row(panels: list[tuple[str, np.ndarray]]) -> Image.Image:
     draw = ImageDraw.Draw(row)
     left = 0
     for title, pixels in panels:
-        draw.text((left + 6, 4), title, fill="black", font=ImageFont.load_default(size=16))
+        draw.text((left + 6, 4), title, fill="black", font=_font(title, pixels.shape[1] - 12))
         row.paste(Image.fromarray(pixels.astype(np.uint8)), (left, TITLE_HEIGHT))
         left += pixels.shape[1]
     return row
+
+
+def _font(text: str, width: int) -> Any:
+    """A font in which the text is at most so many pixels wide, if it can be read then."""
+    font = ImageFont.load_default(size=TITLE_SIZE)
+    size = TITLE_SIZE * width / font.getlength(text)
+    return font if size >= TITLE_SIZE else ImageFont.load_default(size=max(size, LEAST_SIZE))
 
 
 def make_sheet(rows: list[Image.Image], columns: int) -> Image.Image:

@@ -116,8 +116,8 @@ def test_json_results(run, datasets_env, tmp_path):
     assert run("visualize_json_results", *words) == 0
     (drawn,) = (tmp_path / "out").iterdir()  # images without results are left out
     width, height = Image.open(drawn).size
-    assert width == 320  # ground truth and prediction
-    assert height > 160
+    assert width == 720  # ground truth and prediction, enlarged for their labels
+    assert height > 360
     assert run("visualize_json_results", *words, "--conf-threshold", "0.95") == 0
 
 

@@ -1,8 +1,9 @@
 import numpy as np
+import pycocotools.mask as mask_util
 import pytest
 import torch
 from detectron2.data import Metadata
-from detectron2.structures import Boxes, Instances
+from detectron2.structures import BitMasks, Boxes, Instances
 
 from groupnet_det.visualization.instances import draw_instances
 from groupnet_det.visualization.outputs import (
@@ -122,6 +123,34 @@ def test_masks_are_filled_and_boxes_not():
     filled = draw_instances(PIXELS, instances(masks=True), looks(**NAMES))[inside]
     assert np.abs(plain.astype(int) - 100).max() < 20
     assert np.abs(filled.astype(int) - 100).min(axis=2).mean() > 20
+
+
+@pytest.mark.parametrize("kind", ["tensor", "BitMasks", "encoded", "list"])
+def test_holes_of_masks_stay_open(kind):
+    found = instances(scores=False)[:1]
+    mask = torch.zeros(1, *SIZE, dtype=torch.bool)
+    mask[0, 20:50, 5:35] = True
+    mask[0, 30:44, 12:28] = False
+    encoded = mask_util.encode(np.asfortranarray(mask[0].numpy().astype(np.uint8)))
+    bits = np.asfortranarray(mask[0].numpy()).ravel(order="F").astype(int)
+    ends = np.flatnonzero(np.diff(bits)) + 1
+    runs = np.diff([0, *ends, len(bits)]).tolist()
+    found.pred_masks = {
+        "tensor": mask,
+        "BitMasks": BitMasks(mask),
+        "encoded": [encoded],
+        "list": [{"size": list(SIZE), "counts": runs}],
+    }[kind]
+    drawn = draw_instances(PIXELS, found, looks(**NAMES)).astype(int)
+    assert np.abs(drawn[34:42, 15:25] - 100).max() < 20
+    assert np.abs(drawn[46:48, 10:30] - 100).min(axis=2).mean() > 20
+
+
+def test_polygons_are_filled():
+    found = instances(scores=False)[:1]
+    found.pred_masks = [[[5.0, 20.0, 35.0, 20.0, 35.0, 50.0, 5.0, 50.0]]]
+    drawn = draw_instances(PIXELS, found, looks(**NAMES)).astype(int)
+    assert np.abs(drawn[34:42, 15:25] - 100).min(axis=2).mean() > 20
 
 
 def test_a_class_has_one_colour_and_pictures_any_height():
