@@ -120,6 +120,7 @@ setup(
         "Pillow>=9",
         "matplotlib>=3.6",
         "tabulate>=0.9",
+        "tqdm>=4.60",
     ],
     extras_require={
         "opencv": ["opencv-python-headless>=4.8"],

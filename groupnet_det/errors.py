@@ -12,6 +12,16 @@ T = TypeVar("T")
 class UserError(ValueError):
     """Base of all errors that the user can mend."""
 
+    def __init__(self, message: str = "") -> None:
+        """
+        Args:
+            message: One line. Of what PyTorch makes of an error in a loader's process, a traceback
+                in text, the error's own message is taken.
+        """
+        if message.startswith("Caught ") and (own := message.rpartition(f"\n{__name__}.")[2]):
+            message = own.partition(": ")[2].strip()
+        super().__init__(message)
+
 
 class ConfigError(UserError):
     """A config key holds what cannot work."""

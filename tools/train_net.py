@@ -18,8 +18,10 @@ import sys
 from typing import Any
 
 from detectron2.engine import default_argument_parser
+from detectron2.utils import comm
 
 from groupnet_det.checkpoint.checkpointer import Checkpointer
+from groupnet_det.checkpoint.provenance import expected_names, warn_of_training_data
 from groupnet_det.engine.launch import add_process_flag, run_in_processes
 from groupnet_det.engine.packed_model import build_packed_model, is_packed
 from groupnet_det.engine.setup import setup
@@ -35,8 +37,12 @@ def main(arguments: argparse.Namespace) -> Any:
         return Trainer.test(cfg, packed)
     if arguments.eval_only:
         model = Trainer.build_model(cfg)
-        checkpointer = Checkpointer(model, cfg.OUTPUT_DIR, strict=True)
-        checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=arguments.resume)
+        expected = {name: expected_names(name) for name in cfg.DATASETS.TEST}
+        checkpointer = Checkpointer(model, cfg.OUTPUT_DIR, strict=True, class_names=expected)
+        stored = checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=arguments.resume)
+        if comm.is_main_process():
+            used = "the last checkpoint" if arguments.resume else cfg.MODEL.WEIGHTS
+            warn_of_training_data(used, stored, cfg.DATASETS.TEST)
         return Trainer.test(cfg, model)
     trainer = Trainer(cfg)
     trainer.resume_or_load(resume=arguments.resume)

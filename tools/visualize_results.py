@@ -78,7 +78,7 @@ def draw_masks(name: str, results_dir: Path, arguments: argparse.Namespace) -> N
 
 # By the data set's ``evaluator_type``.
 DRAWERS = {
-    **dict.fromkeys(("coco", "coco_panoptic_seg"), draw_detections),
+    **dict.fromkeys(("coco", "coco_panoptic_seg", "pascal_voc"), draw_detections),
     "classification": draw_classes,
     **dict.fromkeys(("sem_seg", "cityscapes_sem_seg"), draw_masks),
 }

@@ -3,7 +3,7 @@
 import os
 import pickle
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from detectron2.checkpoint import DetectionCheckpointer
 from groupnet_det.errors import CheckpointError
 
 from .compatibility import check_fit, move_backbone
+from .provenance import check_class_names, warn_of_other_data
 
 BEST_PREFIX = "model_best"
 
@@ -30,6 +31,7 @@ class Checkpointer(DetectionCheckpointer):
         *,
         extra: dict[str, Any] | None = None,
         strict: bool = False,
+        class_names: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
         **checkpointables: Any,
     ) -> None:
         """
@@ -41,11 +43,14 @@ class Checkpointer(DetectionCheckpointer):
                 else predictors of other classes, and missing parts but those of the backbone,
                 start anew with a warning. Where `checkpointables` are loaded with the model, as
                 when a training is resumed, it always must.
+            class_names: `expected_names` of each data set that the model is for: a file that must
+                fit, and names other ones, is refused.
             checkpointables: Objects with a ``state_dict`` that belong to a training.
         """
         super().__init__(model, save_dir, **checkpointables)
         self.extra = extra or {}
         self.strict = strict
+        self.class_names = class_names or {}
         self._path_for_messages = ""
         self._strict_now = strict
 
@@ -108,6 +113,10 @@ class Checkpointer(DetectionCheckpointer):
 
     def _load_model(self, checkpoint: Any) -> Any:
         path, model = self._path_for_messages, self.model.state_dict()
+        if self._strict_now:
+            check_class_names(path, checkpoint, self.class_names)
+            if "fingerprints" in self.extra:
+                warn_of_other_data(path, checkpoint, self.extra["fingerprints"])
         state = {
             k.removeprefix("module."): v for k, v in named_state(path, checkpoint["model"]).items()
         }

@@ -136,7 +136,8 @@ def _add_training_keys(cfg: CfgNode) -> None:
     # Data sets of your own, registered before training; see datasets/README.md. Each is a mapping
     # with NAME, FORMAT ("coco", "voc", "image_folder" or "masks") and
     #   coco: ANNOTATIONS (json file), IMAGES (folder);
-    #   voc:  ROOT (folder with JPEGImages, Annotations, ImageSets/Main), SPLIT, CLASSES (list);
+    #   voc:  ROOT (folder with JPEGImages, Annotations, ImageSets/Main), SPLIT, CLASSES (list), and
+    #       as wanted METRIC: "coco", "voc07" (11 points) or "voc12" (area under the curve);
     #   image_folder: ROOT (with one folder of images for each class);
     #   masks: IMAGES and MASKS (folders), CLASSES (list, or a file of one name a line), and as
     #       wanted LIST (file of names without suffix, one a line), IGNORE_LABEL (255) and
@@ -159,6 +160,11 @@ def _add_training_keys(cfg: CfgNode) -> None:
     # The metric, as named in metrics.json, whose best checkpoint is kept as model_best.pth;
     # "" keeps none.
     cfg.SOLVER.BEST_METRIC = "bbox/AP"
+    # Training ends when so many evaluations in a row (every TEST.EVAL_PERIOD iterations) gave no
+    # better METRIC; 0 for never. "" means BEST_METRIC. More must be better.
+    cfg.SOLVER.EARLY_STOPPING = CfgNode()
+    cfg.SOLVER.EARLY_STOPPING.METRIC = ""
+    cfg.SOLVER.EARLY_STOPPING.PATIENCE = 0
 
     # With several processes, whether BatchNorm takes its statistics over the batches of all of
     # them: training is then what it is in one process. Without, each has its own statistics, and

@@ -3,7 +3,7 @@
 import difflib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import yaml
 from detectron2.config import CfgNode, get_cfg
@@ -26,14 +26,43 @@ def load_config(config_file: str, options: Sequence[str] = ()) -> CfgNode:
         ConfigError: The file is missing or not plain YAML, a key is unknown (the message names
             near ones) or a value has the wrong type.
     """
+    if config_file and not os.path.isfile(config_file):
+        raise ConfigError(f"config file {config_file} does not exist")
+
+    def merge(cfg: CfgNode) -> None:
+        if config_file:
+            cfg.merge_from_file(config_file, allow_unsafe=False)
+
+    return _load(merge, config_file, options)
+
+
+def load_config_text(text: str, source: str, options: Sequence[str] = ()) -> CfgNode:
+    """As `load_config`, from the YAML that a checkpoint carries.
+
+    Args:
+        text: What ``cfg.dump()`` gave.
+        source: For messages.
+        options: KEY VALUE pairs.
+
+    Raises:
+        ConfigError: As `load_config`.
+    """
+
+    def merge(cfg: CfgNode) -> None:
+        content = yaml.safe_load(text)
+        if not isinstance(content, dict):
+            raise TypeError(f"it is a {type(content).__name__}")
+        cfg.merge_from_other_cfg(CfgNode(content))
+
+    return _load(merge, source, options)
+
+
+def _load(merge: Callable[[CfgNode], None], config_file: str, options: Sequence[str]) -> CfgNode:
     cfg = get_cfg()
     add_config_keys(cfg)
     valid_keys = list(_all_keys(cfg))
-    if config_file and not os.path.isfile(config_file):
-        raise ConfigError(f"config file {config_file} does not exist")
     try:
-        if config_file:
-            cfg.merge_from_file(config_file, allow_unsafe=False)
+        merge(cfg)
         cfg.merge_from_list(list(options))
     except FileNotFoundError as error:  # a _BASE_ of it
         raise ConfigError(f"{config_file} names {error.filename}, which does not exist") from error

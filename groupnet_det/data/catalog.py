@@ -40,3 +40,19 @@ def class_names_of(name: str) -> list[str] | None:
     """The names of the classes that the data set's task tells apart, where they are known."""
     keys = {"classification": "classes", "semantic segmentation": "stuff_classes"}
     return MetadataCatalog.get(name).get(keys.get(task_of(name), "thing_classes"))
+
+
+def stuff_names_of(name: str) -> list[str] | None:
+    """The names of the stuff that a data set for panoptic segmentation has besides its things."""
+    metadata = MetadataCatalog.get(name)
+    panoptic = metadata.get("evaluator_type") == "coco_panoptic_seg"
+    return metadata.get("stuff_classes") if panoptic else None
+
+
+def source_of(name: str) -> str:
+    """The file or folder that a registered data set comes from, for messages."""
+    metadata = MetadataCatalog.get(name)
+    for key in ("json_file", "dirname", "image_folder", "source", "gt_dir", "sem_seg_root"):
+        if key in metadata.as_dict():
+            return metadata.get(key)
+    return f"data set {name!r}"

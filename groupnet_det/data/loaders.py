@@ -21,14 +21,15 @@ from groupnet_det.errors import ConfigError, lookup
 from .catalog import TASKS
 from .check import check_same_classes
 from .classification_mapper import ClassificationMapper
+from .instance_check import without_empty_boxes
 from .semantic_mapper import SemanticMapper
-from .stream import SeededDataset, TrainingBatchStream
+from .stream import NamingMapper, SeededDataset, TrainingBatchStream
 
 
 def build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
     """Detectron2's records and mapper in the order of a `TrainingBatchStream`.
 
-    A table of instances per class is logged.
+    A table of instances per class is logged. Boxes without an area are left out.
 
     Raises:
         ConfigError: ``DATALOADER.SAMPLER_TRAIN`` is another than Detectron2's default.
@@ -40,10 +41,17 @@ def build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
         min_keypoints=0,
         proposal_files=None,
     )
+    records = without_empty_boxes(records, filter_empty=cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS)
     group = cfg.DATALOADER.ASPECT_RATIO_GROUPING and all("width" in record for record in records)
     is_wide = [record["width"] > record["height"] for record in records] if group else None
     mapper = DatasetMapper(cfg, is_train=True)
     return _build_stream_loader(cfg, records, mapper, seed=seed, is_wide=is_wide)
+
+
+def build_named_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
+    """Detectron2's loader for testing detectors; what cannot be read is a `DataError`."""
+    mapper = NamingMapper(DatasetMapper(cfg, is_train=False))
+    return build_detection_test_loader(cfg, dataset_name, mapper=mapper)
 
 
 def build_classification_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
@@ -134,7 +142,7 @@ class TaskLoaders(NamedTuple):
 
 
 TASK_LOADERS: dict[str, TaskLoaders] = {
-    "detection": TaskLoaders(build_detection_train_loader, build_detection_test_loader),
+    "detection": TaskLoaders(build_detection_train_loader, build_named_test_loader),
     "classification": TaskLoaders(
         build_classification_train_loader, build_classification_test_loader
     ),

@@ -15,6 +15,7 @@ from .photo_digits import CLASS_NAMES, SPLITS
 PREFIX = "photo_digits_panoptic_"
 # Of the semantic masks, as Detectron2's Panoptic FPN wants them: label 0 stands for all things.
 STUFF_CLASSES = ("things", "background")
+STUFF_COLOURS = ((0, 0, 0), (110, 130, 150))  # pale, for the digits to stand out
 
 
 def stuff_folder(root: Path, split: str) -> Path:
@@ -55,6 +56,7 @@ def register_photo_digits_panoptic() -> None:
             evaluator_type="coco_panoptic_seg",
             thing_classes=list(CLASS_NAMES),
             stuff_classes=list(STUFF_CLASSES),
+            stuff_colors=[list(colour) for colour in STUFF_COLOURS],
             ignore_label=255,
             prepare_with="python datasets/prepare_photo_digits.py",
         )

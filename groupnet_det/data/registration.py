@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
-from detectron2.data.datasets import load_coco_json, load_voc_instances
+from detectron2.data.datasets import load_coco_json
 
 from groupnet_det.config.load import expand_path
-from groupnet_det.errors import ConfigError, DataError, lookup
+from groupnet_det.errors import ConfigError, lookup
 
 from . import mnist5k, photo_digits
 from .catalog import datasets_root, register
@@ -21,6 +20,7 @@ from .semantic_registration import (
     register_builtin_masks,
     register_custom_masks,
 )
+from .voc import load_voc
 
 
 def photo_digits_root() -> Path:
@@ -39,26 +39,31 @@ def register_coco(name: str, annotations: str, images: str, **metadata: Any) -> 
     )
 
 
-def register_voc(name: str, root: str, split: str, class_names: list[str]) -> None:
-    """Register a folder in the VOC layout, scored as COCO (which converts it)."""
+# How a data set in the VOC layout is scored: as COCO, which converts it, or as VOC did until 2009
+# and since 2010.
+VOC_METRICS: dict[str, dict[str, Any]] = {
+    "coco": {"evaluator_type": "coco"},
+    "voc07": {"evaluator_type": "pascal_voc", "year": 2007},
+    "voc12": {"evaluator_type": "pascal_voc", "year": 2012},
+}
+
+
+def register_voc(
+    name: str, root: str, split: str, class_names: list[str], *, metric: str = "coco"
+) -> None:
+    """Register a folder in the VOC layout.
+
+    Args:
+        metric: A key of `VOC_METRICS`.
+    """
     register(
         name,
-        lambda: _load_voc(root, split, class_names),
+        lambda: load_voc(Path(root), split, class_names),
         thing_classes=class_names,
         dirname=root,
         split=split,
-        evaluator_type="coco",
+        **VOC_METRICS[metric],
     )
-
-
-def _load_voc(root: str, split: str, class_names: list[str]) -> list[dict[str, Any]]:
-    try:
-        return load_voc_instances(root, split, class_names)
-    except (ValueError, ElementTree.ParseError) as error:
-        raise DataError(
-            f"{root}, split {split}: an annotation cannot be used ({error}); its classes must be "
-            f"among CLASSES {class_names}"
-        ) from error
 
 
 def register_image_folder(name: str, root: str, *, mend: str = "check ROOT in the config") -> None:
@@ -111,7 +116,10 @@ def _register_custom_voc(name: str, entry: Mapping[str, Any], where: str) -> Non
     if not isinstance(classes, list) or not classes:
         raise ConfigError(f"{where}.CLASSES must be a list of class names, not {classes!r}")
     split = str(_required(entry, "SPLIT", where))
-    register_voc(name, _path(entry, "ROOT", where), split, [str(label) for label in classes])
+    metric = str(entry.get("METRIC", "coco"))
+    lookup(VOC_METRICS, metric, f"{where}.METRIC")
+    names = [str(label) for label in classes]
+    register_voc(name, _path(entry, "ROOT", where), split, names, metric=metric)
 
 
 def _register_custom_image_folder(name: str, entry: Mapping[str, Any], where: str) -> None:
@@ -126,7 +134,7 @@ CUSTOM_FORMATS: dict[str, Callable[[str, Mapping[str, Any], str], None]] = {
 }
 CUSTOM_KEYS: dict[str, set[str]] = {
     "coco": {"NAME", "FORMAT", "ANNOTATIONS", "IMAGES"},
-    "voc": {"NAME", "FORMAT", "ROOT", "SPLIT", "CLASSES"},
+    "voc": {"NAME", "FORMAT", "ROOT", "SPLIT", "CLASSES", "METRIC"},
     "image_folder": {"NAME", "FORMAT", "ROOT"},
     "masks": CUSTOM_MASKS_KEYS,
 }

@@ -18,6 +18,7 @@ from .label_images import NUM_LABELS, check_kind, check_range, count_labels
 
 logger = logging.getLogger(__name__)
 
+SEGMENTERS = ("SemanticSegmentor", "PanopticFPN")  # they learn labels of pixels
 TURNED = {5, 6, 7, 8}  # EXIF orientations that swap width and height
 
 
@@ -28,7 +29,7 @@ def check_ignore_label(cfg: CfgNode, name: str) -> None:
         ConfigError: They differ.
     """
     ignore_label = MetadataCatalog.get(name).get("ignore_label")
-    if cfg.MODEL.META_ARCHITECTURE != "SemanticSegmentor" or ignore_label is None:
+    if cfg.MODEL.META_ARCHITECTURE not in SEGMENTERS or ignore_label is None:
         return
     if ignore_label != cfg.MODEL.SEM_SEG_HEAD.IGNORE_VALUE:
         raise ConfigError(

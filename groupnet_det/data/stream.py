@@ -2,7 +2,7 @@
 with the very batches, and the very augmentations, of an uninterrupted one."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,12 +92,32 @@ class TrainingBatchStream(Sampler[list[SampleKey]]):
         return int(np.random.SeedSequence([self.seed, position]).generate_state(1)[0])
 
 
+class NamingMapper:
+    """A mapper whose errors name the file of the record."""
+
+    def __init__(self, mapper: Callable[[dict[str, Any]], Any]) -> None:
+        self.mapper = mapper
+
+    def __call__(self, record: dict[str, Any]) -> Any:
+        """
+        Raises:
+            DataError: The mapper failed.
+        """
+        try:
+            return self.mapper(record)
+        except UserError:  # names the file itself
+            raise
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise DataError(f"{record.get('file_name')} cannot be used: {reason}") from error
+
+
 class SeededDataset(Dataset[Any]):
     """Apply a mapper to records, with all random generators seeded by the sample's key."""
 
     def __init__(self, records: Sequence[dict[str, Any]], mapper: Any) -> None:
         self.records = records
-        self.mapper = mapper
+        self.mapper = NamingMapper(mapper)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -116,12 +136,6 @@ class SeededDataset(Dataset[Any]):
         torch.default_generator.manual_seed(sample_seed)
         try:
             return self.mapper(record)
-        except UserError:  # names the file itself
-            raise
-        except Exception as error:
-            raise DataError(
-                f"{record.get('file_name', index)} cannot be used: {type(error).__name__}: {error}"
-            ) from error
         finally:  # in the main process the caller's generators must not notice
             random.setstate(states[0])
             np.random.set_state(states[1])

@@ -6,29 +6,33 @@ from typing import Any
 
 import torch
 from detectron2.config import CfgNode
-from detectron2.engine import DefaultTrainer, HookBase, SimpleTrainer, TrainerBase
+from detectron2.engine import DefaultTrainer, HookBase, SimpleTrainer, TrainerBase, hooks
 from detectron2.evaluation import DatasetEvaluator
 from detectron2.utils import comm
 from torch.utils.data import DataLoader
 
 import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to Detectron2)
-from groupnet_det import __version__
 from groupnet_det.analysis.precision_map import format_precision_map
 from groupnet_det.checkpoint.checkpointer import Checkpointer
-from groupnet_det.data.catalog import class_names_of, task_of
+from groupnet_det.checkpoint.provenance import checkpoint_metadata, expected_names
 from groupnet_det.data.loaders import build_test_loader, build_train_loader
 from groupnet_det.errors import TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
-from groupnet_det.modeling.meta_arch.semantic_inference import wrap_for_inference
 
 from .amp import MixedPrecisionTrainer
 from .distillation import attach_distillation
 from .distributed import distribute, share_buffers
+from .early_stopping import (
+    CheckpointAfterEvaluation,
+    TrainingStoppedError,
+    build_early_stopping,
+)
 from .gradual_binarization import build_gradual_binarization
 from .hooks import BestCheckpointer, SeedEachIteration
 from .initialization import initialize_model
 from .optimizer import build_lr_scheduler, build_optimizer
 from .packed_model import PackedModel
+from .test_time_augmentation import wrap_for_testing
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +54,8 @@ class Trainer(DefaultTrainer):
         self.cfg = cfg = self.auto_scale_workers(cfg, comm.get_world_size())
         model = self.build_model(cfg)
         attach_distillation(cfg, model)
+        if cfg.DATASETS.TEST:
+            wrap_for_testing(cfg, model)  # what cannot be tested shows before it is trained
         optimizer = self.build_optimizer(cfg, model)
         data_loader = self.build_train_loader(cfg)
         model = distribute(model, sync_batch_norm=cfg.SOLVER.SYNC_BN)
@@ -60,23 +66,54 @@ class Trainer(DefaultTrainer):
         self.register_hooks(self.build_hooks())
 
     def build_hooks(self) -> list[HookBase]:
+        first = self.cfg.DATASETS.TRAIN[0]
         self.checkpointer = Checkpointer(
             self.model,
             self.cfg.OUTPUT_DIR,
-            extra=checkpoint_metadata(self.cfg),
+            extra=checkpoint_metadata(self.cfg) if comm.is_main_process() else None,
+            class_names={first: expected_names(first)},
             trainer=weakref.proxy(self),
         )
         gradual = list(build_gradual_binarization(self.cfg, self.model))
-        result = [SeedEachIteration(self.cfg.SEED), *gradual, *super().build_hooks()]
-        if self.cfg.SOLVER.BEST_METRIC and self.cfg.DATASETS.TEST and comm.is_main_process():
-            best = BestCheckpointer(
-                self.cfg.TEST.EVAL_PERIOD,
-                self.checkpointer,
-                self.cfg.SOLVER.BEST_METRIC,
-                first_iteration=max((hook.num_iterations for hook in gradual), default=0),
+        first_iteration = max((hook.num_iterations for hook in gradual), default=0)
+        self.early_stopping = build_early_stopping(self.cfg, first_iteration=first_iteration)
+        common = super().build_hooks()
+        after_evaluation = [*self._best_hooks(first_iteration), *self.early_stopping]
+        writers = []
+        if comm.is_main_process():
+            writers = [common.pop()]
+            (periodic,) = [h for h in common if isinstance(h, hooks.PeriodicCheckpointer)]
+            period = self.cfg.TEST.EVAL_PERIOD
+            after_evaluation.append(CheckpointAfterEvaluation(periodic, eval_period=period))
+        seed = SeedEachIteration(self.cfg.SEED)
+        return [seed, *gradual, *common, *after_evaluation, *writers]
+
+    def _best_hooks(self, first_iteration: int) -> list[HookBase]:
+        cfg = self.cfg
+        if not (cfg.SOLVER.BEST_METRIC and cfg.DATASETS.TEST and comm.is_main_process()):
+            return []
+        best = BestCheckpointer(
+            cfg.TEST.EVAL_PERIOD,
+            self.checkpointer,
+            cfg.SOLVER.BEST_METRIC,
+            first_iteration=first_iteration,
+        )
+        return [best]
+
+    def train(self) -> Any:
+        """As Detectron2's, but it may end early: ``SOLVER.EARLY_STOPPING``."""
+        if any(hook.stopped for hook in self.early_stopping):
+            logger.info(
+                "this training was stopped early and does not go on; to have it go on, raise "
+                "SOLVER.EARLY_STOPPING.PATIENCE"
             )
-            result.insert(-1, best)  # behind the evaluation, before the writers
-        return result
+            return None
+        try:
+            return super().train()
+        except TrainingStoppedError:
+            self.checkpointer.save("model_final", iteration=self.iter)
+            logger.info(f"training was stopped early, after iteration {self.iter}")
+            return None
 
     def resume_or_load(self, resume: bool = True) -> None:
         """Go on where the last checkpoint is; else start from ``MODEL.WEIGHTS`` or ``MODEL.INIT``.
@@ -107,9 +144,8 @@ class Trainer(DefaultTrainer):
     @classmethod
     def test(cls, cfg: CfgNode, model: torch.nn.Module, evaluators: Any = None) -> dict[str, Any]:
         share_buffers(model)
-        tasks = {task_of(name) for name in cfg.DATASETS.TEST}
-        if tasks == {"semantic segmentation"} and not isinstance(model, PackedModel):
-            model = wrap_for_inference(cfg, model)  # a packed file says itself how it sees images
+        if not isinstance(model, PackedModel):  # which says itself how it sees images
+            model = wrap_for_testing(cfg, model)
         return super().test(cfg, model, evaluators)
 
     @classmethod
@@ -153,9 +189,3 @@ def build_step(
     if not cfg.SOLVER.AMP.ENABLED:
         return SimpleTrainer(model, data_loader, optimizer)
     return MixedPrecisionTrainer(model, data_loader, optimizer, dtype=cfg.SOLVER.AMP.DTYPE)
-
-
-def checkpoint_metadata(cfg: CfgNode) -> dict[str, Any]:
-    """What travels with the weights: the class names, and who wrote them."""
-    names = class_names_of(cfg.DATASETS.TRAIN[0]) or []
-    return {"class_names": list(names), "groupnet_det_version": __version__}

@@ -4,13 +4,16 @@ import contextlib
 import csv
 import io
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from groupnet_det.data.run_lengths import run_length_problem
 from groupnet_det.errors import DataError, lookup
 
 IOU_TYPES = {"bbox": "bbox", "segm": "segmentation"}
@@ -18,11 +21,11 @@ SUMMARY_NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CocoScores:
+class DetectionScores:
     """Average precision in per cent; nan where there is no ground truth.
 
     Attributes:
-        summary: By the names of `SUMMARY_NAMES`.
+        summary: By the names of `SUMMARY_NAMES`, or some of them.
         per_class: Class name -> (AP, AP50).
     """
 
@@ -30,7 +33,7 @@ class CocoScores:
     per_class: dict[str, tuple[float, float]]
 
 
-def score_coco_results(annotations: Path, results: Path, iou_type: str = "bbox") -> CocoScores:
+def score_coco_results(annotations: Path, results: Path, iou_type: str = "bbox") -> DetectionScores:
     """Run pycocotools' evaluation.
 
     Args:
@@ -43,7 +46,7 @@ def score_coco_results(annotations: Path, results: Path, iou_type: str = "bbox")
         ConfigError: Unknown `iou_type`.
     """
     needed = lookup(IOU_TYPES, iou_type, "IoU type")
-    loaded = _load_results(results, needed)
+    loaded = load_result_list(results, needed)
     if not annotations.is_file():
         raise DataError(f"annotation file {annotations} does not exist")
     with contextlib.redirect_stdout(io.StringIO()):
@@ -56,6 +59,9 @@ def score_coco_results(annotations: Path, results: Path, iou_type: str = "bbox")
                     f"{results} names {len(foreign)} images, such as {min(foreign, key=str)}, that "
                     f"{annotations} lacks; do the two belong together?"
                 )
+            if iou_type == "segm":
+                _check_masks(annotations, truth, truth.anns.values())
+                _check_masks(results, truth, loaded)
             # An empty list is a legal result: nothing was found.
             found = truth.loadRes(loaded) if loaded else COCO()
             evaluation = COCOeval(truth, found, iou_type)
@@ -67,13 +73,13 @@ def score_coco_results(annotations: Path, results: Path, iou_type: str = "bbox")
             evaluation.summarize()
         except (json.JSONDecodeError, KeyError, IndexError) as error:
             raise DataError(f"{annotations} and {results} cannot be scored: {error!r}") from error
-    return CocoScores(
+    return DetectionScores(
         summary=dict(zip(SUMMARY_NAMES, map(_per_cent, evaluation.stats[:6]), strict=True)),
         per_class=_per_class(evaluation, truth),
     )
 
 
-def write_scores_csv(scores: CocoScores, path: Path) -> None:
+def write_scores_csv(scores: DetectionScores, path: Path) -> None:
     """One row per class with AP and AP50, and a last row ``all``."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -83,7 +89,16 @@ def write_scores_csv(scores: CocoScores, path: Path) -> None:
         writer.writerow(["all", f"{scores.summary['AP']:.3f}", f"{scores.summary['AP50']:.3f}"])
 
 
-def _load_results(path: Path, needed: str) -> list[dict]:
+def load_result_list(path: Path, needed: str) -> list[dict[str, Any]]:
+    """COCO results.
+
+    Args:
+        path: Json file.
+        needed: What each must have: ``bbox`` or ``segmentation``.
+
+    Raises:
+        DataError: The file is absent or no such list.
+    """
     if not path.is_file():
         raise DataError(f"results file {path} does not exist")
     try:
@@ -91,9 +106,25 @@ def _load_results(path: Path, needed: str) -> list[dict]:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"results file {path} is not valid JSON: {error}") from error
     keys = {"image_id", "category_id", "score", needed}
-    if not isinstance(loaded, list) or not all(keys <= set(result) for result in loaded):
+    if not isinstance(loaded, list) or not all(
+        isinstance(result, dict) and keys <= set(result) for result in loaded
+    ):
         raise DataError(f"results file {path} must be a list of mappings with {sorted(keys)}")
     return loaded
+
+
+def _check_masks(path: Path, truth: COCO, objects: Iterable[dict[str, Any]]) -> None:
+    """Run-length encodings are for their images; pycocotools would read and write beyond them.
+
+    Raises:
+        DataError: One is not.
+    """
+    for item in objects:
+        mask, image = item.get("segmentation"), truth.imgs[item["image_id"]]
+        size = image["height"], image["width"]
+        problem = run_length_problem(mask, size) if isinstance(mask, dict) else None
+        if problem:
+            raise DataError(f"{path}: a mask of image {item['image_id']} {problem}")
 
 
 def _per_cent(value: float) -> float:

@@ -19,6 +19,7 @@ from groupnet_det.errors import lookup
 from .cityscapes import OfficialCityscapesEvaluator
 from .classification import ClassificationEvaluator
 from .semantic import SemanticEvaluator
+from .voc import VocEvaluator
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,10 @@ def _coco(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
         use_fast_impl=False,  # its compiled part is absent from some installations
         allow_cached_coco=False,  # a converted data set may have changed since
     )
+
+
+def _voc(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
+    return VocEvaluator(name, output_dir=output_dir)
 
 
 def _classification(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
@@ -67,6 +72,7 @@ def _panoptic(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
 
 EVALUATORS: dict[str, Callable[[CfgNode, str, Path], DatasetEvaluator]] = {
     "coco": _coco,
+    "pascal_voc": _voc,
     "classification": _classification,
     "coco_panoptic_seg": _panoptic,
     "sem_seg": _semantic,

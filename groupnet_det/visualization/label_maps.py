@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from detectron2.data import DatasetCatalog, MetadataCatalog
+from detectron2.data import DatasetCatalog, Metadata, MetadataCatalog
+from detectron2.utils.visualizer import Visualizer
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -45,6 +46,31 @@ def draw_labels(
     drawn = (1 - opacity) * pixels + opacity * table[labels]
     drawn[_borders(labels)] *= BORDER
     return drawn.astype(np.uint8)
+
+
+def draw_segments(pixels: NDArray[np.uint8], labels: Labels, looks: Metadata) -> NDArray[np.uint8]:
+    """As `draw_labels`, with the names of the classes in their regions.
+
+    Args:
+        pixels: RGB (H, W, 3).
+        labels: (H, W); those beyond the names are ignored, and not coloured.
+        looks: With ``stuff_classes`` and, for each, a colour in ``stuff_colors``.
+
+    Returns:
+        RGB (H, W, 3).
+    """
+    visualizer = Visualizer(pixels, looks)
+    names, colours = looks.stuff_classes, looks.stuff_colors
+    found, areas = np.unique(labels, return_counts=True)
+    for label in found[np.argsort(-areas)].tolist():  # small ones last, over the others
+        if label < len(names) and any(colours[label]):
+            visualizer.draw_binary_mask(
+                (labels == label).astype(np.uint8),
+                color=tuple(share / 255 for share in colours[label]),
+                text=names[label],
+                alpha=OPACITY,
+            )
+    return visualizer.output.get_image()
 
 
 def _borders(labels: Labels) -> NDArray[np.bool_]:

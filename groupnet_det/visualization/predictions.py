@@ -1,6 +1,5 @@
 """Ground truth and predictions side by side, from saved results."""
 
-import colorsys
 import json
 from collections import defaultdict
 from pathlib import Path
@@ -10,14 +9,19 @@ import numpy as np
 import torch
 from detectron2.data import DatasetCatalog, Metadata, MetadataCatalog
 from detectron2.structures import Boxes, BoxMode, Instances
-from detectron2.utils.visualizer import Visualizer
 from PIL import Image, ImageDraw, ImageFont
 from torchvision.ops import nms
 
+from groupnet_det.data.images import read_rgb
+from groupnet_det.data.run_lengths import run_length_problem
 from groupnet_det.errors import DataError
+
+from .instances import draw_instances
 
 PANEL_HEIGHT = 360  # pixels, of each rendered image
 TITLE_HEIGHT = 26
+TITLE_SIZE, LEAST_SIZE = 16, 8  # pixels, of letters
+FULL_SIZE = 2**20  # as the least side to decode images to: none is larger
 SAME_OBJECT = 0.6  # IoU of two predictions that are drawn as one
 
 
@@ -54,58 +58,108 @@ def results_to_instances(
         results: COCO results of one image.
         size: (height, width) of the image.
         class_of_id: Contiguous class of each category id.
+
+    Raises:
+        DataError: A result is of a category that is not among these, or its mask is for another
+            image.
     """
     kept = [result for result in results if result["score"] >= threshold]
-    boxes = BoxMode.convert(
-        torch.tensor([result["bbox"] for result in kept], dtype=torch.float64).reshape(-1, 4),
-        BoxMode.XYWH_ABS,
-        BoxMode.XYXY_ABS,
+    boxes = _boxes([result["bbox"] for result in kept], BoxMode.XYWH_ABS)
+    scores = torch.tensor([result["score"] for result in kept])
+    kept = [kept[index] for index in nms(boxes.float(), scores, SAME_OBJECT).tolist()]
+    instances = _instances(
+        size,
+        boxes=_boxes([result["bbox"] for result in kept], BoxMode.XYWH_ABS),
+        classes=[_class_of(result, class_of_id) for result in kept],
+        masks=[result.get("segmentation") for result in kept],
     )
-    scores = torch.tensor([result["score"] for result in kept], dtype=torch.float64)
-    classes = torch.tensor([class_of_id[result["category_id"]] for result in kept]).long()
-    instances = Instances(size, pred_boxes=Boxes(boxes), scores=scores, pred_classes=classes)
-    return instances[nms(instances.pred_boxes.tensor.float(), scores.float(), SAME_OBJECT)]
+    instances.scores = torch.tensor([result["score"] for result in kept], dtype=torch.float64)
+    return instances
 
 
 def truth_to_instances(record: dict[str, Any], size: tuple[int, int]) -> Instances:
-    """Detectron2 instances of a data set record's annotations, without scores."""
+    """Detectron2 instances of a data set record's annotations, without scores.
+
+    Raises:
+        DataError: A mask is for another image.
+    """
     annotations = record.get("annotations", [])
     boxes = [BoxMode.convert(a["bbox"], a["bbox_mode"], BoxMode.XYXY_ABS) for a in annotations]
-    return Instances(
-        size,
-        pred_boxes=Boxes(torch.tensor(boxes, dtype=torch.float64).reshape(-1, 4)),
-        pred_classes=torch.tensor([a["category_id"] for a in annotations]).long(),
-    )
+    try:
+        return _instances(
+            size,
+            boxes=_boxes(boxes, BoxMode.XYXY_ABS),
+            classes=[a["category_id"] for a in annotations],
+            masks=[a.get("segmentation") for a in annotations],
+        )
+    except DataError as error:
+        raise DataError(f"{record['file_name']}: {error}") from error
 
 
-def draw_instances(pixels: np.ndarray, instances: Instances, metadata: Metadata) -> np.ndarray:
-    """Boxes with class names, and scores where there are any; a class always has one colour."""
-    names = metadata.thing_classes
-    labels = [names[index] for index in instances.pred_classes.tolist()]
-    if instances.has("scores"):
-        scores = instances.scores.tolist()
-        labels = [f"{label} {100 * s:.0f}%" for label, s in zip(labels, scores, strict=True)]
-    colours = [
-        colorsys.hsv_to_rgb(index / len(names), 1.0, 1.0)
-        for index in instances.pred_classes.tolist()
-    ]
-    canvas = Visualizer(pixels, metadata, scale=PANEL_HEIGHT / pixels.shape[0])
-    drawn = canvas.overlay_instances(
-        boxes=instances.pred_boxes, labels=labels, assigned_colors=colours
-    )
-    return drawn.get_image()
+def _instances(
+    size: tuple[int, int], *, boxes: torch.Tensor, classes: list[int], masks: list[Any]
+) -> Instances:
+    instances = Instances(size, pred_boxes=Boxes(boxes), pred_classes=torch.tensor(classes).long())
+    for mask in masks:
+        problem = run_length_problem(mask, size) if isinstance(mask, dict) else None
+        if problem:
+            raise DataError(f"a mask {problem}")
+    if masks and all(masks):
+        instances.pred_masks = masks
+    return instances
+
+
+def _boxes(boxes: list[list[float]], mode: BoxMode) -> torch.Tensor:
+    """Boxes x0, y0, x1, y1 (N, 4)."""
+    tensor = torch.tensor(boxes, dtype=torch.float64).reshape(-1, 4)
+    return BoxMode.convert(tensor, mode, BoxMode.XYXY_ABS)
+
+
+def _class_of(result: dict[str, Any], class_of_id: dict[int, int]) -> int:
+    category = result["category_id"]
+    if category not in class_of_id:
+        raise DataError(
+            f"a result is of category {category}, but the data set has {sorted(class_of_id)[:12]}; "
+            "do the two belong together?"
+        )
+    return class_of_id[category]
 
 
 def draw_pair(
-    record: dict[str, Any], found: Instances, metadata: Metadata, *, title: str = "prediction"
+    record: dict[str, Any],
+    results: list[dict[str, Any]],
+    metadata: Metadata,
+    *,
+    threshold: float,
+    height: int | None = None,
 ) -> Image.Image:
-    """Ground truth at the left, predictions at the right under `title`."""
-    pixels = np.asarray(Image.open(record["file_name"]).convert("RGB"))
-    truth = truth_to_instances(record, found.image_size)
+    """Ground truth at the left, and at the right the results that score at least `threshold`.
+
+    Args:
+        record: Of the data set.
+        results: COCO results of this image.
+        metadata: Of the data set.
+        height: In pixels, of both; if absent that of the image, and at least `PANEL_HEIGHT`, for
+            labels to be read.
+
+    Raises:
+        DataError: The image cannot be read, or a result is of an unknown category.
+    """
+    pixels = read_rgb(record["file_name"], FULL_SIZE)
+    size = pixels.shape[0], pixels.shape[1]
+    height = height or max(size[0], PANEL_HEIGHT)
+    id_map = metadata.get("thing_dataset_id_to_contiguous_id")
+    class_of_id = id_map or {i: i for i in range(len(metadata.thing_classes))}
+    panels = {
+        "ground truth": truth_to_instances(record, size),
+        f"prediction, scores from {threshold:.2f}": results_to_instances(
+            results, size, class_of_id, threshold
+        ),
+    }
     return titled_row(
         [
-            ("ground truth", draw_instances(pixels, truth, metadata)),
-            (title, draw_instances(pixels, found, metadata)),
+            (title, draw_instances(pixels, instances, metadata, height=height))
+            for title, instances in panels.items()
         ]
     )
 
@@ -127,18 +181,17 @@ def render_results(
     metadata = MetadataCatalog.get(dataset_name)
     records = DatasetCatalog.get(dataset_name)
     results = load_results(results_file)
-    id_map = metadata.get("thing_dataset_id_to_contiguous_id")
-    class_of_id = id_map or {i: i for i in range(len(metadata.thing_classes))}
     chosen = np.linspace(0, len(records) - 1, min(num_images, len(records))).astype(int)
-    pairs = []
-    for record in (records[index] for index in chosen):
-        with Image.open(record["file_name"]) as image:
-            size = image.height, image.width
-        found = results_to_instances(
-            results.get(record["image_id"], []), size, class_of_id, threshold
+    pairs = [
+        draw_pair(
+            record,
+            results.get(record["image_id"], []),
+            metadata,
+            threshold=threshold,
+            height=PANEL_HEIGHT,
         )
-        title = f"prediction, scores from {threshold:.2f}"
-        pairs.append(draw_pair(record, found, metadata, title=title))
+        for record in (records[index] for index in chosen)
+    ]
     make_sheet(pairs, columns).save(output)
 
 
@@ -150,10 +203,17 @@ def titled_row(panels: list[tuple[str, np.ndarray]]) -> Image.Image:
     draw = ImageDraw.Draw(row)
     left = 0
     for title, pixels in panels:
-        draw.text((left + 6, 4), title, fill="black", font=ImageFont.load_default(size=16))
+        draw.text((left + 6, 4), title, fill="black", font=_font(title, pixels.shape[1] - 12))
         row.paste(Image.fromarray(pixels.astype(np.uint8)), (left, TITLE_HEIGHT))
         left += pixels.shape[1]
     return row
+
+
+def _font(text: str, width: int) -> Any:
+    """A font in which the text is at most so many pixels wide, if it can be read then."""
+    font = ImageFont.load_default(size=TITLE_SIZE)
+    size = TITLE_SIZE * width / font.getlength(text)
+    return font if size >= TITLE_SIZE else ImageFont.load_default(size=max(size, LEAST_SIZE))
 
 
 def make_sheet(rows: list[Image.Image], columns: int) -> Image.Image:

@@ -1,5 +1,7 @@
 """photo-digits for Panoptic FPN."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from detectron2.data import DatasetCatalog, MetadataCatalog
@@ -9,6 +11,7 @@ from groupnet_det.config import load_config
 from groupnet_det.data.check import check_datasets
 from groupnet_det.data.loaders import build_train_loader
 from groupnet_det.data.registration import register_datasets
+from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.evaluation.evaluators import build_evaluator
 
 NAMES = [f"photo_digits_panoptic_{split}" for split in ("train", "val")]
@@ -48,3 +51,27 @@ def test_samples_have_instances_with_masks_and_semantic_labels(cfg):
 def test_evaluators_are_those_of_boxes_masks_and_semantics(cfg):
     evaluators = build_evaluator(cfg, NAMES[1])._evaluators
     assert [type(e).__name__ for e in evaluators] == ["COCOEvaluator", "SemanticEvaluator"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("NUM_CLASSES", 3, r"SEM_SEG_HEAD.NUM_CLASSES is 3, but .* has 2 kinds of stuff \(things,"),
+        ("IGNORE_VALUE", 9, r"IGNORE_VALUE is 9, but data set .* ignores label 255"),
+    ],
+)
+def test_a_config_of_other_stuff_is_refused(cfg, key, value, message):
+    cfg.MODEL.SEM_SEG_HEAD[key] = value
+    with pytest.raises(ConfigError, match=message):
+        check_datasets(cfg, NAMES)
+
+
+def test_masks_of_stuff_are_looked_at(cfg):
+    path = Path(DatasetCatalog.get(NAMES[1])[0]["sem_seg_file_name"])
+    content = path.read_bytes()
+    Image.fromarray(np.full((9, 9), 1, dtype=np.uint8)).save(path)
+    try:
+        with pytest.raises(DataError, match=rf"mask {path} is 9x9, but image .* is 160x160"):
+            check_datasets(cfg, NAMES)
+    finally:
+        path.write_bytes(content)

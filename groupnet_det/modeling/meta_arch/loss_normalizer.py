@@ -31,9 +31,12 @@ class SavedLossNormalizer(DenseDetector):
     def losses(
         self, anchors: Any, pred_logits: Any, gt_labels: list[Tensor], *others: Any
     ) -> dict[str, Tensor]:
-        """As the detector's."""
+        """As the detector's; in mixed precision too they are computed in float32, which its overlap
+        of boxes needs."""
         self.num_positives = self._count_positives(gt_labels)
-        return super().losses(anchors, pred_logits, gt_labels, *others)
+        predictions = map(_in_float32, (pred_logits, gt_labels, *others))
+        with torch.autocast(pred_logits[0].device.type, enabled=False):
+            return super().losses(anchors, *predictions)
 
     def _count_positives(self, gt_labels: list[Tensor]) -> float:
         """Positive anchors in all processes, at least 1."""
@@ -53,3 +56,9 @@ class SavedLossNormalizer(DenseDetector):
             average.fill_(initial_value)
         average.mul_(momentum).add_(self.num_positives * (1 - momentum))
         return average.item() / comm.get_world_size()
+
+
+def _in_float32(tensors: list[Tensor]) -> list[Tensor]:
+    """The same, but none in half precision."""
+    half = (torch.bfloat16, torch.float16)
+    return [tensor.float() if tensor.dtype in half else tensor for tensor in tensors]

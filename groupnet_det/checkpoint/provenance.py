@@ -1,0 +1,131 @@
+"""What travels with the weights: the classes, what they were trained on and how."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from detectron2.config import CfgNode
+from detectron2.data import DatasetCatalog, Metadata, MetadataCatalog
+
+from groupnet_det import __version__
+from groupnet_det.data.catalog import class_names_of, stuff_names_of
+from groupnet_det.data.fingerprint import fingerprint
+from groupnet_det.errors import CheckpointError
+
+logger = logging.getLogger(__name__)
+
+STUFF = "kinds of stuff"
+
+# Of a data set's metadata, what pictures of predictions need.
+LOOKS = ("thing_classes", "thing_colors", "stuff_classes", "stuff_colors", "classes")
+
+
+def checkpoint_metadata(cfg: CfgNode) -> dict[str, Any]:
+    """The plain values that a training stores beside the weights.
+
+    Returns:
+        ``class_names``, in the order of the network's outputs; ``looks``, the data set's metadata
+        of `LOOKS`; ``fingerprints`` of the training data sets by name; ``config``, all of it as
+        YAML; ``groupnet_det_version``.
+    """
+    first = cfg.DATASETS.TRAIN[0]
+    names = known_class_names(first)
+    metadata = MetadataCatalog.get(first).as_dict()
+    return {
+        "class_names": names,
+        "looks": {key: _plain(metadata[key]) for key in LOOKS if metadata.get(key)},
+        "fingerprints": {name: fingerprint(name) for name in cfg.DATASETS.TRAIN},
+        "config": cfg.dump(),
+        "groupnet_det_version": __version__,
+    }
+
+
+def known_class_names(name: str) -> list[str]:
+    """The classes of a registered data set, which is loaded where they are not known before; none
+    where it names none."""
+    names = class_names_of(name)
+    if names is None:
+        DatasetCatalog.get(name)  # notes them
+        names = class_names_of(name)
+    return list(names or [])
+
+
+def expected_names(name: str) -> dict[str, list[str]]:
+    """What `check_class_names` holds against a checkpoint: lists of names of a registered data set,
+    by what they name."""
+    return {"classes": known_class_names(name), STUFF: list(stuff_names_of(name) or [])}
+
+
+def check_class_names(
+    path: str, stored: Mapping[str, Any], expected: Mapping[str, Mapping[str, Sequence[str]]]
+) -> None:
+    """Refuse weights of other classes: scores of theirs would mean nothing.
+
+    Args:
+        path: For the message.
+        stored: What the checkpoint holds; one that names no classes passes.
+        expected: `expected_names` by the name of the data set.
+
+    Raises:
+        CheckpointError: With both lists.
+    """
+    looks = stored.get("looks") or {}
+    found = {"classes": stored.get("class_names"), STUFF: looks.get("stuff_classes")}
+    for dataset, lists in expected.items():
+        for kind, wanted in lists.items():
+            names = list(found[kind] or [])
+            if names and wanted and names != list(wanted):
+                raise CheckpointError(
+                    f"{path} was trained for other {kind} than data set {dataset!r} has. "
+                    f"Its {len(names)} {kind}: {', '.join(names)}. "
+                    f"The data set's {len(wanted)}: {', '.join(wanted)}. Take weights of these "
+                    f"{kind}, or mend the names or their order in the data set"
+                )
+
+
+def warn_of_other_data(path: str, stored: Mapping[str, Any], now: Mapping[str, str]) -> None:
+    """Tell where a training goes on with other data than it began with.
+
+    Args:
+        path, stored: As of `check_class_names`.
+        now: Fingerprints of the training data by name.
+    """
+    before = stored.get("fingerprints")
+    if before and sorted(before.values()) != sorted(now.values()):
+        logger.warning(
+            f"the training data are others than those that {path} was trained on: "
+            f"{_listed(before)} then, {_listed(now)} now"
+        )
+
+
+def warn_of_training_data(path: str, stored: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Tell where a network is tested on what it was trained on.
+
+    Args:
+        path, stored: As of `check_class_names`.
+        names: Data sets to be tested on.
+    """
+    seen = set((stored.get("fingerprints") or {}).values())
+    for name in names:
+        if seen and fingerprint(name) in seen:
+            logger.warning(f"{path} was trained on data set {name!r}; its scores will be too good")
+
+
+def stored_looks(stored: Mapping[str, Any], cfg: CfgNode) -> Metadata:
+    """Class names and colours for pictures, from a checkpoint or, where it has none, from the data
+    sets of the config."""
+    looks = dict(stored.get("looks") or {})
+    for name in (*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST) if not looks else ():
+        looks |= {k: v for k, v in MetadataCatalog.get(name).as_dict().items() if k in LOOKS}
+    metadata = Metadata()
+    metadata.set(**looks)
+    return metadata
+
+
+def _listed(fingerprints: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({value[:8]})" for name, value in fingerprints.items())
+
+
+def _plain(values: Iterable[Any]) -> list[Any]:
+    """Tuples of colours as lists, which all readers of checkpoints take."""
+    return [list(value) if isinstance(value, (tuple, list)) else value for value in values]

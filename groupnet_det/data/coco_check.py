@@ -1,0 +1,101 @@
+"""Look at a COCO instances file before Detectron2 loads it."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from groupnet_det.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+KEYS = {
+    "images": ("id", "file_name", "width", "height"),
+    "annotations": ("id", "image_id", "category_id", "bbox"),
+    "categories": ("id", "name"),
+}
+
+
+def check_coco_file(path: Path, prepare_with: str | None = None) -> None:
+    """The json file itself: readable, complete, and its ids consistent.
+
+    Args:
+        path: The file.
+        prepare_with: The command that makes it, where there is one.
+
+    Raises:
+        DataError: It cannot be used; what is wrong is named by its id.
+    """
+    if not path.is_file():
+        mend = f"make it with: {prepare_with}" if prepare_with else "check the path in the config"
+        raise DataError(f"annotation file {path} does not exist; {mend}")
+    try:
+        content = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"annotation file {path} is not valid JSON: {error}") from error
+    for key in KEYS:
+        if not isinstance(content, dict) or not isinstance(content.get(key), list):
+            raise DataError(f"{path} has no list {key!r}; a COCO instances file needs one")
+    _check_keys(path, content)
+    _check_ids(path, content)
+    for annotation in content["annotations"]:
+        for problem in _annotation_problems(annotation):
+            raise DataError(f"{path}: annotation {annotation['id']} {problem}")
+
+
+def _check_keys(path: Path, content: dict[str, Any]) -> None:
+    for key, needed in KEYS.items():
+        for position, item in enumerate(content[key]):
+            absent = [k for k in needed if not isinstance(item, dict) or k not in item]
+            if absent:
+                raise DataError(f"{path}: {key}[{position}] lacks {', '.join(absent)}")
+
+
+def _check_ids(path: Path, content: dict[str, Any]) -> None:
+    ids = {key: [item["id"] for item in content[key]] for key in KEYS}
+    for key, values in ids.items():
+        if len(set(values)) != len(values):
+            raise DataError(f"{path}: two {key} share an id; make the ids unique")
+    known_images, known_categories = set(ids["images"]), set(ids["categories"])
+    for annotation in content["annotations"]:
+        if annotation["image_id"] not in known_images:
+            raise DataError(
+                f"{path}: annotation {annotation.get('id')} names image {annotation['image_id']}, "
+                "which is not among the images; remove it or add the image"
+            )
+        if annotation["category_id"] not in known_categories:
+            raise DataError(
+                f"{path}: annotation {annotation.get('id')} names category "
+                f"{annotation['category_id']}; the categories have ids {sorted(known_categories)}"
+            )
+    if sorted(ids["categories"]) != list(range(1, len(known_categories) + 1)):
+        logger.warning(
+            f"{path}: category ids are not 1 ... {len(known_categories)}; they are mapped to "
+            "classes 0, 1, ... in the order of their ids, and back in results"
+        )
+
+
+def _annotation_problems(annotation: dict[str, Any]) -> Iterator[str]:
+    """What makes Detectron2's loader stumble, or boxes and masks that are none."""
+    box, mask = annotation["bbox"], annotation.get("segmentation")
+    if not (isinstance(box, list) and len(box) == 4 and all(map(_is_number, box))):
+        yield f"has bbox {box!r}; it must be a list of x, y, width, height"
+    if annotation.get("ignore"):
+        yield "has 'ignore', which Detectron2 does not know; set iscrowd 1 instead, or remove it"
+    if isinstance(mask, dict):
+        size, counts = mask.get("size"), mask.get("counts")
+        if not (isinstance(size, list) and len(size) == 2 and all(map(_is_number, size))):
+            yield f"has a run-length encoding of size {size!r}; it must be [height, width]"
+        if not isinstance(counts, (str, list)):
+            yield "has a run-length encoding without counts"
+        if isinstance(counts, list) and not all(isinstance(c, int) and c >= 0 for c in counts):
+            yield "has a run-length encoding whose counts are no whole numbers from 0"
+    elif not isinstance(mask, (list, type(None))):
+        yield f"has a segmentation that is neither polygons nor a run-length encoding: {mask!r}"
+    elif not all(isinstance(p, list) and all(map(_is_number, p)) for p in mask or ()):
+        yield "has polygons that are no lists of numbers x, y, x, y, ..."
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and abs(value) < float("inf")

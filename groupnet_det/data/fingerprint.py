@@ -1,0 +1,50 @@
+"""A short text that tells whether two data sets are the same, on whatever machine they lie."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from detectron2.data import DatasetCatalog
+
+from .catalog import class_names_of
+
+# What of a record and of its annotations counts; paths count by their last part.
+FILES = ("file_name", "sem_seg_file_name", "pan_seg_file_name")
+RECORD_KEYS = ("height", "width", "label", "segments_info")
+ANNOTATION_KEYS = ("bbox", "category_id", "iscrowd", "segmentation")
+
+
+def fingerprint(name: str) -> str:
+    """That of a registered data set, which is loaded for it; see `fingerprint_records`."""
+    records = DatasetCatalog.get(name)  # notes the class names of some kinds
+    return fingerprint_records(class_names_of(name) or [], records)
+
+
+def fingerprint_records(class_names: Sequence[str], records: Iterable[Mapping[str, Any]]) -> str:
+    """SHA-256 (64 hexadecimal digits) of class names, names and sizes of images, labels and
+    annotations.
+
+    It does not depend on the order of the images, nor on where they lie. What is inside of files
+    of images and masks does not count: reading them would take too long.
+    """
+    total = hashlib.sha256(json.dumps(list(class_names)).encode())
+    for digest in sorted(map(_digest, records)):
+        total.update(digest)
+    return total.hexdigest()
+
+
+def _digest(record: Mapping[str, Any]) -> bytes:
+    told: dict[str, Any] = {key: Path(record[key]).name for key in FILES if key in record}
+    told |= {key: record[key] for key in RECORD_KEYS if key in record}
+    told["annotations"] = [
+        {key: annotation[key] for key in ANNOTATION_KEYS if key in annotation}
+        for annotation in record.get("annotations", [])
+    ]
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=_plain).encode()).digest()
+
+
+def _plain(value: Any) -> Any:
+    """Bytes of a run-length encoding and numbers of NumPy, as JSON knows them."""
+    return value.decode("ascii") if isinstance(value, bytes) else value.tolist()

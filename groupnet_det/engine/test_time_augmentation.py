@@ -1,0 +1,86 @@
+"""Test-time augmentation of every task, by ``TEST.AUG``: resized and mirrored images together."""
+
+from typing import Any
+
+import torch
+from detectron2.config import CfgNode
+from detectron2.layers import batched_nms
+from detectron2.modeling import DatasetMapperTTA, GeneralizedRCNN, GeneralizedRCNNWithTTA
+from detectron2.modeling.meta_arch import PanopticFPN, SemanticSegmentor
+from detectron2.modeling.meta_arch.dense_detector import DenseDetector
+from detectron2.structures import Boxes, Instances
+from fvcore.transforms import HFlipTransform
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from groupnet_det.errors import ConfigError
+from groupnet_det.modeling.meta_arch.semantic_inference import wrap_for_inference
+
+SUPPORTED = "RetinaNet and FCOS, R-CNNs (boxes and masks) and semantic segmentation"
+
+
+class DenseDetectorWithTTA(nn.Module):
+    """A RetinaNet or FCOS on several versions of each image, whose boxes are put together by NMS.
+
+    Detectron2 has the same for R-CNNs alone (`GeneralizedRCNNWithTTA`).
+    """
+
+    def __init__(self, model: DenseDetector, mapper: DatasetMapperTTA) -> None:
+        """
+        Args:
+            model: Its threshold of NMS and number of detections hold for the union too.
+            mapper: From an input to its versions.
+        """
+        super().__init__()
+        self.model = model
+        self.mapper = mapper
+
+    def forward(self, batched_inputs: list[dict[str, Any]]) -> list[dict[str, Instances]]:
+        """As the model's in evaluation: ``{"instances": ...}`` for each image, at its own size."""
+        return [{"instances": self._detect(item)} for item in batched_inputs]
+
+    def _detect(self, item: dict[str, Any]) -> Instances:
+        shape = item["image"].shape
+        size = item.get("height", shape[1]), item.get("width", shape[2])
+        found = []
+        for version in self.mapper({**item, "height": size[0], "width": size[1]}):
+            transforms = version.pop("transforms").transforms
+            # The model brings its boxes to the size of the original image, mirrored or not.
+            instances = self.model([version])[0]["instances"]
+            if any(isinstance(transform, HFlipTransform) for transform in transforms):
+                instances.pred_boxes = Boxes(_mirrored(instances.pred_boxes.tensor, size[1]))
+            found.append(instances)
+        union = Instances.cat(found)
+        kept = batched_nms(
+            union.pred_boxes.tensor, union.scores, union.pred_classes, self.model.test_nms_thresh
+        )
+        return union[kept[: self.model.max_detections_per_image]]
+
+
+def _mirrored(boxes: Tensor, width: int) -> Tensor:
+    """Boxes x0, y0, x1, y1 (N, 4) as seen in an image of this width from its other side."""
+    x0, y0, x1, y1 = boxes.unbind(dim=1)
+    return torch.stack([width - x1, y0, width - x0, y1], dim=1)
+
+
+def wrap_for_testing(cfg: CfgNode, model: nn.Module) -> nn.Module:
+    """The model as ``TEST`` wants it tested, in the mode that it is in.
+
+    Raises:
+        ConfigError: ``TEST.AUG.ENABLED`` for what has no test-time augmentation.
+    """
+    bare = model.module if isinstance(model, DistributedDataParallel) else model
+    if isinstance(bare, SemanticSegmentor):
+        return wrap_for_inference(cfg, model)
+    if not cfg.TEST.AUG.ENABLED:
+        return model
+    if isinstance(bare, DenseDetector):
+        wrapped: nn.Module = DenseDetectorWithTTA(bare, DatasetMapperTTA(cfg))
+    elif isinstance(bare, GeneralizedRCNN) and not isinstance(bare, PanopticFPN):
+        wrapped = GeneralizedRCNNWithTTA(cfg, bare)
+    else:
+        raise ConfigError(
+            f"TEST.AUG.ENABLED is True, but {type(bare).__name__} has no test-time augmentation; "
+            f"those that have: {SUPPORTED}"
+        )
+    return wrapped.train(model.training)

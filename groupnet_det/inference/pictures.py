@@ -1,0 +1,103 @@
+"""Picture files in and out."""
+
+import glob
+import itertools
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from groupnet_det.errors import DataError
+
+FALLBACK_SUFFIX = ".png"  # of a picture whose own kind cannot be written
+
+
+def find_pictures(patterns: Iterable[str]) -> tuple[list[Path], list[str]]:
+    """Files by name, folders of pictures, and patterns such as ``photos/*.jpg``.
+
+    Returns:
+        The files, each once; and a line for each pattern that nothing matches.
+    """
+    found: dict[Path, None] = {}
+    problems = []
+    for pattern in patterns:
+        path = Path(pattern).expanduser()
+        if path.is_dir():
+            matches = sorted(p for p in path.iterdir() if p.suffix.lower() in readable_suffixes())
+            problem = f"folder {path} holds no picture"
+        elif path.is_file():
+            matches, problem = [path], ""
+        else:
+            names = glob.glob(os.path.expanduser(pattern), recursive=True)
+            matches = sorted(p for p in map(Path, names) if p.is_file())
+            is_pattern = glob.has_magic(pattern)
+            problem = f"no file matches {pattern}" if is_pattern else f"{path} does not exist"
+        if not matches:
+            problems.append(problem)
+        found.update(dict.fromkeys(matches))
+    return list(found), problems
+
+
+def readable_suffixes() -> set[str]:
+    """Suffixes of the picture files that Pillow reads, in lower case."""
+    return set(Image.registered_extensions())
+
+
+def output_paths(inputs: Sequence[Path], output: Path) -> list[Path]:
+    """Where the pictures of `inputs` go: the file `output` where there is one input and `output`
+    looks like a picture, else files of the inputs' names in the folder `output`.
+
+    Inputs of the same name get numbers.
+
+    Raises:
+        DataError: An input would be overwritten, or `output` is a file where a folder is needed.
+    """
+    if len(inputs) == 1 and not output.is_dir() and output.suffix.lower() in _writable_suffixes():
+        paths = [output]
+    elif output.is_file():
+        raise DataError(
+            f"{output} is a file; name a folder for the pictures of {len(inputs)} files"
+        )
+    else:
+        paths = files_in_folder(inputs, output, set())
+    originals = {path.resolve() for path in inputs}
+    for path in paths:
+        if path.resolve() in originals:
+            raise DataError(f"{path} is an input and would be overwritten; name another --output")
+    return paths
+
+
+def files_in_folder(inputs: Sequence[Path], folder: Path, used: set[str]) -> list[Path]:
+    """Files of the inputs' names, of a kind that can be written.
+
+    Args:
+        used: Names that are taken; those that are returned are added. A name that is taken gets a
+            number.
+    """
+    paths = []
+    for path in inputs:
+        suffix = path.suffix if path.suffix.lower() in _writable_suffixes() else FALLBACK_SUFFIX
+        names = (f"{path.stem}-{n}{suffix}" for n in itertools.count(2))
+        name = next(n for n in itertools.chain([f"{path.stem}{suffix}"], names) if n not in used)
+        used.add(name)
+        paths.append(folder / name)
+    return paths
+
+
+def _writable_suffixes() -> set[str]:
+    return {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.SAVE}
+
+
+def save_picture(pixels: np.ndarray, path: Path) -> None:
+    """Write RGB pixels (H, W, 3); folders are made.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.ascontiguousarray(pixels)).save(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"picture {path} cannot be written: {error}") from error

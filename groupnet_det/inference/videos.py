@@ -1,0 +1,192 @@
+"""Videos and webcams in, videos and windows out, by OpenCV."""
+
+import math
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+import numpy as np
+
+from groupnet_det.errors import ConfigError, DataError
+
+# Codes of what every FFmpeg can write, by the kind of file.
+CODES = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
+DEFAULT_SUFFIX = ".mp4"
+DEFAULT_RATE = 25.0  # frames a second, of a source that does not tell
+COMPLETE = 0.95  # share of the announced frames, whose number is an estimate in some files
+ESCAPE = 27
+
+
+def silence_opencv() -> None:
+    """Keep OpenCV and FFmpeg from writing lines of their own: our messages say what matters."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+class FrameSource:
+    """The frames of a video file or webcam, RGB (H, W, 3).
+
+    Attributes:
+        name: For messages.
+        rate: Frames a second.
+        announced: Number of frames that the file says it has; None where it does not say.
+        read: Number of frames so far.
+    """
+
+    def __init__(self, source: Path | int) -> None:
+        """
+        Args:
+            source: A file, or the number of a webcam.
+
+        Raises:
+            DataError: It cannot be opened.
+        """
+        silence_opencv()
+        webcam = isinstance(source, int)
+        self.name = f"webcam {source}" if webcam else f"video {source}"
+        if isinstance(source, Path) and not source.is_file():
+            raise DataError(f"{self.name} does not exist")
+        self.capture = cv2.VideoCapture(source if webcam else str(source))
+        if not self.capture.isOpened():
+            mend = (
+                "is one connected, and may you use it?" if webcam else "is it a video, and whole?"
+            )
+            raise DataError(f"{self.name} cannot be opened; {mend}")
+        rate = self.capture.get(cv2.CAP_PROP_FPS)
+        self.rate = rate if math.isfinite(rate) and rate > 0 else DEFAULT_RATE
+        count = self.capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.announced = int(count) if not webcam and 0 < count < 1e9 else None
+        self.read = 0
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        while True:
+            good, frame = self.capture.read()
+            if not good:
+                return
+            self.read += 1
+            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+
+    def check_complete(self) -> None:
+        """To be asked at the end.
+
+        Raises:
+            DataError: Less frames could be read than there should be.
+        """
+        if not self.read:
+            raise DataError(f"{self.name} has no frame that can be read")
+        if self.announced and self.read < COMPLETE * self.announced:
+            raise DataError(
+                f"{self.name} is damaged or cut short: {self.read} of {self.announced} frames "
+                "could be read"
+            )
+
+    def __enter__(self) -> "FrameSource":
+        return self
+
+    def __exit__(self, *_: type[BaseException] | TracebackType | BaseException | None) -> None:
+        self.capture.release()
+
+
+class VideoFile:
+    """Frames into a file, which is there under its name once it is closed."""
+
+    def __init__(self, path: Path, rate: float) -> None:
+        """
+        Args:
+            path: With a suffix of `CODES`.
+            rate: Frames a second.
+
+        Raises:
+            ConfigError: Another suffix.
+            DataError: The file is there already.
+        """
+        if path.suffix.lower() not in CODES:
+            raise ConfigError(f"video {path} has an unknown suffix; valid: {', '.join(CODES)}")
+        if path.exists():
+            raise DataError(f"video {path} is there already; remove it, or name another --output")
+        self.path = path
+        self.partial = path.with_suffix(f".partial{path.suffix}")
+        self.rate = rate
+        self.writer: cv2.VideoWriter | None = None
+
+    def show(self, frame: np.ndarray) -> bool:
+        """Write an RGB frame.
+
+        Returns:
+            Whether there is use for more.
+
+        Raises:
+            DataError: The file cannot be written.
+        """
+        if self.writer is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            code = cv2.VideoWriter.fourcc(*CODES[self.path.suffix.lower()])
+            size = frame.shape[1], frame.shape[0]
+            self.writer = cv2.VideoWriter(str(self.partial), code, self.rate, size)
+            if not self.writer.isOpened():
+                raise DataError(f"video {self.path} cannot be written")
+        self.writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        return True
+
+    def __enter__(self) -> "VideoFile":
+        return self
+
+    def __exit__(self, *_: type[BaseException] | TracebackType | BaseException | None) -> None:
+        if self.writer is not None:
+            self.writer.release()
+            os.replace(self.partial, self.path)
+
+
+class Window:
+    """Frames on the screen."""
+
+    def __init__(self, title: str, *, wait: bool = False) -> None:
+        """
+        Args:
+            title: Of the window.
+            wait: Whether each frame stays until a key is pressed.
+
+        Raises:
+            ConfigError: There is no screen, or OpenCV was built without windows.
+        """
+        check_display()
+        self.title = title
+        self.milliseconds = 0 if wait else 1
+        cv2.namedWindow(title, cv2.WINDOW_NORMAL)
+
+    def show(self, frame: np.ndarray) -> bool:
+        """As `VideoFile.show`; Escape ends it."""
+        cv2.imshow(self.title, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        return cv2.waitKey(self.milliseconds) != ESCAPE
+
+    def __enter__(self) -> "Window":
+        return self
+
+    def __exit__(self, *_: type[BaseException] | TracebackType | BaseException | None) -> None:
+        cv2.destroyWindow(self.title)
+
+
+def check_display() -> None:
+    """
+    Raises:
+        ConfigError: No window can be opened.
+    """
+    lines = cv2.getBuildInformation().splitlines()
+    if any(line.split() == ["GUI:", "NONE"] for line in lines):
+        raise ConfigError(
+            "OpenCV was built without windows (opencv-python-headless); name a file or folder by "
+            "--output, or install opencv-python instead"
+        )
+    screens = ("DISPLAY", "WAYLAND_DISPLAY")
+    if sys.platform == "linux" and not any(map(os.environ.get, screens)):
+        raise ConfigError("there is no screen for a window; name a file or folder by --output")
+
+
+def video_output(source: str, output: Path) -> Path:
+    """The file `output`, or one of the source's name in the folder `output`."""
+    if output.suffix and not output.is_dir():
+        return output
+    return output / f"{Path(source).stem}{DEFAULT_SUFFIX}"

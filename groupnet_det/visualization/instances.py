@@ -1,0 +1,78 @@
+"""Boxes and masks over a picture, by Detectron2's Visualizer."""
+
+import colorsys
+from typing import Any
+
+import numpy as np
+import pycocotools.mask as mask_util
+from detectron2.data import Metadata
+from detectron2.structures import BitMasks, Instances, PolygonMasks
+from detectron2.structures.masks import polygons_to_bitmask
+from detectron2.utils.visualizer import Visualizer
+from torch import Tensor
+
+MASK_OPACITY = 0.5
+
+
+def draw_instances(
+    pixels: np.ndarray, instances: Instances, metadata: Metadata, *, height: int | None = None
+) -> np.ndarray:
+    """Boxes, masks where there are any, class names, and scores where there are any; a class
+    always has one colour.
+
+    Args:
+        pixels: RGB (H, W, 3).
+        instances: With ``pred_boxes`` and ``pred_classes``.
+        metadata: With ``thing_classes``; classes without a name have their number.
+        height: Of the picture that is made; that of `pixels` if absent.
+
+    Returns:
+        RGB.
+    """
+    classes = instances.pred_classes.tolist()
+    names = metadata.get("thing_classes") or []
+    labels = [names[index] if index < len(names) else str(index) for index in classes]
+    if instances.has("scores"):
+        scores = instances.scores.tolist()
+        labels = [f"{label} {100 * s:.0f}%" for label, s in zip(labels, scores, strict=True)]
+    number = max(len(names), max(classes, default=0) + 1)
+    scale = (height or pixels.shape[0]) / pixels.shape[0]
+    visualizer = Visualizer(pixels, metadata, scale=scale)
+    colours = [class_colour(index, number) for index in classes]
+    masks = _bitmasks(instances)
+    for index in sorted(range(len(masks)), key=lambda i: -masks[i].sum()):  # small ones above
+        # Not with the boxes: `overlay_instances` fills the holes of masks.
+        visualizer.draw_binary_mask(masks[index], color=colours[index], alpha=MASK_OPACITY)
+    drawn = visualizer.overlay_instances(
+        boxes=instances.pred_boxes.to("cpu"), labels=labels, assigned_colors=colours
+    )
+    return drawn.get_image()
+
+
+def class_colour(index: int, number: int) -> tuple[float, float, float]:
+    """Red, green and blue, from 0 to 1, of one of so many classes."""
+    return colorsys.hsv_to_rgb(index / number, 1.0, 1.0)
+
+
+def _bitmasks(instances: Instances) -> list[np.ndarray]:
+    """The masks, if there are any, as arrays (H, W) of 0 and 1."""
+    if not instances.has("pred_masks"):
+        return []
+    masks = instances.pred_masks
+    if isinstance(masks, BitMasks):
+        masks = masks.tensor
+    if isinstance(masks, PolygonMasks):
+        masks = masks.polygons
+    return [_bitmask(mask, instances.image_size) for mask in masks]
+
+
+def _bitmask(mask: Any, size: tuple[int, int]) -> np.ndarray:
+    """From a tensor or array (H, W), polygons, or a run-length encoding, which must fit."""
+    if isinstance(mask, dict):
+        if isinstance(mask["counts"], list):
+            mask = mask_util.frPyObjects(mask, *size)
+        return mask_util.decode(mask)
+    if isinstance(mask, list):
+        return polygons_to_bitmask([np.asarray(p) for p in mask], *size).astype(np.uint8)
+    array = mask.cpu().numpy() if isinstance(mask, Tensor) else np.asarray(mask)
+    return array.astype(np.uint8)

@@ -1,0 +1,92 @@
+"""What a data set holds, and what a network sees of it in training."""
+
+from typing import Any
+
+import numpy as np
+from detectron2.data import DatasetCatalog, Metadata
+from detectron2.structures import Instances
+from detectron2.utils.visualizer import Visualizer
+
+from groupnet_det.data.images import CHANNEL_ORDERS, read_rgb
+from groupnet_det.data.label_images import read_labels
+from groupnet_det.errors import ConfigError, DataError, UserError, lookup
+
+from .instances import draw_instances
+from .label_maps import draw_segments
+from .outputs import complete_looks
+from .predictions import FULL_SIZE, truth_to_instances
+
+
+def load_records(name: str) -> list[dict[str, Any]]:
+    """The records of a registered data set, checked or not.
+
+    Raises:
+        ConfigError: It is not registered.
+        DataError: It cannot be loaded.
+    """
+    if name not in DatasetCatalog.list():
+        raise ConfigError(
+            f"data set {name!r} is not known; name it in DATASETS.CUSTOM of a --config-file, or "
+            "choose one of Detectron2's or ours (datasets/README.md)"
+        )
+    try:
+        return DatasetCatalog.get(name)
+    except UserError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise DataError(f"data set {name!r} cannot be loaded: {reason}") from error
+
+
+def draw_record(record: dict[str, Any], metadata: Metadata) -> np.ndarray:
+    """An image of a data set and its annotations, RGB.
+
+    Raises:
+        DataError: The image, or its mask, cannot be read.
+    """
+    pixels = read_rgb(record["file_name"], FULL_SIZE)
+    if "sem_seg_file_name" in record:
+        pixels = _draw_labels(pixels, read_labels(record["sem_seg_file_name"]), metadata)
+    if "annotations" in record:
+        size = pixels.shape[0], pixels.shape[1]
+        return draw_instances(pixels, truth_to_instances(record, size), metadata)
+    return _draw_class(pixels, record.get("label"), metadata)
+
+
+def draw_sample(sample: dict[str, Any], metadata: Metadata, image_format: str) -> np.ndarray:
+    """What a training loader gives for an image, RGB.
+
+    Args:
+        sample: With ``image`` (3, H, W) and ``instances``, ``sem_seg`` or ``label``.
+        image_format: Order of the channels, ``RGB`` or ``BGR``.
+
+    Raises:
+        ConfigError: Unknown `image_format`.
+    """
+    channels = lookup(CHANNEL_ORDERS, image_format, "INPUT.FORMAT")  # each its own inverse
+    pixels = np.ascontiguousarray(sample["image"].permute(1, 2, 0).numpy()[:, :, channels])
+    if "sem_seg" in sample:
+        pixels = _draw_labels(pixels, sample["sem_seg"].numpy(), metadata)
+    if "instances" in sample:
+        truth = sample["instances"]
+        shown = Instances(
+            truth.image_size, pred_boxes=truth.gt_boxes, pred_classes=truth.gt_classes
+        )
+        if truth.has("gt_masks"):
+            shown.pred_masks = truth.gt_masks
+        return draw_instances(pixels, shown, metadata)
+    return _draw_class(pixels, sample.get("label"), metadata)
+
+
+def _draw_labels(pixels: np.ndarray, labels: np.ndarray, metadata: Metadata) -> np.ndarray:
+    return draw_segments(pixels, labels, complete_looks(metadata, {}))
+
+
+def _draw_class(pixels: np.ndarray, label: int | None, metadata: Metadata) -> np.ndarray:
+    if label is None:
+        return pixels
+    visualizer = Visualizer(pixels, metadata)
+    margin = 0.02 * min(pixels.shape[:2])
+    name = metadata.classes[label]
+    drawn = visualizer.draw_text(name, (margin, margin), color="w", horizontal_alignment="left")
+    return drawn.get_image()

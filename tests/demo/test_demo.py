@@ -1,0 +1,152 @@
+"""The demo as a user runs it, in this process; once in one of its own."""
+
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from groupnet_det.inference.videos import FrameSource
+from tests.inference.models import write_checkpoint
+from tests.inference.test_videos import write_video
+
+
+@pytest.fixture
+def demo(root):
+    spec = importlib.util.spec_from_file_location("demo", root / "demo/demo.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def run(*words):
+        sys.argv = ["demo.py", *map(str, words)]
+        with pytest.raises(SystemExit) as exit_:
+            module.main()
+        return exit_.value.code
+
+    arguments, run.parse = sys.argv, module.parse_arguments
+    yield run
+    sys.argv = arguments
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.jpg", "b.png"):
+        pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    return folder
+
+
+def pixels_of(path):
+    return np.asarray(Image.open(path).convert("RGB")).astype(int)
+
+
+TASKS = ["retinanet", "mask_rcnn", "panoptic", "semantic", "classifier"]
+THRESHOLD = {"retinanet": 0.0}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_on_pictures_and_video(demo, tmp_path, pictures, capsys, task):
+    weights = write_checkpoint(tmp_path, task)
+    common = ["--weights", weights, "--confidence-threshold", THRESHOLD.get(task, 0.3)]
+    assert demo(*common, "--input", pictures / "*.*", "--output", tmp_path / "out") == 0
+    for name in ("a.jpg", "b.png"):
+        drawn = pixels_of(tmp_path / "out" / name)
+        assert drawn.shape == (90, 120, 3)
+        assert np.abs(drawn - pixels_of(pictures / name)).mean() > 1
+    told = capsys.readouterr().out
+    assert {"semantic": "grass", "classifier": "%"}.get(task, "objects (") in told
+    assert any(name in told for name in ("cat", "things"))
+
+    video = write_video(tmp_path / "in.avi", number=4, size=(64, 80))
+    assert demo(*common, "--video-input", video, "--output", tmp_path / "out") == 0
+    with FrameSource(tmp_path / "out/in.mp4") as source:
+        frames = list(source)
+    assert len(frames) == 4
+    assert frames[0].shape == (64, 80, 3)
+
+
+def test_packed_file(demo, tiny_packed, tmp_path, pictures):
+    weights = tiny_packed / "model.gnp"
+    output = tmp_path / "drawn.png"
+    assert demo("--weights", weights, "--input", pictures / "a.jpg", "--output", output) == 0
+    assert np.abs(pixels_of(output) - pixels_of(pictures / "a.jpg")).mean() > 1
+
+
+def test_a_bad_picture_is_told_and_the_others_go_on(demo, tmp_path, pictures, capsys):
+    weights = write_checkpoint(tmp_path, "classifier")
+    cut = (pictures / "a.jpg").read_bytes()[:300]
+    (pictures / "cut.jpg").write_bytes(cut)
+    words = ["--input", pictures / "*", tmp_path / "none/*.jpg", "--output", tmp_path / "out"]
+    assert demo("--weights", weights, *words) == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 3
+    assert "no file matches" in errors[0]
+    assert "cut.jpg cannot be read" in errors[1]
+    assert errors[2] == "error: 2 of 4 inputs could not be used"
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.jpg", "b.png"]
+
+
+def test_a_damaged_video_is_drawn_as_far_as_it_goes(demo, tmp_path):
+    weights = write_checkpoint(tmp_path, "classifier")
+    video = write_video(tmp_path / "in.avi", size=(64, 80))
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    message = demo("--weights", weights, "--video-input", video, "--output", tmp_path / "out.avi")
+    assert "is damaged or cut short" in message
+    assert "\n" not in message
+    with FrameSource(tmp_path / "out.avi") as source:
+        assert len(list(source)) > 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--webcam", "63", "--output", "x.mp4"], "error: webcam 63 cannot be opened"),
+        (["--video-input", "absent.mp4", "--output", "x.mp4"], "absent.mp4 does not exist"),
+        (["--input", "a.jpg", "--output", "x", "--opts", "NO.KEY", "1"], "config key NO.KEY"),
+    ],
+    ids=["webcam", "video", "option"],
+)
+def test_what_cannot_be_done_is_one_line(demo, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    text = demo("--weights", write_checkpoint(tmp_path, "classifier"), *words)
+    assert message in text
+    assert text.startswith("error: ")
+    assert "\n" not in text
+
+
+def test_without_a_screen_an_output_is_needed(demo, tmp_path, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    weights = write_checkpoint(tmp_path, "classifier")
+    assert "by --output" in demo("--weights", weights, "--input", tmp_path / "a.jpg")
+
+
+def test_flags_are_those_of_detectron2(demo):
+    words = "--config-file c.yaml --webcam --confidence-threshold 0.7 --opts MODEL.WEIGHTS w.pth"
+    arguments = demo.parse(words.split())
+    assert (arguments.webcam, arguments.confidence_threshold) == (0, 0.7)
+    assert arguments.opts == ["MODEL.WEIGHTS", "w.pth"]
+    with pytest.raises(SystemExit):
+        demo.parse(["--webcam", "--input", "a.jpg"])
+
+
+def test_in_a_process_of_its_own(root, tmp_path, pictures):
+    weights = write_checkpoint(tmp_path, "retinanet")
+    command = [sys.executable, root / "demo/demo.py", "--input", pictures / "a.jpg", "absent"]
+    done = subprocess.run(
+        [*map(str, command), "--output", str(tmp_path / "out"), "--weights", str(weights)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "error: absent does not exist" in done.stderr
+    assert "0 objects" in done.stdout
+    assert (tmp_path / "out/a.jpg").exists()
+    assert torch.load(weights)["class_names"] == ["cat", "dog"]

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from groupnet_det.data.loaders import build_test_loader
+from groupnet_det.data.registration import register_datasets
+from groupnet_det.errors import CheckpointError, ConfigError, PackedFileError
+from groupnet_det.inference.predictor import ModelPredictor, open_predictor
+
+from .models import STUFF, THINGS, make_config, make_model, write_checkpoint
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+
+
+def open_checkpoint(path="", *, config_file="", options=(), threshold=0.3):
+    return open_predictor(
+        config_file=str(config_file), weights=str(path), options=list(options), threshold=threshold
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "threshold"),
+    [("retinanet", 0.0), ("mask_rcnn", 0.3), ("panoptic", 0.3), ("semantic", 0), ("classifier", 0)],
+)
+def test_a_checkpoint_needs_no_config(tmp_path, task, threshold):
+    predictor = open_checkpoint(write_checkpoint(tmp_path, task), threshold=threshold)
+    outputs = predictor(PIXELS)
+    if "instances" in outputs:
+        assert len(outputs["instances"]) > 3
+        assert outputs["instances"].image_size == (90, 120)
+        assert predictor.looks.thing_classes == THINGS
+    if "sem_seg" in outputs:
+        assert outputs["sem_seg"].shape == (3, 90, 120)
+        assert predictor.looks.stuff_classes == STUFF
+    if task == "panoptic":
+        assert outputs["panoptic_seg"][0].shape == (90, 120)
+    if task == "classifier":
+        assert outputs["logits"].shape == (2,)
+        assert predictor.looks.classes == THINGS
+
+
+def test_only_objects_above_the_threshold(tmp_path):
+    path = write_checkpoint(tmp_path, "mask_rcnn")
+    scores = open_checkpoint(path, threshold=0.0)(PIXELS)["instances"].scores
+    middle = scores.median().item()
+    some = open_checkpoint(path, threshold=middle)(PIXELS)["instances"].scores
+    assert 0 < len(some) < len(scores)
+    assert some.min() >= middle
+
+
+@pytest.mark.parametrize("task", ["retinanet", "classifier", "semantic"])
+def test_images_are_seen_as_in_evaluation(tmp_path, datasets_env, task):
+    data = {"classifier": "mnist5k_val", "semantic": "photo_digits_seg_val"}
+    name = data.get(task, "photo_digits_val")
+    cfg = make_config(task, "DATASETS.TEST", f"['{name}']", "DATALOADER.NUM_WORKERS", "0")
+    register_datasets(cfg)
+    torch.save({"model": make_model(task).state_dict()}, tmp_path / "a.pth")
+    cfg.MODEL.WEIGHTS = str(tmp_path / "a.pth")
+    predictor = ModelPredictor(cfg, {}, threshold=0.0)
+    item = next(iter(build_test_loader(cfg, name)))[0]
+    pixels = np.asarray(Image.open(item["file_name"]).convert("RGB"))
+    assert torch.equal(predictor.preprocess(pixels), item["image"])
+
+
+def test_config_and_weights_named_in_other_ways(tmp_path):
+    path = write_checkpoint(tmp_path, "classifier")
+    torch.save({"model": torch.load(path)["model"]}, tmp_path / "bare.pth")
+    config = tmp_path / "config.yaml"
+    config.write_text(make_config("classifier", "MODEL.WEIGHTS", str(path)).dump())
+    expected = open_checkpoint(path)(PIXELS)["logits"]
+    for arguments in (
+        {"options": ["MODEL.WEIGHTS", str(path)]},
+        {"config_file": config},
+        {"config_file": config, "path": tmp_path / "bare.pth"},
+    ):
+        assert torch.equal(open_checkpoint(**arguments)(PIXELS)["logits"], expected)
+
+
+def test_options_change_the_config_of_the_checkpoint(tmp_path):
+    path = write_checkpoint(tmp_path, "classifier")
+    predictor = open_checkpoint(path, options=["INPUT.CLASSIFICATION.TEST_CROP", "16"])
+    assert predictor.preprocess(PIXELS).shape == (3, 16, 16)
+
+
+def test_test_time_augmentation(tmp_path):
+    path = write_checkpoint(tmp_path, "retinanet")
+    options = ["TEST.AUG.ENABLED", "True", "TEST.AUG.MIN_SIZES", "(64,)"]
+    predictor = open_checkpoint(path, options=options, threshold=0.0)
+    assert type(predictor.model).__name__ == "DenseDetectorWithTTA"
+    assert len(predictor(PIXELS)["instances"]) > 3
+
+
+def test_packed_classifier(tiny_packed):
+    predictor = open_checkpoint(tiny_packed / "model.gnp")
+    outputs = predictor(PIXELS)
+    assert torch.equal(outputs["logits"], predictor.predictor(PIXELS).logits)
+    assert predictor.looks.classes == list("0123456789")
+    with pytest.raises(ConfigError, match="needs no config and takes none"):
+        open_checkpoint(tiny_packed / "model.gnp", options=["INPUT.FORMAT", "RGB"])
+
+
+def test_what_cannot_be_opened(tmp_path):
+    with pytest.raises(ConfigError, match=r"no trained network: name .* by --weights"):
+        open_checkpoint()
+    with pytest.raises(ConfigError, match=r"absent\.pth does not exist; mend the path"):
+        open_checkpoint(tmp_path / "absent.pth")
+    with pytest.raises(PackedFileError, match=r"absent\.gnp"):
+        open_checkpoint(tmp_path / "absent.gnp")
+    torch.save({"model": {}}, tmp_path / "bare.pth")
+    with pytest.raises(ConfigError, match=r"bare\.pth carries no config; give .*--config-file"):
+        open_checkpoint(tmp_path / "bare.pth")
+    path = write_checkpoint(tmp_path, "classifier")
+    with pytest.raises(CheckpointError, match="number of classes"):
+        open_checkpoint(path, options=["MODEL.CLASSIFIER.NUM_CLASSES", "5"])
