@@ -18,6 +18,7 @@ from groupnet_det.runtime.detections import Detections
 from groupnet_det.runtime.label_maps import LabelMap
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.shortest_edge import ShortestEdge
+from groupnet_det.runtime.tasks import Answer
 
 SUFFIX = ".gnp"
 # Task of a packed file -> tasks of the data sets that it can be evaluated on.
@@ -71,8 +72,13 @@ class PackedModel(nn.Module):
     def _answer(self, item: Mapping[str, Any]) -> dict[str, Any]:
         pixels = item["image"].permute(1, 2, 0)[None].contiguous()
         wanted = item.get("height", pixels.shape[1]), item.get("width", pixels.shape[2])
-        answer = self.predictor.predict_pixels(pixels, wanted)
-        return OUTPUTS[type(answer)](answer)
+        return model_outputs(self.predictor.predict_pixels(pixels, wanted))
+
+
+def model_outputs(answer: Answer) -> dict[str, Any]:
+    """What a model of Detectron2 would return for the image: ``logits``, ``instances`` or
+    ``sem_seg``."""
+    return _OUTPUTS[type(answer)](answer)
 
 
 def _logits(answer: Classification) -> dict[str, Tensor]:
@@ -95,7 +101,7 @@ def _scores(answer: LabelMap) -> dict[str, Tensor]:
     return {"sem_seg": (answer.labels == labels).to(torch.uint8)}
 
 
-OUTPUTS: dict[type, Callable[[Any], dict[str, Any]]] = {
+_OUTPUTS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Classification: _logits,
     Detections: _instances,
     LabelMap: _scores,

@@ -22,9 +22,10 @@ from groupnet_det.data.check import TASKS
 from groupnet_det.data.images import CHANNEL_ORDERS, center_crop_transform, to_channels
 from groupnet_det.data.registration import register_builtin_datasets
 from groupnet_det.data.semantic_mapper import inference_augmentations
-from groupnet_det.engine.packed_model import is_packed
+from groupnet_det.engine.packed_model import is_packed, model_outputs
 from groupnet_det.engine.test_time_augmentation import wrap_for_testing
 from groupnet_det.errors import ConfigError, lookup
+from groupnet_det.runtime.detections import Detections
 from groupnet_det.runtime.predictor import PackedPredictor
 
 Pixels = NDArray[np.uint8]  # RGB (H, W, 3)
@@ -79,21 +80,38 @@ class ModelPredictor:
 
 
 class PackedImagePredictor:
-    """A packed classifier."""
+    """A packed network."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, threshold: float) -> None:
         """
+        Args:
+            path: The packed file.
+            threshold: Least score of objects.
+
         Raises:
             PackedFileError: It cannot be used.
             ExtensionError: The compiled engine is absent.
         """
         self.predictor = PackedPredictor(path)
+        self.threshold = threshold
         self.looks = Metadata()
-        self.looks.set(classes=list(self.predictor.class_names))
+        self.looks.set(**{CLASSES[self.predictor.task]: list(self.predictor.class_names)})
 
     def __call__(self, pixels: Pixels) -> dict[str, Any]:
-        """See `Predictor`."""
-        return {"logits": self.predictor(pixels).logits}
+        """See `Predictor`; objects are those of at least the threshold."""
+        answer = self.predictor(pixels)
+        if isinstance(answer, Detections):
+            answer = answer.above(self.threshold)
+        return model_outputs(answer)
+
+
+# Task of a packed file -> what Detectron2 calls its classes.
+CLASSES = {
+    "classification": "classes",
+    "detection": "thing_classes",
+    "instance_segmentation": "thing_classes",
+    "semantic_segmentation": "stuff_classes",
+}
 
 
 def open_predictor(
@@ -118,7 +136,7 @@ def open_predictor(
             "there is no trained network: name a checkpoint or packed file by --weights"
         )
     if is_packed(weights):
-        return _open_packed(weights, config_file, options)
+        return _open_packed(weights, config_file, options, threshold)
     stored = load_tensors(weights) if Path(weights).is_file() else {}
     cfg = _config(config_file, weights, [*options, WEIGHTS, weights], stored)
     if not torch.cuda.is_available():
@@ -128,13 +146,15 @@ def open_predictor(
     return ModelPredictor(cfg, stored, threshold=threshold)
 
 
-def _open_packed(path: str, config_file: str, options: Sequence[str]) -> Predictor:
+def _open_packed(
+    path: str, config_file: str, options: Sequence[str], threshold: float
+) -> Predictor:
     if config_file or set(options[::2]) - {WEIGHTS}:
         raise ConfigError(
             f"{path} is a packed file, which needs no config and takes none; leave --config-file "
             "and other --opts away"
         )
-    return PackedImagePredictor(path)
+    return PackedImagePredictor(path, threshold=threshold)
 
 
 def _config(
