@@ -89,7 +89,7 @@ def export_float_conv(
     return draft
 
 
-def conv_geometry(conv: nn.Conv2d, name: str) -> dict[str, int]:
+def conv_geometry(conv: nn.Conv2d, name: str) -> dict[str, Any]:
     """Stride, padding and dilation.
 
     Raises:

@@ -152,5 +152,5 @@ def _bias(module: Any) -> Tensor | None:
     return None if module.bias is None else module.bias.detach().float()
 
 
-def _geometry(module: Any, name: str) -> dict[str, int]:
+def _geometry(module: Any, name: str) -> dict[str, Any]:
     return {} if isinstance(module, nn.Linear) else conv_geometry(module, name)
