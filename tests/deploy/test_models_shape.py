@@ -12,7 +12,7 @@ from groupnet_det.runtime.program import Conv, DepthToSpace, Input, MaxPool, Mea
 from tests.modeling.detectors import detector_config, make_detector
 from tests.modeling.segmentors import make_segmentor, small_config
 
-from .models import export
+from .models import export, make_model
 
 G = "MODEL.GROUPNET."
 
@@ -28,15 +28,15 @@ def terms_of(program, prefix):
 
 
 def test_levels_name_the_same_weights(root):
-    packed = export(make_detector(root, "retinanet").eval())
+    packed = export(make_model(root, "retinanet"))
     for layer in ("head.cls_tower.0", "head.cls_score"):
         names = {
             tuple(t.weight for t in terms_of(packed.program, f"{layer}.{level}"))
             for level in ("p3", "p4", "p5", "p6", "p7")
         }
         assert len(names) == 1
-    maps = {t.map.scale1 for t in terms_of(packed.program, "head.cls_tower.0")}
-    assert len(maps) >= 2  # BN is unshared
+    maps = {str(t.map) for t in terms_of(packed.program, "head.cls_tower.0")}
+    assert len(maps) == 10  # BN is unshared: five levels, two bases
 
 
 def test_each_binary_weight_is_kept_once(root):
@@ -100,7 +100,10 @@ def test_the_model_stays_as_it_was(root):
 REFUSED = {
     "panoptic": ("panoptic_fpn", [], "META_ARCHITECTURE gives a PanopticFPN"),
     "group_norm": (
-        *("retinanet", [f"{G}PARTS.NECK", "float", "MODEL.FPN.NORM", "GN"]),
+        *(
+            "retinanet",
+            [f"{G}PARTS.NECK", "float", "MODEL.FPN.NORM", "GN", "MODEL.FPN.OUT_CHANNELS", "32"],
+        ),
         r"fpn_lateral5 is normalized by GroupNorm.*MODEL.FPN.NORM",
     ),
     "rpn_head": (
@@ -144,7 +147,7 @@ def test_refused(root, name):
 
 def test_head_of_segmentation_that_is_not_ours_is_refused():
     cfg = small_config("fcn32s", "MODEL.SEM_SEG_HEAD.NAME", "SemSegFPNHead")
-    cfg.MODEL.SEM_SEG_HEAD.COMMON_STRIDE = 8
+    cfg.MODEL.SEM_SEG_HEAD.COMMON_STRIDE, cfg.MODEL.SEM_SEG_HEAD.NORM = 8, ""
     with pytest.raises(ConfigError, match=r"SEM_SEG_HEAD\.NAME gives a SemSegFPNHead"):
         export(build_model(cfg).eval())
 
