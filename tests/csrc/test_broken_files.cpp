@@ -10,6 +10,7 @@
 #include "check.h"
 #include "core/error.h"
 #include "core/network.h"
+#include "include/groupnet.h"
 
 namespace groupnet_test {
 
@@ -90,6 +91,19 @@ void try_file(const Bytes& bytes, int& refused, int& ran) {
   }
 }
 
+// The same through the C interface, which reads what the file says about itself too.
+void try_interface(const Bytes& bytes) {
+  static const Bytes image(30 * 40 * 3, 77);
+  groupnet_error error;
+  groupnet_model* model = groupnet_open_bytes(bytes.data(), bytes.size(), &error);
+  check((model == nullptr) == (error.message[0] != '\0'), "an error has a message");
+  if (model == nullptr) return;
+  groupnet_result* result = groupnet_run(model, image.data(), 30, 40, 1, &error);
+  check((result == nullptr) == (error.message[0] != '\0'), "an error has a message");
+  groupnet_free(result);
+  groupnet_close(model);
+}
+
 }  // namespace
 
 void test_broken_files(const std::string& folder, int mutations) {
@@ -104,7 +118,9 @@ void test_broken_files(const std::string& folder, int mutations) {
   std::mt19937 random(2);
   int refused = 0, ran = 0;
   for (int i = 0; i < mutations; ++i) {
-    try_file(mutate(files[random() % files.size()], random), refused, ran);
+    const Bytes bytes = mutate(files[random() % files.size()], random);
+    try_file(bytes, refused, ran);
+    try_interface(bytes);
   }
   std::printf("%d mutated files: %d refused, %d harmless\n", mutations, refused, ran);
   check(refused + ran == mutations && (mutations < 100 || (refused > 0 && ran > 0)),
