@@ -38,14 +38,8 @@ int number_of_threads(int threads) {
 
 std::vector<float> read(const Network& network, const Workspace& workspace, int buffer,
                         size_t count) {
-  std::vector<float> values(count);
-  if (!network.program().buffers[buffer].bits) {
-    network.read_floats(workspace, buffer, values.data());
-    return values;
-  }
-  std::vector<uint8_t> bits(count);
-  network.read_bits(workspace, buffer, bits.data());
-  std::copy(bits.begin(), bits.end(), values.begin());
+  std::vector<float> values(count);  // outputs are floats: `read_program` refuses others
+  network.read_floats(workspace, buffer, values.data());
   return values;
 }
 
@@ -93,7 +87,6 @@ void Model::read_class_names(const Json& info) {
                              [](const auto& output) { return output.first == kLogits; });
   require(logits != outputs.end(), std::string("it has no output '") + kLogits + "'");
   const BufferSpec& buffer = program().buffers[logits->second];
-  require(!buffer.bits, "its logits are bits");
   const auto number = static_cast<size_t>(buffer.channels);
   if (class_names_.empty()) {
     for (size_t i = 0; i < number; ++i) class_names_.push_back(std::to_string(i));
