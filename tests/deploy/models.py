@@ -47,16 +47,21 @@ def export(model, **options):
     return export_model(model, class_names=numbers, **options)
 
 
-@torch.no_grad()
-def raw_outputs(model, packed, images):
-    """The training model's raw outputs, (N, H, W, C) by name, on the packed network's stem.
+def packed_stem(packed, images):
+    """The packed network's map behind the stem, (N, C, H, W).
 
     The stem's weights of 16 bits move its output by some 1e-5, which may turn a sign near 0.
     """
     kept = keep_places(packed)
     _, buffers, contents = trace_reference(kept.packed, images)
     _, buffer = kept.floats[0, "stem", 0]
-    stem = contents[buffers.index(buffer)].permute(0, 3, 1, 2)
+    return contents[buffers.index(buffer)].permute(0, 3, 1, 2)
+
+
+@torch.no_grad()
+def raw_outputs(model, packed, images):
+    """The training model's raw outputs, (N, H, W, C) by name, on the packed network's stem."""
+    stem = packed_stem(packed, images)
     backbone = getattr(model.backbone, "bottom_up", model.backbone)
     handle = backbone.stem.register_forward_hook(lambda *_: stem)
     try:
