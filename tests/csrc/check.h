@@ -24,6 +24,8 @@ inline void check(bool ok, const std::string& what) {
 void test_binary_conv();
 void test_dense_terms();
 void test_choice();
+void test_memory_plan();
+void test_plain_steps();
 void test_examples(const std::string& folder);
 void test_broken_files(const std::string& folder, int mutations);
 

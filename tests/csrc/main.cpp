@@ -18,6 +18,8 @@ int main(int argc, char** argv) {
   std::printf("\n");
   test_choice();
   test_binary_conv();
+  test_plain_steps();
+  test_memory_plan();
   test_dense_terms();
   test_examples(folder);
   test_broken_files(folder, mutations);

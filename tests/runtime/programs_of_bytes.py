@@ -33,7 +33,7 @@ def bytes_examples() -> Iterator[tuple[str, PackedFile]]:
     yield "bytes-largest-sums", _largest_sums()
     yield "bytes-and-others", _mixed()
     for channels in (1, 31, 33, 64):
-        yield f"sinks-of-bytes-{channels}", _sinks(channels)
+        yield f"bytes-sinks-{channels}", _sinks(channels)
 
 
 def bytes_of_stem(b: ProgramBuilder, channels: int, zero: int = 0, scale: float = 30.0) -> int:

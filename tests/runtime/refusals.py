@@ -4,6 +4,9 @@ import pytest
 
 from groupnet_det.errors import PackedFileError
 from groupnet_det.runtime.packed_file import read_info, read_packed, write_packed
+from groupnet_det.runtime.program_json import from_json, to_json
+from groupnet_det.runtime.validation import validate
+from tests.runtime.edits import edited
 
 
 def write(path, packed):
@@ -29,3 +32,11 @@ def _refused_by(read, path, content, message):
         read(path)
     assert str(path) in str(caught.value)
     assert len(str(caught.value)) < 600
+
+
+def refused_with(packed, path, value, message):
+    """A valid network is none with that member of its program changed."""
+    validate(packed.program, packed.tensors)
+    tree = edited(to_json(packed.program), path, value)
+    with pytest.raises(PackedFileError, match=message):
+        validate(from_json(tree), packed.tensors)

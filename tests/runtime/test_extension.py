@@ -14,9 +14,13 @@ from groupnet_det.errors import ExtensionError, PackedFileError
 from groupnet_det.runtime import extension
 from groupnet_det.runtime.extension import is_built, load_extension, open_network
 from groupnet_det.runtime.packed_file import write_packed
-from groupnet_det.runtime.reference import trace_reference
+from groupnet_det.runtime.reference import (
+    run_reference,
+    trace_reference,
+    trace_reference_part,
+)
 from groupnet_det.runtime.sign_bits import pack_sign_bits
-from tests.runtime.programs import example_images, example_packed_files
+from tests.runtime.programs import example_images, example_maps, example_packed_files
 
 needs_engine = pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
 EXAMPLES = dict(example_packed_files())
@@ -47,10 +51,22 @@ def same_bits(got, expected):
     return torch.equal(got, expected)
 
 
+def assert_same_trace(got, expected, what):
+    assert [list(numbers) for numbers in got[:2]] == [list(n) for n in expected[:2]], what
+    for step, buffer, mine, reference in zip(*got, expected[2], strict=True):
+        assert same_bits(mine, reference), (what, step, buffer)
+
+
 @functools.cache
 def reference_trace(name):
     packed = EXAMPLES[name]
     return trace_reference(packed, example_images(packed))
+
+
+@functools.cache
+def reference_trace_of_part(name, part):
+    packed = EXAMPLES[name]
+    return trace_reference_part(packed, part, example_maps(packed, part))
 
 
 @needs_engine
@@ -61,10 +77,11 @@ def test_every_map_of_every_example_has_the_bits_of_the_reference(isa, use_isa, 
         images = example_images(packed)
         network = open_network(write(tmp_path / "model.gnp", packed))
         assert network.isa() == isa
-        got, expected = network.trace(images), reference_trace(name)
-        assert [list(numbers) for numbers in got[:2]] == [list(n) for n in expected[:2]], name
-        for step, buffer, mine, reference in zip(*got, expected[2], strict=True):
-            assert same_bits(mine, reference), (name, step, buffer)
+        assert_same_trace(network.trace(images), reference_trace(name), name)
+        for part in packed.program.parts:
+            maps = example_maps(packed, part)
+            expected = reference_trace_of_part(name, part)
+            assert_same_trace(network.part(part).trace(maps), expected, (name, part))
 
 
 def simulated_conv(x, weight, stride, padding, dilation, pad_bit):
@@ -250,6 +267,61 @@ def test_a_forked_process_goes_on_with_the_network(network_and_image):
     assert answers.get(timeout=60)
     child.join(timeout=60)
     assert child.exitcode == 0
+
+
+@pytest.fixture
+def pyramid(tmp_path):
+    packed = EXAMPLES["tiny-pyramid"]
+    return packed, open_network(write(tmp_path / "model.gnp", packed))
+
+
+@needs_engine
+def test_a_part_outlives_its_network_and_takes_any_number_of_maps(pyramid, tmp_path):
+    packed, network = pyramid
+    maps = example_maps(packed, "box", batch=400)
+    part = open_network(tmp_path / "model.gnp").part("box")
+    (tmp_path / "model.gnp").unlink()
+    whole = part.run(maps)["scores"]
+    assert whole.shape[0] == 400
+    pieces = [network.part("box").run(maps[i : i + 37])["scores"] for i in range(0, 400, 37)]
+    assert same_bits(torch.cat(pieces), whole)
+    seconds = part.time_steps(maps[:2], 3)
+    assert seconds.shape == (3, len(packed.program.parts["box"].steps))
+    assert (seconds > 0).all()
+
+
+@needs_engine
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: x.double(), "a part takes float32"),
+        (lambda x: x[0], "takes \\(N, H, W, 24\\)"),
+        (lambda x: x[..., :3], "takes \\(N, H, W, 24\\)"),
+        (lambda x: x[:0], "empty"),
+    ],
+    ids=["doubles", "one map", "channels", "no maps"],
+)
+def test_maps_that_a_part_cannot_use(pyramid, change, message):
+    packed, network = pyramid
+    with pytest.raises(ValueError, match=message):
+        network.part("box").run(change(example_maps(packed, "box")))
+
+
+@needs_engine
+def test_a_part_that_is_not_there(pyramid):
+    with pytest.raises(ValueError, match="no part 'bax'; its parts: box, mask"):
+        pyramid[1].part("bax")
+
+
+@needs_engine
+def test_images_of_many_sizes_one_after_another(pyramid):
+    packed, network = pyramid
+    sizes = [(64, 64), (13, 17), (40, 200), (64, 64), (9, 9), (200, 40), (13, 17), (8, 8)]
+    for height, width in sizes + sizes[::-1]:
+        images = example_images(packed, batch=1, height=height, width=width)
+        expected = run_reference(packed, images)
+        got = network.run(images)
+        assert all(same_bits(got[name], expected[name]) for name in expected), (height, width)
 
 
 @needs_engine

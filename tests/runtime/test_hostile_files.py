@@ -102,6 +102,16 @@ def test_info_that_is_no_object(path, content):
         refused(path, changed, "info")
 
 
+@pytest.mark.parametrize("depth", [2, 100, 400])
+def test_parts_of_parts(path, content, depth):
+    whole = program_of(content)
+    program = edited(whole, ("size_divisor",), 1)
+    for _ in range(depth):
+        program = {**whole, "parts": {"a": program}}
+    message = "part 'a': it has parts" if depth == 2 else "nested too deeply|part 'a': it has parts"
+    refused_when_read(path, with_program(content, program), message)
+
+
 def test_nothing_that_a_file_names_is_opened(path, content, tmp_path):
     secret = tmp_path / "secret"
     secret.write_bytes(b"secret")

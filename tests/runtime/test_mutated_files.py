@@ -1,6 +1,7 @@
 """Files made to break a reader: one clear error, or a program that can run."""
 
 import collections
+import math
 import tracemalloc
 
 import pytest
@@ -8,16 +9,21 @@ import torch
 
 from groupnet_det.errors import DataError, PackedFileError
 from groupnet_det.runtime.packed_file import read_info, read_packed, write_packed
-from groupnet_det.runtime.program import Conv, Stem
-from groupnet_det.runtime.reference import run_reference
+from groupnet_det.runtime.program import Conv, MaxPool, Stem
+from groupnet_det.runtime.reference import run_reference, run_reference_part
+from groupnet_det.runtime.shapes import buffer_shapes
 from tests.runtime.mutations import MUTATIONS, mutated
 from tests.runtime.programs import example_packed_files
 
 # One of each kind, as small as they come.
-NAMES = ["channels-1-to-256", "sinks-31", "join-3-scales-alias-gate", "terms-mixed", "stem-prelu"]
+NAMES = [
+    *("channels-1-to-256", "sinks-31", "join-3-scales-alias-gate", "terms-mixed", "stem-prelu"),
+    *("tiny-pyramid", "tiny-segmenter", "bytes-3-to-17-zero255", "resize-2-3", "part-sinks-1"),
+]
 FEW, MANY = 320, 10_000
 MEMORY = 4 << 20  # bytes of Python's own objects, for files of some thousand
 LARGEST_PADDING = 30  # of what is run here
+LARGEST_MAP = 1 << 21  # elements
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +53,24 @@ def read(path):
 
 def run_small(packed):
     """A file that was not refused can run, unless its maps are large for a test."""
-    if any(part.padding > LARGEST_PADDING for part in windows(packed.program)):
+    run_one(packed, packed.program, torch.uint8, lambda x: run_reference(packed, x))
+    for name, part in packed.program.parts.items():
+        run_one(packed, part, torch.float32, lambda x, n=name: run_reference_part(packed, n, x))
+
+
+def run_one(packed, program, dtype, run):
+    """The program, or a part of it."""
+    if any(part.padding > LARGEST_PADDING for part in windows(program)):
         return
-    channels = packed.program.input_channels
-    images = torch.zeros((1, 13, 17, channels), dtype=torch.uint8)
+    given = torch.zeros((1, 13, 17, program.input_channels), dtype=dtype)
     try:
-        outputs = run_reference(packed, images)
+        shapes = buffer_shapes(program, packed.tensors, tuple(given.shape))
+        if max(math.prod(shape) for shape in shapes) > LARGEST_MAP:
+            return
+        outputs = run(given)
     except (DataError, PackedFileError):
         return
-    assert set(outputs) == set(packed.program.outputs)
+    assert set(outputs) == set(program.outputs)
 
 
 def windows(program):
@@ -63,6 +78,8 @@ def windows(program):
     for step in program.steps:
         if isinstance(step, Stem):
             yield from (step, step.pool) if step.pool else (step,)
+        if isinstance(step, MaxPool):
+            yield step.pool
         for branch in step.branches if isinstance(step, Conv) else ():
             yield from branch.terms
 

@@ -297,10 +297,10 @@ def test_batches_files_and_traces_agree(packed, tmp_path):
         last = max(i for i, b in enumerate(buffers) if b == buffer)
         assert same(contents[last], whole[name])
     for buffer, content in zip(buffers, contents, strict=True):
-        is_bits = packed.program.buffers[buffer].kind == "bits"
-        assert content.dtype == (torch.uint8 if is_bits else torch.float32)
+        kind = packed.program.buffers[buffer].kind
+        assert content.dtype == (torch.float32 if kind == "float" else torch.uint8)
         assert content.is_contiguous()
-        if is_bits:
+        if kind == "bits":
             assert content.max() <= 1
 
 
