@@ -18,7 +18,7 @@ struct Vector {
   static constexpr const char* kName = "avx2";
   static constexpr bool kPaired = true;
   static constexpr int kBlocks = 1, kPixels = 2, kDensePixels = 4;
-  static constexpr int kFloatPixels = 6, kBytePixels = 4;
+  static constexpr int kFloatPixels = 6, kBytePixels = 3;
 
   static I zero_i() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
   static I set_i(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }

@@ -1,4 +1,4 @@
-// 16 lanes in four registers: NEON of 64-bit ARM.
+// 16 lanes in four registers: NEON of 64-bit ARM, with GROUPNET_NEON_DOT also its dot products.
 #pragma once
 
 #include <arm_neon.h>
@@ -17,7 +17,11 @@ struct Vector {
   struct F {
     float32x4_t q[4];
   };
+#if defined(GROUPNET_NEON_DOT)
+  static constexpr const char* kName = "neon_dot";
+#else
   static constexpr const char* kName = "neon";
+#endif
   static constexpr bool kPaired = true;
   static constexpr int kBlocks = 1, kPixels = 2, kDensePixels = 4;
   static constexpr int kFloatPixels = 6;
@@ -137,7 +141,7 @@ struct Vector {
     static constexpr int kBias = 128;
     using Weights = I;
     using Inputs = int8x16_t;
-#if defined(__ARM_FEATURE_DOTPROD)
+#if defined(GROUPNET_NEON_DOT)
     struct Sum {
       I value;
 
