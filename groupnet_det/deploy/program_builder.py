@@ -165,6 +165,8 @@ class ProgramBuilder:
         for first, second in self.on_demand:
             if not second.is_read():
                 self._drafts = [d for d in self._drafts if d is not first and d is not second]
+        # Such as the outputs of a pyramid's levels that no head sees.
+        self._drafts = [d for d in self._drafts if not isinstance(d, ConvDraft) or d.is_read()]
 
     def _on_the_sums(self, step: Conv, number: int) -> Conv:
         branches = []

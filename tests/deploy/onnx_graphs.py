@@ -1,5 +1,7 @@
 """What the tests of the ONNX export share."""
 
+import logging
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +11,8 @@ REASON = "the extra 'onnx' is not installed"
 
 def need_onnx():
     """Skip where the extra is absent."""
+    # pytest would keep every record of the tracer, of which there are very many.
+    logging.getLogger("torch.__trace").propagate = False
     for package in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(package, reason=REASON)
 

@@ -60,7 +60,7 @@ def heads_of(model, image):
 
 
 ONE_STAGE = {
-    "retinanet_k2": ("retinanet", ["logits", "deltas"], 9),
+    "retinanet_k2": ("retinanet", ["logits", "deltas"], 15),
     "fcos_k1": ("fcos", ["logits", "deltas", "centerness"], 1),
 }
 
@@ -81,7 +81,7 @@ def check_one_stage(root, name, *options):
 
 
 def test_retinanet(root):
-    model, graph, answers = check_one_stage(root, "retinanet_k2")
+    model, graph, answers = check_one_stage(root, "retinanet_k2", "MODEL.RETINANET.NUM_CONVS", "1")
     about = {prop.key: prop.value for prop in graph.proto.metadata_props}
     assert json.loads(about["strides"]) == [8, 16, 32, 64, 128]
     assert_boxes_of_metadata(model, about, answers["logits_p4"], answers["deltas_p4"])
