@@ -115,7 +115,7 @@ def test_nothing_is_written_where_the_answers_differ(run, checkpoint, tmp_path, 
         return exported
 
     monkeypatch.setattr(export_onnx, "export_trained_onnx", spoiled)
-    with pytest.raises(SystemExit, match="error: .* are wrong in ONNX Runtime"):
+    with pytest.raises(SystemExit, match=r"error: .* are wrong in ONNX Runtime"):
         run("MODEL.WEIGHTS", checkpoint)
     assert not (tmp_path / "new").exists()
 
