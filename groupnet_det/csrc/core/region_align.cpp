@@ -44,8 +44,8 @@ Axis axis_of(float low, float high, int bins, const RegionAlign& regions, float 
   axis.bin = length / static_cast<float>(bins);
   const float wanted = std::ceil(axis.bin);
   axis.samples = regions.sampling_ratio > 0 ? regions.sampling_ratio
-                 : wanted >= 1              ? static_cast<int>(std::min<float>(wanted, kMostSamples))
-                                            : 0;
+                 : wanted >= 1 ? static_cast<int>(std::min<float>(wanted, kMostSamples))
+                               : 0;
   return axis;
 }
 

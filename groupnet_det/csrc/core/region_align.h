@@ -19,7 +19,7 @@ struct AlignLevel {
 struct RegionAlign {
   std::vector<AlignLevel> levels;
   int channels = 0;
-  const float* boxes = nullptr;      // (R, 4): left, upper, right, lower side
+  const float* boxes = nullptr;       // (R, 4): left, upper, right, lower side
   const int64_t* level_of = nullptr;  // of each box; must be valid
   int64_t num_boxes = 0;
   int rows = 1, columns = 1;  // of the result
