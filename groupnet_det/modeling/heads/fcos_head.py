@@ -61,10 +61,9 @@ class GroupNetFCOSHead(nn.Module):
 
         Returns:
             Per level: class logits (N, num_classes, H_l, W_l), box deltas (N, 4, H_l, W_l) and
-            logits of centerness (N, 1, H_l, W_l). In float32, as losses need it, in mixed precision
-            too.
+            logits of centerness (N, 1, H_l, W_l).
         """
-        logits = [self.cls_score(x).float() for x in self.cls_tower(features)]
+        logits = [self.cls_score(x) for x in self.cls_tower(features)]
         box_features = self.bbox_tower(features)
-        deltas = [self.bbox_pred(x).float() for x in box_features]
-        return logits, deltas, [self.ctrness(x).float() for x in box_features]
+        deltas = [self.bbox_pred(x) for x in box_features]
+        return logits, deltas, [self.ctrness(x) for x in box_features]

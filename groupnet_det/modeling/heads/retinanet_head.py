@@ -73,9 +73,8 @@ class GroupNetRetinaNetHead(nn.Module):
 
         Returns:
             Class logits (N, A * num_classes, H_l, W_l) and box deltas (N, A * 4, H_l, W_l) per
-            level, where A is the number of anchors per position. In float32, as
-            losses need it, in mixed precision too.
+            level, where A is the number of anchors per position.
         """
-        logits = [self.cls_score(x).float() for x in self.cls_tower(features)]
-        deltas = [self.bbox_pred(x).float() for x in self.bbox_tower(features)]
+        logits = [self.cls_score(x) for x in self.cls_tower(features)]
+        deltas = [self.bbox_pred(x) for x in self.bbox_tower(features)]
         return logits, deltas

@@ -73,11 +73,10 @@ class GroupNetRPNHead(nn.Module):
 
         Returns:
             Objectness logits (N, A, H_l, W_l) and box deltas (N, A * box_dim, H_l, W_l) per level,
-            where A is the number of anchors per position. In float32, as losses
-            need it, in mixed precision too.
+            where A is the number of anchors per position.
         """
         hidden = self.tower(features)
         return (
-            [self.objectness_logits(x).float() for x in hidden],
-            [self.anchor_deltas(x).float() for x in hidden],
+            [self.objectness_logits(x) for x in hidden],
+            [self.anchor_deltas(x) for x in hidden],
         )
