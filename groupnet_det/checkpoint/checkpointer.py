@@ -13,6 +13,7 @@ from detectron2.checkpoint import DetectionCheckpointer
 from groupnet_det.errors import CheckpointError
 
 from .compatibility import check_fit, move_backbone
+from .folder import check_folder, is_folder, read_folder, weights_file
 from .provenance import check_class_names, warn_of_other_data
 
 BEST_PREFIX = "model_best"
@@ -75,10 +76,10 @@ class Checkpointer(DetectionCheckpointer):
         os.replace(partial, note)
 
     def load(self, path: str, checkpointables: list[str] | None = None) -> dict[str, Any]:
-        """Load the file at `path`, or nothing where it is empty.
+        """Load the file or folder at `path`, or nothing where it is empty.
 
         Args:
-            path: Also a URL.
+            path: A file, a folder of weights (`write_folder`), or a URL.
             checkpointables: Names of those to load with the model; all if absent.
 
         Returns:
@@ -91,12 +92,12 @@ class Checkpointer(DetectionCheckpointer):
         wanted = self.checkpointables if checkpointables is None else checkpointables
         self._strict_now = self.strict or bool(wanted)
         self._path_for_messages = path
-        if path and "://" not in path and not os.path.isfile(path.split("?")[0]):
+        if path and "://" not in path and not os.path.exists(path.split("?")[0]):
             raise CheckpointError(
                 f"checkpoint {path} does not exist; mend MODEL.WEIGHTS (or OUTPUT_DIR)"
             )
         try:
-            return super().load(path, checkpointables)
+            return super().load(_checked_file(path) if path else path, checkpointables)
         finally:
             self._parsed_url_during_load = None  # a failed load would otherwise block the next
 
@@ -109,7 +110,7 @@ class Checkpointer(DetectionCheckpointer):
         return super()._load_file(filename)
 
     def _torch_load(self, f: str) -> dict[str, Any]:
-        return load_tensors(f)
+        return read_checkpoint(f)
 
     def _load_model(self, checkpoint: Any) -> Any:
         path, model = self._path_for_messages, self.model.state_dict()
@@ -124,6 +125,20 @@ class Checkpointer(DetectionCheckpointer):
             state = move_backbone(state, list(model))
             check_fit(path, _shapes(state), _shapes(model), strict=self._strict_now)
         return super()._load_model({**checkpoint, "model": state})
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a checkpoint holds: ``model`` and plain values.
+
+    Args:
+        path: A file that a training wrote, or a folder of weights.
+
+    Raises:
+        CheckpointError: It is absent, broken, or holds what cannot be read safely.
+    """
+    if not os.path.exists(path):
+        raise CheckpointError(f"checkpoint {os.fspath(path)} does not exist; mend the path")
+    return read_folder(path) if is_folder(path) else load_tensors(os.fspath(path))
 
 
 def load_tensors(path: str) -> dict[str, Any]:
@@ -171,6 +186,17 @@ def named_state(path: str, state: Any) -> dict[str, Any]:
         f"{path} holds other things than tensors by name ({str(state)[:60]}...); is it a "
         "checkpoint? Weights of other projects: tools/convert_checkpoint.py"
     )
+
+
+def _checked_file(path: str) -> str:
+    """The file that Detectron2 is given: the weights of a folder, in which all that is needed is.
+
+    Raises:
+        CheckpointError: A file of the folder is missing.
+    """
+    if os.path.isdir(path):
+        check_folder(path)
+    return weights_file(path)
 
 
 def _shapes(state: dict[str, Any]) -> dict[str, tuple[int, ...]]:

@@ -67,14 +67,22 @@ def write_conversion(conversion: Conversion, output: Path) -> Path:
     Raises:
         CheckpointError: `output` does not end in ``.pth``.
     """
-    if output.suffix != ".pth":
-        raise CheckpointError(f"{output} must end in .pth")
+    check_output(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_tensors({"model": conversion.state}, output)
     config = output.with_suffix(".yaml")
     options = {**all_options(conversion), "MODEL.WEIGHTS": str(output.resolve())}
     config.write_text(yaml.safe_dump(_as_tree(options)))
     return config
+
+
+def check_output(output: Path) -> None:
+    """
+    Raises:
+        CheckpointError: `output` does not end in ``.pth``.
+    """
+    if output.suffix != ".pth":
+        raise CheckpointError(f"{output} must end in .pth")
 
 
 def all_options(conversion: Conversion) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from groupnet_det.errors import CheckpointError, ConfigError
 
-from .checkpointer import load_tensors, named_state
+from .checkpointer import named_state, read_checkpoint
 from .compatibility import PREDICTORS, Shapes, backbone_prefix, check_fit, move_backbone
 
 logger = logging.getLogger(__name__)
@@ -84,9 +84,9 @@ def initialize(
 
 
 def _read(path: str, key: str) -> dict[str, Tensor]:
-    if not Path(path).is_file():
+    if not Path(path).exists():
         raise CheckpointError(f"checkpoint {path} does not exist; mend {key}")
-    loaded = load_tensors(path)
+    loaded = read_checkpoint(path)
     return named_state(path, loaded.get("model", loaded))
 
 

@@ -19,6 +19,9 @@ STUFF = "kinds of stuff"
 # Of a data set's metadata, what pictures of predictions need.
 LOOKS = ("thing_classes", "thing_colors", "stuff_classes", "stuff_colors", "classes")
 
+# The members of a checkpoint that `checkpoint_metadata` gives.
+PROVENANCE = ("class_names", "looks", "fingerprints", "config", "groupnet_det_version")
+
 
 def checkpoint_metadata(cfg: CfgNode) -> dict[str, Any]:
     """The plain values that a training stores beside the weights.

@@ -14,6 +14,7 @@ from detectron2.utils.file_io import PathManager
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
+from groupnet_det.checkpoint.folder import weights_file
 from groupnet_det.data.catalog import class_names_of
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.runtime.packed_file import PackedFile
@@ -124,7 +125,7 @@ def class_names(cfg: CfgNode, of_checkpoint: Sequence[str], number: int) -> list
 
 def source_of(cfg: CfgNode) -> dict[str, str]:
     """Where a packed file comes from: digests of the config and of the checkpoint."""
-    with open(PathManager.get_local_path(cfg.MODEL.WEIGHTS), "rb") as file:
+    with open(PathManager.get_local_path(weights_file(cfg.MODEL.WEIGHTS)), "rb") as file:
         digest = hashlib.sha256()
         while chunk := file.read(FINGERPRINT_CHUNK):
             digest.update(chunk)

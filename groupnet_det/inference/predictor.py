@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to Detectron2)
-from groupnet_det.checkpoint.checkpointer import Checkpointer, load_tensors
+from groupnet_det.checkpoint.checkpointer import Checkpointer, read_checkpoint
 from groupnet_det.checkpoint.provenance import stored_looks
 from groupnet_det.config import load_config, load_config_text
 from groupnet_det.data.check import TASKS
@@ -137,8 +137,8 @@ def open_predictor(
         )
     if is_packed(weights):
         return _open_packed(weights, config_file, options, threshold)
-    stored = load_tensors(weights) if Path(weights).is_file() else {}
-    cfg = _config(config_file, weights, [*options, WEIGHTS, weights], stored)
+    stored = read_checkpoint(weights) if Path(weights).exists() else {}
+    cfg = trained_config(config_file, weights, [*options, WEIGHTS, weights], stored)
     if not torch.cuda.is_available():
         cfg.MODEL.DEVICE = "cpu"
     set_threshold(cfg, threshold)
@@ -157,12 +157,23 @@ def _open_packed(
     return PackedImagePredictor(path, threshold=threshold)
 
 
-def _config(
+def trained_config(
     config_file: str, weights: str, options: Sequence[str], stored: Mapping[str, Any]
 ) -> CfgNode:
+    """The config of a checkpoint: that of `config_file`, or the one that it carries.
+
+    Args:
+        config_file: May be empty.
+        weights: The checkpoint, for messages.
+        options: Config KEY VALUE pairs.
+        stored: What the checkpoint holds.
+
+    Raises:
+        ConfigError: There is none, or it cannot be used.
+    """
     if config_file:
         return load_config(config_file, options)
-    if not Path(weights).is_file():
+    if not Path(weights).exists():
         raise ConfigError(f"{weights} does not exist; mend the path, or give --config-file")
     if not isinstance(stored.get("config"), str):
         raise ConfigError(f"{weights} carries no config; give that of its training: --config-file")

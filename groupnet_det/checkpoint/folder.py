@@ -1,0 +1,150 @@
+"""Weights as a folder, as model hubs keep them: safetensors, JSON, and a card to read.
+
+* ``model.safetensors``: the tensors by name, bit for bit. Reading it runs no code.
+* ``config.json``: what else a checkpoint carries (`provenance.checkpoint_metadata`), and the scores
+  of its evaluation where they are known.
+* ``README.md``: the same in words; it is never read.
+
+What only a training that goes on needs, such as the optimizer, is not in it.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from groupnet_det.errors import CheckpointError
+
+from .model_card import model_card
+from .provenance import PROVENANCE
+
+WEIGHTS_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
+MODEL_TYPE = "groupnet_det"
+FORMAT_VERSION = 1
+# What config.json holds of a checkpoint, besides its weights.
+CARRIED = (*PROVENANCE, "iteration", "metrics")
+
+
+def write_folder(folder: Path, checkpoint: Mapping[str, Any]) -> list[str]:
+    """Write the weights of a checkpoint and what it says about itself.
+
+    Args:
+        folder: Made where it is absent; else it must be empty.
+        checkpoint: ``model``, tensors by name, and members of `CARRIED`.
+
+    Returns:
+        Members of the checkpoint that are left out.
+
+    Raises:
+        CheckpointError: The folder holds something, or the checkpoint carries no config.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CheckpointError(f"{folder} is there already; name a new or an empty folder")
+    if not isinstance(checkpoint.get("config"), str):
+        raise CheckpointError(
+            "the checkpoint carries no config, without which a folder of weights says nothing; "
+            "those that our training writes carry it"
+        )
+    content = {key: checkpoint[key] for key in CARRIED if key in checkpoint}
+    described = {
+        "model_type": MODEL_TYPE,
+        "format_version": FORMAT_VERSION,
+        **content,
+        "config": _as_tree(content["config"]),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / CARD_FILE, model_card(folder.name, content).encode())
+    _write(folder / CONFIG_FILE, (json.dumps(described, indent=2) + "\n").encode())
+    # Copies, since tensors that share memory, as in towers of several levels, are refused.
+    tensors = {k: v.detach().cpu().clone().contiguous() for k, v in checkpoint["model"].items()}
+    _write(folder / WEIGHTS_FILE, save(tensors, metadata={"format": "pt"}))
+    return [key for key in checkpoint if key not in (*CARRIED, "model")]
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether `path` is a folder, or the weights within one."""
+    return os.path.isdir(path) or os.fspath(path).endswith(".safetensors")
+
+
+def weights_file(path: str | os.PathLike[str]) -> str:
+    """The file with the tensors: of a folder the one in it, else `path` itself."""
+    return os.path.join(path, WEIGHTS_FILE) if os.path.isdir(path) else os.fspath(path)
+
+
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """
+    Raises:
+        CheckpointError: A file of the folder is missing.
+    """
+    weights = Path(weights_file(path))
+    for file in (weights, weights.with_name(CONFIG_FILE)):
+        if not file.is_file():
+            raise CheckpointError(
+                f"{file} does not exist; a folder of weights holds {WEIGHTS_FILE} and {CONFIG_FILE}"
+            )
+
+
+def read_folder(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """A checkpoint as `load_tensors` reads one from a file.
+
+    Args:
+        path: The folder, or the weights within it.
+
+    Raises:
+        CheckpointError: A file is missing or broken, or of another project.
+    """
+    check_folder(path)
+    weights = Path(weights_file(path))
+    return {"model": _read_tensors(weights), **_read_config(weights.with_name(CONFIG_FILE))}
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # JSONDecodeError and UnicodeDecodeError among them
+        raise CheckpointError(f"{path} is broken or cut short: {error}") from error
+    if not isinstance(described, dict) or described.get("model_type") != MODEL_TYPE:
+        raise CheckpointError(
+            f'{path} is not of this project: it has no "model_type": "{MODEL_TYPE}"'
+        )
+    version = described.get("format_version")
+    if version != FORMAT_VERSION:
+        raise CheckpointError(f"{path} has format_version {version}; valid: {FORMAT_VERSION}")
+    if not isinstance(described.get("config"), (dict, str)):
+        raise CheckpointError(f"{path} has no config of the network")
+    content = {key: described[key] for key in CARRIED if key in described}
+    return {**content, "config": _as_text(content["config"])}
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path} is broken or cut short: {reason}") from error
+
+
+def _as_tree(text: str) -> Any:
+    """The config as a reader can look at it; its text where JSON would change a value."""
+    tree = yaml.safe_load(text)
+    try:
+        return tree if json.loads(json.dumps(tree)) == tree else text
+    except TypeError:  # a date, a set
+        return text
+
+
+def _as_text(config: Any) -> str:
+    """YAML with the same values as ``CfgNode.dump()`` wrote."""
+    return config if isinstance(config, str) else yaml.safe_dump(config)
+
+
+def _write(path: Path, content: bytes) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)

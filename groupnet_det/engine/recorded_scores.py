@@ -1,0 +1,43 @@
+"""The scores that a training noted in ``metrics.json``."""
+
+import math
+from pathlib import Path
+
+from groupnet_det.errors import DataError
+from groupnet_det.visualization.curves import read_metrics
+
+METRICS_FILE = "metrics.json"
+# What evaluators call their scores; of several data sets, behind the data set's name.
+GROUPS = frozenset({"bbox", "segm", "sem_seg", "panoptic_seg", "classification"})
+
+
+def recorded_scores(folder: Path, iteration: int) -> dict[str, float]:
+    """The evaluation after an iteration, such as ``{"bbox/AP": 51.2, "bbox/AP-cat": 60.1, ...}``.
+
+    Args:
+        folder: ``OUTPUT_DIR`` of the training.
+        iteration: As the checkpoint holds it.
+
+    Returns:
+        Scores by name; those that are no number, as AP without detections, are left out. Nothing
+        where none were noted.
+    """
+    try:
+        rows = read_metrics(folder / METRICS_FILE)
+    except DataError:
+        return {}
+    found: dict[str, float] = {}
+    for row in rows:  # the one at the end of a training counts one further
+        if row.get("iteration") in (iteration, iteration + 1):
+            found |= {key: value for key, value in row.items() if is_score(key)}
+    return {key: value for key, value in found.items() if math.isfinite(value)}
+
+
+def is_score(name: str) -> bool:
+    """Whether it is a score of an evaluator, and no loss or number of a training step."""
+    return not GROUPS.isdisjoint(name.split("/")[:-1])
+
+
+def of_all_classes(scores: dict[str, float]) -> dict[str, float]:
+    """Those of `scores` that are not of a single class (``bbox/AP-cat``, ``sem_seg/IoU-sky``)."""
+    return {name: value for name, value in scores.items() if "-" not in name.split("/")[-1]}
