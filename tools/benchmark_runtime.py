@@ -57,9 +57,9 @@ from groupnet_det.benchmark.table import OURS, Row, read_rows, write_rows
 from groupnet_det.benchmark.timing import Schedule
 from groupnet_det.benchmark.work import LAYER_SHAPES, NetworkWork
 from groupnet_det.errors import UserError
+from groupnet_det.project_files import results_folder
 from groupnet_det.visualization.runtime import plot_runtime
 
-ROOT = Path(__file__).resolve().parent.parent
 WHAT = ("layers", "threads", "network", "body", "scaling", "avx2", "file", "models", "memory")
 # Must be there before a library reads it, hence a process of its own.
 AVX2_VARIABLES = {
@@ -188,7 +188,7 @@ def main() -> None:
     facts = gather_facts(
         {"isa": engine_isa(), "rounds": arguments.rounds, "machine_threads": os.cpu_count()}
     )
-    arguments.csv = arguments.csv or ROOT / f"results/runtime_{facts['date']}.csv"
+    arguments.csv = arguments.csv or results_folder() / f"runtime_{facts['date']}.csv"
     try:
         rows = measure_all(arguments, facts)
     except UserError as error:

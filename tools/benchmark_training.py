@@ -43,8 +43,8 @@ from groupnet_det.benchmark.training import (
 )
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.project_files import project_root, results_folder
 
-ROOT = Path(__file__).resolve().parent.parent
 QUICK = tuple(
     f"configs/quick/{name}.yaml"
     for name in (
@@ -128,7 +128,7 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    default = [str(ROOT / path) for path in QUICK]
+    default = [str(project_root() / path) for path in QUICK]
     parser.add_argument("configs", nargs="*", default=default, help="those of configs/quick")
     parser.add_argument("--batch", type=int, default=0, help="images of an iteration")
     parser.add_argument("--size", type=int, nargs=2, default=(0, 0), metavar=("H", "W"))
@@ -150,7 +150,7 @@ def main() -> None:
             print(measure_memory(arguments.configs[0], arguments))
             return
         facts = describe(arguments)
-        arguments.csv = arguments.csv or ROOT / f"results/training_{facts['date']}.csv"
+        arguments.csv = arguments.csv or results_folder() / f"training_{facts['date']}.csv"
         rows: list[TrainingRow] = []
         for path in tqdm(arguments.configs, desc="configs", disable=None):
             rows.append(measure(path, arguments))

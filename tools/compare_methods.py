@@ -30,9 +30,10 @@ from groupnet_det.data.check import check_datasets
 from groupnet_det.data.registration import make_absent_datasets, register_datasets
 from groupnet_det.engine.comparison_training import train_grid
 from groupnet_det.errors import ConfigError, UserError, lookup
+from groupnet_det.project_files import project_root, results_folder
 from groupnet_det.visualization.comparison import plot_comparison
 
-ROOT = Path(__file__).resolve().parent.parent
+METHODS_FILE = project_root() / "tools/comparison/methods.yaml"
 
 
 def check_data(config: str, options: list[str]) -> None:
@@ -80,7 +81,7 @@ def parse_arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config-file", required=True, help="schedule and data of all rows")
-    parser.add_argument("--methods-file", type=Path, default=ROOT / "tools/comparison/methods.yaml")
+    parser.add_argument("--methods-file", type=Path, default=METHODS_FILE)
     parser.add_argument("--methods", nargs="+", help="some names of that file; all if absent")
     parser.add_argument("--learning-rates", nargs="+", type=float, default=[0.003, 0.01, 0.03])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
@@ -144,7 +145,7 @@ def main() -> None:
         cfg = load_config(arguments.config_file, arguments.opts)
         grid = make_grid(arguments, methods, cfg.SOLVER.MAX_ITER)
         label = Path(arguments.config_file).stem
-        path = arguments.csv or ROOT / f"results/comparison_{label}.csv"
+        path = arguments.csv or results_folder() / f"comparison_{label}.csv"
         if not arguments.show_only:
             check_data(arguments.config_file, arguments.opts)
             train_grid(

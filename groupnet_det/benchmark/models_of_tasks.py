@@ -1,6 +1,5 @@
 """Detectors and segmenters of the sides, by the project's configs, with random weights."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,13 @@ from groupnet_det.deploy.calibration import calibrate
 from groupnet_det.deploy.models import export_model
 from groupnet_det.deploy.predictors import FloatPredictors, Int8Predictors, Predictors
 from groupnet_det.errors import lookup
+from groupnet_det.project_files import project_root
 from groupnet_det.runtime.packed_file import PackedFile
 
 from .models import SEED, prepared
 from .work import ModelWork
 
-CONFIGS_FOLDER = Path(__file__).resolve().parents[2] / "configs"
+CONFIGS_FOLDER = project_root() / "configs"
 # Config, and the keys that hold the number of classes.
 CONFIGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "RetinaNet R18": (

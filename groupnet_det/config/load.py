@@ -9,6 +9,7 @@ import yaml
 from detectron2.config import CfgNode, get_cfg
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.project_files import find_config
 
 from .defaults import add_config_keys
 
@@ -19,15 +20,15 @@ def load_config(config_file: str, options: Sequence[str] = ()) -> CfgNode:
     YAML is only ever read safely: a file that needs arbitrary Python objects is refused.
 
     Args:
-        config_file: YAML file, may be empty for the defaults.
+        config_file: YAML file, or the name of a config of the project (`find_config`); may be empty
+            for the defaults.
         options: KEY VALUE pairs.
 
     Raises:
         ConfigError: The file is missing or not plain YAML, a key is unknown (the message names
             near ones) or a value has the wrong type.
     """
-    if config_file and not os.path.isfile(config_file):
-        raise ConfigError(f"config file {config_file} does not exist")
+    config_file = config_file and find_config(config_file)
 
     def merge(cfg: CfgNode) -> None:
         if config_file:

@@ -15,6 +15,7 @@ from groupnet_det.config import load_config
 from groupnet_det.data.check import check_datasets
 from groupnet_det.data.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError
+from groupnet_det.project_files import find_config
 
 from .launch import check_num_gpus
 
@@ -28,6 +29,8 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
     Raises:
         UserError: Anything that would fail later, in one line.
     """
+    if arguments.config_file:
+        arguments.config_file = find_config(arguments.config_file)
     cfg = load_config(arguments.config_file, arguments.opts)
     choose_device(cfg, arguments.num_gpus)
     register_datasets(cfg)

@@ -1,0 +1,55 @@
+"""Where the tools, demos and configs are: in a checkout, or within the installed package.
+
+In a checkout they stand beside the package; a wheel carries them inside of it, in the same folders.
+"""
+
+import difflib
+import os
+from pathlib import Path
+
+from groupnet_det.errors import ConfigError
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def project_root() -> Path:
+    """The folder that holds ``tools``, ``demo``, ``datasets`` and ``configs``."""
+    return PACKAGE if (PACKAGE / "configs").is_dir() else PACKAGE.parent
+
+
+def results_folder() -> Path:
+    """Where tools write results to unless they are told: ``results`` of the checkout, or of the
+    current folder where the package is installed."""
+    root = project_root()
+    return (Path.cwd() if root == PACKAGE else root) / "results"
+
+
+def find_config(name: str | os.PathLike[str]) -> str:
+    """The path of a config file.
+
+    Args:
+        name: A file; or a config of the project, such as
+            ``quick/retinanet_groupnet_photo_digits``, with or without ``configs/`` and ``.yaml``.
+
+    Raises:
+        ConfigError: There is neither; the message lists near names.
+    """
+    path = os.fspath(name)
+    if os.path.isfile(path):
+        return path
+    short = path.removeprefix("configs/").removesuffix(".yaml")
+    known = config_names()
+    if short in known:
+        return str(project_root() / "configs" / f"{short}.yaml")
+    near = difflib.get_close_matches(short, known, n=3, cutoff=0.5)
+    hint = f"; near: {', '.join(near)}" if near else ""
+    raise ConfigError(
+        f"config file {path} does not exist, and the project has no config of this name{hint}"
+    )
+
+
+def config_names() -> list[str]:
+    """The project's configs that are YAML, but those that are only ever parts of others."""
+    folder = project_root() / "configs"
+    names = (path.relative_to(folder).with_suffix("") for path in folder.rglob("*.yaml"))
+    return sorted(name.as_posix() for name in names if name.parts[0] != "Base")

@@ -1,0 +1,142 @@
+"""Train, predict and export in a few lines of Python: docs/quick-start.md."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from detectron2.engine import default_argument_parser
+
+from groupnet_det.checkpoint.checkpointer import read_checkpoint
+from groupnet_det.data.registration import register_datasets
+from groupnet_det.deploy.export import export_trained, load_trained, make_predictors
+from groupnet_det.deploy.samples import DEFAULT_IMAGES
+from groupnet_det.engine.recorded_scores import recorded_scores
+from groupnet_det.engine.setup import setup
+from groupnet_det.engine.trainer import Trainer
+from groupnet_det.inference.answers import Answer, open_model
+from groupnet_det.inference.predictor import WEIGHTS, trained_config
+from groupnet_det.runtime.image_reading import AnyImage
+from groupnet_det.runtime.packed_file import write_packed
+
+AnyPath = str | os.PathLike[str]
+Overrides = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What a training ended with.
+
+    Attributes:
+        checkpoint: The file with the weights, ``model_final.pth``.
+        scores: Of the evaluation at the end, by name, such as ``{"bbox/AP": 51.2, ...}``; empty
+            where there was none.
+    """
+
+    checkpoint: Path
+    scores: dict[str, float]
+
+
+def train(
+    config: AnyPath,
+    overrides: Overrides | None = None,
+    *,
+    output: AnyPath | None = None,
+    resume: bool = False,
+    use_gpu: bool = True,
+) -> Training:
+    """Train a network in this process, and evaluate it, as tools/train_net.py does.
+
+    Args:
+        config: A YAML file, or the name of a config of the project, such as
+            ``quick/retinanet_groupnet_photo_digits``.
+        overrides: Values by config key: ``{"SOLVER.MAX_ITER": 500}``.
+        output: Folder of the checkpoints and logs; else ``OUTPUT_DIR`` of the config.
+        resume: Go on from the last checkpoint in there.
+        use_gpu: Whether to take a GPU where there is one. Several need processes of their own:
+            tools/train_net.py.
+
+    Raises:
+        UserError: Config or data cannot work, in one line, before the training starts; or the loss
+            is not finite.
+    """
+    options = _pairs(overrides)
+    if output is not None:
+        options += ["OUTPUT_DIR", os.fspath(output)]
+    words = ["--config-file", os.fspath(config), "--num-gpus", str(int(use_gpu))]
+    arguments = default_argument_parser().parse_args([*words, *(["--resume"] if resume else [])])
+    arguments.opts = options
+    cfg = setup(arguments)
+    trainer = Trainer(cfg)
+    trainer.resume_or_load(resume=resume)
+    trainer.train()
+    folder = Path(cfg.OUTPUT_DIR)
+    checkpoint = folder / "model_final.pth"
+    scores = recorded_scores(folder, read_checkpoint(checkpoint)["iteration"])
+    return Training(checkpoint=checkpoint, scores=scores)
+
+
+def predict(model: AnyPath, image: AnyImage, *, threshold: float = 0.5) -> Answer:
+    """What a trained network says about an image, with the names of its classes.
+
+    It opens the file each time; for many images call `open_model` once.
+
+    Args:
+        model: A packed file (.gnp), a checkpoint of ours (.pth), or a folder of weights.
+        image: A path, a PIL image, or uint8 RGB pixels: (H, W, 3) of numpy, (3, H, W) of torch.
+        threshold: Least score of objects.
+
+    Returns:
+        A `Classification`, `Detections`, a `LabelMap` or `Segments`, by the task of the network.
+
+    Raises:
+        UserError: A file is absent or broken, or a checkpoint carries no config; or a packed file
+            needs the compiled engine, which is absent.
+    """
+    return open_model(model, threshold=threshold)(image)
+
+
+def export(
+    model: AnyPath,
+    path: AnyPath,
+    *,
+    config: AnyPath = "",
+    overrides: Overrides | None = None,
+    predictors: str = "float",
+    calibration_images: int = DEFAULT_IMAGES,
+) -> Path:
+    """Pack a trained network into one small file, as tools/export_packed.py does.
+
+    Args:
+        model: A checkpoint of ours (.pth), or a folder of weights.
+        path: The file to write, .gnp.
+        config: Of the training, where the checkpoint carries none.
+        overrides: Values by config key.
+        predictors: How the last layers of detectors and segmenters are kept: ``float`` or ``int8``.
+        calibration_images: Of ``int8``: how many of ``DATASETS.TEST`` the scales are found on.
+
+    Returns:
+        `path`.
+
+    Raises:
+        UserError: A file is absent or broken, or no program can compute this network.
+    """
+    weights = os.fspath(model)
+    options = [*_pairs(overrides), WEIGHTS, weights]
+    cfg = trained_config(os.fspath(config), weights, options, read_checkpoint(weights))
+    register_datasets(cfg)
+    network, rest = load_trained(cfg)
+    last = make_predictors(cfg, network, predictors, calibration_images)
+    packed = export_trained(cfg, network, rest, last)
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_packed(target, packed.program, packed.info, packed.tensors)
+    return target
+
+
+def _pairs(overrides: Overrides | None) -> list[Any]:
+    """KEY VALUE pairs as the command line gives them."""
+    pairs = (overrides or {}).items()
+    plain = ((k, os.fspath(v) if isinstance(v, os.PathLike) else v) for k, v in pairs)
+    return [item for pair in plain for item in pair]

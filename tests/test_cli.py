@@ -1,0 +1,109 @@
+"""groupnet-det: each name leads to a tool that is there, and to its help."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from groupnet_det import __version__
+from groupnet_det.cli import COMMANDS
+
+# What the project promises to have.
+PROMISED = {"train", "eval", "export", "verify", "benchmark", "analyze", "report", "demo"}
+
+
+def run(*words, cwd=None, options=()):
+    command = [sys.executable, "-W", "ignore", *options, "-m", "groupnet_det", *map(str, words)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+
+
+def test_the_promised_commands_are_there():
+    assert set(COMMANDS) >= PROMISED
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_is_a_program(root, name):
+    path = root / COMMANDS[name].file
+    assert path.is_file(), f"{path} of `groupnet-det {name}` does not exist"
+    tree = ast.parse(path.read_text())
+    guards = [node for node in tree.body if isinstance(node, ast.If)]
+    assert any(ast.unparse(g.test) == "__name__ == '__main__'" for g in guards), path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_shows_the_help_of_its_tool(name, tmp_path):
+    done = run(name, "--help", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"usage: groupnet-det {name} [-h]")
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("-h",)], ids=["none", "long", "short"])
+def test_help_lists_the_commands_and_imports_no_torch(words):
+    done = run(*words, options=("-X", "importtime"))
+    assert done.returncode == 0, done.stderr
+    for name, command in COMMANDS.items():
+        assert f"  {name} " in done.stdout
+        assert command.does in done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "groupnet_det.cli" in imported
+    assert imported.isdisjoint({"torch", "numpy", "detectron2", "yaml"})
+
+
+def test_version():
+    assert run("--version").stdout == f"groupnet_det {__version__}\n"
+
+
+def test_an_unknown_command_ends_in_one_line_with_the_valid_ones():
+    done = run("trian")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: the command is 'trian'; valid: 'train', 'eval', ")
+    assert all(repr(name) in line for name in COMMANDS)
+
+
+def test_words_and_exit_codes_are_those_of_the_tool(tmp_path):
+    done = run("convert", "absent.pth", "--output", "a.pth", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "error: absent.pth does not exist\n"
+    done = run("install-detectron2", "--nothing", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: groupnet-det install-detectron2 [-h]")
+
+
+def test_eval_is_training_that_only_evaluates(tmp_path):
+    done = run("eval", "--config-file", "quick/classifier_groupnet_mnist5k", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "error: MODEL.WEIGHTS is empty, so --eval-only would score a random" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "mend"),
+    [("detectron2", "install it with: groupnet-det install-detectron2"), ("cv2", "[opencv]")],
+)
+def test_what_pip_does_not_bring_is_told_in_one_line(module, mend, tmp_path):
+    code = (
+        "import sys\n"
+        f"sys.modules[{module!r}] = None\n"
+        "from groupnet_det.cli import main\n"
+        "main(['demo', '--help'])\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {module} is not installed; ")
+    assert mend in line
+
+
+@pytest.mark.slow
+def test_two_processes_find_the_tool(datasets_env, tmp_path):
+    done = run(
+        *("train", "--config-file", "quick/classifier_groupnet_mnist5k", "--num-processes", "2"),
+        *("--dist-url", "auto", "MODEL.GROUPNET.WIDTH", "0.125", "SOLVER.MAX_ITER", "2"),
+        *("SOLVER.IMS_PER_BATCH", "4", "TEST.EVAL_PERIOD", "0", "OUTPUT_DIR", tmp_path / "out"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/model_final.pth").is_file()
