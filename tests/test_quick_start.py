@@ -58,7 +58,7 @@ def test_its_lines_run_as_they_stand(lines, tmp_path, monkeypatch):
     done = run(lines, tmp_path)
     assert done.returncode == 0, done.stderr
     (score,) = re.findall(r"([\d.]+) % of 1,000 images right", done.stdout)
-    assert float(score) > 70
+    assert float(score) > 90
     assert re.search(r"^7 \[\('7', 0\.", done.stdout, re.MULTILINE)
 
 

@@ -11,8 +11,9 @@ from groupnet_det.errors import ExtensionError, PackedFileError
 
 LIBRARY = Path(__file__).resolve().parent.parent / "_engine.so"
 MEND = (
-    "build it with `pip install --no-build-isolation .` (or `make setup`) in the checkout, which "
-    'needs a C++ compiler, or ask for backend="reference", which is slow'
+    "build it with `pip install --no-build-isolation .` (or `make setup`) in the checkout or the "
+    "unpacked source distribution, which needs a C++ compiler and torch, or ask for "
+    'backend="reference", which is slow'
 )
 
 
