@@ -2,8 +2,8 @@
 """Install all that groupnet_det needs into the environment of the Python that runs this script.
 
 Safe to repeat and to interrupt: what is installed is kept, and a stamp in the environment, written
-last, makes a finished set-up return at once. ``--force`` ignores the stamp. ``--extra web`` adds the
-packages of an extra to a finished set-up.
+last, makes a finished set-up return at once. ``--force`` ignores the stamp; ``--extra web`` adds
+the packages of an extra to a finished set-up.
 """
 
 from __future__ import annotations
@@ -131,8 +131,7 @@ def main() -> int:
     parser.add_argument("--extra", metavar="NAME", help="add its packages, and do nothing else")
     arguments = parser.parse_args()
     if arguments.extra:
-        install_extra(arguments.extra)
-        return 0
+        return go_through([(f"extra {arguments.extra}", lambda: install_extra(arguments.extra))])
     if sys.version_info < (3, 10):  # noqa: UP036 (this is what tells the user)
         print(
             f"groupnet_det needs Python 3.10; {sys.executable} is {sys.version.split()[0]}."
@@ -142,8 +141,17 @@ def main() -> int:
         return 1
     if not arguments.force and STAMP.is_file() and STAMP.read_text() == fingerprint():
         return 0
-    for number, (title, step) in enumerate(STEPS, start=1):
-        print(f"== set-up {number}/{len(STEPS)}: {title}", flush=True)
+    failed = go_through(STEPS)
+    if not failed:
+        STAMP.write_text(fingerprint())
+        print(f"== set-up finished: {sys.executable}", flush=True)
+    return failed
+
+
+def go_through(steps: list[tuple[str, Callable[[], None]]]) -> int:
+    """The exit code: 1 where a step fails, which is told."""
+    for number, (title, step) in enumerate(steps, start=1):
+        print(f"== set-up {number}/{len(steps)}: {title}", flush=True)
         try:
             step()
         except subprocess.CalledProcessError as error:
@@ -154,8 +162,6 @@ def main() -> int:
                 file=sys.stderr,
             )
             return 1
-    STAMP.write_text(fingerprint())
-    print(f"== set-up finished: {sys.executable}", flush=True)
     return 0
 
 

@@ -13,7 +13,7 @@ LEAST_SHARE = 0.0005  # smaller ones would read 0.0 %
 CSS = """
 .gn-intro p { margin: 0 0 .3rem 0 }
 .gn-intro h1 { margin: 0 0 .2rem 0; font-size: 1.45rem }
-.gn-line { display: grid; grid-template-columns: minmax(6rem, 11rem) 1fr 4.6rem; gap: .6rem;
+.gn-line { display: grid; grid-template-columns: minmax(0, 30%) 1fr 4.4rem; gap: .6rem;
            align-items: center; margin: .22rem 0 }
 .gn-name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
 .gn-track { background: var(--border-color-primary); border-radius: 4px; height: .85rem }
@@ -73,8 +73,8 @@ def comparison(result: Comparison) -> str:
     ]
     if result.float_seconds is not None:
         notes.append(
-            "float32 is the same network in full precision by PyTorch and Detectron2; its weights "
-            "are random, which does not change its time, and it is made to find as many objects."
+            "float32 is the same network in full precision by PyTorch and Detectron2. Its weights "
+            "are random, on which its time hardly depends; it is made to find as many objects."
         )
     notes.append(f"{escape(result.machine)}.")
     return _titled("Time on this machine", "".join(lines) + _note(" ".join(notes)))

@@ -22,8 +22,8 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     CLASS: ("classification",),
 }
 HOW_TO_GET_ONE = (
-    "there is no packed model; `make zoo` trains four small ones (`make zoo ZOO=quick` in minutes), "
-    "or name yours: --models FILE.gnp"
+    "there is no packed model; `make zoo` trains small ones (`make zoo ZOO=quick` barely does), or "
+    "name yours: --models FILE.gnp"
 )
 
 

@@ -16,7 +16,7 @@ from .examples import ATTRIBUTION
 from .models import BOXES, MASKS, WebModel, by_name, questions
 
 ADDRESS = "127.0.0.1"  # of this machine alone
-MAX_UPLOAD = 10_000_000  # bytes
+MAX_UPLOAD = 10 << 20  # bytes
 TITLE = "groupnet_det"
 THRESHOLD = 0.5
 KEEP_SECONDS = 3600  # of uploaded pictures
@@ -100,7 +100,7 @@ def build_page(gradio: ModuleType, models: Sequence[WebModel], examples: Sequenc
                 question = gr.Radio(asked, value=asked[0], label="Task")
                 name = _choose_model(gr, page, asked[0])
                 picture = gr.Image(
-                    label=f"Your picture, up to {MAX_UPLOAD // 10**6} MB",
+                    label=f"Your picture, up to {MAX_UPLOAD >> 20} MB",
                     type="filepath",
                     image_mode=None,
                     sources=["upload", "clipboard"],
