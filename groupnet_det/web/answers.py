@@ -94,7 +94,7 @@ def fit(pixels: Pixels, most: int) -> Pixels:
     return scaled(pixels, most / max(height, width), Image.Resampling.BOX)
 
 
-def scaled(pixels: Pixels, scale: float, method: Image.Resampling) -> Pixels:
+def scaled(pixels: NDArray[Any], scale: float, method: Image.Resampling) -> NDArray[Any]:
     """Resize an image, or a map of labels, by a factor."""
     height, width = (max(1, round(scale * side)) for side in pixels.shape[:2])
     return np.asarray(Image.fromarray(pixels).resize((width, height), method))
