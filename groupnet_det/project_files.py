@@ -17,11 +17,16 @@ def project_root() -> Path:
     return PACKAGE if (PACKAGE / "configs").is_dir() else PACKAGE.parent
 
 
-def results_folder() -> Path:
-    """Where tools write results to unless they are told: ``results`` of the checkout, or of the
-    current folder where the package is installed."""
+def work_folder() -> Path:
+    """Where tools look for models and write to unless they are told: the checkout, or the current
+    folder where the package is installed."""
     root = project_root()
-    return (Path.cwd() if root == PACKAGE else root) / "results"
+    return Path.cwd() if root == PACKAGE else root
+
+
+def results_folder() -> Path:
+    """The place of measurements."""
+    return work_folder() / "results"
 
 
 def find_config(name: str | os.PathLike[str]) -> str:

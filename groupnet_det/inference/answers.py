@@ -9,6 +9,7 @@ from detectron2.data import Metadata
 from torch import Tensor
 
 import groupnet_det.runtime.tasks as packed_tasks
+from groupnet_det.data.images import FULL_SIZE
 from groupnet_det.engine.packed_model import is_packed
 from groupnet_det.errors import ConfigError
 from groupnet_det.runtime.classification import Classification
@@ -18,8 +19,6 @@ from groupnet_det.runtime.label_maps import LabelMap
 from groupnet_det.runtime.predictor import PackedPredictor
 
 from .predictor import open_predictor
-
-FULL_SIZE = 2**20  # as the least side to decode pictures to: none is larger
 
 
 @dataclass(frozen=True, kw_only=True)
