@@ -10,7 +10,10 @@ from config_keys import Comments, Key
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|])")
 # Quoted values, dotted keys, words in capitals with an underscore, file names with a folder.
-_CODE = re.compile(r'"[^"]*"|\b[A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)+\b|\b[A-Z]+_[A-Z0-9_]+\b')
+_CODE = re.compile(r'"[^"]*"|\b[a-z_]+/[a-z_/]+\.py\b|\b[A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)+\b|\b[A-Z]+_[A-Z0-9_]+\b')
+
+# Pages of the documentation that comments name as files.
+_PAGES = {"docs/networks.md": "networks.md", "datasets/README.md": "project/data.md"}
 
 
 def reference_text(keys: Sequence[Key], comments: Comments) -> str:
@@ -67,7 +70,10 @@ def _marked_up(line: str, names: set[str]) -> str:
     for match in code.finditer(rest):
         parts += [_escaped(rest[end : match.start()]), f"`{_unquoted(match[0])}`"]
         end = match.end()
-    return bullet + "".join([*parts, _escaped(rest[end:])])
+    text = bullet + "".join([*parts, _escaped(rest[end:])])
+    for file, page in _PAGES.items():
+        text = text.replace(file, f"[{file}]({page})")
+    return text
 
 
 def _escaped(text: str) -> str:
