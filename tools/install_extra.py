@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Install the packages of an extra of groupnet-det, without building the project itself anew.
 
-  python tools/install_extra.py docs
+python tools/install_extra.py docs
 """
 
 import argparse
@@ -33,7 +33,10 @@ def main() -> int:
         print("error: groupnet-det is not installed; make setup does that", file=sys.stderr)
         return 1
     if not requirements:
-        print(f"error: groupnet-det has no extra {extra!r}; make setup brings a new one", file=sys.stderr)
+        print(
+            f"error: groupnet-det has no extra {extra!r}; make setup brings a new one",
+            file=sys.stderr,
+        )
         return 1
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     return subprocess.run([*command, *requirements]).returncode

@@ -10,7 +10,9 @@ from config_keys import Comments, Key
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|])")
 # Quoted values, dotted keys, words in capitals with an underscore, file names with a folder.
-_CODE = re.compile(r'"[^"]*"|\b[a-z_]+/[a-z_/]+\.py\b|\b[A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)+\b|\b[A-Z]+_[A-Z0-9_]+\b')
+_CODE = re.compile(
+    r'"[^"]*"|\b[a-z_]+/[a-z_/]+\.py\b|\b[A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)+\b|\b[A-Z]+_[A-Z0-9_]+\b'
+)
 
 # Pages of the documentation that comments name as files.
 _PAGES = {"docs/networks.md": "networks.md", "datasets/README.md": "project/data.md"}

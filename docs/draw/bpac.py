@@ -9,8 +9,8 @@ RATES = (2, 3, 4, 5)
 def draw() -> Canvas:
     canvas = Canvas(
         "bpac",
-        "Binary parallel atrous convolution: each of four bases of a block has a 3 by 3 kernel with "
-        "a dilation of its own, 2 to 5; their mean sees all these neighbourhoods.",
+        "Binary parallel atrous convolution: each of four bases of a block has a 3 by 3 kernel "
+        "with a dilation of its own, 2 to 5; their mean sees all these neighbourhoods.",
         760,
         250,
     )

@@ -33,5 +33,7 @@ def draw() -> Canvas:
         canvas.arrow((x + 26, 110), (x + 44, 110))
         x += 44
     canvas.text(x + 8, 110, "p", "code")
-    canvas.legend(150, 168, ("bits", "1 bit: XOR and popcount"), ("plain", "floats"), ("joint", "sum"))
+    canvas.legend(
+        150, 168, ("bits", "1 bit: XOR and popcount"), ("plain", "floats"), ("joint", "sum")
+    )
     return canvas

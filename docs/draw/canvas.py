@@ -18,7 +18,8 @@ font-family:system-ui,-apple-system,"Segoe UI","Liberation Sans",sans-serif;font
 @media (prefers-color-scheme:dark){.gd{--gd-ink:var(--color-foreground-primary,#e6e8eb);
 --gd-dim:var(--color-foreground-secondary,#9aa4af)}}
 .gd text{fill:var(--gd-ink);text-anchor:middle;dominant-baseline:central}
-.gd .gd-left{text-anchor:start}.gd .gd-dim{fill:var(--gd-dim)}.gd .gd-big{font-weight:600;font-size:15px}
+.gd .gd-left{text-anchor:start}
+.gd .gd-dim{fill:var(--gd-dim)}.gd .gd-big{font-weight:600;font-size:15px}
 .gd .gd-code{font-family:ui-monospace,"Liberation Mono",monospace}
 .gd .gd-line{fill:none;stroke:var(--gd-dim);stroke-width:1.5}.gd .gd-tip{fill:var(--gd-dim)}
 .gd .gd-grid{fill:none;stroke:var(--gd-dim);stroke-width:.5;opacity:.55}
@@ -102,7 +103,7 @@ class Canvas:
 
 
 def _tip(before: Point, end: Point) -> str:
-    """A triangle that points from `before` to `end`; lines are horizontal or vertical, or nearly."""
+    """A triangle at `end` that points away from `before`."""
     dx, dy = end[0] - before[0], end[1] - before[1]
     length = (dx * dx + dy * dy) ** 0.5 or 1.0
     ux, uy = dx / length, dy / length

@@ -8,8 +8,8 @@ TOPS = (55, 97, 139, 181)
 def draw() -> Canvas:
     canvas = Canvas(
         "detector",
-        "A binary RetinaNet: float stem, binary stages res2 to res5, binary pyramid p3 to p7, binary "
-        "towers on every level, float predictors of classes and boxes.",
+        "A binary RetinaNet: float stem, binary stages res2 to res5, binary pyramid p3 to p7, "
+        "binary towers on every level, float predictors of classes and boxes.",
         760,
         300,
     )

@@ -6,8 +6,8 @@ from canvas import Canvas
 def draw() -> Canvas:
     canvas = Canvas(
         "gates",
-        "Soft connections: what a branch of the next block reads is mixed of the same branch of the "
-        "block before and of the mean of all branches; one learned gate for each block says how.",
+        "Soft connections: what a branch of the next block reads is mixed of the same branch of "
+        "the block before and of the mean of all branches; one learned gate for each block says how.",
         760,
         330,
     )
@@ -33,5 +33,7 @@ def draw() -> Canvas:
     canvas.text(316, 228, "m", "code")
     for number, x in enumerate((230, 530), start=1):
         canvas.text(x, 285, f"x{number} = g · b{number} + (1 − g) · m", "code")
-    canvas.text(380, 312, "g = sigmoid(θ), one learned θ for each block; no gate: x1 = x2 = m", "dim")
+    canvas.text(
+        380, 312, "g = sigmoid(θ), one learned θ for each block; no gate: x1 = x2 = m", "dim"
+    )
     return canvas

@@ -25,7 +25,10 @@ def draw() -> Canvas:
     count, total = sum(differ), sum(a * w for a, w in zip(A, W, strict=True))
     assert len(A) - 2 * count == total
     canvas.text(
-        LEFT + 4 * CELL, 264, f"popcount p = {count},   sum = N − 2p = {len(A)} − 2·{count} = {total}", "code"
+        LEFT + 4 * CELL,
+        264,
+        f"popcount p = {count},   sum = N − 2p = {len(A)} − 2·{count} = {total}",
+        "code",
     )
     canvas.text(LEFT + 4 * CELL, 286, "64 products in two 64-bit operations and an addition", "dim")
     return canvas

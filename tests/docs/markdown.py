@@ -1,6 +1,7 @@
 """Pages of the repository, and the blocks and links in them."""
 
 import re
+from itertools import chain
 from pathlib import Path
 
 _FENCE = re.compile(r"^(```+|~~~+)(.*?)\n(.*?)^\1\s*$", re.MULTILINE | re.DOTALL)
@@ -10,8 +11,8 @@ _HEADING = re.compile(r"^#+ +(.+?)\s*$", re.MULTILINE)
 
 def pages(root: Path) -> list[Path]:
     """All Markdown files that readers see."""
-    top = [path for path in root.glob("*.md")]
-    return sorted([*top, root / "datasets" / "README.md", *(root / "docs").rglob("*.md")])
+    folders = root.glob("*.md"), (root / "docs").rglob("*.md")
+    return sorted([root / "datasets" / "README.md", *chain(*folders)])
 
 
 def blocks(text: str, language: str) -> list[str]:

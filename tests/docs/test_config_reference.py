@@ -104,7 +104,10 @@ def test_the_reference_has_an_entry_for_each_key():
         (['"a" {0, 1}; B, no *c*'], "`a` \\{0, 1\\}; `B`, no \\*c\\*\n\n"),
         (["See SOLVER.AMP.DTYPE", "and NUM_X."], "See `SOLVER.AMP.DTYPE` and `NUM_X`.\n\n"),
         (['""', "for none"], '`""` for none\n\n'),
-        (["One of", "  x: this,", "      too;", "  y", "End."], "One of\n\n* x: this, too;\n\n* y\n\nEnd.\n\n"),
+        (
+            ["One of", "  x: this,", "      too;", "  y", "End."],
+            "One of\n\n* x: this, too;\n\n* y\n\nEnd.\n\n",
+        ),
     ],
     ids=["code", "keys", "empty", "list"],
 )

@@ -30,7 +30,15 @@ def site(tmp_path_factory):
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"{name} is not installed; `make docs` installs it")
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", str(ROOT / "docs"), str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-W",
+        "--keep-going",
+        str(ROOT / "docs"),
+        str(folder),
+    ]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return folder
@@ -49,7 +57,7 @@ def test_the_site_builds_without_a_warning(site):
 @pytest.mark.slow
 def test_drawings_stand_in_the_page(site):
     page = (site / "how-it-works.html").read_text()
-    assert page.count('<svg xmlns="http://www.w3.org/2000/svg" class="gd"') == 6
+    assert page.count('<svg xmlns="http://www.w3.org/2000/svg" class="gd"') == 7
     assert "drawings/" not in page
 
 

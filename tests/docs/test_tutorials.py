@@ -50,7 +50,7 @@ def test_the_config_of_the_tutorial_is_one(tmp_path):
     assert cfg.MODEL.META_ARCHITECTURE == "GroupNetRetinaNet"
     assert [entry["NAME"] for entry in cfg.DATASETS.CUSTOM] == ["mine_train", "mine_val"]
     written = yaml.safe_load(text)
-    assert cfg.MODEL.RETINANET.NUM_CLASSES == written["MODEL"]["RETINANET"]["NUM_CLASSES"]
+    assert written["MODEL"]["RETINANET"]["NUM_CLASSES"] == cfg.MODEL.RETINANET.NUM_CLASSES
 
 
 def commands(page):
