@@ -12,7 +12,7 @@ CLANG_FORMAT = $(dir $(PYTHON))clang-format
 CPP_FILES = $(wildcard $(foreach folder,core kernels ops capi include run,groupnet_det/csrc/$(folder)/*.[hc]*) tests/csrc/*.[hc]*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo web zoo test test-slow test-arm test-sanitize groupnet-run groupnet-run-arm lint format clean
+.PHONY: help setup demo web zoo test test-slow test-arm test-sanitize groupnet-run groupnet-run-arm docs lint format clean
 
 help:
 	@echo "make demo         set up, train and evaluate a binary detector, draw what it finds (about 12 minutes)"
@@ -24,6 +24,7 @@ help:
 	@echo "make test         set up and run the tests;  make test-slow runs the long ones too"
 	@echo "make test-arm     the packed engine on an emulated 64-bit ARM;  make test-sanitize with address, UB and thread sanitizers"
 	@echo "make groupnet-run the command and the C library into build/native;  make groupnet-run-arm for 64-bit ARM"
+	@echo "make docs         these pages and the references of config and API, as a site, into build/docs"
 	@echo "make lint         ruff, mypy, clang-format;             make format rewrites the layout"
 	@echo "make clean        remove .venv and build products (data, models and results stay)"
 
@@ -65,6 +66,12 @@ groupnet-run: setup
 
 groupnet-run-arm: setup
 	$(PYTHON) tools/build_groupnet_run.py --arm
+
+# A warning is an error. Works offline once the packages of the extra are installed.
+docs: setup
+	$(PYTHON) tools/install_extra.py docs
+	$(PYTHON) -m sphinx -W --keep-going docs build/docs
+	@echo "open build/docs/index.html"
 
 lint: setup
 	$(PYTHON) -m ruff check .

@@ -19,6 +19,7 @@ def add_config_keys(cfg: CfgNode) -> None:
 
 
 def _add_network_keys(model: CfgNode) -> None:
+    # Which network, in backbone, pyramid and heads. docs/networks.md has tables of what makes what.
     options = model.GROUPNET = CfgNode()
 
     # The network, or one that it is compared with: "group_net", "float" (the full-precision twin),
@@ -90,6 +91,8 @@ def _add_network_keys(model: CfgNode) -> None:
     options.ABC_WEIGHT_BASES = 5
     options.ABC_ACTIVATION_BASES = 5
 
+    # Of the feature pyramid, MODEL.BACKBONE.NAME "build_groupnet_resnet_fpn_backbone". Detectron2's
+    # MODEL.FPN has its channels and inputs.
     options.FPN = CfgNode()
     # Whether a ReLU follows the BN in the pyramid's lateral and output convolutions. The binary
     # layer behind it then sees no sign but +1: for ablations, or float heads.
@@ -98,6 +101,7 @@ def _add_network_keys(model: CfgNode) -> None:
     # Faster R-CNN) or "none".
     options.FPN.TOP_BLOCK = "p6p7_from_res5"
 
+    # Of dense heads, the RPN's convolutions, box and mask heads, the semantic head of Panoptic FPN.
     options.HEAD = CfgNode()
     # Whether a ReLU follows the BN in heads: where there is a shortcut, and in front of predictors.
     options.HEAD.RELU = True
@@ -207,7 +211,9 @@ def _add_distillation_keys(model: CfgNode) -> None:
 
 
 def _add_classification_keys(cfg: CfgNode) -> None:
+    # MODEL.META_ARCHITECTURE "ImageClassifier".
     cfg.MODEL.CLASSIFIER = CfgNode()
+    # Of the data set: the folders of images.
     cfg.MODEL.CLASSIFIER.NUM_CLASSES = 1000
     # Share of the target that is spread over all classes.
     cfg.MODEL.CLASSIFIER.LABEL_SMOOTHING = 0.0

@@ -12,7 +12,6 @@ def add_detection_keys(model: CfgNode) -> None:
     # Soft connections between parallel pyramids.
     pyramid.GATES = True
 
-    # Of dense heads, the RPN's convolutions, box and mask heads, the semantic head of Panoptic FPN.
     head = model.GROUPNET.HEAD
     # The bases meet behind each "layer", or at the end of K parallel towers ("tower").
     head.GROUP = "layer"
@@ -27,7 +26,9 @@ def add_detection_keys(model: CfgNode) -> None:
 
 
 def _add_fcos_keys(model: CfgNode) -> None:
+    # The detector FCOS, without anchors: MODEL.META_ARCHITECTURE "GroupNetFCOS".
     options = model.FCOS = CfgNode()
+    # Of the data set, without background.
     options.NUM_CLASSES = 80
     # Levels; each is responsible for objects of 4 to 8 times its stride, the first also for
     # smaller and the last also for larger ones.
@@ -38,11 +39,15 @@ def _add_fcos_keys(model: CfgNode) -> None:
     options.PRIOR_PROB = 0.01
     # Positions within this many strides of an object's centre are positive.
     options.CENTER_SAMPLING_RADIUS = 1.5
+    # Weight of objects against background in the focal loss, and the exponent that lowers what is
+    # easy.
     options.FOCAL_LOSS_ALPHA = 0.25
     options.FOCAL_LOSS_GAMMA = 2.0
-    # Of the root of class probability times centerness.
+    # Least score of an answer: the root of class probability times centerness.
     options.SCORE_THRESH_TEST = 0.2
+    # The best of each level that go on to non-maximum suppression.
     options.TOPK_CANDIDATES_TEST = 1000
+    # Overlap (IoU) from which on the worse of two boxes of a class is dropped.
     options.NMS_THRESH_TEST = 0.6
 
 

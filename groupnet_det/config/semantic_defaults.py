@@ -18,6 +18,7 @@ def add_semantic_data_keys(cfg: CfgNode) -> None:
     # are scored at the image's own size in any case.
     options.TEST_SHORT_SIDE = 0
 
+    # How segmenters see an image when they are tested.
     options = cfg.TEST.SEMANTIC = CfgNode()
     # "whole" image at once, or overlapping windows that "slide" over it.
     options.INFERENCE = "whole"
