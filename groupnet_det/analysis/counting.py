@@ -39,11 +39,11 @@ class Seen:
 
 @contextmanager
 def watched_layers(model: nn.Module) -> Iterator[dict[nn.Module, Seen]]:
-    """Those of `LAYERS` that run within the context; convolutions outside of modules are not seen."""
+    """Those of `LAYERS` that run within the context; others, and functions, are not seen."""
     seen: dict[nn.Module, Seen] = {}
 
     def watch_maps(layer: QuantizedConv2d) -> Callable[[list[Tensor]], list[Tensor]]:
-        # Without values nothing can be quantized, and some quantizers look at them; shapes are the same.
+        # Without values nothing can be quantized, as some quantizers look at them.
         run = _plain_maps(layer) if layer.weight.is_meta else layer.forward_maps
 
         def watched(maps: list[Tensor]) -> list[Tensor]:
