@@ -8,8 +8,8 @@
 
 Tasks: precision (bits of weights and activations), bops, flop, parameter, activation (shape and
 number of the output's values), memory (bytes as float, as simulated and as packed), structure (the
-modules, as PyTorch prints them), latency (milliseconds of each layer in the packed engine, for
-which the network is packed; with MODEL.WEIGHTS it is the trained one).
+modules, as PyTorch prints them), latency (milliseconds of each layer in the packed engine; weights
+are random, on which no time depends).
 
 --compare-bases takes the network with several K and holds each against full precision: memory
 saving, operation saving and, with --tasks latency, how many times faster the packed network is
@@ -20,7 +20,7 @@ import argparse
 import datetime
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from groupnet_det.analysis.complexity import CONVENTION
 from groupnet_det.analysis.cost_table import TASKS, format_costs, summary
 from groupnet_det.analysis.forward import default_size, region_parts
 from groupnet_det.analysis.latency import backbone_path, time_steps, with_latency
-from groupnet_det.analysis.layer_costs import LayerCost, total
+from groupnet_det.analysis.layer_costs import LayerCost
 from groupnet_det.analysis.networks import count_layers, pack, shapes_of
 from groupnet_det.analysis.precision_map import count_weights
 from groupnet_det.benchmark.facts import processor
@@ -109,7 +109,7 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2, help="of latencies (%(default)s)")
     parser.add_argument("--runs", type=int, default=30, help="the fastest counts (%(default)s)")
     parser.add_argument("--rounds", type=int, default=9, help="of --compare-bases (%(default)s)")
-    parser.add_argument("--csv", type=Path, help="rows and their sum, with all columns")
+    parser.add_argument("--csv", type=Path, help="rows, with all columns")
     parser.add_argument("--plot", type=Path, help="PNG")
     parser.add_argument("opts", nargs="*", help="config KEY VALUE pairs")
     return parser.parse_intermixed_args(words)
@@ -140,19 +140,12 @@ def run(arguments: argparse.Namespace) -> None:
     facts = gather(arguments, size)
     title = ", ".join(facts[name] for name in ("config", "size", "device", "date"))
     print(f"{CONVENTION}\n\n{title}\n")
-    rows: Sequence[Any]
-    if arguments.compare_bases:
-        rows = compare(cfg, size, arguments)
-        draw: Callable[..., None] = plot_bases
-    else:
-        rows = analyze(cfg, size, arguments)
-        draw = plot_layer_costs
+    rows: Sequence[Any] = (compare if arguments.compare_bases else analyze)(cfg, size, arguments)
     if arguments.plot:
-        draw(rows, arguments.plot, title)
+        (plot_bases if arguments.compare_bases else plot_layer_costs)(rows, arguments.plot, title)
         print(f"plot: {arguments.plot}")
     if arguments.csv:
-        sums = [] if arguments.compare_bases else [total(rows)]
-        write_rows(arguments.csv, [*rows, *sums], facts)
+        write_rows(arguments.csv, rows, facts)
         print(f"rows: {arguments.csv}")
 
 

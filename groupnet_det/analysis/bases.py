@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from detectron2.config import CfgNode
@@ -167,18 +166,14 @@ def _row(
 def _with_bases(cfg: CfgNode, num_bases: int) -> CfgNode:
     if num_bases < 1:
         raise ConfigError(f"--compare-bases has {num_bases}; valid: 1 and more")
-    return _changed(cfg, ["MODEL.GROUPNET.NUM_BASES", num_bases, "MODEL.WEIGHTS", ""])
-
-
-def _changed(cfg: CfgNode, options: list[Any]) -> CfgNode:
     cfg = cfg.clone()
     cfg.defrost()
-    cfg.merge_from_list(options)
+    cfg.MODEL.GROUPNET.NUM_BASES = num_bases
     return cfg
 
 
 def _full_precision(cfg: CfgNode, size: Size) -> Burst:
-    twin = network_of(_changed(twin_config(cfg), ["MODEL.WEIGHTS", ""]))
+    twin = network_of(twin_config(cfg))
     image = _pixels(size)[0].permute(2, 0, 1).contiguous()
     batch = [{"image": image, "height": size[0], "width": size[1]}]
     return burst_of(in_inference_mode(twin.to(memory_format=torch.channels_last), batch))

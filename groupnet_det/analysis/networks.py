@@ -9,7 +9,7 @@ from detectron2.modeling import build_model
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.benchmark.models import SEED, prepared
-from groupnet_det.deploy.export import load_trained, pack_network, twin_config
+from groupnet_det.deploy.export import pack_network, twin_config
 from groupnet_det.runtime.packed_file import PackedFile, write_packed
 
 from .forward import default_size, forward_of
@@ -43,14 +43,8 @@ def count_layers(cfg: CfgNode, size: Size | None = None) -> list[LayerCost]:
 
 
 def network_of(cfg: CfgNode) -> Any:
-    """The network of `cfg` on the CPU, in eval mode: with the weights of ``MODEL.WEIGHTS``, or
-    where that is empty with random ones, whose BN have statistics as of a trained network.
-
-    Raises:
-        CheckpointError: The weights cannot be had.
-    """
-    if cfg.MODEL.WEIGHTS:
-        return load_trained(cfg)[0]
+    """The network of `cfg` on the CPU, in eval mode, with random weights, whatever
+    ``MODEL.WEIGHTS`` says; its BN have statistics as of a trained network."""
     cfg = cfg.clone()
     cfg.defrost()
     cfg.MODEL.DEVICE = "cpu"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from groupnet_det.analysis.bases import FULL_PRECISION, BasesRow
 
-CURVES = {
+BARS = {
     "memory saving": "memory_saving",
     "operation saving (BOPs / 64 + MACs)": "operation_saving",
     "measured speed-up": "speed_up_least",
@@ -28,20 +28,21 @@ def plot_bases(rows: Sequence[BasesRow], output: Path, title: str) -> None:
     binary = sorted(
         (row for row in rows if row.num_bases != FULL_PRECISION), key=lambda row: row.num_bases
     )
-    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
-    for label, name in CURVES.items():
-        points = [
-            (row.num_bases, value) for row in binary if (value := getattr(row, name)) is not None
-        ]
-        if not points:
-            continue
-        axes.plot(*zip(*points, strict=True), marker="o", label=label)
-        for k, value in points:
-            axes.annotate(f"{value:.1f}", (k, value), fontsize=8, ha="left", va="bottom")
+    series = {
+        label: values
+        for label, name in BARS.items()
+        if None not in (values := [getattr(row, name) for row in binary])
+    }
+    figure, axes = plt.subplots(figsize=(2 + 1.1 * len(binary), 5), layout="constrained")
+    width = 0.8 / len(series)
+    for number, (label, values) in enumerate(series.items()):
+        places = [place + (number - (len(series) - 1) / 2) * width for place in range(len(binary))]
+        bars = axes.bar(places, values, width, label=label)
+        axes.bar_label(bars, fmt="%.1f", fontsize=7)
     axes.axhline(1, color="grey", linestyle=":", label="full precision")
-    axes.set(xlabel="K", ylabel="times", yscale="log")
-    axes.set_xticks([row.num_bases for row in binary])
-    axes.grid(alpha=0.3, which="both")
+    axes.set(xlabel="K", ylabel="times")
+    axes.set_xticks(range(len(binary)), [str(row.num_bases) for row in binary])
+    axes.grid(alpha=0.3, axis="y")
     axes.legend()
     axes.set_title(title, fontsize=9)
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -62,7 +62,7 @@ def plot_layer_costs(rows: Sequence[LayerCost], output: Path, title: str) -> Non
         axes.grid(alpha=0.3, axis="x")
         axes.legend(fontsize=8)
     panes[0, 0].set_yticks(range(len(rows)), [row.name for row in rows], fontsize=7)
-    panes[0, 0].invert_yaxis()
+    panes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
     output.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(output, dpi=110)
     plt.close(figure)
