@@ -5,12 +5,9 @@ The comparison that Group-Net's paper makes of K binary bases with the network t
 """
 
 import statistics
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import torch
 from detectron2.config import CfgNode
 from tabulate import tabulate
 
@@ -18,22 +15,19 @@ from groupnet_det.benchmark.timing import (
     Burst,
     Schedule,
     alternate,
-    burst_of,
     median_ratio,
     ratio_of_least,
 )
-from groupnet_det.benchmark.torch_sides import in_inference_mode
 from groupnet_det.deploy.export import twin_config
 from groupnet_det.errors import ConfigError
-from groupnet_det.runtime.predictor import PackedPredictor
 
+from .bursts import float_burst, packed_burst
 from .cost_table import operations
 from .forward import forward_of
 from .layer_costs import LayerCost, layer_costs, total
-from .networks import Size, network_of, pack, shapes_of
+from .networks import Size, shapes_of
 
 FULL_PRECISION = 0  # in the place of K
-SEED = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +97,9 @@ def time_bases(
     sizes: dict[int, int] = {}
     for row in rows:
         if row.num_bases == FULL_PRECISION:
-            bursts[str(row.num_bases)] = _full_precision(cfg, size)
+            bursts[str(row.num_bases)] = float_burst(twin_config(cfg), size)
         else:
-            packed = _packed(_with_bases(cfg, row.num_bases), size)
+            packed = packed_burst(_with_bases(cfg, row.num_bases), size)
             bursts[str(row.num_bases)], sizes[row.num_bases] = packed
     seconds = alternate(bursts, schedule)
     base = seconds[str(FULL_PRECISION)]
@@ -170,25 +164,3 @@ def _with_bases(cfg: CfgNode, num_bases: int) -> CfgNode:
     cfg.defrost()
     cfg.MODEL.GROUPNET.NUM_BASES = num_bases
     return cfg
-
-
-def _full_precision(cfg: CfgNode, size: Size) -> Burst:
-    twin = network_of(twin_config(cfg))
-    image = _pixels(size)[0].permute(2, 0, 1).contiguous()
-    batch = [{"image": image, "height": size[0], "width": size[1]}]
-    return burst_of(in_inference_mode(twin.to(memory_format=torch.channels_last), batch))
-
-
-def _packed(cfg: CfgNode, size: Size) -> tuple[Burst, int]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.gnp"
-        pack(cfg, path)
-        predictor, num_bytes = PackedPredictor(path), path.stat().st_size
-    pixels = _pixels(size)
-    return burst_of(lambda: predictor.predict_pixels(pixels, size)), num_bytes
-
-
-def _pixels(size: Size) -> torch.Tensor:
-    """Random, uint8 (1, H, W, 3)."""
-    generator = torch.Generator().manual_seed(SEED)
-    return torch.randint(0, 256, (1, *size, 3), dtype=torch.uint8, generator=generator)
