@@ -31,7 +31,7 @@ from groupnet_det import __version__
 from groupnet_det.analysis.bases import BasesRow, compare_bases, format_bases, time_bases
 from groupnet_det.analysis.complexity import CONVENTION
 from groupnet_det.analysis.cost_table import TASKS, format_costs, summary
-from groupnet_det.analysis.forward import default_size, region_parts
+from groupnet_det.analysis.forward import default_size, parse_size, region_parts
 from groupnet_det.analysis.latency import backbone_path, time_steps, with_latency
 from groupnet_det.analysis.layer_costs import LayerCost
 from groupnet_det.analysis.networks import count_layers, pack, shapes_of
@@ -40,7 +40,7 @@ from groupnet_det.benchmark.facts import processor
 from groupnet_det.benchmark.table import write_rows
 from groupnet_det.benchmark.timing import Schedule
 from groupnet_det.config import load_config
-from groupnet_det.errors import ConfigError, UserError, lookup
+from groupnet_det.errors import UserError, lookup
 from groupnet_det.visualization.bases import plot_bases
 from groupnet_det.visualization.layer_costs import plot_layer_costs
 
@@ -113,18 +113,6 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--plot", type=Path, help="PNG")
     parser.add_argument("opts", nargs="*", help="config KEY VALUE pairs")
     return parser.parse_intermixed_args(words)
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """``480x640`` -> height, width.
-
-    Raises:
-        ConfigError: It is none.
-    """
-    sides = text.split("x")
-    if len(sides) != 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
-        raise ConfigError(f"--size is {text!r}; valid: HEIGHTxWIDTH in pixels, such as 480x640")
-    return int(sides[0]), int(sides[1])
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ results/latency.csv; with --fresh, those that --networks chooses (all if absent)
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -44,31 +44,43 @@ NOT_TIMED = "untrained"  # kind of table
 R = TypeVar("R", CostRow, LatencyRow)
 
 
-def networks_of_zoo(chosen: str, *, timed: bool) -> list[str]:
-    """All networks that stand in a table, whose text has `chosen` in it.
+def networks_of_zoo(chosen: str, *, timed: bool) -> dict[str, str]:
+    """The size of the image for each network that stands in a table and has `chosen` in its text.
 
     Args:
         timed: Leave out tables that show no time.
     """
     specs = read_specs(ROOT / FOLDER / "tables.yaml")
-    found = (
-        entry.network
+    return {
+        entry.network: entry.size
         for name, spec in specs.items()
         if not (timed and spec.kind == NOT_TIMED)
         for entry in entries_of(name, spec, ROOT)
-    )
-    return [network for network in dict.fromkeys(found) if chosen in network]
+        if chosen in entry.network
+    }
 
 
 def measure(
-    path: Path, kind: type[R], networks: list[str], make: Callable[[str], R], *, fresh: bool
+    path: Path,
+    kind: type[R],
+    networks: Mapping[str, str],
+    make: Callable[[str, str], R],
+    *,
+    fresh: bool,
 ) -> None:
-    """Add the rows of `networks` that `path` lacks; each is written as soon as it is there."""
+    """Add the rows of `networks` that `path` lacks; each is written as soon as it is there.
+
+    Args:
+        path, kind: Of the rows.
+        networks: With the size of the image.
+        make: Measures a network.
+        fresh: Measure those again that are there.
+    """
     rows = {row.network: row for row in read_records(path, kind)}
     missing = [network for network in networks if fresh or network not in rows]
     for network in tqdm(missing, desc=path.stem, disable=None):
         try:
-            rows[network] = make(network)
+            rows[network] = make(network, networks[network])
         except ConfigError as error:
             print(f"{network}: {error}", file=sys.stderr)
             continue
@@ -82,7 +94,7 @@ def add_zoo(manifest: Path) -> None:
         UserError: It is no manifest of tools/make_zoo.py.
     """
     path = ROOT / TRAINED
-    new = rows_of_manifest(manifest)
+    new = rows_of_manifest(manifest, ROOT)
     rows = {(row.table, row.name): row for row in [*read_records(path, TrainedRow), *new]}
     write_records(path, rows.values(), TrainedRow)
 

@@ -32,6 +32,18 @@ class Regions:
     width: int
 
 
+def parse_size(text: str) -> tuple[int, int]:
+    """``480x640`` -> height, width.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    sides = text.split("x")
+    if len(sides) != 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
+        raise ConfigError(f"the size is {text!r}; valid: HEIGHTxWIDTH in pixels, such as 480x640")
+    return int(sides[0]), int(sides[1])
+
+
 def default_size(cfg: CfgNode, model: nn.Module) -> tuple[int, int]:
     """Height and width of an image as in evaluation: a classifier's crop, a detector's short side
     with one of 4/3 of it, a segmenter's short side, or training crop, as a square."""

@@ -84,8 +84,8 @@ def test_bases_with_times(run):
     ("words", "message"),
     [
         (["--tasks", "flops"], r"--tasks is 'flops'; valid: 'precision', 'bops'"),
-        (["--size", "224"], r"--size is '224'; valid: HEIGHTxWIDTH in pixels"),
-        (["--size", "0x9"], r"--size is '0x9'"),
+        (["--size", "224"], r"the size is '224'; valid: HEIGHTxWIDTH in pixels"),
+        (["--size", "0x9"], r"the size is '0x9'"),
         (["--compare-bases", "0"], "--compare-bases has 0"),
         (["MODEL.GROUPNET.BASES", "2"], "unknown config key MODEL.GROUPNET.BASES"),
     ],

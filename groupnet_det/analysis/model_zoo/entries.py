@@ -27,6 +27,7 @@ class Entry:
         name: What is shown first.
         network: See `records`.
         columns: Scores and the like, by title.
+        size: Of `TableSpec`.
         dates, torch: Of its trainings.
         command: Of its own, if any.
         cpu: That trained it.
@@ -35,6 +36,7 @@ class Entry:
     name: str
     network: str
     columns: Mapping[str, str]
+    size: str = ""
     dates: Sequence[str] = ()
     torch: Sequence[str] = ()
     command: str = ""
@@ -57,7 +59,7 @@ def compared(name: str, spec: TableSpec, root: Path) -> list[Entry]:
     if spec.learning_rates:
         rows = [row for row in rows if row.learning_rate in spec.learning_rates]
     entries = []
-    for method in dict.fromkeys([*spec.names, *methods]):
+    for method in dict.fromkeys([*spec.first, *methods]):
         own = [row for row in rows if row.method == method]
         if len({(row.learning_rate, row.iterations) for row in own}) > 1:
             raise DataError(
@@ -82,6 +84,7 @@ def _compared(name: str, network: str, rows: Sequence[Row], spec: TableSpec) -> 
             "seeds": str(len(rows)),
             "learning rate": f"{rows[0].learning_rate:g}",
         },
+        size=spec.size,
         dates=[row.date for row in rows],
         torch=[row.torch for row in rows],
         cpu=spec.cpu,
@@ -112,13 +115,14 @@ def trained(name: str, spec: TableSpec, root: Path) -> list[Entry]:
 def _trained(row: TrainedRow, spec: TableSpec) -> Entry:
     metrics = json.loads(row.metrics)
     scores = {
-        title: f"{metrics[metric]:.1f}" if metric in metrics else UNKNOWN
+        title: f"{metrics[metric]:g}" if metric in metrics else UNKNOWN
         for title, metric in spec.metrics.items()
     }
     return Entry(
         name=spec.names.get(row.name, row.name),
         network=row.network,
         columns={**scores, "iterations": row.iterations},
+        size=spec.size,
         dates=[row.date],
         torch=[row.torch],
         command=row.command,
@@ -133,6 +137,7 @@ def untrained(name: str, spec: TableSpec, root: Path) -> list[Entry]:
             name=f"`{Path(network.split()[0]).stem}`",
             network=network,
             columns={spec.figure: str(figure or "none known to us"), "ours": NOT_TRAINED},
+            size=spec.size,
         )
         for network, figure in spec.rows.items()
     ]

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from groupnet_det.config import load_config
 from groupnet_det.errors import DataError
 
 from .records import TrainedRow
@@ -17,8 +18,12 @@ TABLES = {
 COMMAND = "make zoo MODELS={}"
 
 
-def rows_of_manifest(path: Path) -> list[TrainedRow]:
+def rows_of_manifest(path: Path, root: Path) -> list[TrainedRow]:
     """A row for each model of a manifest of the preset ``full``.
+
+    Args:
+        path: Of the manifest.
+        root: Of the checkout, with the configs that it names.
 
     Raises:
         DataError: It is none.
@@ -38,7 +43,10 @@ def rows_of_manifest(path: Path) -> list[TrainedRow]:
                 table=TABLES[model["task"]],
                 name=f"{model['name']} †",
                 network=model["configs"][-1],
-                iterations="of the configs",
+                iterations=" + ".join(
+                    str(load_config(str(root / config)).SOLVER.MAX_ITER)
+                    for config in model["configs"]
+                ),
                 seed=1,
                 metrics=json.dumps({metric["name"]: metric["value"]}),
                 command=COMMAND.format(model["name"]),

@@ -12,7 +12,7 @@ from detectron2.config import CfgNode
 
 from groupnet_det import __version__
 from groupnet_det.analysis.bursts import float_burst, packed_burst
-from groupnet_det.analysis.forward import default_size
+from groupnet_det.analysis.forward import default_size, parse_size
 from groupnet_det.analysis.layer_costs import total
 from groupnet_det.analysis.networks import Size, count_layers, pack, shapes_of
 from groupnet_det.analysis.precision_map import count_weights, layer_precisions
@@ -25,18 +25,23 @@ from groupnet_det.errors import ConfigError
 from .records import CostRow, LatencyRow
 
 
-def measure_costs(network: str, root: Path) -> CostRow:
-    """Count what a network costs, and pack it; see `records` for its text.
+def measure_costs(network: str, size: str, root: Path) -> CostRow:
+    """Count what a network costs, and pack it.
+
+    Args:
+        network: See `records`.
+        size: Height and width of the image, such as ``480x640``; "" for those of evaluation.
+        root: The checkout.
 
     Raises:
         UserError: There is no such network.
     """
-    cfg, model, size = _load(network, root)
-    whole = total(count_layers(cfg, size))
+    cfg, model, pixels = _load(network, size, root)
+    whole = total(count_layers(cfg, pixels))
     binary, number = count_weights(model)
     return CostRow(
         network=network,
-        size=_text(size),
+        size=_text(pixels),
         parameters=whole.parameters,
         binary_percent=round(100 * binary / number, 1),
         binary_operations=whole.binary_operations,
@@ -48,7 +53,9 @@ def measure_costs(network: str, root: Path) -> CostRow:
     )
 
 
-def measure_latency(network: str, root: Path, threads: int, schedule: Schedule) -> LatencyRow:
+def measure_latency(
+    network: str, size: str, root: Path, threads: int, schedule: Schedule
+) -> LatencyRow:
     """Time a network: packed, or where all of it is full precision in PyTorch.
 
     Raises:
@@ -56,13 +63,13 @@ def measure_latency(network: str, root: Path, threads: int, schedule: Schedule) 
         ExtensionError: The compiled engine is absent.
     """
     torch.set_num_threads(threads)
-    cfg, model, size = _load(network, root)
+    cfg, model, pixels = _load(network, size, root)
     quantized = any(layer.weight_bits < 32 for layer in layer_precisions(model))
-    burst = packed_burst(cfg, size)[0] if quantized else float_burst(cfg, size)
+    burst = packed_burst(cfg, pixels)[0] if quantized else float_burst(cfg, pixels)
     (seconds,) = alternate({network: burst}, schedule).values()
     return LatencyRow(
         network=network,
-        size=_text(size),
+        size=_text(pixels),
         engine="packed" if quantized else "PyTorch",
         least_ms=round(1000 * min(seconds), 4),
         median_ms=round(1000 * statistics.median(seconds), 4),
@@ -74,11 +81,11 @@ def measure_latency(network: str, root: Path, threads: int, schedule: Schedule) 
     )
 
 
-def _load(network: str, root: Path) -> tuple[CfgNode, Any, Size]:
+def _load(network: str, size: str, root: Path) -> tuple[CfgNode, Any, Size]:
     config, *options = shlex.split(network)
     cfg = load_config(str(root / config), options)
     model = shapes_of(cfg)
-    return cfg, model, default_size(cfg, model)
+    return cfg, model, parse_size(size) if size else default_size(cfg, model)
 
 
 def _text(size: Size) -> str:

@@ -1,7 +1,7 @@
 """The tables of MODEL_ZOO.md as ``tools/model_zoo/tables.yaml`` describes them."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -18,24 +18,28 @@ class TableSpec:
     Attributes:
         kind: A key of `entries.KINDS`.
         metrics: Title of a column -> name of a metric, as in ``metrics.json``.
-        names: Name of a row -> what is shown for it; of a comparison also the order of the rows,
-            of which those without a name come last.
+        names: Name of a row -> what is shown for it, where that is another.
+        first: Of a comparison: methods whose rows come first; the others follow in their order.
+        size: Of the images that costs are counted for, such as ``160x160``; as in evaluation if
+            absent.
         csv: File with the rows.
         config, methods: Of a comparison: config of all rows, and file with the keys of each.
         learning_rates: Of a comparison: results with others are left out; none if absent.
         command: That measured a comparison.
         cpu: That did it.
         rows: Of networks that were not trained: network -> figure of the paper.
-        figure: What that is.
+        figure: What that is, for a title.
     """
 
     kind: str
     metrics: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+    first: Sequence[str] = ()
+    size: str = ""
     csv: str = ""
     config: str = ""
     methods: str = ""
-    learning_rates: tuple[float, ...] = ()
+    learning_rates: Sequence[float] = ()
     command: str = ""
     cpu: str = ""
     rows: Mapping[str, str] = field(default_factory=dict)

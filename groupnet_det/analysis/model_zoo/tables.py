@@ -42,10 +42,8 @@ def _million(value: float) -> str:
     return f"{value / 1e6:,.2f}" if value < 1e9 else f"{value / 1e6:,.0f}"
 
 
-def _bytes(cost: CostRow) -> str:
-    if cost.file_bytes is None:
-        return f"{cost.counted_bytes / 1e6:.3f} (counted)"
-    return f"{cost.file_bytes / 1e6:.3f}"
+def _file(cost: CostRow) -> str:
+    return UNKNOWN if cost.file_bytes is None else f"{cost.file_bytes / 1e6:.3f}"
 
 
 def _operations(cost: CostRow) -> float:
@@ -66,7 +64,8 @@ _COSTS: dict[str, Column] = {
     "binary": _of_cost(lambda cost: f"{cost.binary_percent:.1f} %"),
     "BOPs, M": _of_cost(lambda cost: _million(cost.binary_operations)),
     "operations, M": _of_cost(lambda cost: _million(_operations(cost))),
-    "packed, MB": _of_cost(_bytes),
+    "counted, MB": _of_cost(lambda cost: f"{cost.counted_bytes / 1e6:.3f}"),
+    "file, MB": _of_cost(_file),
     _LATENCY: lambda cost, latency: f"{latency.least_ms:.3g}" if latency else UNKNOWN,
 }
 
@@ -87,7 +86,7 @@ def _training(entries: Sequence[Entry], spec: TableSpec) -> str:
     dates = [date for entry in entries for date in entry.dates]
     if not dates:
         return ""
-    torch = ", ".join(_unique(t.split("+")[0] for entry in entries for t in entry.torch))
+    torch = ", ".join(sorted({t.split("+")[0] for entry in entries for t in entry.torch}))
     cpu = ", ".join(_unique(entry.cpu for entry in entries))
     trained = f"Trained {_days(dates)} on {cpu}, torch {torch}"
     if not spec.csv:

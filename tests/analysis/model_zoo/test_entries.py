@@ -20,6 +20,7 @@ COMPARISON = TableSpec(
     methods="methods.yaml",
     metrics={"AP": "bbox/AP", "small": "bbox/APs"},
     names={"second": "Shown"},
+    first=["second"],
     cpu="a CPU",
 )
 METHODS = {"first": {"_BASE_": "configs/b.yaml"}, "second": {"K": 2, "L": "[1, 2]"}}
@@ -95,7 +96,7 @@ def test_trainings_of_a_table(tmp_path):
     spec = TableSpec(kind="trained", metrics={"AP": "AP"}, names={"a": "A"})
     first, second = entries_of("mine", spec, tmp_path)
     assert (first.name, second.name) == ("b", "A")
-    assert first.columns == {"AP": "12.3", "iterations": "5 + 6"}
+    assert first.columns == {"AP": "12.34", "iterations": "5 + 6"}
     assert second.columns["AP"] == "–"
     assert first.command == "run"
 

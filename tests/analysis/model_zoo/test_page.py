@@ -56,10 +56,11 @@ def test_table_by_hand():
     table = format_table([ENTRY], SPEC, measured)
     assert table == "\n".join(
         [
-            "| network | AP | params, M | binary | BOPs, M | operations, M | packed, MB | ms |",
-            "| --- | --- | --- | --- | --- | --- | --- | --- |",
+            "| network | AP | params, M | binary | BOPs, M | operations, M "
+            "| counted, MB | file, MB | ms |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
             # 2^40 / 64 + 6 operations
-            "| net | 50.0 | 0.00 | 98.5 % | 1,099,512 | 17,180 | 0.000 (counted) | 1.23 |",
+            "| net | 50.0 | 0.00 | 98.5 % | 1,099,512 | 17,180 | 0.000 | – | 1.23 |",
             "",
             "Costs of one image of 3 × 4 pixels, counted 2026-01-31. "
             "Trained 2026-02-01 to 2026-02-03 on a CPU, torch 2.1. "
@@ -74,7 +75,7 @@ def test_table_by_hand():
 
 def test_what_was_not_measured_is_a_dash():
     table = format_table([ENTRY], SPEC, NOTHING)
-    assert "| net | 50.0 | – | – | – | – | – |" in table
+    assert "| net | 50.0 | – | – | – | – | – | – |" in table
     assert "| ms |" not in table
     assert "Milliseconds" not in table
 
