@@ -18,7 +18,7 @@ from groupnet_det.benchmark.timing import (
     median_ratio,
     ratio_of_least,
 )
-from groupnet_det.deploy.export import twin_config
+from groupnet_det.config.network import float_twin_of
 from groupnet_det.errors import ConfigError
 
 from .bursts import float_burst, packed_burst
@@ -71,7 +71,7 @@ def compare_bases(cfg: CfgNode, bases: Sequence[int], size: Size) -> list[BasesR
     Raises:
         ConfigError: A K that is none, or the config makes no network that can be analyzed.
     """
-    full = _count(twin_config(cfg), size)
+    full = _count(float_twin_of(cfg), size)
     full_bytes = full.simulated_bytes
     rows = [_row(FULL_PRECISION, full, full_bytes, full, full_bytes)]
     for k in dict.fromkeys(bases):
@@ -97,7 +97,7 @@ def time_bases(
     sizes: dict[int, int] = {}
     for row in rows:
         if row.num_bases == FULL_PRECISION:
-            bursts[str(row.num_bases)] = float_burst(twin_config(cfg), size)
+            bursts[str(row.num_bases)] = float_burst(float_twin_of(cfg), size)
         else:
             packed = packed_burst(_with_bases(cfg, row.num_bases), size)
             bursts[str(row.num_bases)], sizes[row.num_bases] = packed

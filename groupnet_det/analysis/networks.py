@@ -9,7 +9,8 @@ from detectron2.modeling import build_model
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.benchmark.models import SEED, prepared
-from groupnet_det.deploy.export import pack_network, twin_config
+from groupnet_det.config.network import float_twin_of
+from groupnet_det.deploy.export import pack_network
 from groupnet_det.runtime.packed_file import PackedFile, write_packed
 
 from .forward import default_size, forward_of
@@ -36,7 +37,7 @@ def count_layers(cfg: CfgNode, size: Size | None = None) -> list[LayerCost]:
         ConfigError: The config makes no network that can be analyzed.
     """
     rows = []
-    for each in (cfg, twin_config(cfg)):
+    for each in (cfg, float_twin_of(cfg)):
         model = shapes_of(each)
         rows.append(layer_costs(model, forward_of(model, size or default_size(cfg, model))))
     return with_float_twin(*rows)

@@ -14,6 +14,7 @@ from detectron2.utils.file_io import PathManager
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
+from groupnet_det.config.network import float_twin_of, network_keys
 from groupnet_det.data.catalog import class_names_of
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.runtime.packed_file import PackedFile
@@ -122,8 +123,9 @@ def pack_network(
         "preprocessing": describe_preprocessing(cfg, task),
         **(info or {}),
         "architecture": architecture_of(cfg),
+        "network_keys": network_keys(cfg),
         "sizes": {
-            "float32_twin": float32_bytes(build_model(twin_config(cfg))),
+            "float32_twin": float32_bytes(build_model(float_twin_of(cfg))),
             "float32_simulation": float32_bytes(model),
         },
     }
@@ -185,20 +187,7 @@ def _names_of_data_set(cfg: CfgNode) -> Sequence[str]:
 
 
 def _on_cpu(cfg: CfgNode) -> CfgNode:
-    return _changed(cfg, ["MODEL.DEVICE", "cpu"])
-
-
-def twin_config(cfg: CfgNode) -> CfgNode:
-    """The same network in full precision, with one branch."""
-    options = cfg.MODEL.GROUPNET
-    parts = [item for part in options.PARTS for item in (f"MODEL.GROUPNET.PARTS.{part}", "method")]
-    # Dilations, of which there may be one for each base, change no size.
-    plain = ["MODEL.GROUPNET.BPAC.ENABLED", False, "MODEL.GROUPNET.DILATIONS", []]
-    return _changed(cfg, ["MODEL.DEVICE", "cpu", "MODEL.GROUPNET.METHOD", "float", *parts, *plain])
-
-
-def _changed(cfg: CfgNode, options: list[Any]) -> CfgNode:
     cfg = cfg.clone()
     cfg.defrost()
-    cfg.merge_from_list(options)
+    cfg.MODEL.DEVICE = "cpu"
     return cfg
