@@ -1,5 +1,6 @@
 """The rows of each kind of table, from the files in ``results``."""
 
+import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -143,8 +144,47 @@ def untrained(name: str, spec: TableSpec, root: Path) -> list[Entry]:
     ]
 
 
+def bases(name: str, spec: TableSpec, root: Path) -> list[Entry]:
+    """The rows of a CSV of ``tools/analyze_model.py --compare-bases``.
+
+    Raises:
+        DataError: It is none.
+    """
+    path = root / spec.csv
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    try:
+        return [_bases(line) for line in lines]
+    except (KeyError, ValueError) as error:
+        raise DataError(f"{path} is no CSV of --compare-bases: {error!r}; mend it") from error
+
+
+def _bases(line: Mapping[str, str]) -> Entry:
+    ratios = {"memory saving": "memory_saving", "operation saving": "operation_saving"}
+    columns = {
+        "params, M": f"{int(line['parameters']) / 1e6:.2f}",
+        "MB": f"{int(line['num_bytes']) / 1e6:.2f}",
+        "operations, M": f"{float(line['operations']) / 1e6:,.1f}",
+        **{title: f"{float(line[key]):.2f}×" for title, key in ratios.items()},
+    }
+    if line["least_ms"]:
+        columns["ms"] = f"{float(line['least_ms']):.3g}"
+        columns["measured speed-up"] = f"{float(line['speed_up_least']):.2f}×"
+    return Entry(
+        name="full precision" if line["num_bases"] == "0" else f"K = {line['num_bases']}",
+        network=line["config"],
+        columns=columns,
+        dates=[line["date"]],
+        torch=[line["torch"]],
+        cpu=f"{line['device']}, {line['threads']} threads",
+    )
+
+
 KINDS: dict[str, Callable[[str, TableSpec, Path], list[Entry]]] = {
     "comparison": compared,
     "trained": trained,
     "untrained": untrained,
+    "bases": bases,
 }

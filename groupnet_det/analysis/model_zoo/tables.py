@@ -21,6 +21,8 @@ class Measured:
 def format_table(entries: Sequence[Entry], spec: TableSpec, measured: Measured) -> str:
     """The table, and below it where its rows come from."""
     names = [title for title in _COSTS if title != _LATENCY or _timed(entries, measured)]
+    if spec.kind == _OF_BASES:  # has costs of its own
+        names = []
     titles = [_FIRST[spec.kind], *entries[0].columns, *names]
     lines = [titles, ["---"] * len(titles)]
     for entry in entries:
@@ -34,7 +36,13 @@ def format_table(entries: Sequence[Entry], spec: TableSpec, measured: Measured) 
     return "\n\n".join(filter(None, [table, sentences, _commands(entries)]))
 
 
-_FIRST = {"comparison": "method", "trained": "network", "untrained": "config"}
+_OF_BASES = "bases"
+_FIRST = {
+    "comparison": "method",
+    "trained": "network",
+    "untrained": "config",
+    _OF_BASES: "bases",
+}
 _LATENCY = "ms"
 
 
@@ -88,7 +96,8 @@ def _training(entries: Sequence[Entry], spec: TableSpec) -> str:
         return ""
     torch = ", ".join(sorted({t.split("+")[0] for entry in entries for t in entry.torch}))
     cpu = ", ".join(_unique(entry.cpu for entry in entries))
-    trained = f"Trained {_days(dates)} on {cpu}, torch {torch}"
+    verb = "Measured" if spec.kind == _OF_BASES else "Trained"
+    trained = f"{verb} {_days(dates)} on {cpu}, torch {torch}"
     if not spec.csv:
         return f"{trained}."
     source = f"rows: [{spec.csv}]({spec.csv})"

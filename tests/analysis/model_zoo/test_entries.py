@@ -5,11 +5,13 @@ import json
 import pytest
 import yaml
 
+from groupnet_det.analysis.bases import BasesRow
 from groupnet_det.analysis.comparison_rows import RowKey, append_row, make_row
 from groupnet_det.analysis.complexity import Complexity
 from groupnet_det.analysis.model_zoo.entries import TRAINED, entries_of
 from groupnet_det.analysis.model_zoo.records import TrainedRow, write_records
 from groupnet_det.analysis.model_zoo.spec import TableSpec, method_network, read_specs
+from groupnet_det.benchmark.table import write_rows
 from groupnet_det.errors import ConfigError, DataError
 
 COST = Complexity(binary_operations=64, float_operations=1, num_bytes=8)
@@ -108,6 +110,42 @@ def test_networks_that_were_not_trained(tmp_path):
     assert first.name == "`big`"
     assert first.columns == {"paper's top-1": "64.8", "ours": "not trained by us"}
     assert second.columns["paper's top-1"] == "none known to us"
+
+
+def test_bases_come_from_the_csv_of_the_analysis(tmp_path):
+    spec = TableSpec(kind="bases", csv="bases.csv")
+    assert entries_of("any", spec, tmp_path) == []
+    common = {"parameters": 2_500_000, "binary_operations": 1, "float_operations": 1}
+    full = BasesRow(
+        num_bases=0,
+        operations=1e9,
+        num_bytes=5_000_000,
+        memory_saving=1,
+        operation_saving=1,
+        **common,
+    )
+    binary = BasesRow(
+        num_bases=4,
+        operations=2.5e8,
+        num_bytes=500_000,
+        memory_saving=10,
+        operation_saving=4,
+        least_ms=1.25,
+        speed_up_least=8.5,
+        **common,
+    )
+    facts = {"config": "a.yaml", "threads": "2", "device": "a CPU", "torch": "2", "date": "d"}
+    write_rows(tmp_path / "bases.csv", [full, binary], facts)
+    first, second = entries_of("any", spec, tmp_path)
+    assert (first.name, second.name) == ("full precision", "K = 4")
+    assert "ms" not in first.columns
+    assert list(second.columns.values()) == [
+        *("2.50", "0.50", "250.0", "10.00×", "4.00×", "1.25", "8.50×")
+    ]
+    assert second.cpu == "a CPU, 2 threads"
+    (tmp_path / "bases.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match=r"bases\.csv is no CSV of --compare-bases"):
+        entries_of("any", spec, tmp_path)
 
 
 def test_network_of_a_method():
