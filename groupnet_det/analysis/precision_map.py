@@ -8,6 +8,8 @@ from torch import nn
 
 from groupnet_det.layers import QuantizedConv2d
 
+from .counting import LAYERS
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayerPrecision:
@@ -38,24 +40,40 @@ class LayerPrecision:
 def layer_precisions(model: nn.Module) -> Iterator[LayerPrecision]:
     """All convolutions and linear layers of `model`, in the order of its modules."""
     for name, module in model.named_modules():
-        if not isinstance(module, nn.Conv2d | nn.Linear):
-            continue
-        weight_bits, activation_bits = 32, 32
-        if isinstance(module, QuantizedConv2d):
-            weight_bits = module.weight_quantizer.precision
-            activation_bits = module.activation.precision
-        kind = (
-            f"conv {module.kernel_size[0]}x{module.kernel_size[1]}"
-            if isinstance(module, nn.Conv2d)
-            else "linear"
-        )
-        yield LayerPrecision(
-            name=name,
-            kind=kind,
-            weight_bits=weight_bits,
-            activation_bits=activation_bits,
-            num_weights=module.weight.numel(),
-        )
+        if isinstance(module, LAYERS):
+            yield LayerPrecision(
+                name=name,
+                kind=kind_of(module),
+                weight_bits=weight_bits(module),
+                activation_bits=activation_bits(module),
+                num_weights=module.weight.numel(),
+            )
+
+
+def kind_of(layer: nn.Module) -> str:
+    """Such as ``conv 3x3``."""
+    if isinstance(layer, nn.Linear):
+        return "linear"
+    height, width = layer.kernel_size  # type: ignore[misc]
+    name = "transposed conv" if isinstance(layer, nn.ConvTranspose2d) else "conv"
+    return f"{name} {height}x{width}"
+
+
+def weight_bits(layer: nn.Module) -> int:
+    """32 where they are not quantized."""
+    return layer.weight_quantizer.precision if isinstance(layer, QuantizedConv2d) else 32
+
+
+def activation_bits(layer: nn.Module) -> int:
+    """32 where the input is not quantized."""
+    return layer.activation.precision if isinstance(layer, QuantizedConv2d) else 32
+
+
+def count_weights(model: nn.Module) -> tuple[int, int]:
+    """Weights of one bit, and all weights of convolutions and linear layers."""
+    layers = list(layer_precisions(model))
+    binary = sum(layer.num_weights for layer in layers if layer.weight_bits == 1)
+    return binary, sum(layer.num_weights for layer in layers)
 
 
 def format_precision_map(model: nn.Module) -> str:
@@ -65,8 +83,7 @@ def format_precision_map(model: nn.Module) -> str:
         key = (layer.part, layer.kind, layer.weight_bits, layer.activation_bits)
         groups.setdefault(key, []).append(layer.num_weights)
     rows = [(*key, len(sizes), sum(sizes)) for key, sizes in groups.items()]
-    total = sum(row[-1] for row in rows)
-    binary = sum(row[-1] for row in rows if row[2] == 1)
+    binary, total = count_weights(model)
     table = tabulate(
         rows, headers=["part", "kind", "weight bits", "activation bits", "layers", "weights"]
     )

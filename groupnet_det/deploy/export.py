@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -90,10 +90,39 @@ def export_trained(
     Raises:
         UserError: No program can compute this network.
     """
+    of_checkpoint = rest.get("class_names") or []
+    return pack_network(
+        cfg,
+        model,
+        class_names=partial(class_names, cfg, of_checkpoint),
+        info={"source": source_of(cfg)},
+        predictors=predictors,
+    )
+
+
+def pack_network(
+    cfg: CfgNode,
+    model: Any,
+    *,
+    class_names: Callable[[int], Sequence[str]],
+    info: Mapping[str, Any] | None = None,
+    predictors: Predictors | None = None,
+) -> PackedFile:
+    """Pack the network of `cfg`, trained or not.
+
+    Args:
+        model: On the CPU, in eval mode.
+        class_names: Gives as many as there are classes.
+        info: Further members of the file's ``info``.
+        predictors: As of `make_predictors`; with floats if absent.
+
+    Raises:
+        UserError: No program can compute this network.
+    """
     task = task_of_model(model)
-    info = {
+    about = {
         "preprocessing": describe_preprocessing(cfg, task),
-        "source": source_of(cfg),
+        **(info or {}),
         "architecture": architecture_of(cfg),
         "network_keys": network_keys(cfg),
         "sizes": {
@@ -101,17 +130,11 @@ def export_trained(
             "float32_simulation": float32_bytes(model),
         },
     }
-    of_checkpoint = rest.get("class_names") or []
     if task == "classification":
-        names = class_names(cfg, of_checkpoint, model.fc.out_features)
-        return export_classifier(model, class_names=names, info=info)
-    info["postprocessing"] = describe_postprocessing(cfg, task)
-    return export_model(
-        model,
-        class_names=partial(class_names, cfg, of_checkpoint),
-        info=info,
-        predictors=predictors,
-    )
+        names = class_names(model.fc.out_features)
+        return export_classifier(model, class_names=names, info=about)
+    about["postprocessing"] = describe_postprocessing(cfg, task)
+    return export_model(model, class_names=class_names, info=about, predictors=predictors)
 
 
 def class_names(cfg: CfgNode, of_checkpoint: Sequence[str], number: int) -> list[str]:

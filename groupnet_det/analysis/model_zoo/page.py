@@ -1,0 +1,66 @@
+"""MODEL_ZOO.md: a text whose marks stand for tables.
+
+``[[table NAME]]``, on a line of its own, is replaced by that table. What stands between
+``[[if NAME]]`` and ``[[end]]`` is left out while the table has no rows.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from groupnet_det.errors import ConfigError, lookup
+
+from .entries import Entry, entries_of
+from .records import CostRow, LatencyRow, read_records
+from .spec import TableSpec, read_specs
+from .tables import Measured, format_table
+
+FOLDER = "tools/model_zoo"
+COSTS, LATENCIES = "results/costs.csv", "results/latency.csv"
+NOTE = "<!-- Made by tools/make_model_zoo.py from results/*.csv and tools/model_zoo/*. -->\n"
+
+
+def make_page(root: Path) -> str:
+    """The whole page, from the files of the checkout `root`.
+
+    Raises:
+        UserError: A file of it is broken, or a mark names no table.
+    """
+    specs = read_specs(root / FOLDER / "tables.yaml")
+    text = (root / FOLDER / "text.md").read_text()
+    measured = read_measured(root)
+    entries = {name: entries_of(name, spec, root) for name, spec in specs.items()}
+    return NOTE + fill(text, specs, entries, measured)
+
+
+def read_measured(root: Path) -> Measured:
+    """What is known of the networks; of several measurements of one, the last."""
+    return Measured(
+        costs={row.network: row for row in read_records(root / COSTS, CostRow)},
+        latencies={row.network: row for row in read_records(root / LATENCIES, LatencyRow)},
+    )
+
+
+def fill(
+    text: str,
+    specs: Mapping[str, TableSpec],
+    entries: Mapping[str, list[Entry]],
+    measured: Measured,
+) -> str:
+    """`text` with the tables in the place of their marks.
+
+    Raises:
+        ConfigError: A mark names no table, or a table without rows is not within an ``if``.
+    """
+
+    def keep(match: re.Match[str]) -> str:
+        return match[2] if lookup(entries, match[1], "a mark") else ""
+
+    def table(match: re.Match[str]) -> str:
+        rows = lookup(entries, match[1], "a mark")
+        if not rows:
+            raise ConfigError(f"table {match[1]!r} has no rows; put [[if {match[1]}]] around it")
+        return format_table(rows, specs[match[1]], measured)
+
+    kept = re.sub(r"\[\[if (\w+)\]\]\n(.*?)\[\[end\]\]\n", keep, text, flags=re.DOTALL)
+    return re.sub(r"\[\[table (\w+)\]\]", table, kept)
