@@ -94,7 +94,7 @@ def export_trained(
         "source": source_of(cfg),
         "architecture": architecture_of(cfg),
         "sizes": {
-            "float32_twin": float32_bytes(build_model(_float_twin(cfg))),
+            "float32_twin": float32_bytes(build_model(float_twin_config(cfg))),
             "float32_simulation": float32_bytes(model),
         },
     }
@@ -165,7 +165,8 @@ def _on_cpu(cfg: CfgNode) -> CfgNode:
     return _changed(cfg, ["MODEL.DEVICE", "cpu"])
 
 
-def _float_twin(cfg: CfgNode) -> CfgNode:
+def float_twin_config(cfg: CfgNode) -> CfgNode:
+    """The config of the same network in full precision, with one branch, on the CPU."""
     options = cfg.MODEL.GROUPNET
     parts = [item for part in options.PARTS for item in (f"MODEL.GROUPNET.PARTS.{part}", "method")]
     # Dilations, of which there may be one for each base, change no size.
