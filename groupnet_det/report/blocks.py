@@ -25,10 +25,15 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True)
 class Note(Block):
-    """A paragraph."""
+    """A paragraph.
+
+    Attributes:
+        warning: Whether it must not be overlooked.
+    """
 
     kind = "note"
     text: str
+    warning: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,12 +195,18 @@ class Legend:
 
 @dataclass(frozen=True, kw_only=True)
 class Examples(Block):
-    """Images, the best or the worst ones."""
+    """Images, such as the best or the worst ones.
+
+    Attributes:
+        legend: Of the colours in the pictures.
+        least_width: Of an example in pixels, where the page is as wide.
+    """
 
     kind = "examples"
     title: str
     examples: Sequence[Example]
     legend: Sequence[Legend] = ()
+    least_width: int = 460
 
 
 @dataclass(frozen=True, kw_only=True)

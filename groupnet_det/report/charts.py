@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 400, 250
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 10, 38
+LEFT, RIGHT, TOP, BOTTOM = 54, 12, 10, 38
 MAX_POINTS = 500  # of a line; of longer ones, evenly chosen
 NUM_COLOURS = 10  # of the style sheet, .s0 to .s9
 TICKS = 5
@@ -133,8 +133,9 @@ def make_log_axis(span: tuple[float, float], start: float, end: float) -> Axis:
 
 def tick_text(value: float) -> str:
     """Short: 20000 is 20k."""
-    if value and abs(value) < 1e-3:
-        return f"{value:.0e}".replace("e-0", "e-")
+    if value and abs(value) < 1e-2:
+        mantissa, _, power = f"{value:.1e}".partition("e")
+        return f"{mantissa.removesuffix('.0')}e{int(power)}"
     if abs(value) >= 1e4:
         return f"{value / 1000:g}k"
     return f"{value:.4g}"

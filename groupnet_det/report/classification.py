@@ -19,6 +19,7 @@ from .views import saved
 
 NUM_EXAMPLES = 8
 PANEL_HEIGHT = 128  # pixels
+LEAST_WIDTH = 150
 Row = dict[str, str]
 
 
@@ -82,8 +83,8 @@ class ClassificationView:
         wrong = [row for row in self.rows if not is_right(row)]
         return [
             Note(text="Best: right with the highest probability. Worst: wrong with the highest."),
-            Examples(title="Best", examples=[_example(row) for row in right[:NUM_EXAMPLES]]),
-            Examples(title="Worst", examples=[_example(row) for row in wrong[:NUM_EXAMPLES]]),
+            Examples(title="Best", examples=_examples(right), least_width=LEAST_WIDTH),
+            Examples(title="Worst", examples=_examples(wrong), least_width=LEAST_WIDTH),
         ]
 
 
@@ -114,6 +115,10 @@ def _curves(title: str, rows: dict[str, list[Row]], numbers: dict[str, int]) -> 
         series, x_label="recall", y_label="precision", x_range=(0, 1), y_range=(0, 1)
     )
     return Chart(title=title, svg=svg, legend=list(rows))
+
+
+def _examples(rows: Sequence[Row]) -> list[Example]:
+    return [_example(row) for row in rows[:NUM_EXAMPLES]]
 
 
 def _example(row: Row) -> Example:

@@ -68,8 +68,8 @@ def _latency(run: Run) -> list[Block]:
         times = {name: one["median"] for name, one in figures["times_packed"].items()}
         height, width = figures["image"]
         caption = (
-            f"From an image of {width} × {height} pixels to the answer, {figures['threads']} "
-            f"threads, batch 1; median of {figures['rounds']} rounds in which the three took "
+            f"From an image of {width} × {height} pixels to the answer, batch 1, threads: "
+            f"{figures['threads']}; median of {figures['rounds']} rounds in which the three took "
             f"turns. {figures['device']}, {figures['isa']}, torch {figures['torch']}, "
             f"{figures['date']}."
         )
@@ -109,7 +109,7 @@ def _verdict(run: Run) -> list[Block]:
         else "NOT verified: the packed file's answers are not those of the trained network"
     )
     return [
-        Note(text=f"{verdict} (tools/verify_packed.py)."),
+        Note(text=f"{verdict} (tools/verify_packed.py).", warning=not outcome["verified"]),
         Table(headers=["check", "passed", "found"], rows=rows, caption="Verification"),
     ]
 

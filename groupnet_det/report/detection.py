@@ -100,6 +100,10 @@ class DetectionView:
     def threshold(self) -> float:
         return best_threshold(self.objects)
 
+    @cached_property
+    def qualities(self) -> list[float]:
+        return [quality_of(image, self.threshold) for image in self.objects]
+
     @property
     def class_names(self) -> list[str]:
         evaluation = self.evaluations["bbox"]
@@ -139,32 +143,38 @@ class DetectionView:
 
     def examples(self) -> list[Block]:
         """Images by the quality of their objects."""
-        ranked = [(quality_of(image, self.threshold), image) for image in self.objects]
-        known = [pair for pair in ranked if pair[0] == pair[0]]
-        known.sort(key=lambda pair: (-pair[0], -len(pair[1].truth)))
-        best, worst = ends_of(known, NUM_EXAMPLES)
+        best, worst = ends_of(
+            range(len(self.objects)),
+            NUM_EXAMPLES,
+            self.qualities.__getitem__,
+            lambda index: len(self.objects[index].truth),
+        )
         return [
             Note(
                 text=f"Ranked by the IoU of the {TASKS[self.finest]} that were found (score of at "
                 f"least {self.threshold:.2f}, right class), summed, over TP + FP/2 + FN/2."
             ),
-            Examples(title="Best", examples=[self._example(*pair) for pair in best]),
-            Examples(title="Worst", examples=[self._example(*pair) for pair in worst]),
+            Examples(title="Best", examples=[self._example(index) for index in best]),
+            Examples(title="Worst", examples=[self._example(index) for index in worst]),
         ]
 
-    def _example(self, quality: float, image: ImageObjects) -> Example:
+    def _example(self, index: int) -> Example:
+        image = self.objects[index]
         (record,) = [r for r in self.records if r["image_id"] == image.image_id]
         pixels = read_rgb(record["file_name"], FULL_SIZE)
         size = pixels.shape[0], pixels.shape[1]
         found = load_results(self.results).get(image.image_id, [])
         ids = self.metadata.get("thing_dataset_id_to_contiguous_id")
         class_of_id = ids or {i: i for i in range(len(self.metadata.thing_classes))}
+        truth = truth_to_instances(record, size)
+        if self.finest == "bbox" and truth.has("pred_masks"):
+            truth.remove("pred_masks")  # the prediction has none to be compared with
         panels = {
-            "ground truth": truth_to_instances(record, size),
+            "ground truth": truth,
             "prediction": results_to_instances(found, size, class_of_id, self.threshold),
         }
         return Example(
-            caption=f"{Path(record['file_name']).name}: quality {quality:.2f}",
+            caption=f"{Path(record['file_name']).name}: quality {self.qualities[index]:.2f}",
             panels=[
                 Panel(
                     title=title,

@@ -36,7 +36,7 @@ def matrix_blocks(
     if len(row_names) > MAX_CLASSES:
         picture = Panel(title=caption, uri=shares_uri(strengths, COLOUR))
         examples = [Example(caption="", panels=[picture])]
-        matrix: Block = Examples(title=title, examples=examples)
+        matrix: Block = Examples(title=title, examples=examples, least_width=900)
     else:
         matrix = Matrix(
             title=title,

@@ -81,11 +81,10 @@ def last_value(rows: Sequence[dict[str, Any]], key: str) -> float:
     return values_of(rows, key)[-1][1]
 
 
-def best_value(rows: Sequence[dict[str, Any]], key: str) -> tuple[int, float]:
-    """Iteration and value of the highest one; the last one where none is a number."""
-    found = values_of(rows, key)
-    known = [pair for pair in found if math.isfinite(pair[1])]
-    return max(known, key=lambda pair: pair[1], default=found[-1])
+def best_value(rows: Sequence[dict[str, Any]], key: str) -> tuple[int, float] | None:
+    """Iteration and value of the highest one; None where none is a number."""
+    known = [pair for pair in values_of(rows, key) if math.isfinite(pair[1])]
+    return max(known, key=lambda pair: pair[1], default=None)
 
 
 def leading(metrics: Sequence[Metric]) -> list[Metric]:

@@ -31,10 +31,16 @@ MAX_POINTS = 10  # classes in the plot
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """An image, with the mean IoU of the classes that its masks have."""
+    """An image.
+
+    Attributes:
+        iou: Mean of the classes that its two masks have.
+        num_classes: In the true one.
+    """
 
     record: dict[str, Any]
     iou: float
+    num_classes: int
 
 
 class SemanticView:
@@ -59,7 +65,8 @@ class SemanticView:
         for record in records:
             counts = self._count(record)
             total += counts
-            images.append(Scored(record=record, iou=mean_iou(counts)))
+            present = int((counts.sum(axis=1) > 0).sum())
+            images.append(Scored(record=record, iou=mean_iou(counts), num_classes=present))
         return total, images
 
     @cached_property
@@ -116,8 +123,7 @@ class SemanticView:
     def examples(self) -> list[Block]:
         """Images by their mean IoU."""
         _, images = self.counts_and_images
-        known = [image for image in images if image.iou == image.iou]
-        best, worst = ends_of(sorted(known, key=lambda image: -image.iou), NUM_EXAMPLES)
+        best, worst = ends_of(images, NUM_EXAMPLES, lambda i: i.iou, lambda i: i.num_classes)
         colours = class_colours(self.dataset)
         legend = [
             Legend(label=name, colour="rgb({}, {}, {})".format(*colour))

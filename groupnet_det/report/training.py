@@ -20,10 +20,13 @@ ITERATION = "iteration"
 
 def configuration(run: Run) -> list[Block]:
     """The keys that are not Detectron2's or our defaults, and all of them."""
-    cfg = run.cfg
+    assert run.cfg  # that it is there
+    cfg = load_config(run.config_file)
     defaults = _flat(load_config(""))
     changed: list[list[Cell]] = [
-        [key, str(value)] for key, value in _flat(cfg).items() if value != defaults.get(key, ...)
+        [key, str(value)]
+        for key, value in _flat(cfg).items()
+        if _plain(value) != _plain(defaults.get(key, ...))
     ]
     return [
         Table(headers=["key", "value"], rows=changed, caption="Keys with values of their own"),
@@ -39,16 +42,23 @@ def _flat(cfg: CfgNode, prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def _plain(value: Any) -> Any:
+    """Lists for tuples, which are the same in YAML."""
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def curves(run: Run) -> list[Block]:
     """Losses, learning rate and scores over the iterations."""
-    rows, ends = run.stages if run.metrics else ([], [])
+    assert run.metrics  # that they are there
+    rows, ends = run.stages
     marks = ends[:-1]
     parts = sorted({key for row in rows for key in row if key.startswith("loss_")})
     losses = ["total_loss", *(parts if len(parts) > 1 else [])]
+    end = ends[-1]
     charts = [
-        _chart("Loss", _series(rows, losses), "loss", marks, log=True),
-        _chart("Learning rate", _series(rows, ["lr"]), "learning rate", marks),
-        *_score_charts(rows, marks),
+        _chart("Loss", _series(rows, losses), "loss", end, marks, log=True),
+        _chart("Learning rate", _series(rows, ["lr"]), "learning rate", end, marks),
+        *_score_charts(rows, end, marks),
     ]
     drawn = [chart for chart in charts if chart is not None]
     blocks: list[Block] = [Charts(charts=drawn)]
@@ -64,7 +74,7 @@ def _no_scores(run: Run) -> Missing:
     return Missing(reason=reason, command=run.train_command)
 
 
-def _score_charts(rows: Rows, marks: Sequence[float]) -> list[Chart | None]:
+def _score_charts(rows: Rows, end: int, marks: Sequence[float]) -> list[Chart | None]:
     return [
         _chart(
             metrics[0].title.capitalize(),
@@ -73,8 +83,8 @@ def _score_charts(rows: Rows, marks: Sequence[float]) -> list[Chart | None]:
                 for m in leading(metrics)
             ],
             "per cent",
+            end,
             marks,
-            whole=rows,
         )
         for metrics in group_metrics(rows).values()
     ]
@@ -84,23 +94,24 @@ def _chart(
     title: str,
     series: Sequence[Series],
     y_label: str,
-    marks: Sequence[float],
+    end: int,
+    marks: Sequence[float] = (),
     *,
     log: bool = False,
-    whole: Rows = (),
 ) -> Chart | None:
-    """None where there is nothing to draw; `whole` are the rows that its width stands for."""
+    """None where there is nothing to draw; its width stands for the iterations up to `end`."""
     drawn = [one for one in series if one.points(log)]
     if not drawn:
         return None
+    highest = max(y for one in drawn for _, y in one.points(log))
     svg = line_chart(
         drawn,
         x_label=ITERATION,
         y_label=y_label,
         log=log,
         marks=marks,
-        x_range=(0, whole[-1][ITERATION]) if whole else None,
-        y_range=(0, 100) if whole else None,
+        x_range=(0, end),
+        y_range=None if log else (0, 1.05 * highest),
     )
     return Chart(title=title, svg=svg, legend=[one.label for one in drawn])
 
@@ -121,7 +132,7 @@ def scores(run: Run) -> list[Block]:
         return [_no_scores(run)]
     blocks: list[Block] = []
     for (dataset, task), metrics in groups.items():
-        blocks.append(_summary_table(run.metrics, metrics))
+        blocks.append(_summary_table(run.metrics, metrics, run.cfg.SOLVER.MAX_ITER))
         if table := _class_table(run.metrics, metrics):
             blocks.append(table)
         elif task == "classification":
@@ -129,16 +140,16 @@ def scores(run: Run) -> list[Block]:
     return blocks
 
 
-def _summary_table(rows: Rows, metrics: Sequence[Metric]) -> Table:
+def _summary_table(rows: Rows, metrics: Sequence[Metric], max_iter: int) -> Table:
     of_all = [metric for metric in metrics if not metric.class_name]
     cells: list[list[Cell]] = []
     for metric in of_all:
-        iteration, best = best_value(rows, metric.key)
-        last = last_value(rows, metric.key)
-        is_loss = metric.name == "cross_entropy"
-        cells.append(
-            [metric.name, last, *([None, None] if is_loss else [best, iteration + 1])]
-        )
+        last, best = last_value(rows, metric.key), best_value(rows, metric.key)
+        if best is None or metric.name == "cross_entropy":  # of which less is better
+            cells.append([metric.name, last, None, None])
+            continue
+        # Iterations count from 0; what is evaluated after the training has the next number.
+        cells.append([metric.name, last, best[1], min(best[0] + 1, max_iter)])
     headers = ["", "at the end", "highest", "after iteration"]
     caption = f"All classes: {metrics[0].title}"
     return Table(headers=headers, rows=cells, caption=caption, decimals=2)
@@ -187,9 +198,10 @@ def bit_flips(run: Run) -> list[Block]:
     ]
     period = run.cfg.SOLVER.BIT_FLIPS_PERIOD
     label = f"per cent in {period} iterations"
+    end = run.metrics[-1][ITERATION]
     charts = [
-        _chart("All parts together", all_of_them, label, ()),
-        _chart("Each part", parts, label, ()),
+        _chart("All parts together", all_of_them, label, end),
+        _chart("Each part", parts, label, end),
     ]
     return [
         Note(

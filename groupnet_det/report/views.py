@@ -1,6 +1,7 @@
 """What the views on saved predictions have in common, whatever the task."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -42,7 +43,19 @@ def saved(run: Run, path: Path) -> Path:
     return path
 
 
-def ends_of(ranked: Sequence[T], number: int) -> tuple[list[T], list[T]]:
-    """The first and the last ones, the last one first; nothing twice."""
-    number = min(number, len(ranked) // 2)
-    return list(ranked[:number]), list(ranked[::-1][:number])
+def ends_of(
+    items: Sequence[T], number: int, quality: Callable[[T], float], size: Callable[[T], int]
+) -> tuple[list[T], list[T]]:
+    """The best and the worst ones, nothing twice.
+
+    Args:
+        items: To choose from; those whose quality is nan are left out.
+        number: Of each, at most.
+        quality: What they are ranked by.
+        size: Of those of one quality, the largest come first.
+    """
+    known = [item for item in items if not math.isnan(quality(item))]
+    number = min(number, len(known) // 2)
+    best = sorted(known, key=lambda item: (-quality(item), -size(item)))[:number]
+    worst = sorted(known, key=lambda item: (quality(item), -size(item)))
+    return best, [item for item in worst if item not in best][:number]
