@@ -95,7 +95,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["groupnet_det", "groupnet_det.*"]),
-    package_data={"groupnet_det": ["py.typed"]},
+    package_data={"groupnet_det": ["py.typed"], "groupnet_det.report": ["templates/*"]},
     ext_modules=[
         Extension(
             "groupnet_det._engine",
@@ -121,6 +121,7 @@ setup(
         "matplotlib>=3.6",
         "tabulate>=0.9",
         "tqdm>=4.60",
+        "Jinja2>=3",
     ],
     extras_require={
         "opencv": ["opencv-python-headless>=4.8"],

@@ -187,9 +187,7 @@ def demo(task: Task, preset_name: str, *, output: Path, fresh: bool) -> None:
     evaluate_reloaded(task, preset, files, data_options)
     cfg = load_config(str(ROOT / task.config_file()), [*preset.options, *data_options])
     draw(task, cfg, files)
-    packed = pack_and_time(
-        task.config_file(), [*preset.options, *data_options], files.output, run
-    )
+    packed = pack_and_time(task.config_file(), [*preset.options, *data_options], files.output, run)
     write_report(files.output, run)
     minutes = (time.monotonic() - started) / 60
     summarize(task, cfg, files, preset_name, minutes=minutes, packed=packed)

@@ -59,9 +59,7 @@ class BitFlips:
             )
             for part, signs in self.signs.items()
         }
-        numbers = {
-            part: sum(sign.numel() for sign in signs) for part, signs in self.signs.items()
-        }
+        numbers = {part: sum(sign.numel() for sign in signs) for part, signs in self.signs.items()}
         if not numbers:
             return {}
         rates = {part: 100 * flipped[part] / numbers[part] for part in numbers}

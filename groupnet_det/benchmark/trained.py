@@ -1,5 +1,4 @@
-"""A trained network on an image of its data set: packed, in full precision, and as it was trained.
-"""
+"""A trained network on an image of its data set: packed, in full precision, and as trained."""
 
 import datetime
 import statistics

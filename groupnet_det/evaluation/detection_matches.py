@@ -82,10 +82,7 @@ def objects_of_images(evaluation: COCOeval) -> list[ImageObjects]:
             image_id,
             truth,
             truth.imgToAnns.get(image_id, []),
-            sorted(
-                (one for one in found.imgToAnns.get(image_id, []) if one["category_id"] in class_of),
-                key=lambda one: -one["score"],
-            ),
+            [o for o in found.imgToAnns.get(image_id, []) if o["category_id"] in class_of],
             class_of,
             kind,
         )
@@ -101,6 +98,7 @@ def _objects_of_image(
     class_of: dict[int, int],
     kind: str,
 ) -> ImageObjects:
+    found = sorted(found, key=lambda one: -one["score"])
     counted = [one for one in truth if not one.get("iscrowd")]
     crowds = [one for one in truth if one.get("iscrowd")]
     shapes = [_shape(one, coco, kind) for one in found]
@@ -111,7 +109,7 @@ def _objects_of_image(
         found=np.array([class_of[one["category_id"]] for one in found], dtype=np.int64),
         scores=np.array([one["score"] for one in found], dtype=np.float64),
         overlaps=_overlaps(shapes, [_shape(one, coco, kind) for one in counted], crowd=False),
-        in_crowd=(in_crowd > 0.5).any(axis=1),
+        in_crowd=np.asarray((in_crowd > 0.5).any(axis=1)),
     )
 
 

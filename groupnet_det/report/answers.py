@@ -23,9 +23,7 @@ def _panoptic(run: Run, dataset: str) -> list[View]:
 # By the data set's ``evaluator_type``, as the evaluators.
 VIEWS: dict[str, Callable[[Run, str], list[View]]] = {
     **dict.fromkeys(("coco", "pascal_voc"), lambda run, name: [DetectionView(run, name)]),
-    **dict.fromkeys(
-        ("sem_seg", "cityscapes_sem_seg"), lambda run, name: [SemanticView(run, name)]
-    ),
+    **dict.fromkeys(("sem_seg", "cityscapes_sem_seg"), lambda run, name: [SemanticView(run, name)]),
     "classification": lambda run, name: [ClassificationView(run, name)],
     "coco_panoptic_seg": _panoptic,
 }

@@ -1,7 +1,7 @@
 """Line charts as SVG whose colours are the page's, so that they are light or dark with it."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 WIDTH, HEIGHT = 400, 250
 LEFT, RIGHT, TOP, BOTTOM = 54, 12, 10, 38
 MAX_POINTS = 500  # of a line; of longer ones, evenly chosen
-NUM_COLOURS = 10  # of the style sheet, .s0 to .s9
+NUM_COLOURS = 12  # of the style sheet, .s0 to .s11
 TICKS = 5
 
 
@@ -106,9 +106,8 @@ def line_chart(
             ]
     parts += [_words(x_label, y_label)]
     label = f"{y_label} over {x_label}: {', '.join(one.label for one in series)}"
-    return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        WIDTH, HEIGHT, label, Markup("").join(parts)
-    )
+    svg = '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
+    return Markup(svg).format(WIDTH, HEIGHT, label, Markup("").join(parts))
 
 
 def make_axis(span: tuple[float, float], start: float, end: float) -> Axis:
@@ -171,8 +170,9 @@ def _grid(x_axis: Axis, y_axis: Axis) -> Markup:
     return Markup("").join(parts)
 
 
-def _placed(axis: Callable[[float], float]) -> list[tuple[float, float]]:
-    return [(tick, axis(tick)) for tick in axis.ticks]  # type: ignore[attr-defined]
+def _placed(axis: Axis) -> list[tuple[float, float]]:
+    """Ticks and their pixels."""
+    return [(tick, axis(tick)) for tick in axis.ticks]
 
 
 def _mark(x: float) -> Markup:

@@ -19,7 +19,7 @@ from .views import saved
 
 NUM_EXAMPLES = 8
 PANEL_HEIGHT = 128  # pixels
-LEAST_WIDTH = 150
+LEAST_WIDTH = 105
 Row = dict[str, str]
 
 
@@ -92,9 +92,7 @@ def is_right(row: Row) -> bool:
     return row["label"] == row["prediction"]
 
 
-def precision_and_recall(
-    rows: Sequence[Row], number: int
-) -> tuple[list[float], list[float]]:
+def precision_and_recall(rows: Sequence[Row], number: int) -> tuple[list[float], list[float]]:
     """Precision and recall when the first 1, 2, ... rows are taken.
 
     Args:
@@ -111,9 +109,7 @@ def _curves(title: str, rows: dict[str, list[Row]], numbers: dict[str, int]) -> 
     for name, own in rows.items():
         precision, recall = precision_and_recall(own, numbers[name])
         series.append(Series(label=name, xs=recall, ys=precision))
-    svg = line_chart(
-        series, x_label="recall", y_label="precision", x_range=(0, 1), y_range=(0, 1)
-    )
+    svg = line_chart(series, x_label="recall", y_label="precision", x_range=(0, 1), y_range=(0, 1))
     return Chart(title=title, svg=svg, legend=list(rows))
 
 

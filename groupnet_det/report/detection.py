@@ -67,9 +67,14 @@ class DetectionView:
         return saved(self.run, self.run.results_dir(self.dataset) / RESULTS)
 
     @cached_property
+    def found(self) -> dict[Any, list[dict[str, Any]]]:
+        """COCO results by image."""
+        return load_results(self.results)
+
+    @cached_property
     def evaluations(self) -> dict[str, COCOeval]:
         """pycocotools' evaluation by boxes, and by masks where there are any."""
-        found = [result for results in load_results(self.results).values() for result in results]
+        found = [result for results in self.found.values() for result in results]
         masks = bool(found) and all("segmentation" in result for result in found)
         kinds = ["bbox", "segm"] if masks else ["bbox"]
         with tempfile.TemporaryDirectory() as folder:
@@ -163,7 +168,7 @@ class DetectionView:
         (record,) = [r for r in self.records if r["image_id"] == image.image_id]
         pixels = read_rgb(record["file_name"], FULL_SIZE)
         size = pixels.shape[0], pixels.shape[1]
-        found = load_results(self.results).get(image.image_id, [])
+        found = self.found.get(image.image_id, [])
         ids = self.metadata.get("thing_dataset_id_to_contiguous_id")
         class_of_id = ids or {i: i for i in range(len(self.metadata.thing_classes))}
         truth = truth_to_instances(record, size)
@@ -211,7 +216,5 @@ def _curves(title: str, curves: dict[str, NDArray[np.float64] | None]) -> Chart:
         Series(label=label, xs=recalls, ys=[float("nan")] * 101 if c is None else c.tolist())
         for label, c in curves.items()
     ]
-    svg = line_chart(
-        series, x_label="recall", y_label="precision", x_range=(0, 1), y_range=(0, 1)
-    )
+    svg = line_chart(series, x_label="recall", y_label="precision", x_range=(0, 1), y_range=(0, 1))
     return Chart(title=title, svg=svg, legend=list(curves))

@@ -4,7 +4,7 @@ import torch
 
 from groupnet_det.analysis.precision_map import PRECISION_HEADERS, binary_share, precision_rows
 
-from .blocks import Bar, Bars, Block, Note, Table
+from .blocks import Bar, Bars, Block, Cell, Note, Table
 from .run import MissingError, Run
 
 GATE = ".connect.gate"
@@ -14,7 +14,7 @@ def precision_map(run: Run) -> list[Block]:
     """Bits of weights and activations, part by part."""
     rows = precision_rows(run.model)
     binary, total = binary_share(rows)
-    cells = [
+    cells: list[list[Cell]] = [
         [r.part, r.kind, r.weight_bits, r.activation_bits, r.num_layers, r.num_weights]
         for r in rows
     ]
@@ -34,7 +34,8 @@ def gates(run: Run) -> list[Block]:
     if not shares:
         raise MissingError(
             f"{run.checkpoint.name} has no gates: MODEL.GROUPNET.GATES is False, or its groups "
-            "leave nothing to connect"
+            "leave nothing to connect",
+            run.train_anew_command("MODEL.GROUPNET.GATES", "True"),
         )
     return [
         Bars(

@@ -63,12 +63,16 @@ def write_report(folder: Path) -> Path:
         Section(title=title, anchor=title.lower().replace(" ", "-"), blocks=_blocks(make, run))
         for title, make in sections_of(run)
     ]
-    page = _environment().get_template("page.html").render(
-        title=_title(run),
-        folder=folder.resolve().name,
-        sections=sections,
-        version=__version__,
-        date=datetime.date.today().isoformat(),
+    page = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=_title(run),
+            folder=folder.resolve().name,
+            sections=sections,
+            version=__version__,
+            date=datetime.date.today().isoformat(),
+        )
     )
     path = folder / REPORT
     path.write_text(page, encoding="utf-8")

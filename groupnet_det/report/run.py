@@ -147,11 +147,15 @@ class Run:
 
     @property
     def train_command(self) -> str:
-        return self._command("train_net.py", "--resume")
+        return self._command("train_net.py", "--resume", *self._output)
+
+    def train_anew_command(self, *options: str) -> str:
+        """Into another folder, with these config keys and values."""
+        return self._command("train_net.py", "OUTPUT_DIR", f"{self.folder}_again", *options)
 
     @property
     def evaluate_command(self) -> str:
-        return self._command("train_net.py", "--eval-only", "--resume")
+        return self._command("train_net.py", "--eval-only", "--resume", *self._output)
 
     @property
     def export_command(self) -> str:
@@ -165,8 +169,12 @@ class Run:
 
     @property
     def benchmark_command(self) -> str:
-        figures = str(self.folder / files.LATENCY)
-        return self._command("benchmark_packed.py", *self._packed, "--json", figures, *self._weights)
+        figures = ["--json", str(self.folder / files.LATENCY)]
+        return self._command("benchmark_packed.py", *self._packed, *figures, *self._weights)
+
+    @property
+    def _output(self) -> list[str]:
+        return ["OUTPUT_DIR", str(self.folder)]
 
     @property
     def _packed(self) -> list[str]:

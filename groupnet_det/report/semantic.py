@@ -17,8 +17,8 @@ from groupnet_det.visualization.label_maps import draw_labels
 from groupnet_det.visualization.predictions import FULL_SIZE
 from groupnet_det.visualization.samples import load_records
 
-from .blocks import Block, Chart, Charts, Example, Examples, Legend, Note, Panel, Table
-from .charts import Series, line_chart
+from .blocks import Block, Cell, Chart, Charts, Example, Examples, Legend, Note, Panel, Table
+from .charts import NUM_COLOURS, Series, line_chart
 from .images import fit, photo_uri
 from .matrices import matrix_blocks
 from .run import Run
@@ -26,7 +26,6 @@ from .views import ends_of, saved
 
 NUM_EXAMPLES = 4
 PANEL_HEIGHT = 240  # pixels
-MAX_POINTS = 10  # classes in the plot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +80,9 @@ class SemanticView:
     def _count(self, record: dict[str, Any]) -> NDArray[np.int64]:
         truth = read_labels(record["sem_seg_file_name"])
         path = saved(self.run, self._map_of(record))
-        return count_labels(truth, read_labels(path), len(self.class_names), path)
+        ignored = MetadataCatalog.get(self.dataset).get("ignore_label", 255)
+        found = read_labels(path)
+        return count_labels(truth, found, len(self.class_names), ignored, path)
 
     def _map_of(self, record: dict[str, Any]) -> Path:
         return self.maps / Path(record["sem_seg_file_name"]).name
@@ -93,7 +94,7 @@ class SemanticView:
         with np.errstate(invalid="ignore"):  # 0 / 0: nan, a dash
             precision, recall = right / counts.sum(axis=0), right / counts.sum(axis=1)
         names = self.class_names
-        rows = [
+        rows: list[list[Cell]] = [
             [name, 100 * float(p), 100 * float(r)]
             for name, p, r in zip(names, precision, recall, strict=True)
         ]
@@ -102,7 +103,7 @@ class SemanticView:
             "pixels predicted as it that are right, and of its pixels that are found."
         )
         blocks: list[Block] = [Note(text=note)]
-        if len(names) <= MAX_POINTS + 1:
+        if len(names) <= NUM_COLOURS:
             blocks.append(Charts(charts=[_points(names, precision, recall)]))
         headers = ["class", "precision", "recall"]
         return [*blocks, Table(headers=headers, rows=rows, caption="Of pixels, per cent")]
@@ -140,30 +141,35 @@ class SemanticView:
         record = image.record
         pixels = read_rgb(record["file_name"], FULL_SIZE)
         colours = class_colours(self.dataset)
-        maps = {
-            "ground truth": read_labels(record["sem_seg_file_name"]),
-            "prediction": read_labels(self._map_of(record)),
+        files = {"ground truth": record["sem_seg_file_name"], "prediction": self._map_of(record)}
+        drawn = {
+            title: draw_labels(pixels, read_labels(path), colours) for title, path in files.items()
         }
         return Example(
             caption=f"{Path(record['file_name']).name}: mean IoU {100 * image.iou:.1f} %",
             panels=[
-                Panel(title=title, uri=photo_uri(fit(draw_labels(pixels, m, colours), PANEL_HEIGHT)))
-                for title, m in maps.items()
+                Panel(title=title, uri=photo_uri(fit(picture, PANEL_HEIGHT)))
+                for title, picture in drawn.items()
             ],
         )
 
 
 def count_labels(
-    truth: NDArray[np.uint8], found: NDArray[np.uint8], num_classes: int, path: Path
+    truth: NDArray[np.uint8],
+    found: NDArray[np.uint8],
+    num_classes: int,
+    ignored: int,
+    path: Path,
 ) -> NDArray[np.int64]:
-    """(C, C), pixels of class i predicted as class j; labels beyond the classes are not counted.
+    """(C, C), pixels of class i predicted as class j; those whose true label is `ignored`, or
+    beyond the classes, are not counted.
 
     Raises:
         DataError: The two are of different sizes; `path` is named.
     """
     if truth.shape != found.shape:
         raise DataError(f"{path} is not of the size of its true mask")
-    counted = (truth < num_classes) & (found < num_classes)
+    counted = (truth < num_classes) & (truth != ignored) & (found < num_classes)
     pairs = truth[counted].astype(np.int64) * num_classes + found[counted]
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
@@ -175,9 +181,7 @@ def mean_iou(counts: NDArray[np.int64]) -> float:
     return float(np.mean(np.diag(counts)[present] / union[present])) if present.any() else np.nan
 
 
-def _points(
-    names: list[str], precision: NDArray[np.float64], recall: NDArray[np.float64]
-) -> Chart:
+def _points(names: list[str], precision: NDArray[np.float64], recall: NDArray[np.float64]) -> Chart:
     series = [
         Series(label=name, xs=[float(r)] if r == r else [], ys=[float(p)] if r == r else [])
         for name, p, r in zip(names, precision, recall, strict=True)

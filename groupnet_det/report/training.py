@@ -175,7 +175,9 @@ def _classifier_table(run: Run, dataset: str) -> Block:
     path = run.results_dir(dataset or run.cfg.DATASETS.TEST[0]) / CLASS_SCORES
     if not path.is_file():
         return Missing(reason=f"{path} does not exist", command=run.evaluate_command)
-    rows = [[label, *values] for label, values in read_class_scores_csv(path).items()]
+    rows: list[list[Cell]] = [
+        [label, *values] for label, values in read_class_scores_csv(path).items()
+    ]
     headers = ["class", "images", "top-1", "top-5"]
     caption = "Each class, last evaluation: classes"
     return Table(headers=headers, rows=rows, caption=caption, decimals=2, total=True)
@@ -188,7 +190,7 @@ def bit_flips(run: Run) -> list[Block]:
         raise MissingError(
             "metrics.json holds no bit flips: no weight is binary, SOLVER.BIT_FLIPS_PERIOD was 0, "
             "or the training was too short or of an older version",
-            run.train_command,
+            run.train_anew_command("SOLVER.BIT_FLIPS_PERIOD", "20"),
         )
     all_of_them = [Series(label="all binary weights", **_points(run.metrics, PREFIX + ALL))]
     parts = [
