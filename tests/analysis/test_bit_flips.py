@@ -14,7 +14,7 @@ def network(**quantization):
     model = nn.Module()
     model.first = make(1, 2, 1)
     model.second = nn.ModuleList([make(2, 2, 1), make(2, 2, 1)])
-    model.float = nn.Conv2d(2, 2, 1)
+    model.plain = nn.Conv2d(2, 2, 1)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.fill_(1.0)
@@ -31,7 +31,7 @@ def test_rates_by_part_and_of_all():
         model.first.weight[0] = -1.0  # one of two
         model.second[0].weight[0] = -0.1  # two of eight ...
         model.second[1].weight[1, 1] = -7.0  # ... and a third
-        model.float.weight.neg_()  # is not binary
+        model.plain.weight.neg_()  # is not binary
     assert flips.rates() == {"all": 40.0, "first": 50.0, "second": 37.5}
 
 

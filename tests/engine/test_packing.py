@@ -1,6 +1,7 @@
 """What follows a training, with commands that are only noted."""
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -27,7 +28,7 @@ def pack(tmp_path, monkeypatch):
 
         def run(tool, *words):
             tools.append(tool)
-            values = dict(zip(words, words[1:], strict=False))
+            values = dict(pairwise(words))
             assert values["MODEL.WEIGHTS"] == str(tmp_path / "model_final.pth")
             assert values["SOLVER.MAX_ITER"] == "9"
             if "export" in tool:
