@@ -83,13 +83,12 @@ class DetectionView:
 
     def _truth_file(self, folder: Path) -> Path:
         """The data set's, or for those of other formats one made of it."""
-        records = self.records  # some data sets know their file once they are read
+        load_records(self.dataset)  # or it says what is absent
         file = self.metadata.get("json_file")
         if file and Path(file).is_file():
             return Path(file)
         path = folder / "truth.json"
         path.write_text(json.dumps(convert_to_coco_dict(self.dataset)))
-        assert records is not None
         return path
 
     @property

@@ -47,6 +47,30 @@ class Run:
             raise DataError(f"folder {folder} does not exist; name the OUTPUT_DIR of a training")
         self.folder = folder
 
+    @property
+    def config_file(self) -> Path:
+        """The config that the training wrote.
+
+        Raises:
+            MissingError: It is absent.
+        """
+        path = self.folder / files.CONFIG
+        if not path.is_file():
+            raise MissingError(f"{path} does not exist; training writes it")
+        return path
+
+    @property
+    def metrics_file(self) -> Path:
+        """What the training wrote of its course.
+
+        Raises:
+            MissingError: It is absent.
+        """
+        path = self.folder / files.METRICS
+        if not path.is_file():
+            raise MissingError(f"{path} does not exist; training writes it", self.train_command)
+        return path
+
     @cached_property
     def cfg(self) -> CfgNode:
         """The config that the training wrote, frozen; its data sets are registered.
@@ -54,10 +78,8 @@ class Run:
         Raises:
             UserError: It is absent, or broken.
         """
-        path = self.folder / files.CONFIG
-        if not path.is_file():
-            raise MissingError(f"{path} does not exist; training writes it")
-        cfg = load_config(str(path), ["OUTPUT_DIR", str(self.folder), "MODEL.DEVICE", "cpu"])
+        options = ["OUTPUT_DIR", str(self.folder), "MODEL.DEVICE", "cpu"]
+        cfg = load_config(str(self.config_file), options)
         register_datasets(cfg)
         cfg.freeze()
         return cfg
@@ -69,16 +91,13 @@ class Run:
         Raises:
             DataError: It is absent or empty.
         """
-        path = self.folder / files.METRICS
-        if not path.is_file():
-            raise MissingError(f"{path} does not exist; training writes it", self.train_command)
-        return read_metrics(path)
+        return read_metrics(self.metrics_file)
 
     @cached_property
     def stages(self) -> tuple[list[dict[str, Any]], list[int]]:
         """The rows of this training behind those of the ones that it started from, counted on, and
         where each of them ends."""
-        folders = [self.folder.resolve()]
+        folders = [self.metrics_file.parent.resolve()]
         while (before := _weights_folder(folders[0])) and before not in folders:
             if not (before / files.METRICS).is_file():
                 break
@@ -142,10 +161,6 @@ class Run:
         return inference_dir(self.cfg, dataset)
 
     @property
-    def config_file(self) -> str:
-        return str(self.folder / files.CONFIG)
-
-    @property
     def train_command(self) -> str:
         return self._command("train_net.py", "--resume", *self._output)
 
@@ -185,7 +200,8 @@ class Run:
         return ["MODEL.WEIGHTS", str(self.folder / files.CHECKPOINT)]
 
     def _command(self, tool: str, *words: str) -> str:
-        return shlex.join(["python", f"tools/{tool}", "--config-file", self.config_file, *words])
+        config = str(self.folder / files.CONFIG)
+        return shlex.join(["python", f"tools/{tool}", "--config-file", config, *words])
 
 
 def _weights_folder(folder: Path) -> Path | None:

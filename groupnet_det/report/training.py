@@ -20,8 +20,7 @@ ITERATION = "iteration"
 
 def configuration(run: Run) -> list[Block]:
     """The keys that are not Detectron2's or our defaults, and all of them."""
-    assert run.cfg  # that it is there
-    cfg = load_config(run.config_file)
+    cfg = load_config(str(run.config_file))  # without what `Run.cfg` changes
     defaults = _flat(load_config(""))
     changed: list[list[Cell]] = [
         [key, str(value)]
@@ -49,7 +48,6 @@ def _plain(value: Any) -> Any:
 
 def curves(run: Run) -> list[Block]:
     """Losses, learning rate and scores over the iterations."""
-    assert run.metrics  # that they are there
     rows, ends = run.stages
     marks = ends[:-1]
     parts = sorted({key for row in rows for key in row if key.startswith("loss_")})
@@ -64,7 +62,7 @@ def curves(run: Run) -> list[Block]:
     blocks: list[Block] = [Charts(charts=drawn)]
     if marks:
         blocks.append(Note(text="Dashed lines: a stage of the training ends, the next one begins."))
-    if len(drawn) == len([chart for chart in charts[:2] if chart is not None]):
+    if not group_metrics(rows):
         blocks.append(_no_scores(run))
     return blocks
 
