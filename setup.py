@@ -187,7 +187,7 @@ setup(
     ],
     python_requires=">=3.10",
     packages=find_packages(include=["groupnet_det", "groupnet_det.*"]),
-    package_data={"groupnet_det": ["py.typed"]},
+    package_data={"groupnet_det": ["py.typed"], "groupnet_det.report": ["templates/*"]},
     entry_points={"console_scripts": ["groupnet-det = groupnet_det.cli:main"]},
     ext_modules=[] if why_no_engine() else [ENGINE],
     cmdclass={"build_py": BuildPackage, "build_ext": BuildEngine, "bdist_wheel": Wheel},
@@ -204,6 +204,7 @@ setup(
         "matplotlib>=3.6",
         "tabulate>=0.9",
         "tqdm>=4.60",
+        "Jinja2>=3",
     ],
     extras_require={
         "opencv": ["opencv-python-headless>=4.8"],

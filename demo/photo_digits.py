@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Train a binary network on photo-digits, evaluate it, and draw what it finds.
 
+At the end it packs the network (tools/export_packed.py), proves that the packed file answers as the
+network does, times it beside the float32 twin, and makes a report, ``report.html``.
+
 ``--task detection`` gives boxes, ``--task segmentation`` a class for each pixel. The detector takes
 the paper's two stages: first float weights with tanh in the place of the sign, then, from there,
 the binary network; the segmenter is binary from the start.
@@ -30,8 +33,11 @@ from groupnet_det.data.photo_digits import CLASS_NAMES
 from groupnet_det.data.registration import photo_digits_root, register_datasets
 from groupnet_det.engine import commands
 from groupnet_det.engine.commands import TRAIN, Stage, training_commands
+from groupnet_det.engine.packing import pack_and_time, write_report
+from groupnet_det.engine.packing import shown as shown_packed
 from groupnet_det.errors import UserError
 from groupnet_det.evaluation.semantic import LABEL_MAPS
+from groupnet_det.report.files import REPORT
 from groupnet_det.visualization.curves import plot_training_curves, read_metrics
 from groupnet_det.visualization.label_maps import render_label_maps
 from groupnet_det.visualization.predictions import render_results
@@ -184,7 +190,10 @@ def demo(task: Task, preset_name: str, *, output: Path, fresh: bool) -> None:
     evaluate_reloaded(task, preset, files, data_options)
     cfg = load_config(str(ROOT / task.config_file()), [*preset.options, *data_options])
     draw(task, cfg, files)
-    summarize(task, cfg, files, preset_name, minutes=(time.monotonic() - started) / 60)
+    packed = pack_and_time(task.config_file(), [*preset.options, *data_options], files.output, run)
+    write_report(files.output, run)
+    minutes = (time.monotonic() - started) / 60
+    summarize(task, cfg, files, preset_name, minutes=minutes, packed=packed)
 
 
 def train(task: Task, preset: Preset, files: Files, data_options: list[str]) -> None:
@@ -221,7 +230,15 @@ def draw(task: Task, cfg: CfgNode, files: Files) -> None:
     )
 
 
-def summarize(task: Task, cfg: CfgNode, files: Files, preset_name: str, *, minutes: float) -> None:
+def summarize(
+    task: Task,
+    cfg: CfgNode,
+    files: Files,
+    preset_name: str,
+    *,
+    minutes: float,
+    packed: dict[str, Any],
+) -> None:
     """Write ``summary.json`` and say what was reached and where everything is."""
     first, *_ = task.metrics
     last = [row for row in read_metrics(files.output / "metrics.json") if first in row][-1]
@@ -241,16 +258,19 @@ def summarize(task: Task, cfg: CfgNode, files: Files, preset_name: str, *, minut
         "torch": torch.__version__,
         "device": "GPU" if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores",
         "minutes": round(minutes, 1),
+        "packed": packed,
     }
     (files.output / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     print(
         f"\n{task.title}, K = {summary['num_bases']}, on photo-digits val, in per cent:\n"
         f"  at the end of training  {shown(at_end)}\n"
         f"  checkpoint reloaded     {shown(reloaded)}\n"
+        f"packed file: {shown_packed(packed)}\n"
         f"after {minutes:.1f} minutes. Look at"
     )
     for name in ("predictions.png", "curves.png", "scores.csv", "summary.json", "model_final.pth"):
         print(f"  {files.output / name}")
+    print(f"and at all of it in one page:\n  {files.output / REPORT}")
 
 
 def shown(scores: Mapping[str, float]) -> str:

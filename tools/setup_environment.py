@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import importlib.util
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,9 @@ INPUTS = [
 # The release that the project is tested with; elsewhere, any that setup.py admits.
 TESTED_TORCH = {"x86_64": ("torch==2.14.1", "torchvision==0.29.1")}
 ADMITTED_TORCH = ("torch>=2.4,<3", "torchvision>=0.19,<1")
+
+# A requirement that an extra adds, as metadata have it.
+EXTRA = re.compile(r"""(.+?)\s*;\s*extra\s*==\s*["']([\w-]+)["']\s*""")
 
 # torch's C++ extensions want >= 77, `detectron2.model_zoo` wants pkg_resources, gone in 81.
 BUILD_TOOLS = ["setuptools>=77,<81", "wheel", "ninja"]
@@ -82,10 +86,15 @@ def install_project() -> None:
     install_beside_torch("--no-build-isolation", "-e", f"{ROOT}[dev]")
 
 
+def requirements_of(extra: str, requirements: list[str]) -> list[str]:
+    """Those of `requirements`, as the metadata of a distribution have them, that `extra` adds."""
+    matches = [EXTRA.fullmatch(requirement) for requirement in requirements]
+    return [match[1] for match in matches if match and match[2] == extra]
+
+
 def install_extra(extra: str) -> None:
     """The packages of an extra, without building the project again."""
-    wanted = [text.partition(";") for text in metadata.requires("groupnet-det") or []]
-    packages = [name.strip() for name, _, marker in wanted if f'extra == "{extra}"' in marker]
+    packages = requirements_of(extra, metadata.requires("groupnet-det") or [])
     if not packages:
         sys.exit(f"error: setup.py has no extra {extra!r}")
     install_beside_torch("--quiet", *packages)

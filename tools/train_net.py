@@ -7,6 +7,7 @@
   python tools/train_net.py --config-file ... --eval-only MODEL.WEIGHTS model.gnp
   python tools/train_net.py --config-file ... --num-gpus 8
   python tools/train_net.py --config-file ... --num-processes 2
+  python tools/train_net.py --config-file ... --report
 
 A packed file (tools/export_packed.py) runs on the compiled engine, on the CPU.
 The CPU is taken where there is no GPU, and with ``--num-gpus 0``. Several processes and machines:
@@ -15,6 +16,7 @@ docs/distributed.md.
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 from detectron2.engine import default_argument_parser
@@ -27,6 +29,7 @@ from groupnet_det.engine.packed_model import build_packed_model, is_packed
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import UserError
+from groupnet_det.report.page import write_report
 from groupnet_det.runtime.predictor import BACKENDS
 
 
@@ -46,7 +49,10 @@ def main(arguments: argparse.Namespace) -> Any:
         return Trainer.test(cfg, model)
     trainer = Trainer(cfg)
     trainer.resume_or_load(resume=arguments.resume)
-    return trainer.train()
+    results = trainer.train()
+    if arguments.report and comm.is_main_process():
+        print(f"report: {write_report(Path(cfg.OUTPUT_DIR))}")
+    return results
 
 
 if __name__ == "__main__":
@@ -58,7 +64,15 @@ if __name__ == "__main__":
         default="native",
         help="of a packed file: the compiled engine, or PyTorch, which is slow",
     )
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="at the end of training, make OUTPUT_DIR/report.html (tools/report.py)",
+    )
+    arguments = parser.parse_args()
+    if arguments.report and arguments.eval_only:
+        parser.error("--report goes with training; later there is tools/report.py OUTPUT_DIR")
     try:
-        run_in_processes(main, parser.parse_args())
+        run_in_processes(main, arguments)
     except UserError as error:
         sys.exit(f"error: {error}")

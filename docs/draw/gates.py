@@ -7,7 +7,8 @@ def draw() -> Canvas:
     canvas = Canvas(
         "gates",
         "Soft connections: what a branch of the next block reads is mixed of the same branch of "
-        "the block before and of the mean of all branches; one learned gate for each block says how.",
+        "the block before and of the mean of all branches; one learned gate for each block says "
+        "how.",
         760,
         330,
     )

@@ -1,7 +1,7 @@
 """Which layers are binary: bits of weights and activations, layer group by layer group."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from tabulate import tabulate
 from torch import nn
@@ -76,16 +76,50 @@ def count_weights(model: nn.Module) -> tuple[int, int]:
     return binary, sum(layer.num_weights for layer in layers)
 
 
-def format_precision_map(model: nn.Module) -> str:
-    """A table of the layers of `model`, like ones of a part together, and the binary share."""
+@dataclass(frozen=True, kw_only=True)
+class PrecisionRow:
+    """Like layers of a part.
+
+    Attributes:
+        part, kind, weight_bits, activation_bits: Of `LayerPrecision`.
+        num_layers: How many they are.
+        num_weights: Of all of them together.
+    """
+
+    part: str
+    kind: str
+    weight_bits: int
+    activation_bits: int
+    num_layers: int
+    num_weights: int
+
+
+def precision_rows(model: nn.Module) -> list[PrecisionRow]:
+    """The layers of `model`, like ones of a part together."""
     groups: dict[tuple[str, str, int, int], list[int]] = {}
     for layer in layer_precisions(model):
         key = (layer.part, layer.kind, layer.weight_bits, layer.activation_bits)
         groups.setdefault(key, []).append(layer.num_weights)
-    rows = [(*key, len(sizes), sum(sizes)) for key, sizes in groups.items()]
+    return [
+        PrecisionRow(
+            part=part,
+            kind=kind,
+            weight_bits=weight_bits,
+            activation_bits=activation_bits,
+            num_layers=len(sizes),
+            num_weights=sum(sizes),
+        )
+        for (part, kind, weight_bits, activation_bits), sizes in groups.items()
+    ]
+
+
+PRECISION_HEADERS = ("part", "kind", "weight bits", "activation bits", "layers", "weights")
+
+
+def format_precision_map(model: nn.Module) -> str:
+    """A table of the layers of `model`, like ones of a part together, and the binary share."""
+    rows = precision_rows(model)
     binary, total = count_weights(model)
-    table = tabulate(
-        rows, headers=["part", "kind", "weight bits", "activation bits", "layers", "weights"]
-    )
+    table = tabulate([astuple(row) for row in rows], headers=PRECISION_HEADERS)
     share = f"{100 * binary / total:.1f} %" if total else "none"
     return f"{table}\nbinary weights: {binary:,} of {total:,} ({share})"

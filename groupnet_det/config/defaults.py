@@ -170,6 +170,10 @@ def _add_training_keys(cfg: CfgNode) -> None:
     cfg.SOLVER.EARLY_STOPPING.METRIC = ""
     cfg.SOLVER.EARLY_STOPPING.PATIENCE = 0
 
+    # Every so many iterations, a multiple of 20, metrics.json gets the share of the binary weights
+    # that changed their sign since the time before; 0 for never.
+    cfg.SOLVER.BIT_FLIPS_PERIOD = 20
+
     # With several processes, whether BatchNorm takes its statistics over the batches of all of
     # them: training is then what it is in one process. Without, each has its own statistics, and
     # those of the first are saved and evaluated.

@@ -6,6 +6,9 @@ import numpy as np
 from detectron2.engine import HookBase, hooks
 from detectron2.utils import comm
 from detectron2.utils.env import seed_all_rng
+from torch import nn
+
+from groupnet_det.analysis.bit_flips import PREFIX, BitFlips
 
 
 class SeedEachIteration(HookBase):
@@ -45,3 +48,32 @@ class BestCheckpointer(hooks.BestCheckpointer):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.best_metric, self.best_iter = state["best_metric"], state["best_iter"]
+
+
+class RecordBitFlips(HookBase):
+    """Write to metrics.json which share of the binary weights changed its sign since the record
+    before, `period` iterations ago: ``bit_flips/all`` and ``bit_flips/<part>``, in per cent.
+
+    A resumed training has no record until it has made `period` iterations from a multiple of it.
+    """
+
+    def __init__(self, model: nn.Module, period: int) -> None:
+        """
+        Args:
+            model: Whose convolutions are looked at.
+            period: Iterations, of which Detectron2's writer keeps only those that it writes at:
+                every 20th.
+        """
+        self.flips = BitFlips.of_model(model)
+        self.period = period
+
+    def before_train(self) -> None:
+        if self.trainer.start_iter % self.period == 0:
+            self.flips.remember()
+
+    def after_step(self) -> None:
+        if (self.trainer.iter + 1) % self.period:
+            return
+        for part, rate in self.flips.rates().items():
+            self.trainer.storage.put_scalar(PREFIX + part, rate, smoothing_hint=False)
+        self.flips.remember()

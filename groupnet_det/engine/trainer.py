@@ -28,7 +28,7 @@ from .early_stopping import (
     build_early_stopping,
 )
 from .gradual_binarization import build_gradual_binarization
-from .hooks import BestCheckpointer, SeedEachIteration
+from .hooks import BestCheckpointer, RecordBitFlips, SeedEachIteration
 from .initialization import initialize_model
 from .optimizer import build_lr_scheduler, build_optimizer
 from .packed_model import PackedModel
@@ -79,9 +79,9 @@ class Trainer(DefaultTrainer):
         self.early_stopping = build_early_stopping(self.cfg, first_iteration=first_iteration)
         common = super().build_hooks()
         after_evaluation = [*self._best_hooks(first_iteration), *self.early_stopping]
-        writers = []
+        writers: list[HookBase] = []
         if comm.is_main_process():
-            writers = [common.pop()]
+            writers = [*self._recording_hooks(), common.pop()]
             (periodic,) = [h for h in common if isinstance(h, hooks.PeriodicCheckpointer)]
             period = self.cfg.TEST.EVAL_PERIOD
             after_evaluation.append(CheckpointAfterEvaluation(periodic, eval_period=period))
@@ -99,6 +99,10 @@ class Trainer(DefaultTrainer):
             first_iteration=first_iteration,
         )
         return [best]
+
+    def _recording_hooks(self) -> list[HookBase]:
+        period = self.cfg.SOLVER.BIT_FLIPS_PERIOD
+        return [RecordBitFlips(self.checkpointer.model, period)] if period > 0 else []
 
     def train(self) -> Any:
         """As Detectron2's, but it may end early: ``SOLVER.EARLY_STOPPING``."""

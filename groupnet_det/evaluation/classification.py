@@ -14,6 +14,8 @@ from groupnet_det.errors import ConfigError, TrainingError
 from groupnet_det.visualization.confusion_matrix import plot_confusion_matrix
 
 from .classification_scores import (
+    CLASS_SCORES,
+    PREDICTIONS,
     Prediction,
     score_predictions,
     write_class_scores_csv,
@@ -69,8 +71,8 @@ class ClassificationEvaluator(DatasetEvaluator):
         predictions = list(unique.values())
         scores = score_predictions(predictions, self.class_names)
         self.output_dir.mkdir(parents=True, exist_ok=True)
-        write_predictions_csv(predictions, self.class_names, self.output_dir / "predictions.csv")
-        write_class_scores_csv(scores, self.output_dir / "per_class.csv")
+        write_predictions_csv(predictions, self.class_names, self.output_dir / PREDICTIONS)
+        write_class_scores_csv(scores, self.output_dir / CLASS_SCORES)
         plot_confusion_matrix(
             scores.confusion, self.class_names, self.output_dir / "confusion_matrix.png"
         )

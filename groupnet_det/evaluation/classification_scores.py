@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from groupnet_det.errors import DataError
 
+CLASS_SCORES = "per_class.csv"
+PREDICTIONS = "predictions.csv"
 PREDICTION_FIELDS = ("file", "label", "prediction", "probability")
 
 
@@ -88,6 +90,22 @@ def write_class_scores_csv(scores: ClassificationScores, path: Path) -> None:
         writer.writerow(["class", "images", "top1", "top5"])
         for name, (images, top1, top5) in [*scores.per_class.items(), ("all", total)]:
             writer.writerow([name, images, f"{top1:.3f}", f"{top5:.3f}"])
+
+
+def read_class_scores_csv(path: Path) -> dict[str, tuple[int, float, float]]:
+    """What `write_class_scores_csv` wrote: class name, and ``all`` -> images, top-1, top-5.
+
+    Raises:
+        DataError: The file has other columns, or a value is no number.
+    """
+    try:
+        with path.open(newline="") as file:
+            return {
+                row["class"]: (int(row["images"]), float(row["top1"]), float(row["top5"]))
+                for row in csv.DictReader(file, strict=True)
+            }
+    except (csv.Error, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} is no file of scores by class: {error!r}") from error
 
 
 def write_predictions_csv(

@@ -36,6 +36,18 @@ class DetectionScores:
 def score_coco_results(annotations: Path, results: Path, iou_type: str = "bbox") -> DetectionScores:
     """Run pycocotools' evaluation.
 
+    Args, Raises: As `evaluate_coco_results`.
+    """
+    evaluation = evaluate_coco_results(annotations, results, iou_type)
+    return DetectionScores(
+        summary=dict(zip(SUMMARY_NAMES, map(_per_cent, evaluation.stats[:6]), strict=True)),
+        per_class=_per_class(evaluation, evaluation.cocoGt),
+    )
+
+
+def evaluate_coco_results(annotations: Path, results: Path, iou_type: str = "bbox") -> COCOeval:
+    """pycocotools' evaluation when it has run, with all that it knows.
+
     Args:
         annotations: COCO instances file.
         results: List of COCO results, as Detectron2's ``coco_instances_results.json``.
@@ -73,10 +85,7 @@ def score_coco_results(annotations: Path, results: Path, iou_type: str = "bbox")
             evaluation.summarize()
         except (json.JSONDecodeError, KeyError, IndexError) as error:
             raise DataError(f"{annotations} and {results} cannot be scored: {error!r}") from error
-    return DetectionScores(
-        summary=dict(zip(SUMMARY_NAMES, map(_per_cent, evaluation.stats[:6]), strict=True)),
-        per_class=_per_class(evaluation, truth),
-    )
+    return evaluation
 
 
 def write_scores_csv(scores: DetectionScores, path: Path) -> None:

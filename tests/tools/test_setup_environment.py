@@ -16,7 +16,7 @@ REQUIREMENTS = [
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("tool", ROOT / "tools/install_extra.py")
+    spec = importlib.util.spec_from_file_location("tool", ROOT / "tools/setup_environment.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

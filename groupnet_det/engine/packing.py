@@ -1,0 +1,85 @@
+"""What follows a training: the network as a packed file, verified and timed, by the project's own
+commands, and the report of it all."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from groupnet_det.errors import UserError
+from groupnet_det.report.files import LATENCY, PACKED, REPORT, VERIFICATION
+from groupnet_det.runtime.extension import is_built
+
+# Enough for a figure to be read; tools/benchmark_packed.py measures longer.
+ROUNDS = 5
+IMAGES = 2  # whose maps are compared bit by bit
+
+
+def pack_and_time(
+    config: str, options: Sequence[str], output: Path, run: Callable[..., None]
+) -> dict[str, Any]:
+    """Export ``model_final.pth``, hold the file against it, and time both and the float32 twin.
+
+    Args:
+        config: Config file.
+        options: Config keys and values of the training.
+        output: Folder of the training; the packed file and what was found go there.
+        run: Runs a command of the project.
+
+    Returns:
+        For ``summary.json``: bytes, the verdict, and milliseconds and ratios by side; without the
+        last two where the compiled engine is absent, which ``engine`` then says.
+
+    Raises:
+        UserError: A command could not do its work. That answers differ is no such error.
+    """
+    packed = output / PACKED
+    same = ["--config-file", config]
+    weights = [*options, "MODEL.WEIGHTS", str(output / "model_final.pth")]
+    run("tools/export_packed.py", *same, "--output", str(packed), *weights)
+    summary: dict[str, Any] = {"file": packed.name, "bytes": packed.stat().st_size}
+    if not is_built():
+        return {**summary, "engine": "absent, so nothing was verified or timed; see INSTALL.md"}
+    same += ["--packed", str(packed)]
+    found = output / VERIFICATION
+    found.unlink(missing_ok=True)
+    try:
+        run(
+            *("tools/verify_packed.py", *same, "--num-images", str(IMAGES)),
+            *("--report", str(found), *weights),
+        )
+    except UserError:
+        if not found.is_file():  # it found no answer at all
+            raise
+    latency = output / LATENCY
+    run(
+        *("tools/benchmark_packed.py", *same, "--rounds", str(ROUNDS)),
+        *("--json", str(latency), *weights),
+    )
+    figures = json.loads(latency.read_text())
+    kept = ("image", "threads", "isa", "milliseconds", "times_packed")
+    return {
+        **summary,
+        "verified": json.loads(found.read_text())["verified"],
+        **{key: figures[key] for key in kept},
+    }
+
+
+def shown(summary: dict[str, Any]) -> str:
+    """One line of what `pack_and_time` returned."""
+    line = f"{summary['bytes'] / 1e6:.2f} MB"
+    if "engine" in summary:
+        return f"{line}; engine {summary['engine']}"
+    ours = summary["milliseconds"]["packed"]["median"]
+    times = summary["times_packed"]["float"]["median"]
+    verdict = "verified" if summary["verified"] else f"NOT verified, see {VERIFICATION}"
+    return (
+        f"{line}, {verdict}; {ours:.2f} ms an image on {summary['threads']} "
+        f"threads, its float32 twin takes {times:.1f} times as long"
+    )
+
+
+def write_report(output: Path, run: Callable[..., None]) -> Path:
+    """Make ``report.html`` of a training."""
+    run("tools/report.py", str(output))
+    return output / REPORT

@@ -1,0 +1,79 @@
+"""Sections on what a network answers: precision and recall, confusion, pictures."""
+
+from collections.abc import Callable
+from functools import cached_property
+
+from detectron2.data import MetadataCatalog
+
+from groupnet_det.errors import UserError, lookup
+
+from .blocks import Block, Heading, Missing
+from .classification import ClassificationView
+from .detection import DetectionView
+from .run import MissingError, Run
+from .semantic import SemanticView
+from .views import View
+
+
+def _panoptic(run: Run, dataset: str) -> list[View]:
+    stuff = SemanticView(run, dataset, run.results_dir(dataset) / "stuff")
+    return [DetectionView(run, dataset), stuff]
+
+
+# By the data set's ``evaluator_type``, as the evaluators.
+VIEWS: dict[str, Callable[[Run, str], list[View]]] = {
+    **dict.fromkeys(("coco", "pascal_voc"), lambda run, name: [DetectionView(run, name)]),
+    **dict.fromkeys(("sem_seg", "cityscapes_sem_seg"), lambda run, name: [SemanticView(run, name)]),
+    "classification": lambda run, name: [ClassificationView(run, name)],
+    "coco_panoptic_seg": _panoptic,
+}
+
+
+class Answers:
+    """The views on all data sets of a training, which its sections share."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    @cached_property
+    def views(self) -> list[View]:
+        """
+        Raises:
+            UserError: There is no data set, or one of an unknown kind.
+        """
+        names = self.run.cfg.DATASETS.TEST
+        if not names:
+            raise MissingError(
+                "DATASETS.TEST is empty, so nothing was evaluated", self.run.evaluate_command
+            )
+        views: list[View] = []
+        for name in names:
+            kind = MetadataCatalog.get(name).get("evaluator_type", "coco")
+            views += lookup(VIEWS, kind, f"evaluator type of data set {name!r}")(self.run, name)
+        return views
+
+    def precision_recall(self, run: Run) -> list[Block]:
+        """Of all views."""
+        return self._collect(lambda view: view.precision_recall())
+
+    def confusion(self, run: Run) -> list[Block]:
+        """Of all views."""
+        return self._collect(lambda view: view.confusion())
+
+    def examples(self, run: Run) -> list[Block]:
+        """Of all views."""
+        return self._collect(lambda view: view.examples())
+
+    def _collect(self, make: Callable[[View], list[Block]]) -> list[Block]:
+        """The blocks of each view, those of several under its title; one that lacks its files says
+        so, and the others go on."""
+        blocks: list[Block] = []
+        for view in self.views:
+            if len(self.views) > 1:
+                blocks.append(Heading(text=view.title))
+            try:
+                blocks += make(view)
+            except UserError as error:
+                command = getattr(error, "command", "")
+                blocks.append(Missing(reason=str(error), command=command))
+        return blocks

@@ -1,0 +1,126 @@
+"""Classes of images, from ``predictions.csv``."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from groupnet_det.data.images import read_rgb
+from groupnet_det.evaluation.classification_scores import PREDICTIONS, read_predictions_csv
+from groupnet_det.visualization.predictions import FULL_SIZE
+
+from .blocks import Block, Chart, Charts, Example, Examples, Note, Panel
+from .charts import NUM_COLOURS, Series, line_chart
+from .images import fit, photo_uri
+from .matrices import matrix_blocks
+from .run import Run
+from .views import saved
+
+NUM_EXAMPLES = 8
+PANEL_HEIGHT = 128  # pixels
+LEAST_WIDTH = 105
+Row = dict[str, str]
+
+
+class ClassificationView:
+    """Classes on a data set; a `View`."""
+
+    def __init__(self, run: Run, dataset: str) -> None:
+        self.run = run
+        self.dataset = dataset
+        self.title = f"classes, {dataset}"
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Of ``predictions.csv``, the surest first."""
+        path = saved(self.run, self.run.results_dir(self.dataset) / PREDICTIONS)
+        return sorted(read_predictions_csv(path), key=lambda row: -float(row["probability"]))
+
+    @cached_property
+    def class_names(self) -> list[str]:
+        """Those that there is, or that were predicted."""
+        return sorted({row[key] for row in self.rows for key in ("label", "prediction")})
+
+    def precision_recall(self) -> list[Block]:
+        """Of the images whose probability is above a limit that falls."""
+        charts = [_curves("All classes", {"all": self.rows}, {"all": len(self.rows)})]
+        if len(self.class_names) <= NUM_COLOURS:
+            predicted = {
+                name: [row for row in self.rows if row["prediction"] == name]
+                for name in self.class_names
+            }
+            images = {
+                name: sum(row["label"] == name for row in self.rows) for name in self.class_names
+            }
+            charts.append(_curves("Each class", predicted, images))
+        note = (
+            "Only the most probable class of an image is saved, so that recall ends at the share "
+            "of images whose class that is."
+        )
+        return [Note(text=note), Charts(charts=charts)]
+
+    def confusion(self) -> list[Block]:
+        """Of images."""
+        names = self.class_names
+        index = {name: i for i, name in enumerate(names)}
+        counts = np.zeros((len(names), len(names)), dtype=np.int64)
+        for row in self.rows:
+            counts[index[row["label"]], index[row["prediction"]]] += 1
+        right = 100 * np.trace(counts) / counts.sum()
+        return matrix_blocks(
+            counts,
+            names,
+            names,
+            title=f"Images of {self.dataset}",
+            unit="images",
+            caption=f"{counts.sum():,} images, {right:.2f} % right.",
+        )
+
+    def examples(self) -> list[Block]:
+        """The surest right and the surest wrong ones."""
+        right = [row for row in self.rows if is_right(row)]
+        wrong = [row for row in self.rows if not is_right(row)]
+        return [
+            Note(text="Best: right with the highest probability. Worst: wrong with the highest."),
+            Examples(title="Best", examples=_examples(right), least_width=LEAST_WIDTH),
+            Examples(title="Worst", examples=_examples(wrong), least_width=LEAST_WIDTH),
+        ]
+
+
+def is_right(row: Row) -> bool:
+    return row["label"] == row["prediction"]
+
+
+def precision_and_recall(rows: Sequence[Row], number: int) -> tuple[list[float], list[float]]:
+    """Precision and recall when the first 1, 2, ... rows are taken.
+
+    Args:
+        rows: The surest first.
+        number: Of images that are to be found.
+    """
+    right = np.cumsum([is_right(row) for row in rows])
+    taken = np.arange(1, len(rows) + 1)
+    return (right / taken).tolist(), (right / max(number, 1)).tolist()
+
+
+def _curves(title: str, rows: dict[str, list[Row]], numbers: dict[str, int]) -> Chart:
+    series = []
+    for name, own in rows.items():
+        precision, recall = precision_and_recall(own, numbers[name])
+        series.append(Series(label=name, xs=recall, ys=precision))
+    svg = line_chart(series, x_label="recall", y_label="precision", x_range=(0, 1), y_range=(0, 1))
+    return Chart(title=title, svg=svg, legend=list(rows))
+
+
+def _examples(rows: Sequence[Row]) -> list[Example]:
+    return [_example(row) for row in rows[:NUM_EXAMPLES]]
+
+
+def _example(row: Row) -> Example:
+    pixels = fit(read_rgb(row["file"], FULL_SIZE), PANEL_HEIGHT)
+    found = f"{row['prediction']}, {100 * float(row['probability']):.1f} %"
+    return Example(
+        caption=Path(row["file"]).name,
+        panels=[Panel(title=f"true {row['label']}, found {found}", uri=photo_uri(pixels))],
+    )

@@ -1,0 +1,121 @@
+"""Section on what a packed file costs: bytes, time, and whether it answers as the network does."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from groupnet_det.benchmark.trained import FLOAT, PACKED, SIMULATION
+from groupnet_det.errors import UserError
+
+from . import files
+from .blocks import Bar, Bars, Block, Cell, Missing, Note, Table
+from .run import MissingError, Run
+
+# As of `time_trained`, and of ``sizes`` in a packed file.
+NAMES = {FLOAT: "float32 twin", SIMULATION: "trained, simulated", PACKED: "packed file"}
+SIZES = {FLOAT: "float32_twin", SIMULATION: "float32_simulation"}
+
+
+def deployment(run: Run) -> list[Block]:
+    """Size, latency, verification; each that is absent with the command that makes it."""
+    return [*_or_missing(_sizes, run), *_or_missing(_latency, run), *_or_missing(_verdict, run)]
+
+
+def _or_missing(make: Callable[[Run], list[Block]], run: Run) -> list[Block]:
+    try:
+        return make(run)
+    except UserError as error:
+        return [Missing(reason=str(error), command=getattr(error, "command", ""))]
+
+
+def packed_bytes(run: Run) -> dict[str, int]:
+    """Bytes of the packed file, and of what it stands for, by the keys of `NAMES`.
+
+    Raises:
+        UserError: There is no packed file.
+    """
+    sizes = run.packed.info["sizes"]
+    own = (run.folder / files.PACKED).stat().st_size
+    return {**{name: int(sizes[key]) for name, key in SIZES.items()}, PACKED: own}
+
+
+def _sizes(run: Run) -> list[Block]:
+    sizes = packed_bytes(run)
+    texts = {
+        name: f"{number / 1e6:.2f} MB" + _times(number / sizes[PACKED], name)
+        for name, number in sizes.items()
+    }
+    caption = (
+        "The float32 twin is the same network in full precision, with one branch. Simulated: the "
+        "trained network, whose binary weights are floats with a sign."
+    )
+    return [_bars("Size", sizes, texts, caption)]
+
+
+def latency_of(run: Run) -> dict[str, Any]:
+    """What tools/benchmark_packed.py wrote.
+
+    Raises:
+        MissingError: It did not.
+    """
+    figures: dict[str, Any] = run.read_json(files.LATENCY, run.benchmark_command)
+    return figures
+
+
+def _latency(run: Run) -> list[Block]:
+    figures = latency_of(run)
+    try:
+        medians = {name: figures["milliseconds"][name]["median"] for name in NAMES}
+        times = {name: one["median"] for name, one in figures["times_packed"].items()}
+        height, width = figures["image"]
+        caption = (
+            f"From an image of {width} × {height} pixels to the answer, batch 1, threads: "
+            f"{figures['threads']}; median of {figures['rounds']} rounds in which the three took "
+            f"turns. {figures['device']}, {figures['isa']}, torch {figures['torch']}, "
+            f"{figures['date']}."
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{run.folder / files.LATENCY} is not what it should be: {error!r}"
+        raise MissingError(reason, run.benchmark_command) from error
+    texts = {
+        name: f"{value:.2f} ms" + _times(times.get(name, 1.0), name)
+        for name, value in medians.items()
+    }
+    return [_bars("Latency", medians, texts, caption)]
+
+
+def _bars(title: str, values: dict[str, Any], texts: dict[str, str], caption: str) -> Bars:
+    most = max(values.values())
+    bars = [Bar(label=NAMES[n], share=values[n] / most, text=texts[n]) for n in NAMES]
+    return Bars(title=title, bars=bars, caption=caption)
+
+
+def _times(ratio: float, name: str) -> str:
+    return "" if name == PACKED else f" ({ratio:.1f} ×)"
+
+
+def _verdict(run: Run) -> list[Block]:
+    outcome = run.read_json(files.VERIFICATION, run.verify_command)
+    findings: Sequence[dict[str, Any]] = outcome["findings"]
+    rows: list[list[Cell]] = []
+    for check in dict.fromkeys(finding["check"] for finding in findings):
+        own = [finding for finding in findings if finding["check"] == check]
+        told = [f for f in own if check == "metric" or f["verdict"] != "passed"]
+        passed = sum(finding["verdict"] == "passed" for finding in own)
+        found = "; ".join(f"{f['part']}: {f['found']}" for f in told) or CHECKS.get(check, "")
+        rows.append([check, f"{passed} of {len(own)}", found])
+    verdict = (
+        "The packed file answers as the trained network does"
+        if outcome["verified"]
+        else "NOT verified: the packed file's answers are not those of the trained network"
+    )
+    return [
+        Note(text=f"{verdict} (tools/verify_packed.py).", warning=not outcome["verified"]),
+        Table(headers=["check", "passed", "found"], rows=rows, caption="Verification"),
+    ]
+
+
+# What a check says where nothing failed.
+CHECKS = {
+    "engine": "every step bit-identical to the reference in PyTorch",
+    "blocks": "on identical inputs, integers equal and floats within 1e-4 of the largest",
+}

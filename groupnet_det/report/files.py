@@ -1,0 +1,9 @@
+"""Names of the files of a training's folder that a report is made from, and of itself."""
+
+CONFIG = "config.yaml"
+METRICS = "metrics.json"
+CHECKPOINT = "model_final.pth"
+PACKED = "model.gnp"
+VERIFICATION = "verification.json"
+LATENCY = "latency.json"
+REPORT = "report.html"

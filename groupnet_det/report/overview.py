@@ -1,0 +1,52 @@
+"""The figures at the top of a report."""
+
+from groupnet_det.analysis.precision_map import count_weights
+from groupnet_det.benchmark.trained import FLOAT, PACKED
+from groupnet_det.errors import UserError
+
+from .blocks import Block, Tile, Tiles
+from .deployment import latency_of, packed_bytes
+from .run import Run
+from .scores import LABELS, TASKS, group_metrics, last_value, leading
+
+
+def overview(run: Run) -> list[Block]:
+    """What there is of: a score of each task, binary weights, bytes, time."""
+    tiles: list[Tile] = []
+    for make in (_scores, _weights, _size, _time):
+        try:
+            tiles += make(run)
+        except UserError:
+            continue  # a section below says what is missing
+    return [Tiles(tiles=tiles)] if tiles else []
+
+
+def _scores(run: Run) -> list[Tile]:
+    tiles = []
+    for (dataset, task), metrics in group_metrics(run.metrics).items():
+        for metric in leading(metrics)[:1]:
+            name = f"{LABELS.get(metric.name, metric.name)}, {TASKS[task]}"
+            where = dataset or ", ".join(run.cfg.DATASETS.TEST)
+            value = last_value(run.metrics, metric.key)
+            tiles.append(Tile(label=name, value=f"{value:.1f}", hint=f"per cent, {where}"))
+    return tiles
+
+
+def _weights(run: Run) -> list[Tile]:
+    binary, total = count_weights(run.model)
+    bases = run.cfg.MODEL.GROUPNET.NUM_BASES
+    hint = f"of {total:,}; K = {bases}"
+    return [Tile(label="binary weights", value=f"{100 * binary / total:.1f} %", hint=hint)]
+
+
+def _size(run: Run) -> list[Tile]:
+    sizes = packed_bytes(run)
+    hint = f"float32 twin: {sizes[FLOAT] / sizes[PACKED]:.1f} × as large"
+    return [Tile(label="packed file", value=f"{sizes[PACKED] / 1e6:.2f} MB", hint=hint)]
+
+
+def _time(run: Run) -> list[Tile]:
+    figures = latency_of(run)
+    milliseconds = figures["milliseconds"][PACKED]["median"]
+    hint = f"float32 twin: {figures['times_packed'][FLOAT]['median']:.1f} × as long"
+    return [Tile(label="packed, an image", value=f"{milliseconds:.1f} ms", hint=hint)]

@@ -1,0 +1,103 @@
+"""The sections of a report, in their order, and the page that they make."""
+
+import datetime
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from groupnet_det import __version__
+from groupnet_det.errors import UserError
+
+from . import deployment, network, overview, training
+from .answers import Answers
+from .blocks import Block, Missing
+from .files import REPORT
+from .run import Run
+
+MakeSection = Callable[[Run], list[Block]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """
+    Attributes:
+        anchor: Of links to it.
+        blocks: What it shows.
+    """
+
+    title: str
+    anchor: str
+    blocks: list[Block]
+
+
+def sections_of(run: Run) -> Iterable[tuple[str, MakeSection]]:
+    """Titles, and what makes each section."""
+    answers = Answers(run)
+    return (
+        ("At a glance", overview.overview),
+        ("Scores", training.scores),
+        ("Curves", training.curves),
+        ("Best and worst", answers.examples),
+        ("Precision and recall", answers.precision_recall),
+        ("Confusion", answers.confusion),
+        ("Size and latency", deployment.deployment),
+        ("Precision map", network.precision_map),
+        ("Bit flips", training.bit_flips),
+        ("Gates", network.gates),
+        ("Configuration", training.configuration),
+    )
+
+
+def write_report(folder: Path) -> Path:
+    """Make `REPORT` of what a training left in its folder.
+
+    A section whose files are absent says in one line why, and which command makes them.
+
+    Raises:
+        DataError: There is no such folder.
+    """
+    run = Run(folder)
+    sections = [
+        Section(title=title, anchor=title.lower().replace(" ", "-"), blocks=_blocks(make, run))
+        for title, make in sections_of(run)
+    ]
+    page = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=_title(run),
+            folder=folder.resolve().name,
+            sections=sections,
+            version=__version__,
+            date=datetime.date.today().isoformat(),
+        )
+    )
+    path = folder / REPORT
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _blocks(make: MakeSection, run: Run) -> list[Block]:
+    try:
+        return make(run)
+    except UserError as error:
+        return [Missing(reason=str(error), command=getattr(error, "command", ""))]
+
+
+def _title(run: Run) -> str:
+    try:
+        return f"{run.cfg.MODEL.META_ARCHITECTURE} on {', '.join(run.cfg.DATASETS.TRAIN)}"
+    except UserError:
+        return run.folder.resolve().name
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("groupnet_det.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,215 @@
+"""The files of a training, read when a section asks for them."""
+
+import json
+import os
+import shlex
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from detectron2.config import CfgNode
+from detectron2.modeling import build_model
+from torch import nn
+
+import groupnet_det.modeling.register  # noqa: F401
+from groupnet_det.checkpoint.checkpointer import load_tensors
+from groupnet_det.config import load_config
+from groupnet_det.data.registration import register_datasets
+from groupnet_det.errors import DataError, UserError
+from groupnet_det.evaluation.evaluators import inference_dir
+from groupnet_det.runtime.packed_file import PackedFile, read_packed
+from groupnet_det.visualization.curves import join_stages, read_metrics
+
+from . import files
+
+
+class MissingError(UserError):
+    """A section cannot be made; `command` makes what it lacks."""
+
+    def __init__(self, message: str, command: str = "") -> None:
+        super().__init__(message)
+        self.command = command
+
+
+class Run:
+    """A folder that a training wrote.
+
+    Attributes:
+        folder: ``OUTPUT_DIR``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """
+        Raises:
+            DataError: There is no such folder.
+        """
+        if not folder.is_dir():
+            raise DataError(f"folder {folder} does not exist; name the OUTPUT_DIR of a training")
+        self.folder = folder
+
+    @property
+    def config_file(self) -> Path:
+        """The config that the training wrote.
+
+        Raises:
+            MissingError: It is absent.
+        """
+        path = self.folder / files.CONFIG
+        if not path.is_file():
+            raise MissingError(f"{path} does not exist; training writes it")
+        return path
+
+    @property
+    def metrics_file(self) -> Path:
+        """What the training wrote of its course.
+
+        Raises:
+            MissingError: It is absent.
+        """
+        path = self.folder / files.METRICS
+        if not path.is_file():
+            raise MissingError(f"{path} does not exist; training writes it", self.train_command)
+        return path
+
+    @cached_property
+    def cfg(self) -> CfgNode:
+        """The config that the training wrote, frozen; its data sets are registered.
+
+        Raises:
+            UserError: It is absent, or broken.
+        """
+        options = ["OUTPUT_DIR", str(self.folder), "MODEL.DEVICE", "cpu"]
+        cfg = load_config(str(self.config_file), options)
+        register_datasets(cfg)
+        cfg.freeze()
+        return cfg
+
+    @cached_property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The rows of ``metrics.json``.
+
+        Raises:
+            DataError: It is absent or empty.
+        """
+        return read_metrics(self.metrics_file)
+
+    @cached_property
+    def stages(self) -> tuple[list[dict[str, Any]], list[int]]:
+        """The rows of this training behind those of the ones that it started from, counted on, and
+        where each of them ends."""
+        folders = [self.metrics_file.parent.resolve()]
+        while (before := _weights_folder(folders[0])) and before not in folders:
+            if not (before / files.METRICS).is_file():
+                break
+            folders.insert(0, before)
+        return join_stages([folder / files.METRICS for folder in folders])
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The network, with random weights, on the CPU."""
+        model: nn.Module = build_model(self.cfg).eval()
+        return model
+
+    @cached_property
+    def checkpoint(self) -> Path:
+        """The last one.
+
+        Raises:
+            MissingError: There is none.
+        """
+        note = self.folder / "last_checkpoint"
+        names = [note.read_text().strip()] if note.is_file() else []
+        for name in [*names, files.CHECKPOINT]:
+            if (self.folder / name).is_file():
+                return self.folder / name
+        raise MissingError(f"{self.folder} holds no checkpoint", self.train_command)
+
+    @cached_property
+    def weights(self) -> dict[str, Any]:
+        """The tensors of `checkpoint`, by name."""
+        state: dict[str, Any] = load_tensors(str(self.checkpoint)).get("model", {})
+        return state
+
+    @cached_property
+    def packed(self) -> PackedFile:
+        """The packed file.
+
+        Raises:
+            UserError: It is absent or broken.
+        """
+        path = self.folder / files.PACKED
+        if not path.is_file():
+            raise MissingError(f"{path} does not exist", self.export_command)
+        return read_packed(path)
+
+    def read_json(self, name: str, command: str) -> Any:
+        """A JSON file of the folder.
+
+        Raises:
+            MissingError: It is absent, or no JSON; `command` makes it.
+        """
+        path = self.folder / name
+        try:
+            return json.loads(path.read_text())
+        except OSError:
+            raise MissingError(f"{path} does not exist", command) from None
+        except json.JSONDecodeError as error:
+            raise MissingError(f"{path} is no JSON: {error}", command) from error
+
+    def results_dir(self, dataset: str) -> Path:
+        """Where the last evaluation on a data set wrote to."""
+        return inference_dir(self.cfg, dataset)
+
+    @property
+    def train_command(self) -> str:
+        return self._command("train_net.py", "--resume", *self._output)
+
+    def train_anew_command(self, *options: str) -> str:
+        """Into another folder, with these config keys and values."""
+        return self._command("train_net.py", "OUTPUT_DIR", f"{self.folder}_again", *options)
+
+    @property
+    def evaluate_command(self) -> str:
+        return self._command("train_net.py", "--eval-only", "--resume", *self._output)
+
+    @property
+    def export_command(self) -> str:
+        output = str(self.folder / files.PACKED)
+        return self._command("export_packed.py", "--output", output, *self._weights)
+
+    @property
+    def verify_command(self) -> str:
+        report = str(self.folder / files.VERIFICATION)
+        return self._command("verify_packed.py", *self._packed, "--report", report, *self._weights)
+
+    @property
+    def benchmark_command(self) -> str:
+        figures = ["--json", str(self.folder / files.LATENCY)]
+        return self._command("benchmark_packed.py", *self._packed, *figures, *self._weights)
+
+    @property
+    def _output(self) -> list[str]:
+        return ["OUTPUT_DIR", str(self.folder)]
+
+    @property
+    def _packed(self) -> list[str]:
+        return ["--packed", str(self.folder / files.PACKED)]
+
+    @property
+    def _weights(self) -> list[str]:
+        return ["MODEL.WEIGHTS", str(self.folder / files.CHECKPOINT)]
+
+    def _command(self, tool: str, *words: str) -> str:
+        config = str(self.folder / files.CONFIG)
+        return shlex.join(["python", f"tools/{tool}", "--config-file", config, *words])
+
+
+def _weights_folder(folder: Path) -> Path | None:
+    """The folder of the checkpoint that a training started from, if its config names one."""
+    config = folder / files.CONFIG
+    if not config.is_file():
+        return None
+    weights = load_config(str(config)).MODEL.WEIGHTS
+    if not weights or not os.path.isfile(weights):
+        return None
+    return Path(weights).resolve().parent

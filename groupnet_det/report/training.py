@@ -1,0 +1,213 @@
+"""Sections on the training: config, curves, scores, flips of bits."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from detectron2.config import CfgNode
+
+from groupnet_det.analysis.bit_flips import ALL, PREFIX
+from groupnet_det.config import load_config
+from groupnet_det.evaluation.classification_scores import CLASS_SCORES, read_class_scores_csv
+
+from .blocks import Block, Cell, Chart, Charts, Folded, Missing, Note, Table
+from .charts import Series, line_chart
+from .run import MissingError, Run
+from .scores import LABELS, Metric, best_value, group_metrics, last_value, leading, values_of
+
+Rows = Sequence[dict[str, Any]]
+ITERATION = "iteration"
+
+
+def configuration(run: Run) -> list[Block]:
+    """The keys that are not Detectron2's or our defaults, and all of them."""
+    cfg = load_config(str(run.config_file))  # without what `Run.cfg` changes
+    defaults = _flat(load_config(""))
+    changed: list[list[Cell]] = [
+        [key, str(value)]
+        for key, value in _flat(cfg).items()
+        if _plain(value) != _plain(defaults.get(key, ...))
+    ]
+    return [
+        Table(headers=["key", "value"], rows=changed, caption="Keys with values of their own"),
+        Folded(title="The whole config", text=cfg.dump()),
+    ]
+
+
+def _flat(cfg: CfgNode, prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in cfg.items():
+        inner = isinstance(value, CfgNode)
+        flat |= _flat(value, f"{prefix}{key}.") if inner else {prefix + key: value}
+    return flat
+
+
+def _plain(value: Any) -> Any:
+    """Lists for tuples, which are the same in YAML."""
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def curves(run: Run) -> list[Block]:
+    """Losses, learning rate and scores over the iterations."""
+    rows, ends = run.stages
+    marks = ends[:-1]
+    parts = sorted({key for row in rows for key in row if key.startswith("loss_")})
+    losses = ["total_loss", *(parts if len(parts) > 1 else [])]
+    end = ends[-1]
+    charts = [
+        _chart("Loss", _series(rows, losses), "loss", end, marks, log=True),
+        _chart("Learning rate", _series(rows, ["lr"]), "learning rate", end, marks),
+        *_score_charts(rows, end, marks),
+    ]
+    drawn = [chart for chart in charts if chart is not None]
+    blocks: list[Block] = [Charts(charts=drawn)]
+    if marks:
+        blocks.append(Note(text="Dashed lines: a stage of the training ends, the next one begins."))
+    if not group_metrics(rows):
+        blocks.append(_no_scores(run))
+    return blocks
+
+
+def _no_scores(run: Run) -> Missing:
+    reason = "metrics.json holds no scores: DATASETS.TEST was empty, or nothing was evaluated yet"
+    return Missing(reason=reason, command=run.train_command)
+
+
+def _score_charts(rows: Rows, end: int, marks: Sequence[float]) -> list[Chart | None]:
+    return [
+        _chart(
+            metrics[0].title.capitalize(),
+            [
+                Series(label=LABELS.get(m.name, m.name), **_points(rows, m.key), dots=True)
+                for m in leading(metrics)
+            ],
+            "per cent",
+            end,
+            marks,
+        )
+        for metrics in group_metrics(rows).values()
+    ]
+
+
+def _chart(
+    title: str,
+    series: Sequence[Series],
+    y_label: str,
+    end: int,
+    marks: Sequence[float] = (),
+    *,
+    log: bool = False,
+) -> Chart | None:
+    """None where there is nothing to draw; its width stands for the iterations up to `end`."""
+    drawn = [one for one in series if one.points(log)]
+    if not drawn:
+        return None
+    highest = max(y for one in drawn for _, y in one.points(log))
+    svg = line_chart(
+        drawn,
+        x_label=ITERATION,
+        y_label=y_label,
+        log=log,
+        marks=marks,
+        x_range=(0, end),
+        y_range=None if log else (0, 1.05 * highest),
+    )
+    return Chart(title=title, svg=svg, legend=[one.label for one in drawn])
+
+
+def _series(rows: Rows, keys: Sequence[str]) -> list[Series]:
+    return [Series(label=key.replace("_", " "), **_points(rows, key)) for key in keys]
+
+
+def _points(rows: Rows, key: str) -> dict[str, Any]:
+    found = values_of(rows, key)
+    return {"xs": [x for x, _ in found], "ys": [y for _, y in found]}
+
+
+def scores(run: Run) -> list[Block]:
+    """The last evaluation's scores, of all classes together and of each."""
+    groups = group_metrics(run.metrics)
+    if not groups:
+        return [_no_scores(run)]
+    blocks: list[Block] = []
+    for (dataset, task), metrics in groups.items():
+        blocks.append(_summary_table(run.metrics, metrics, run.cfg.SOLVER.MAX_ITER))
+        if table := _class_table(run.metrics, metrics):
+            blocks.append(table)
+        elif task == "classification":
+            blocks.append(_classifier_table(run, dataset))
+    return blocks
+
+
+def _summary_table(rows: Rows, metrics: Sequence[Metric], max_iter: int) -> Table:
+    of_all = [metric for metric in metrics if not metric.class_name]
+    cells: list[list[Cell]] = []
+    for metric in of_all:
+        last, best = last_value(rows, metric.key), best_value(rows, metric.key)
+        if best is None or metric.name == "cross_entropy":  # of which less is better
+            cells.append([metric.name, last, None, None])
+            continue
+        # Iterations count from 0; what is evaluated after the training has the next number.
+        cells.append([metric.name, last, best[1], min(best[0] + 1, max_iter)])
+    headers = ["", "at the end", "highest", "after iteration"]
+    caption = f"All classes: {metrics[0].title}"
+    return Table(headers=headers, rows=cells, caption=caption, decimals=2)
+
+
+def _class_table(rows: Rows, metrics: Sequence[Metric]) -> Table | None:
+    of_classes = [metric for metric in metrics if metric.class_name]
+    names = list(dict.fromkeys(metric.name for metric in of_classes))
+    classes = list(dict.fromkeys(metric.class_name for metric in of_classes))
+    if not classes:
+        return None
+    values = {(m.class_name, m.name): last_value(rows, m.key) for m in of_classes}
+    return Table(
+        headers=["class", *names],
+        rows=[[label, *(values.get((label, name)) for name in names)] for label in classes],
+        caption=f"Each class, at the end: {metrics[0].title}",
+        decimals=2,
+    )
+
+
+def _classifier_table(run: Run, dataset: str) -> Block:
+    """metrics.json has no scores of single classes; the evaluator's file has."""
+    path = run.results_dir(dataset or run.cfg.DATASETS.TEST[0]) / CLASS_SCORES
+    if not path.is_file():
+        return Missing(reason=f"{path} does not exist", command=run.evaluate_command)
+    rows: list[list[Cell]] = [
+        [label, *values] for label, values in read_class_scores_csv(path).items()
+    ]
+    headers = ["class", "images", "top-1", "top-5"]
+    caption = "Each class, last evaluation: classes"
+    return Table(headers=headers, rows=rows, caption=caption, decimals=2, total=True)
+
+
+def bit_flips(run: Run) -> list[Block]:
+    """Which share of the binary weights changed their sign, over the iterations."""
+    keys = list(dict.fromkeys(k for row in run.metrics for k in row if k.startswith(PREFIX)))
+    if not keys:
+        raise MissingError(
+            "metrics.json holds no bit flips: no weight is binary, SOLVER.BIT_FLIPS_PERIOD was 0, "
+            "or the training was too short or of an older version",
+            run.train_anew_command("SOLVER.BIT_FLIPS_PERIOD", "20"),
+        )
+    all_of_them = [Series(label="all binary weights", **_points(run.metrics, PREFIX + ALL))]
+    parts = [
+        Series(label=key.removeprefix(PREFIX), **_points(run.metrics, key))
+        for key in keys
+        if key != PREFIX + ALL
+    ]
+    period = run.cfg.SOLVER.BIT_FLIPS_PERIOD
+    label = f"per cent in {period} iterations"
+    end = run.metrics[-1][ITERATION]
+    charts = [
+        _chart("All parts together", all_of_them, label, end),
+        _chart("Each part", parts, label, end),
+    ]
+    return [
+        Note(
+            text=f"The share of the binary weights whose sign is another one than {period} "
+            "iterations before. It falls with the learning rate; what is left at the end swings "
+            "around zero."
+        ),
+        Charts(charts=[chart for chart in charts if chart is not None]),
+    ]

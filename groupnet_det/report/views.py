@@ -1,0 +1,61 @@
+"""What the views on saved predictions have in common, whatever the task."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from .blocks import Block
+from .run import MissingError, Run
+
+T = TypeVar("T")
+
+
+class View(Protocol):
+    """The saved predictions of one task on one data set.
+
+    Each method raises a `UserError` where files are absent.
+
+    Attributes:
+        title: Of what on which data set.
+    """
+
+    title: str
+
+    def precision_recall(self) -> list[Block]:
+        """Curves, or points."""
+
+    def confusion(self) -> list[Block]:
+        """What is taken for what."""
+
+    def examples(self) -> list[Block]:
+        """The best and the worst images."""
+
+
+def saved(run: Run, path: Path) -> Path:
+    """A file or folder that evaluation writes.
+
+    Raises:
+        MissingError: It is absent.
+    """
+    if not path.exists():
+        raise MissingError(f"{path} does not exist; evaluation writes it", run.evaluate_command)
+    return path
+
+
+def ends_of(
+    items: Sequence[T], number: int, quality: Callable[[T], float], size: Callable[[T], int]
+) -> tuple[list[T], list[T]]:
+    """The best and the worst ones, nothing twice.
+
+    Args:
+        items: To choose from; those whose quality is nan are left out.
+        number: Of each, at most.
+        quality: What they are ranked by.
+        size: Of those of one quality, the largest come first.
+    """
+    known = [item for item in items if not math.isnan(quality(item))]
+    number = min(number, len(known) // 2)
+    best = sorted(known, key=lambda item: (-quality(item), -size(item)))[:number]
+    worst = sorted(known, key=lambda item: (quality(item), -size(item)))
+    return best, [item for item in worst if item not in best][:number]

@@ -1,0 +1,35 @@
+"""A packed classifier beside its float twin and the network that it was made from."""
+
+import json
+
+import pytest
+
+from groupnet_det.benchmark.timing import Schedule
+from groupnet_det.benchmark.trained import summary, time_trained
+from groupnet_det.runtime.extension import is_built
+from tests.deploy.tiny_classifier import PACKED, tiny_config
+
+SHORT = Schedule(rounds=2, burst_seconds=1e-4, pause_seconds=0)
+
+
+def test_summary_by_hand():
+    seconds = {"packed": [0.001, 0.002, 0.004], "float": [0.004, 0.004, 0.004]}
+    assert summary(seconds) == {
+        "rounds": 3,
+        "milliseconds": {
+            "packed": {"least": 1.0, "median": 2.0},
+            "float": {"least": 4.0, "median": 4.0},
+        },
+        "times_packed": {"float": {"least": 4.0, "median": 2.0}},
+    }
+
+
+@pytest.mark.skipif(not is_built(), reason="the compiled engine is absent")
+def test_all_three_are_timed(root, tiny_packed, datasets_env):
+    cfg = tiny_config(root, tiny_packed)
+    figures = time_trained(cfg, tiny_packed / PACKED, schedule=SHORT, threads=1)
+    assert figures == json.loads(json.dumps(figures))
+    assert figures["image"] == [32, 32]
+    assert set(figures["milliseconds"]) == {"packed", "float", "simulation"}
+    assert all(0 < of["least"] <= of["median"] for of in figures["milliseconds"].values())
+    assert set(figures["times_packed"]) == {"float", "simulation"}

@@ -1,0 +1,77 @@
+"""What follows a training, with commands that are only noted."""
+
+import json
+from itertools import pairwise
+
+import pytest
+
+from groupnet_det.engine import packing
+from groupnet_det.errors import UserError
+
+FIGURES = {
+    "image": [160, 160],
+    "threads": 2,
+    "isa": "avx2",
+    "rounds": 5,
+    "milliseconds": {"packed": {"median": 1.5}, "float": {"median": 6.0}},
+    "times_packed": {"float": {"median": 4.0}},
+}
+
+
+@pytest.fixture
+def pack(tmp_path, monkeypatch):
+    """``pack(verified, built)``: the summary, and the tools that were run."""
+
+    def make(verified=True, built=True):
+        monkeypatch.setattr(packing, "is_built", lambda: built)
+        tools = []
+
+        def run(tool, *words):
+            tools.append(tool)
+            values = dict(pairwise(words))
+            assert values["MODEL.WEIGHTS"] == str(tmp_path / "model_final.pth")
+            assert values["SOLVER.MAX_ITER"] == "9"
+            if "export" in tool:
+                (tmp_path / "model.gnp").write_bytes(b"x" * 540_000)
+            if "verify" in tool and verified is not None:
+                outcome = json.dumps({"verified": verified})
+                (tmp_path / "verification.json").write_text(outcome)
+            if "benchmark" in tool:
+                (tmp_path / "latency.json").write_text(json.dumps(FIGURES))
+            if "verify" in tool and not verified:
+                raise UserError("it failed, see above")
+
+        return packing.pack_and_time("c.yaml", ["SOLVER.MAX_ITER", "9"], tmp_path, run), tools
+
+    return make
+
+
+def test_all_is_done_and_told(pack):
+    summary, tools = pack()
+    names = ("export_packed", "verify_packed", "benchmark_packed")
+    assert tools == [f"tools/{name}.py" for name in names]
+    assert summary["bytes"] == 540_000
+    assert summary["verified"] is True
+    assert summary["times_packed"] == FIGURES["times_packed"]
+    line = packing.shown(summary)
+    assert line.startswith("0.54 MB, verified; 1.50 ms")
+    assert "4.0 times" in line
+
+
+def test_answers_that_differ_are_told_and_the_rest_is_done(pack):
+    summary, tools = pack(verified=False)
+    assert summary["verified"] is False
+    assert len(tools) == 3
+    assert "NOT verified, see verification.json" in packing.shown(summary)
+
+
+def test_a_verification_that_cannot_be_done_ends_it(pack, tmp_path):
+    (tmp_path / "verification.json").write_text('{"verified": true}')  # of an earlier time
+    with pytest.raises(UserError, match="failed"):
+        pack(verified=None)
+
+
+def test_without_the_engine(pack):
+    summary, tools = pack(built=False)
+    assert tools == ["tools/export_packed.py"]
+    assert "absent" in packing.shown(summary)
