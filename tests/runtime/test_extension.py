@@ -325,6 +325,28 @@ def test_images_of_many_sizes_one_after_another(pyramid):
 
 
 @needs_engine
+@pytest.mark.parametrize("held", [0, 1, 2, 5])
+def test_results_stay_as_they_are_while_the_network_runs_on(pyramid, held):
+    packed, network = pyramid
+    generator = torch.Generator().manual_seed(held)
+    size = (1, 150, 270, packed.program.input_channels)
+    results = []
+    for _ in range(7):
+        images = torch.randint(0, 256, size, dtype=torch.uint8, generator=generator)
+        outputs = network.run(images)
+        results.append((images, outputs, {name: y.clone() for name, y in outputs.items()}))
+        network.trace(images)  # writes to the same buffers
+        results = results[len(results) - held :]
+        for _, got, copies in results:
+            assert all(torch.equal(got[name], copies[name]) for name in copies)
+        expected = dict(zip(*network.trace(images)[1:], strict=True))
+        for name, buffer in packed.program.outputs.items():
+            assert torch.equal(outputs[name], expected[buffer])
+    largest = max(outputs.values(), key=lambda y: y.numel())
+    assert largest.numel() * largest.element_size() > 256 << 10  # some are not copied
+
+
+@needs_engine
 def test_times_of_steps(network_and_image):
     network, images = network_and_image
     seconds = network.time_steps(images, 3)
