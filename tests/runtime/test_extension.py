@@ -24,7 +24,7 @@ from tests.runtime.programs import example_images, example_maps, example_packed_
 
 needs_engine = pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
 EXAMPLES = dict(example_packed_files())
-ISAS = ["avx512_plain", "avx512_paired", "avx2", "neon", "portable"]
+ISAS = ["avx512_plain", "avx512_paired", "avx2", "neon_dot", "neon", "portable"]
 
 
 @pytest.fixture

@@ -2,6 +2,11 @@
 
 #include <cstdlib>
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 #include "core/error.h"
 
 namespace groupnet {
@@ -40,6 +45,16 @@ bool runs_avx2() {
 #endif
 }
 
+bool runs_neon_dot() {
+#if defined(__aarch64__) && defined(__linux__)
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#elif defined(__aarch64__) && defined(__APPLE__)
+  return true;  // every Mac has it
+#else
+  return false;
+#endif
+}
+
 }  // namespace
 
 std::vector<const KernelTable*> available_kernels() {
@@ -51,6 +66,7 @@ std::vector<const KernelTable*> available_kernels() {
   add(avx512_paired_kernels(), runs_avx512());
   if (!prefers_plain()) add(avx512_plain_kernels(), runs_avx512());
   add(avx2_kernels(), runs_avx2());
+  add(neon_dot_kernels(), runs_neon_dot());
   add(neon_kernels(), true);  // every 64-bit ARM has it
   add(portable_kernels(), true);
   return tables;

@@ -14,7 +14,8 @@ struct FloatProducts {
   static constexpr int kPixels = Vector::kFloatPixels;
   static constexpr int kInputs = 1;  // that a step of the sum takes
   struct Sum {
-    F value = Vector::zero_f();
+    F value;
+    GROUPNET_INLINE void clear() { value = Vector::zero_f(); }
     GROUPNET_INLINE void add(F weight, F input) { value = Vector::fma(input, weight, value); }
   };
 
@@ -54,6 +55,7 @@ __attribute__((noinline)) void dense_tile(const TermArgs& term, int block,
   const typename Kind::Weight* weight =
       Kind::weights(term) + block * (int64_t{term.num_runs} * term.run_length * kWeights);
   typename Kind::Sum sums[P][B];
+  each<P, B>([&](int p, int b) { sums[p][b].clear(); });
   for (int run = 0; run < term.num_runs; ++run) {
     const typename Kind::Input* in[kThrees];
     GROUPNET_UNROLL for (int i = 0; i < kThrees; ++i) {

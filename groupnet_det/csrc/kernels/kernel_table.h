@@ -221,5 +221,6 @@ const KernelTable* avx2_kernels();
 const KernelTable* avx512_paired_kernels();
 const KernelTable* avx512_plain_kernels();
 const KernelTable* neon_kernels();
+const KernelTable* neon_dot_kernels();
 
 }  // namespace groupnet

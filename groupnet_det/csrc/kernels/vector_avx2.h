@@ -18,7 +18,7 @@ struct Vector {
   static constexpr const char* kName = "avx2";
   static constexpr bool kPaired = true;
   static constexpr int kBlocks = 1, kPixels = 2, kDensePixels = 4;
-  static constexpr int kFloatPixels = 6, kBytePixels = 4;
+  static constexpr int kFloatPixels = 6, kBytePixels = 3;
 
   static I zero_i() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
   static I set_i(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
@@ -100,8 +100,9 @@ struct Vector {
       __m256i even, odd;
     };
     struct Sum {
-      I value = zero_i();
+      I value;
 
+      void clear() { value = zero_i(); }
       static __m256i add(__m256i sum, __m256i weights, __m256i inputs) {
         return _mm256_add_epi32(sum, _mm256_madd_epi16(weights, inputs));
       }

@@ -57,8 +57,9 @@ struct Avx512 {
   struct Bytes {
     static constexpr int kBias = 0;
     struct Sum {
-      I value = zero_i();
+      I value;
 
+      void clear() { value = zero_i(); }
       void add(I weights, I inputs) { value = _mm512_dpbusd_epi32(value, inputs, weights); }
       I total() const { return value; }
     };

@@ -1,4 +1,4 @@
-// 16 lanes in four registers: NEON of 64-bit ARM.
+// 16 lanes in four registers: NEON of 64-bit ARM, with GROUPNET_NEON_DOT also its dot products.
 #pragma once
 
 #include <arm_neon.h>
@@ -17,7 +17,11 @@ struct Vector {
   struct F {
     float32x4_t q[4];
   };
+#if defined(GROUPNET_NEON_DOT)
+  static constexpr const char* kName = "neon_dot";
+#else
   static constexpr const char* kName = "neon";
+#endif
   static constexpr bool kPaired = true;
   static constexpr int kBlocks = 1, kPixels = 2, kDensePixels = 4;
   static constexpr int kFloatPixels = 6;
@@ -137,10 +141,11 @@ struct Vector {
     static constexpr int kBias = 128;
     using Weights = I;
     using Inputs = int8x16_t;
-#if defined(__ARM_FEATURE_DOTPROD)
+#if defined(GROUPNET_NEON_DOT)
     struct Sum {
-      I value = zero_i();
+      I value;
 
+      void clear() { value = zero_i(); }
       void add(const I& w, int8x16_t x) {
         GROUPNET_EACH value.q[i] = vdotq_s32(value.q[i], vreinterpretq_s8_s32(w.q[i]), x);
       }
@@ -148,8 +153,9 @@ struct Vector {
     };
 #else
     struct Sum {
-      I low = zero_i(), high = zero_i();  // two lanes each, and two sums of a lane
+      I low, high;  // two lanes each, and two sums of a lane
 
+      void clear() { low = high = zero_i(); }
       void add(const I& w, int8x16_t x) {
         GROUPNET_EACH {
           int8x16_t bytes = vreinterpretq_s8_s32(w.q[i]);

@@ -131,8 +131,9 @@ struct Vector {
       uint8_t v[4];
     };
     struct Sum {
-      I value = zero_i();
+      I value;
 
+      void clear() { value = zero_i(); }
       void add(const Weights& w, const Inputs& x) {
         GROUPNET_EACH {
           for (int k = 0; k < 4; ++k) value.v[i] += w.v[i][k] * x.v[k];
