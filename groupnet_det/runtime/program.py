@@ -78,6 +78,7 @@ class Sinks:
     def buffers(self) -> list[int]:
         """Numbers of all buffers that are written."""
         whole = [] if self.float_ is None else [self.float_]
+        parts: tuple[BitsSink | LevelsSink | BytesSink, ...]
         parts = (*self.bits, *self.levels, *self.bytes)
         return [*whole, *(sink.buffer for sink in parts)]
 

@@ -53,7 +53,7 @@ def _largest_sums() -> PackedFile:
     term = b.bytes_term(source, 3, (13, 4), stride=20)
     weight = b.tensors[term.weight]
     weight[0], weight[1] = -39, 39
-    weight[2] = torch.randint(-70, 71, weight.shape[1:], generator=b.generator)
+    weight[2] = torch.randint(-30, 71, weight.shape[1:], generator=b.generator)
     to_output(b, term, 3)
     return b.build()
 

@@ -213,5 +213,6 @@ def test_the_nasty_layouts_are_nasty():
     outputs = run_reference(packed, example_images(packed))
     for name in ("resized", "whole", "spread", "out"):
         value = outputs[name]
-        assert 0 < value.isnan().sum() < value.numel() / 2, name
-        assert value.isinf().any(), name
+        assert 0 < value.isnan().sum() < 0.7 * value.numel(), name
+        # With a factor of 1, infinity meets a share of 0, and that is NaN.
+        assert value.isinf().any() == (name in ("resized", "out")), name
