@@ -40,7 +40,8 @@ def draw_instances(
     visualizer = Visualizer(pixels, metadata, scale=scale)
     colours = [class_colour(index, number) for index in classes]
     masks = _bitmasks(instances)
-    for index in sorted(range(len(masks)), key=lambda i: -masks[i].sum()):  # small ones above
+    order = sorted(range(len(masks)), key=lambda index: masks[index].sum(), reverse=True)
+    for index in order:  # small ones above
         # Not with the boxes: `overlay_instances` fills the holes of masks.
         visualizer.draw_binary_mask(masks[index], color=colours[index], alpha=MASK_OPACITY)
     drawn = visualizer.overlay_instances(
