@@ -8,18 +8,16 @@ namespace groupnet {
 
 namespace {
 
-using at::Tensor;
-
-bool is_floats(const Tensor& x, int64_t dimensions) {
+bool is_floats(const at::Tensor& x, int64_t dimensions) {
   return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.dim() == dimensions;
 }
 
 }  // namespace
 
-Tensor PackedNetwork::align_regions(const std::vector<Tensor>& maps, const Tensor& boxes,
-                                    const Tensor& level_of, const std::vector<double>& scales,
-                                    int64_t rows, int64_t columns, int64_t sampling_ratio,
-                                    bool aligned) {
+at::Tensor PackedNetwork::align_regions(const std::vector<at::Tensor>& maps,
+                                        const at::Tensor& boxes, const at::Tensor& level_of,
+                                        const std::vector<double>& scales, int64_t rows,
+                                        int64_t columns, int64_t sampling_ratio, bool aligned) {
   constexpr int64_t kMost = 4096;
   TORCH_CHECK_VALUE(!maps.empty() && maps.size() == scales.size(), "there are ", maps.size(),
                     " maps and ", scales.size(), " scales");
@@ -31,7 +29,7 @@ Tensor PackedNetwork::align_regions(const std::vector<Tensor>& maps, const Tenso
                         0 <= sampling_ratio && sampling_ratio <= kMost,
                     "rows and columns are 1 to 4096, sampling_ratio 0 to 4096");
   RegionAlign regions;
-  std::vector<Tensor> kept;
+  std::vector<at::Tensor> kept;
   for (size_t i = 0; i < maps.size(); ++i) {
     TORCH_CHECK_VALUE(is_floats(maps[i], 4) && maps[i].size(0) == 1 && maps[i].numel() > 0 &&
                           maps[i].size(3) == maps[0].size(3),
@@ -44,7 +42,7 @@ Tensor PackedNetwork::align_regions(const std::vector<Tensor>& maps, const Tenso
   TORCH_CHECK_VALUE(level_of.numel() == 0 || (level_of.min().item<int64_t>() >= 0 &&
                                               level_of.max().item<int64_t>() <= last),
                     "level_of names maps that there are not");
-  const Tensor sides = boxes.contiguous(), levels = level_of.contiguous();
+  const at::Tensor sides = boxes.contiguous(), levels = level_of.contiguous();
   regions.channels = static_cast<int>(maps[0].size(3));
   regions.boxes = sides.const_data_ptr<float>();
   regions.level_of = levels.const_data_ptr<int64_t>();
@@ -53,7 +51,7 @@ Tensor PackedNetwork::align_regions(const std::vector<Tensor>& maps, const Tenso
   regions.columns = static_cast<int>(columns);
   regions.sampling_ratio = static_cast<int>(sampling_ratio);
   regions.aligned = aligned;
-  Tensor out = at::empty({boxes.size(0), rows, columns, maps[0].size(3)}, at::kFloat);
+  at::Tensor out = at::empty({boxes.size(0), rows, columns, maps[0].size(3)}, at::kFloat);
   return as_value_error([&] {
     network_->align_regions(regions, at::get_num_threads(), out.data_ptr<float>());
     return out;
