@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/isa.h"
+#include "core/lease.h"
 
 namespace groupnet {
 
@@ -30,19 +31,6 @@ void check_given(const at::Tensor& given, const Program& program) {
 ImageSize size_of(const at::Tensor& images) {
   return {images.size(0), images.size(1), images.size(2)};
 }
-
-// Takes a workspace for as long as it lives.
-class Lease {
- public:
-  Lease(Network& network, const ImageSize& size)
-      : network_(network), workspace_(network.acquire(size)) {}
-  ~Lease() { network_.give_back(std::move(workspace_)); }
-  Workspace& operator*() { return *workspace_; }
-
- private:
-  Network& network_;
-  std::unique_ptr<Workspace> workspace_;
-};
 
 Given given_by(const at::Tensor& input) {
   if (input.scalar_type() == at::kByte) return {input.const_data_ptr<uint8_t>(), nullptr};

@@ -43,6 +43,10 @@ class PackedNetwork : public torch::CustomClassHolder {
   at::Tensor align_regions(const std::vector<at::Tensor>& maps, const at::Tensor& boxes,
                            const at::Tensor& level_of, const std::vector<double>& scales,
                            int64_t rows, int64_t columns, int64_t sampling_ratio, bool aligned);
+  // Logits (1, H, W, C) -> labels, int64 (height, width). See core/label_map.h.
+  at::Tensor label_map(const at::Tensor& logits, int64_t height, int64_t width);
+  // Numbers, rising, and values of those above a bound.
+  std::tuple<at::Tensor, at::Tensor> find_above(const at::Tensor& values, double bound);
   std::string isa() const { return network_->kernels().name; }
 
  private:

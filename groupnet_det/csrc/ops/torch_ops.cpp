@@ -128,6 +128,8 @@ TORCH_LIBRARY(groupnet_det, m) {
       .def("trace", &PackedNetwork::trace)
       .def("time_steps", &PackedNetwork::time_steps)
       .def("align_regions", &PackedNetwork::align_regions)
+      .def("label_map", &PackedNetwork::label_map)
+      .def("find_above", &PackedNetwork::find_above)
       .def("isa", &PackedNetwork::isa);
   m.def("pack_signs(Tensor x) -> Tensor");
   m.def(
