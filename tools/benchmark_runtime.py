@@ -19,6 +19,8 @@ What can be measured:
   models   Detectors and a segmenter, full width, from an image to boxes or labels; the float side
            is the same network in full precision under Detectron2. ONNX Runtime's stops at raw
            outputs.
+  stages   Where the time of our side of these goes, ``x`` being the share of the whole: each step
+           of the engine by its own clock, and what is done around them.
   memory   What each of these takes at its peak, in a process of its own.
   all      All of these.
 
@@ -53,6 +55,7 @@ from groupnet_det.benchmark.model_memory import measure_memory
 from groupnet_det.benchmark.packed_sides import engine_isa
 from groupnet_det.benchmark.plans import PLANS, Options, measure, model_works
 from groupnet_det.benchmark.sides import SIMULATION, TORCH
+from groupnet_det.benchmark.stages import measure_stages
 from groupnet_det.benchmark.table import OURS, Row, read_rows, write_rows
 from groupnet_det.benchmark.timing import Schedule
 from groupnet_det.benchmark.work import LAYER_SHAPES, NetworkWork
@@ -60,7 +63,18 @@ from groupnet_det.errors import UserError
 from groupnet_det.project_files import results_folder
 from groupnet_det.visualization.runtime import plot_runtime
 
-WHAT = ("layers", "threads", "network", "body", "scaling", "avx2", "file", "models", "memory")
+WHAT = (
+    "layers",
+    "threads",
+    "network",
+    "body",
+    "scaling",
+    "avx2",
+    "file",
+    "models",
+    "stages",
+    "memory",
+)
 # Must be there before a library reads it, hence a process of its own.
 AVX2_VARIABLES = {
     "GROUPNET_DET_ISA": "avx2",
@@ -128,7 +142,21 @@ def measure_plan(what: str, arguments: argparse.Namespace) -> list[Row]:
     return [row for item in items for row in measure(item, schedule)]
 
 
-SPECIAL = {"avx2": measure_avx2, "file": measure_files, "memory": measure_memories}
+def measure_all_stages(arguments: argparse.Namespace) -> list[Row]:
+    """Rows of the stages of each model."""
+    options = Options(num_bases=arguments.num_bases, threads=arguments.threads)
+    works = tqdm(model_works(options), desc="stages", disable=None)
+    return [
+        row for work in works for row in measure_stages(work, options.threads, arguments.rounds)
+    ]
+
+
+SPECIAL = {
+    "avx2": measure_avx2,
+    "file": measure_files,
+    "stages": measure_all_stages,
+    "memory": measure_memories,
+}
 
 
 def measure_all(arguments: argparse.Namespace, facts: dict[str, str]) -> list[Row]:

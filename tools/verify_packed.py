@@ -9,6 +9,9 @@ blocks of the training model's backbone on identical inputs, integers equal and 
 accuracy (AP, mIoU) on DATASETS.TEST, at most 0.1 points apart, or of classifiers one image in less
 than 1,000. The exit code is 0 only where all that was compared agrees.
 
+``--predictors int8`` also shows what it costs to give the last layers of a detector or segmenter 8
+bits: the network is packed anew, and its scores are set beside the file's, without a verdict.
+
 ``--backend reference`` is for machines without the engine: the first check is skipped, which the
 table says, and the others are done with the reference, slowly.
 """
@@ -16,6 +19,7 @@ table says, and the others are done with the reference, slowly.
 import argparse
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 from detectron2.config import CfgNode
@@ -26,7 +30,13 @@ from groupnet_det.config import load_config
 from groupnet_det.data.check import check_datasets
 from groupnet_det.data.registration import make_absent_datasets, register_datasets
 from groupnet_det.deploy.block_comparison import Trace
-from groupnet_det.deploy.export import load_trained, source_of
+from groupnet_det.deploy.export import (
+    PREDICTORS,
+    export_trained,
+    load_trained,
+    make_predictors,
+    source_of,
+)
 from groupnet_det.deploy.verification import (
     MAX_POINTS,
     SKIPPED,
@@ -38,13 +48,14 @@ from groupnet_det.deploy.verification import (
     engine_trace,
     is_verified,
     report,
+    show_cost,
     skipped_engine,
 )
 from groupnet_det.engine.answers import classify_dataset, first_images, score_dataset
 from groupnet_det.engine.packed_model import PackedModel, build_packed_model
 from groupnet_det.errors import ConfigError, UserError
 from groupnet_det.modeling.meta_arch.semantic_inference import wrap_for_inference
-from groupnet_det.runtime.packed_file import PackedFile, read_packed
+from groupnet_det.runtime.packed_file import PackedFile, read_packed, write_packed
 from groupnet_det.runtime.predictor import BACKENDS
 from groupnet_det.runtime.reference import trace_reference
 
@@ -58,15 +69,22 @@ TRACES: dict[str, Trace] = {"native": engine_trace, "reference": trace_reference
 NO_ENGINE = "asked for with --backend reference: the engine itself was not compared"
 
 
-def verify(cfg: CfgNode, path: Path, *, backend: str, num_images: int) -> list[Finding]:
+def verify(
+    cfg: CfgNode, path: Path, *, backend: str, num_images: int, predictors: str | None = None
+) -> list[Finding]:
     """All findings, in the order of the checks.
+
+    Args:
+        predictors: Other last layers, whose cost is shown.
 
     Raises:
         UserError: A file, a data set or the engine is missing, or of another network.
     """
     packed = read_packed(path)
     packed_model = build_packed_model(cfg, str(path), backend=backend)
-    trained, _ = load_trained(cfg)
+    if predictors is not None:
+        check_other(packed_model, predictors)
+    trained, rest = load_trained(cfg)
     warn_of_other_checkpoint(cfg, packed)
     images = first_images(cfg, cfg.DATASETS.TEST[0], num_images)
     findings = (
@@ -75,6 +93,37 @@ def verify(cfg: CfgNode, path: Path, *, backend: str, num_images: int) -> list[F
     findings += check_blocks(trained, packed, images, TRACES[backend])
     for dataset in cfg.DATASETS.TEST:
         findings += compare_answers(cfg, trained, packed_model, dataset)
+    if predictors is not None:
+        anew = export_trained(cfg, trained, rest, make_predictors(cfg, trained, predictors))
+        findings += cost_of(cfg, packed_model, anew, backend)
+    return findings
+
+
+def check_other(packed: PackedModel, predictors: str) -> None:
+    """
+    Raises:
+        ConfigError: A packed model cannot be compared with one of such last layers.
+    """
+    if packed.predictor.task not in SCORES:
+        raise ConfigError("--predictors is for detectors and segmenters; leave it out here")
+    if packed.predictor.info.get("predictors") == predictors:
+        raise ConfigError(f"the packed file has --predictors {predictors} already; name the other")
+
+
+def cost_of(cfg: CfgNode, own: PackedModel, anew: PackedFile, backend: str) -> list[Finding]:
+    """The scores of a packed model beside those of the same network with other last layers."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "anew.gnp"
+        write_packed(path, anew.program, anew.info, anew.tensors)
+        other = build_packed_model(cfg, str(path), backend=backend)
+    models = {str(model.predictor.info["predictors"]): model for model in (own, other)}
+    findings = []
+    for dataset in cfg.DATASETS.TEST:
+        found = {kind: score_dataset(cfg, model, dataset) for kind, model in models.items()}
+        (_, images), *_ = found.values()
+        for name in SCORES[own.predictor.task]:
+            scores = {kind: values[name] for kind, (values, _) in found.items()}
+            findings.append(show_cost(dataset, name, scores, images))
     return findings
 
 
@@ -139,6 +188,7 @@ def main() -> None:
     parser.add_argument("--config-file", required=True)
     parser.add_argument("--packed", type=Path, required=True, help="file to verify, .gnp")
     parser.add_argument("--backend", choices=list(BACKENDS), default="native")
+    parser.add_argument("--predictors", choices=PREDICTORS, help="show what other last layers cost")
     parser.add_argument("--num-images", type=int, default=4, help="whose maps are compared")
     parser.add_argument("--report", type=Path, help="write the findings to this file, JSON")
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
@@ -148,7 +198,11 @@ def main() -> None:
     try:
         cfg = prepare(arguments.config_file, arguments.opts)
         findings = verify(
-            cfg, arguments.packed, backend=arguments.backend, num_images=arguments.num_images
+            cfg,
+            arguments.packed,
+            backend=arguments.backend,
+            num_images=arguments.num_images,
+            predictors=arguments.predictors,
         )
     except UserError as error:
         sys.exit(f"error: {error}")

@@ -31,7 +31,7 @@ def make_packed(work: ModelWork, threads: int) -> Burst:
     Raises:
         ExtensionError: The compiled engine is absent.
     """
-    predictor, image = _predictor(work), image_of(work)
+    predictor, image = make_predictor(work), image_of(work)
     return burst_of(lambda: predictor(image))
 
 
@@ -42,7 +42,7 @@ def make_steps(work: ModelWork, threads: int) -> Burst:
     Raises:
         ExtensionError: The compiled engine is absent.
     """
-    network: Any = _predictor(work).network
+    network: Any = make_predictor(work).network
     pixels = torch.from_numpy(image_of(work))[None]
 
     def burst(runs: int) -> float:
@@ -115,7 +115,12 @@ def _onnx_image(work: ModelWork) -> np.ndarray:
     return np.ascontiguousarray(image_of(work).transpose(2, 0, 1)[None], dtype=np.float32)
 
 
-def _predictor(work: ModelWork) -> PackedPredictor:
+def make_predictor(work: ModelWork) -> PackedPredictor:
+    """The packed network.
+
+    Raises:
+        ExtensionError: The compiled engine is absent.
+    """
     packed = packed_model(work)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.gnp"

@@ -137,13 +137,21 @@ def is_identity(quantizer: ActivationQuantizer) -> bool:
 def check_exportable(quantizer: Any, name: str) -> None:
     """
     Raises:
-        ConfigError: It has no steps, is in the midst of a training, or has not seen a batch.
+        ConfigError: It has no steps, or as `check_trained`.
     """
     if isinstance(quantizer, TanhActivation):
         raise ConfigError(
             f"{name} has tanh activations, which only the first stage of a training has: export "
             "the network of the second stage (MODEL.GROUPNET.ACTIVATION 'sign')"
         )
+    check_trained(quantizer, name)
+
+
+def check_trained(quantizer: Any, name: str) -> None:
+    """
+    Raises:
+        ConfigError: It is in the midst of a training, or has not seen a batch.
+    """
     if isinstance(quantizer, SignActivation) and not quantizer.is_hard:
         raise ConfigError(f"{name} is in the midst of SOLVER.GRADUAL_BINARIZATION: train it first")
     if hasattr(quantizer, "is_initialized") and not quantizer.is_initialized():

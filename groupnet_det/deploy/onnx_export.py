@@ -1,6 +1,7 @@
 """A trained network as an ONNX graph: the simulation with floats, for any size of image."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,10 @@ class OnnxModel:
     order: tuple[int, ...]
 
     def save(self, path: Path) -> None:
-        path.write_bytes(self.proto.SerializeToString())
+        """Write it, beside its place first: an interruption harms no older file."""
+        partial = path.with_suffix(".partial")
+        partial.write_bytes(self.proto.SerializeToString())
+        os.replace(partial, path)
 
 
 def require_onnx() -> None:

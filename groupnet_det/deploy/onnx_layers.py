@@ -16,6 +16,8 @@ from groupnet_det.quantizers.lq_nets import LQActivation, code_table
 from groupnet_det.quantizers.rsign import RSignActivation
 from groupnet_det.quantizers.sign_activation import SignActivation
 
+from .activations import check_trained
+
 FLOAT_BITS = 32
 
 
@@ -157,10 +159,14 @@ def exportable(model: nn.Module, notes: list[Tensor]) -> nn.Module:
     Args:
         model: On the CPU.
         notes: Where each forward call appends the quantized maps; float ones are left out.
+
+    Raises:
+        ConfigError: A quantizer is not trained.
     """
     model = copy_for_changes(model)
     for name, conv in list(model.named_modules()):
         if isinstance(conv, QuantizedConv2d):
+            check_trained(conv.activation, name)
             replace_module(model, name, FixedConv(conv, _activation(conv.activation, notes)))
     return model
 

@@ -8,7 +8,6 @@ from detectron2.layers import ROIAlign
 from detectron2.modeling.anchor_generator import DefaultAnchorGenerator
 from detectron2.modeling.box_regression import Box2BoxTransform, Box2BoxTransformLinear
 from detectron2.modeling.poolers import ROIPooler
-from torchvision.ops import RoIPool
 
 from groupnet_det.errors import ConfigError
 
@@ -121,7 +120,7 @@ def describe_box_coding(transform: Any) -> dict[str, Any]:
 def describe_pooler(pooler: ROIPooler, levels: Sequence[str]) -> dict[str, Any]:
     """
     Raises:
-        ConfigError: It pools rotated regions.
+        ConfigError: It pools in another way than RoIAlign.
     """
     poolers: list[Any] = list(pooler.level_poolers)
     return {
@@ -138,11 +137,9 @@ def describe_pooler(pooler: ROIPooler, levels: Sequence[str]) -> dict[str, Any]:
 def _pooler_type(pooler: Any) -> str:
     if isinstance(pooler, ROIAlign):
         return "ROIAlignV2" if pooler.aligned else "ROIAlign"
-    if isinstance(pooler, RoIPool):
-        return "ROIPool"
     raise ConfigError(
         f"POOLER_TYPE gives a {type(pooler).__name__}, which cannot be exported; valid: "
-        "ROIAlignV2, ROIAlign, ROIPool"
+        "ROIAlignV2, ROIAlign"
     )
 
 

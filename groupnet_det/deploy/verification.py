@@ -31,7 +31,7 @@ FEW_IMAGES = 1000
 
 Traced = tuple[list[int], list[int], list[Tensor]]  # steps, buffers, contents
 
-PASSED, FAILED, SKIPPED = "passed", "FAILED", "skipped"
+PASSED, FAILED, SKIPPED, SHOWN = "passed", "FAILED", "skipped", "shown"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +39,11 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        check: ``engine``, ``blocks`` or ``metric``.
+        check: ``engine``, ``blocks``, ``metric`` or ``cost``.
         part: A step, a block, or a data set.
         compared: Values, maps or images.
         found: What differs, in words.
-        verdict: `PASSED`, `FAILED` or `SKIPPED`.
+        verdict: `PASSED`, `FAILED`, `SKIPPED`, or `SHOWN` where nothing was asked.
     """
 
     check: str
@@ -256,6 +256,17 @@ def check_score(
     # beyond the rounding of the difference of two percentages
     failed = not abs(trained - packed) <= most + 1e-9
     return _finding("metric", dataset, images, found, failed=failed)
+
+
+def show_cost(dataset: str, metric: str, scores: Mapping[str, float], images: int) -> Finding:
+    """What other last layers cost on a data set.
+
+    Args:
+        scores: Per cent, by kind of the last layers: those of the file, and the others.
+    """
+    (own, first), (other, second) = scores.items()
+    found = f"{metric} {first:.2f} {own}, {second:.2f} {other}: {second - first:+.2f}"
+    return Finding(check="cost", part=dataset, compared=images, found=found, verdict=SHOWN)
 
 
 def is_verified(findings: Sequence[Finding]) -> bool:

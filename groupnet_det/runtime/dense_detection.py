@@ -10,6 +10,7 @@ from torchvision.ops import batched_nms
 from groupnet_det.errors import lookup
 
 from .boxes import Anchors, BoxCoding
+from .networks import Network
 
 Maps = dict[str, Tensor]  # float32 (1, H, W, C) by name
 Found = tuple[Tensor, Tensor, Tensor]  # boxes (R, 4), scores (R,), classes (R,)
@@ -41,21 +42,34 @@ class DensePostprocessing:
         kinds = ("logits", "deltas", *_SCORES[self.score])
         return [f"{kind}.{level}" for level in self.levels for kind in kinds]
 
-    def __call__(self, maps: Maps) -> Found:
-        """Objects of one image, in pixels of the network's input."""
-        parts = zip(*(self._candidates(maps, level) for level in self.levels), strict=True)
+    def __call__(self, maps: Maps, network: Network) -> Found:
+        """Objects of one image, in pixels of the network's input.
+
+        Args:
+            maps: Outputs for the image.
+            network: Looks through the logits, of which there may be millions.
+        """
+        found = (self._candidates(maps, level, network) for level in self.levels)
+        parts = zip(*found, strict=True)
         boxes, scores, classes = (torch.cat(part) for part in parts)
         kept = batched_nms(boxes, scores, classes, self.nms_threshold)
         if self.max_detections >= 0:
             kept = kept[: self.max_detections]
         return boxes[kept], scores[kept], classes[kept]
 
-    def _candidates(self, maps: Maps, level: str) -> Found:
+    def _candidates(self, maps: Maps, level: str, network: Network) -> Found:
         logits, deltas = maps[f"logits.{level}"], maps[f"deltas.{level}"]
         number = self.anchors.number(level)
         num_classes = logits.shape[3] // number
         factors = [maps[f"{kind}.{level}"].flatten() for kind in _SCORES[self.score]]
-        index, scores = _scores_above(logits.flatten(), factors, num_classes, self.score_threshold)
+        index, above = network.find_above(
+            logits.flatten(), lowest_logit(self.score_threshold, 1 + len(factors))
+        )
+        scores = above.sigmoid()
+        for factor in factors:
+            scores = (scores * factor[index // num_classes].sigmoid()).sqrt()
+        kept = scores > self.score_threshold
+        index, scores = index[kept], scores[kept]
         scores, order = scores.topk(min(self.topk, len(scores)))
         index = index[order]
         anchor = index // num_classes
@@ -68,18 +82,13 @@ class DensePostprocessing:
 _SCORES: dict[str, tuple[str, ...]] = {"sigmoid": (), "sigmoid_centerness": ("centerness",)}
 
 
-def _scores_above(
-    logits: Tensor, factors: list[Tensor], num_classes: int, threshold: float
-) -> tuple[Tensor, Tensor]:
-    """Numbers and scores of those above the threshold.
+def lowest_logit(threshold: float, factors: int) -> float:
+    """A bound, a bit too low, on the logits whose scores are above a threshold: most are far below
+    it, and so their exponentials are spared.
 
-    Most logits are far below it. A bound on them, a bit too low, spares their exponentials.
+    Args:
+        threshold: Of scores.
+        factors: How many sigmoids are in a score, the logit's own among them.
     """
-    bound = threshold ** (len(factors) + 1)  # sqrt(a b) > t needs a > t^2
-    lowest = math.log(bound / (1 - bound)) - 1e-3 if 0 < bound < 1 else -math.inf
-    (index,) = torch.nonzero(logits > lowest, as_tuple=True)
-    scores = logits[index].sigmoid()
-    for factor in factors:
-        scores = (scores * factor[index // num_classes].sigmoid()).sqrt()
-    above = scores > threshold
-    return index[above], scores[above]
+    bound = threshold**factors  # sqrt(a b) > t needs a > t^2
+    return math.log(bound / (1 - bound)) - 1e-3 if 0 < bound < 1 else -math.inf

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, lookup
 
 Size = tuple[int, int]  # height, width
 Logits = Callable[[Tensor], Tensor]  # pixels (1, H, W, 3) -> logits (1, H' >= H, W' >= W, C)
+Labels = Callable[[Tensor, Size], Tensor]  # logits (1, H, W, C), size -> labels of that size
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +65,40 @@ class SegmentationPostprocessing:
         """The maps that it reads."""
         return ["logits"]
 
-    def __call__(self, run: Logits, pixels: Tensor, wanted: Size) -> Tensor:
+    def __call__(self, run: Logits, pixels: Tensor, wanted: Size, label: Labels) -> Tensor:
         """Labels int64 of the size `wanted`."""
-        logits = _INFERENCE[self.inference](self, run, pixels)
-        if logits.shape[1:3] != wanted:
-            channels_first = logits.permute(0, 3, 1, 2)
-            resized = F.interpolate(channels_first, wanted, mode="bilinear", align_corners=False)
-            return resized[0].argmax(dim=0)
-        return logits[0].argmax(dim=2)
+        return label(_INFERENCE[self.inference](self, run, pixels), wanted)
+
+
+def label_map(logits: Tensor, size: Size) -> Tensor:
+    """For each pixel the number of the greatest channel, the first of several; NaN counts as -inf.
+
+    Operation by operation as docs/c-api.md has it, so that each machine and the C++ engine give the
+    same bits.
+
+    Args:
+        logits: float32 (1, H, W, C), resized bilinearly where `size` is another one.
+        size: Height and width of the result.
+
+    Returns:
+        int64 `size`.
+    """
+    values = logits[0]
+    if logits.shape[1:3] != size:
+        for dim in (1, 0):
+            values = _resized(values, dim, size[dim])
+    return values.nan_to_num(-math.inf, math.inf, -math.inf).argmax(dim=2)
+
+
+def _resized(values: Tensor, dim: int, outputs: int) -> Tensor:
+    """As PyTorch's ``interpolate`` without `align_corners`, along one dimension."""
+    inputs = values.shape[dim]
+    place = (torch.arange(outputs, dtype=torch.float64) + 0.5) * (inputs / outputs) - 0.5
+    place = place.clamp(min=0)
+    low = place.long().clamp(max=inputs - 1)
+    high = (low + 1).clamp(max=inputs - 1)
+    share = (place - low).float().reshape(-1, *[1] * (values.dim() - 1 - dim))
+    return values.index_select(dim, low) * (1 - share) + values.index_select(dim, high) * share
 
 
 def _whole(_: SegmentationPostprocessing, run: Logits, pixels: Tensor) -> Tensor:

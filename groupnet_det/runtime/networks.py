@@ -11,6 +11,7 @@ from torchvision.ops import roi_align
 
 from groupnet_det.errors import DataError
 
+from .label_maps import Size, label_map
 from .packed_file import PackedFile
 from .reference import run_reference, run_reference_part
 
@@ -52,6 +53,13 @@ class Network(Protocol):
         """RoIAlign of boxes float32 (R, 4), each on the map float32 (1, H, W, C) that `level_of`,
         int64 (R,), names -> float32 (R, rows, columns, C)."""
 
+    def label_map(self, logits: Tensor, size: Size) -> Tensor:
+        """As `label_maps.label_map`."""
+
+    def find_above(self, values: Tensor, bound: float) -> tuple[Tensor, Tensor]:
+        """Numbers, rising, and values of those of (R,) that are above a bound, which is rounded to
+        float32."""
+
 
 class NativeNetwork:
     """By the compiled engine."""
@@ -87,6 +95,14 @@ class NativeNetwork:
             options.aligned,
         )
         return aligned
+
+    def label_map(self, logits: Tensor, size: Size) -> Tensor:
+        labels: Tensor = self.engine.label_map(logits, *size)
+        return labels
+
+    def find_above(self, values: Tensor, bound: float) -> tuple[Tensor, Tensor]:
+        found: tuple[Tensor, Tensor] = self.engine.find_above(values, bound)
+        return found
 
 
 def _run(engine: Any, values: Tensor) -> dict[str, Tensor]:
@@ -127,6 +143,13 @@ class ReferenceNetwork:
                 aligned=options.aligned,
             )
         return pooled.permute(0, 2, 3, 1).contiguous()
+
+    def label_map(self, logits: Tensor, size: Size) -> Tensor:
+        return label_map(logits, size)
+
+    def find_above(self, values: Tensor, bound: float) -> tuple[Tensor, Tensor]:
+        (index,) = torch.nonzero(values > bound, as_tuple=True)
+        return index, values[index]
 
 
 BACKENDS: Mapping[str, Callable[[Any, PackedFile], Network]] = {

@@ -27,6 +27,7 @@ class PackedPredictor:
         task: ``classification``, ``detection``, ``instance_segmentation`` or
             ``semantic_segmentation``.
         class_names: In the order of the labels; their numbers where the file names none.
+        program: What the network computes.
         network: Runs the program, without preparation and answer.
     """
 
@@ -54,6 +55,7 @@ class PackedPredictor:
         self.task = str(packed.info["task"])
         self.class_names = self._task.class_names
         self.preprocessing = self._task.preprocessing
+        self.program = packed.program
         self.network: Network = open_network(path, packed)
 
     def __call__(self, image: AnyImage) -> Answer:

@@ -22,6 +22,10 @@ class ShortestEdge:
     """The shorter side to `min_size` pixels, or less where the longer would exceed `max_size`: as
     Detectron2's ``ResizeShortestEdge`` does for evaluation.
 
+    The bits are those of Pillow before 13, whatever Pillow is installed: rows first, then columns.
+    Newer ones take the other order for some images that are much taller than wide, and
+    docs/c-api.md fixes one.
+
     Attributes:
         kind: ``shortest_edge``.
         min_size: Pixels; 0 leaves the image as it is.
@@ -62,8 +66,8 @@ class ShortestEdge:
         if height * width > MAX_PIXELS:
             raise DataError(f"the image of {own[1]} x {own[0]} pixels is too narrow to be resized")
         if (height, width) != own:
-            resized = Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR)
-            pixels = np.asarray(resized)
+            narrow = Image.fromarray(pixels).resize((width, own[0]), Image.Resampling.BILINEAR)
+            pixels = np.asarray(narrow.resize((width, height), Image.Resampling.BILINEAR))
         ordered = pixels[:, :, CHANNEL_ORDERS[self.format]]
         return torch.from_numpy(np.array(ordered, order="C"))[None], own
 

@@ -108,7 +108,9 @@ class Segmenter(OfWholeImages):
         self.num_classes = _channels(packed.program, "logits")
 
     def answer(self, network: Network, pixels: Tensor, wanted: Size) -> LabelMap:
-        labels = self.postprocessing(lambda p: network(p)["logits"], pixels, wanted)
+        labels = self.postprocessing(
+            lambda p: network(p)["logits"], pixels, wanted, network.label_map
+        )
         return LabelMap(labels, self.class_names)
 
 
@@ -124,7 +126,7 @@ class DenseDetector(OfWholeImages):
         self.num_classes = channels // self.postprocessing.anchors.number(level)
 
     def answer(self, network: Network, pixels: Tensor, wanted: Size) -> Detections:
-        boxes, scores, classes = self.postprocessing(network(pixels))
+        boxes, scores, classes = self.postprocessing(network(pixels), network)
         boxes = rescale(boxes, _size(pixels), wanted)
         kept = larger_than(boxes)
         return Detections(boxes[kept], scores[kept], classes[kept], self.class_names, wanted)

@@ -27,6 +27,10 @@ FUNCTIONS = {
     "num_outputs": (c_int, [c_void_p]),
     "output_name": (c_char_p, [c_void_p, c_int]),
     "run": (c_void_p, [c_void_p, c_void_p, c_int64, c_int64, c_int, POINTER(Error)]),
+    "segment": (
+        c_int,
+        [c_void_p, c_void_p, c_int64, c_int64, c_int, c_void_p, POINTER(Error)],
+    ),
     "run_prepared": (
         c_void_p,
         [c_void_p, c_void_p, c_int64, c_int64, c_int64, c_int, POINTER(Error)],
@@ -78,6 +82,14 @@ class Library:
             outputs[output.name.decode()] = values
         self.free(result)
         return outputs
+
+    def segmented(self, model, image, *, threads=1):
+        """The label map of one RGB image (H, W, 3)."""
+        error, labels = Error(), np.full(image.shape[:2], -1, np.int32)
+        arguments = [model, image.ctypes.data, *image.shape[:2], threads, labels.ctypes.data]
+        if self.segment(*arguments, byref(error)):
+            raise LibraryError(error.message.decode())
+        return labels
 
     def prepared(self, model, image):
         """(height, width, 3) bytes as the network takes them."""

@@ -66,7 +66,7 @@ def test_names_of_classes_in_json(groupnet_run, write_model, write_image, answer
     assert sorted(entry["class"] for entry in got["top"]) == sorted(names)
 
 
-def segmenter():
+def maps_of_classes():
     """Whose output is a map of five channels, called logits as a segmenter's."""
     packed = simple_example(channels=5)
     packed.program.outputs.clear()
@@ -77,10 +77,10 @@ def segmenter():
 @pytest.mark.parametrize("task", ["semantic_segmentation", None])
 def test_label_maps(groupnet_run, write_model, write_image, tmp_path, answer, library, task):
     names = ["a", "b", "c", "d", "e"]
-    path = write_model(packed=segmenter(), task=task, class_names=names)
+    path = write_model(packed=maps_of_classes(), task=task, class_names=names)
     image = write_image()
     labels = tmp_path / "labels.pgm"
-    done = groupnet_run(path, image, "--output", labels)
+    done = groupnet_run(path, image, "--output", labels, "--map", "logits")
     assert done.stdout == "logits\t1 x 16 x 16 x 5\n", done.stderr
     model = library.model(path)
     values = library.outputs(model, np.asarray(Image.open(image)))["logits"]
@@ -88,7 +88,8 @@ def test_label_maps(groupnet_run, write_model, write_image, tmp_path, answer, li
     written = Image.open(labels)
     assert written.mode == "L"
     assert np.array_equal(np.asarray(written), values[0].argmax(2))
-    assert answer(groupnet_run(path, image, "--json"))["outputs"] == {"logits": [1, 16, 16, 5]}
+    got = answer(groupnet_run(path, image, "--json", "--map", "logits"))
+    assert got["outputs"] == {"logits": [1, 16, 16, 5]}
 
 
 def test_labels_of_what_is_no_label_map(groupnet_run, write_model, write_image, tmp_path):

@@ -190,3 +190,13 @@ def test_other_models_are_refused():
     need_onnx()
     with pytest.raises(ConfigError, match=r"MODEL\.META_ARCHITECTURE is Linear.*ImageClassifier"):
         export_onnx(torch.nn.Linear(1, 1))
+
+
+def test_quantizers_without_a_batch_are_refused(exported):
+    model = make_classifier("lsq", stages=1)
+    for module in model.modules():
+        if hasattr(module, "initialized"):
+            module.initialized.fill_(False)
+            module._known_initialized = False
+    with pytest.raises(ConfigError, match=r"res2\.0\.branches.* has never seen a batch"):
+        export_onnx(model)

@@ -59,16 +59,17 @@ def heads_of(model, image):
     return [values for maps in heads for values in maps]
 
 
+ONE_BASE = ["MODEL.GROUPNET.NUM_BASES", "1"]
 ONE_STAGE = {
-    "retinanet_k2": ("retinanet", ["logits", "deltas"], 15),
-    "fcos_k1": ("fcos", ["logits", "deltas", "centerness"], 1),
+    "retinanet": (["logits", "deltas"], 15),
+    "fcos": (["logits", "deltas", "centerness"], 1),
 }
 
 
 def check_one_stage(root, name, *options):
     need_onnx()
-    kind, outputs, num_anchors = ONE_STAGE[name]
-    model = spread(make_detector(root, kind, *options))
+    outputs, num_anchors = ONE_STAGE[name]
+    model = spread(make_detector(root, name, *options))
     graph = export_onnx(model, image_format="BGR")
     assert graph.outputs == [f"{head}_p{level}" for head in outputs for level in range(3, 8)]
     verify_onnx(model, graph)
@@ -81,7 +82,9 @@ def check_one_stage(root, name, *options):
 
 
 def test_retinanet(root):
-    model, graph, answers = check_one_stage(root, "retinanet_k2", "MODEL.RETINANET.NUM_CONVS", "1")
+    model, graph, answers = check_one_stage(
+        root, "retinanet", *ONE_BASE, "MODEL.RETINANET.NUM_CONVS", "1"
+    )
     about = {prop.key: prop.value for prop in graph.proto.metadata_props}
     assert json.loads(about["strides"]) == [8, 16, 32, 64, 128]
     assert_boxes_of_metadata(model, about, answers["logits_p4"], answers["deltas_p4"])
@@ -104,12 +107,24 @@ def assert_boxes_of_metadata(model, about, logits, deltas):
     middle, half = centre + flat[:, :2] * size, flat[:, 2:].exp() * size / 2
     own = deltas.view(1, -1, 4, height, width).permute(0, 3, 4, 1, 2).reshape(-1, 4)
     right = model.box2box_transform.apply_deltas(own, anchors)
-    torch.testing.assert_close(torch.cat([middle - half, middle + half], dim=1), right)
+    torch.testing.assert_close(
+        torch.cat([middle - half, middle + half], dim=1), right, rtol=0, atol=1e-3
+    )
+
+
+PARALLEL = ["MODEL.GROUPNET.HEAD.GROUP", "tower", "MODEL.GROUPNET.FPN.GROUP", "pyramid"]
+MORE_ONE_STAGE = {
+    "retinanet, K=2": ("retinanet", []),
+    "fcos, K=1": ("fcos", ONE_BASE),
+    "fcos, K=2, gates between pyramids": ("fcos", PARALLEL),
+}
 
 
 @pytest.mark.slow
-def test_fcos(root):
-    check_one_stage(root, "fcos_k1", "MODEL.GROUPNET.NUM_BASES", "1")
+@pytest.mark.parametrize("name", MORE_ONE_STAGE)
+def test_more_one_stage_detectors(root, name):
+    kind, options = MORE_ONE_STAGE[name]
+    check_one_stage(root, kind, *options)
 
 
 TWO_STAGE = {"faster_rcnn": [], "mask_rcnn": [], "panoptic_fpn": ["sem_seg_logits"]}

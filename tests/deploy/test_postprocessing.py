@@ -13,6 +13,7 @@ from groupnet_det.deploy.postprocessing import (
     describe_pooler,
 )
 from groupnet_det.errors import ConfigError
+from groupnet_det.runtime.regions import ALIGNED
 from tests.modeling.detectors import make_detector
 
 from .models import export
@@ -89,20 +90,27 @@ def test_box_codings():
         describe_box_coding(Box2BoxTransformLinear(normalize_by_size=False))
 
 
-@pytest.mark.parametrize("kind", ["ROIAlignV2", "ROIAlign", "ROIPool"])
+@pytest.mark.parametrize("kind", list(ALIGNED))
 def test_poolers(kind):
     pooler = ROIPooler(14, scales=(1 / 4, 1 / 8), sampling_ratio=2, pooler_type=kind)
     about = describe_pooler(pooler, ["p2", "p3"])
     assert about["type"] == kind
     assert about["strides"] == [4, 8]
     assert about["resolution"] == [14, 14]
-    assert about["sampling_ratio"] == (0 if kind == "ROIPool" else 2)
+    assert about["sampling_ratio"] == 2
 
 
-def test_rotated_boxes_are_refused():
-    pooler = ROIPooler(14, scales=(1 / 4,), sampling_ratio=2, pooler_type="ROIAlignRotated")
-    with pytest.raises(ConfigError, match="POOLER_TYPE gives a ROIAlignRotated"):
+@pytest.mark.parametrize(
+    ("kind", "name"), [("ROIPool", "RoIPool"), ("ROIAlignRotated", "ROIAlignRotated")]
+)
+def test_poolers_that_the_runtime_does_not_know_are_refused(kind, name):
+    pooler = ROIPooler(14, scales=(1 / 4,), sampling_ratio=2, pooler_type=kind)
+    valid = ", ".join(ALIGNED)
+    with pytest.raises(ConfigError, match=f"POOLER_TYPE gives a {name}, .*; valid: {valid}$"):
         describe_pooler(pooler, ["p2"])
+
+
+def test_anchors_of_another_generator_are_refused():
     with pytest.raises(ConfigError, match=r"ANCHOR_GENERATOR\.NAME gives a Linear"):
         describe_anchors(torch.nn.Linear(1, 1), ["p2"])
 

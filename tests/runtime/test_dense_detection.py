@@ -6,11 +6,15 @@ from detectron2.structures import ImageList
 
 from groupnet_det.errors import ConfigError
 from groupnet_det.runtime.boxes import Anchors, BoxCoding
-from groupnet_det.runtime.dense_detection import DensePostprocessing
+from groupnet_det.runtime.dense_detection import DensePostprocessing, lowest_logit
+from groupnet_det.runtime.networks import NativeNetwork, ReferenceNetwork
 from tests.runtime.detectron2_models import build_detector, random_maps
+from tests.runtime.engine import needs_engine, write
+from tests.runtime.programs import simple_example
 
 LEVELS = ("p3", "p4")
 SIZES = ((8, 10), (4, 5))
+NETWORK = ReferenceNetwork("", simple_example())
 
 
 def postprocessing(model, **options):
@@ -51,7 +55,8 @@ def test_retinanet_as_detectron2():
     transform = model.box2box_transform
     coding = BoxCoding(kind="size", weights=transform.weights, clamp=transform.scale_clamp)
     options = postprocessing(model, kind="retinanet", score="sigmoid", box_coding=coding)
-    boxes, scores, labels = options({**as_maps("logits", logits), **as_maps("deltas", deltas)})
+    maps = {**as_maps("logits", logits), **as_maps("deltas", deltas)}
+    boxes, scores, labels = options(maps, NETWORK)
     assert len(scores) == 30
     torch.testing.assert_close(boxes, expected.pred_boxes.tensor)
     torch.testing.assert_close(scores, expected.scores)
@@ -76,7 +81,7 @@ def test_fcos_as_detectron2():
         **as_maps("centerness", centerness),
     }
     assert options.outputs()[:3] == ["logits.p3", "deltas.p3", "centerness.p3"]
-    boxes, scores, labels = options(maps)
+    boxes, scores, labels = options(maps, NETWORK)
     assert len(scores) > 5
     torch.testing.assert_close(boxes, expected.pred_boxes.tensor)
     torch.testing.assert_close(scores, expected.scores)
@@ -89,7 +94,8 @@ def test_an_empty_image_has_no_boxes():
     options = postprocessing(model, kind="retinanet", score="sigmoid", box_coding=coding)
     logits = [torch.full((1, 6, *size), -9.0) for size in SIZES]
     deltas = random_maps(SIZES, 8, seed=2)
-    boxes, scores, _ = options({**as_maps("logits", logits), **as_maps("deltas", deltas)})
+    maps = {**as_maps("logits", logits), **as_maps("deltas", deltas)}
+    boxes, scores, _ = options(maps, NETWORK)
     assert boxes.shape == (0, 4)
     assert len(scores) == 0
 
@@ -98,3 +104,49 @@ def test_unknown_score():
     model = build_detector("retinanet", topk=40, detections=30)
     with pytest.raises(ConfigError, match=r"postprocessing\.score is 'cosine'; valid: 'sigmoid'"):
         postprocessing(model, kind="fcos", score="cosine", box_coding=BoxCoding(kind="distances"))
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.001, 0.05, 0.5, 0.999, 1.0])
+@pytest.mark.parametrize("factors", [1, 2])
+def test_no_score_above_the_threshold_is_passed_over(threshold, factors):
+    """Each logit with the best of all second factors, as far as float32 reaches."""
+    logits = torch.linspace(-30, 30, 400_001)
+    scores = logits.sigmoid() if factors == 1 else (logits.sigmoid() * 1.0).sqrt()
+    assert (logits > lowest_logit(threshold, factors))[scores > threshold].all()
+
+
+COUNTS = [0, 1, 31, 32, 33, 32_767, 32_768, 32_769, 70_001]
+
+
+@needs_engine
+@pytest.mark.parametrize("count", COUNTS)
+def test_the_engine_finds_the_same_numbers(count, tmp_path):
+    packed = simple_example()
+    network = NativeNetwork(write(tmp_path / "model.gnp", packed), packed)
+    generator = torch.Generator().manual_seed(count)
+    before = torch.get_num_threads()
+    for number, bound in enumerate((-float("inf"), -1.0, 0.1, 2.5, 9.0, float("inf"))):
+        values = torch.randn(count, generator=generator)
+        values[torch.rand(count, generator=generator) < 0.1] = torch.tensor(bound)
+        values[torch.rand(count, generator=generator) < 0.1] = float("nan")
+        torch.set_num_threads(1 + number % 3)
+        for given in (values, values[1::3]):
+            found, expected = network.find_above(given, bound), NETWORK.find_above(given, bound)
+            assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+    torch.set_num_threads(before)
+
+
+@needs_engine
+@pytest.mark.parametrize("seed", range(3))
+def test_the_engine_gives_the_same_boxes(seed, tmp_path):
+    """Bit by bit; logits in steps of a half, so that many scores are equal."""
+    packed = simple_example()
+    network = NativeNetwork(write(tmp_path / "model.gnp", packed), packed)
+    model = build_detector("retinanet", topk=40, detections=30)
+    coding = BoxCoding(kind="size", weights=(1.0,) * 4, clamp=1.0)
+    options = postprocessing(model, kind="retinanet", score="sigmoid", box_coding=coding)
+    logits = [(2 * x).round() / 2 for x in random_maps(SIZES, 6, seed=seed)]
+    maps = {**as_maps("logits", logits), **as_maps("deltas", random_maps(SIZES, 8, seed=9))}
+    found, expected = options(maps, network), options(maps, NETWORK)
+    assert len(found[0]) > 5
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))

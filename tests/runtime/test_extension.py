@@ -13,16 +13,11 @@ from torch.nn import functional as F
 from groupnet_det.errors import ExtensionError, PackedFileError
 from groupnet_det.runtime import extension
 from groupnet_det.runtime.extension import is_built, load_extension, open_network
-from groupnet_det.runtime.packed_file import write_packed
-from groupnet_det.runtime.reference import (
-    run_reference,
-    trace_reference,
-    trace_reference_part,
-)
+from groupnet_det.runtime.reference import trace_reference, trace_reference_part
 from groupnet_det.runtime.sign_bits import pack_sign_bits
+from tests.runtime.engine import assert_same_trace, needs_engine, write
 from tests.runtime.programs import example_images, example_maps, example_packed_files
 
-needs_engine = pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
 EXAMPLES = dict(example_packed_files())
 ISAS = ["avx512_plain", "avx512_paired", "avx2", "neon_dot", "neon", "portable"]
 
@@ -36,25 +31,6 @@ def use_isa(monkeypatch):
         monkeypatch.setenv("GROUPNET_DET_ISA", name)
 
     return use
-
-
-def write(path, packed):
-    write_packed(path, packed.program, packed.info, packed.tensors)
-    return path
-
-
-def same_bits(got, expected):
-    if got.dtype == torch.float32:
-        nan = got.isnan() & expected.isnan()
-        got, expected = got.view(torch.int32), expected.view(torch.int32)
-        return bool(((got == expected) | nan).all())
-    return torch.equal(got, expected)
-
-
-def assert_same_trace(got, expected, what):
-    assert [list(numbers) for numbers in got[:2]] == [list(n) for n in expected[:2]], what
-    for step, buffer, mine, reference in zip(*got, expected[2], strict=True):
-        assert same_bits(mine, reference), (what, step, buffer)
 
 
 @functools.cache
@@ -267,61 +243,6 @@ def test_a_forked_process_goes_on_with_the_network(network_and_image):
     assert answers.get(timeout=60)
     child.join(timeout=60)
     assert child.exitcode == 0
-
-
-@pytest.fixture
-def pyramid(tmp_path):
-    packed = EXAMPLES["tiny-pyramid"]
-    return packed, open_network(write(tmp_path / "model.gnp", packed))
-
-
-@needs_engine
-def test_a_part_outlives_its_network_and_takes_any_number_of_maps(pyramid, tmp_path):
-    packed, network = pyramid
-    maps = example_maps(packed, "box", batch=400)
-    part = open_network(tmp_path / "model.gnp").part("box")
-    (tmp_path / "model.gnp").unlink()
-    whole = part.run(maps)["scores"]
-    assert whole.shape[0] == 400
-    pieces = [network.part("box").run(maps[i : i + 37])["scores"] for i in range(0, 400, 37)]
-    assert same_bits(torch.cat(pieces), whole)
-    seconds = part.time_steps(maps[:2], 3)
-    assert seconds.shape == (3, len(packed.program.parts["box"].steps))
-    assert (seconds > 0).all()
-
-
-@needs_engine
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda x: x.double(), "a part takes float32"),
-        (lambda x: x[0], "takes \\(N, H, W, 24\\)"),
-        (lambda x: x[..., :3], "takes \\(N, H, W, 24\\)"),
-        (lambda x: x[:0], "empty"),
-    ],
-    ids=["doubles", "one map", "channels", "no maps"],
-)
-def test_maps_that_a_part_cannot_use(pyramid, change, message):
-    packed, network = pyramid
-    with pytest.raises(ValueError, match=message):
-        network.part("box").run(change(example_maps(packed, "box")))
-
-
-@needs_engine
-def test_a_part_that_is_not_there(pyramid):
-    with pytest.raises(ValueError, match="no part 'bax'; its parts: box, mask"):
-        pyramid[1].part("bax")
-
-
-@needs_engine
-def test_images_of_many_sizes_one_after_another(pyramid):
-    packed, network = pyramid
-    sizes = [(64, 64), (13, 17), (40, 200), (64, 64), (9, 9), (200, 40), (13, 17), (8, 8)]
-    for height, width in sizes + sizes[::-1]:
-        images = example_images(packed, batch=1, height=height, width=width)
-        expected = run_reference(packed, images)
-        got = network.run(images)
-        assert all(same_bits(got[name], expected[name]) for name in expected), (height, width)
 
 
 @needs_engine

@@ -5,7 +5,16 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from detectron2.modeling import build_model
 
+import groupnet_det.modeling.register  # noqa: F401
+from groupnet_det.checkpoint.checkpointer import Checkpointer
+from groupnet_det.config import load_config
+from groupnet_det.deploy.export import export_trained, load_trained, make_predictors
+from groupnet_det.deploy.verification import is_verified
+from groupnet_det.engine.packed_model import build_packed_model
+from groupnet_det.errors import ConfigError
 from groupnet_det.runtime import extension
 from groupnet_det.runtime.packed_file import read_packed, write_packed
 from tests.deploy.tiny_classifier import (
@@ -42,6 +51,7 @@ def verify(root, tiny, monkeypatch, capsys):
 
 
 REFERENCE = ("--backend", "reference")
+SEMSEG = "configs/quick/semseg_groupnet_photo_digits.yaml"
 
 
 def test_a_right_file_without_the_engine(verify, tmp_path):
@@ -103,6 +113,47 @@ def test_without_the_engine_the_mend_is_told(verify, monkeypatch, tmp_path):
 def test_a_data_set_is_needed(verify):
     code, _ = verify(*REFERENCE, options=["DATASETS.TEST", "()"])
     assert "DATASETS.TEST is empty" in code
+
+
+@pytest.mark.parametrize("kind", ["float", "int8"])
+def test_a_classifier_has_no_other_last_layers(verify, kind):
+    code, _ = verify(*REFERENCE, "--predictors", kind)
+    assert code == "error: --predictors is for detectors and segmenters; leave it out here"
+
+
+@pytest.fixture
+def small_segmenter(root, tmp_path, datasets_env):
+    """Config and path of a packed segmenter with random weights."""
+    options = ["MODEL.GROUPNET.WIDTH", "0.125", "MODEL.SEM_SEG_HEAD.CONVS_DIM", "8"]
+    cfg = load_config(str(root / SEMSEG), [*options, "MODEL.DEVICE", "cpu"])
+    torch.manual_seed(0)
+    Checkpointer(build_model(cfg), str(tmp_path)).save("model_final")
+    options += ["MODEL.WEIGHTS", str(tmp_path / "model_final.pth")]
+    return verify_packed.prepare(str(root / SEMSEG), options), tmp_path / "model.gnp"
+
+
+def test_what_8_bits_cost_is_shown(small_segmenter, monkeypatch):
+    cfg, path = small_segmenter
+    trained, rest = load_trained(cfg)
+    files = {
+        kind: export_trained(cfg, trained, rest, make_predictors(cfg, trained, kind, 1))
+        for kind in ("float", "int8")
+    }
+    write_packed(path, files["float"].program, files["float"].info, files["float"].tensors)
+    own = build_packed_model(cfg, str(path), backend="reference")
+    scores = {"float": 71.25, "int8": 71.0}
+
+    def score(cfg, model, dataset):
+        return {"sem_seg/mIoU": scores[model.predictor.info["predictors"]]}, 7
+
+    monkeypatch.setattr(verify_packed, "score_dataset", score)
+    (finding,) = verify_packed.cost_of(cfg, own, files["int8"], "reference")
+    assert finding.found == "sem_seg/mIoU 71.25 float, 71.00 int8: -0.25"
+    assert (finding.check, finding.compared, finding.verdict) == ("cost", 7, "shown")
+    assert not is_verified([finding])  # it proves nothing
+    with pytest.raises(ConfigError, match="has --predictors float already; name the other"):
+        verify_packed.check_other(own, "float")
+    verify_packed.check_other(own, "int8")
 
 
 def test_evaluation_of_a_packed_file(root, tiny, tmp_path):

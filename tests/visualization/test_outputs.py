@@ -146,6 +146,18 @@ def test_holes_of_masks_stay_open(kind):
     assert np.abs(drawn[46:48, 10:30] - 100).min(axis=2).mean() > 20
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_small_masks_lie_above_large_ones(turned):
+    found = instances(masks=True, scores=False)
+    found.pred_masks[0] = True
+    order = [1, 0] if turned else [0, 1]
+    drawn = draw_instances(PIXELS, found[order], looks(**NAMES)).astype(int)
+    large, both = drawn[34:42, 40:43].mean(axis=(0, 1)), drawn[34:42, 55:65].mean(axis=(0, 1))
+    # The small mask's red counts by half, over half of the other's cyan.
+    assert np.abs(large - [50, 178, 178]).max() < 12
+    assert np.abs(both - [152, 89, 89]).max() < 12
+
+
 def test_polygons_are_filled():
     found = instances(scores=False)[:1]
     found.pred_masks = [[[5.0, 20.0, 35.0, 20.0, 35.0, 50.0, 5.0, 50.0]]]

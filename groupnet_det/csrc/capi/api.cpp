@@ -127,8 +127,21 @@ groupnet_result* groupnet_run(const groupnet_model* model, const uint8_t* rgb, i
   return guarded(error, static_cast<groupnet_result*>(nullptr), [&] {
     require(model != nullptr && rgb != nullptr, "the model or the image is NULL");
     const auto& preprocessing = model->model.preprocessing();
-    const auto prepared = preprocessing.prepare({rgb, height, width});
-    return run(model, prepared.data(), {1, preprocessing.height(), preprocessing.width()}, threads);
+    const groupnet::RgbImage image{rgb, height, width};
+    const auto size = preprocessing.size_of(image);
+    const auto prepared = preprocessing.prepare(image);
+    return run(model, prepared.data(), {1, size.height, size.width}, threads);
+  });
+}
+
+int groupnet_segment(const groupnet_model* model, const uint8_t* rgb, int64_t height, int64_t width,
+                     int threads, int32_t* labels, groupnet_error* error) {
+  return guarded(error, -1, [&] {
+    require(model != nullptr && rgb != nullptr && labels != nullptr,
+            "the model, the image or the labels are NULL");
+    const auto found = model->model.labels({rgb, height, width}, threads);
+    std::copy(found.begin(), found.end(), labels);
+    return 0;
   });
 }
 
@@ -138,11 +151,12 @@ int groupnet_prepare(const groupnet_model* model, const uint8_t* rgb, int64_t he
     require(model != nullptr && shape != nullptr && (rgb != nullptr || prepared == nullptr),
             "the model, the image or the shape is NULL");
     const auto& preprocessing = model->model.preprocessing();
-    preprocessing.check({rgb, height, width});
-    shape[0] = preprocessing.height();
-    shape[1] = preprocessing.width();
+    const groupnet::RgbImage image{rgb, height, width};
+    const auto size = preprocessing.size_of(image);
+    shape[0] = size.height;
+    shape[1] = size.width;
     if (prepared == nullptr) return 0;
-    const auto bytes = preprocessing.prepare({rgb, height, width});
+    const auto bytes = preprocessing.prepare(image);
     std::copy(bytes.begin(), bytes.end(), prepared);
     return 0;
   });

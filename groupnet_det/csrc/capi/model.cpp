@@ -5,29 +5,16 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/lease.h"
 
 namespace groupnet {
 
 namespace {
 
 constexpr const char* kClassification = "classification";
+constexpr const char* kSegmentation = "semantic_segmentation";
 constexpr const char* kLogits = "logits";
 constexpr int kMaxThreads = 256;
-
-// Takes a workspace for as long as it lives.
-class Lease {
- public:
-  Lease(Network& network, const ImageSize& size)
-      : network_(network), workspace_(network.acquire(size)) {}
-  ~Lease() { network_.give_back(std::move(workspace_)); }
-  Lease(const Lease&) = delete;
-  Lease& operator=(const Lease&) = delete;
-  Workspace& operator*() { return *workspace_; }
-
- private:
-  Network& network_;
-  std::unique_ptr<Workspace> workspace_;
-};
 
 int number_of_threads(int threads) {
   require(0 <= threads && threads <= kMaxThreads,
@@ -67,12 +54,21 @@ void Model::read_info(const Json& info) {
   if (task != nullptr) task_ = task->as_string("info.task");
   read_class_names(info);
   try {
-    preprocessing_ = std::make_unique<Preprocessing>(Preprocessing::from_info(info));
+    preprocessing_ = Preprocessing::from_info(info);
     require(program().input_channels == 3, "it is for images of other than 3 channels");
   } catch (const Error& error) {
     if (task_ == kClassification) throw;
     preprocessing_.reset();  // its network runs on images that are prepared elsewhere
     no_preprocessing_ = error.what();
+  }
+  try {
+    require(task_ == kSegmentation,
+            "its task is '" + task_ + "', not '" + std::string(kSegmentation) + "'");
+    segmentation_ = std::make_unique<Segmentation>(info, program());
+    name_classes(static_cast<size_t>(segmentation_->channels()));
+  } catch (const Error& error) {
+    segmentation_.reset();
+    no_segmentation_ = error.what();  // its network gives its maps all the same
   }
 }
 
@@ -86,8 +82,11 @@ void Model::read_class_names(const Json& info) {
   auto logits = std::find_if(outputs.begin(), outputs.end(),
                              [](const auto& output) { return output.first == kLogits; });
   require(logits != outputs.end(), std::string("it has no output '") + kLogits + "'");
-  const BufferSpec& buffer = program().buffers[logits->second];
-  const auto number = static_cast<size_t>(buffer.channels);
+  name_classes(static_cast<size_t>(program().buffers[logits->second].channels));
+}
+
+// Numbers, where the file has no names.
+void Model::name_classes(size_t number) {
   if (class_names_.empty()) {
     for (size_t i = 0; i < number; ++i) class_names_.push_back(std::to_string(i));
   }
@@ -101,6 +100,14 @@ const Preprocessing& Model::preprocessing() const {
     throw Error("images cannot be prepared for this model: " + no_preprocessing_);
   }
   return *preprocessing_;
+}
+
+std::vector<int32_t> Model::labels(const RgbImage& image, int threads) const {
+  if (segmentation_ == nullptr) throw Error("the model gives no label map: " + no_segmentation_);
+  threads = number_of_threads(threads);
+  const std::vector<uint8_t> prepared = preprocessing().prepare(image);
+  return segmentation_->labels(*network_, prepared.data(), preprocessing().size_of(image),
+                               {image.height, image.width}, threads);
 }
 
 std::vector<Output> Model::run(const uint8_t* prepared, const ImageSize& size, int threads) const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "capi/preprocessing.h"
+#include "capi/segmentation.h"
 #include "core/network.h"
 
 namespace groupnet {
@@ -32,6 +33,10 @@ class Model {
   // How images are prepared. Throws Error where the file names no way that is known.
   const Preprocessing& preprocessing() const;
 
+  // The class of each pixel of the image, (height, width). Throws Error where the model is no
+  // segmenter. As `run`, for any number of threads.
+  std::vector<int32_t> labels(const RgbImage& image, int threads) const;
+
   // Any number of threads may call it at once; none waits for another. `prepared` are unsigned
   // bytes (N, H, W, C). One output for each of the program, in its order.
   std::vector<Output> run(const uint8_t* prepared, const ImageSize& size, int threads) const;
@@ -40,6 +45,7 @@ class Model {
   Model(const PackedFile& file, const std::string& name);
   void read_info(const Json& info);
   void read_class_names(const Json& info);
+  void name_classes(size_t number);
   void run_one(const uint8_t* image, const ImageSize& size, int threads,
                std::vector<Output>& outputs) const;
 
@@ -47,7 +53,8 @@ class Model {
   std::vector<std::string> class_names_;
   std::unique_ptr<Network> network_;
   std::unique_ptr<Preprocessing> preprocessing_;
-  std::string no_preprocessing_;  // why there is none
+  std::unique_ptr<Segmentation> segmentation_;
+  std::string no_preprocessing_, no_segmentation_;  // why there is none
 };
 
 }  // namespace groupnet

@@ -1,8 +1,10 @@
 #include "capi/preprocessing.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cmath>
+#include <map>
 #include <string>
+#include <utility>
 
 #include "capi/resize.h"
 #include "core/error.h"
@@ -11,11 +13,23 @@ namespace groupnet {
 
 namespace {
 
-constexpr const char* kKind = "classification";
 constexpr int kChannels = 3;
 constexpr int64_t kMaxSide = 16384;
-constexpr int64_t kMaxResized = int64_t{1} << 28;  // pixels, before the square is cut out
+constexpr int64_t kMaxPixels = int64_t{1} << 28;  // of a resized image
 constexpr int64_t kMaxImageSide = int64_t{1} << 20;
+
+std::string text_of(int64_t height, int64_t width) {
+  return std::to_string(width) + " x " + std::to_string(height);
+}
+
+[[noreturn]] void refuse_narrow(const RgbImage& image) {
+  throw Error("the image of " + text_of(image.height, image.width) +
+              " pixels is too narrow to be resized");
+}
+
+void check_members(const Json& json, const std::string& what, size_t count, const char* names) {
+  require(json.as_object(what).size() == count, what + " has other members than " + names);
+}
 
 // Where a part of `size` at the centre begins: the half of what remains, rounded to even.
 int64_t centered(int64_t whole, int64_t size) {
@@ -23,46 +37,113 @@ int64_t centered(int64_t whole, int64_t size) {
   return half + (rest % 2 != 0 && half % 2 != 0 ? 1 : 0);
 }
 
+// Of classifiers: the shorter side to `resize` pixels, of that the square of `crop` pixels.
+class CenterCrop : public Preprocessing {
+ public:
+  CenterCrop(const Json& json, const std::string& what) : Preprocessing(json, what) {
+    check_members(json, what, 4, "kind, resize, crop, format");
+    resize_ = json.at("resize", what).as_integer(what + ".resize");
+    crop_ = json.at("crop", what).as_integer(what + ".crop");
+    require(1 <= crop_ && crop_ <= resize_ && resize_ <= kMaxSide,
+            what + " has crop " + std::to_string(crop_) + " and resize " + std::to_string(resize_) +
+                "; valid: 1 <= crop <= resize <= 16384");
+  }
+
+ protected:
+  Plan plan(const RgbImage& image) const override {
+    const auto [least, most] = std::minmax(image.height, image.width);
+    if (resize_ * resize_ * most > kMaxPixels * least) refuse_narrow(image);
+    const auto longer =
+        static_cast<int64_t>(static_cast<double>(resize_ * most) / static_cast<double>(least));
+    const bool upright = image.width <= image.height;
+    return {upright ? PixelSize{longer, resize_} : PixelSize{resize_, longer}, {crop_, crop_}};
+  }
+
+ private:
+  int64_t resize_ = 0, crop_ = 0;
+};
+
+// Of segmenters and detectors: the shorter side to `min_size` pixels, or less where the longer one
+// would exceed `max_size`; 0 for the image as it is, and for no limit.
+class ShortestEdge : public Preprocessing {
+ public:
+  ShortestEdge(const Json& json, const std::string& what) : Preprocessing(json, what) {
+    check_members(json, what, 4, "kind, min_size, max_size, format");
+    const int64_t least = json.at("min_size", what).as_integer(what + ".min_size");
+    const int64_t most = json.at("max_size", what).as_integer(what + ".max_size");
+    require(std::min(least, most) >= 0, what + " has min_size or max_size below 0");
+    min_size_ = static_cast<double>(least);
+    max_size_ = static_cast<double>(most);
+  }
+
+ protected:
+  Plan plan(const RgbImage& image) const override {
+    // As Python does it, operation by operation, in float64.
+    auto height = static_cast<double>(image.height), width = static_cast<double>(image.width);
+    if (min_size_ > 0) {
+      const double scale = min_size_ / std::min(height, width);
+      const bool limited = max_size_ > 0 && scale * std::max(height, width) > max_size_;
+      height = scale * height;
+      width = scale * width;
+      if (limited) {
+        const double less = max_size_ / std::max(height, width);
+        height = height * less;
+        width = width * less;
+      }
+      height = std::max(1.0, std::floor(height + 0.5));
+      width = std::max(1.0, std::floor(width + 0.5));
+    }
+    if (height * width > static_cast<double>(kMaxPixels)) refuse_narrow(image);
+    const PixelSize size{static_cast<int64_t>(height), static_cast<int64_t>(width)};
+    return {size, size};
+  }
+
+ private:
+  double min_size_ = 0, max_size_ = 0;
+};
+
+template <class Kind>
+std::unique_ptr<Preprocessing> make(const Json& json, const std::string& what) {
+  return std::make_unique<Kind>(json, what);
+}
+
+using Make = std::unique_ptr<Preprocessing> (*)(const Json&, const std::string&);
+const std::map<std::string, Make> kKinds = {{"classification", make<CenterCrop>},
+                                            {"shortest_edge", make<ShortestEdge>}};
+
 }  // namespace
 
-Preprocessing Preprocessing::from_info(const Json& info) {
+std::unique_ptr<Preprocessing> Preprocessing::from_info(const Json& info) {
   const std::string what = "info.preprocessing";
   const Json& json = info.at("preprocessing", "info");
   const std::string& kind = json.at("kind", what).as_string(what + ".kind");
-  require(kind == kKind, what + ".kind is '" + kind + "'; valid: '" + kKind + "'");
-  require(json.as_object(what).size() == 4,
-          what + " has other members than kind, resize, crop, format");
-  Preprocessing made;
-  made.resize_ = json.at("resize", what).as_integer(what + ".resize");
-  made.crop_ = json.at("crop", what).as_integer(what + ".crop");
-  require(1 <= made.crop_ && made.crop_ <= made.resize_ && made.resize_ <= kMaxSide,
-          what + " has crop " + std::to_string(made.crop_) + " and resize " +
-              std::to_string(made.resize_) + "; valid: 1 <= crop <= resize <= 16384");
+  const auto found = kKinds.find(kind);
+  require(found != kKinds.end(),
+          what + ".kind is '" + kind + "'; valid: 'classification', 'shortest_edge'");
+  return found->second(json, what);
+}
+
+Preprocessing::Preprocessing(const Json& json, const std::string& what) {
   const std::string& format = json.at("format", what).as_string(what + ".format");
   require(format == "RGB" || format == "BGR",
           what + ".format is '" + format + "'; valid: 'RGB', 'BGR'");
-  made.reversed_ = format == "BGR";
-  return made;
+  reversed_ = format == "BGR";
 }
 
-void Preprocessing::check(const RgbImage& image) const {
+Preprocessing::Plan Preprocessing::checked_plan(const RgbImage& image) const {
   const auto [least, most] = std::minmax(image.height, image.width);
-  const std::string size = std::to_string(image.width) + " x " + std::to_string(image.height);
+  const std::string size = text_of(image.height, image.width);
   require(least > 0, "the image has the size " + size + "; it holds no pixel");
   require(most <= kMaxImageSide, "the image of " + size + " pixels is too large");
-  require(resize_ * resize_ * most <= kMaxResized * least,
-          "the image of " + size + " pixels is too narrow to be resized");
+  return plan(image);
 }
 
 std::vector<uint8_t> Preprocessing::prepare(const RgbImage& image) const {
-  check(image);
-  const auto [least, most] = std::minmax(image.height, image.width);
-  const auto longer =
-      static_cast<int64_t>(static_cast<double>(resize_ * most) / static_cast<double>(least));
-  const bool upright = image.width <= image.height;
-  const int64_t height = upright ? longer : resize_, width = upright ? resize_ : longer;
-  const AxisPart rows{image.height, height, centered(height, crop_), crop_};
-  const AxisPart columns{image.width, width, centered(width, crop_), crop_};
+  const auto [resized, taken] = checked_plan(image);
+  const AxisPart rows{image.height, resized.height, centered(resized.height, taken.height),
+                      taken.height};
+  const AxisPart columns{image.width, resized.width, centered(resized.width, taken.width),
+                         taken.width};
   std::vector<uint8_t> pixels = resize_part(image.pixels, kChannels, rows, columns);
   if (reversed_) {
     for (size_t i = 0; i < pixels.size(); i += kChannels) std::swap(pixels[i], pixels[i + 2]);

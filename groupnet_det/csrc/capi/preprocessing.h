@@ -1,8 +1,10 @@
-// From an RGB image to the bytes that a network takes: groupnet_det/runtime/preprocessing.py in
-// C++.
+// From an RGB image to the bytes that a network takes: groupnet_det/runtime/preprocessing.py and
+// shortest_edge.py in C++.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "core/json.h"
@@ -14,22 +16,35 @@ struct RgbImage {
   int64_t height = 0, width = 0;
 };
 
+struct PixelSize {
+  int64_t height = 0, width = 0;
+};
+
 class Preprocessing {
  public:
   // That of a packed file's "info". Throws Error where it is absent, or of a kind that is not
   // known.
-  static Preprocessing from_info(const Json& info);
+  static std::unique_ptr<Preprocessing> from_info(const Json& info);
+  virtual ~Preprocessing() = default;
 
-  int64_t height() const { return crop_; }
-  int64_t width() const { return crop_; }
-
-  // Bytes (height(), width(), 3). Throws Error where the image cannot be used.
+  // Of the image when it is prepared. Throws Error where it cannot be used.
+  PixelSize size_of(const RgbImage& image) const { return checked_plan(image).taken; }
+  // Bytes (height, width, 3) of that size, channels in the network's order. Throws the same.
   std::vector<uint8_t> prepare(const RgbImage& image) const;
-  // Throws Error where prepare would.
-  void check(const RgbImage& image) const;
+
+ protected:
+  Preprocessing(const Json& json, const std::string& what);
+
+  // To what size an image is resized, and the part of that, at the centre, which is taken.
+  struct Plan {
+    PixelSize resized, taken;
+  };
+  // Of an image that has pixels. Throws Error where it cannot be used.
+  virtual Plan plan(const RgbImage& image) const = 0;
 
  private:
-  int64_t resize_ = 0, crop_ = 0;
+  Plan checked_plan(const RgbImage& image) const;
+
   bool reversed_ = false;  // BGR
 };
 

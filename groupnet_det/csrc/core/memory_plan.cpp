@@ -71,6 +71,8 @@ size_t place(std::vector<Piece>& pieces) {
 void Slab::fit(size_t bytes) {
   require(bytes <= kMaxBytes, "an image of this size needs more than 8 GiB of memory");
   if (bytes <= capacity_ && capacity_ <= 2 * bytes + kSlack) return;
+  // One that was too small may soon be so again; what nobody touches costs nothing.
+  if (capacity_ > 0 && capacity_ < bytes) bytes = std::min(bytes + bytes / 4, kMaxBytes);
   memory_.reset();
   capacity_ = 0;
   bytes = std::max((bytes + kLine - 1) / kLine * kLine, kLine);

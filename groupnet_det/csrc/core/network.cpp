@@ -95,6 +95,7 @@ std::unique_ptr<Workspace> Network::acquire(const ImageSize& size) {
       if ((*it)->size() == size) {
         auto workspace = std::move(*it);
         free_.erase(it);
+        workspace->claim_outputs();
         return workspace;
       }
     }

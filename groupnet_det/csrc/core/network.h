@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "core/find_above.h"
 #include "core/isa.h"
+#include "core/label_map.h"
 #include "core/packed_file.h"
 #include "core/prepared.h"
 #include "core/region_align.h"
@@ -46,6 +48,16 @@ class Network {
   // See region_align.h; in the threads of this network.
   void align_regions(const RegionAlign& regions, int threads, float* out) {
     groupnet::align_regions(regions, kernels_, *pool_, threads, out);
+  }
+
+  // See label_map.h; in the threads of this network.
+  void label_map(const LabelMap& map, int threads, int32_t* labels) {
+    groupnet::label_map(map, *pool_, threads, labels);
+  }
+
+  // See find_above.h; in the threads of this network.
+  Found find_above(const float* values, int64_t count, float bound, int threads) {
+    return groupnet::find_above(values, count, bound, *pool_, threads);
   }
 
   // Copy a buffer: (N, H, W, C) floats, or bytes, or 0 and 1 for bits.

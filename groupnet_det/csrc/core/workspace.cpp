@@ -11,6 +11,8 @@ namespace groupnet {
 namespace {
 
 constexpr Lifetime kAlways{0, INT64_MAX};
+// Smaller outputs, and those of bits or bytes, are copied.
+constexpr size_t kLargeOutput = 256 << 10;
 
 // Bytes of a pixel.
 int64_t pixel_bytes(const BufferSpec& spec) {
@@ -86,7 +88,14 @@ void Workspace::allocate(const Program& program, const Schedule& schedule, const
   for (size_t i = 0; i < program.buffers.size(); ++i) {
     const BufferSpec& spec = program.buffers[i];
     if (shapes.buffers[i].height == 0) continue;
-    pieces[i].bytes = map_bytes(size_.images, shapes.buffers[i], pixel_bytes(spec));
+    const size_t bytes = map_bytes(size_.images, shapes.buffers[i], pixel_bytes(spec));
+    const bool is_output = std::any_of(program.outputs.begin(), program.outputs.end(),
+                                       [&](const auto& o) { return o.second == int(i); });
+    if (is_output && spec.kind == BufferKind::kFloat && bytes >= kLargeOutput) {
+      outputs_.emplace_back(static_cast<int>(i), bytes);
+      continue;
+    }
+    pieces[i].bytes = bytes;
     pieces[i].life = has_gaps(spec) ? kAlways : schedule.lives[i];
   }
   for (size_t i = 0; i < steps_.size(); ++i) {
@@ -101,24 +110,32 @@ void Workspace::allocate(const Program& program, const Schedule& schedule, const
 
   buffers_.resize(program.buffers.size());
   for (size_t i = 0; i < buffers_.size(); ++i) {
+    if (pieces[i].bytes == 0) continue;
     const BufferSpec& spec = program.buffers[i];
-    const BufferShape& shape = shapes.buffers[i];
-    if (shape.height == 0) continue;
-    BufferMemory& memory = buffers_[i];
-    memory.height = shape.height;
-    memory.width = shape.width;
     uint8_t* start = slab_.data() + pieces[i].offset;
     if (has_gaps(spec)) std::memset(start, 0, pieces[i].bytes);
-    const int64_t pixel = pixel_bytes(spec);
-    switch (spec.kind) {
-      case BufferKind::kBits: memory.words = make_map<uint32_t>(start, shape, pixel); break;
-      case BufferKind::kBytes: memory.bytes = make_map<uint8_t>(start, shape, pixel); break;
-      case BufferKind::kFloat: memory.floats = make_map<float>(start, shape, pixel); break;
-    }
+    place_buffer(static_cast<int>(i), spec, shapes.buffers[i], start);
+  }
+  for (const OutputMemory& output : outputs_) {
+    const int i = output.buffer();
+    place_buffer(i, program.buffers[i], shapes.buffers[i], output.current()->data());
   }
   for (size_t i = 0; i < steps_.size(); ++i) {
     steps_[i].pixels.map.origin =
         reinterpret_cast<int16_t*>(slab_.data() + pieces[program.buffers.size() + i].offset);
+  }
+}
+
+void Workspace::place_buffer(int buffer, const BufferSpec& spec, const BufferShape& shape,
+                             uint8_t* start) {
+  BufferMemory& memory = buffers_[buffer];
+  memory.height = shape.height;
+  memory.width = shape.width;
+  const int64_t pixel = pixel_bytes(spec);
+  switch (spec.kind) {
+    case BufferKind::kBits: memory.words = make_map<uint32_t>(start, shape, pixel); break;
+    case BufferKind::kBytes: memory.bytes = make_map<uint8_t>(start, shape, pixel); break;
+    case BufferKind::kFloat: memory.floats = make_map<float>(start, shape, pixel); break;
   }
 }
 
@@ -177,6 +194,29 @@ Border Workspace::plan_border(const BufferSpec& spec, const BufferShape& shape,
   border.uniform =
       std::all_of(pixel, pixel + border.pixel_bytes, [&](uint8_t byte) { return byte == *pixel; });
   return border;
+}
+
+size_t Workspace::num_bytes() const {
+  size_t total = arena_.num_bytes() + slab_.capacity();
+  for (const OutputMemory& output : outputs_) total += output.bytes();
+  return total;
+}
+
+void Workspace::claim_outputs() {
+  for (OutputMemory& output : outputs_) {
+    const auto before = output.claim();
+    if (before == output.current()) continue;
+    const Move move{before->data(), output.bytes(), output.current()->data()};
+    move.apply(buffers_[output.buffer()].floats.origin);
+    for (PlannedStep& step : steps_) move_maps(step, move);
+  }
+}
+
+std::shared_ptr<const void> Workspace::holder_of(int buffer) const {
+  for (const OutputMemory& output : outputs_) {
+    if (output.buffer() == buffer) return output.current();
+  }
+  return nullptr;
 }
 
 float* Workspace::scratch(int thread) { return scratch_[static_cast<size_t>(thread)]; }

@@ -6,6 +6,7 @@
 
 #include "core/arena.h"
 #include "core/memory_plan.h"
+#include "core/output_memory.h"
 #include "core/prepared.h"
 #include "core/shapes.h"
 
@@ -67,7 +68,11 @@ class Workspace {
   const ImageSize& size() const { return size_; }
   const std::vector<PlannedStep>& steps() const { return steps_; }
   const std::vector<BufferMemory>& buffers() const { return buffers_; }
-  size_t num_bytes() const { return arena_.num_bytes() + slab_.capacity(); }
+  size_t num_bytes() const;
+  // Before each run, lest it writes to results of a former one that somebody still holds.
+  void claim_outputs();
+  // What holds the values of a large output; null for a buffer whose memory others share.
+  std::shared_ptr<const void> holder_of(int buffer) const;
   // Of its maps, for another workspace; this one is of no use any more.
   Slab take_memory() { return std::move(slab_); }
 
@@ -78,6 +83,7 @@ class Workspace {
 
  private:
   void allocate(const Program& program, const Schedule& schedule, const Shapes& shapes);
+  void place_buffer(int buffer, const BufferSpec& spec, const BufferShape& shape, uint8_t* start);
   void allocate_pixels(const Program& program, const Shapes& shapes);
   void plan_borders(const Program& program, const Shapes& shapes, bool paired);
   Border plan_border(const BufferSpec& spec, const BufferShape& shape, const BufferMemory& memory,
@@ -85,6 +91,7 @@ class Workspace {
 
   Arena arena_;
   Slab slab_;
+  std::vector<OutputMemory> outputs_;  // the large ones
   ImageSize size_;
   std::vector<BufferMemory> buffers_;
   std::vector<PlannedStep> steps_;

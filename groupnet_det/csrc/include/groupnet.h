@@ -65,9 +65,15 @@ GROUPNET_API groupnet_result* groupnet_run(const groupnet_model* model, const ui
                                            int64_t height, int64_t width, int threads,
                                            groupnet_error* error);
 
-/* The two halves of it. groupnet_prepare gives the height and width that an image will have, and
- * where `prepared` is not NULL writes its (shape[0], shape[1], channels) bytes there; it returns 0.
- * groupnet_run_prepared takes (images, height, width, channels) of such bytes. */
+/* The class of each pixel of an image, as PackedPredictor gives it: `labels` has room for (height,
+ * width). For models of the task "semantic_segmentation"; others are refused. Returns 0. */
+GROUPNET_API int groupnet_segment(const groupnet_model* model, const uint8_t* rgb, int64_t height,
+                                  int64_t width, int threads, int32_t* labels,
+                                  groupnet_error* error);
+
+/* The two halves of groupnet_run. groupnet_prepare gives the height and width that an image will
+ * have, and where `prepared` is not NULL writes its (shape[0], shape[1], channels) bytes there; it
+ * returns 0. groupnet_run_prepared takes (images, height, width, channels) of such bytes. */
 GROUPNET_API int groupnet_prepare(const groupnet_model* model, const uint8_t* rgb, int64_t height,
                                   int64_t width, int64_t shape[2], uint8_t* prepared,
                                   groupnet_error* error);

@@ -1,7 +1,6 @@
 // The engine as torch sees it: the class PackedNetwork and a few functions.
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
-#include <torch/custom_class.h>
 #include <torch/library.h>
 
 #include <atomic>
@@ -9,226 +8,15 @@
 #include <thread>
 
 #include "core/binary_conv.h"
-#include "core/error.h"
 #include "core/isa.h"
 #include "core/layout.h"
-#include "core/network.h"
+#include "ops/packed_network.h"
 
 namespace groupnet {
 
 namespace {
 
 using at::Tensor;
-
-// What a network takes: images, or the maps of a part.
-void check_given(const Tensor& given, const Program& program) {
-  const bool maps = program.is_part;
-  const auto type = maps ? at::kFloat : at::kByte;
-  TORCH_CHECK_VALUE(given.device().is_cpu() && given.scalar_type() == type,
-                    maps ? "maps" : "images", " are of type ", given.scalar_type(), " on ",
-                    given.device(), "; a ", maps ? "part" : "packed network", " takes ",
-                    maps ? "float32" : "unsigned bytes", " on the CPU");
-  TORCH_CHECK_VALUE(given.dim() == 4 && given.size(3) == program.input_channels,
-                    maps ? "maps" : "images", " have the shape ", given.sizes(), "; a ",
-                    maps ? "part" : "packed network", " takes (N, H, W, ", program.input_channels,
-                    ")");
-}
-
-bool is_floats(const Tensor& x, int64_t dimensions) {
-  return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.dim() == dimensions;
-}
-
-ImageSize size_of(const Tensor& images) { return {images.size(0), images.size(1), images.size(2)}; }
-
-// Takes a workspace for as long as it lives.
-class Lease {
- public:
-  Lease(Network& network, const ImageSize& size)
-      : network_(network), workspace_(network.acquire(size)) {}
-  ~Lease() { network_.give_back(std::move(workspace_)); }
-  Workspace& operator*() { return *workspace_; }
-
- private:
-  Network& network_;
-  std::unique_ptr<Workspace> workspace_;
-};
-
-template <class Run>
-auto as_value_error(const Run& run) {
-  try {
-    return run();
-  } catch (const Error& error) {
-    TORCH_CHECK_VALUE(false, error.what());
-  }
-}
-
-Given given_by(const Tensor& input) {
-  if (input.scalar_type() == at::kByte) return {input.const_data_ptr<uint8_t>(), nullptr};
-  return {nullptr, input.const_data_ptr<float>()};
-}
-
-std::shared_ptr<Network> open_network(const std::string& path) {
-  return as_value_error([&] {
-    const KernelTable& kernels = choose_kernels_from_environment();
-    PackedFile file = PackedFile::open(path);
-    try {
-      return std::make_shared<Network>(file, kernels);
-    } catch (const Error& error) {
-      throw Error(path + " cannot be used: " + error.what());
-    }
-  });
-}
-
-class PackedNetwork : public torch::CustomClassHolder {
- public:
-  explicit PackedNetwork(const std::string& path) : network_(open_network(path)) {}
-  explicit PackedNetwork(std::shared_ptr<Network> network) : network_(std::move(network)) {}
-
-  c10::intrusive_ptr<PackedNetwork> part(const std::string& name) {
-    return as_value_error([&] { return c10::make_intrusive<PackedNetwork>(network_->part(name)); });
-  }
-
-  c10::Dict<std::string, Tensor> run(const Tensor& images) {
-    return as_value_error([&] {
-      check_given(images, network_->program());
-      const int64_t at_once = images_at_once(size_of(images));
-      std::vector<std::vector<Tensor>> parts(network_->program().outputs.size());
-      for (int64_t first = 0; first < images.size(0); first += at_once) {
-        const int64_t count = std::min(at_once, images.size(0) - first);
-        run_part(images.narrow(0, first, count), parts);
-      }
-      c10::Dict<std::string, Tensor> outputs;
-      for (size_t i = 0; i < parts.size(); ++i) {
-        Tensor whole = parts[i].size() == 1 ? parts[i][0] : at::cat(parts[i]);
-        outputs.insert(network_->program().outputs[i].first, whole);
-      }
-      return outputs;
-    });
-  }
-
-  std::tuple<std::vector<int64_t>, std::vector<int64_t>, std::vector<Tensor>> trace(
-      const Tensor& images) {
-    return as_value_error([&] {
-      check_given(images, network_->program());
-      Lease workspace(*network_, size_of(images));  // refuses sizes before anything is copied
-      Tensor input = images.contiguous();
-      std::vector<int64_t> steps, buffers;
-      std::vector<Tensor> contents;
-      const auto& program = network_->program();
-      for (size_t i = 0; i < program.steps.size(); ++i) {
-        network_->run(*workspace, given_by(input), at::get_num_threads(), i, i + 1);
-        for (int buffer : program.steps[i].written()) {
-          steps.push_back(static_cast<int64_t>(i));
-          buffers.push_back(buffer);
-          contents.push_back(read(*workspace, buffer));
-        }
-      }
-      return std::make_tuple(steps, buffers, contents);
-    });
-  }
-
-  Tensor time_steps(const Tensor& images, int64_t repeats) {
-    return as_value_error([&] {
-      TORCH_CHECK_VALUE(repeats > 0, "repeats must be positive");
-      check_given(images, network_->program());
-      Lease workspace(*network_, size_of(images));  // refuses sizes before anything is copied
-      Tensor input = images.contiguous();
-      auto count = network_->program().steps.size();
-      Tensor seconds = at::zeros({repeats, static_cast<int64_t>(count)}, at::kDouble);
-      for (int64_t i = 0; i < repeats; ++i) {
-        network_->run(*workspace, given_by(input), at::get_num_threads(), 0, count,
-                      seconds.data_ptr<double>() + i * static_cast<int64_t>(count));
-      }
-      return seconds;
-    });
-  }
-
-  Tensor align_regions(const std::vector<Tensor>& maps, const Tensor& boxes, const Tensor& level_of,
-                       const std::vector<double>& scales, int64_t rows, int64_t columns,
-                       int64_t sampling_ratio, bool aligned) {
-    constexpr int64_t kMost = 4096;
-    TORCH_CHECK_VALUE(!maps.empty() && maps.size() == scales.size(), "there are ", maps.size(),
-                      " maps and ", scales.size(), " scales");
-    TORCH_CHECK_VALUE(is_floats(boxes, 2) && boxes.size(1) == 4, "boxes must be float32 (R, 4)");
-    TORCH_CHECK_VALUE(level_of.dim() == 1 && level_of.scalar_type() == at::kLong &&
-                          level_of.size(0) == boxes.size(0),
-                      "level_of must be int64 (R,)");
-    TORCH_CHECK_VALUE(1 <= rows && rows <= kMost && 1 <= columns && columns <= kMost &&
-                          0 <= sampling_ratio && sampling_ratio <= kMost,
-                      "rows and columns are 1 to 4096, sampling_ratio 0 to 4096");
-    RegionAlign regions;
-    std::vector<Tensor> kept;
-    for (size_t i = 0; i < maps.size(); ++i) {
-      TORCH_CHECK_VALUE(is_floats(maps[i], 4) && maps[i].size(0) == 1 && maps[i].numel() > 0 &&
-                            maps[i].size(3) == maps[0].size(3),
-                        "maps must be float32 (1, H, W, C), all with C channels");
-      kept.push_back(maps[i].contiguous());
-      regions.levels.push_back({kept[i].const_data_ptr<float>(), static_cast<int>(maps[i].size(1)),
-                                static_cast<int>(maps[i].size(2)), static_cast<float>(scales[i])});
-    }
-    const auto last = static_cast<int64_t>(maps.size()) - 1;
-    TORCH_CHECK_VALUE(level_of.numel() == 0 || (level_of.min().item<int64_t>() >= 0 &&
-                                                level_of.max().item<int64_t>() <= last),
-                      "level_of names maps that there are not");
-    const Tensor sides = boxes.contiguous(), levels = level_of.contiguous();
-    regions.channels = static_cast<int>(maps[0].size(3));
-    regions.boxes = sides.const_data_ptr<float>();
-    regions.level_of = levels.const_data_ptr<int64_t>();
-    regions.num_boxes = boxes.size(0);
-    regions.rows = static_cast<int>(rows);
-    regions.columns = static_cast<int>(columns);
-    regions.sampling_ratio = static_cast<int>(sampling_ratio);
-    regions.aligned = aligned;
-    Tensor out = at::empty({boxes.size(0), rows, columns, maps[0].size(3)}, at::kFloat);
-    return as_value_error([&] {
-      network_->align_regions(regions, at::get_num_threads(), out.data_ptr<float>());
-      return out;
-    });
-  }
-
-  std::string isa() const { return network_->kernels().name; }
-
- private:
-  // So many that their maps stay in a cache. Refuses sizes before anything is copied.
-  int64_t images_at_once(ImageSize size) {
-    constexpr int64_t kCacheBytes = 8 << 20;
-    if (size.images > 1) size.images = 1;
-    Lease workspace(*network_, size);
-    return std::max<int64_t>(1, kCacheBytes / static_cast<int64_t>((*workspace).num_bytes()));
-  }
-
-  void run_part(const Tensor& images, std::vector<std::vector<Tensor>>& parts) {
-    Tensor input = images.contiguous();
-    Lease workspace(*network_, size_of(input));
-    network_->run(*workspace, given_by(input), at::get_num_threads(), 0,
-                  network_->program().steps.size());
-    for (size_t i = 0; i < parts.size(); ++i) {
-      parts[i].push_back(read(*workspace, network_->program().outputs[i].second));
-    }
-  }
-
-  Tensor read(const Workspace& workspace, int buffer) const {
-    const BufferMemory& memory = workspace.buffers()[buffer];
-    const BufferSpec& spec = network_->program().buffers[buffer];
-    Tensor content =
-        at::empty({workspace.size().images, memory.height, memory.width, spec.channels},
-                  spec.kind == BufferKind::kFloat ? at::kFloat : at::kByte);
-    switch (spec.kind) {
-      case BufferKind::kBits:
-        network_->read_bits(workspace, buffer, content.data_ptr<uint8_t>());
-        break;
-      case BufferKind::kBytes:
-        network_->read_bytes(workspace, buffer, content.data_ptr<uint8_t>());
-        break;
-      case BufferKind::kFloat:
-        network_->read_floats(workspace, buffer, content.data_ptr<float>());
-        break;
-    }
-    return content;
-  }
-
-  std::shared_ptr<Network> network_;
-};
 
 void in_torch_threads(int64_t count, const std::function<void(int64_t, int64_t)>& run) {
   at::parallel_for(0, count, 1, run);
@@ -340,6 +128,8 @@ TORCH_LIBRARY(groupnet_det, m) {
       .def("trace", &PackedNetwork::trace)
       .def("time_steps", &PackedNetwork::time_steps)
       .def("align_regions", &PackedNetwork::align_regions)
+      .def("label_map", &PackedNetwork::label_map)
+      .def("find_above", &PackedNetwork::find_above)
       .def("isa", &PackedNetwork::isa);
   m.def("pack_signs(Tensor x) -> Tensor");
   m.def(

@@ -25,8 +25,9 @@ constexpr const char* kUsage =
     "  --threads N   1 to 256; without it, one per processor\n"
     "  --top K       how many classes are printed (5)\n"
     "  --json        print JSON, with all probabilities and logits\n"
-    "  --output F    write the class of each pixel of a map, a grey image\n"
-    "  --map NAME    which map; without it, \"logits\"\n"
+    "  --output F    write the class of each pixel, a grey image\n"
+    "  --map NAME    of that map of the network as it is; without it, of a segmenter's\n"
+    "                image in its own size, or of \"logits\"\n"
     "  --help        print this\n";
 
 struct UsageError : std::runtime_error {
@@ -34,7 +35,7 @@ struct UsageError : std::runtime_error {
 };
 
 struct Options {
-  std::string model, image, output, map = "logits";
+  std::string model, image, output, map;
   int threads = 0;
   bool help = false;
   ReportOptions report;
@@ -91,20 +92,55 @@ T* checked(T* made, const groupnet_error& error) {
   return made;
 }
 
-void write_labels(const std::string& path, const groupnet_result* result, const std::string& map) {
-  const groupnet_output* output = groupnet_find_output(result, map.c_str());
-  if (output == nullptr) throw std::runtime_error("the model has no output '" + map + "'");
-  if (output->shape[3] > 256) {
-    throw std::runtime_error("'" + map + "' has " + std::to_string(output->shape[3]) +
+// At most 256 classes, each a byte.
+void write_labels(const std::string& path, const std::vector<int32_t>& labels, int64_t height,
+                  int64_t width, int64_t classes) {
+  if (classes > 256) {
+    throw std::runtime_error("there are " + std::to_string(classes) +
                              " classes; a grey image holds 256");
   }
   Image image;
-  image.height = output->shape[1];
-  image.width = output->shape[2];
-  std::vector<int32_t> labels(static_cast<size_t>(image.height * image.width));
-  groupnet_labels(output, labels.data());
+  image.height = height;
+  image.width = width;
   image.pixels.assign(labels.begin(), labels.end());
   write_grey(path, image);
+}
+
+// Of a map as the network gives it.
+void write_map(const std::string& path, const groupnet_result* result, const std::string& map) {
+  const groupnet_output* output = groupnet_find_output(result, map.c_str());
+  if (output == nullptr) throw std::runtime_error("the model has no output '" + map + "'");
+  std::vector<int32_t> labels(static_cast<size_t>(output->shape[1] * output->shape[2]));
+  groupnet_labels(output, labels.data());
+  write_labels(path, labels, output->shape[1], output->shape[2], output->shape[3]);
+}
+
+// What is printed about a segmenter's image.
+std::string segment(const groupnet_model* model, const Image& image, const Options& options) {
+  groupnet_error error;
+  std::vector<int32_t> labels(static_cast<size_t>(image.height * image.width));
+  if (groupnet_segment(model, image.pixels.data(), image.height, image.width, options.threads,
+                       labels.data(), &error) != 0) {
+    throw std::runtime_error(error.message);
+  }
+  if (!options.output.empty()) {
+    write_labels(options.output, labels, image.height, image.width, groupnet_num_classes(model));
+  }
+  return report_labels(model, labels, image.height, image.width, options.report);
+}
+
+// What is printed about any other.
+std::string run_maps(const groupnet_model* model, const Image& image, const Options& options) {
+  groupnet_error error;
+  const std::unique_ptr<groupnet_result, void (*)(groupnet_result*)> result(
+      checked(groupnet_run(model, image.pixels.data(), image.height, image.width, options.threads,
+                           &error),
+              error),
+      groupnet_free);
+  if (!options.output.empty()) {
+    write_map(options.output, result.get(), options.map.empty() ? "logits" : options.map);
+  }
+  return report(model, result.get(), options.report);
 }
 
 void run(const Options& options) {
@@ -112,13 +148,9 @@ void run(const Options& options) {
   const std::unique_ptr<groupnet_model, void (*)(groupnet_model*)> model(
       checked(groupnet_open(options.model.c_str(), &error), error), groupnet_close);
   const Image image = read_rgb(options.image);
-  const std::unique_ptr<groupnet_result, void (*)(groupnet_result*)> result(
-      checked(groupnet_run(model.get(), image.pixels.data(), image.height, image.width,
-                           options.threads, &error),
-              error),
-      groupnet_free);
-  if (!options.output.empty()) write_labels(options.output, result.get(), options.map);
-  const std::string text = report(model.get(), result.get(), options.report);
+  const bool segments = std::string(groupnet_task(model.get())) == "semantic_segmentation";
+  const std::string text = segments && options.map.empty() ? segment(model.get(), image, options)
+                                                           : run_maps(model.get(), image, options);
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     throw std::runtime_error("the answer cannot be written");
   }

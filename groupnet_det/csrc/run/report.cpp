@@ -1,5 +1,6 @@
 #include "run/report.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <stdexcept>
@@ -88,7 +89,35 @@ std::string shape_of(const groupnet_output& output, const char* between) {
   return join(output.shape, between, [](int64_t side) { return std::to_string(side); });
 }
 
+std::string head_of(const groupnet_model* model) {
+  return "{\"task\": " + json_text(groupnet_task(model)) +
+         ", \"instruction_set\": " + json_text(groupnet_instruction_set(model));
+}
+
 }  // namespace
+
+std::string report_labels(const groupnet_model* model, const std::vector<int32_t>& labels,
+                          int64_t height, int64_t width, const ReportOptions& options) {
+  std::vector<int64_t> counts(static_cast<size_t>(groupnet_num_classes(model)));
+  for (int32_t label : labels) ++counts[static_cast<size_t>(label)];
+  std::vector<int> found;
+  for (size_t c = 0; c < counts.size(); ++c) {
+    if (counts[c] > 0) found.push_back(static_cast<int>(c));
+  }
+  std::stable_sort(found.begin(), found.end(), [&](int a, int b) { return counts[a] > counts[b]; });
+  const auto share = [&](int c) {
+    return digits(static_cast<float>(counts[c]) / static_cast<float>(labels.size()));
+  };
+  if (!options.json) {
+    return join(found, "",
+                [&](int c) { return share(c) + "\t" + groupnet_class_name(model, c) + "\n"; });
+  }
+  const std::string shares = join(found, ", ", [&](int c) {
+    return json_text(groupnet_class_name(model, c)) + ": " + share(c);
+  });
+  return head_of(model) + ", \"labels\": [" + std::to_string(height) + ", " +
+         std::to_string(width) + "], \"shares\": {" + shares + "}}\n";
+}
 
 std::string report(const groupnet_model* model, const groupnet_result* result,
                    const ReportOptions& options) {
@@ -107,9 +136,7 @@ std::string report(const groupnet_model* model, const groupnet_result* result,
   std::string maps = join(outputs, ", ", [](const groupnet_output* output) {
     return json_text(output->name) + ": [" + shape_of(*output, ", ") + "]";
   });
-  return "{\"task\": " + json_text(groupnet_task(model)) +
-         ", \"instruction_set\": " + json_text(groupnet_instruction_set(model)) +
-         ", \"outputs\": {" + maps + "}" +
+  return head_of(model) + ", \"outputs\": {" + maps + "}" +
          (classes ? json_of(model, answer_of(*logits, options.top)) : "") + "}\n";
 }
 

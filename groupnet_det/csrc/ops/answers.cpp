@@ -1,0 +1,54 @@
+// From raw outputs towards answers, as torch's tensors.
+
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+
+#include "core/find_above.h"
+#include "core/label_map.h"
+#include "ops/packed_network.h"
+
+namespace groupnet {
+
+at::Tensor PackedNetwork::label_map(const at::Tensor& logits, int64_t height, int64_t width) {
+  constexpr int64_t kMost = int64_t{1} << 30;
+  TORCH_CHECK_VALUE(logits.device().is_cpu() && logits.scalar_type() == at::kFloat &&
+                        logits.dim() == 4 && logits.size(0) == 1 && logits.numel() > 0,
+                    "logits must be float32 (1, H, W, C)");
+  TORCH_CHECK_VALUE(0 < height && 0 < width && height <= kMost && width <= kMost / height,
+                    "a label map has 1 to 2^30 pixels");
+  const at::Tensor values = logits.stride(3) == 1 ? logits : logits.contiguous();
+  LabelMap map;
+  map.logits = {values.const_data_ptr<float>(), values.stride(0), values.stride(1),
+                values.stride(2)};
+  map.channels = static_cast<int>(values.size(3));
+  map.height = values.size(1);
+  map.width = values.size(2);
+  map.out_height = height;
+  map.out_width = width;
+  at::Tensor labels = at::empty({height, width}, at::kInt);
+  return as_value_error([&] {
+    network_->label_map(map, at::get_num_threads(), labels.data_ptr<int32_t>());
+    return labels.to(at::kLong);
+  });
+}
+
+std::tuple<at::Tensor, at::Tensor> PackedNetwork::find_above(const at::Tensor& values,
+                                                             double bound) {
+  TORCH_CHECK_VALUE(
+      values.device().is_cpu() && values.scalar_type() == at::kFloat && values.dim() == 1,
+      "values must be float32 of one dimension");
+  const at::Tensor flat = values.contiguous();
+  return as_value_error([&] {
+    const Found found = network_->find_above(flat.const_data_ptr<float>(), flat.numel(),
+                                             static_cast<float>(bound), at::get_num_threads());
+    const auto count = static_cast<int64_t>(found.index.size());
+    at::Tensor index = at::empty({count}, at::kLong), above = at::empty({count}, at::kFloat);
+    std::copy(found.index.begin(), found.index.end(), index.data_ptr<int64_t>());
+    std::copy(found.values.begin(), found.values.end(), above.data_ptr<float>());
+    return std::make_tuple(index, above);
+  });
+}
+
+}  // namespace groupnet
