@@ -1,7 +1,7 @@
 """MODEL_ZOO.md: a text whose marks stand for tables.
 
 ``[[table NAME]]``, on a line of its own, is replaced by that table. What stands between
-``[[if NAME]]`` and ``[[end]]`` is left out while the table has no rows.
+``[[if NAME ...]]`` and the next ``[[end]]`` is left out while none of these tables has a row.
 """
 
 import re
@@ -54,7 +54,8 @@ def fill(
     """
 
     def keep(match: re.Match[str]) -> str:
-        return match[2] if lookup(entries, match[1], "a mark") else ""
+        rows = [lookup(entries, name, "a mark") for name in match[1].split()]
+        return match[2] if any(rows) else ""
 
     def table(match: re.Match[str]) -> str:
         rows = lookup(entries, match[1], "a mark")
@@ -62,5 +63,5 @@ def fill(
             raise ConfigError(f"table {match[1]!r} has no rows; put [[if {match[1]}]] around it")
         return format_table(rows, specs[match[1]], measured)
 
-    kept = re.sub(r"\[\[if (\w+)\]\]\n(.*?)\[\[end\]\]\n", keep, text, flags=re.DOTALL)
+    kept = re.sub(r"\[\[if ([\w ]+)\]\]\n(.*?)\[\[end\]\]\n", keep, text, flags=re.DOTALL)
     return re.sub(r"\[\[table (\w+)\]\]", table, kept)

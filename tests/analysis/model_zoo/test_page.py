@@ -92,6 +92,12 @@ def test_what_has_no_rows_is_left_out(entries, expected):
     assert fill(text, {"t": SPEC}, {"t": entries}, NOTHING) == expected
 
 
+@pytest.mark.parametrize(("u", "expected"), [([], "c\n"), ([ENTRY], "b\nc\n")])
+def test_one_of_several_tables_keeps_a_text(u, expected):
+    text = "[[if t u]]\nb\n[[end]]\nc\n"
+    assert fill(text, {}, {"t": [], "u": u}, NOTHING) == expected
+
+
 def test_marks_of_nothing_are_refused():
     with pytest.raises(ConfigError, match="a mark is 'u'; valid: 't'"):
         fill("[[table u]]", {"t": SPEC}, {"t": [ENTRY]}, NOTHING)
