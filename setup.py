@@ -130,6 +130,8 @@ setup(
         "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5"],
         "sbd": ["scipy>=1.8"],
         "cityscapes": ["cityscapesscripts>=2.2"],
+        "web": ["gradio>=6,<7", *PHOTO_DIGITS],
+        "browser-tests": ["gradio>=6,<7", "playwright>=1.45"],  # and Chromium
         "test": TEST,
         "dev": [
             *TEST,

@@ -8,7 +8,6 @@ import numpy as np
 
 from groupnet_det.data.images import read_rgb
 from groupnet_det.evaluation.classification_scores import PREDICTIONS, read_predictions_csv
-from groupnet_det.visualization.predictions import FULL_SIZE
 
 from .blocks import Block, Chart, Charts, Example, Examples, Note, Panel
 from .charts import NUM_COLOURS, Series, line_chart
@@ -118,7 +117,7 @@ def _examples(rows: Sequence[Row]) -> list[Example]:
 
 
 def _example(row: Row) -> Example:
-    pixels = fit(read_rgb(row["file"], FULL_SIZE), PANEL_HEIGHT)
+    pixels = fit(read_rgb(row["file"]), PANEL_HEIGHT)
     found = f"{row['prediction']}, {100 * float(row['probability']):.1f} %"
     return Example(
         caption=Path(row["file"]).name,

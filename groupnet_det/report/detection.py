@@ -24,7 +24,6 @@ from groupnet_det.evaluation.detection_matches import (
 from groupnet_det.evaluation.voc import RESULTS
 from groupnet_det.visualization.instances import draw_instances
 from groupnet_det.visualization.predictions import (
-    FULL_SIZE,
     load_results,
     results_to_instances,
     truth_to_instances,
@@ -165,7 +164,7 @@ class DetectionView:
     def _example(self, index: int) -> Example:
         image = self.objects[index]
         (record,) = [r for r in self.records if r["image_id"] == image.image_id]
-        pixels = read_rgb(record["file_name"], FULL_SIZE)
+        pixels = read_rgb(record["file_name"])
         size = pixels.shape[0], pixels.shape[1]
         found = self.found.get(image.image_id, [])
         ids = self.metadata.get("thing_dataset_id_to_contiguous_id")

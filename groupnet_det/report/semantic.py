@@ -14,7 +14,6 @@ from groupnet_det.data.label_images import read_labels
 from groupnet_det.errors import DataError
 from groupnet_det.evaluation.semantic import LABEL_MAPS, class_colours
 from groupnet_det.visualization.label_maps import draw_labels
-from groupnet_det.visualization.predictions import FULL_SIZE
 from groupnet_det.visualization.samples import load_records
 
 from .blocks import Block, Cell, Chart, Charts, Example, Examples, Legend, Note, Panel, Table
@@ -139,7 +138,7 @@ class SemanticView:
 
     def _example(self, image: Scored) -> Example:
         record = image.record
-        pixels = read_rgb(record["file_name"], FULL_SIZE)
+        pixels = read_rgb(record["file_name"])
         colours = class_colours(self.dataset)
         files = {"ground truth": record["sem_seg_file_name"], "prediction": self._map_of(record)}
         drawn = {
