@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
 """Train a binary network on photo-digits, evaluate it, and draw what it finds.
 
-At the end it packs the network (tools/export_packed.py), proves that the packed file answers as the
-network does, times it beside the float32 twin, and makes a report, ``report.html``.
-
 ``--task detection`` gives boxes, ``--task segmentation`` a class for each pixel. The detector takes
 the paper's two stages: first float weights with tanh in the place of the sign, then, from there,
-the binary network; the segmenter is binary from the start.
+the binary network; the segmenter is binary from the start. At the end the network is packed, held
+against the packed file, timed beside its float32 twin, and all is put into ``report.html``.
 
 What it runs are the commands that one would type, and it prints them. Interrupted, it goes on
 where it stopped; ``--fresh`` starts over.

@@ -7,9 +7,9 @@
 
 All three take turns in one process, from the pixels of the first image of DATASETS.TEST to boxes,
 masks, labels or the class; ``least`` and ``median`` are those of the rounds. ``packed`` runs on the
-compiled engine. ``float`` is the same network in full precision with one branch under PyTorch; its
-weights are random, so it hardly has boxes to sort out. ``simulation`` is the trained network as
-PyTorch evaluates it. Other engines, and layers alone: tools/benchmark_runtime.py.
+compiled engine. ``float`` is the same network in full precision with one branch under PyTorch, with
+random weights; R-CNNs are made to find as many objects as the packed network. ``simulation`` is the
+trained network as PyTorch evaluates it. Other engines, and layers: tools/benchmark_runtime.py.
 """
 
 import argparse

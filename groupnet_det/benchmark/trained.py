@@ -8,17 +8,16 @@ from typing import Any
 
 import torch
 from detectron2.config import CfgNode
-from detectron2.modeling import build_model
-from torch import nn
 
-from groupnet_det.config.network import float_twin_of
 from groupnet_det.data.loaders import build_test_loader
 from groupnet_det.deploy.export import load_trained
 from groupnet_det.engine.packed_model import build_packed_model
 from groupnet_det.engine.test_time_augmentation import wrap_for_testing
+from groupnet_det.runtime.detections import Detections
+from groupnet_det.runtime.predictor import PackedPredictor
 
 from .facts import processor
-from .models import SEED, prepared
+from .float_twin import FloatTwin
 from .timing import Schedule, alternate, burst_of, median_ratio, ratio_of_least
 from .torch_sides import in_inference_mode
 
@@ -48,13 +47,12 @@ def time_trained(
     torch.set_num_threads(threads)
     packed = build_packed_model(cfg, str(packed_file))
     trained, _ = load_trained(cfg)
-    sides: dict[str, nn.Module] = {
-        PACKED: packed,
-        FLOAT: wrap_for_testing(cfg, _float_twin(cfg)),
-        SIMULATION: wrap_for_testing(cfg, trained),
-    }
     batch = first_batch(cfg)
-    bursts = {name: burst_of(_run(side, batch)) for name, side in sides.items()}
+    bursts = {
+        PACKED: burst_of(in_inference_mode(packed, batch)),
+        FLOAT: burst_of(_float_twin(packed.predictor, batch[0])),
+        SIMULATION: burst_of(in_inference_mode(wrap_for_testing(cfg, trained.eval()), batch)),
+    }
     seconds = alternate(bursts, schedule)
     network: Any = packed.predictor.network
     return {
@@ -101,10 +99,12 @@ def first_batch(cfg: CfgNode) -> list[dict[str, Any]]:
     return next(iter(build_test_loader(plain, plain.DATASETS.TEST[0])))[:1]
 
 
-def _float_twin(cfg: CfgNode) -> nn.Module:
-    torch.manual_seed(SEED)
-    return prepared(build_model(float_twin_of(cfg)))
-
-
-def _run(model: nn.Module, batch: list[dict[str, Any]]) -> Callable[[], object]:
-    return in_inference_mode(model.eval(), batch)
+def _float_twin(predictor: PackedPredictor, item: Mapping[str, Any]) -> Callable[[], object]:
+    """A run of the twin on the image, in which it finds as many objects as the packed network."""
+    twin = FloatTwin(predictor.info)
+    pixels = item["image"].permute(1, 2, 0)[None].contiguous()
+    wanted = item.get("height", pixels.shape[1]), item.get("width", pixels.shape[2])
+    answer = predictor.predict_pixels(pixels, wanted)
+    if isinstance(answer, Detections):
+        twin.match(pixels, wanted, len(answer.scores))
+    return lambda: twin(pixels, wanted)

@@ -14,10 +14,10 @@ LEFT_OUT = ("MODEL.WEIGHTS", "MODEL.DEVICE", "MODEL.INIT.", "MODEL.DISTILLATION.
 
 def network_keys(cfg: CfgNode) -> dict[str, Any]:
     """Those that are not as by default, such as ``{"MODEL.MASK_ON": True}``."""
-    default = dict(_leaves(load_config("")))
+    default = dict(leaves(load_config("")))
     return {
         key: value
-        for key, value in _leaves(cfg)
+        for key, value in leaves(cfg)
         if key.startswith(KEPT) and not key.startswith(LEFT_OUT) and value != default.get(key)
     }
 
@@ -47,10 +47,11 @@ def float_twin_of(cfg: CfgNode) -> CfgNode:
     return twin
 
 
-def _leaves(node: CfgNode, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(node: CfgNode, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """All keys with their values, such as ``("MODEL.MASK_ON", False)``."""
     for name, value in node.items():
         key = f"{prefix}{name}"
         if isinstance(value, CfgNode):
-            yield from _leaves(value, f"{key}.")
+            yield from leaves(value, f"{key}.")
         else:
             yield key, value

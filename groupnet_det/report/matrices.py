@@ -22,7 +22,8 @@ def matrix_blocks(
     unit: str,
     caption: str,
 ) -> list[Block]:
-    """The matrix, and which classes are taken for which most often.
+    """The matrix, and which classes are taken for which others most often: of those at the same
+    place in rows and columns.
 
     Args:
         counts: (R, C); those of row i that were predicted as column j.
@@ -69,10 +70,11 @@ def _most_confused(
     column_names: Sequence[str],
     unit: str,
 ) -> list[Block]:
-    wrong = counts.copy()
+    number = sum(row == column for row, column in zip(row_names, column_names, strict=True))
+    wrong = counts[:number, :number].copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None)[:MOST_CONFUSED]
-    places = [divmod(int(index), counts.shape[1]) for index in order if wrong.flat[index]]
+    places = [divmod(int(index), number) for index in order if wrong.flat[index]]
     rows: list[list[Cell]] = [
         [row_names[i], column_names[j], int(counts[i, j]), 100 * float(shares[i, j])]
         for i, j in places

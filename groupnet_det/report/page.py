@@ -1,11 +1,13 @@
 """The sections of a report, in their order, and the page that they make."""
 
 import datetime
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from groupnet_det import __version__
 from groupnet_det.errors import UserError
@@ -94,10 +96,17 @@ def _title(run: Run) -> str:
 
 
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("groupnet_det.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = breakable
+    return environment
+
+
+def breakable(text: str) -> Markup:
+    """Lines may break behind the dots and underscores of long names."""
+    return Markup("<wbr>").join(re.split(r"(?<=[._])(?=\D)", text))

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from detectron2.config import CfgNode
-
 from groupnet_det.analysis.bit_flips import ALL, PREFIX
 from groupnet_det.config import load_config
+from groupnet_det.config.network import leaves
 from groupnet_det.evaluation.classification_scores import CLASS_SCORES, read_class_scores_csv
 
 from .blocks import Block, Cell, Chart, Charts, Folded, Missing, Note, Table
@@ -21,24 +20,16 @@ ITERATION = "iteration"
 def configuration(run: Run) -> list[Block]:
     """The keys that are not Detectron2's or our defaults, and all of them."""
     cfg = load_config(str(run.config_file))  # without what `Run.cfg` changes
-    defaults = _flat(load_config(""))
+    defaults = dict(leaves(load_config("")))
     changed: list[list[Cell]] = [
         [key, str(value)]
-        for key, value in _flat(cfg).items()
+        for key, value in leaves(cfg)
         if _plain(value) != _plain(defaults.get(key, ...))
     ]
     return [
         Table(headers=["key", "value"], rows=changed, caption="Keys with values of their own"),
         Folded(title="The whole config", text=cfg.dump()),
     ]
-
-
-def _flat(cfg: CfgNode, prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in cfg.items():
-        inner = isinstance(value, CfgNode)
-        flat |= _flat(value, f"{prefix}{key}.") if inner else {prefix + key: value}
-    return flat
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from groupnet_det.report import blocks
 from groupnet_det.report.classification import precision_and_recall
 from groupnet_det.report.matrices import MAX_CLASSES, matrix_blocks
-from groupnet_det.report.page import _environment
+from groupnet_det.report.page import _environment, breakable
 from groupnet_det.report.scores import parse_metric
 from groupnet_det.report.semantic import count_labels, mean_iou
 from groupnet_det.report.views import ends_of
@@ -76,6 +76,18 @@ def test_a_matrix_of_many_classes_is_a_picture():
         np.eye(number, dtype=int), names, names, title="", unit="images", caption=""
     )
     assert picture.examples[0].panels[0].uri.startswith("data:image/png;base64,")
+
+
+def test_most_confused_are_classes_and_not_what_was_missed():
+    counts = np.array([[5, 2, 9], [1, 5, 0], [7, 0, 0]])
+    rows, columns = ["a", "b", "nothing there"], ["a", "b", "missed"]
+    _, table = matrix_blocks(counts, rows, columns, title="", unit="objects", caption="")
+    assert [row[:3] for row in table.rows] == [["a", "b", 2], ["b", "a", 1]]
+
+
+def test_names_break_behind_dots_but_numbers_do_not():
+    assert breakable("a.b_c") == "a.<wbr>b_<wbr>c"
+    assert breakable("0.25 <b>") == "0.25 &lt;b&gt;"
 
 
 def test_ends():
