@@ -80,6 +80,11 @@ def comparison(result: Comparison) -> str:
     return _titled("Time on this machine", "".join(lines) + _note(" ".join(notes)))
 
 
+def waiting() -> str:
+    """What stands in the place of `comparison` while it is measured."""
+    return _titled("Time on this machine", _note("Both networks are being timed."))
+
+
 def _ratio(result: Comparison) -> str:
     ratio = result.ratio or 1.0
     if ratio < 1:

@@ -20,7 +20,6 @@ MAX_UPLOAD = 10 << 20  # bytes
 TITLE = "groupnet_det"
 THRESHOLD = 0.5
 KEEP_SECONDS = 3600  # of uploaded pictures
-EMPTY: tuple[None, str] = (None, "")
 # Before Gradio is imported: nothing is told to anybody, and nothing looked up.
 ENVIRONMENT = {
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -53,17 +52,18 @@ class Page:
 
     def answer(
         self, upload: Mapping[str, Any] | None, question: str, name: str, threshold: float
-    ) -> tuple[Pixels | None, str]:
-        """The drawn picture, and what was found in HTML, or what is wrong."""
+    ) -> tuple[Pixels | None, str, str]:
+        """The drawn picture; what was found in HTML, or what is wrong; and what stands in the place
+        of the comparison until `time` has made it."""
         if upload is None:
-            return EMPTY
+            return None, "", ""
         try:
             model, pixels = self._read(upload, name)
             answer = model.predictor(pixels)
             shown = show_answer(model, pixels, answer, question=question, threshold=threshold)
         except UserError as error:
-            return None, fragments.problem(str(error))
-        return shown.picture, fragments.findings_list(shown.findings)
+            return None, fragments.problem(str(error)), ""
+        return shown.picture, fragments.findings_list(shown.findings), fragments.waiting()
 
     def time(self, upload: Mapping[str, Any] | None, name: str) -> str:
         """The comparison in HTML; nothing where `answer` has told what is wrong."""
@@ -149,11 +149,19 @@ def build_page(gradio: ModuleType, models: Sequence[WebModel], examples: Sequenc
             answered = event(
                 page.answer,
                 [picture, question, name, threshold],
-                [drawn, found],
+                [drawn, found, times],
                 preprocess=False,
                 **common,
             )
-            answered.then(page.time, [picture, name], times, preprocess=False, **common)
+            # Without an animation, which takes a core from what is timed.
+            answered.then(
+                page.time,
+                [picture, name],
+                times,
+                preprocess=False,
+                show_progress="hidden",
+                **common,
+            )
     return blocks
 
 

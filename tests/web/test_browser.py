@@ -1,6 +1,7 @@
 """The page in a real browser without a window."""
 
 import io
+import json
 import shutil
 import sys
 from urllib.parse import urlsplit
@@ -161,3 +162,17 @@ def test_a_big_file_is_refused_by_page_and_server(page, served, tmp_path):
 def test_files_of_the_machine_are_not_served(page, served):
     for path in ("/etc/passwd", __file__):
         assert not page.request.get(f"{served}gradio_api/file={path}").ok
+
+
+@pytest.mark.parametrize("meta", [{"_type": "gradio.FileData"}, None], ids=["file", "no file"])
+def test_files_of_the_machine_are_not_read(page, served, web_models, photo, meta):
+    api = f"{served}gradio_api"
+    fields = page.request.get(f"{served}config").json()["dependencies"]
+    number = next(field["id"] for field in fields if field["api_name"] == "answer")
+    given = {"path": str(photo), "orig_name": "photo.png", "meta": meta}
+    data = [given, CLASS, web_models["classifier"].name, 0.5]
+    call = {"data": data, "fn_index": number, "session_hash": f"s{meta is None}"}
+    assert page.request.post(f"{api}/queue/join", data=call).ok
+    told = page.request.get(f"{api}/queue/data?session_hash={call['session_hash']}").text()
+    (end,) = (line for line in told.splitlines() if "process_completed" in line)
+    assert json.loads(end.removeprefix("data: "))["success"] is False
