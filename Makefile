@@ -12,12 +12,13 @@ CLANG_FORMAT = $(dir $(PYTHON))clang-format
 CPP_FILES = $(wildcard $(foreach folder,core kernels ops capi include run,groupnet_det/csrc/$(folder)/*.[hc]*) tests/csrc/*.[hc]*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo zoo test test-slow test-arm test-sanitize groupnet-run groupnet-run-arm docs lint format clean
+.PHONY: help setup demo web zoo test test-slow test-arm test-sanitize groupnet-run groupnet-run-arm docs lint format clean
 
 help:
 	@echo "make demo         set up, train and evaluate a binary detector, draw what it finds (about 12 minutes)"
 	@echo "make demo TASK=segmentation   the same for a binary segmenter: a class for each pixel"
 	@echo "make demo DEMO=quick   the same, end to end, in about two minutes"
+	@echo "make web          packed models on your own pictures, in a browser (after make zoo)"
 	@echo "make zoo          set up, train a small model per task into zoo/ (about 12 minutes; goes on where it stopped)"
 	@echo "make zoo ZOO=quick     a few iterations of each, into zoo/quick;  MODELS=\"NAME ...\" chooses some"
 	@echo "make test         set up and run the tests;  make test-slow runs the long ones too"
@@ -36,6 +37,11 @@ endif
 
 demo: setup
 	$(PYTHON) demo/photo_digits.py --task $(TASK) --preset $(DEMO)
+
+# MODELS="FILE.gnp ..." offers those alone.
+web: setup
+	@$(PYTHON) tools/setup_environment.py --extra web
+	$(PYTHON) demo/app.py $(if $(MODELS),--models $(MODELS))
 
 zoo: setup
 	$(PYTHON) tools/make_zoo.py --preset $(ZOO) $(if $(MODELS),--models $(MODELS))
@@ -63,7 +69,7 @@ groupnet-run-arm: setup
 
 # A warning is an error. Works offline once the packages of the extra are installed.
 docs: setup
-	$(PYTHON) tools/install_extra.py docs
+	@$(PYTHON) tools/setup_environment.py --extra docs
 	$(PYTHON) -m sphinx -W --keep-going --fresh-env --write-all docs build/docs
 	@echo "open build/docs/index.html"
 

@@ -130,6 +130,8 @@ setup(
         "docs": ["furo>=2024.8.6", "myst-parser>=4", "sphinx>=7.4"],
         "sbd": ["scipy>=1.8"],
         "cityscapes": ["cityscapesscripts>=2.2"],
+        "web": ["gradio>=6,<7", *PHOTO_DIGITS],
+        "browser-tests": ["gradio>=6,<7", "playwright>=1.45"],  # and Chromium
         "test": TEST,
         "dev": [
             *TEST,

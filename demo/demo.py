@@ -35,8 +35,6 @@ from groupnet_det.inference.videos import (
 )
 from groupnet_det.visualization.outputs import VideoDrawer, describe_outputs, draw_outputs
 
-FULL_SIZE = 2**20  # as the least side to decode pictures to: none is larger
-
 
 def tell(problem: str) -> None:
     """A line on stderr, above the progress bar."""
@@ -81,7 +79,7 @@ def draw_picture(predictor: Predictor, path: Path, target: Path | None) -> bool:
     Raises:
         DataError: It cannot be read, or its picture not written.
     """
-    pixels = read_rgb(str(path), FULL_SIZE)
+    pixels = read_rgb(str(path))
     start = time.perf_counter()
     outputs = predictor(pixels)
     seconds = time.perf_counter() - start

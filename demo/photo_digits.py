@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Train a binary network on photo-digits, evaluate it, and draw what it finds.
 
-``--task detection`` gives boxes, ``--task segmentation`` a class for each pixel. Both take the
-paper's two stages: first float weights with tanh in the place of the sign, then, from there, the
-binary network.
+``--task detection`` gives boxes, ``--task segmentation`` a class for each pixel. The detector takes
+the paper's two stages: first float weights with tanh in the place of the sign, then, from there,
+the binary network; the segmenter is binary from the start.
 
 What it runs are the commands that one would type, and it prints them. Interrupted, it goes on
 where it stopped; ``--fresh`` starts over.
@@ -80,7 +80,8 @@ class Task:
 
     Attributes:
         title: Of the network.
-        config: Under ``configs/quick``; that of the first stage ends in ``_tanh``.
+        config: Under ``configs/quick``; that of the tanh stage ends in ``_tanh``.
+        tanh_stage: Whether there is one, before the binary stage.
         metrics: From keys of ``metrics.json`` to columns of ``scores.csv``.
         data_entry: From a folder of photo-digits and a split to an entry of ``DATASETS.CUSTOM``.
         score: From `Files` to the flags that make ``tools/evaluate.py`` score the predictions.
@@ -90,6 +91,7 @@ class Task:
 
     title: str
     config: str
+    tanh_stage: bool
     metrics: Mapping[str, str]
     data_entry: Callable[[Path, str], dict[str, Any]]
     score: Callable[[Files], list[str]]
@@ -105,6 +107,7 @@ TASKS = {
     "detection": Task(
         title="Group-Net RetinaNet",
         config="retinanet_groupnet_photo_digits",
+        tanh_stage=True,
         metrics={"bbox/AP": "AP", "bbox/AP50": "AP50"},
         data_entry=lambda root, split: {
             "FORMAT": "coco",
@@ -134,6 +137,7 @@ TASKS = {
     "segmentation": Task(
         title="Group-Net segmenter",
         config="semseg_groupnet_photo_digits",
+        tanh_stage=False,
         metrics={"sem_seg/mIoU": "IoU", "sem_seg/mACC": "accuracy"},
         data_entry=lambda root, split: {
             "FORMAT": "masks",
@@ -155,8 +159,7 @@ TASKS = {
             "quick": Preset(
                 data=QUICK_DATA,
                 data_folder="photo_digits_quick",
-                options=["SOLVER.MAX_ITER", "160", "TEST.EVAL_PERIOD", "80"],
-                tanh_options=["SOLVER.MAX_ITER", "120"],
+                options=["SOLVER.MAX_ITER", "300", "TEST.EVAL_PERIOD", "150"],
             ),
         },
     ),
@@ -185,13 +188,13 @@ def demo(task: Task, preset_name: str, *, output: Path, fresh: bool) -> None:
 
 
 def train(task: Task, preset: Preset, files: Files, data_options: list[str]) -> None:
-    """Both stages; each goes on from its last checkpoint."""
-    tanh_options = [*preset.tanh_options, *data_options, "DATASETS.TEST", "[]"]
+    """Each stage goes on from its last checkpoint."""
     options = [*preset.options, *data_options]
-    stages = [
-        Stage(config=task.config_file("_tanh"), output=files.tanh, options=tanh_options),
-        Stage(config=task.config_file(), output=files.output, options=options),
-    ]
+    stages = [Stage(config=task.config_file(), output=files.output, options=options)]
+    if task.tanh_stage:
+        tanh_options = [*preset.tanh_options, *data_options, "DATASETS.TEST", "[]"]
+        tanh = Stage(config=task.config_file("_tanh"), output=files.tanh, options=tanh_options)
+        stages = [tanh, *stages]
     for command in training_commands(stages):
         run(*command)
 
@@ -210,11 +213,11 @@ def evaluate_reloaded(task: Task, preset: Preset, files: Files, data_options: li
 def draw(task: Task, cfg: CfgNode, files: Files) -> None:
     register_datasets(cfg)
     task.draw(cfg.DATASETS.TEST[0], files, files.output / "predictions.png")
+    stages, told = ([files.tanh], ": with tanh, then binary") if task.tanh_stage else ([], "")
     plot_training_curves(
-        [files.tanh / "metrics.json", files.output / "metrics.json"],
+        [stage / "metrics.json" for stage in (*stages, files.output)],
         files.output / "curves.png",
-        f"{task.title}, K = {cfg.MODEL.GROUPNET.NUM_BASES}, on photo-digits: "
-        "with tanh, then binary",
+        f"{task.title}, K = {cfg.MODEL.GROUPNET.NUM_BASES}, on photo-digits{told}",
     )
 
 

@@ -2,7 +2,8 @@
 """Install all that groupnet_det needs into the environment of the Python that runs this script.
 
 Safe to repeat and to interrupt: what is installed is kept, and a stamp in the environment, written
-last, makes a finished set-up return at once. ``--force`` ignores the stamp.
+last, makes a finished set-up return at once. ``--force`` ignores the stamp; ``--extra web`` adds
+the packages of an extra to a finished set-up.
 """
 
 from __future__ import annotations
@@ -77,12 +78,26 @@ def install_detectron2() -> None:
 
 
 def install_project() -> None:
-    """This checkout, editable, with the tools of its tests; torch must not move meanwhile."""
+    """This checkout, editable, with the tools of its tests."""
+    install_beside_torch("--no-build-isolation", "-e", f"{ROOT}[dev]")
+
+
+def install_extra(extra: str) -> None:
+    """The packages of an extra, without building the project again."""
+    wanted = [text.partition(";") for text in metadata.requires("groupnet-det") or []]
+    packages = [name.strip() for name, _, marker in wanted if f'extra == "{extra}"' in marker]
+    if not packages:
+        sys.exit(f"error: setup.py has no extra {extra!r}")
+    install_beside_torch("--quiet", *packages)
+
+
+def install_beside_torch(*arguments: str) -> None:
+    """Torch must not move meanwhile."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
         for name in ("torch", "torchvision"):
             constraints.write(f"{name}=={installed_version(name)}\n")
         constraints.flush()
-        pip_install("--no-build-isolation", "-c", constraints.name, "-e", f"{ROOT}[dev]")
+        pip_install("-c", constraints.name, *arguments)
 
 
 def report_engine() -> None:
@@ -113,7 +128,10 @@ STEPS: list[tuple[str, Callable[[], None]]] = [
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--force", action="store_true", help="go through all steps again")
+    parser.add_argument("--extra", metavar="NAME", help="add its packages, and do nothing else")
     arguments = parser.parse_args()
+    if arguments.extra:
+        return go_through([(f"extra {arguments.extra}", lambda: install_extra(arguments.extra))])
     if sys.version_info < (3, 10):  # noqa: UP036 (this is what tells the user)
         print(
             f"groupnet_det needs Python 3.10; {sys.executable} is {sys.version.split()[0]}."
@@ -123,8 +141,17 @@ def main() -> int:
         return 1
     if not arguments.force and STAMP.is_file() and STAMP.read_text() == fingerprint():
         return 0
-    for number, (title, step) in enumerate(STEPS, start=1):
-        print(f"== set-up {number}/{len(STEPS)}: {title}", flush=True)
+    failed = go_through(STEPS)
+    if not failed:
+        STAMP.write_text(fingerprint())
+        print(f"== set-up finished: {sys.executable}", flush=True)
+    return failed
+
+
+def go_through(steps: list[tuple[str, Callable[[], None]]]) -> int:
+    """The exit code: 1 where a step fails, which is told."""
+    for number, (title, step) in enumerate(steps, start=1):
+        print(f"== set-up {number}/{len(steps)}: {title}", flush=True)
         try:
             step()
         except subprocess.CalledProcessError as error:
@@ -135,8 +162,6 @@ def main() -> int:
                 file=sys.stderr,
             )
             return 1
-    STAMP.write_text(fingerprint())
-    print(f"== set-up finished: {sys.executable}", flush=True)
     return 0
 
 

@@ -12,6 +12,7 @@ from torchvision import transforms
 from groupnet_det.errors import ConfigError, DataError
 
 CHANNEL_ORDERS = {"RGB": [0, 1, 2], "BGR": [2, 1, 0]}
+FULL_SIZE = 2**20  # as the least side to decode an image to: none is larger
 TEST_OVERSAMPLING = 2  # a JPEG for testing is decoded to at least this multiple of its final size
 
 
@@ -38,7 +39,7 @@ def decode_rgb(image: Image.Image, least_side: int) -> NDArray[np.uint8]:
     return np.asarray(image.convert("RGB"))
 
 
-def read_rgb(file_name: str, least_side: int) -> NDArray[np.uint8]:
+def read_rgb(file_name: str, least_side: int = FULL_SIZE) -> NDArray[np.uint8]:
     """Decode an image to RGB (H, W, 3), turned as its EXIF orientation says.
 
     Grey, CMYK and palette images are converted; an alpha channel is dropped.
@@ -47,6 +48,7 @@ def read_rgb(file_name: str, least_side: int) -> NDArray[np.uint8]:
         file_name: The file.
         least_side: Pixels. A JPEG may be decoded to a half, a quarter or an eighth of its size, as
             long as both its sides keep this many: the format can do that at a fraction of the time.
+            No image is as large as the default.
 
     Raises:
         DataError: The file is absent, or broken.

@@ -15,7 +15,6 @@ from .images import CHANNEL_ORDERS, read_rgb
 from .label_images import check_range, read_labels
 from .semantic_check import check_sizes
 
-FULL_SIZE = 2**20  # as the least side, in pixels, to decode images to: none is larger
 PAD_COLOUR = 128.0
 
 FLIPS: dict[str, list[T.Augmentation]] = {
@@ -108,7 +107,7 @@ class SemanticMapper:
             DataError: The image or its mask cannot be read, they differ in size, or the mask holds
                 labels that are no classes.
         """
-        pixels = read_rgb(record["file_name"], FULL_SIZE)[:, :, self.channels]
+        pixels = read_rgb(record["file_name"])[:, :, self.channels]
         height, width = pixels.shape[:2]
         labels = self._labels(record, (width, height)) if self.is_train else None
         sample = T.AugInput(np.ascontiguousarray(pixels), sem_seg=labels)

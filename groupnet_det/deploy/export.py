@@ -14,6 +14,7 @@ from detectron2.utils.file_io import PathManager
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
+from groupnet_det.config.network import float_twin_of, network_keys
 from groupnet_det.data.catalog import class_names_of
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.runtime.packed_file import PackedFile
@@ -93,8 +94,9 @@ def export_trained(
         "preprocessing": describe_preprocessing(cfg, task),
         "source": source_of(cfg),
         "architecture": architecture_of(cfg),
+        "network_keys": network_keys(cfg),
         "sizes": {
-            "float32_twin": float32_bytes(build_model(_float_twin(cfg))),
+            "float32_twin": float32_bytes(build_model(float_twin_of(cfg))),
             "float32_simulation": float32_bytes(model),
         },
     }
@@ -162,19 +164,7 @@ def _names_of_data_set(cfg: CfgNode) -> Sequence[str]:
 
 
 def _on_cpu(cfg: CfgNode) -> CfgNode:
-    return _changed(cfg, ["MODEL.DEVICE", "cpu"])
-
-
-def _float_twin(cfg: CfgNode) -> CfgNode:
-    options = cfg.MODEL.GROUPNET
-    parts = [item for part in options.PARTS for item in (f"MODEL.GROUPNET.PARTS.{part}", "method")]
-    # Dilations, of which there may be one for each base, change no size.
-    plain = ["MODEL.GROUPNET.BPAC.ENABLED", False, "MODEL.GROUPNET.DILATIONS", []]
-    return _changed(cfg, ["MODEL.DEVICE", "cpu", "MODEL.GROUPNET.METHOD", "float", *parts, *plain])
-
-
-def _changed(cfg: CfgNode, options: list[Any]) -> CfgNode:
     cfg = cfg.clone()
     cfg.defrost()
-    cfg.merge_from_list(options)
+    cfg.MODEL.DEVICE = "cpu"
     return cfg

@@ -62,7 +62,16 @@ class PackedPredictor:
         Raises:
             DataError: The image cannot be used.
         """
-        return self._task.answers(self.network, [self._task.prepare(image)])[0]
+        return self.predict_batch([image])[0]
+
+    def prepare(self, image: AnyImage) -> tuple[Tensor, tuple[int, int]]:
+        """What `predict_pixels` takes: an image's pixels as the network sees them, and the size
+        that the answer is for.
+
+        Raises:
+            DataError: The image cannot be used.
+        """
+        return self._task.prepare(image)
 
     def predict_batch(self, images: Sequence[AnyImage]) -> list[Answer]:
         """Answers about images; classifiers run them in one pass, whose memory grows with their
@@ -73,7 +82,7 @@ class PackedPredictor:
         """
         if isinstance(images, (str, os.PathLike)):
             raise DataError("images are one path; expected is a list of images")
-        prepared = [self._task.prepare(image) for image in images]
+        prepared = [self.prepare(image) for image in images]
         return self._task.answers(self.network, prepared)
 
     def predict_pixels(self, pixels: Tensor, wanted: tuple[int, int]) -> Answer:

@@ -19,7 +19,6 @@ from .predictions import make_sheet, titled_row
 OPACITY = 0.6  # of colours over images
 BORDER = 0.35  # brightness of the line around regions
 PANEL_HEIGHT = 280  # pixels
-FULL_SIZE = 2**20  # as the least side to decode images to
 LEGEND_LINE = 24
 IGNORED_COLOUR = (255, 255, 255)
 
@@ -134,7 +133,7 @@ def render_label_maps(
     rows, used = [], set()
     for record in (records[index] for index in chosen):
         mask = Path(record["sem_seg_file_name"])
-        pixels = read_rgb(record["file_name"], FULL_SIZE)
+        pixels = read_rgb(record["file_name"])
         panels = [("image", pixels)]
         for title, path in (("ground truth", mask), ("prediction", label_maps / mask.name)):
             labels = read_labels(path)

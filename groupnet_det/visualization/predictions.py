@@ -21,7 +21,6 @@ from .instances import draw_instances
 PANEL_HEIGHT = 360  # pixels, of each rendered image
 TITLE_HEIGHT = 26
 TITLE_SIZE, LEAST_SIZE = 16, 8  # pixels, of letters
-FULL_SIZE = 2**20  # as the least side to decode images to: none is larger
 SAME_OBJECT = 0.6  # IoU of two predictions that are drawn as one
 
 
@@ -145,7 +144,7 @@ def draw_pair(
     Raises:
         DataError: The image cannot be read, or a result is of an unknown category.
     """
-    pixels = read_rgb(record["file_name"], FULL_SIZE)
+    pixels = read_rgb(record["file_name"])
     size = pixels.shape[0], pixels.shape[1]
     height = height or max(size[0], PANEL_HEIGHT)
     id_map = metadata.get("thing_dataset_id_to_contiguous_id")

@@ -14,7 +14,7 @@ from groupnet_det.errors import ConfigError, DataError, UserError, lookup
 from .instances import draw_instances
 from .label_maps import draw_segments
 from .outputs import complete_looks
-from .predictions import FULL_SIZE, truth_to_instances
+from .predictions import truth_to_instances
 
 
 def load_records(name: str) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ def draw_record(record: dict[str, Any], metadata: Metadata) -> np.ndarray:
     Raises:
         DataError: The image, or its mask, cannot be read.
     """
-    pixels = read_rgb(record["file_name"], FULL_SIZE)
+    pixels = read_rgb(record["file_name"])
     if "sem_seg_file_name" in record:
         pixels = _draw_labels(pixels, read_labels(record["sem_seg_file_name"]), metadata)
     if "annotations" in record:

@@ -46,7 +46,7 @@ NETWORKS = {
         ],
     ),
     "segmenter": (
-        "configs/quick/semseg_groupnet_photo_digits.yaml",
+        "configs/quick/deeplab_groupnet_photo_digits.yaml",
         [
             *("MODEL.GROUPNET.WIDTH", "0.0835", "MODEL.SEM_SEG_HEAD.CONVS_DIM", "7"),
             *(

@@ -7,6 +7,8 @@ import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.config import load_config
 
 NUM_CLASSES = 4
+PARTS = "MODEL.GROUPNET.PARTS."
+AUXILIARY = ["MODEL.GROUPNET.SEGMENTATION.AUXILIARY.LOSS_WEIGHT", 0.4]
 SMALL = [
     *("MODEL.DEVICE", "cpu", "MODEL.META_ARCHITECTURE", "SemanticSegmentor"),
     *("MODEL.BACKBONE.NAME", "build_groupnet_resnet_backbone", "MODEL.BACKBONE.FREEZE_AT", 0),

@@ -4,19 +4,15 @@ import itertools
 
 import pytest
 import torch
-from detectron2.modeling import SemanticSegmentor, build_model
+from detectron2.modeling import SemanticSegmentor
 
 from groupnet_det.analysis.precision_map import layer_precisions
-from groupnet_det.checkpoint.checkpointer import Checkpointer
-from groupnet_det.config import load_config
-from groupnet_det.errors import CheckpointError, ConfigError, DataError, TrainingError
+from groupnet_det.errors import ConfigError, DataError, TrainingError
 from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.layers.methods import METHODS
 
-from .segmentors import HEADS, NUM_CLASSES, SMALL, make_batch, make_segmentor
+from .segmentors import AUXILIARY, HEADS, NUM_CLASSES, PARTS, make_batch, make_segmentor
 
-PARTS = "MODEL.GROUPNET.PARTS."
-AUXILIARY = ["MODEL.GROUPNET.SEGMENTATION.AUXILIARY.LOSS_WEIGHT", 0.4]
 # Where the convolutions of a part are.
 PLACES = {
     "BACKBONE": ("backbone.res",),
@@ -179,86 +175,6 @@ def test_deeplabv3plus_joins_an_early_map():
     assert head.decoder[1].shortcut
 
 
-@pytest.mark.parametrize("backbone", ["group_net", "float", "dorefa"])
-@pytest.mark.parametrize("head", ["fcn8s", "deeplabv3", "deeplabv3plus"])
-@pytest.mark.parametrize("method", ["group_net", "bireal_net", "xnor_net"])
-def test_binary_layers_see_both_values(backbone, head, method):
-    """A float backbone or projection ends in a ReLU, whose sign would be +1 throughout."""
-    parts = [PARTS + "BACKBONE", backbone, PARTS + "HEAD", method, PARTS + "DECODER", method]
-    model = make_segmentor(head, *parts, *AUXILIARY).train()
-    shares = {}
-    for name, layer in model.sem_seg_head.named_modules():
-        # Group-Net's {0, 1} image pooling of a random network may see no 1.
-        if isinstance(layer, QuantizedConv2d) and not ("pooling" in name and method == "group_net"):
-            watch_values(layer.activation, name, shares)
-    model(make_batch((64, 96), (64, 96), (64, 96)))
-    assert shares
-    assert all(0.01 < share < 0.99 for share in shares.values()), shares
-
-
-def watch_values(quantizer, name, shares):
-    """Note the share of one of the two values that `quantizer` makes."""
-    shifted = quantizer.shifted
-
-    def watched(x):
-        y = shifted(x)
-        shares[name] = (y == 0).double().mean().item()
-        return y
-
-    quantizer.shifted = watched
-
-
-def aspp_activations(*options):
-    head = make_segmentor("deeplabv3plus", *options).sem_seg_head
-    units = [*head.aspp.branches, head.aspp.pooling.unit]
-    return {type(unit.conv.activation).__name__ for unit in units}, {
-        type(unit.conv.activation).__name__ for unit in head.decoder
-    }
-
-
-@pytest.mark.parametrize(
-    ("options", "aspp", "decoder"),
-    [
-        ([], "ZeroOneActivation", "SignActivation"),
-        (
-            ["MODEL.GROUPNET.ACTIVATION", "tanh", "MODEL.GROUPNET.WEIGHT", "float"],
-            "ClipActivation",
-            "TanhActivation",
-        ),
-        (["MODEL.GROUPNET.ACTIVATION", "rsign"], "RSignActivation", "RSignActivation"),
-        (
-            ["MODEL.GROUPNET.SEGMENTATION.ASPP_ACTIVATION", "method"],
-            "SignActivation",
-            "SignActivation",
-        ),
-        (["MODEL.GROUPNET.METHOD", "bireal_net"], "SignActivation", "SignActivation"),
-        ([PARTS + "HEAD", "float"], "FloatActivation", "SignActivation"),
-    ],
-    ids=["group_net", "tanh", "rsign", "method", "rival", "float-head"],
-)
-def test_activations_of_the_pyramid(options, aspp, decoder):
-    assert aspp_activations(*options) == ({aspp}, {decoder})
-
-
-def test_the_float_pyramid_is_deeplabs():
-    """Convolution, BN, ReLU; the binary one has no ReLU."""
-    binary, full = (
-        make_segmentor("deeplabv3", PARTS + "HEAD", method).sem_seg_head
-        for method in ("group_net", "float")
-    )
-    for unit in full.aspp.branches:
-        x = torch.randn(2, 64, 5, 7)
-        expected = unit.norm(
-            torch.nn.functional.conv2d(
-                x, unit.conv.weight, padding=unit.conv.padding, dilation=unit.conv.dilation
-            )
-        ).clamp(min=0)
-        torch.testing.assert_close(unit(x), expected)
-    assert binary.aspp.branches[0](torch.randn(2, 64, 5, 7)).min() < 0
-    assert [unit.conv.dilation[0] for unit in binary.aspp.branches] == [1, 12, 24, 36]
-    assert [unit.conv.padding[0] for unit in binary.aspp.branches] == [0, 12, 24, 36]
-
-
 @pytest.mark.parametrize("head", HEADS)
 def test_tanh_stage_has_the_same_keys(head):
     tanh = ["MODEL.GROUPNET.ACTIVATION", "tanh", "MODEL.GROUPNET.WEIGHT", "float"]
@@ -301,44 +217,6 @@ def test_loss_weight():
     batch = make_batch()
     losses = [model.train()(batch)["loss_sem_seg"] for model in (single, double)]
     torch.testing.assert_close(losses[1], 2 * losses[0])
-
-
-@pytest.mark.parametrize("bpac", [True, False], ids=["bpac", "plain"])
-@pytest.mark.parametrize("method", ["group_net", "float"])
-def test_starts_from_a_classification_checkpoint(tmp_path, bpac, method):
-    options = ["MODEL.GROUPNET.METHOD", method]
-    cfg = load_config("", [])
-    cfg.merge_from_list([*SMALL, *options, "MODEL.META_ARCHITECTURE", "ImageClassifier"])
-    cfg.merge_from_list(["MODEL.GROUPNET.BPAC.ENABLED", False, "MODEL.GROUPNET.OUTPUT_STRIDE", 32])
-    cfg.merge_from_list(["MODEL.GROUPNET.OUT_FEATURES", ["res5"]])
-    classifier = build_model(cfg)
-    for value in classifier.state_dict().values():
-        if value.is_floating_point():
-            value.uniform_(0.5, 1.5)
-    Checkpointer(classifier, str(tmp_path)).save("model_final")
-    path = str(tmp_path / "model_final.pth")
-
-    model = make_segmentor("deeplabv3", *options, "MODEL.GROUPNET.BPAC.ENABLED", bpac)
-    Checkpointer(model).load(path)
-    loaded, saved = model.state_dict(), classifier.state_dict()
-    backbone = [key for key in loaded if key.startswith("backbone.")]
-    assert backbone == [key for key in saved if key.startswith("backbone.")]
-    for key in backbone:
-        assert torch.equal(loaded[key], saved[key]), key
-    with pytest.raises(CheckpointError, match="sem_seg_head"):
-        Checkpointer(model, strict=True).load(path)
-
-
-@pytest.mark.parametrize("head", HEADS)
-def test_other_classes_start_anew(tmp_path, head):
-    old = make_segmentor(head, "MODEL.SEM_SEG_HEAD.NUM_CLASSES", 7, *AUXILIARY)
-    Checkpointer(old, str(tmp_path)).save("model_final")
-    model = make_segmentor(head, *AUXILIARY)
-    Checkpointer(model).load(str(tmp_path / "model_final.pth"))
-    loaded = model.state_dict()
-    for key, value in old.state_dict().items():
-        if "predictor" not in key:
-            assert torch.equal(loaded[key], value), key
 
 
 def test_a_single_image_is_too_few_for_the_image_pooling():

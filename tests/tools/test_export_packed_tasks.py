@@ -16,7 +16,7 @@ from groupnet_det.runtime.reference import run_reference
 SMALL = ["MODEL.GROUPNET.WIDTH", "0.125", "MODEL.FPN.OUT_CHANNELS", "8"]
 SMALL += ["MODEL.SEM_SEG_HEAD.CONVS_DIM", "8"]
 FCOS = "configs/quick/fcos_groupnet_photo_digits.yaml"
-SEMSEG = "configs/quick/semseg_groupnet_photo_digits.yaml"
+SEMSEG = "configs/quick/deeplab_groupnet_photo_digits.yaml"
 INT8 = ["--predictors", "int8", "--calibration-images", "2"]
 
 

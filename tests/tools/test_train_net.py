@@ -13,6 +13,7 @@ CLASSES = {
     "retinanet_groupnet_photo_digits": f"10: {DIGITS}",
     "mask_rcnn_groupnet_photo_digits": f"10: {DIGITS}",
     "panoptic_fpn_groupnet_photo_digits": f"10: {DIGITS}",
+    "deeplab_groupnet_photo_digits": f"11: background, {DIGITS}",
     "semseg_groupnet_photo_digits": f"11: background, {DIGITS}",
     "classifier_groupnet_mnist5k": f"10: {DIGITS}",
 }

@@ -1,0 +1,56 @@
+"""The keys that say which network a config builds, as plain JSON for a packed file."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from detectron2.config import CfgNode
+
+from .load import load_config
+
+KEPT = ("MODEL.", "TEST.SEMANTIC.", "TEST.DETECTIONS_PER_IMAGE")
+# Of training, or of one machine, whose paths tell others nothing.
+LEFT_OUT = ("MODEL.WEIGHTS", "MODEL.DEVICE", "MODEL.INIT.", "MODEL.DISTILLATION.")
+
+
+def network_keys(cfg: CfgNode) -> dict[str, Any]:
+    """Those that are not as by default, such as ``{"MODEL.MASK_ON": True}``."""
+    default = dict(_leaves(load_config("")))
+    return {
+        key: value
+        for key, value in _leaves(cfg)
+        if key.startswith(KEPT) and not key.startswith(LEFT_OUT) and value != default.get(key)
+    }
+
+
+def config_of_keys(keys: Mapping[str, Any]) -> CfgNode:
+    """A config of the same network, on the CPU.
+
+    Args:
+        keys: As `network_keys` gave them; JSON may have been between.
+
+    Raises:
+        ConfigError: A key is unknown, or has a value of another type.
+    """
+    options: list[Any] = [word for item in keys.items() for word in item]
+    return load_config("", [*options, "MODEL.DEVICE", "cpu"])
+
+
+def float_twin_of(cfg: CfgNode) -> CfgNode:
+    """The config of the same network in full precision, on the CPU."""
+    options = cfg.MODEL.GROUPNET
+    parts = [item for part in options.PARTS for item in (f"MODEL.GROUPNET.PARTS.{part}", "method")]
+    # Dilations, of which there may be one for each base, change no size.
+    plain = ["MODEL.GROUPNET.BPAC.ENABLED", False, "MODEL.GROUPNET.DILATIONS", []]
+    twin = cfg.clone()
+    twin.defrost()
+    twin.merge_from_list(["MODEL.DEVICE", "cpu", "MODEL.GROUPNET.METHOD", "float", *parts, *plain])
+    return twin
+
+
+def _leaves(node: CfgNode, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in node.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, CfgNode):
+            yield from _leaves(value, f"{key}.")
+        else:
+            yield key, value

@@ -1,0 +1,174 @@
+"""A picture, and what a packed model says of it, for the eye."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from detectron2.data import Metadata
+from numpy.typing import NDArray
+from PIL import Image
+
+from groupnet_det.data.images import open_image
+from groupnet_det.engine.packed_model import model_outputs
+from groupnet_det.errors import DataError
+from groupnet_det.runtime.classification import Classification
+from groupnet_det.runtime.detections import Detections
+from groupnet_det.runtime.image_reading import read_image
+from groupnet_det.runtime.label_maps import LabelMap
+from groupnet_det.runtime.tasks import Answer
+from groupnet_det.visualization.instances import class_colour, draw_instances
+from groupnet_det.visualization.label_maps import draw_segments
+from groupnet_det.visualization.outputs import complete_looks
+
+from .models import MASKS, WebModel
+
+Pixels = NDArray[np.uint8]  # RGB (H, W, 3)
+Colour = tuple[int, int, int]
+
+MAX_PIXELS = 40_000_000  # of a picture that is decoded
+MAX_SIDE = 1280  # pixels: larger pictures are shrunk
+DRAWN_SIDE = 480  # pixels of the shorter side: smaller pictures are enlarged to be drawn on
+TOP = 5  # classes of a picture
+GREY = (128, 128, 128)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """An object, or a class.
+
+    Attributes:
+        name: Of the class.
+        share: Score of the object, probability of the class, or its share of the pixels.
+        colour: In which it is drawn.
+    """
+
+    name: str
+    share: float
+    colour: Colour = GREY
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """An answer for the eye.
+
+    Attributes:
+        picture: The picture with what was found, RGB.
+        findings: The greatest share first.
+    """
+
+    picture: Pixels
+    findings: Sequence[Finding]
+
+
+def read_picture(path: str, name: str) -> Pixels:
+    """Pixels of an uploaded file, with sides of at most `MAX_SIDE`.
+
+    Args:
+        path: Where it lies.
+        name: For messages, in which nobody needs the path.
+
+    Raises:
+        DataError: It is no picture, or one of more than `MAX_PIXELS`.
+    """
+    try:
+        with open_image(path) as image:
+            width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise DataError(
+                f"{name} has {width} x {height} pixels; at most {MAX_PIXELS // 10**6} million can "
+                "be used"
+            )
+        pixels = read_image(path, least_side=MAX_SIDE)
+    except DataError as error:
+        message = str(error).replace(f"image {path}", name).replace(path, name)
+        raise DataError(message) from error
+    return fit(pixels, MAX_SIDE)
+
+
+def fit(pixels: Pixels, most: int) -> Pixels:
+    """Shrink an image whose longer side has more than `most` pixels."""
+    height, width = pixels.shape[:2]
+    if max(height, width) <= most:
+        return pixels
+    return scaled(pixels, most / max(height, width), Image.Resampling.BOX)
+
+
+def scaled(pixels: NDArray[Any], scale: float, method: Image.Resampling) -> NDArray[Any]:
+    """Resize an image, or a map of labels, by a factor."""
+    height, width = (max(1, round(scale * side)) for side in pixels.shape[:2])
+    return np.asarray(Image.fromarray(pixels).resize((width, height), method))
+
+
+def show_answer(
+    model: WebModel, pixels: Pixels, answer: Answer, *, question: str, threshold: float
+) -> Shown:
+    """Draw an answer.
+
+    Args:
+        pixels: The picture.
+        question: One of `models.QUESTIONS`.
+        threshold: Least score of objects.
+    """
+    if isinstance(answer, Detections):
+        answer = answer.above(threshold)
+        if question != MASKS:
+            answer = replace(answer, masks=None)
+    return _SHOW[type(answer)](pixels, answer, model.network.looks)
+
+
+def _show_objects(pixels: Pixels, answer: Detections, looks: Metadata) -> Shown:
+    height = round(_enlargement(pixels) * pixels.shape[0])
+    instances = model_outputs(answer)["instances"]
+    number = len(answer.class_names)
+    colours = [
+        _bytes(class_colour(label, max(number, label + 1))) for label in answer.classes.tolist()
+    ]
+    shares = zip(answer.names, answer.scores.tolist(), colours, strict=True)
+    return Shown(
+        picture=draw_instances(pixels, instances, looks, height=height),
+        findings=[Finding(name=n, share=score, colour=c) for n, score, c in shares],
+    )
+
+
+def _show_labels(pixels: Pixels, answer: LabelMap, looks: Metadata) -> Shown:
+    looks = complete_looks(looks, {"sem_seg": answer.class_names})
+    labels = answer.labels.numpy().astype(np.int32)
+    scale = _enlargement(pixels)
+    colour_of = dict(zip(answer.class_names, map(tuple, looks.stuff_colors), strict=True))
+    return Shown(
+        picture=draw_segments(
+            scaled(pixels, scale, Image.Resampling.BICUBIC),
+            scaled(labels, scale, Image.Resampling.NEAREST),
+            looks,
+        ),
+        findings=[
+            Finding(name=name, share=share, colour=colour_of[name])
+            for name, share in answer.shares().items()
+        ],
+    )
+
+
+def _show_class(pixels: Pixels, answer: Classification, _: Metadata) -> Shown:
+    return Shown(
+        picture=scaled(pixels, _enlargement(pixels), Image.Resampling.BICUBIC),
+        findings=[Finding(name=name, share=share) for name, share in answer.top(TOP)],
+    )
+
+
+_SHOW: dict[type, Callable[[Pixels, Any, Metadata], Shown]] = {
+    Detections: _show_objects,
+    LabelMap: _show_labels,
+    Classification: _show_class,
+}
+
+
+def _enlargement(pixels: Pixels) -> float:
+    """At least 1, and not beyond `MAX_SIDE` for the longer side."""
+    height, width = pixels.shape[:2]
+    return max(1.0, min(DRAWN_SIDE / min(height, width), MAX_SIDE / max(height, width)))
+
+
+def _bytes(colour: Sequence[float]) -> Colour:
+    red, green, blue = (round(255 * share) for share in colour)
+    return red, green, blue

