@@ -70,7 +70,7 @@ groupnet-run-arm: setup
 # A warning is an error. Works offline once the packages of the extra are installed.
 docs: setup
 	@$(PYTHON) tools/setup_environment.py --extra docs
-	$(PYTHON) -m sphinx -W --keep-going docs build/docs
+	$(PYTHON) -m sphinx -W --keep-going --fresh-env --write-all docs build/docs
 	@echo "open build/docs/index.html"
 
 lint: setup

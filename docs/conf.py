@@ -31,6 +31,7 @@ myst_heading_anchors = 3
 # Docstrings: Google's layout, and single backticks around names.
 default_role = "py:obj"
 autoclass_content = "both"
+autodoc_inherit_docstrings = False  # torch says of each `forward` what it is
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_default_options = {"show-inheritance": True}

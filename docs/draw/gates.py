@@ -6,8 +6,8 @@ from canvas import Canvas
 def draw() -> Canvas:
     canvas = Canvas(
         "gates",
-        "Soft connections: what a branch of the next block reads is mixed of the same branch of "
-        "the block before and of the mean of all branches; one learned gate for each block says "
+        "Soft connections: what a branch of the next block reads is mixed of the same branch "
+        "of the block before and of the mean of all branches; one learned gate for each block says "
         "how.",
         760,
         330,
