@@ -1,6 +1,7 @@
 """The scores of evaluations, out of the rows of ``metrics.json``."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ TASKS = {
 }
 # The scores with a curve, of which the first one that there is stands for the training.
 LEADING = ("AP", "AP50", "AP75", "mIoU", "pACC", "top1", "top5", "PQ", "IoU")
+# A score, and behind a hyphen its class; Detectron2's "min(IoU, B-Iou)-cat" has one hyphen more.
+NAME_AND_CLASS = re.compile(r"(?P<name>[^-(]*(?:\([^)]*\))?)(?:-(?P<class_name>.*))?", re.DOTALL)
 LABELS = {"top1": "top-1", "top5": "top-5", "pACC": "pixel accuracy"}
 
 
@@ -53,13 +56,15 @@ def parse_metric(key: str) -> Metric | None:
     index = next((i for i, part in enumerate(parts[:-1]) if part in TASKS), None)
     if index is None:
         return None
-    name, _, class_name = "/".join(parts[index + 1 :]).partition("-")
+    match = NAME_AND_CLASS.fullmatch("/".join(parts[index + 1 :]))
+    if match is None:
+        return None
     return Metric(
         key=key,
         dataset="/".join(parts[:index]),
         task=parts[index],
-        name=name,
-        class_name=class_name,
+        name=match["name"],
+        class_name=match["class_name"] or "",
     )
 
 

@@ -120,6 +120,8 @@ def test_counts_of_labels(tmp_path):
         ("bbox/AP", ("", "bbox", "AP", "")),
         ("bbox/AP50-dog", ("", "bbox", "AP50", "dog")),
         ("a/b/sem_seg/IoU-grass-merged", ("a/b", "sem_seg", "IoU", "grass-merged")),
+        ("sem_seg/min(IoU, B-Iou)-sky", ("", "sem_seg", "min(IoU, B-Iou)", "sky")),
+        ("bbox/AP-cup (red)", ("", "bbox", "AP", "cup (red)")),
         ("sem_seg/ACC-sky/cloud", ("", "sem_seg", "ACC", "sky/cloud")),
     ],
 )
