@@ -40,6 +40,7 @@ CALLS = {
     "align_regions": "region pooling",
     "run_part": "region heads",
     "find_above": "search for candidates",
+    "suppress": "NMS",
     "label_map": "label map",
 }
 PREPARATION, OUTPUTS, REST = "pre-processing", "outputs handed out", "rest of post-processing"

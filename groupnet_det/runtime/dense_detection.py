@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
 
 from groupnet_det.errors import lookup
 
@@ -47,12 +46,13 @@ class DensePostprocessing:
 
         Args:
             maps: Outputs for the image.
-            network: Looks through the logits, of which there may be millions.
+            network: Looks through the logits, of which there may be millions, and for boxes that
+                overlap.
         """
         found = (self._candidates(maps, level, network) for level in self.levels)
         parts = zip(*found, strict=True)
         boxes, scores, classes = (torch.cat(part) for part in parts)
-        kept = batched_nms(boxes, scores, classes, self.nms_threshold)
+        kept = network.suppress(boxes, scores, classes, self.nms_threshold)
         if self.max_detections >= 0:
             kept = kept[: self.max_detections]
         return boxes[kept], scores[kept], classes[kept]
@@ -68,7 +68,7 @@ class DensePostprocessing:
         scores = above.sigmoid()
         for factor in factors:
             scores = (scores * factor[index // num_classes].sigmoid()).sqrt()
-        kept = scores > self.score_threshold
+        (kept,) = torch.nonzero(scores > self.score_threshold, as_tuple=True)
         index, scores = index[kept], scores[kept]
         scores, order = scores.topk(min(self.topk, len(scores)))
         index = index[order]

@@ -7,13 +7,15 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torchvision.ops import roi_align
+from torchvision.ops import batched_nms, roi_align
 
 from groupnet_det.errors import DataError
 
 from .label_maps import Size, label_map
 from .packed_file import PackedFile
 from .reference import run_reference, run_reference_part
+
+FEW = 4000  # numbers of boxes up to which torchvision's `batched_nms` moves those of classes apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,10 @@ class Network(Protocol):
         """Numbers, rising, and values of those of (R,) that are above a bound, which is rounded to
         float32."""
 
+    def suppress(self, boxes: Tensor, scores: Tensor, classes: Tensor, threshold: float) -> Tensor:
+        """As torchvision's ``batched_nms``: numbers of the boxes (R, 4) that remain, the best score
+        first."""
+
 
 class NativeNetwork:
     """By the compiled engine."""
@@ -103,6 +109,14 @@ class NativeNetwork:
     def find_above(self, values: Tensor, bound: float) -> tuple[Tensor, Tensor]:
         found: tuple[Tensor, Tensor] = self.engine.find_above(values, bound)
         return found
+
+    def suppress(self, boxes: Tensor, scores: Tensor, classes: Tensor, threshold: float) -> Tensor:
+        """torchvision calls its ``nms`` for each class of many boxes, which takes long; few boxes
+        it moves apart, which rounds otherwise."""
+        if boxes.numel() <= FEW:
+            return batched_nms(boxes, scores, classes, threshold)
+        kept: Tensor = self.engine.suppress(boxes, scores, classes, threshold)
+        return kept[scores[kept].sort(descending=True).indices]
 
 
 def _run(engine: Any, values: Tensor) -> dict[str, Tensor]:
@@ -150,6 +164,9 @@ class ReferenceNetwork:
     def find_above(self, values: Tensor, bound: float) -> tuple[Tensor, Tensor]:
         (index,) = torch.nonzero(values > bound, as_tuple=True)
         return index, values[index]
+
+    def suppress(self, boxes: Tensor, scores: Tensor, classes: Tensor, threshold: float) -> Tensor:
+        return batched_nms(boxes, scores, classes, threshold)
 
 
 BACKENDS: Mapping[str, Callable[[Any, PackedFile], Network]] = {

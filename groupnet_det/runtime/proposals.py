@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
 
 from .boxes import Anchors, BoxCoding, clip, larger_than
+from .networks import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,11 +21,12 @@ class Proposals:
     post_nms_topk: int
     min_box_size: float
 
-    def __call__(self, maps: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
+    def __call__(self, maps: dict[str, Tensor], size: tuple[int, int], network: Network) -> Tensor:
         """
         Args:
             maps: float32 (1, H, W, C) by name.
             size: Height and width of the image in the network's input.
+            network: Looks for boxes that overlap.
 
         Returns:
             Boxes (R, 4), the most certain first.
@@ -38,7 +39,7 @@ class Proposals:
         kept = boxes.isfinite().all(dim=1) & scores.isfinite()
         kept &= larger_than(boxes, self.min_box_size)
         boxes, scores, levels = boxes[kept], scores[kept], levels[kept]
-        best = batched_nms(boxes, scores, levels, self.nms_threshold)[: self.post_nms_topk]
+        best = network.suppress(boxes, scores, levels, self.nms_threshold)[: self.post_nms_topk]
         return boxes[best]
 
     def _candidates(self, maps: dict[str, Tensor], level: str) -> tuple[Tensor, Tensor]:

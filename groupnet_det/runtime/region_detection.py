@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
 
 from groupnet_det.errors import lookup
 
@@ -79,7 +78,7 @@ class RegionPostprocessing:
             size: Its height and width in the network's input.
             network: Pools regions and runs parts.
         """
-        regions = self.proposals(maps, size)
+        regions = self.proposals(maps, size, network)
         total = torch.zeros(())
         for stage in self.stages:
             out = run_on_regions(network, stage.part, self.pooler, maps, regions)
@@ -88,7 +87,7 @@ class RegionPostprocessing:
             boxes = clip(boxes, size)
             if boxes.shape[1] == 4:
                 regions = boxes
-        return self._select(boxes, total / len(self.stages))
+        return self._select(boxes, total / len(self.stages), network)
 
     def masks(self, maps: Maps, boxes: Tensor, classes: Tensor, network: Network) -> Tensor | None:
         """Probabilities (R, M, M) of the objects' masks in their boxes; absent without a head."""
@@ -99,7 +98,9 @@ class RegionPostprocessing:
         channels = torch.zeros_like(classes) if self.mask.class_agnostic else classes
         return logits[torch.arange(len(classes)), ..., channels].sigmoid()
 
-    def _select(self, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _select(
+        self, boxes: Tensor, scores: Tensor, network: Network
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """NMS within classes; boxes (R, 4) or (R, classes * 4), scores (R, classes)."""
         finite = boxes.isfinite().all(dim=1) & scores.isfinite().all(dim=1)
         boxes, scores = boxes[finite], scores[finite]
@@ -107,7 +108,7 @@ class RegionPostprocessing:
         of_class = boxes.reshape(len(boxes), -1, 4)
         column = label if of_class.shape[1] > 1 else torch.zeros_like(label)
         boxes, scores = of_class[region, column], scores[region, label]
-        kept = batched_nms(boxes, scores, label, self.nms_threshold)
+        kept = network.suppress(boxes, scores, label, self.nms_threshold)
         if self.max_detections >= 0:
             kept = kept[: self.max_detections]
         return boxes[kept], scores[kept], label[kept]

@@ -68,8 +68,10 @@ class ShortestEdge:
         if (height, width) != own:
             narrow = Image.fromarray(pixels).resize((width, own[0]), Image.Resampling.BILINEAR)
             pixels = np.asarray(narrow.resize((width, height), Image.Resampling.BILINEAR))
-        ordered = pixels[:, :, CHANNEL_ORDERS[self.format]]
-        return torch.from_numpy(np.array(ordered, order="C"))[None], own
+        ordered = np.empty((height, width, 3), np.uint8)
+        for number, channel in enumerate(CHANNEL_ORDERS[self.format]):  # the fastest way in numpy
+            ordered[:, :, number] = pixels[:, :, channel]
+        return torch.from_numpy(ordered)[None], own
 
     def resized(self, height: int, width: int) -> tuple[int, int]:
         """Height and width that an image of that size gets."""

@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
     test_plain_steps();
     test_memory_plan();
     test_dense_terms();
+    test_answers();
     test_examples(folder);
     test_broken_files(folder, mutations);
   }

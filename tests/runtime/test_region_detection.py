@@ -142,7 +142,8 @@ def test_as_detectron2(name, maps):
     widen(model)
     images, proposals = propose(model, maps)
     named = maps[3]
-    found = proposals_of(model.proposal_generator)(named, IMAGE)
+    network = Heads(model)
+    found = proposals_of(model.proposal_generator)(named, IMAGE, network)
     torch.testing.assert_close(found, proposals[0].proposal_boxes.tensor)
     assert len(found) == 30
 
@@ -159,7 +160,6 @@ def test_as_detectron2(name, maps):
         max_detections=25,
         mask=mask_of(model),
     )
-    network = Heads(model)
     boxes, scores, classes = options(named, IMAGE, network)
     assert 5 < len(scores) <= 25
     torch.testing.assert_close(boxes, expected.pred_boxes.tensor, atol=1e-3, rtol=1e-5)

@@ -12,6 +12,7 @@
 #include "core/packed_file.h"
 #include "core/prepared.h"
 #include "core/region_align.h"
+#include "core/suppression.h"
 #include "core/thread_pool.h"
 #include "core/worker.h"
 #include "core/workspace.h"
@@ -58,6 +59,11 @@ class Network {
   // See find_above.h; in the threads of this network.
   Found find_above(const float* values, int64_t count, float bound, int threads) {
     return groupnet::find_above(values, count, bound, *pool_, threads);
+  }
+
+  // See suppression.h; in the threads of this network.
+  std::vector<int64_t> suppress(const Candidates& candidates, double threshold, int threads) {
+    return groupnet::suppress(candidates, threshold, *pool_, threads);
   }
 
   // Copy a buffer: (N, H, W, C) floats, or bytes, or 0 and 1 for bits.

@@ -7,6 +7,7 @@
 
 #include "core/find_above.h"
 #include "core/label_map.h"
+#include "core/suppression.h"
 #include "ops/packed_network.h"
 
 namespace groupnet {
@@ -48,6 +49,28 @@ std::tuple<at::Tensor, at::Tensor> PackedNetwork::find_above(const at::Tensor& v
     std::copy(found.index.begin(), found.index.end(), index.data_ptr<int64_t>());
     std::copy(found.values.begin(), found.values.end(), above.data_ptr<float>());
     return std::make_tuple(index, above);
+  });
+}
+
+at::Tensor PackedNetwork::suppress(const at::Tensor& boxes, const at::Tensor& scores,
+                                   const at::Tensor& classes, double threshold) {
+  const auto is = [](const at::Tensor& x, at::ScalarType type, int64_t dimensions) {
+    return x.device().is_cpu() && x.scalar_type() == type && x.dim() == dimensions;
+  };
+  TORCH_CHECK_VALUE(is(boxes, at::kFloat, 2) && boxes.size(1) == 4 && is(scores, at::kFloat, 1) &&
+                        is(classes, at::kLong, 1) && scores.size(0) == boxes.size(0) &&
+                        classes.size(0) == boxes.size(0),
+                    "boxes, scores and classes must be float32 (R, 4), float32 (R,), int64 (R,)");
+  const at::Tensor sides = boxes.contiguous(), values = scores.contiguous(),
+                   labels = classes.contiguous();
+  return as_value_error([&] {
+    const std::vector<int64_t> kept =
+        network_->suppress({sides.const_data_ptr<float>(), values.const_data_ptr<float>(),
+                            labels.const_data_ptr<int64_t>(), boxes.size(0)},
+                           threshold, at::get_num_threads());
+    at::Tensor numbers = at::empty({static_cast<int64_t>(kept.size())}, at::kLong);
+    std::copy(kept.begin(), kept.end(), numbers.data_ptr<int64_t>());
+    return numbers;
   });
 }
 

@@ -47,6 +47,9 @@ class PackedNetwork : public torch::CustomClassHolder {
   at::Tensor label_map(const at::Tensor& logits, int64_t height, int64_t width);
   // Numbers, rising, and values of those above a bound.
   std::tuple<at::Tensor, at::Tensor> find_above(const at::Tensor& values, double bound);
+  // Numbers, rising, of the boxes (R, 4) that remain. See core/suppression.h.
+  at::Tensor suppress(const at::Tensor& boxes, const at::Tensor& scores, const at::Tensor& classes,
+                      double threshold);
   std::string isa() const { return network_->kernels().name; }
 
  private:

@@ -130,6 +130,7 @@ TORCH_LIBRARY(groupnet_det, m) {
       .def("align_regions", &PackedNetwork::align_regions)
       .def("label_map", &PackedNetwork::label_map)
       .def("find_above", &PackedNetwork::find_above)
+      .def("suppress", &PackedNetwork::suppress)
       .def("isa", &PackedNetwork::isa);
   m.def("pack_signs(Tensor x) -> Tensor");
   m.def(
