@@ -60,7 +60,7 @@ def test_size_latency_and_verdict(run, root, tiny_packed, datasets_env, tmp_path
     for of in figures["milliseconds"].values():
         assert f"{of['median']:.2f} ms" in section
     assert f"{(folder / 'model.gnp').stat().st_size / 1e6:.2f} MB" in section
-    assert "NOT verified" in section
+    assert "NOT verified: all steps and blocks agree" in section
     assert "val: top-1 9.00 trained" in section
     assert "Not here" not in section
 
