@@ -58,7 +58,7 @@ def turned_link(target: str, source: str, docname: str) -> str:
 def _replace_source(app: Sphinx, docname: str, content: list[str]) -> None:
     if docname in PAGES:
         app.env.note_dependency(str(ROOT / PAGES[docname]), docname=docname)
-    if app.env.doc2path(docname, base=False).endswith(".md"):
+    if os.fspath(app.env.doc2path(docname, base=False)).endswith(".md"):
         content[0] = page_text(docname, content[0])
 
 
