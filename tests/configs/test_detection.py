@@ -119,6 +119,8 @@ WITHOUT_GRADIENT = {
     for level in range(1, 5)
     for name in ("weight", "bias")
 }
+# The L1 loss of R-CNNs' boxes has gradients of -1 and 1, whose sum over a few regions may be 0.
+MAY_CANCEL = {"roi_heads.box_predictor.bbox_pred.bias"}
 SMALL = [
     *("MODEL.ROI_HEADS.BATCH_SIZE_PER_IMAGE", "8", "INPUT.MASK_FORMAT", "bitmask"),
     # All anchors count; of few drawn ones, none may lie on p6.
@@ -144,7 +146,7 @@ def test_one_step_on_small_images(load, name):
     sum(losses.values()).backward()
     parameters = dict(model.named_parameters())
     assert all(torch.isfinite(value.grad).all() for value in parameters.values())
-    unmoved = {key for key, value in parameters.items() if not value.grad.any()}
+    unmoved = {key for key, value in parameters.items() if not value.grad.any()} - MAY_CANCEL
     assert unmoved == (WITHOUT_GRADIENT if re.search("/(retinanet|fcos)_", name) else set())
     before = {key: steepest(value) for key, value in parameters.items()}
     optimizer.step()
