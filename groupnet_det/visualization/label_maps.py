@@ -28,8 +28,9 @@ def draw_labels(
 ) -> NDArray[np.uint8]:
     """Colour the pixels of an image by their labels, with dark lines between regions.
 
-    Where the colour is black, as of most data sets' background, the image stays as it is. Labels
-    without a colour are those to be ignored, and white.
+    Below a colour the image is grey, so that the hue tells the class alone. Where the colour is
+    black, as of most data sets' background, the image stays as it is. Labels without a colour are
+    those to be ignored, and white.
 
     Args:
         pixels: RGB (H, W, 3).
@@ -42,7 +43,8 @@ def draw_labels(
     table = np.full((256, 3), IGNORED_COLOUR, dtype=np.float32)
     table[: len(colours)] = colours
     opacity = np.where(table.any(axis=1), OPACITY, 0.0)[labels][..., None]
-    drawn = (1 - opacity) * pixels + opacity * table[labels]
+    below = np.where(opacity > 0, pixels.mean(axis=2, keepdims=True), pixels)
+    drawn = (1 - opacity) * below + opacity * table[labels]
     drawn[_borders(labels)] *= BORDER
     return drawn.astype(np.uint8)
 

@@ -12,14 +12,14 @@ COLOURS = np.array([[0, 0, 0], [200, 0, 0], [0, 100, 0]], dtype=np.uint8)
 
 
 def test_colours_lie_over_the_image_and_black_leaves_it():
-    pixels = np.full((9, 9, 3), 100, dtype=np.uint8)
+    pixels = np.full((9, 9, 3), [130, 100, 70], dtype=np.uint8)
     labels = np.zeros((9, 9), dtype=np.uint8)
     labels[3:6], labels[6:] = 1, 255
     drawn = draw_labels(pixels, labels, COLOURS)
-    # 0.4 of the image and 0.6 of the colour; a line of 0.35 of that between regions.
-    expected = {0: [100, 100, 100], 4: [160, 40, 40], 8: [193, 193, 193]}
+    # 0.4 of the image's grey and 0.6 of the colour; a line of 0.35 of that between regions.
+    expected = {0: [130, 100, 70], 4: [160, 40, 40], 8: [193, 193, 193]}
     assert {row: drawn[row, 4].tolist() for row in expected} == expected
-    assert drawn[2, 4].tolist() == [35, 35, 35]
+    assert drawn[2, 4].tolist() == [45, 35, 24]
     assert drawn[5, 4].tolist() == [56, 14, 14]
 
 
