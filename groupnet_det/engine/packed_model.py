@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog
@@ -70,7 +71,9 @@ class PackedModel(nn.Module):
         return [self._answer(item) for item in batched_inputs]
 
     def _answer(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        pixels = item["image"].permute(1, 2, 0)[None].contiguous()
+        pixels = torch.from_numpy(np.ascontiguousarray(item["image"].permute(1, 2, 0).numpy()))[
+            None
+        ]
         wanted = item.get("height", pixels.shape[1]), item.get("width", pixels.shape[2])
         return model_outputs(self.predictor.predict_pixels(pixels, wanted))
 
@@ -97,8 +100,8 @@ def _instances(answer: Detections) -> dict[str, Instances]:
 
 def _scores(answer: LabelMap) -> dict[str, Tensor]:
     """1 for the label of each pixel, 0 for all others: (classes, height, width)."""
-    labels = torch.arange(len(answer.class_names))[:, None, None]
-    return {"sem_seg": (answer.labels == labels).to(torch.uint8)}
+    labels = np.arange(len(answer.class_names))[:, None, None]
+    return {"sem_seg": torch.from_numpy((answer.labels.numpy() == labels).view(np.uint8))}
 
 
 _OUTPUTS: dict[type, Callable[[Any], dict[str, Any]]] = {

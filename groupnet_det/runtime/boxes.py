@@ -11,6 +11,8 @@ from torchvision.ops import clip_boxes_to_image
 
 from groupnet_det.errors import PackedFileError
 
+from .maps import pick
+
 
 @dataclass(frozen=True, kw_only=True)
 class Anchors:
@@ -51,7 +53,7 @@ class Anchors:
         position = index // len(cells)
         corner = torch.stack([position % width, position // width], dim=1)
         shift = (corner + self.offset) * self.strides[level]
-        return cells[index % len(cells)] + shift.repeat(1, 2)
+        return pick(cells, index % len(cells)) + shift.repeat(1, 2)
 
 
 @dataclass(frozen=True, kw_only=True)

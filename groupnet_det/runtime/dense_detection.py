@@ -9,6 +9,7 @@ from torch import Tensor
 from groupnet_det.errors import lookup
 
 from .boxes import Anchors, BoxCoding
+from .maps import flat, pick, rows_of
 from .networks import Network
 
 Maps = dict[str, Tensor]  # float32 (1, H, W, C) by name
@@ -55,26 +56,26 @@ class DensePostprocessing:
         kept = network.suppress(boxes, scores, classes, self.nms_threshold)
         if self.max_detections >= 0:
             kept = kept[: self.max_detections]
-        return boxes[kept], scores[kept], classes[kept]
+        return pick(boxes, kept), pick(scores, kept), pick(classes, kept)
 
     def _candidates(self, maps: Maps, level: str, network: Network) -> Found:
         logits, deltas = maps[f"logits.{level}"], maps[f"deltas.{level}"]
         number = self.anchors.number(level)
         num_classes = logits.shape[3] // number
-        factors = [maps[f"{kind}.{level}"].flatten() for kind in _SCORES[self.score]]
+        factors = [flat(maps[f"{kind}.{level}"]) for kind in _SCORES[self.score]]
         index, above = network.find_above(
-            logits.flatten(), lowest_logit(self.score_threshold, 1 + len(factors))
+            flat(logits), lowest_logit(self.score_threshold, 1 + len(factors))
         )
         scores = above.sigmoid()
         for factor in factors:
-            scores = (scores * factor[index // num_classes].sigmoid()).sqrt()
+            scores = (scores * pick(factor, index // num_classes).sigmoid()).sqrt()
         (kept,) = torch.nonzero(scores > self.score_threshold, as_tuple=True)
-        index, scores = index[kept], scores[kept]
+        index, scores = pick(index, kept), pick(scores, kept)
         scores, order = scores.topk(min(self.topk, len(scores)))
-        index = index[order]
+        index = pick(index, order)
         anchor = index // num_classes
         anchors = self.anchors.at(level, anchor, logits.shape[2])
-        boxes = self.box_coding.decode(deltas.reshape(-1, 4)[anchor], anchors)
+        boxes = self.box_coding.decode(rows_of(deltas, anchor, columns=4), anchors)
         return boxes, scores, index % num_classes
 
 

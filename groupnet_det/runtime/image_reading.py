@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from groupnet_det.data.images import decode_rgb, open_image
+from groupnet_det.data.images import CHANNEL_ORDERS, decode_rgb, open_image
 from groupnet_det.errors import DataError, UserError
 
 # A path, a PIL image, uint8 RGB (H, W, 3) in numpy, or uint8 RGB (3, H, W) in torch.
@@ -51,6 +51,14 @@ def read_image(image: AnyImage, *, least_side: int) -> NDArray[np.uint8]:
                 raise DataError(f"the image has the size {width} x {height}; it holds no pixel")
             return pixels
     raise DataError(f"the image is a {type(image).__name__}; {EXPECTED}")
+
+
+def ordered(pixels: NDArray[np.uint8], channel_format: str) -> Tensor:
+    """RGB (H, W, 3) -> uint8 (1, H, W, 3), channels in the order of a key of `CHANNEL_ORDERS`."""
+    result = np.empty(pixels.shape, np.uint8)
+    for number, channel in enumerate(CHANNEL_ORDERS[channel_format]):  # the fastest way in numpy
+        result[:, :, number] = pixels[:, :, channel]
+    return torch.from_numpy(result)[None]
 
 
 def _read_path(path: str | os.PathLike[str], least_side: int) -> NDArray[np.uint8]:

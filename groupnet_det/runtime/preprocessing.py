@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from PIL import Image
 from torch import Tensor
 
@@ -12,11 +13,10 @@ from groupnet_det.data.images import (
     CHANNEL_ORDERS,
     TEST_OVERSAMPLING,
     center_crop_transform,
-    to_channels,
 )
 from groupnet_det.errors import DataError, PackedFileError
 
-from .image_reading import AnyImage, read_image
+from .image_reading import AnyImage, ordered, read_image
 
 KIND = "classification"
 MAX_SIDE = 16384
@@ -89,5 +89,4 @@ class Preprocessing:
         if self.resize**2 * max(height, width) > MAX_RESIZED * min(height, width):
             raise DataError(f"the image of {width} x {height} pixels is too narrow to be resized")
         transform = center_crop_transform(resize=self.resize, crop=self.crop)
-        resized = to_channels(transform(Image.fromarray(pixels)), CHANNEL_ORDERS[self.format])
-        return resized.permute(1, 2, 0).contiguous().unsqueeze(0)
+        return ordered(np.asarray(transform(Image.fromarray(pixels))), self.format)

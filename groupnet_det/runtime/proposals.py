@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .boxes import Anchors, BoxCoding, clip, larger_than
+from .maps import flat, pick, rows_of
 from .networks import Network
 
 
@@ -38,13 +39,13 @@ class Proposals:
         # Where numbers overflow there is no region.
         kept = boxes.isfinite().all(dim=1) & scores.isfinite()
         kept &= larger_than(boxes, self.min_box_size)
-        boxes, scores, levels = boxes[kept], scores[kept], levels[kept]
+        boxes, scores, levels = pick(boxes, kept), pick(scores, kept), pick(levels, kept)
         best = network.suppress(boxes, scores, levels, self.nms_threshold)[: self.post_nms_topk]
-        return boxes[best]
+        return pick(boxes, best)
 
     def _candidates(self, maps: dict[str, Tensor], level: str) -> tuple[Tensor, Tensor]:
         objectness = maps[f"objectness.{level}"]
-        scores, index = objectness.flatten().topk(min(self.pre_nms_topk, objectness.numel()))
+        scores, index = flat(objectness).topk(min(self.pre_nms_topk, objectness.numel()))
         anchors = self.anchors.at(level, index, objectness.shape[2])
-        deltas = maps[f"anchor_deltas.{level}"].reshape(-1, 4)[index]
+        deltas = rows_of(maps[f"anchor_deltas.{level}"], index, columns=4)
         return self.box_coding.decode(deltas, anchors), scores

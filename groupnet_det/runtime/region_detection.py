@@ -3,18 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from groupnet_det.errors import lookup
 
 from .boxes import BoxCoding, clip
+from .maps import pick
 from .networks import Network
 from .proposals import Proposals
 from .regions import Pooler
 
 Maps = dict[str, Tensor]  # float32 (N, H, W, C) by name
-# Regions that go through a part at a time: many enough for its kernels, few enough for the cache.
+# Regions that go through all stages at a time: many enough for the kernels, few enough for the
+# cache, and for PyTorch to stay in this thread: its others would stay awake for milliseconds on the
+# cores that the engine's threads need.
 CHUNK = 64
 
 
@@ -79,58 +83,66 @@ class RegionPostprocessing:
             network: Pools regions and runs parts.
         """
         regions = self.proposals(maps, size, network)
+        found = [self._candidates(maps, r, size, network) for r in regions.split(CHUNK)]
+        boxes, scores, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
+        kept = network.suppress(boxes, scores, labels, self.nms_threshold)
+        if self.max_detections >= 0:
+            kept = kept[: self.max_detections]
+        return pick(boxes, kept), pick(scores, kept), pick(labels, kept)
+
+    def _candidates(
+        self, maps: Maps, regions: Tensor, size: tuple[int, int], network: Network
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Boxes, scores and classes above the threshold of at most `CHUNK` regions: few, so that
+        boxes of all classes need not be decoded. Where numbers overflow there is no object."""
         total = torch.zeros(())
-        for stage in self.stages:
-            out = run_on_regions(network, stage.part, self.pooler, maps, regions)
+        for number, stage in enumerate(self.stages, start=1):
+            out = run_on_chunk(network, stage.part, self.pooler, maps, regions)
             total = total + _SCORES[self.score](out["scores"].flatten(1))
-            boxes = stage.box_coding.decode(out["deltas"].flatten(1), regions)
-            boxes = clip(boxes, size)
-            if boxes.shape[1] == 4:
-                regions = boxes
-        return self._select(boxes, total / len(self.stages), network)
+            deltas = out["deltas"].flatten(1).unflatten(1, (-1, 4))
+            if number < len(self.stages):
+                regions = clip(stage.box_coding.decode(deltas[:, 0], regions), size)
+        scores = total / len(self.stages)
+        region, label = torch.nonzero(scores > self.score_threshold, as_tuple=True)
+        column = label if deltas.shape[1] > 1 else torch.zeros_like(label)
+        boxes = stage.box_coding.decode(pick(deltas, region, column), pick(regions, region))
+        boxes, scores = clip(boxes, size), pick(scores, region, label)
+        finite = boxes.isfinite().all(dim=1) & scores.isfinite()
+        return pick(boxes, finite), pick(scores, finite), pick(label, finite)
 
     def masks(self, maps: Maps, boxes: Tensor, classes: Tensor, network: Network) -> Tensor | None:
         """Probabilities (R, M, M) of the objects' masks in their boxes; absent without a head."""
         if self.mask is None:
             return None
-        out = run_on_regions(network, self.mask.part, self.mask.pooler, maps, boxes)
-        logits = out["masks"]
         channels = torch.zeros_like(classes) if self.mask.class_agnostic else classes
-        return logits[torch.arange(len(classes)), ..., channels].sigmoid()
+        masks = []
+        for regions, channel in zip(boxes.split(CHUNK), channels.split(CHUNK), strict=True):
+            out = run_on_chunk(network, self.mask.part, self.mask.pooler, maps, regions)
+            logits = out["masks"][torch.arange(len(regions)), ..., channel]
+            masks.append(logits.sigmoid())
+        return torch.cat(masks)
 
-    def _select(
-        self, boxes: Tensor, scores: Tensor, network: Network
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """NMS within classes; boxes (R, 4) or (R, classes * 4), scores (R, classes)."""
-        finite = boxes.isfinite().all(dim=1) & scores.isfinite().all(dim=1)
-        boxes, scores = boxes[finite], scores[finite]
-        region, label = torch.nonzero(scores > self.score_threshold, as_tuple=True)
-        of_class = boxes.reshape(len(boxes), -1, 4)
-        column = label if of_class.shape[1] > 1 else torch.zeros_like(label)
-        boxes, scores = of_class[region, column], scores[region, label]
-        kept = network.suppress(boxes, scores, label, self.nms_threshold)
-        if self.max_detections >= 0:
-            kept = kept[: self.max_detections]
-        return boxes[kept], scores[kept], label[kept]
+
+def _softmax(logits: Tensor) -> Tensor:
+    """Of rows, by numpy: see `maps`."""
+    values = logits.numpy()
+    shares = np.exp(values - values.max(axis=1, keepdims=True))
+    return torch.from_numpy(shares / shares.sum(axis=1, keepdims=True))
 
 
 _SCORES: dict[str, Callable[[Tensor], Tensor]] = {
-    "softmax": lambda logits: logits.softmax(dim=1)[:, :-1],
+    "softmax": lambda logits: _softmax(logits)[:, :-1],
     "sigmoid": lambda logits: logits.sigmoid()[:, :-1],
 }
 
 
-def run_on_regions(network: Network, part: str, pooler: Pooler, maps: Maps, boxes: Tensor) -> Maps:
-    """Pool regions, any number of them, and run a part on them; some at a time, which stay in the
-    cache.
+def run_on_chunk(network: Network, part: str, pooler: Pooler, maps: Maps, boxes: Tensor) -> Maps:
+    """Pool regions, at most `CHUNK`, and run a part on them.
 
     All chunks have one size, so that the engine plans its memory once: the last one is filled up
     with empty boxes, whose results are dropped.
     """
     number = len(boxes)
-    chunks = max(1, -(-number // CHUNK))
-    filled = torch.cat([boxes, boxes.new_zeros(chunks * CHUNK - number, 4)])
-    outputs = [
-        network.run_part(part, pooler(network, maps, chunk)) for chunk in filled.split(CHUNK)
-    ]
-    return {name: torch.cat([out[name] for out in outputs])[:number] for name in outputs[0]}
+    filled = torch.cat([boxes, boxes.new_zeros(CHUNK - number, 4)])
+    outputs = network.run_part(part, pooler(network, maps, filled))
+    return {name: values[:number] for name, values in outputs.items()}

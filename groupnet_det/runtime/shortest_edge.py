@@ -4,14 +4,13 @@ import sys
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
 from groupnet_det.data.images import CHANNEL_ORDERS
 from groupnet_det.errors import DataError, PackedFileError
 
-from .image_reading import AnyImage, read_image
+from .image_reading import AnyImage, ordered, read_image
 
 KIND = "shortest_edge"
 MAX_PIXELS = 1 << 28  # of a resized image
@@ -68,10 +67,7 @@ class ShortestEdge:
         if (height, width) != own:
             narrow = Image.fromarray(pixels).resize((width, own[0]), Image.Resampling.BILINEAR)
             pixels = np.asarray(narrow.resize((width, height), Image.Resampling.BILINEAR))
-        ordered = np.empty((height, width, 3), np.uint8)
-        for number, channel in enumerate(CHANNEL_ORDERS[self.format]):  # the fastest way in numpy
-            ordered[:, :, number] = pixels[:, :, channel]
-        return torch.from_numpy(ordered)[None], own
+        return ordered(pixels, self.format), own
 
     def resized(self, height: int, width: int) -> tuple[int, int]:
         """Height and width that an image of that size gets."""

@@ -78,7 +78,8 @@ class Classifier(Task):
         """All in one pass: they have one size."""
         if not prepared:
             return []
-        logits = network(torch.cat([pixels for pixels, _ in prepared]))["logits"]
+        images = [pixels for pixels, _ in prepared]
+        logits = network(images[0] if len(images) == 1 else torch.cat(images))["logits"]
         if logits.shape[1:3] != (1, 1):
             raise PackedFileError(f"the logits are maps of shape {tuple(logits.shape)}")
         return [Classification(row, self.class_names) for row in logits.flatten(1)]

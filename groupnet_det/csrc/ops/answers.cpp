@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "core/find_above.h"
 #include "core/label_map.h"
@@ -28,10 +29,12 @@ at::Tensor PackedNetwork::label_map(const at::Tensor& logits, int64_t height, in
   map.width = values.size(2);
   map.out_height = height;
   map.out_width = width;
-  at::Tensor labels = at::empty({height, width}, at::kInt);
+  std::vector<int32_t> found(height * width);
   return as_value_error([&] {
-    network_->label_map(map, at::get_num_threads(), labels.data_ptr<int32_t>());
-    return labels.to(at::kLong);
+    network_->label_map(map, at::get_num_threads(), found.data());
+    at::Tensor labels = at::empty({height, width}, at::kLong);
+    std::copy(found.begin(), found.end(), labels.data_ptr<int64_t>());
+    return labels;
   });
 }
 

@@ -1,0 +1,28 @@
+"""Numbers of a packed network's outputs, chosen and copied in this thread alone.
+
+PyTorch copies and gathers with all of its threads, sometimes a thousand numbers already. They would
+stay awake for milliseconds on the cores that the engine's threads need for the next image.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def flat(values: Tensor) -> Tensor:
+    """All numbers of a tensor on the CPU in one row, not copied where they lie so."""
+    return torch.from_numpy(np.ascontiguousarray(values.numpy()).reshape(-1))
+
+
+def pick(values: Tensor, *index: Tensor) -> Tensor:
+    """``values[index]`` on the CPU; indices are int64, or one is bool."""
+    return torch.from_numpy(values.numpy()[tuple(i.numpy() for i in index)])
+
+
+def rows_of(values: Tensor, index: Tensor, *, columns: int) -> Tensor:
+    """Some rows of a map (1, H, W, A * columns) that is seen as (H * W * A, columns), by number:
+    (R,) -> (R, columns)."""
+    per_pixel, width = values.shape[3] // columns, values.shape[2]
+    pixel = index // per_pixel
+    rows = values[0].unflatten(2, (per_pixel, columns))
+    return pick(rows, pixel // width, pixel % width, index % per_pixel)
