@@ -1,6 +1,7 @@
 """The sides of detectors and segmenters, each from the pixels of an image to the answer."""
 
 import contextlib
+import functools
 import io
 import tempfile
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from groupnet_det.runtime.predictor import PackedPredictor
 from .absent import SideAbsentError, require
 from .models_of_tasks import batch_of, binary_model, config_of, float_twin, image_of, packed_model
 from .onnx_graphs import QUANTIZED_OPS
+from .openvino_sides import inference
 from .timing import Burst, burst_of
 from .torch_sides import in_inference_mode
 from .work import ModelWork
@@ -77,6 +79,20 @@ def make_onnxruntime_int8(work: ModelWork, threads: int) -> Burst:
     return burst_of(lambda: session.run(None, feed))
 
 
+def make_openvino_int8(work: ModelWork, threads: int) -> Burst:
+    """The graph of `make_onnxruntime_int8`, compiled for the size of the image.
+
+    Raises:
+        SideAbsentError: A package is not installed, or the graph cannot be made.
+    """
+    openvino: Any = require("openvino")
+    image = _onnx_image(work)
+    model = openvino.Core().read_model(_int8(work))
+    model.reshape(list(image.shape))
+    return burst_of(inference(openvino, model, [image], threads))
+
+
+@functools.lru_cache(maxsize=1)  # two sides run it
 def _int8(work: ModelWork) -> bytes:
     quantization: Any = require("onnxruntime.quantization", "onnx")
     model = float_twin(work).to(memory_format=torch.contiguous_format)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from .sides import NOTES, ONNXRUNTIME_INT8, TORCH, MakeSide, choose_sides, prepare
+from .sides import NOTES, ONNXRUNTIME_INT8, OPENVINO_INT8, TORCH, MakeSide, choose_sides, prepare
 from .table import OURS, Row, rows_of
 from .timing import Schedule, alternate
 from .work import LAYER_SHAPES, AnyWork, LayerWork, ModelWork, NetworkWork
@@ -14,7 +14,7 @@ MOST_BASES = 8
 SIZES = (128, 224, 256, 384, 512, 768, 1024)
 BATCHES = (1, 2, 4, 8)
 # Of the curves, which would take long with all.
-SCALING_SIDES = (OURS, TORCH, ONNXRUNTIME_INT8, "openvino int8")
+SCALING_SIDES = (OURS, TORCH, ONNXRUNTIME_INT8, OPENVINO_INT8)
 
 
 @dataclass(frozen=True, kw_only=True)

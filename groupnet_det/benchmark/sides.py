@@ -25,6 +25,7 @@ LIMIT = "limit of the CPU"
 TORCH = "torch eager"
 SIMULATION = "simulation, signed weights"
 ONNXRUNTIME_INT8 = "onnxruntime int8"
+OPENVINO_INT8 = "openvino int8"
 OPENVINO_BINARY = "openvino binary"
 STEPS = "ours, steps alone"
 
@@ -36,7 +37,7 @@ _COMMON: dict[str, MakeSide] = {
     "simulation, integers": simulation_sides.make_integers,
     "onnxruntime float32": onnxruntime_sides.make_float,
     ONNXRUNTIME_INT8: onnxruntime_sides.make_int8,
-    "openvino int8": openvino_sides.make_int8,
+    OPENVINO_INT8: openvino_sides.make_int8,
 }
 NETWORK_SIDES: dict[str, MakeSide] = {**_COMMON, STEPS: packed_sides.make_steps}
 BODY_SIDES = _COMMON
@@ -51,13 +52,14 @@ MODEL_SIDES: dict[str, MakeSide] = {
     TORCH: model_sides.make_eager,
     "simulation, integers": model_sides.make_simulation,
     ONNXRUNTIME_INT8: model_sides.make_onnxruntime_int8,
+    OPENVINO_INT8: model_sides.make_openvino_int8,
 }
 SIDE_NAMES = list({**NETWORK_SIDES, **LAYER_SIDES})
 
 RANDOM_CALIBRATION = "calibrated with random data: for its speed, not its accuracy"
 NOTES = {
     ONNXRUNTIME_INT8: RANDOM_CALIBRATION,
-    "openvino int8": RANDOM_CALIBRATION,
+    OPENVINO_INT8: RANDOM_CALIBRATION,
     STEPS: "without Python, pre- and post-processing; its x is the share of ours",
     LIMIT: "the fastest popcount on registers; its x is the share that ours reaches",
 }

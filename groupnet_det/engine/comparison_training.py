@@ -128,10 +128,16 @@ def _train_row(
 def row_config(
     key: RowKey, method_options: Mapping[str, Any], config: str, options: Sequence[str]
 ) -> tuple[CfgNode, str]:
-    """The config of a row, frozen, and the metric that counts: the config's ``BEST_METRIC``."""
+    """The config of a row, frozen, and the metric that counts: the config's ``BEST_METRIC``.
+
+    A method with a config of its own gets the ``SOLVER`` of `config`, as one schedule is for all.
+    """
     keys = dict(method_options)
     base = str(keys.pop(BASE, config))
-    cfg = load_config(base, [*options, *(str(item) for pair in keys.items() for item in pair)])
+    cfg = load_config(base, [*options, *_in_a_row(keys)])
+    of_solver = {key: value for key, value in keys.items() if key.startswith("SOLVER.")}
+    common = load_config(config, [*options, *_in_a_row(of_solver)])
+    cfg.SOLVER, cfg.OUTPUT_DIR = common.SOLVER, common.OUTPUT_DIR
     metric = cfg.SOLVER.BEST_METRIC
     cfg.SOLVER.BASE_LR = key.learning_rate
     cfg.SOLVER.MAX_ITER = key.iterations
@@ -142,6 +148,10 @@ def row_config(
     choose_device(cfg, torch.cuda.device_count())
     cfg.freeze()
     return cfg, metric
+
+
+def _in_a_row(keys: Mapping[str, Any]) -> list[str]:
+    return [str(item) for pair in keys.items() for item in pair]
 
 
 def last_results(trainer: Trainer, metric: str) -> dict[str, float]:

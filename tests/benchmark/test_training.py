@@ -98,7 +98,7 @@ def test_an_architecture_without_batches_is_named(load):
 
 @pytest.mark.parametrize(
     ("path", "side"),
-    [(QUICK[0], 32), (QUICK[1], 128), (QUICK[2], 160)],
+    [(QUICK[0], 32), (QUICK[1], 144), (QUICK[2], 160)],
     ids=["mnist", "seg", "det"],
 )
 def test_sizes_are_those_of_the_config(load, path, side):

@@ -79,6 +79,21 @@ def test_a_method_may_have_a_config_of_its_own():
     assert metric == "bbox/AP"
 
 
+def test_all_methods_have_one_schedule(tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("SOLVER: {WARMUP_ITERS: 99, IMS_PER_BATCH: 7, WEIGHT_DECAY: 0.25}\n")
+    common = tmp_path / "common.yaml"
+    common.write_text("SOLVER: {WARMUP_ITERS: 5, AMP: {ENABLED: True}, BEST_METRIC: bbox/AP}\n")
+    key = RowKey(method="own", purpose="search", learning_rate=0.5, seed=4, iterations=7)
+    keys = {BASE: str(own), "SOLVER.WEIGHT_DECAY": 0.5}
+    cfg, metric = row_config(key, keys, str(common), ["SOLVER.IMS_PER_BATCH", "2"])
+    assert cfg.SOLVER.WARMUP_ITERS == 5
+    assert cfg.SOLVER.AMP.ENABLED
+    assert cfg.SOLVER.IMS_PER_BATCH == 2
+    assert cfg.SOLVER.WEIGHT_DECAY == 0.5  # the method's row may still change it
+    assert metric == "bbox/AP"
+
+
 def test_what_is_no_number_counts_as_zero():
     storage = SimpleNamespace(
         latest=lambda: {"bbox/AP": (nan, 9), "bbox/AP50": (3.0, 9), "total_loss": (1.0, 9)}
