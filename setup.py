@@ -209,7 +209,7 @@ setup(
     extras_require={
         "opencv": ["opencv-python-headless>=4.8"],
         "photo-digits": PHOTO_DIGITS,
-        "bench": ["onnx>=1.16", "onnxruntime>=1.18", "openvino>=2024.1"],
+        "bench": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5", "openvino>=2024.1"],
         "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5"],
         "docs": ["furo>=2024.8.6", "myst-parser>=4", "sphinx>=7.4"],
         "sbd": ["scipy>=1.8"],

@@ -17,7 +17,7 @@ from groupnet_det.benchmark.onnx_graphs import INPUT, float_graph
 from groupnet_det.benchmark.onnxruntime_sides import graph_input, int8_model
 from groupnet_det.benchmark.openvino_sides import binary_model
 from groupnet_det.benchmark.packed_layers import LEADING_STEPS, layer_program
-from groupnet_det.benchmark.work import LayerWork, NetworkWork
+from groupnet_det.benchmark.work import LayerWork, ModelWork, NetworkWork
 from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.runtime.packed_file import PackedFile
 from groupnet_det.runtime.reference import trace_reference
@@ -160,3 +160,13 @@ def test_openvino_binary_computes_binary_convolutions(kind):
 
 def affine(rng):
     return rng.uniform(0.01, 0.02, (1, 16, 1, 1)), rng.normal(size=(1, 16, 1, 1))
+
+
+@pytest.mark.parametrize("name", [sides.ONNXRUNTIME_INT8, sides.OPENVINO_INT8])
+def test_int8_twins_of_detectors_run(name):
+    for package in ("onnx", "onnxruntime", "onnxscript", name.split()[0]):
+        pytest.importorskip(package)
+    work = ModelWork(
+        model="RetinaNet R18", num_bases=1, height=64, width=96, num_classes=3, predictors="float"
+    )
+    assert sides.MODEL_SIDES[name](work, 1)(1) > 0
