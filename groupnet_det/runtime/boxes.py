@@ -5,6 +5,7 @@ Boxes are (..., 4) float32: left, upper, right, lower side in pixels.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.ops import clip_boxes_to_image
@@ -92,7 +93,8 @@ def _decode_size(coding: BoxCoding, deltas: Tensor, boxes: Tensor) -> Tensor:
     centre = boxes[..., :2] + 0.5 * size
     scaled = deltas / torch.tensor(coding.weights)
     centre = scaled[..., :2] * size + centre
-    half = 0.5 * torch.exp(scaled[..., 2:].clamp(max=coding.clamp)) * size
+    factors = np.exp(scaled[..., 2:].clamp(max=coding.clamp).numpy())  # in this thread, see `maps`
+    half = 0.5 * torch.from_numpy(factors) * size
     return torch.cat([centre - half, centre + half], dim=-1)
 
 

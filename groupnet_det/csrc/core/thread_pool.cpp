@@ -13,7 +13,7 @@ namespace groupnet {
 namespace {
 
 // Long enough for the next step or the next image of a stream, short enough not to be noticed.
-constexpr int kSpins = 4000;
+constexpr int kSpins = 2000;
 constexpr auto kAwake = std::chrono::microseconds(200);
 
 void pause() {
@@ -26,21 +26,35 @@ void pause() {
 
 }  // namespace
 
+void Wait::until(const Condition& is_over) {
+  for (int spins = 0; spins < kSpins; ++spins) {
+    if (is_over()) return;
+    pause();
+  }
+  std::unique_lock<std::mutex> lock(mutex_);
+  sleeping_.fetch_add(1);
+  woken_.wait(lock, is_over);
+  sleeping_.fetch_sub(1);
+}
+
+void Wait::wake() {
+  if (sleeping_.load() == 0) return;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+  }  // who counts as asleep may be about to look
+  woken_.notify_all();
+}
+
 void Barrier::wait() {
   if (threads_ == 1) return;
-  const uint32_t round = round_.load(std::memory_order_acquire);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
+  const uint32_t round = round_.load();
+  if (arrived_.fetch_add(1) + 1 == threads_) {
     arrived_.store(0, std::memory_order_relaxed);
-    round_.store(round + 1, std::memory_order_release);
+    round_.store(round + 1);
+    others_.wake();
     return;
   }
-  for (int spins = 0; round_.load(std::memory_order_acquire) == round; ++spins) {
-    if (spins < kSpins) {
-      pause();
-    } else {
-      std::this_thread::yield();  // more threads than processors
-    }
-  }
+  others_.until([&] { return round_.load() != round; });
 }
 
 struct ThreadPool::Workers {
@@ -75,13 +89,7 @@ struct ThreadPool::Workers {
   }
 
   void finish() {
-    for (int spins = 0; running.load(std::memory_order_acquire) > 0; ++spins) {
-      if (spins < kSpins) {
-        pause();
-      } else {
-        std::this_thread::yield();
-      }
-    }
+    finished.until([&] { return running.load() == 0; });
   }
 
   // A copy, made under the lock: a thread that has no part in a job is not waited for, and may look
@@ -101,7 +109,7 @@ struct ThreadPool::Workers {
       seen = next.number;
       if (index < next.active) {
         (*next.job)(index, next.active);
-        running.fetch_sub(1, std::memory_order_acq_rel);
+        if (running.fetch_sub(1) == 1) finished.wake();
       }
     }
   }
@@ -132,6 +140,7 @@ struct ThreadPool::Workers {
   std::vector<std::thread> threads;
   std::mutex mutex;
   std::condition_variable wake;
+  Wait finished;
   std::atomic<uint64_t> job_number{0};
   std::atomic<int> running{0}, sleeping{0};
   const Job* job = nullptr;

@@ -12,6 +12,25 @@
 
 namespace groupnet {
 
+// A wait for what another thread will do: awake at first, since most waits are short, then asleep.
+// Asleep matters where the system has put two threads on one processor though another one is free:
+// as long as both are awake they may stay there, while a thread that wakes up is given a free one.
+class Wait {
+ public:
+  using Condition = std::function<bool()>;
+
+  // Until `is_over`, which reads sequentially consistent atomics.
+  void until(const Condition& is_over);
+
+  // To be called after these were written.
+  void wake();
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable woken_;
+  std::atomic<int> sleeping_{0};
+};
+
 // Where all threads of a job wait for each other.
 class Barrier {
  public:
@@ -22,6 +41,7 @@ class Barrier {
   const int threads_;
   std::atomic<int> arrived_{0};
   std::atomic<uint32_t> round_{0};
+  Wait others_;
 };
 
 class ThreadPool {
