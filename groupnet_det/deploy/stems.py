@@ -88,6 +88,18 @@ def round_keeping_sums(values: Tensor) -> Tensor:
     return rounded - excess.sign() * (rank < excess.abs())
 
 
+def channel_signs(stem: SignedStem | StandardStem) -> Tensor:
+    """float64 (C_out,), by which the weights are turned.
+
+    Pooling comes first here, after BN in a `StandardStem`; it commutes with a map that rises, and
+    the ReLU does.
+    """
+    scale = norm_affine(stem.bn1).scale
+    if isinstance(stem, SignedStem):
+        return torch.ones_like(scale)
+    return torch.where(scale < 0, -1.0, 1.0).double()
+
+
 def export_stem(
     builder: ProgramBuilder, stem: nn.Module, name: str, mean: Tensor, std: Tensor
 ) -> tuple[StemDraft, float]:
@@ -110,9 +122,7 @@ def export_stem(
     weight = normalized_weight(stem.conv1.weight, mean, std)
     act = "none"
     if isinstance(stem, StandardStem):
-        # Pooling comes first here; it commutes with a map that rises, and the ReLU does.
-        signs = torch.where(affine.scale < 0, -1.0, 1.0)
-        weight = weight * signs.view(-1, 1, 1, 1)
+        weight = weight * channel_signs(stem).view(-1, 1, 1, 1)
         affine = Affine(scale=affine.scale.abs(), shift=affine.shift)
         act = "relu"
     integers = to_integers(weight)

@@ -13,6 +13,7 @@ from groupnet_det.deploy.verification import (
     check_blocks,
     check_engine,
     check_metric,
+    check_score,
     differing,
     is_verified,
     report,
@@ -175,3 +176,23 @@ def test_a_report_without_the_engine_says_so():
     rest = [finding("blocks", PASSED), finding("metric", PASSED)]
     assert report([skipped_engine("not here"), *rest])["engine"] is False
     assert report([finding("engine", PASSED), *rest])["engine"] is True
+
+
+@pytest.mark.parametrize(
+    ("trained", "rounded", "packed", "verdict"),
+    [
+        (50.0, None, 50.1, PASSED),
+        (50.0, None, 49.8, FAILED),
+        (50.0, 49.75, 49.8, PASSED),  # what rounding the stem turned, not the packed network
+        (50.0, 49.95, 49.8, FAILED),
+        (50.0, 49.4, 49.4, FAILED),  # rounding turned too much
+        (float("nan"), None, 50.0, FAILED),
+        (50.0, float("nan"), 50.0, FAILED),
+    ],
+)
+def test_scores_may_differ_little(trained, rounded, packed, verdict):
+    finding = check_score(
+        "val", "bbox/AP", trained=trained, packed=packed, images=7, most=0.1, rounded=rounded
+    )
+    assert finding.verdict == verdict
+    assert ("rounded" in finding.found) == (rounded is not None)

@@ -12,6 +12,7 @@ import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.config import load_config
 from groupnet_det.deploy.export import export_trained, load_trained, make_predictors
+from groupnet_det.deploy.rounded_stem import RoundedConv
 from groupnet_det.deploy.verification import is_verified
 from groupnet_det.engine.packed_model import build_packed_model
 from groupnet_det.errors import ConfigError
@@ -171,3 +172,24 @@ def test_evaluation_of_a_packed_file(root, tiny, tmp_path):
         csvs.append([row.rpartition(",")[0] for row in rows])  # all but the probability
     assert csvs[0] == csvs[1]
     assert len(csvs[0]) == 21
+
+
+@pytest.mark.parametrize("apart", [0.05, 0.3], ids=["near", "far"])
+def test_scores_far_apart_are_held_against_the_rounded_stem(small_segmenter, monkeypatch, apart):
+    cfg, path = small_segmenter
+    trained, rest = load_trained(cfg)
+    file = export_trained(cfg, trained, rest, make_predictors(cfg, trained, "float", 1))
+    write_packed(path, file.program, file.info, file.tensors)
+    packed = build_packed_model(cfg, str(path), backend="reference")
+    scored = []
+
+    def score(cfg, model, dataset):
+        is_rounded = any(isinstance(each, RoundedConv) for each in model.modules())
+        kind = "packed" if model is packed else "rounded" if is_rounded else "trained"
+        scored.append(kind)
+        return {"sem_seg/mIoU": 70.0 + (0.0 if kind == "trained" else apart)}, 7
+
+    monkeypatch.setattr(verify_packed, "score_dataset", score)
+    (finding,) = verify_packed.compare_answers(cfg, trained, packed, "val")
+    assert finding.verdict == "passed"
+    assert scored == ["trained", "packed", "rounded"][: 2 if apart < 0.1 else 3]
