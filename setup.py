@@ -37,7 +37,7 @@ FLAGS = json.loads((CSRC / "flags.json").read_text())
 
 # What goes into a wheel besides the package: folder -> patterns of files.
 CARRIED = {
-    "tools": ["*.py", "comparison/*.yaml"],
+    "tools": ["*.py", "comparison/*.yaml", "model_zoo/*"],
     "demo": ["*.py"],
     "datasets": ["*.py"],
     "configs": ["**/*.yaml", "**/*.py"],

@@ -57,8 +57,9 @@ def test_modes_are_converted(predictor, tmp_path, mode):
     image = as_mode(mode)
     expected = predictor(np.asarray(image.convert("RGB")))
     assert same(predictor(image), expected)
-    suffix = {"CMYK": "tif", "YCbCr": "tif"}.get(mode, "png")
-    if mode not in ("PA", "RGBX", "HSV"):  # no file has these
+    suffix = {"CMYK": "tif"}.get(mode, "png")
+    # no file has these; Pillow before 13 does not read the YCbCr that it writes
+    if mode not in ("PA", "RGBX", "HSV", "YCbCr"):
         image.save(tmp_path / f"image.{suffix}")
         assert same(predictor(tmp_path / f"image.{suffix}"), expected)
 
