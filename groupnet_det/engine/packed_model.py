@@ -71,9 +71,8 @@ class PackedModel(nn.Module):
         return [self._answer(item) for item in batched_inputs]
 
     def _answer(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        pixels = torch.from_numpy(np.ascontiguousarray(item["image"].permute(1, 2, 0).numpy()))[
-            None
-        ]
+        image = item["image"].permute(1, 2, 0).numpy()
+        pixels = torch.from_numpy(np.ascontiguousarray(image))[None]
         wanted = item.get("height", pixels.shape[1]), item.get("width", pixels.shape[2])
         return model_outputs(self.predictor.predict_pixels(pixels, wanted))
 
