@@ -8,6 +8,8 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
+from groupnet_det.engine.distributed import leave_process_group
+
 WORLD_SIZE = 2
 
 
@@ -26,7 +28,5 @@ def _worker(rank, function, meeting, arguments):
     torch.set_num_threads(1)
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
-    try:
-        function(rank, *arguments)
-    finally:
-        dist.destroy_process_group()
+    function(rank, *arguments)
+    leave_process_group()

@@ -1,5 +1,7 @@
 """From a model of one process to one that several train together."""
 
+import gc
+
 import torch
 import torch.distributed as dist
 from detectron2.engine.defaults import create_ddp_model
@@ -40,3 +42,20 @@ def share_buffers(model: nn.Module) -> None:
         return
     for buffer in model.buffers():
         dist.broadcast(buffer, src=0)
+
+
+def leave_process_group() -> None:
+    """Wait for the other processes, then end the threads by which this one reached them.
+
+    To be called when the work is done and the model let go of. Detectron2 keeps its groups until
+    the interpreter ends. Those of the CPU (gloo) have threads that may then wake in a half-ended
+    interpreter and abort it, so that finished work counts as failed. One process has none to leave.
+    """
+    if not dist.is_initialized():
+        return
+    comm.synchronize()
+    dist.destroy_process_group()
+    # These references would keep the threads, and so would cycles of garbage.
+    comm._LOCAL_PROCESS_GROUP = None
+    comm._get_global_gloo_group.cache_clear()
+    gc.collect()

@@ -13,6 +13,8 @@ from torch.multiprocessing import ProcessExitedException
 
 from groupnet_det.errors import ConfigError, UserError
 
+from .distributed import leave_process_group
+
 SECONDS_FOR_THE_FIRST = 15
 
 Main = Callable[[argparse.Namespace], object]
@@ -101,6 +103,7 @@ def _run_one_of_many(main: Main, arguments: argparse.Namespace, per_machine: int
         torch.set_num_threads(max(1, torch.get_num_threads() // per_machine))
     try:
         main(arguments)
+        leave_process_group()
     except UserError as error:
         # Most errors are met by all processes at once. The first one that ends makes the launcher
         # end the others, so that the message comes once.

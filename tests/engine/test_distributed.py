@@ -13,6 +13,7 @@ from detectron2.utils import comm
 from PIL import Image
 
 from groupnet_det.checkpoint.checkpointer import load_tensors
+from groupnet_det.engine.distributed import leave_process_group
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.evaluation.semantic import LABEL_MAPS
@@ -94,6 +95,7 @@ def train(network, output, stop_after=None):
     scores = run_trainer(cfg, losses, resume=bool(stop_after))
     if comm.is_main_process():
         (Path(output) / "outcome.json").write_text(json.dumps({"losses": losses, "scores": scores}))
+    leave_process_group()
 
 
 def run_trainer(cfg, losses, *, stop_after=None, resume=False):

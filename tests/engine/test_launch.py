@@ -1,12 +1,15 @@
 """From flags to processes."""
 
 import argparse
+import sys
+from pathlib import Path
 
 import pytest
 import torch
+from detectron2.utils import comm
 from torch import nn
 
-from groupnet_det.engine.distributed import distribute, share_buffers
+from groupnet_det.engine.distributed import distribute, leave_process_group, share_buffers
 from groupnet_det.engine.launch import processes_per_machine, run_in_processes
 from groupnet_det.errors import ConfigError
 from tests.processes import run_in_two_processes
@@ -67,3 +70,34 @@ def test_statistics_that_differ_become_the_main_processs(tmp_path):
     assert not torch.equal(apart0, apart1)
     assert torch.equal(shared0, apart0)
     assert torch.equal(shared1, apart0)
+
+
+def threads_of_gloo():
+    names = [task.joinpath("comm").read_text() for task in Path("/proc/self/task").iterdir()]
+    return [name.strip() for name in names if "gloo" in name]
+
+
+def train_gather_and_leave(arguments):
+    """What starts threads: the averaging of gradients, and Detectron2's groups."""
+    model = distribute(nn.Conv2d(2, 2, 1), sync_batch_norm=False)
+    model(torch.randn(2, 2, 3, 3)).sum().backward()
+    comm.gather("anything")
+    rank, before = comm.get_rank(), threads_of_gloo()
+    del model
+    leave_process_group()
+    torch.save((before, threads_of_gloo()), arguments.folder / f"{rank}.pth")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists its threads like this")
+def test_no_thread_of_a_process_group_outlives_the_work(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    arguments = make_arguments(num_processes=2, dist_url="auto", folder=tmp_path)
+    run_in_processes(train_gather_and_leave, arguments)
+    for rank in range(2):
+        before, after = torch.load(tmp_path / f"{rank}.pth")
+        assert before
+        assert not after
+
+
+def test_in_one_process_there_is_no_group_to_leave():
+    leave_process_group()
