@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from groupnet_det.layers.quantized_conv import QuantizedConv2d
 from groupnet_det.quantizers.abc_net import ABCActivation
 from groupnet_det.quantizers.base import ActivationQuantizer
+from groupnet_det.quantizers.dorefa import DorefaActivation, quantize_uniform
+from groupnet_det.quantizers.full_precision import ClipActivation
 from groupnet_det.quantizers.lq_nets import LQActivation, code_table
 from groupnet_det.quantizers.rsign import RSignActivation
 from groupnet_det.quantizers.sign_activation import SignActivation
@@ -79,11 +81,42 @@ class LevelChoice(nn.Module):
         return self.levels[count]
 
 
+class UnitClip(nn.Module):
+    """``clip(x, 0, 1)`` as ReLU and minimum.
+
+    Where two layers clip one map, as the first convolution of a stage and its downsampling do, the
+    optimizer of the exporter (onnxscript 0.7) joins each ``Clip`` with the ReLU before them and
+    loses the limits of one: no runtime reads that graph.
+    """
+
+    one: Tensor
+
+    def __init__(self, quantizer: ActivationQuantizer) -> None:
+        super().__init__()
+        self.register_buffer("one", torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.minimum(torch.relu(x), self.one)
+
+
+class UnitLevels(UnitClip):
+    """DoReFa-Net: ``clip(x, 0, 1)`` rounded to one of 2^bits evenly spread levels."""
+
+    def __init__(self, quantizer: DorefaActivation) -> None:
+        super().__init__(quantizer)
+        self.bits = quantizer.precision
+
+    def forward(self, x: Tensor) -> Tensor:
+        return quantize_uniform(super().forward(x), bits=self.bits)
+
+
 # Quantizers whose own forward is made for training. The others are exported as they are.
 CHOICES: dict[type[ActivationQuantizer], Callable[[Any], nn.Module]] = {
     SignActivation: lambda quantizer: SignChoice(),
     RSignActivation: ThresholdChoice,
     ABCActivation: ChoiceSum,
+    ClipActivation: UnitClip,
+    DorefaActivation: UnitLevels,
     LQActivation: LevelChoice,
 }
 

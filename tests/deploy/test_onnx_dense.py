@@ -24,6 +24,7 @@ MORE_SEGMENTORS = {
     "fcn16s_k2_no_gates": ("fcn16s", [*NO_BPAC, "MODEL.GROUPNET.GATES", False]),
     "deeplabv3plus_bpac": ("deeplabv3plus", []),
     "deeplabv3_dorefa": ("deeplabv3", [*NO_BPAC, "MODEL.GROUPNET.METHOD", "dorefa"]),
+    "deeplabv3_tanh": ("deeplabv3", [*NO_BPAC, "MODEL.GROUPNET.ACTIVATION", "tanh"]),
 }
 
 
