@@ -9,7 +9,7 @@ from torch import Tensor
 from groupnet_det.errors import lookup
 
 from .boxes import Anchors, BoxCoding
-from .maps import flat, pick, rows_of
+from .maps import flat, pick, rows_of, sigmoid, sqrt, where_above
 from .networks import Network
 
 Maps = dict[str, Tensor]  # float32 (1, H, W, C) by name
@@ -66,10 +66,10 @@ class DensePostprocessing:
         index, above = network.find_above(
             flat(logits), lowest_logit(self.score_threshold, 1 + len(factors))
         )
-        scores = above.sigmoid()
+        scores = sigmoid(above)
         for factor in factors:
-            scores = (scores * pick(factor, index // num_classes).sigmoid()).sqrt()
-        (kept,) = torch.nonzero(scores > self.score_threshold, as_tuple=True)
+            scores = sqrt(scores * sigmoid(pick(factor, index // num_classes)))
+        (kept,) = where_above(scores, self.score_threshold)
         index, scores = pick(index, kept), pick(scores, kept)
         scores, order = scores.topk(min(self.topk, len(scores)))
         index = pick(index, order)

@@ -19,6 +19,22 @@ def pick(values: Tensor, *index: Tensor) -> Tensor:
     return torch.from_numpy(values.numpy()[tuple(i.numpy() for i in index)])
 
 
+def where_above(values: Tensor, bound: float) -> tuple[Tensor, ...]:
+    """Indices, one tensor for each dimension, of the values on the CPU that are above a bound."""
+    return tuple(torch.from_numpy(i) for i in np.nonzero(values.numpy() > bound))
+
+
+def sigmoid(values: Tensor) -> Tensor:
+    """Of float32 on the CPU."""
+    with np.errstate(over="ignore"):  # the exponential may be infinite: then this is 0
+        return torch.from_numpy(1 / (1 + np.exp(-values.numpy())))
+
+
+def sqrt(values: Tensor) -> Tensor:
+    """Of float32, none below 0, on the CPU."""
+    return torch.from_numpy(np.sqrt(values.numpy()))
+
+
 def rows_of(values: Tensor, index: Tensor, *, columns: int) -> Tensor:
     """Some rows of a map (1, H, W, A * columns) that is seen as (H * W * A, columns), by number:
     (R,) -> (R, columns)."""

@@ -12,6 +12,7 @@ from torchvision.ops import batched_nms, roi_align
 from groupnet_det.errors import DataError
 
 from .label_maps import Size, label_map
+from .maps import pick
 from .packed_file import PackedFile
 from .reference import run_reference, run_reference_part
 
@@ -116,7 +117,7 @@ class NativeNetwork:
         if boxes.numel() <= FEW:
             return batched_nms(boxes, scores, classes, threshold)
         kept: Tensor = self.engine.suppress(boxes, scores, classes, threshold)
-        return kept[scores[kept].sort(descending=True).indices]
+        return pick(kept, pick(scores, kept).sort(descending=True).indices)
 
 
 def _run(engine: Any, values: Tensor) -> dict[str, Tensor]:

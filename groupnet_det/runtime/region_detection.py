@@ -10,7 +10,7 @@ from torch import Tensor
 from groupnet_det.errors import lookup
 
 from .boxes import BoxCoding, clip
-from .maps import pick
+from .maps import pick, sigmoid, where_above
 from .networks import Network
 from .proposals import Proposals
 from .regions import Pooler
@@ -103,7 +103,7 @@ class RegionPostprocessing:
             if number < len(self.stages):
                 regions = clip(stage.box_coding.decode(deltas[:, 0], regions), size)
         scores = total / len(self.stages)
-        region, label = torch.nonzero(scores > self.score_threshold, as_tuple=True)
+        region, label = where_above(scores, self.score_threshold)
         column = label if deltas.shape[1] > 1 else torch.zeros_like(label)
         boxes = stage.box_coding.decode(pick(deltas, region, column), pick(regions, region))
         boxes, scores = clip(boxes, size), pick(scores, region, label)
@@ -118,9 +118,9 @@ class RegionPostprocessing:
         masks = []
         for regions, channel in zip(boxes.split(CHUNK), channels.split(CHUNK), strict=True):
             out = run_on_chunk(network, self.mask.part, self.mask.pooler, maps, regions)
-            logits = out["masks"][torch.arange(len(regions)), ..., channel]
-            masks.append(logits.sigmoid())
-        return torch.cat(masks)
+            logits = out["masks"].permute(0, 3, 1, 2)
+            masks.append(sigmoid(pick(logits, torch.arange(len(regions)), channel)).numpy())
+        return torch.from_numpy(np.concatenate(masks))
 
 
 def _softmax(logits: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ def _softmax(logits: Tensor) -> Tensor:
 
 _SCORES: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax": lambda logits: _softmax(logits)[:, :-1],
-    "sigmoid": lambda logits: logits.sigmoid()[:, :-1],
+    "sigmoid": lambda logits: sigmoid(logits)[:, :-1],
 }
 
 

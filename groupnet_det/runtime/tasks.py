@@ -14,6 +14,7 @@ from .dense_detection import DensePostprocessing
 from .detections import Detections
 from .image_reading import AnyImage
 from .label_maps import LabelMap, SegmentationPostprocessing
+from .maps import pick
 from .masks import paste_masks
 from .networks import Network
 from .packed_file import PackedFile
@@ -155,7 +156,7 @@ class RegionDetector(OfWholeImages):
         boxes, scores, classes = boxes[kept], scores[kept], classes[kept]
         if masks is not None and self.postprocessing.mask is not None:
             threshold = self.postprocessing.mask.threshold
-            masks = paste_masks(masks[kept], boxes, wanted, threshold=threshold)
+            masks = paste_masks(pick(masks, kept), boxes, wanted, threshold=threshold)
         return Detections(boxes, scores, classes, self.class_names, wanted, masks)
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from groupnet_det.runtime.maps import flat, pick, rows_of
+from groupnet_det.runtime.maps import flat, pick, rows_of, sigmoid, sqrt, where_above
 
 
 @pytest.fixture(params=[8, 12], ids=["dense", "apart"])
@@ -43,3 +43,23 @@ def test_picked_by_number(index):
 
 def test_picked_by_truth():
     assert pick(torch.arange(3), torch.tensor([True, False, True])).tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("shape", [(0,), (7,), (3, 4)], ids=str)
+def test_where_values_are_above(shape):
+    values = torch.randint(-2, 3, shape).float()
+    found = where_above(values, 0.0)
+    expected = torch.nonzero(values > 0, as_tuple=True)
+    assert len(found) == len(shape)
+    assert all(a.equal(b) for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.filterwarnings("error")
+def test_functions_are_those_of_torch():
+    values = torch.cat([torch.randn(100) * 10, torch.tensor([-torch.inf, -200, 0, 200, torch.inf])])
+    torch.testing.assert_close(sigmoid(values), values.sigmoid(), rtol=1e-6, atol=1e-38)
+    torch.testing.assert_close(sqrt(values.abs()), values.abs().sqrt(), rtol=1e-6, atol=0)
+
+
+def test_no_number_stays_none():
+    assert sigmoid(torch.tensor([torch.nan])).isnan().all()
