@@ -15,8 +15,8 @@ CPP_FILES = $(wildcard $(foreach folder,core kernels ops capi include run,groupn
 .PHONY: help setup demo web zoo test test-slow test-arm test-sanitize groupnet-run groupnet-run-arm docs lint format clean
 
 help:
-	@echo "make demo         set up, train and evaluate a binary detector, draw what it finds (about 12 minutes)"
-	@echo "make demo TASK=segmentation   the same for a binary segmenter: a class for each pixel"
+	@echo "make demo         set up, train and evaluate a binary detector, draw what it finds (some 8 minutes)"
+	@echo "make demo TASK=segmentation   the same for a binary segmenter: a class for each pixel (some 10)"
 	@echo "make demo DEMO=quick   the same, end to end, in about two minutes"
 	@echo "make web          packed models on your own pictures, in a browser (after make zoo)"
 	@echo "make zoo          set up, train a small model per task into zoo/ (about 12 minutes; goes on where it stopped)"

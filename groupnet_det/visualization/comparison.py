@@ -26,7 +26,7 @@ def plot_comparison(summaries: Sequence[Summary], output: Path, title: str) -> N
     figure.suptitle(title)
     axes_values = (
         ("operations for an image: BOPs / 64 + MACs (millions)", lambda s: s.operations / 1e6),
-        ("bytes of a packed file (thousands)", lambda s: s.num_bytes / 1e3),
+        ("bytes, w bits for a weight of w bits (thousands)", lambda s: s.num_bytes / 1e3),
     )
     metric = summaries[0].metric
     colours = plt.get_cmap("tab20")

@@ -116,7 +116,7 @@ def trained(name: str, spec: TableSpec, root: Path) -> list[Entry]:
 def _trained(row: TrainedRow, spec: TableSpec) -> Entry:
     metrics = json.loads(row.metrics)
     scores = {
-        title: f"{metrics[metric]:g}" if metric in metrics else UNKNOWN
+        title: f"{metrics[metric]:.2f}" if metric in metrics else UNKNOWN
         for title, metric in spec.metrics.items()
     }
     return Entry(

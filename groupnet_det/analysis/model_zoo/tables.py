@@ -95,7 +95,7 @@ def _training(entries: Sequence[Entry], spec: TableSpec) -> str:
     if not dates:
         return ""
     torch = ", ".join(sorted({t.split("+")[0] for entry in entries for t in entry.torch}))
-    cpu = ", ".join(_unique(entry.cpu for entry in entries))
+    cpu = "; ".join(_unique(entry.cpu for entry in entries))
     verb = "Measured" if spec.kind == _OF_BASES else "Trained"
     trained = f"{verb} {_days(dates)} on {cpu}, torch {torch}"
     if not spec.csv:
@@ -112,7 +112,7 @@ def _latency(entries: Iterable[Entry], measured: Measured) -> str:
     torch = ", ".join(_unique(row.torch.split("+")[0] for row in rows))
     return (
         f"Milliseconds from pixels to the answer, the least of several rounds, on {devices}, "
-        f"{_days(row.date for row in rows)}: the packed engine; "
+        f"{_days(row.date for row in rows)}, with random weights: the packed engine; "
         f"full precision in PyTorch {torch}."
     )
 
