@@ -1,5 +1,6 @@
 """Classes of images, from ``predictions.csv``."""
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -77,18 +78,31 @@ class ClassificationView:
         )
 
     def examples(self) -> list[Block]:
-        """The surest right and the surest wrong ones."""
+        """The surest right ones, of different classes first, and the surest wrong ones."""
         right = [row for row in self.rows if is_right(row)]
         wrong = [row for row in self.rows if not is_right(row)]
         return [
-            Note(text="Best: right with the highest probability. Worst: wrong with the highest."),
-            Examples(title="Best", examples=_examples(right), least_width=LEAST_WIDTH),
+            Note(
+                text="Best: right with the highest probability, each class once before any twice. "
+                "Worst: wrong with the highest."
+            ),
+            Examples(title="Best", examples=_examples(by_turns(right)), least_width=LEAST_WIDTH),
             Examples(title="Worst", examples=_examples(wrong), least_width=LEAST_WIDTH),
         ]
 
 
 def is_right(row: Row) -> bool:
     return row["label"] == row["prediction"]
+
+
+def by_turns(rows: Sequence[Row]) -> list[Row]:
+    """The first one of each class, then the second ones, and so on."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for row in rows:
+        turns.append(seen[row["label"]])
+        seen[row["label"]] += 1
+    return [row for _, row in sorted(zip(turns, rows, strict=True), key=lambda pair: pair[0])]
 
 
 def precision_and_recall(rows: Sequence[Row], number: int) -> tuple[list[float], list[float]]:

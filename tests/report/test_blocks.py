@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from groupnet_det.report import blocks
-from groupnet_det.report.classification import precision_and_recall
+from groupnet_det.report.classification import by_turns, precision_and_recall
 from groupnet_det.report.matrices import MAX_CLASSES, matrix_blocks
 from groupnet_det.report.page import _environment, breakable
 from groupnet_det.report.scores import parse_metric
@@ -95,6 +95,11 @@ def test_ends():
     size = {"a": 1, "b": 1, "c": 9, "d": 2, "e": 1}
     best, worst = ends_of("abcde", 4, quality.get, size.get)
     assert (best, worst) == (["b", "e"], ["d", "a"])
+
+
+def test_each_class_once_before_any_twice():
+    rows = [{"label": label, "number": n} for n, label in enumerate("aaabac")]
+    assert [row["number"] for row in by_turns(rows)] == [0, 3, 5, 1, 2, 4]
 
 
 def test_precision_and_recall_of_classes():
