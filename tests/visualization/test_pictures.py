@@ -9,7 +9,6 @@ from groupnet_det.config import load_config
 from groupnet_det.data.registration import register_datasets
 from groupnet_det.errors import DataError
 from groupnet_det.visualization.classes import draw_class, render_classes
-from groupnet_det.visualization.confusion_matrix import plot_confusion_matrix
 from groupnet_det.visualization.curves import join_stages, plot_training_curves, read_metrics
 from groupnet_det.visualization.predictions import render_results, results_to_instances
 
@@ -115,24 +114,6 @@ def test_of_predictions_at_one_place_the_best_is_drawn():
     found = results_to_instances(results, (100, 100), {1: 0, 2: 1, 3: 2}, 0.3)
     assert found.pred_classes.tolist() == [1, 2]
     assert len(results_to_instances([], (100, 100), {}, 0.3)) == 0
-
-
-@pytest.mark.parametrize("number", [2, 10, 40, 1000])
-def test_confusion_matrix_shows_counts_where_they_can_be_read(tmp_path, monkeypatch, number):
-    counts = np.zeros((number, number), dtype=np.int64)
-    counts[0, 0], counts[0, 1], counts[1, 1] = 7, 3, 5
-    figures = []
-    monkeypatch.setattr("matplotlib.pyplot.close", figures.append)
-    plot_confusion_matrix(counts, [f"c{i}" for i in range(number)], tmp_path / "matrix.png")
-    axes = figures[0].axes[0]
-    assert axes.get_title() == "15 images, 80.0 % right"
-    written = {tuple(text.get_position()): text.get_text() for text in axes.texts}
-    # (x, y): the predicted class is the column.
-    assert written == ({(0, 0): "7", (1, 0): "3", (1, 1): "5"} if number <= 20 else {})
-    assert [t.get_text() for t in axes.get_xticklabels()][:2] == (
-        ["c0", "c1"] if number <= 40 else ["−200", "0"]
-    )
-    assert np.asarray(Image.open(tmp_path / "matrix.png")).std() > 0
 
 
 def test_predicted_classes_are_drawn_green_or_red(tmp_path):
