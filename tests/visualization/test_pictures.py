@@ -9,21 +9,15 @@ from groupnet_det.config import load_config
 from groupnet_det.data.registration import register_datasets
 from groupnet_det.errors import DataError
 from groupnet_det.visualization.classes import draw_class, render_classes
-from groupnet_det.visualization.curves import join_stages, plot_training_curves, read_metrics
+from groupnet_det.visualization.curves import plot_training_curves
 from groupnet_det.visualization.predictions import render_results, results_to_instances
 
 
-def test_curves_are_drawn_and_doubled_rows_dropped(tmp_path):
-    rows = [{"iteration": i, "total_loss": 2.0 / (i + 1), "lr": 0.1} for i in (19, 39, 39)]
+def test_curves_of_two_stages_are_drawn(tmp_path):
+    rows = [{"iteration": i, "total_loss": 2.0 / (i + 1), "lr": 0.1} for i in (19, 39)]
     rows[-1]["bbox/AP"] = 12.5
-    text = "\n".join(json.dumps(row) for row in rows)
-    (tmp_path / "metrics.json").write_text(text + '\n{"iteration": 4')  # cut short
-    assert [row["iteration"] for row in read_metrics(tmp_path / "metrics.json")] == [19, 39]
-    stages = [tmp_path / "metrics.json"] * 2
-    joined, ends = join_stages(stages)
-    assert [row["iteration"] for row in joined] == [19, 39, 59, 79]
-    assert ends == [40, 80]
-    plot_training_curves(stages, tmp_path / "curves.png", "title")
+    (tmp_path / "metrics.json").write_text("\n".join(json.dumps(row) for row in rows))
+    plot_training_curves([tmp_path / "metrics.json"] * 2, tmp_path / "curves.png", "title")
     assert np.asarray(Image.open(tmp_path / "curves.png")).std() > 0
 
 
@@ -48,11 +42,6 @@ def test_curves_show_what_the_training_has(tmp_path, monkeypatch, rows, losses, 
     loss_axes, metric_axes, _ = figures[0].axes
     assert [line.get_label() for line in loss_axes.lines] == losses
     assert [line.get_label() for line in metric_axes.lines] == [f"{m} (val)" for m in metrics]
-
-
-def test_missing_metrics_are_named(tmp_path):
-    with pytest.raises(DataError, match=r"metrics\.json does not exist; train first"):
-        read_metrics(tmp_path / "metrics.json")
 
 
 def test_predictions_are_drawn_where_they_are(datasets_env, tmp_path):
