@@ -27,7 +27,7 @@ import torch
 from detectron2.config import CfgNode
 
 from groupnet_det.config import load_config
-from groupnet_det.data.photo_digits import CLASS_NAMES
+from groupnet_det.data.photo_digits_sources import CLASS_NAMES
 from groupnet_det.data.registration import photo_digits_root, register_datasets
 from groupnet_det.engine import commands
 from groupnet_det.engine.commands import TRAIN, Stage, training_commands
