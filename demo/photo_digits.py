@@ -27,16 +27,17 @@ import torch
 from detectron2.config import CfgNode
 
 from groupnet_det.config import load_config
-from groupnet_det.data.photo_digits import CLASS_NAMES
+from groupnet_det.data.photo_digits_sources import CLASS_NAMES
 from groupnet_det.data.registration import photo_digits_root, register_datasets
 from groupnet_det.engine import commands
 from groupnet_det.engine.commands import TRAIN, Stage, training_commands
+from groupnet_det.engine.files import REPORT
+from groupnet_det.engine.metrics_file import read_metrics
 from groupnet_det.engine.packing import pack_and_time, write_report
 from groupnet_det.engine.packing import shown as shown_packed
 from groupnet_det.errors import UserError
 from groupnet_det.evaluation.semantic import LABEL_MAPS
-from groupnet_det.report.files import REPORT
-from groupnet_det.visualization.curves import plot_training_curves, read_metrics
+from groupnet_det.visualization.curves import plot_training_curves
 from groupnet_det.visualization.label_maps import render_label_maps
 from groupnet_det.visualization.predictions import render_results
 

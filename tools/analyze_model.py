@@ -28,7 +28,6 @@ import torch
 from detectron2.config import CfgNode
 
 from groupnet_det import __version__
-from groupnet_det.analysis.bases import BasesRow, compare_bases, format_bases, time_bases
 from groupnet_det.analysis.complexity import CONVENTION
 from groupnet_det.analysis.cost_table import TASKS, format_costs, summary
 from groupnet_det.analysis.forward import default_size, parse_size, region_parts
@@ -36,6 +35,7 @@ from groupnet_det.analysis.latency import backbone_path, time_steps, with_latenc
 from groupnet_det.analysis.layer_costs import LayerCost
 from groupnet_det.analysis.networks import count_layers, pack, shapes_of
 from groupnet_det.analysis.precision_map import count_weights
+from groupnet_det.benchmark.bases import BasesRow, compare_bases, format_bases, time_bases
 from groupnet_det.benchmark.facts import processor
 from groupnet_det.benchmark.table import write_rows
 from groupnet_det.benchmark.timing import Schedule

@@ -114,9 +114,9 @@ def score_classes(arguments: argparse.Namespace) -> None:
 
 
 def score_masks(arguments: argparse.Namespace) -> None:
+    from groupnet_det.evaluation.confusion_matrix import plot_confusion_matrix
     from groupnet_det.evaluation.label_folders import score_label_folders
     from groupnet_det.evaluation.semantic_scores import write_semantic_scores_csv
-    from groupnet_det.visualization.confusion_matrix import plot_confusion_matrix
 
     class_names = read_classes(arguments.classes)
     scores = score_label_folders(

@@ -26,7 +26,6 @@ from tqdm import tqdm
 
 from groupnet_det.analysis.model_zoo.entries import TRAINED, entries_of
 from groupnet_det.analysis.model_zoo.from_manifest import rows_of_manifest
-from groupnet_det.analysis.model_zoo.measure import measure_costs, measure_latency
 from groupnet_det.analysis.model_zoo.page import COSTS, FOLDER, LATENCIES, make_page
 from groupnet_det.analysis.model_zoo.records import (
     CostRow,
@@ -36,6 +35,7 @@ from groupnet_det.analysis.model_zoo.records import (
     write_records,
 )
 from groupnet_det.analysis.model_zoo.spec import read_specs
+from groupnet_det.benchmark.model_zoo import measure_costs, measure_latency
 from groupnet_det.benchmark.timing import Schedule
 from groupnet_det.errors import ConfigError, UserError
 

@@ -28,9 +28,9 @@ from tabulate import tabulate
 
 from groupnet_det import __version__
 from groupnet_det.engine.commands import Stage, run, shown, training_commands
+from groupnet_det.engine.metrics_file import read_metrics
 from groupnet_det.errors import ConfigError, DataError, UserError, lookup
 from groupnet_det.runtime.extension import is_built
-from groupnet_det.visualization.curves import read_metrics
 
 ROOT = Path(__file__).resolve().parent.parent
 MANIFEST = "manifest.json"

@@ -34,6 +34,7 @@ from groupnet_det.config import load_config
 from groupnet_det.data.check import check_datasets
 from groupnet_det.data.registration import make_absent_datasets, register_datasets
 from groupnet_det.deploy.block_comparison import Trace
+from groupnet_det.deploy.engine_verification import check_engine, engine_trace, skipped_engine
 from groupnet_det.deploy.export import (
     PREDICTORS,
     export_trained,
@@ -48,14 +49,11 @@ from groupnet_det.deploy.verification import (
     SKIPPED,
     Finding,
     check_blocks,
-    check_engine,
     check_metric,
     check_score,
-    engine_trace,
     is_verified,
     report,
     show_cost,
-    skipped_engine,
 )
 from groupnet_det.engine.answers import classify_dataset, first_images, score_dataset
 from groupnet_det.engine.packed_model import PackedModel, build_packed_model

@@ -8,13 +8,13 @@ from detectron2.config import CfgNode
 from detectron2.modeling import build_model
 
 import groupnet_det.modeling.register  # noqa: F401
-from groupnet_det.benchmark.models import SEED, prepared
 from groupnet_det.config.network import float_twin_of
 from groupnet_det.deploy.export import pack_network
 from groupnet_det.runtime.packed_file import PackedFile, write_packed
 
 from .forward import default_size, forward_of
 from .layer_costs import LayerCost, layer_costs, with_float_twin
+from .random_weights import SEED, prepared
 
 Size = tuple[int, int]
 

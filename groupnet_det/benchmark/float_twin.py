@@ -8,11 +8,10 @@ from detectron2.modeling import build_model
 from torch import Tensor
 
 import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to Detectron2)
+from groupnet_det.analysis.random_weights import SEED, prepared
 from groupnet_det.config.network import config_of_keys, float_twin_of
 from groupnet_det.engine.test_time_augmentation import wrap_for_testing
 from groupnet_det.errors import PackedFileError
-
-from .models import SEED, prepared
 
 NO_OBJECT = 2.0  # a least score that none has
 

@@ -1,12 +1,12 @@
 """The networks and layers of the sides, in PyTorch, with random weights from fixed seeds."""
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import torch
 import torchvision
 from torch import Tensor, nn
 
+from groupnet_det.analysis.random_weights import SEED, prepared
 from groupnet_det.layers import Quantization
 from groupnet_det.layers.conv_unit import ConvUnit
 from groupnet_det.layers.methods import Method
@@ -17,9 +17,6 @@ from .work import BODY_CHANNELS, BODY_STRIDE, KERNEL, LayerWork, NetworkWork
 # Of ImageNet, RGB, in the range 0 to 255.
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
-SEED = 0
-
-M = TypeVar("M", bound=nn.Module)
 
 
 class GroupNetClassifier(nn.Module):
@@ -134,19 +131,6 @@ def binary_network(work: NetworkWork) -> GroupNetClassifier:
     """Group-Net, as simulated for training."""
     torch.manual_seed(SEED)
     return prepared(GroupNetClassifier(work))
-
-
-def prepared(model: M) -> M:
-    """For inference: BNs with statistics of their own, channels-last weights."""
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            assert module.running_mean is not None
-            assert module.running_var is not None
-            nn.init.normal_(module.running_mean, std=0.5)
-            nn.init.uniform_(module.running_var, 0.5, 2)
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias, std=0.5)
-    return model.eval().to(memory_format=torch.channels_last)
 
 
 def layer_input(work: LayerWork) -> Tensor:

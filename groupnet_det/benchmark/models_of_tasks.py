@@ -9,6 +9,7 @@ from detectron2.modeling import build_model
 from numpy.typing import NDArray
 
 import groupnet_det.modeling.register  # noqa: F401
+from groupnet_det.analysis.random_weights import SEED, prepared
 from groupnet_det.config import load_config
 from groupnet_det.deploy.calibration import calibrate
 from groupnet_det.deploy.models import export_model
@@ -17,7 +18,6 @@ from groupnet_det.errors import lookup
 from groupnet_det.project_files import project_root
 from groupnet_det.runtime.packed_file import PackedFile
 
-from .models import SEED, prepared
 from .work import ModelWork
 
 CONFIGS_FOLDER = project_root() / "configs"

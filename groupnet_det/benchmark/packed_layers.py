@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from groupnet_det.analysis.random_weights import SEED
 from groupnet_det.runtime.program import (
     BitsSink,
     Branch,
@@ -16,7 +17,6 @@ from groupnet_det.runtime.program import (
 )
 from groupnet_det.runtime.sign_bits import pack_sign_bits
 
-from .models import SEED
 from .work import KERNEL, LayerWork
 
 IMAGE_CHANNELS = 3

@@ -7,7 +7,7 @@ from PIL import Image
 
 from groupnet_det.errors import DataError
 
-from .photo_digits import CLASS_NAMES, SPLITS, load_digits, split_digits
+from .photo_digits_sources import CLASS_NAMES, SPLITS, load_digits, split_digits
 
 
 def prepare_mnist5k(root: Path) -> None:

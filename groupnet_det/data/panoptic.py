@@ -10,7 +10,7 @@ from PIL import Image
 
 from .catalog import datasets_root, register
 from .label_images import read_labels
-from .photo_digits import CLASS_NAMES, SPLITS
+from .photo_digits_sources import CLASS_NAMES, SPLITS
 
 PREFIX = "photo_digits_panoptic_"
 # Of the semantic masks, as Detectron2's Panoptic FPN wants them: label 0 stands for all things.

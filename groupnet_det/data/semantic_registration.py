@@ -10,7 +10,7 @@ from groupnet_det.errors import ConfigError
 from .catalog import datasets_root, register
 from .label_images import NUM_LABELS, voc_colours
 from .mask_folders import load_mask_folders, read_names
-from .photo_digits import CLASS_NAMES, SPLITS
+from .photo_digits_sources import CLASS_NAMES, SPLITS
 
 IGNORE_LABEL = 255
 VOC_CLASSES = (

@@ -3,7 +3,8 @@
 Three checks, of which each can find what the others cannot:
 
 * *engine*: every map of every step, and the outputs, of the compiled engine and of the reference in
-  PyTorch, which compute in the same order: bit-identical. What may be wrong: a kernel.
+  PyTorch, which compute in the same order: bit-identical. What may be wrong: a kernel. It is in
+  `engine_verification`.
 * *blocks*: the parts of the training model's backbone and of the packed one, on identical inputs:
   integers equal, floats to 1e-4 of the largest. What may be wrong: the export, or the file.
 * *metric*: the scores on a data set: `MAX_POINTS` apart, or that far from the trained network with
@@ -12,26 +13,19 @@ Three checks, of which each can find what the others cannot:
   wrong: all of it, and what is done before and behind the network.
 """
 
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from groupnet_det.runtime.packed_file import PackedFile, write_packed
-from groupnet_det.runtime.program import Program
-from groupnet_det.runtime.reference import trace_reference, trace_reference_part
+from groupnet_det.runtime.packed_file import PackedFile
 
 from .block_comparison import PartComparison, Trace, compare_blocks
 
 MAX_POINTS = 0.1  # of a score in per cent
 MAX_ROUNDING = 0.5  # points by which rounding the stem may turn a score
 FEW_IMAGES = 1000
-
-Traced = tuple[list[int], list[int], list[Tensor]]  # steps, buffers, contents
 
 PASSED, FAILED, SKIPPED, SHOWN = "passed", "FAILED", "skipped", "shown"
 
@@ -55,6 +49,12 @@ class Finding:
     verdict: str
 
 
+def finding_of(check: str, part: str, compared: int, found: str, *, failed: bool) -> Finding:
+    """Of what was compared: it passed or failed."""
+    verdict = FAILED if failed else PASSED
+    return Finding(check=check, part=part, compared=compared, found=found, verdict=verdict)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answers:
     """What one network says of a data set.
@@ -66,139 +66,6 @@ class Answers:
 
     top1: float
     predicted: Mapping[str, int]
-
-
-# (packed file, name of a part, maps float32 (N, H, W, C)) -> steps, buffers, contents.
-PartTrace = Callable[[PackedFile, str, Tensor], tuple[list[int], list[int], list[Tensor]]]
-REGIONS = 4  # that each part is given
-
-
-def engine_trace(packed: PackedFile, images: Tensor) -> tuple[list[int], list[int], list[Tensor]]:
-    """As `trace_reference`, by the compiled engine, which reads a file.
-
-    Raises:
-        ExtensionError: It is absent.
-    """
-    steps, buffers, contents = _open(packed).trace(images)
-    return list(steps), list(buffers), list(contents)
-
-
-def engine_part_trace(
-    packed: PackedFile, name: str, maps: Tensor
-) -> tuple[list[int], list[int], list[Tensor]]:
-    """As `trace_reference_part`, by the compiled engine.
-
-    Raises:
-        ExtensionError: It is absent.
-    """
-    steps, buffers, contents = _open(packed).part(name).trace(maps)
-    return list(steps), list(buffers), list(contents)
-
-
-def _open(packed: PackedFile) -> Any:
-    from groupnet_det.runtime.extension import open_network
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.gnp"
-        write_packed(path, packed.program, packed.info, packed.tensors)
-        return open_network(str(path))
-
-
-def check_engine(
-    packed: PackedFile,
-    batches: Sequence[Tensor],
-    trace: Trace = engine_trace,
-    part_trace: PartTrace = engine_part_trace,
-) -> list[Finding]:
-    """Compare the engine with the reference; a line for each step, and one for each output.
-
-    Args:
-        packed: The file.
-        batches: uint8 (N, H, W, C) each.
-        trace, part_trace: The engine's. Parts are given random regions.
-
-    Raises:
-        ExtensionError: The engine is absent.
-    """
-    main = _Counter(packed.program, "")
-    for images in batches:
-        main.add(trace(packed, images), trace_reference(packed, images))
-    counters = [main]
-    for name, maps in random_regions(packed).items():
-        counter = _Counter(packed.program.parts[name], f"{name}/")
-        counter.add(part_trace(packed, name, maps), trace_reference_part(packed, name, maps))
-        counters.append(counter)
-    return [finding for counter in counters for finding in counter.findings()]
-
-
-def random_regions(packed: PackedFile) -> dict[str, Tensor]:
-    """Maps for each part, of the size that regions are pooled to, from a fixed seed."""
-    options = packed.info.get("postprocessing") or {}
-    poolers = {stage["part"]: options["pooler"] for stage in options.get("stages", [])}
-    if options.get("mask"):
-        poolers[options["mask"]["part"]] = options["mask"]["pooler"]
-    generator = torch.Generator().manual_seed(0)
-    return {
-        name: torch.randn(
-            REGIONS,
-            *poolers[name]["resolution"],
-            packed.program.parts[name].input_channels,
-            generator=generator,
-        )
-        for name in packed.program.parts
-    }
-
-
-class _Counter:
-    """Counts values that differ, by step and by output of a program."""
-
-    def __init__(self, program: Program, prefix: str) -> None:
-        self.program, self.prefix = program, prefix
-        self.steps: dict[int, list[int]] = {}  # values, and how many differ
-        self.outputs = {name: [0, 0] for name in program.outputs}
-        self.lost = 0  # maps of traces that do not fit
-
-    def add(self, actual: Traced, expected: Traced) -> None:
-        """Take the traces of one batch."""
-        steps, buffers, contents = actual
-        if (steps, buffers) != (list(expected[0]), list(expected[1])):
-            self.lost += len(contents)
-            return
-        for step, own, right in zip(steps, contents, expected[2], strict=True):
-            _add(self.steps.setdefault(step, [0, 0]), own, right)
-        last = dict(zip(buffers, zip(contents, expected[2], strict=True), strict=True))
-        for name, buffer in self.program.outputs.items():
-            _add(self.outputs[name], *last[buffer])
-
-    def findings(self) -> list[Finding]:
-        """A line for each step and output."""
-        if self.lost:
-            found = "it writes other buffers than the reference, or in another order"
-            return [_finding("engine", self.prefix + "all steps", self.lost, found, failed=True)]
-        counts = {self.program.steps[step].name: count for step, count in self.steps.items()}
-        counts |= {f"output {name}": count for name, count in self.outputs.items()}
-        return [_differing(self.prefix + name, *count) for name, count in counts.items()]
-
-
-def _add(count: list[int], actual: Tensor, expected: Tensor) -> None:
-    count[0] += expected.numel()
-    count[1] += differing(actual, expected)
-
-
-def differing(actual: Tensor, expected: Tensor) -> int:
-    """How many values do not have the same bits; all of them where shapes or types differ. The bits
-    of NaN are free."""
-    if actual.shape != expected.shape or actual.dtype != expected.dtype:
-        return max(actual.numel(), expected.numel(), 1)
-    if actual.dtype != torch.float32:
-        return int((actual != expected).sum())
-    same = actual.view(torch.int32) == expected.view(torch.int32)
-    return int((~(same | (actual.isnan() & expected.isnan()))).sum())
-
-
-def skipped_engine(reason: str) -> Finding:
-    """In the place of what `check_engine` would find."""
-    return Finding(check="engine", part="all steps", compared=0, found=reason, verdict=SKIPPED)
 
 
 def check_blocks(
@@ -232,7 +99,7 @@ def _block(name: str, parts: Sequence[PartComparison]) -> Finding:
         first = bad[0]
         found = f"{len(bad)} maps disagree, first {first.name}: {first.kind} differ by "
         found += f"{first.difference:.3g} where the largest is {first.largest:.3g}"
-    return _finding("blocks", name, len(parts), found, failed=bool(bad))
+    return finding_of("blocks", name, len(parts), found, failed=bool(bad))
 
 
 def check_metric(dataset: str, trained: Answers, packed: Answers) -> Finding:
@@ -243,7 +110,7 @@ def check_metric(dataset: str, trained: Answers, packed: Answers) -> Finding:
     # beyond the rounding of the difference of two percentages
     agree = points <= MAX_POINTS + 1e-9 or (len(images) < FEW_IMAGES and changed <= 1)
     found = f"top-1 {trained.top1:.2f} trained, {packed.top1:.2f} packed; {changed} images changed"
-    return _finding("metric", dataset, len(images), found, failed=not agree)
+    return finding_of("metric", dataset, len(images), found, failed=not agree)
 
 
 def check_score(
@@ -271,7 +138,7 @@ def check_score(
         pairs = [(rounded, packed, most), (trained, rounded, MAX_ROUNDING)]
     # beyond the rounding of the difference of two percentages
     agree = all(abs(one - other) <= points + 1e-9 for one, other, points in pairs)
-    return _finding("metric", dataset, images, found, failed=not agree)
+    return finding_of("metric", dataset, images, found, failed=not agree)
 
 
 def show_cost(dataset: str, metric: str, scores: Mapping[str, float], images: int) -> Finding:
@@ -303,13 +170,3 @@ def report(findings: Sequence[Finding]) -> dict[str, Any]:
         "engine": bool(engine) and all(finding.verdict == PASSED for finding in engine),
         "findings": [asdict(finding) for finding in findings],
     }
-
-
-def _differing(part: str, values: int, wrong: int) -> Finding:
-    found = f"{wrong} values differ" if wrong else "bit-identical"
-    return _finding("engine", part, values, found, failed=wrong > 0)
-
-
-def _finding(check: str, part: str, compared: int, found: str, *, failed: bool) -> Finding:
-    verdict = FAILED if failed else PASSED
-    return Finding(check=check, part=part, compared=compared, found=found, verdict=verdict)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from groupnet_det.errors import UserError
-from groupnet_det.report.files import LATENCY, PACKED, REPORT, VERIFICATION
 from groupnet_det.runtime.extension import is_built
+
+from .files import LATENCY, PACKED, REPORT, VERIFICATION
 
 # Enough for a figure to be read; tools/benchmark_packed.py measures longer.
 ROUNDS = 5

@@ -4,7 +4,8 @@ import math
 from pathlib import Path
 
 from groupnet_det.errors import DataError
-from groupnet_det.visualization.curves import read_metrics
+
+from .metrics_file import read_metrics
 
 METRICS_FILE = "metrics.json"
 # What evaluators call their scores; of several data sets, behind the data set's name.

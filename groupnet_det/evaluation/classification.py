@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from groupnet_det.errors import ConfigError, TrainingError
-from groupnet_det.visualization.confusion_matrix import plot_confusion_matrix
 
 from .classification_scores import (
     CLASS_SCORES,
@@ -21,6 +20,7 @@ from .classification_scores import (
     write_class_scores_csv,
     write_predictions_csv,
 )
+from .confusion_matrix import plot_confusion_matrix
 
 
 class ClassificationEvaluator(DatasetEvaluator):

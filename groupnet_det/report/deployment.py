@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from groupnet_det.benchmark.trained import FLOAT, PACKED, SIMULATION
+from groupnet_det.engine import files
 from groupnet_det.errors import UserError
 
-from . import files
 from .blocks import Bar, Bars, Block, Cell, Missing, Note, Table
 from .run import MissingError, Run
 

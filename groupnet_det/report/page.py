@@ -10,12 +10,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from groupnet_det import __version__
+from groupnet_det.engine.files import REPORT
 from groupnet_det.errors import UserError
 
 from . import deployment, network, overview, training
 from .answers import Answers
 from .blocks import Block, Missing
-from .files import REPORT
 from .run import Run
 
 MakeSection = Callable[[Run], list[Block]]

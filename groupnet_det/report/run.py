@@ -15,12 +15,11 @@ import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import load_tensors
 from groupnet_det.config import load_config
 from groupnet_det.data.registration import register_datasets
+from groupnet_det.engine import files
+from groupnet_det.engine.metrics_file import join_stages, read_metrics
 from groupnet_det.errors import DataError, UserError
 from groupnet_det.evaluation.evaluators import inference_dir
 from groupnet_det.runtime.packed_file import PackedFile, read_packed
-from groupnet_det.visualization.curves import join_stages, read_metrics
-
-from . import files
 
 
 class MissingError(UserError):

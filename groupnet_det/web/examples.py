@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from groupnet_det.data.photo_digits import (
+from groupnet_det.data.photo_digits import PhotoDigitsOptions, compose
+from groupnet_det.data.photo_digits_sources import (
     PHOTOS,
-    PhotoDigitsOptions,
-    compose,
     load_backgrounds,
     load_digits,
     split_digits,

@@ -5,15 +5,8 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from groupnet_det.data.photo_digits import (
-    PHOTOS,
-    PhotoDigitsOptions,
-    draw_digit,
-    load_digits,
-    prepare_photo_digits,
-    split_digits,
-    split_photo,
-)
+from groupnet_det.data.photo_digits import PhotoDigitsOptions, draw_digit, prepare_photo_digits
+from groupnet_det.data.photo_digits_sources import load_digits
 from groupnet_det.errors import DataError
 
 
@@ -21,22 +14,6 @@ from groupnet_det.errors import DataError
 def content(tiny_photo_digits):
     path = tiny_photo_digits / "photo_digits/annotations/instances_train.json"
     return json.loads(path.read_text())
-
-
-def test_splits_share_no_digit_and_keep_the_classes_balanced():
-    _, labels = load_digits()
-    train, val = split_digits(labels, "train"), split_digits(labels, "val")
-    assert not set(train) & set(val)
-    assert len(train) + len(val) == 5000
-    assert np.array_equal(np.bincount(labels[val]), [100] * 10)
-
-
-def test_splits_share_no_photograph_region():
-    positions = np.arange(1000, dtype=np.uint16).reshape(1, 1000, 1).repeat(20, axis=0)
-    train, val = (set(split_photo(positions, split).ravel()) for split in ("train", "val"))
-    assert not train & val
-    assert train | val == set(range(1000))
-    assert len(PHOTOS) == 9
 
 
 def test_the_same_options_give_the_same_files(tmp_path):

@@ -9,22 +9,15 @@ from groupnet_det.config import load_config
 from groupnet_det.data.registration import register_datasets
 from groupnet_det.errors import DataError
 from groupnet_det.visualization.classes import draw_class, render_classes
-from groupnet_det.visualization.confusion_matrix import plot_confusion_matrix
-from groupnet_det.visualization.curves import join_stages, plot_training_curves, read_metrics
+from groupnet_det.visualization.curves import plot_training_curves
 from groupnet_det.visualization.predictions import render_results, results_to_instances
 
 
-def test_curves_are_drawn_and_doubled_rows_dropped(tmp_path):
-    rows = [{"iteration": i, "total_loss": 2.0 / (i + 1), "lr": 0.1} for i in (19, 39, 39)]
+def test_curves_of_two_stages_are_drawn(tmp_path):
+    rows = [{"iteration": i, "total_loss": 2.0 / (i + 1), "lr": 0.1} for i in (19, 39)]
     rows[-1]["bbox/AP"] = 12.5
-    text = "\n".join(json.dumps(row) for row in rows)
-    (tmp_path / "metrics.json").write_text(text + '\n{"iteration": 4')  # cut short
-    assert [row["iteration"] for row in read_metrics(tmp_path / "metrics.json")] == [19, 39]
-    stages = [tmp_path / "metrics.json"] * 2
-    joined, ends = join_stages(stages)
-    assert [row["iteration"] for row in joined] == [19, 39, 59, 79]
-    assert ends == [40, 80]
-    plot_training_curves(stages, tmp_path / "curves.png", "title")
+    (tmp_path / "metrics.json").write_text("\n".join(json.dumps(row) for row in rows))
+    plot_training_curves([tmp_path / "metrics.json"] * 2, tmp_path / "curves.png", "title")
     assert np.asarray(Image.open(tmp_path / "curves.png")).std() > 0
 
 
@@ -49,11 +42,6 @@ def test_curves_show_what_the_training_has(tmp_path, monkeypatch, rows, losses, 
     loss_axes, metric_axes, _ = figures[0].axes
     assert [line.get_label() for line in loss_axes.lines] == losses
     assert [line.get_label() for line in metric_axes.lines] == [f"{m} (val)" for m in metrics]
-
-
-def test_missing_metrics_are_named(tmp_path):
-    with pytest.raises(DataError, match=r"metrics\.json does not exist; train first"):
-        read_metrics(tmp_path / "metrics.json")
 
 
 def test_predictions_are_drawn_where_they_are(datasets_env, tmp_path):
@@ -115,24 +103,6 @@ def test_of_predictions_at_one_place_the_best_is_drawn():
     found = results_to_instances(results, (100, 100), {1: 0, 2: 1, 3: 2}, 0.3)
     assert found.pred_classes.tolist() == [1, 2]
     assert len(results_to_instances([], (100, 100), {}, 0.3)) == 0
-
-
-@pytest.mark.parametrize("number", [2, 10, 40, 1000])
-def test_confusion_matrix_shows_counts_where_they_can_be_read(tmp_path, monkeypatch, number):
-    counts = np.zeros((number, number), dtype=np.int64)
-    counts[0, 0], counts[0, 1], counts[1, 1] = 7, 3, 5
-    figures = []
-    monkeypatch.setattr("matplotlib.pyplot.close", figures.append)
-    plot_confusion_matrix(counts, [f"c{i}" for i in range(number)], tmp_path / "matrix.png")
-    axes = figures[0].axes[0]
-    assert axes.get_title() == "15 images, 80.0 % right"
-    written = {tuple(text.get_position()): text.get_text() for text in axes.texts}
-    # (x, y): the predicted class is the column.
-    assert written == ({(0, 0): "7", (1, 0): "3", (1, 1): "5"} if number <= 20 else {})
-    assert [t.get_text() for t in axes.get_xticklabels()][:2] == (
-        ["c0", "c1"] if number <= 40 else ["−200", "0"]
-    )
-    assert np.asarray(Image.open(tmp_path / "matrix.png")).std() > 0
 
 
 def test_predicted_classes_are_drawn_green_or_red(tmp_path):

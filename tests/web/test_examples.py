@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from groupnet_det.data.photo_digits import PHOTOS
+from groupnet_det.data.photo_digits_sources import PHOTOS
 from groupnet_det.web.examples import ATTRIBUTION, WHOLE_PHOTOS, write_examples
 
 

@@ -1,4 +1,4 @@
-"""Names of the files of a training's folder that a report is made from, and of itself."""
+"""Names of the files of a training's folder, and of the report on them."""
 
 CONFIG = "config.yaml"
 METRICS = "metrics.json"

@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 from detectron2.config import CfgNode
 
-from groupnet_det.benchmark.timing import Burst, burst_of
-from groupnet_det.benchmark.torch_sides import in_inference_mode
+from groupnet_det.analysis.networks import Size, network_of, pack
 from groupnet_det.runtime.predictor import PackedPredictor
 
-from .networks import Size, network_of, pack
+from .timing import Burst, burst_of
+from .torch_sides import in_inference_mode
 
 SEED = 0
 

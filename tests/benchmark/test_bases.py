@@ -2,7 +2,7 @@
 
 import pytest
 
-from groupnet_det.analysis.bases import FULL_PRECISION, compare_bases, format_bases, time_bases
+from groupnet_det.benchmark.bases import FULL_PRECISION, compare_bases, format_bases, time_bases
 from groupnet_det.benchmark.timing import Schedule
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError

@@ -1,0 +1,41 @@
+"""Reader of ``metrics.json``, which a training writes."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from groupnet_det.errors import DataError
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The rows of Detectron2's ``metrics.json``, one JSON object a line; of rows of the same
+    iteration, which a resumed training writes again, the last.
+
+    Raises:
+        DataError: The file is absent or holds no row.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} does not exist; train first, it is written to OUTPUT_DIR")
+    rows: dict[int, dict[str, Any]] = {}
+    for line in path.read_text().splitlines():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:  # an interrupted training may leave half a line
+            continue
+        rows[row.get("iteration", len(rows))] = row
+    if not rows:
+        raise DataError(f"{path} holds no metrics")
+    return [rows[key] for key in sorted(rows)]
+
+
+def join_stages(metrics_files: Sequence[Path]) -> tuple[list[dict[str, Any]], list[int]]:
+    """The rows of trainings that follow each other, counted on, and where each of them ends."""
+    rows: list[dict[str, Any]] = []
+    ends: list[int] = []
+    for path in metrics_files:
+        start = ends[-1] if ends else 0
+        stage = [{**row, "iteration": start + row["iteration"]} for row in read_metrics(path)]
+        rows.extend(stage)
+        ends.append(stage[-1]["iteration"] + 1)
+    return rows, ends

@@ -1,0 +1,23 @@
+"""Rows of ``metrics.json``."""
+
+import json
+
+import pytest
+
+from groupnet_det.engine.metrics_file import join_stages, read_metrics
+from groupnet_det.errors import DataError
+
+
+def test_doubled_and_cut_rows_are_dropped_and_stages_counted_on(tmp_path):
+    path = tmp_path / "metrics.json"
+    rows = [{"iteration": 19}, {"iteration": 39, "lr": 1}, {"iteration": 39, "lr": 2}]
+    path.write_text("\n".join(json.dumps(row) for row in rows) + '\n{"iteration": 4')  # cut short
+    assert read_metrics(path) == [rows[0], rows[2]]
+    joined, ends = join_stages([path] * 2)
+    assert [row["iteration"] for row in joined] == [19, 39, 59, 79]
+    assert ends == [40, 80]
+
+
+def test_missing_metrics_are_named(tmp_path):
+    with pytest.raises(DataError, match=r"metrics\.json does not exist; train first"):
+        read_metrics(tmp_path / "metrics.json")
