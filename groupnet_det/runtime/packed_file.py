@@ -158,12 +158,12 @@ def _read_container(path: PathLike) -> Container:
 
 
 def _read_bytes(path: PathLike) -> bytes:
+    status = os.stat(path)  # before it is opened, which waits for a writer where it is a pipe
+    if not stat.S_ISREG(status.st_mode):
+        raise PackedFileError("it is no plain file")
+    if status.st_size > MAX_BYTES:
+        raise PackedFileError(f"it has {status.st_size} bytes; the limit is {MAX_BYTES}")
     with open(path, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise PackedFileError("it is no plain file")
-        if status.st_size > MAX_BYTES:
-            raise PackedFileError(f"it has {status.st_size} bytes; the limit is {MAX_BYTES}")
         return file.read(status.st_size)
 
 
@@ -178,7 +178,7 @@ def _tensors(container: Container) -> dict[str, Tensor]:
 def _info(container: Container) -> dict[str, Any]:
     info = load_json(container.metadata["info"], "info")
     if not isinstance(info, dict):
-        raise PackedFileError(f"its info is a {type(info).__name__}, not an object")
+        raise PackedFileError(f"its info is of the type {type(info).__name__}, not an object")
     return info
 
 

@@ -110,9 +110,10 @@ def test_absent(path):
         read_packed(path)
 
 
-def test_folders_and_devices_are_no_files(tmp_path):
-    for other in (tmp_path, "/dev/zero"):
-        with pytest.raises(PackedFileError):
+def test_folders_devices_and_pipes_are_no_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for other in (tmp_path, "/dev/zero", tmp_path / "pipe"):
+        with pytest.raises(PackedFileError, match=f"{other}: it is no plain file"):
             read_packed(other)
 
 
