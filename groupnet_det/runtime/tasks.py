@@ -213,7 +213,9 @@ def _channels(program: Program, output: str) -> int:
 
 
 def _class_names(info: Mapping[str, Any], number: int) -> tuple[str, ...]:
-    names = info.get("class_names") or [str(label) for label in range(number)]
+    names = info.get("class_names")
+    if names is None or names == []:
+        return tuple(str(label) for label in range(number))
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise PackedFileError("its class_names are no list of texts")
     if len(names) != number:

@@ -91,6 +91,7 @@ def test_classes_without_names(tmp_path, packed):
         ({"class_names": ["a"]}, "it has 1 class_names for 10 classes"),
         ({"class_names": "abcdefghij"}, "class_names are no list of texts"),
         ({"class_names": list(range(10))}, "class_names are no list of texts"),
+        *(({"class_names": v}, "class_names are no list of texts") for v in ({}, 0, "", False)),
         (
             {"task": "detection"},
             "its postprocessing.kind is None; valid: .'retinanet', ",
