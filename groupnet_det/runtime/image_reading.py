@@ -50,7 +50,7 @@ def read_image(image: AnyImage, *, least_side: int) -> NDArray[np.uint8]:
             if height * width == 0:
                 raise DataError(f"the image has the size {width} x {height}; it holds no pixel")
             return pixels
-    raise DataError(f"the image is a {type(image).__name__}; {EXPECTED}")
+    raise DataError(f"the image is of the type {type(image).__name__}; {EXPECTED}")
 
 
 def ordered(pixels: NDArray[np.uint8], channel_format: str) -> Tensor:
@@ -98,9 +98,10 @@ def _read_tensor(tensor: Tensor, _: int) -> NDArray[np.uint8]:
 
 def _check_depth(image: Image.Image) -> None:
     if image.mode in DEEP_MODES:
+        name = getattr(image, "filename", "")
         raise DataError(
-            f"the image {getattr(image, 'filename', '') or ''} has more than 8 bits a pixel (mode "
-            f"{image.mode}); scale it to 8 bits, which suit the network's training, before"
+            f"{f'the image {name}' if name else 'the image'} has more than 8 bits a channel (mode "
+            f"{image.mode}); scale it to 8 bits first, as the images of the training had"
         )
 
 

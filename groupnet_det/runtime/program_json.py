@@ -100,5 +100,5 @@ def _read_members(kind: Any, members: dict[str, Any], where: str) -> Any:
 
 def _expect(kind: type, value: Any, where: str) -> Any:
     if type(value) is not kind:
-        raise PackedFileError(f"{where} is a {type(value).__name__}, not a {kind.__name__}")
+        raise PackedFileError(f"{where} is of the type {type(value).__name__}, not {kind.__name__}")
     return value

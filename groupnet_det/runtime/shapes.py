@@ -210,7 +210,7 @@ def _check_given(
 ) -> None:
     expected = f"expected is a {kind} tensor of shape (N, H, W, {channels})"
     if not isinstance(given, Tensor):
-        raise DataError(f"{what} are a {type(given).__name__}; {expected}")
+        raise DataError(f"{what} are of the type {type(given).__name__}; {expected}")
     if given.dtype != dtype:
         raise DataError(f"{what} have the type {given.dtype}; {expected}{values}")
     if given.dim() != 4 or given.shape[3] != channels:

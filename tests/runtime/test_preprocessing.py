@@ -109,17 +109,17 @@ def test_more_than_8_bits(tmp_path, mode):
     assert image.mode == mode
     path = save(tmp_path, image, "a.tif")
     for given in (image, path):
-        with pytest.raises(DataError, match=f"more than 8 bits a pixel .mode {mode}.; scale it"):
+        with pytest.raises(DataError, match=f"more than 8 bits a channel .mode {mode}.; scale it"):
             make()(given)
 
 
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (None, "the image is a NoneType; expected is a path, a PIL image, a uint8 array"),
-        (3, "the image is a int"),
-        ([[1, 2]], "the image is a list"),
-        (b"bytes", "the image is a bytes"),
+        (None, "the image is of the type NoneType; expected is a path, a PIL image, a uint8 array"),
+        (3, "the image is of the type int"),
+        ([[1, 2]], "the image is of the type list"),
+        (b"bytes", "the image is of the type bytes"),
         (np.zeros((9, 9, 3)), r"the array is float64 of shape \(9, 9, 3\); expected"),
         (np.zeros((9, 9), np.uint8), r"shape \(9, 9\)"),
         (np.zeros((3, 9, 9), np.uint8), r"shape \(3, 9, 9\)"),

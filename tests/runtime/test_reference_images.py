@@ -23,8 +23,8 @@ EXAMPLES = dict(example_packed_files())
         (torch.zeros(1, 0, 8, 3, dtype=torch.uint8), "hold no pixel"),
         (torch.zeros(1, dtype=torch.uint8).expand(1, 30000, 30000, 3), "more than 2147483647 el"),
         (torch.zeros(1, dtype=torch.uint8).expand(1, 9000, 9000, 3), "step 'stem0' would have the"),
-        (np.zeros((1, 8, 8, 3), np.uint8), "images are a ndarray"),
-        (None, "images are a NoneType"),
+        (np.zeros((1, 8, 8, 3), np.uint8), "images are of the type ndarray"),
+        (None, "images are of the type NoneType"),
     ],
     ids=["float", "rank", "nchw", "none", "no-rows", "huge", "huge-map", "numpy", "nothing"],
 )

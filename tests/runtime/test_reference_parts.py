@@ -89,7 +89,7 @@ def test_an_input_goes_through_its_map(act):
         (torch.zeros(0, 6, 6, 24), "hold no pixel"),
         (torch.zeros(1, 3, 6, 24), "'conv1' does not fit on its input of 3 x 6"),
         (torch.zeros(1).expand(1, 30000, 30000, 24), "the maps would have .* more than 2147483647"),
-        (None, "maps are a NoneType"),
+        (None, "maps are of the type NoneType"),
     ],
     ids=["double", "bytes", "rank", "nchw", "none", "small", "huge", "nothing"],
 )

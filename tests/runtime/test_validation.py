@@ -146,11 +146,11 @@ def test_buffers_in_range(packed, path, value):
         ((*STEM, "op"), "attention", "has the op 'attention'; this version knows"),
         ((*STEM, "more"), 1, r"unknown members \['more'\]"),
         ((*STEM, "weight"), ABSENT, r"missing members \['weight'\]"),
-        ((*STEM, "stride"), 1.0, "stride is a float, not a int"),
-        ((*STEM, "stride"), True, "stride is a bool, not a int"),
-        ((*STEM, "stride"), None, "stride is a NoneType"),
-        ((*STEM, "name"), 3, "name is a int, not a str"),
-        (("steps",), {}, "steps is a dict, not a list"),
+        ((*STEM, "stride"), 1.0, "stride is of the type float, not int"),
+        ((*STEM, "stride"), True, "stride is of the type bool, not int"),
+        ((*STEM, "stride"), None, "stride is of the type NoneType"),
+        ((*STEM, "name"), 3, "name is of the type int, not str"),
+        (("steps",), {}, "steps is of the type dict, not list"),
     ],
 )
 def test_wrong_programs(packed, path, value, message):
