@@ -96,7 +96,9 @@ def test_colours_of_16_bits_in_files(predictor, tmp_path):
 
 def test_grey_of_16_bits_in_files_is_refused(predictor, tmp_path):
     Image.fromarray(np.arange(2000, dtype=np.uint16).reshape(40, 50)).save(tmp_path / "deep.png")
-    assert "deep.png has more than 8 bits a channel (mode" in refusal(predictor, tmp_path / "deep.png")
+    assert "deep.png has more than 8 bits a channel (mode" in refusal(
+        predictor, tmp_path / "deep.png"
+    )
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
