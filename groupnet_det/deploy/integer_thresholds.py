@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from groupnet_det.runtime.program import BitsSink, Branch, Buffer, Map, Sinks
+from groupnet_det.runtime.reference_maps import apply_map, sink_bits
 
 # From the name of a member and its value to the name of the kept tensor.
 Keep = Callable[[str, Tensor], str]
@@ -62,29 +63,6 @@ def possible_sums(positions: int, channels: int, offset: Tensor | None) -> Tenso
     mismatches = torch.arange(positions, -1, -1)
     whole = torch.full((channels,), positions) if offset is None else offset.long()
     return (whole - 2 * mismatches[:, None]).float()
-
-
-def apply_map(v: Tensor, of: Map, tensors: Mapping[str, Tensor]) -> Tensor:
-    """A `Map` of float32 (n, C), every operation rounded."""
-    if of.scale1 is not None:
-        v = v * tensors[of.scale1]
-    if of.shift1 is not None:
-        v = v + tensors[of.shift1]
-    if of.act == "relu":
-        v = torch.where(v > 0, v, 0.0)
-    elif of.act == "prelu":
-        v = torch.where(v > 0, v, v * tensors[str(of.slope)])
-    if of.scale2 is not None:
-        v = v * tensors[of.scale2]
-    if of.shift2 is not None:
-        v = v + tensors[of.shift2]
-    return v
-
-
-def sink_bits(v: Tensor, sink: BitsSink, tensors: Mapping[str, Tensor]) -> Tensor:
-    """What a sink writes for (n, C) values, as booleans."""
-    reached = v >= (0.0 if sink.threshold is None else tensors[sink.threshold])
-    return reached == (False if sink.invert is None else tensors[sink.invert].bool())
 
 
 def find_switch(sums: Tensor, bits: Tensor) -> tuple[Tensor, Tensor] | None:

@@ -16,12 +16,10 @@ from groupnet_det.errors import PackedFileError
 from .packed_file import PackedFile
 from .program import (
     Branch,
-    BytesSink,
     Conv,
     DepthToSpace,
     Input,
     Join,
-    Map,
     MaxPool,
     Mean,
     Program,
@@ -31,6 +29,7 @@ from .program import (
     Term,
 )
 from .reference_layouts import max_pooled, nearest, resized, spread
+from .reference_maps import apply_map, sink_bits, sink_bytes, sink_levels
 from .reference_sums import padded, sum_of_fma, sum_of_products
 from .shapes import buffer_shapes, canvas_size, check_images, check_maps
 from .sign_bits import unpack_bits
@@ -154,10 +153,10 @@ class _Run:
         if step.pool:
             pooled = padded(total, step.pool.padding, -torch.inf).permute(0, 3, 1, 2)
             total = F.max_pool2d(pooled, step.pool.kernel, step.pool.stride).permute(0, 2, 3, 1)
-        yield from self.sink(self.map(total.to(torch.float32), step.map), step.sinks)
+        yield from self.sink(apply_map(total.to(torch.float32), step.map, self.tensors), step.sinks)
 
     def input(self, step: Input) -> Iterator[tuple[int, Tensor]]:
-        yield from self.sink(self.map(self.given, step.map), step.sinks)
+        yield from self.sink(apply_map(self.given, step.map, self.tensors), step.sinks)
 
     def conv(self, step: Conv) -> Iterator[tuple[int, Tensor]]:
         values = [self.branch(branch) for branch in step.branches]
@@ -189,11 +188,11 @@ class _Run:
         if branch.residual is not None:
             sides = values[0].shape[1:3]
             values.append(nearest(self.buffers[branch.residual], branch.residual_factor, *sides))
-        return self.map(_added(values), branch.final)
+        return apply_map(_added(values), branch.final, self.tensors)
 
     def term(self, term: Term) -> Tensor:
         kind = self.program.buffers[term.input].kind
-        return self.map(getattr(self, f"sum_of_{kind}")(term), term.map)
+        return apply_map(getattr(self, f"sum_of_{kind}")(term), term.map, self.tensors)
 
     def sum_of_float(self, term: Term) -> Tensor:
         x = padded(self.buffers[term.input], term.padding, self.program.buffers[term.input].pad)
@@ -232,38 +231,18 @@ class _Run:
         scales = self.tensors[join.scales]
         return _added([value * scale for value, scale in zip(values, scales, strict=True)])
 
-    def map(self, v: Tensor, of: Map) -> Tensor:
-        if of.scale1 is not None:
-            v = v * self.tensors[of.scale1]
-        if of.shift1 is not None:
-            v = v + self.tensors[of.shift1]
-        if of.act == "relu":
-            v = torch.where(v > 0, v, 0.0)
-        elif of.act == "prelu":
-            v = torch.where(v > 0, v, v * self.tensors[str(of.slope)])
-        if of.scale2 is not None:
-            v = v * self.tensors[of.scale2]
-        if of.shift2 is not None:
-            v = v + self.tensors[of.shift2]
-        return v
-
     def sink(self, v: Tensor, sinks: Sinks | None) -> Iterator[tuple[int, Tensor]]:
         if sinks is None:
             return
         if sinks.float_ is not None:
             yield sinks.float_, v.contiguous()
         for bits in sinks.bits:
-            bit = v >= (0.0 if bits.threshold is None else self.tensors[bits.threshold])
-            inverted = False if bits.invert is None else self.tensors[bits.invert].to(torch.bool)
-            yield bits.buffer, (bit == inverted).to(torch.uint8).contiguous()
+            written = sink_bits(v, bits, self.tensors)
+            yield bits.buffer, written.to(torch.uint8).contiguous()
         for levels in sinks.levels:
-            thresholds = self.tensors[levels.thresholds]
-            number = sum((v >= row).to(torch.int64) for row in thresholds)
-            values = self.tensors[levels.values]
-            channel = torch.arange(values.shape[1])
-            yield levels.buffer, values[number, channel]
+            yield levels.buffer, sink_levels(v, levels, self.tensors)
         for of_bytes in sinks.bytes:
-            yield of_bytes.buffer, _bytes(v, of_bytes)
+            yield of_bytes.buffer, sink_bytes(v, of_bytes)
 
 
 def _added(values: Sequence[Tensor]) -> Tensor:
@@ -276,9 +255,3 @@ def _added(values: Sequence[Tensor]) -> Tensor:
 
 def _signs(bits: Tensor) -> Tensor:
     return bits.to(torch.float32).mul_(-2).add_(1)
-
-
-def _bytes(v: Tensor, sink: BytesSink) -> Tensor:
-    scaled = (v * torch.tensor(sink.scale, dtype=torch.float32)).round()  # halves to even
-    within = scaled.clamp(-sink.zero, 255 - sink.zero) + sink.zero
-    return within.nan_to_num(0).to(torch.uint8).contiguous()

@@ -20,12 +20,6 @@ def pack_sign_bits(weights: Tensor) -> Tensor:
     return pack_bits(bits)
 
 
-def unpack_sign_bits(packed: Tensor, channels: int) -> Tensor:
-    """The inverse of `pack_sign_bits`: float32 (C_out, `channels`, kH, kW) of -1 and +1."""
-    signs = unpack_bits(packed, channels).to(torch.float32).mul_(-2).add_(1)
-    return signs.permute(0, 3, 1, 2).contiguous()
-
-
 def pack_bits(bits: Tensor) -> Tensor:
     """Bits (..., C) of type bool -> uint8 (..., ceil(C / 8))."""
     rows = F.pad(bits.to(torch.uint8), (0, -bits.shape[-1] % BITS)).unflatten(-1, (-1, BITS))

@@ -5,14 +5,9 @@ import math
 import pytest
 import torch
 
-from groupnet_det.deploy.integer_thresholds import (
-    apply_map,
-    find_switch,
-    on_the_sum,
-    possible_sums,
-    sink_bits,
-)
+from groupnet_det.deploy.integer_thresholds import find_switch, on_the_sum, possible_sums
 from groupnet_det.runtime.program import BitsSink, Branch, Buffer, Map, Sinks, Term
+from groupnet_det.runtime.reference_maps import apply_map, sink_bits
 
 C_IN, C_OUT = 5, 6
 BUFFERS = (

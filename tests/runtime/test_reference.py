@@ -8,40 +8,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from groupnet_det.runtime.packed_file import read_packed, write_packed
-from groupnet_det.runtime.program import Branch, Buffer, Conv, Map, Mean, Sinks, Stem
-from groupnet_det.runtime.reference import run_reference, trace_reference
-from groupnet_det.runtime.sign_bits import unpack_sign_bits
+from groupnet_det.runtime.program import Branch, Buffer, Map, Mean, Sinks
+from groupnet_det.runtime.reference import run_reference
 from tests.runtime.program_builder import ProgramBuilder
-from tests.runtime.programs import example_images, example_packed_files
+from tests.runtime.programs import example_images
+from tests.runtime.reference_values import named, nchw, nhwc, plain_map, traced, unpacked_signs
 from tests.runtime.test_exact_fma import exact_fma
-
-EXAMPLES = dict(example_packed_files())
-
-
-def named(start):
-    return [pytest.param(p, id=name) for name, p in EXAMPLES.items() if name.startswith(start)]
-
-
-def traced(packed, images=None):
-    """Content of each buffer after each step that wrote it."""
-    rows = trace_reference(packed, example_images(packed) if images is None else images)
-    return {(step, buffer): content for step, buffer, content in zip(*rows, strict=True)}
-
-
-def nchw(x):
-    return x.permute(0, 3, 1, 2).double()
-
-
-def nhwc(x):
-    return x.permute(0, 2, 3, 1)
-
-
-def same(a, b):
-    """Equal bits, but for those of NaN."""
-    return torch.equal(a.isnan(), b.isnan()) and torch.equal(
-        a.nan_to_num(0).view(torch.int32), b.nan_to_num(0).view(torch.int32)
-    )
 
 
 def pad(x, term, value):
@@ -53,7 +25,7 @@ def test_convolutions_of_signs(packed):
     maps = traced(packed)
     (term,) = packed.program.steps[1].branches[0].terms
     source = packed.program.buffers[term.input]
-    weight = unpack_sign_bits(packed.tensors[term.weight], source.channels).double()
+    weight = unpacked_signs(packed.tensors[term.weight], source.channels).double()
     x = pad(1 - 2 * nchw(maps[0, term.input]), term, 1 - 2 * source.pad)
     expected = F.conv2d(x, weight, stride=term.stride, dilation=term.dilation)
     assert torch.equal(maps[1, packed.program.outputs["out"]], nhwc(expected).float())
@@ -107,24 +79,6 @@ def test_stems(packed):
     assert torch.equal(expected, run_reference(packed, images)["out"])
 
 
-def plain_map(v, of, tensors):
-    """A map, with numpy."""
-    v = v.numpy()
-    get = {
-        m: tensors[name].numpy() for m, name in dataclasses.asdict(of).items() if name in tensors
-    }
-    with np.errstate(all="ignore"):
-        v = v * get.get("scale1", np.float32(1))
-        v = v + get["shift1"] if "shift1" in get else v
-        if of.act != "none":
-            negative = v * get["slope"] if of.act == "prelu" else np.float32(0)
-            v = np.where(v > 0, v, negative)
-        v = v * get["scale2"] if "scale2" in get else v
-        v = v + get["shift2"] if "shift2" in get else v
-    assert v.dtype == np.float32
-    return torch.from_numpy(np.ascontiguousarray(v))
-
-
 def without_maps(packed):
     """The same program, its last step without maps, for the values that they get."""
     *steps, last = packed.program.steps
@@ -159,7 +113,7 @@ def test_zero_one_activations(packed):
     (branch,) = packed.program.steps[1].branches
     (term,) = branch.terms
     channels = packed.program.buffers[term.input].channels
-    weight = unpack_sign_bits(packed.tensors[term.weight], channels).double()
+    weight = unpacked_signs(packed.tensors[term.weight], channels).double()
     a = 1 - nchw(maps[0, term.input])
     n = weight[0].numel()
     rest = packed.tensors[term.offset] - n - weight.sum((1, 2, 3))
@@ -200,49 +154,6 @@ def test_sinks(packed):
             assert maps[1, sink.buffer][at] == get[sink.values][number, c]
 
 
-@pytest.mark.parametrize("packed", named("join-"))
-def test_joins(packed):
-    join = packed.program.steps[-1].join
-    number = len(packed.program.steps[-1].branches)
-    result = run_reference(packed, example_images(packed))
-    apart = run_reference(without_join(packed), example_images(packed))
-    p = [apart[f"p{k}"].numpy() for k in range(number)]
-    total = p[0]
-    for value in p[1:]:
-        total = total + value
-    if join.scales:
-        scales = packed.tensors[join.scales].numpy()
-        m = p[0] * scales[0]
-        for value, scale in zip(p[1:], scales[1:], strict=True):
-            m = m + value * scale
-    else:
-        m = total * (np.float32(1) / np.float32(number))
-    if join.alias:
-        p[0] = total
-    if join.gate:
-        own, common = packed.tensors[join.gate].numpy()
-        p = [value * own + m * common for value in p]
-    assert m.dtype == np.float32
-    assert same(result["merged"], torch.from_numpy(m))
-    for k in set(range(number)) - {1}:
-        assert same(result[f"x{k}"], torch.from_numpy(p[k]))
-
-
-def without_join(packed):
-    """The same, each p_k an output of its own step."""
-    *steps, last = packed.program.steps
-    buffers, outputs = list(packed.program.buffers), {}
-    for k, branch in enumerate(last.branches):
-        outputs[f"p{k}"] = len(buffers)
-        buffers.append(buffers[branch.residual])
-        sinks = Sinks(float_=outputs[f"p{k}"])
-        steps.append(Conv(name=f"p{k}", branches=(dataclasses.replace(branch, sinks=sinks),)))
-    program = dataclasses.replace(
-        packed.program, buffers=tuple(buffers), steps=tuple(steps), outputs=outputs
-    )
-    return dataclasses.replace(packed, program=program)
-
-
 def test_mean_adds_pixel_by_pixel():
     b = ProgramBuilder()
     source, mean = b.floats(5), b.floats(5)
@@ -256,67 +167,3 @@ def test_mean_adds_pixel_by_pixel():
         total = total + pixel.numpy()
     expected = total * np.float32(1 / (13 * 17))
     assert torch.equal(result["mean"], torch.from_numpy(expected)[:, None, None])
-
-
-def test_sums_go_from_left_to_right():
-    packed = EXAMPLES["terms-mixed"]
-    maps = traced(packed)
-    branch = packed.program.steps[3].branches[0]
-    assert branch.residual is not None
-    values = []
-    for term in branch.terms:
-        alone = dataclasses.replace(branch, terms=(term,), residual=None, final=Map())
-        step = dataclasses.replace(packed.program.steps[3], branches=(alone,))
-        steps = (*packed.program.steps[:3], step, *packed.program.steps[4:])
-        program = dataclasses.replace(packed.program, steps=steps)
-        values.append(traced(dataclasses.replace(packed, program=program))[3, alone.sinks.float_])
-    values.append(maps[2, branch.residual])
-    total = values[0].numpy()
-    for value in values[1:]:
-        total = total + value.numpy()
-    expected = plain_map(torch.from_numpy(total), branch.final, packed.tensors)
-    assert same(expected, maps[3, branch.sinks.float_])
-    assert not same(sum(reversed(values)), torch.from_numpy(total))
-
-
-@pytest.mark.parametrize("packed", named(""))
-def test_batches_files_and_traces_agree(packed, tmp_path):
-    images = example_images(packed, batch=3)
-    whole = run_reference(packed, images)
-    write_packed(tmp_path / "a.gnp", packed.program, packed.info, packed.tensors)
-    read = read_packed(tmp_path / "a.gnp")
-    alone = run_reference(read, images[1:2])
-    for name, value in whole.items():
-        assert value.dtype == torch.float32
-        assert value.is_contiguous()
-        assert same(value[1:2], alone[name])
-    steps, buffers, contents = trace_reference(packed, images)
-    assert steps == sorted(steps)
-    assert set(steps) == set(range(len(packed.program.steps)))
-    for name, buffer in packed.program.outputs.items():
-        last = max(i for i, b in enumerate(buffers) if b == buffer)
-        assert same(contents[last], whole[name])
-    for buffer, content in zip(buffers, contents, strict=True):
-        kind = packed.program.buffers[buffer].kind
-        assert content.dtype == (torch.float32 if kind == "float" else torch.uint8)
-        assert content.is_contiguous()
-        if kind == "bits":
-            assert content.max() <= 1
-
-
-def test_the_nasty_example_is_nasty():
-    values = [v for v in traced(EXAMPLES["nasty"]).values() if v.is_floating_point()]
-    bits = torch.cat([v.flatten() for v in values])
-    assert bits.isnan().any()
-    assert bits.isinf().any()
-    assert ((bits != 0) & (bits.abs() < 2.0**-126)).any()
-    assert (bits.view(torch.int32) == -(2**31)).any()  # negative zero
-
-
-def test_order_of_a_trace():
-    packed = EXAMPLES["join-3-scales-gate"]
-    steps, buffers, _ = trace_reference(packed, example_images(packed))
-    last = packed.program.steps[-1]
-    expected = [b for s in last.sinks() for b in s.buffers()]
-    assert [b for s, b in zip(steps, buffers, strict=True) if s == steps[-1]] == expected
-    assert isinstance(packed.program.steps[0], Stem)

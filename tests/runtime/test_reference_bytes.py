@@ -12,7 +12,7 @@ from groupnet_det.runtime.program import Branch, Sinks
 from groupnet_det.runtime.reference import run_reference, run_reference_part, trace_reference_part
 from tests.runtime.program_builder import ProgramBuilder
 from tests.runtime.programs import example_images, example_packed_files
-from tests.runtime.test_reference import nhwc, same, traced
+from tests.runtime.reference_values import nhwc, same, traced
 
 EXAMPLES = dict(example_packed_files())
 INF, NAN = math.inf, math.nan

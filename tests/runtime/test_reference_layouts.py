@@ -12,8 +12,8 @@ from groupnet_det.runtime.program import Pool
 from groupnet_det.runtime.reference import run_reference
 from groupnet_det.runtime.reference_layouts import max_pooled, nearest, resized, spread
 from tests.runtime.programs import example_images, example_packed_files
+from tests.runtime.reference_values import nchw, nhwc, plain_map, same, traced
 from tests.runtime.test_exact_fma import exact_fma
-from tests.runtime.test_reference import nchw, nhwc, plain_map, same, traced
 
 EXAMPLES = dict(example_packed_files())
 INF, NAN = math.inf, math.nan

@@ -15,7 +15,7 @@ from groupnet_det.runtime.reference import (
     trace_reference_part,
 )
 from tests.runtime.programs import example_images, example_maps, example_packed_files
-from tests.runtime.test_reference import nchw, nhwc, plain_map, same
+from tests.runtime.reference_values import nchw, nhwc, plain_map, same
 
 EXAMPLES = dict(example_packed_files())
 WITH_PARTS = {name: p for name, p in EXAMPLES.items() if p.program.parts}
