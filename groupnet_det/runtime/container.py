@@ -19,6 +19,7 @@ DTYPES = {
 LENGTH_BYTES = 8
 ALIGNMENT = 8
 MAX_HEADER_BYTES = 1 << 24
+MAX_VALUES = 1 << 20  # of a text of JSON; each takes some hundred bytes of memory
 MAX_RANK = 4
 MAX_DIGITS = 20  # of a number in JSON; those of a double have 17, with sign, point and exponent 24
 METADATA = "__metadata__"
@@ -69,6 +70,7 @@ class Container:
         header += b" " * (-len(header) % ALIGNMENT)
         if len(header) > MAX_HEADER_BYTES:
             raise PackedFileError(f"its header has {len(header)} bytes, more than can be read")
+        _check_values(header.decode(), "header")
         return b"".join([len(header).to_bytes(LENGTH_BYTES, "little"), header, self.data])
 
 
@@ -106,11 +108,16 @@ def load_json(text: str | bytes, what: str) -> Any:
     """JSON as the standard has it: no NaN, no key twice, no endless numbers.
 
     Raises:
-        PackedFileError: `text`, called `what`, is anything else, or nested too deeply.
+        PackedFileError: `text`, called `what`, is anything else, too long, or nested too deeply.
     """
     try:
+        decoded = text.decode() if isinstance(text, bytes) else text
+    except UnicodeDecodeError as error:
+        raise PackedFileError(f"its {what} is no UTF-8") from error
+    _check_values(decoded, what)
+    try:
         return json.loads(
-            text.decode() if isinstance(text, bytes) else text,
+            decoded,
             object_pairs_hook=_object,
             parse_constant=_refuse_constant,
             parse_int=_int,
@@ -120,6 +127,12 @@ def load_json(text: str | bytes, what: str) -> Any:
         raise PackedFileError(f"its {what} is nested too deeply") from error
     except ValueError as error:  # PackedFileError is one
         raise PackedFileError(f"its {what} is no proper JSON: {error}") from error
+
+
+def _check_values(text: str, what: str) -> None:
+    # Each value but the first begins behind one of these marks.
+    if sum(map(text.count, ",[{")) > MAX_VALUES:
+        raise PackedFileError(f"its {what} has more than {MAX_VALUES} values")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ void test_binary_conv();
 void test_answers();
 void test_dense_terms();
 void test_choice();
+void test_json();
 void test_memory_plan();
 void test_plain_steps();
 void test_examples(const std::string& folder);

@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   std::printf("\n");
   test_concurrency(folder);
   if (argc <= 3) {  // all others
+    test_json();
     test_choice();
     test_binary_conv();
     test_plain_steps();

@@ -29,10 +29,13 @@ from tests.runtime.refusals import refused, refused_when_read
         b'{"a": ' * 100_000,
         b'{"a": ' + b"[" * 100_000,
         b"{} {}",
+        b'{"a": [0' + b",0" * (1 << 20) + b"]}",
+        *(b'{"a": ' + number + b"}" for number in (b"01", b"-007", b"1.", b"1.e5", b".5", b"+1")),
     ],
     ids=[
         *("open", "number", "no-text", "twice", "nan", "digits", "infinite", "utf-8"),
-        *("deep-object", "deep-list", "two"),
+        *("deep-object", "deep-list", "two", "values"),
+        *("zero", "zeros", "point", "point-exponent", "fraction", "plus"),
     ],
 )
 def test_hostile_headers(path, header):

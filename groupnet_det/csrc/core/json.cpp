@@ -6,18 +6,31 @@
 #include <sstream>
 
 #include "core/error.h"
+#include "core/utf8.h"
 
 namespace groupnet {
 
 namespace {
+
 constexpr int kMaxDepth = 32;
+constexpr int64_t kMaxValues = 1 << 20;  // each takes some hundred bytes of memory
+constexpr std::string_view kDigits = "0123456789";
+
+// No fewer than there are in `text`: each but the first begins behind one of these.
+int64_t count_values(std::string_view text) {
+  return std::count_if(text.begin(), text.end(),
+                       [](char c) { return c == ',' || c == '[' || c == '{'; });
 }
+
+}  // namespace
 
 class JsonReader {
  public:
   explicit JsonReader(std::string_view text) : text_(text) {}
 
   Json read_all() {
+    if (count_values(text_) > kMaxValues) throw Error("JSON has more than 2^20 values");
+    if (!is_utf8(text_)) throw Error("JSON is no UTF-8");
     Json value = read_value(0);
     skip_space();
     if (position_ != text_.size()) fail("text behind the value");
@@ -30,10 +43,7 @@ class JsonReader {
   }
 
   void skip_space() {
-    while (position_ < text_.size() &&
-           std::string_view(" \t\r\n").find(text_[position_]) != std::string_view::npos) {
-      ++position_;
-    }
+    while (next_is(" \t\r\n")) ++position_;
   }
 
   char peek() const {
@@ -172,36 +182,54 @@ class JsonReader {
     return 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
   }
 
-  static void append_utf8(std::string& text, uint32_t code) {
-    if (code < 0x80) {
-      text += static_cast<char>(code);
-      return;
-    }
-    int tails = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    static constexpr unsigned kLeads[] = {0, 0xC0, 0xE0, 0xF0};
-    text += static_cast<char>(kLeads[tails] | (code >> (6 * tails)));
-    while (tails-- > 0) text += static_cast<char>(0x80 | ((code >> (6 * tails)) & 0x3F));
+  bool next_is(std::string_view any) const {
+    return position_ < text_.size() && any.find(text_[position_]) != std::string_view::npos;
   }
 
+  void take_digits() {
+    if (!next_is(kDigits)) fail("not a number");
+    while (next_is(kDigits)) ++position_;
+  }
+
+  // -?(0|[1-9][0-9]*)(.[0-9]+)?([eE][+-]?[0-9]+)?
   void read_number(Json& value) {
-    size_t start = position_;
-    while (position_ < text_.size() &&
-           std::string_view("+-.0123456789eE").find(text_[position_]) != std::string_view::npos) {
+    const size_t start = position_;
+    if (!next_is("-") && !next_is(kDigits)) fail("no value");
+    if (next_is("-")) ++position_;
+    const bool starts_with_zero = next_is("0");
+    const size_t first = position_;
+    take_digits();
+    if (starts_with_zero && position_ > first + 1) fail("a number starts with 0");
+    const size_t whole = position_;
+    if (next_is(".")) {
       ++position_;
+      take_digits();
     }
-    auto number = text_.substr(start, position_ - start);
-    if (number.empty()) fail("no value");
-    if (number.find_first_of(".eE") == std::string_view::npos) {
-      auto [end, error] =
-          std::from_chars(number.data(), number.data() + number.size(), value.integer_);
-      if (error != std::errc() || end != number.data() + number.size()) fail("not a whole number");
-      value.kind_ = Json::Kind::kInteger;
-      return;
+    if (next_is("eE")) {
+      ++position_;
+      if (next_is("+-")) ++position_;
+      take_digits();
     }
+    const auto number = text_.substr(start, position_ - start);
+    if (position_ == whole) {
+      read_integer(number, value);
+    } else {
+      read_real(number, value);
+    }
+  }
+
+  void read_integer(std::string_view number, Json& value) const {
+    const auto [_, error] =
+        std::from_chars(number.data(), number.data() + number.size(), value.integer_);
+    if (error != std::errc()) fail("a whole number has more than 64 bits");
+    value.kind_ = Json::Kind::kInteger;
+  }
+
+  void read_real(std::string_view number, Json& value) const {
     std::istringstream stream{std::string(number)};
     stream.imbue(std::locale::classic());
     stream >> value.real_;
-    if (stream.fail() || !stream.eof()) fail("not a number");
+    if (stream.fail() || !stream.eof()) fail("a number is too large");
     value.kind_ = Json::Kind::kReal;
   }
 

@@ -1,4 +1,4 @@
-// A strict reader of JSON (RFC 8259), with bounded depth, for headers of packed files.
+// A strict reader of JSON (RFC 8259), of bounded depth and memory, for headers of packed files.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@ class Json {
  public:
   enum class Kind { kNull, kBool, kInteger, kReal, kString, kArray, kObject };
 
-  // Throws Error where `text` is not one JSON value, or is nested deeper than 32.
+  // Throws Error where `text` is not one JSON value, or is nested deeper than 32, or has more than
+  // 2^20 commas and opening brackets.
   static Json parse(std::string_view text);
 
   Kind kind() const { return kind_; }

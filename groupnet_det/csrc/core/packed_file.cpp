@@ -16,8 +16,8 @@ namespace {
 constexpr const char* kFormat = "groupnet_det.packed";
 constexpr const char* kVersion = "1";
 constexpr size_t kLengthBytes = 8;
-constexpr size_t kMaxBytes = size_t{1} << 31;
-constexpr size_t kMaxHeader = size_t{1} << 26;
+constexpr size_t kMaxBytes = size_t{1} << 30;
+constexpr size_t kMaxHeader = size_t{1} << 24;
 
 size_t bytes_of(const std::string& dtype) {
   static const std::map<std::string, size_t> kBytes = {
@@ -114,7 +114,7 @@ PackedFile PackedFile::open(const std::string& path) {
   uint8_t chunk[1 << 16];
   size_t got;
   while ((got = std::fread(chunk, 1, sizeof chunk, file.get())) > 0) {
-    require(bytes.size() + got <= kMaxBytes, path + " is larger than 2 GiB");
+    require(bytes.size() + got <= kMaxBytes, path + " is larger than 1 GiB");
     bytes.insert(bytes.end(), chunk, chunk + got);
   }
   require(std::ferror(file.get()) == 0, path + " cannot be read");
@@ -128,9 +128,11 @@ PackedFile PackedFile::parse(std::vector<uint8_t> bytes, const std::string& name
     const uint8_t* start = file.bytes_.data();
     size_t size = file.bytes_.size();
     require(size >= kLengthBytes, "it is cut short");
+    require(size <= kMaxBytes, "it is larger than 1 GiB");
     uint64_t length = 0;
     for (size_t i = 0; i < kLengthBytes; ++i) length |= uint64_t{start[i]} << (8 * i);
-    require(length <= kMaxHeader && length <= size - kLengthBytes,
+    require(length <= kMaxHeader, "it is no packed file: its header would be larger than 16 MiB");
+    require(length <= size - kLengthBytes,
             "its header is longer than the file: cut short, or no packed file");
     const uint8_t* data = start + kLengthBytes + length;
     size_t data_size = size - kLengthBytes - length;
