@@ -121,6 +121,12 @@ def test_shares():
     assert str(found) == "land 75.0%, sky 25.0%"
 
 
+def test_shares_of_classes_of_one_name():
+    names = ("void", "sea", "void", "land", "land")
+    found = LabelMap(torch.tensor([[0, 2, 1, 3], [2, 1, 4, 1]]), names)
+    assert list(found.shares().items()) == [("void", 0.375), ("sea", 0.375), ("land", 0.25)]
+
+
 def test_refusals():
     with pytest.raises(ConfigError, match="inference is 'half'; valid: 'whole', 'slide'"):
         SegmentationPostprocessing(kind="segmentation", inference="half")

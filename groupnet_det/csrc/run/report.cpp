@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <stdexcept>
 #include <vector>
 
@@ -89,6 +90,29 @@ std::string shape_of(const groupnet_output& output, const char* between) {
   return join(output.shape, between, [](int64_t side) { return std::to_string(side); });
 }
 
+struct Count {
+  std::string name;
+  int64_t pixels;
+};
+
+// Of the names that are there, the most frequent first; classes of one name count together.
+std::vector<Count> count_names(const groupnet_model* model, const std::vector<int32_t>& labels) {
+  std::vector<int64_t> of_class(static_cast<size_t>(groupnet_num_classes(model)));
+  for (int32_t label : labels) ++of_class[static_cast<size_t>(label)];
+  std::vector<Count> counts;
+  std::map<std::string, size_t> places;
+  for (size_t c = 0; c < of_class.size(); ++c) {
+    const std::string name = groupnet_class_name(model, static_cast<int>(c));
+    const auto [place, is_new] = places.emplace(name, counts.size());
+    if (is_new) counts.push_back({name, 0});
+    counts[place->second].pixels += of_class[c];
+  }
+  std::stable_sort(counts.begin(), counts.end(),
+                   [](const Count& a, const Count& b) { return a.pixels > b.pixels; });
+  while (!counts.empty() && counts.back().pixels == 0) counts.pop_back();
+  return counts;
+}
+
 std::string head_of(const groupnet_model* model) {
   return "{\"task\": " + json_text(groupnet_task(model)) +
          ", \"instruction_set\": " + json_text(groupnet_instruction_set(model));
@@ -98,22 +122,16 @@ std::string head_of(const groupnet_model* model) {
 
 std::string report_labels(const groupnet_model* model, const std::vector<int32_t>& labels,
                           int64_t height, int64_t width, const ReportOptions& options) {
-  std::vector<int64_t> counts(static_cast<size_t>(groupnet_num_classes(model)));
-  for (int32_t label : labels) ++counts[static_cast<size_t>(label)];
-  std::vector<int> found;
-  for (size_t c = 0; c < counts.size(); ++c) {
-    if (counts[c] > 0) found.push_back(static_cast<int>(c));
-  }
-  std::stable_sort(found.begin(), found.end(), [&](int a, int b) { return counts[a] > counts[b]; });
-  const auto share = [&](int c) {
-    return digits(static_cast<float>(counts[c]) / static_cast<float>(labels.size()));
+  const std::vector<Count> counts = count_names(model, labels);
+  const auto share = [&](const Count& count) {
+    return digits(static_cast<float>(count.pixels) / static_cast<float>(labels.size()));
   };
   if (!options.json) {
-    return join(found, "",
-                [&](int c) { return share(c) + "\t" + groupnet_class_name(model, c) + "\n"; });
+    return join(counts, "",
+                [&](const Count& count) { return share(count) + "\t" + count.name + "\n"; });
   }
-  const std::string shares = join(found, ", ", [&](int c) {
-    return json_text(groupnet_class_name(model, c)) + ": " + share(c);
+  const std::string shares = join(counts, ", ", [&](const Count& count) {
+    return json_text(count.name) + ": " + share(count);
   });
   return head_of(model) + ", \"labels\": [" + std::to_string(height) + ", " +
          std::to_string(width) + "], \"shares\": {" + shares + "}}\n";
