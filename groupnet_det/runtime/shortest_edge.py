@@ -13,7 +13,7 @@ from groupnet_det.errors import DataError, PackedFileError
 from .image_reading import AnyImage, ordered, read_image
 
 KIND = "shortest_edge"
-MAX_PIXELS = 1 << 28  # of a resized image
+MAX_PIXELS = 1 << 28  # of a prepared image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,8 @@ class ShortestEdge:
         Raises:
             PackedFileError: A member has no valid value.
         """
+        if self.kind != KIND:
+            raise PackedFileError(f"preprocessing.kind is {self.kind!r}; valid: {KIND!r}")
         if min(self.min_size, self.max_size) < 0:
             raise PackedFileError("preprocessing.min_size or max_size is below 0")
         if self.format not in list(CHANNEL_ORDERS):
@@ -63,11 +65,16 @@ class ShortestEdge:
         own = pixels.shape[0], pixels.shape[1]
         height, width = self.resized(*own)
         if height * width > MAX_PIXELS:
-            raise DataError(f"the image of {own[1]} x {own[0]} pixels is too narrow to be resized")
+            raise DataError(f"the image of {own[1]} x {own[0]} pixels {self._too_large()}")
         if (height, width) != own:
             narrow = Image.fromarray(pixels).resize((width, own[0]), Image.Resampling.BILINEAR)
             pixels = np.asarray(narrow.resize((width, height), Image.Resampling.BILINEAR))
         return ordered(pixels, self.format), own
+
+    def _too_large(self) -> str:
+        if self.min_size == 0:
+            return "has more than 2^28 pixels; make it smaller"
+        return "would have more than 2^28 pixels once it is resized"
 
     def resized(self, height: int, width: int) -> tuple[int, int]:
         """Height and width that an image of that size gets."""

@@ -1,5 +1,7 @@
 """Label maps of the C library and the command, against `PackedPredictor`, bit for bit."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,7 +9,7 @@ from PIL import Image
 from groupnet_det.errors import DataError
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.shortest_edge import ShortestEdge
-from tests.capi.library import LibraryError
+from tests.capi.library import Error, LibraryError
 from tests.runtime.programs_of_parts import segmenter_example
 
 # (height, width): larger, smaller and the network's own size; far from square.
@@ -83,19 +85,22 @@ def test_label_maps_are_those_of_python(library, write_segmenter, edge, postproc
 
 @pytest.mark.parametrize("postprocessing", [WHOLE, SLIDE], ids=["whole", "slide"])
 @pytest.mark.parametrize("size", [(50, 70), (24, 24), (90, 31)], ids=str)
+@pytest.mark.parametrize("names", [None, ["a", "void", "b", "a", "void", "c", "a"]], ids=str)
 def test_the_command(
-    groupnet_run, write_segmenter, write_image, tmp_path, answer, postprocessing, size
+    groupnet_run, write_segmenter, write_image, tmp_path, postprocessing, size, names
 ):
-    path, image = write_segmenter(postprocessing=postprocessing), write_image(*size)
+    path = write_segmenter(postprocessing=postprocessing, class_names=names)
+    image = write_image(*size)
     done = groupnet_run(path, image, "--output", tmp_path / "labels.pgm")
     expected = PackedPredictor(path, backend="reference")(image)
     assert np.array_equal(np.asarray(Image.open(tmp_path / "labels.pgm")), expected.labels)
     shares = {name: np.float32(share) for name, share in expected.shares().items()}
     lines = [line.split("\t") for line in done.stdout.splitlines()]
     assert [(name, np.float32(share)) for share, name in lines] == list(shares.items())
-    got = answer(groupnet_run(path, image, "--json", "--threads", "2"))
-    assert got["labels"] == list(size)
-    assert {name: np.float32(share) for name, share in got["shares"].items()} == shares
+    done = groupnet_run(path, image, "--json", "--threads", "2")
+    got = json.loads(done.stdout, object_pairs_hook=list)
+    assert dict(got)["labels"] == list(size)
+    assert [(name, np.float32(s)) for name, s in dict(got)["shares"]] == list(shares.items())
 
 
 @pytest.mark.parametrize(
@@ -139,13 +144,24 @@ def test_images_that_cannot_be_prepared(library, write_segmenter, preprocessing,
     library.close(model)
 
 
-def test_an_image_that_is_too_narrow(library, write_segmenter):
-    image = np.zeros((1, 30000, 3), np.uint8)
-    model = library.model(write_segmenter((800, 0)))
+@pytest.mark.parametrize(("least", "size"), [(800, (1, 30000)), (20000, (5, 5))], ids=str)
+def test_an_image_that_would_be_too_large(library, write_segmenter, least, size):
+    image = np.zeros((*size, 3), np.uint8)
+    model = library.model(write_segmenter((least, 0)))
     with pytest.raises(DataError) as refused:
-        ShortestEdge(min_size=800, max_size=0, format="RGB")(image)
+        ShortestEdge(min_size=least, max_size=0, format="RGB")(image)
     with pytest.raises(LibraryError) as got:
         library.segmented(model, image)
     assert str(got.value) == str(refused.value)
     assert library.segment(model, None, 5, 5, 1, None, None) == -1
+    library.close(model)
+
+
+def test_an_image_that_is_too_large(library, write_segmenter):
+    """Its size alone is looked at."""
+    model, error = library.model(write_segmenter((0, 0))), Error()
+    shape = (library.prepare.argtypes[4])()
+    assert library.prepare(model, b"", 16384, 16385, shape, None, error) == -1
+    expected = "the image of 16385 x 16384 pixels has more than 2^28 pixels; make it smaller"
+    assert error.message.decode() == expected
     library.close(model)

@@ -5,6 +5,7 @@ import pytest
 from detectron2.data import transforms as T
 
 from groupnet_det.errors import DataError, PackedFileError
+from groupnet_det.runtime import shortest_edge
 from groupnet_det.runtime.shortest_edge import ShortestEdge
 
 
@@ -35,5 +36,22 @@ def test_refusals():
         ShortestEdge(min_size=-1, max_size=0, format="RGB")
     with pytest.raises(PackedFileError, match=r"format is 'HSV'; valid: \['RGB', 'BGR'\]"):
         ShortestEdge(min_size=1, max_size=0, format="HSV")
-    with pytest.raises(DataError, match="of 30000 x 1 pixels is too narrow"):
-        ShortestEdge(min_size=800, max_size=0, format="RGB")(np.zeros((1, 30000, 3), np.uint8))
+    with pytest.raises(PackedFileError, match="kind is 'other'; valid: 'shortest_edge'"):
+        ShortestEdge(kind="other", min_size=1, max_size=0, format="RGB")
+
+
+@pytest.mark.parametrize(
+    ("least", "size", "message"),
+    [
+        (800, (1, 30000), "30000 x 1 pixels would have more than 2^28 pixels once it is resized"),
+        (20000, (5, 5), "5 x 5 pixels would have more than 2^28 pixels once it is resized"),
+        (0, (16384, 16385), "16385 x 16384 pixels has more than 2^28 pixels; make it smaller"),
+    ],
+    ids=["narrow", "enlarged", "as it is"],
+)
+def test_too_many_pixels(least, size, message, monkeypatch):
+    pixels = np.broadcast_to(np.zeros(3, np.uint8), (*size, 3))  # 3 bytes
+    monkeypatch.setattr(shortest_edge, "read_image", lambda image, least_side: image)
+    with pytest.raises(DataError) as error:
+        ShortestEdge(min_size=least, max_size=0, format="RGB")(pixels)
+    assert str(error.value) == f"the image of {message}"

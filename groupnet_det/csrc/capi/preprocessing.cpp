@@ -15,16 +15,15 @@ namespace {
 
 constexpr int kChannels = 3;
 constexpr int64_t kMaxSide = 16384;
-constexpr int64_t kMaxPixels = int64_t{1} << 28;  // of a resized image
+constexpr int64_t kMaxPixels = int64_t{1} << 28;  // of a prepared image
 constexpr int64_t kMaxImageSide = int64_t{1} << 20;
 
 std::string text_of(int64_t height, int64_t width) {
   return std::to_string(width) + " x " + std::to_string(height);
 }
 
-[[noreturn]] void refuse_narrow(const RgbImage& image) {
-  throw Error("the image of " + text_of(image.height, image.width) +
-              " pixels is too narrow to be resized");
+[[noreturn]] void refuse(const RgbImage& image, const std::string& reason) {
+  throw Error("the image of " + text_of(image.height, image.width) + " pixels " + reason);
 }
 
 void check_members(const Json& json, const std::string& what, size_t count, const char* names) {
@@ -52,7 +51,9 @@ class CenterCrop : public Preprocessing {
  protected:
   Plan plan(const RgbImage& image) const override {
     const auto [least, most] = std::minmax(image.height, image.width);
-    if (resize_ * resize_ * most > kMaxPixels * least) refuse_narrow(image);
+    if (resize_ * resize_ * most > kMaxPixels * least) {
+      refuse(image, "is too narrow to be resized");
+    }
     const auto longer =
         static_cast<int64_t>(static_cast<double>(resize_ * most) / static_cast<double>(least));
     const bool upright = image.width <= image.height;
@@ -93,7 +94,10 @@ class ShortestEdge : public Preprocessing {
       height = std::max(1.0, std::floor(height + 0.5));
       width = std::max(1.0, std::floor(width + 0.5));
     }
-    if (height * width > static_cast<double>(kMaxPixels)) refuse_narrow(image);
+    if (height * width > static_cast<double>(kMaxPixels)) {
+      refuse(image, min_size_ > 0 ? "would have more than 2^28 pixels once it is resized"
+                                  : "has more than 2^28 pixels; make it smaller");
+    }
     const PixelSize size{static_cast<int64_t>(height), static_cast<int64_t>(width)};
     return {size, size};
   }
