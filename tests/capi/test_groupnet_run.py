@@ -92,6 +92,18 @@ def test_label_maps(groupnet_run, write_model, write_image, tmp_path, answer, li
     assert got["outputs"] == {"logits": [1, 16, 16, 5]}
 
 
+@pytest.mark.parametrize("task", ["detection", "instance_segmentation"])
+def test_of_a_detector_the_maps_and_a_note(groupnet_run, write_model, write_image, task):
+    path = write_model(packed=maps_of_classes(), task=task, class_names=None)
+    for options in ((), ("--json",)):
+        done = groupnet_run(path, write_image(), *options)
+        assert ("1 x 16 x 16 x 5" if not options else "[1, 16, 16, 5]") in done.stdout
+        assert done.stderr == (
+            "note: boxes and masks are not computed here, only the network's maps; "
+            "PackedPredictor in Python computes them\n"
+        )
+
+
 def test_labels_of_what_is_no_label_map(groupnet_run, write_model, write_image, tmp_path):
     model, image = write_model(), write_image()
     done = groupnet_run(model, image, "--output", tmp_path / "x.pgm", "--map", "scores")

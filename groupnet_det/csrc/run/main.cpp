@@ -143,17 +143,27 @@ std::string run_maps(const groupnet_model* model, const Image& image, const Opti
   return report(model, result.get(), options.report);
 }
 
+// Of a detector the maps are all that is known here; stdout has nothing but the answer.
+void hint_at_boxes(const std::string& task) {
+  if (task != "detection" && task != "instance_segmentation") return;
+  std::fprintf(stderr,
+               "note: boxes and masks are not computed here, only the network's maps; "
+               "PackedPredictor in Python computes them\n");
+}
+
 void run(const Options& options) {
   groupnet_error error;
   const std::unique_ptr<groupnet_model, void (*)(groupnet_model*)> model(
       checked(groupnet_open(options.model.c_str(), &error), error), groupnet_close);
   const Image image = read_rgb(options.image);
-  const bool segments = std::string(groupnet_task(model.get())) == "semantic_segmentation";
+  const std::string task = groupnet_task(model.get());
+  const bool segments = task == "semantic_segmentation";
   const std::string text = segments && options.map.empty() ? segment(model.get(), image, options)
                                                            : run_maps(model.get(), image, options);
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     throw std::runtime_error("the answer cannot be written");
   }
+  hint_at_boxes(task);
 }
 
 }  // namespace
