@@ -3,6 +3,7 @@
 Boxes are (..., 4) float32: left, upper, right, lower side in pixels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,12 @@ import torch
 from torch import Tensor
 from torchvision.ops import clip_boxes_to_image
 
-from groupnet_det.errors import PackedFileError
+from groupnet_det.errors import PackedFileError, lookup
 
 from .maps import pick
+from .validation_parts import MAX_GEOMETRY, in_range
+
+MAX_FLOAT32 = torch.finfo(torch.float32).max
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +36,26 @@ class Anchors:
     def __post_init__(self) -> None:
         """
         Raises:
-            PackedFileError: No four numbers, or no stride.
+            PackedFileError: A level has no anchor, an anchor no four numbers, or a level no stride.
         """
+        if not all(self.cells.values()):
+            raise PackedFileError("postprocessing.anchors.cells has a level without anchors")
         if any(len(cell) != 4 for cells in self.cells.values() for cell in cells):
             raise PackedFileError("postprocessing.anchors.cells are not of four numbers each")
-        if set(self.cells) != set(self.strides) or min(self.strides.values(), default=0) < 1:
+        if set(self.cells) != set(self.strides):
             raise PackedFileError("postprocessing.anchors.strides are not those of its cells")
+        for stride in self.strides.values():
+            in_range(stride, 1, MAX_GEOMETRY, "a stride of postprocessing.anchors")
+
+    def check_levels(self, levels: Sequence[str]) -> None:
+        """
+        Raises:
+            UserError: `levels` are none, or one has no anchors.
+        """
+        if not levels:
+            raise PackedFileError("postprocessing.levels is empty")
+        for level in levels:
+            lookup(self.cells, level, "a level of postprocessing")
 
     def number(self, level: str) -> int:
         """A."""
@@ -74,12 +92,16 @@ class BoxCoding:
     def __post_init__(self) -> None:
         """
         Raises:
-            PackedFileError: Unknown `kind`, or other than four weights.
+            PackedFileError: Unknown `kind`, other than four weights, or a clamp beyond float32.
         """
         if self.kind not in _DECODERS:
             raise PackedFileError(f"box_coding.kind is {self.kind!r}; valid: {list(_DECODERS)}")
         if self.kind == "size" and (len(self.weights) != 4 or 0 in self.weights):
-            raise PackedFileError(f"box_coding.weights are {list(self.weights)}; valid: four")
+            raise PackedFileError(
+                f"box_coding.weights are {list(self.weights)}; valid: four, none of them 0"
+            )
+        if abs(self.clamp) > MAX_FLOAT32:
+            raise PackedFileError(f"box_coding.clamp is {self.clamp}, beyond float32")
 
     def decode(self, deltas: Tensor, boxes: Tensor) -> Tensor:
         """(R, B * 4) deltas on (R, 4) boxes -> (R, B * 4) boxes."""

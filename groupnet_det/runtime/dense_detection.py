@@ -6,11 +6,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from groupnet_det.errors import lookup
+from groupnet_det.errors import PackedFileError, lookup
 
 from .boxes import Anchors, BoxCoding
 from .maps import flat, pick, rows_of, sigmoid, sqrt, where_above
 from .networks import Network
+from .outputs import channels_of, expect_channels, expect_one_size
+from .program import Program
+from .shapes import MAX_ELEMENTS
+from .validation_parts import in_range
 
 Maps = dict[str, Tensor]  # float32 (1, H, W, C) by name
 Found = tuple[Tensor, Tensor, Tensor]  # boxes (R, 4), scores (R,), classes (R,)
@@ -33,14 +37,31 @@ class DensePostprocessing:
     def __post_init__(self) -> None:
         """
         Raises:
-            ConfigError: Unknown `score`.
+            UserError: Unknown `score`, no level or one without anchors, or `topk` below 0.
         """
         lookup(_SCORES, self.score, "postprocessing.score")
+        self.anchors.check_levels(self.levels)
+        in_range(self.topk, 0, MAX_ELEMENTS, "postprocessing.topk")
 
-    def outputs(self) -> list[str]:
-        """The maps that it reads."""
-        kinds = ("logits", "deltas", *_SCORES[self.score])
-        return [f"{kind}.{level}" for level in self.levels for kind in kinds]
+    def count_classes(self, program: Program) -> int:
+        """The classes that the maps of all levels tell apart.
+
+        Raises:
+            PackedFileError: The program lacks a map, or one has other channels.
+        """
+        numbers = set()
+        for level in self.levels:
+            anchors = self.anchors.number(level)
+            expect_channels(program, f"deltas.{level}", 4 * anchors)
+            for kind in _SCORES[self.score]:
+                expect_channels(program, f"{kind}.{level}", anchors)
+            numbers.add(channels_of(program, f"logits.{level}") / anchors)
+        (classes, *others) = numbers
+        if others or not classes.is_integer():
+            raise PackedFileError(
+                f"its logits are of {sorted(numbers)} classes for each anchor; valid: one number"
+            )
+        return int(classes)
 
     def __call__(self, maps: Maps, network: Network) -> Found:
         """Objects of one image, in pixels of the network's input.
@@ -59,6 +80,8 @@ class DensePostprocessing:
         return pick(boxes, kept), pick(scores, kept), pick(classes, kept)
 
     def _candidates(self, maps: Maps, level: str, network: Network) -> Found:
+        kinds = ("logits", "deltas", *_SCORES[self.score])
+        expect_one_size(maps, (f"{kind}.{level}" for kind in kinds))
         logits, deltas = maps[f"logits.{level}"], maps[f"deltas.{level}"]
         number = self.anchors.number(level)
         num_classes = logits.shape[3] // number
@@ -76,7 +99,9 @@ class DensePostprocessing:
         anchor = index // num_classes
         anchors = self.anchors.at(level, anchor, logits.shape[2])
         boxes = self.box_coding.decode(rows_of(deltas, anchor, columns=4), anchors)
-        return boxes, scores, index % num_classes
+        # Where numbers overflow there is no object; one NaN would end the suppression of all.
+        finite = boxes.isfinite().all(dim=1) & scores.isfinite()
+        return pick(boxes, finite), pick(scores, finite), pick(index % num_classes, finite)
 
 
 # postprocessing.score -> maps whose sigmoid, times that of the logits, is under the root.
@@ -91,5 +116,5 @@ def lowest_logit(threshold: float, factors: int) -> float:
         threshold: Of scores.
         factors: How many sigmoids are in a score, the logit's own among them.
     """
-    bound = threshold**factors  # sqrt(a b) > t needs a > t^2
+    bound = min(max(threshold, 0.0), 1.0) ** factors  # sqrt(a b) > t needs a > t^2
     return math.log(bound / (1 - bound)) - 1e-3 if 0 < bound < 1 else -math.inf

@@ -66,10 +66,6 @@ class SegmentationPostprocessing:
         if min((*self.window, *self.stride), default=1) < 1:
             raise PackedFileError("postprocessing.window and stride must be above 0")
 
-    def outputs(self) -> list[str]:
-        """The maps that it reads."""
-        return ["logits"]
-
     def __call__(self, run: Logits, pixels: Tensor, wanted: Size, label: Labels) -> Tensor:
         """Labels int64 of the size `wanted`."""
         return label(_INFERENCE[self.inference](self, run, pixels), wanted)
@@ -108,7 +104,10 @@ def _resized(values: Tensor, dim: int, outputs: int) -> Tensor:
 
 def _whole(_: SegmentationPostprocessing, run: Logits, pixels: Tensor) -> Tensor:
     height, width = pixels.shape[1:3]
-    return run(pixels)[:, :height, :width]
+    logits = run(pixels)
+    if logits.shape[1] < height or logits.shape[2] < width:
+        raise PackedFileError("the logits are smaller than the image")
+    return logits[:, :height, :width]
 
 
 def _slide(options: SegmentationPostprocessing, run: Logits, pixels: Tensor) -> Tensor:

@@ -5,9 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from groupnet_det.errors import PackedFileError
+
 from .boxes import Anchors, BoxCoding, clip, larger_than
 from .maps import flat, pick, rows_of
 from .networks import Network
+from .outputs import expect_one_size
+from .shapes import MAX_ELEMENTS
+from .validation_parts import in_range
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +26,17 @@ class Proposals:
     nms_threshold: float
     post_nms_topk: int
     min_box_size: float
+
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            UserError: No level or one without anchors, or a number below 0.
+        """
+        self.anchors.check_levels(self.levels)
+        in_range(self.pre_nms_topk, 0, MAX_ELEMENTS, "postprocessing.proposals.pre_nms_topk")
+        in_range(self.post_nms_topk, 0, MAX_ELEMENTS, "postprocessing.proposals.post_nms_topk")
+        if self.min_box_size < 0:
+            raise PackedFileError(f"postprocessing.proposals.min_box_size is {self.min_box_size}")
 
     def __call__(self, maps: dict[str, Tensor], size: tuple[int, int], network: Network) -> Tensor:
         """
@@ -44,6 +60,7 @@ class Proposals:
         return pick(boxes, best)
 
     def _candidates(self, maps: dict[str, Tensor], level: str) -> tuple[Tensor, Tensor]:
+        expect_one_size(maps, (f"objectness.{level}", f"anchor_deltas.{level}"))
         objectness = maps[f"objectness.{level}"]
         scores, index = flat(objectness).topk(min(self.pre_nms_topk, objectness.numel()))
         anchors = self.anchors.at(level, index, objectness.shape[2])

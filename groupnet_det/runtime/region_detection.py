@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from groupnet_det.errors import lookup
+from groupnet_det.errors import PackedFileError, lookup
 
 from .boxes import BoxCoding, clip
 from .maps import pick, sigmoid, where_above
@@ -58,19 +58,11 @@ class RegionPostprocessing:
     def __post_init__(self) -> None:
         """
         Raises:
-            ConfigError: Unknown `score`.
+            UserError: Unknown `score`, or no stage.
         """
         lookup(_SCORES, self.score, "postprocessing.score")
-
-    def outputs(self) -> list[str]:
-        """The maps that it reads."""
-        names = [
-            f"{kind}.{level}"
-            for level in self.proposals.levels
-            for kind in ("objectness", "anchor_deltas")
-        ]
-        poolers = [self.pooler, *([self.mask.pooler] if self.mask else [])]
-        return [*names, *(level for pooler in poolers for level in pooler.levels)]
+        if not self.stages:
+            raise PackedFileError("postprocessing.stages is empty")
 
     def __call__(
         self, maps: Maps, size: tuple[int, int], network: Network
@@ -102,6 +94,8 @@ class RegionPostprocessing:
             deltas = out["deltas"].flatten(1).unflatten(1, (-1, 4))
             if number < len(self.stages):
                 regions = clip(stage.box_coding.decode(deltas[:, 0], regions), size)
+                finite = regions.isfinite().all(dim=1)
+                regions, total = pick(regions, finite), pick(total, finite)
         scores = total / len(self.stages)
         region, label = where_above(scores, self.score_threshold)
         column = label if deltas.shape[1] > 1 else torch.zeros_like(label)

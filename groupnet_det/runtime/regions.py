@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -9,7 +10,10 @@ from torch import Tensor
 from groupnet_det.errors import PackedFileError, lookup
 
 from .networks import AlignOptions, Network
+from .shapes import MAX_ELEMENTS
+from .validation_parts import MAX_GEOMETRY, in_range
 
+MAX_LEVEL = 64
 # postprocessing.pooler.type -> whether the centre of pixel (0, 0) is at (0.5, 0.5).
 ALIGNED = {"ROIAlignV2": True, "ROIAlign": False}
 
@@ -40,13 +44,24 @@ class Pooler:
         """
         Raises:
             ConfigError: Unknown `type`.
-            PackedFileError: The strides are not those of the levels, or the resolution no pair.
+            PackedFileError: The strides are not those of the levels, one twice the other, the
+                resolution is no pair, or a number is out of its range.
         """
         lookup(ALIGNED, self.type, "postprocessing.pooler.type")
-        if len(self.strides) != len(self.levels) or min(self.strides, default=0) < 1:
-            raise PackedFileError("postprocessing.pooler.strides are not those of its levels")
-        if len(self.resolution) != 2 or min(self.resolution) < 1:
-            raise PackedFileError("postprocessing.pooler.resolution is no pair of sizes")
+        what = "postprocessing.pooler."
+        if len(self.strides) != len(self.levels) or not self.levels:
+            raise PackedFileError(f"{what}strides are not those of its levels")
+        if any(b != 2 * a for a, b in pairwise(self.strides)):
+            raise PackedFileError(
+                f"{what}strides are {list(self.strides)}; valid: each is twice the one before"
+            )
+        if len(self.resolution) != 2:
+            raise PackedFileError(f"{what}resolution is no pair of sizes")
+        for number in (*self.strides, *self.resolution):
+            in_range(number, 1, MAX_GEOMETRY, f"a number of {what}strides or resolution")
+        in_range(self.sampling_ratio, 0, MAX_GEOMETRY, f"{what}sampling_ratio")
+        in_range(self.canonical_box_size, 1, MAX_ELEMENTS, f"{what}canonical_box_size")
+        in_range(self.canonical_level, 0, MAX_LEVEL, f"{what}canonical_level")
 
     def __call__(self, network: Network, maps: dict[str, Tensor], boxes: Tensor) -> Tensor:
         """

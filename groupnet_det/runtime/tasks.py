@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from groupnet_det.errors import PackedFileError, lookup
+from groupnet_det.errors import PackedFileError
 
 from .boxes import larger_than, rescale
 from .classification import Classification
@@ -17,10 +17,11 @@ from .label_maps import LabelMap, SegmentationPostprocessing
 from .maps import pick
 from .masks import paste_masks
 from .networks import Network
+from .outputs import channels_of
 from .packed_file import PackedFile
 from .preprocessing import Preprocessing
-from .program import Program
 from .program_json import read_value
+from .region_checks import count_classes
 from .region_detection import RegionPostprocessing
 from .shortest_edge import ShortestEdge
 
@@ -69,7 +70,7 @@ class Classifier(Task):
             PackedFileError: The file does not hold what the task needs.
         """
         self.preprocessing = Preprocessing.from_info(packed.info)
-        self.num_classes = _channels(packed.program, "logits")
+        self.num_classes = channels_of(packed.program, "logits")
 
     def prepare(self, image: AnyImage) -> tuple[Tensor, Size]:
         pixels = self.preprocessing(image)
@@ -107,7 +108,7 @@ class Segmenter(OfWholeImages):
         """As `Classifier`."""
         super().__init__(packed)
         self.postprocessing: SegmentationPostprocessing = _postprocessing(packed)
-        self.num_classes = _channels(packed.program, "logits")
+        self.num_classes = channels_of(packed.program, "logits")
 
     def answer(self, network: Network, pixels: Tensor, wanted: Size) -> LabelMap:
         labels = self.postprocessing(
@@ -123,9 +124,7 @@ class DenseDetector(OfWholeImages):
         """As `Classifier`."""
         super().__init__(packed)
         self.postprocessing: DensePostprocessing = _postprocessing(packed)
-        level = self.postprocessing.levels[0]
-        channels = _channels(packed.program, f"logits.{level}")
-        self.num_classes = channels // self.postprocessing.anchors.number(level)
+        self.num_classes = self.postprocessing.count_classes(packed.program)
 
     def answer(self, network: Network, pixels: Tensor, wanted: Size) -> Detections:
         boxes, scores, classes = self.postprocessing(network(pixels), network)
@@ -141,11 +140,7 @@ class RegionDetector(OfWholeImages):
         """As `Classifier`."""
         super().__init__(packed)
         self.postprocessing: RegionPostprocessing = _postprocessing(packed)
-        stages = [*self.postprocessing.stages, *filter(None, [self.postprocessing.mask])]
-        for stage in stages:
-            lookup(packed.program.parts, stage.part, "the part of a stage")
-        part = packed.program.parts[self.postprocessing.stages[0].part]
-        self.num_classes = _channels(part, "scores") - 1
+        self.num_classes = count_classes(self.postprocessing, packed)
 
     def answer(self, network: Network, pixels: Tensor, wanted: Size) -> Detections:
         maps, size = network(pixels), _size(pixels)
@@ -198,18 +193,9 @@ def _kind(info: Mapping[str, Any]) -> str | None:
 
 
 def _postprocessing(packed: PackedFile) -> Any:
-    """The values of ``info.postprocessing``, whose outputs the program has."""
+    """The values of ``info.postprocessing``."""
     kind = str(_kind(packed.info))
-    values = read_value(_POSTPROCESSINGS[kind], packed.info["postprocessing"], "postprocessing")
-    for output in values.outputs():
-        _channels(packed.program, output)
-    return values
-
-
-def _channels(program: Program, output: str) -> int:
-    if output not in program.outputs:
-        raise PackedFileError(f"it has no output {output!r}, only {list(program.outputs)}")
-    return program.buffers[program.outputs[output]].channels
+    return read_value(_POSTPROCESSINGS[kind], packed.info["postprocessing"], "postprocessing")
 
 
 def _class_names(info: Mapping[str, Any], number: int) -> tuple[str, ...]:

@@ -80,7 +80,6 @@ def test_fcos_as_detectron2():
         **as_maps("deltas", deltas),
         **as_maps("centerness", centerness),
     }
-    assert options.outputs()[:3] == ["logits.p3", "deltas.p3", "centerness.p3"]
     boxes, scores, labels = options(maps, NETWORK)
     assert len(scores) > 5
     torch.testing.assert_close(boxes, expected.pred_boxes.tensor)
@@ -100,13 +99,40 @@ def test_an_empty_image_has_no_boxes():
     assert len(scores) == 0
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_where_numbers_overflow_there_is_no_object(bad):
+    """And the others are suppressed as without it."""
+    coding = BoxCoding(kind="distances")
+    cells = {"p3": ((-8.0, -8.0, 8.0, 8.0),)}
+    options = DensePostprocessing(
+        kind="retinanet",
+        levels=("p3",),
+        anchors=Anchors(cells=cells, strides={"p3": 1}, offset=0.0),
+        box_coding=coding,
+        score="sigmoid",
+        score_threshold=0.5,
+        topk=100,
+        nms_threshold=0.5,
+        max_detections=-1,
+    )
+    maps = {
+        "logits.p3": torch.tensor([[[[3.0], [2.0], [1.0]]]]),
+        "deltas.p3": torch.ones(1, 1, 3, 4),
+    }
+    boxes, _, _ = options(maps, NETWORK)
+    maps["deltas.p3"][0, 0, 2, 1] = bad
+    found, scores, labels = options(maps, NETWORK)
+    assert len(boxes) == len(scores) == len(labels) == 1
+    assert torch.equal(found, boxes)
+
+
 def test_unknown_score():
     model = build_detector("retinanet", topk=40, detections=30)
     with pytest.raises(ConfigError, match=r"postprocessing\.score is 'cosine'; valid: 'sigmoid'"):
         postprocessing(model, kind="fcos", score="cosine", box_coding=BoxCoding(kind="distances"))
 
 
-@pytest.mark.parametrize("threshold", [0.0, 0.001, 0.05, 0.5, 0.999, 1.0])
+@pytest.mark.parametrize("threshold", [-0.5, 0.0, 0.001, 0.05, 0.5, 0.999, 1.0, 1e300])
 @pytest.mark.parametrize("factors", [1, 2])
 def test_no_score_above_the_threshold_is_passed_over(threshold, factors):
     """Each logit with the best of all second factors, as far as float32 reaches."""

@@ -1,5 +1,7 @@
 """Boxes and masks of R-CNNs against Detectron2's inference, with the same maps and heads."""
 
+import dataclasses
+
 import pytest
 import torch
 from detectron2.modeling.postprocessing import detector_postprocess
@@ -7,7 +9,8 @@ from detectron2.structures import ImageList
 
 from groupnet_det.errors import ConfigError, PackedFileError
 from groupnet_det.runtime.boxes import Anchors, BoxCoding
-from groupnet_det.runtime.networks import ReferenceNetwork
+from groupnet_det.runtime.networks import BACKENDS, ReferenceNetwork
+from groupnet_det.runtime.program_json import read_value
 from groupnet_det.runtime.proposals import Proposals
 from groupnet_det.runtime.region_detection import (
     CHUNK,
@@ -18,6 +21,8 @@ from groupnet_det.runtime.region_detection import (
 )
 from groupnet_det.runtime.regions import Pooler
 from tests.runtime.detectron2_models import build_detector, random_maps
+from tests.runtime.engine import needs_engine, write
+from tests.runtime.small_detectors import region_detector
 
 LEVELS = ("p2", "p3", "p4")
 SIZES = ((24, 32), (12, 16), (6, 8))
@@ -170,8 +175,46 @@ def test_as_detectron2(name, maps):
     assert (masks is None) == (name != "mask_rcnn")
     if masks is not None:
         torch.testing.assert_close(masks, expected.pred_masks[:, 0], atol=1e-5, rtol=1e-5)
-    assert set(options.outputs()) == set(named)
     assert len(detector_postprocess(expected, *IMAGE)) == len(scores)
+
+
+class Overflowing:
+    """A network whose first stage gives no numbers for the first regions."""
+
+    def __init__(self, network, number):
+        self.network, self.number = network, number
+
+    def __getattr__(self, name):
+        return getattr(self.network, name)
+
+    def run_part(self, name, regions):
+        outputs = self.network.run_part(name, regions)
+        if name == "box_0":
+            outputs["deltas"][: self.number] = float("nan")
+        return outputs
+
+
+@pytest.mark.parametrize("backend", ["reference", pytest.param("native", marks=needs_engine)])
+@pytest.mark.parametrize("number", [0, 1, 20])
+def test_regions_that_overflow_between_stages(tmp_path, backend, number):
+    """As if they had not been proposed."""
+    packed = region_detector()
+    network = BACKENDS[backend](write(tmp_path / "a.gnp", packed), packed)
+    info = packed.info["postprocessing"]
+    options = read_value(RegionPostprocessing, info, "postprocessing")
+    generator = torch.Generator().manual_seed(0)
+    maps = network(torch.randint(0, 256, (1, 32, 40, 3), generator=generator).byte())
+    corners = 16 * torch.rand((20, 2), generator=generator)
+    boxes = torch.cat([corners, corners + 4 + 12 * torch.rand((20, 2), generator=generator)], dim=1)
+
+    def found(boxes, network):
+        given = dataclasses.replace(options, proposals=lambda *_: boxes)
+        return given(maps, (32, 40), network)
+
+    expected = found(boxes[number:], network)
+    assert (len(expected[0]) > 0) == (number < 20)
+    got = found(boxes, Overflowing(network, number))
+    assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
 
 
 @pytest.mark.parametrize("number", [0, 1, CHUNK])
