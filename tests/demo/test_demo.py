@@ -118,8 +118,12 @@ def test_a_damaged_video_is_drawn_as_far_as_it_goes(demo, tmp_path):
         (["--webcam", "63", "--output", "x.mp4"], "error: webcam 63 cannot be opened"),
         (["--video-input", "absent.mp4", "--output", "x.mp4"], "absent.mp4 does not exist"),
         (["--input", "a.jpg", "--output", "x", "--opts", "NO.KEY", "1"], "config key NO.KEY"),
+        (
+            ["--input", "a.jpg", "--output", "x", "--confidence-threshold", "7"],
+            "(--confidence-threshold) is 7.0; valid: 0 to 1",
+        ),
     ],
-    ids=["webcam", "video", "option"],
+    ids=["webcam", "video", "option", "threshold"],
 )
 def test_what_cannot_be_done_is_one_line(demo, tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
