@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, Command] = {
     "export-onnx": _tool("export_onnx", "write a trained network as ONNX"),
     "verify": _tool("verify_packed", "prove that a packed file answers as its network"),
     "benchmark": _tool("benchmark_runtime", "time the packed engine beside other engines"),
+    "benchmark-packed": _tool("benchmark_packed", "time a packed file beside its own network"),
     "benchmark-training": _tool("benchmark_training", "seconds and memory of a training step"),
     "analyze": _tool("analyze_model", "operations, bytes and latency of each layer"),
     "report": _tool("report", "one HTML page about a training"),

@@ -1,6 +1,7 @@
 """groupnet-det: each name leads to a tool that is there, and to its help."""
 
 import ast
+import re
 import subprocess
 import sys
 
@@ -49,6 +50,20 @@ def test_help_lists_the_commands_and_imports_no_torch(words):
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "groupnet_det.cli" in imported
     assert imported.isdisjoint({"torch", "numpy", "detectron2", "yaml"})
+
+
+def test_messages_name_commands_that_are_there(root):
+    named = set()
+    for path in (root / "groupnet_det").rglob("*.py"):
+        text = path.read_text()
+        named |= set(re.findall(r"groupnet-det ([a-z][a-z0-9-]+)", text))
+        assert not re.search(r"python (tools|datasets|demo)/", text) or path.name == "cli.py", path
+    assert named <= set(COMMANDS)
+    assert {"verify", "convert", "prepare-mnist5k"} <= named
+    source = (root / "groupnet_det/report/run.py").read_text()
+    asked = re.findall(r'_command\("([a-z-]+)"', source)
+    assert asked
+    assert set(asked) <= set(COMMANDS)
 
 
 def test_version():

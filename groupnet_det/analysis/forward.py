@@ -14,6 +14,7 @@ from detectron2.modeling import GeneralizedRCNN, PanopticFPN
 from detectron2.modeling.meta_arch.fcos import FCOS
 from detectron2.modeling.meta_arch.retinanet import RetinaNet
 from detectron2.modeling.meta_arch.semantic_seg import SemanticSegmentor
+from detectron2.modeling.roi_heads import StandardROIHeads
 from torch import Tensor, nn
 
 from groupnet_det.deploy.preparation import task_of_model
@@ -79,10 +80,19 @@ def forward_of(model: Any, size: tuple[int, int]) -> Callable[[], Any]:
 
 
 def region_parts(model: Any) -> dict[str, Regions]:
-    """The regions of each part of an R-CNN, by the names that a packed file gives them."""
+    """The regions of each part of an R-CNN, by the names that a packed file gives them.
+
+    Raises:
+        ConfigError: Its heads are of an unknown kind.
+    """
     if not isinstance(model, GeneralizedRCNN):
         return {}
     heads = model.roi_heads
+    if not isinstance(heads, StandardROIHeads):
+        raise ConfigError(
+            f"MODEL.ROI_HEADS.NAME {type(heads).__name__} cannot be analyzed; valid: those with a "
+            "box head, such as StandardROIHeads and CascadeROIHeads"
+        )
     proposals = Regions(
         model.proposal_generator.post_nms_topk[False], *heads.box_pooler.output_size
     )

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,12 +12,14 @@ import torch
 from detectron2.checkpoint import DetectionCheckpointer
 
 from groupnet_det.errors import CheckpointError
+from groupnet_det.runtime.packed_file import FORMAT
 
 from .compatibility import check_fit, move_backbone
 from .folder import check_folder, is_folder, read_folder, weights_file
 from .provenance import check_class_names, warn_of_other_data
 
 BEST_PREFIX = "model_best"
+HEAD_BYTES = 64  # in which a packed file says what it is
 
 
 class Checkpointer(DetectionCheckpointer):
@@ -147,15 +150,17 @@ def load_tensors(path: str) -> dict[str, Any]:
     Raises:
         CheckpointError: The file is truncated, no checkpoint, or holds pickled code.
     """
+    _refuse_packed(path)
     try:
         with warnings.catch_warnings():  # of odd files; the errors below say more
             warnings.simplefilter("ignore")
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).splitlines()[0]
+        # The rest of what PyTorch says is how to read it all the same.
+        code = re.search(r"(?i)unsupported global:? (?:global )?(\S+)", str(error))
         raise CheckpointError(
             f"{path} is no checkpoint of plain tensors, and anything else is refused because "
-            f"reading it could run code: {reason}"
+            f"reading it could run code" + (f": it names {code[1]}" if code else "")
         ) from error
     except Exception as error:  # whatever the reader stumbles over: IndexError, struct.error, ...
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -163,6 +168,16 @@ def load_tensors(path: str) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise CheckpointError(f"{path} holds a {type(loaded).__name__}, not tensors by name")
     return loaded
+
+
+def _refuse_packed(path: str) -> None:
+    if os.path.isfile(path):
+        with open(path, "rb") as file:
+            if FORMAT.encode() in file.read(HEAD_BYTES):
+                raise CheckpointError(
+                    f"{path} is a packed file, which holds no weights to load; name the "
+                    "checkpoint that it was made from"
+                )
 
 
 def write_tensors(state: dict[str, Any], path: Path) -> None:
@@ -184,7 +199,7 @@ def named_state(path: str, state: Any) -> dict[str, Any]:
         return dict(state)
     raise CheckpointError(
         f"{path} holds other things than tensors by name ({str(state)[:60]}...); is it a "
-        "checkpoint? Weights of other projects: tools/convert_checkpoint.py"
+        "checkpoint? Weights of other projects: groupnet-det convert"
     )
 
 

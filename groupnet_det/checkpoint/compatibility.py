@@ -81,7 +81,7 @@ def _check_related(path: str, theirs: Shapes, ours: Shapes) -> None:
         raise CheckpointError(
             f"{path}: no key of the checkpoint belongs to this model (it has {sorted(theirs)[:3]}, "
             f"the model {sorted(ours)[:3]}); is MODEL.WEIGHTS the right file for this config? "
-            "Weights of other projects: tools/convert_checkpoint.py"
+            "Weights of other projects: groupnet-det convert"
         )
 
 

@@ -40,7 +40,7 @@ def prepare_train_ids(root: Path, splits: tuple[str, ...] = SPLITS) -> int:
     Raises:
         DataError: ``cityscapesscripts`` or a folder is absent, or a file is broken.
     """
-    require_cityscapesscripts("datasets/prepare_cityscapes.py")
+    require_cityscapesscripts("groupnet-det prepare-cityscapes")
     draw = importlib.import_module("cityscapesscripts.preparation.json2labelImg").json2labelImg
     sources: list[Path] = []
     for split in splits:

@@ -58,7 +58,7 @@ def register_photo_digits_panoptic() -> None:
             stuff_classes=list(STUFF_CLASSES),
             stuff_colors=[list(colour) for colour in STUFF_COLOURS],
             ignore_label=255,
-            prepare_with="python datasets/prepare_photo_digits.py",
+            prepare_with="groupnet-det prepare-photo-digits",
         )
 
 

@@ -92,7 +92,7 @@ def register_builtin_datasets() -> None:
     root = photo_digits_root()
     for split in photo_digits.SPLITS:
         for folder, mend in (
-            ("mnist5k", "make it with: python datasets/prepare_mnist5k.py"),
+            ("mnist5k", "make it with: groupnet-det prepare-mnist5k"),
             ("imagenet", "lay ImageNet out as datasets/README.md says"),
         ):
             register_image_folder(
@@ -103,7 +103,7 @@ def register_builtin_datasets() -> None:
             str(root / "annotations" / f"instances_{split}.json"),
             str(root / split),
             thing_classes=list(photo_digits.CLASS_NAMES),
-            prepare_with="python datasets/prepare_photo_digits.py",
+            prepare_with="groupnet-det prepare-photo-digits",
         )
 
 

@@ -167,6 +167,4 @@ def check_cityscapes_layout(image_dir: Path, gt_dir: Path) -> None:
             if not (path := truth.with_name(f"{truth.name}_{suffix}")).is_file():
                 raise DataError(f"{path} does not exist; {image} needs it")
         if not (path := truth.with_name(f"{truth.name}_labelTrainIds.png")).is_file():
-            raise DataError(
-                f"{path} does not exist; make it with: python datasets/prepare_cityscapes.py"
-            )
+            raise DataError(f"{path} does not exist; make it with: groupnet-det prepare-cityscapes")

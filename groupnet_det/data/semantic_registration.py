@@ -70,7 +70,7 @@ def register_builtin_masks() -> None:
         augmented = split == TRAINAUG
         mend = "lay VOC 2012 out as datasets/README.md says"
         if augmented:
-            mend += ", then: python datasets/prepare_sbd.py --sbd FOLDER"
+            mend += ", then: groupnet-det prepare-sbd --sbd FOLDER"
         register_masks(
             f"voc_2012_seg_{split}",
             images=root / "JPEGImages",
@@ -85,7 +85,7 @@ def register_builtin_masks() -> None:
             images=datasets_root() / "photo_digits" / split,
             masks=datasets_root() / "photo_digits" / f"semantic_{split}",
             class_names=("background", *CLASS_NAMES),
-            mend="make it with: python datasets/prepare_photo_digits.py",
+            mend="make it with: groupnet-det prepare-photo-digits",
         )
 
 

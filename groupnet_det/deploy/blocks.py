@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import nn
 
 from groupnet_det.errors import ConfigError
@@ -83,9 +82,7 @@ class State:
             raise ConfigError(f"{name}: the connection {type(connection).__name__} is unknown")
         if self.join is not None:  # one branch is its own merged value: nothing to mix
             self._use_alias()
-            share = torch.sigmoid(connection.gate.detach().float())
-            gate = torch.cat([share, 1 - share])
-            self.join.gate = exporter.builder.tensor(f"{name}.connect.gate", gate)
+            self.join.gate = exporter.gate(connection, name)
         return self.branches
 
     def _use_alias(self) -> None:

@@ -139,11 +139,17 @@ def pack_network(
 
 def class_names(cfg: CfgNode, of_checkpoint: Sequence[str], number: int) -> list[str]:
     """Those of the checkpoint; else those of ``DATASETS.TEST[0]``; else numbers."""
-    for candidates in (of_checkpoint, _names_of_data_set(cfg)):
-        if len(candidates) == number:
-            return list(candidates)
+    if len(of_checkpoint) == number:
+        return list(of_checkpoint)
+    reason = ""
+    try:
+        candidates = _names_of_data_set(cfg)
+    except (UserError, OSError) as error:
+        candidates, reason = [], f" ({error})"
+    if len(candidates) == number:
+        return list(candidates)
     logger.warning(
-        "neither the checkpoint nor DATASETS.TEST names %d classes: numbers will do", number
+        f"neither the checkpoint nor DATASETS.TEST names {number} classes{reason}: numbers will do"
     )
     return [str(label) for label in range(number)]
 
@@ -180,10 +186,7 @@ def _names_of_data_set(cfg: CfgNode) -> Sequence[str]:
         return []
     name = cfg.DATASETS.TEST[0]
     if class_names_of(name) is None:
-        try:
-            DatasetCatalog.get(name)  # some data sets know their classes once they are read
-        except (UserError, OSError):
-            return []
+        DatasetCatalog.get(name)  # some data sets know their classes once they are read
     return class_names_of(name) or []
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
@@ -69,9 +68,7 @@ def connect(exporter: UnitExporter, layer: nn.Module, before: ConvDraft) -> list
     if is_gated(layer, len(before.branches)):
         assert isinstance(layer, BranchedUnit)
         assert layer.connect is not None
-        share = torch.sigmoid(layer.connect.gate.detach().float())
-        gate = torch.cat([share, 1 - share])
-        before.gate = exporter.builder.tensor(f"{exporter.name(layer)}.connect.gate", gate)
+        before.gate = exporter.gate(layer.connect, exporter.name(layer))
     return [branch.out for branch in before.branches]
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from groupnet_det.errors import ConfigError
 from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.layers.averaged_conv import AveragedConv
+from groupnet_det.layers.connection import SoftGate
 from groupnet_det.layers.conv_unit import ConvUnit
 from groupnet_det.runtime.program import Term
 from groupnet_det.runtime.sign_bits import pack_sign_bits
@@ -59,6 +60,12 @@ class UnitExporter:
 
     def name(self, module: nn.Module) -> str:
         return self.names[id(module)]
+
+    def gate(self, connection: SoftGate, name: str) -> str:
+        """The tensor with which the join in front of the module `name` mixes: the shares of the
+        branches' own values, then those of the merged one."""
+        share = torch.sigmoid(connection.gate.detach().float())
+        return self.builder.tensor(f"{name}.connect.gate", torch.cat([share, 1 - share]))
 
     def terms(
         self,

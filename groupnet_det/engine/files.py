@@ -6,4 +6,5 @@ CHECKPOINT = "model_final.pth"
 PACKED = "model.gnp"
 VERIFICATION = "verification.json"
 LATENCY = "latency.json"
+SOURCES = (CONFIG, METRICS, CHECKPOINT, PACKED, VERIFICATION, LATENCY)
 REPORT = "report.html"

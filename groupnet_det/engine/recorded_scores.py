@@ -8,8 +8,16 @@ from groupnet_det.errors import DataError
 from .metrics_file import read_metrics
 
 METRICS_FILE = "metrics.json"
-# What evaluators call their scores; of several data sets, behind the data set's name.
-GROUPS = frozenset({"bbox", "segm", "sem_seg", "panoptic_seg", "classification"})
+# What evaluators call their scores -> what these are of. With several data sets, the data set's
+# name stands before it.
+TASKS = {
+    "bbox": "boxes",
+    "segm": "masks",
+    "sem_seg": "semantic segmentation",
+    "panoptic_seg": "panoptic segmentation",
+    "cityscapes": "Cityscapes' own scores",
+    "classification": "classes",
+}
 
 
 def recorded_scores(folder: Path, iteration: int) -> dict[str, float]:
@@ -36,7 +44,7 @@ def recorded_scores(folder: Path, iteration: int) -> dict[str, float]:
 
 def is_score(name: str) -> bool:
     """Whether it is a score of an evaluator, and no loss or number of a training step."""
-    return not GROUPS.isdisjoint(name.split("/")[:-1])
+    return not TASKS.keys().isdisjoint(name.split("/")[:-1])
 
 
 def of_all_classes(scores: dict[str, float]) -> dict[str, float]:

@@ -18,7 +18,7 @@ from groupnet_det.runtime.image_reading import AnyImage, read_image
 from groupnet_det.runtime.label_maps import LabelMap
 from groupnet_det.runtime.predictor import PackedPredictor
 
-from .predictor import open_predictor
+from .predictor import check_threshold, open_predictor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +69,7 @@ def open_model(
     Raises:
         UserError: A file is absent or broken, or lacks what is needed.
     """
+    check_threshold(threshold)
     path = os.fspath(model)
     if is_packed(path):
         packed = PackedPredictor(path)

@@ -128,6 +128,7 @@ def open_predictor(
     Raises:
         UserError: A file is absent or broken, or they do not belong together.
     """
+    check_threshold(threshold)
     weights = weights or dict(zip(options[::2], options[1::2], strict=False)).get(WEIGHTS, "")
     if not weights and config_file:
         weights = load_config(config_file, options).MODEL.WEIGHTS
@@ -178,6 +179,17 @@ def trained_config(
     if not isinstance(stored.get("config"), str):
         raise ConfigError(f"{weights} carries no config; give that of its training: --config-file")
     return load_config_text(stored["config"], weights, options)
+
+
+def check_threshold(threshold: float) -> None:
+    """
+    Raises:
+        ConfigError: It is no score.
+    """
+    if not 0 <= threshold <= 1:
+        raise ConfigError(
+            f"the least score of objects (--confidence-threshold) is {threshold}; valid: 0 to 1"
+        )
 
 
 def set_threshold(cfg: CfgNode, threshold: float) -> None:

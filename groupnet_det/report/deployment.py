@@ -8,7 +8,7 @@ from groupnet_det.engine import files
 from groupnet_det.errors import UserError
 
 from .blocks import Bar, Bars, Block, Cell, Missing, Note, Table
-from .run import MissingError, Run
+from .run import Run
 
 # As of `time_trained`, and of ``sizes`` in a packed file.
 NAMES = {FLOAT: "float32 twin", SIMULATION: "trained, simulated", PACKED: "packed file"}
@@ -31,11 +31,12 @@ def packed_bytes(run: Run) -> dict[str, int]:
     """Bytes of the packed file, and of what it stands for, by the keys of `NAMES`.
 
     Raises:
-        UserError: There is no packed file.
+        UserError: There is no packed file, or it does not say.
     """
-    sizes = run.packed.info["sizes"]
-    own = (run.folder / files.PACKED).stat().st_size
-    return {**{name: int(sizes[key]) for name, key in SIZES.items()}, PACKED: own}
+    with run.reading(files.PACKED, run.export_command):
+        sizes = run.packed.info["sizes"]
+        others = {name: int(sizes[key]) for name, key in SIZES.items()}
+    return {**others, PACKED: (run.folder / files.PACKED).stat().st_size}
 
 
 def _sizes(run: Run) -> list[Block]:
@@ -52,7 +53,7 @@ def _sizes(run: Run) -> list[Block]:
 
 
 def latency_of(run: Run) -> dict[str, Any]:
-    """What tools/benchmark_packed.py wrote.
+    """What ``groupnet-det benchmark-packed`` wrote.
 
     Raises:
         MissingError: It did not.
@@ -63,7 +64,7 @@ def latency_of(run: Run) -> dict[str, Any]:
 
 def _latency(run: Run) -> list[Block]:
     figures = latency_of(run)
-    try:
+    with run.reading(files.LATENCY, run.benchmark_command):
         medians = {name: figures["milliseconds"][name]["median"] for name in NAMES}
         times = {name: one["median"] for name, one in figures["times_packed"].items()}
         height, width = figures["image"]
@@ -73,14 +74,11 @@ def _latency(run: Run) -> list[Block]:
             f"turns. {figures['device']}, {figures['isa']}, torch {figures['torch']}, "
             f"{figures['date']}."
         )
-    except (KeyError, TypeError, ValueError) as error:
-        reason = f"{run.folder / files.LATENCY} is not what it should be: {error!r}"
-        raise MissingError(reason, run.benchmark_command) from error
-    texts = {
-        name: f"{value:.2f} ms" + _times(times.get(name, 1.0), name)
-        for name, value in medians.items()
-    }
-    return [_bars("Latency", medians, texts, caption)]
+        texts = {
+            name: f"{value:.2f} ms" + _times(times.get(name, 1.0), name)
+            for name, value in medians.items()
+        }
+        return [_bars("Latency", medians, texts, caption)]
 
 
 def _bars(title: str, values: dict[str, Any], texts: dict[str, str], caption: str) -> Bars:
@@ -95,20 +93,24 @@ def _times(ratio: float, name: str) -> str:
 
 def _verdict(run: Run) -> list[Block]:
     outcome = run.read_json(files.VERIFICATION, run.verify_command)
-    findings: Sequence[dict[str, Any]] = outcome["findings"]
-    rows: list[list[Cell]] = []
-    for check in dict.fromkeys(finding["check"] for finding in findings):
-        own = [finding for finding in findings if finding["check"] == check]
-        told = [f for f in own if check == "metric" or f["verdict"] != "passed"]
-        passed = sum(finding["verdict"] == "passed" for finding in own)
-        found = "; ".join(f"{f['part']}: {f['found']}" for f in told) or CHECKS.get(check, "")
-        rows.append([check, f"{passed} of {len(own)}", found])
-    failed = {finding["check"] for finding in findings if finding["verdict"] == "FAILED"}
-    verdict = VERDICTS[bool(outcome["verified"]), failed == {"metric"}]
+    with run.reading(files.VERIFICATION, run.verify_command):
+        findings: Sequence[dict[str, Any]] = outcome["findings"]
+        checks = dict.fromkeys(finding["check"] for finding in findings)
+        rows = [_row(check, [f for f in findings if f["check"] == check]) for check in checks]
+        failed = {finding["check"] for finding in findings if finding["verdict"] == "FAILED"}
+        verified = bool(outcome["verified"])
+    verdict = VERDICTS[verified, failed == {"metric"}]
     return [
-        Note(text=f"{verdict} (tools/verify_packed.py)", warning=not outcome["verified"]),
+        Note(text=f"{verdict} (groupnet-det verify)", warning=not verified),
         Table(headers=["check", "passed", "found"], rows=rows, caption="Verification"),
     ]
+
+
+def _row(check: str, findings: Sequence[dict[str, Any]]) -> list[Cell]:
+    told = [f for f in findings if check == "metric" or f["verdict"] != "passed"]
+    passed = sum(finding["verdict"] == "passed" for finding in findings)
+    found = "; ".join(f"{f['part']}: {f['found']}" for f in told) or CHECKS.get(check, "")
+    return [check, f"{passed} of {len(findings)}", found]
 
 
 # By whether the file is verified, and whether its scores are all that failed.

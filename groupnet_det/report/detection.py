@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pycocotools.cocoeval import COCOeval
 
 from groupnet_det.data.images import read_rgb
+from groupnet_det.engine.recorded_scores import TASKS
 from groupnet_det.evaluation.coco_results import evaluate_coco_results
 from groupnet_det.evaluation.detection_matches import (
     ImageObjects,
@@ -35,7 +36,6 @@ from .charts import NUM_COLOURS, Series, line_chart
 from .images import photo_uri
 from .matrices import matrix_blocks
 from .run import Run
-from .scores import TASKS
 from .views import ends_of, saved
 
 NUM_EXAMPLES = 4

@@ -2,12 +2,14 @@
 
 from groupnet_det.analysis.precision_map import count_weights
 from groupnet_det.benchmark.trained import FLOAT, PACKED
+from groupnet_det.engine.recorded_scores import TASKS
 from groupnet_det.errors import UserError
 
+from . import files
 from .blocks import Block, Tile, Tiles
 from .deployment import latency_of, packed_bytes
 from .run import Run
-from .scores import LABELS, TASKS, group_metrics, last_value, leading
+from .scores import LABELS, group_metrics, last_value, leading
 
 
 def overview(run: Run) -> list[Block]:
@@ -47,6 +49,7 @@ def _size(run: Run) -> list[Tile]:
 
 def _time(run: Run) -> list[Tile]:
     figures = latency_of(run)
-    milliseconds = figures["milliseconds"][PACKED]["median"]
-    hint = f"float32 twin: {figures['times_packed'][FLOAT]['median']:.1f} × as long"
-    return [Tile(label="packed, an image", value=f"{milliseconds:.1f} ms", hint=hint)]
+    with run.reading(files.LATENCY, run.benchmark_command):
+        milliseconds = figures["milliseconds"][PACKED]["median"]
+        hint = f"float32 twin: {figures['times_packed'][FLOAT]['median']:.1f} × as long"
+        return [Tile(label="packed, an image", value=f"{milliseconds:.1f} ms", hint=hint)]

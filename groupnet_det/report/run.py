@@ -1,8 +1,10 @@
 """The files of a training, read when a section asks for them."""
 
+import contextlib
 import json
 import os
 import shlex
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,10 +42,15 @@ class Run:
     def __init__(self, folder: Path) -> None:
         """
         Raises:
-            DataError: There is no such folder.
+            DataError: There is no such folder, or it holds nothing to report of.
         """
         if not folder.is_dir():
             raise DataError(f"folder {folder} does not exist; name the OUTPUT_DIR of a training")
+        if not any((folder / name).is_file() for name in files.SOURCES):
+            raise DataError(
+                f"folder {folder} holds none of {', '.join(files.SOURCES)}; name the OUTPUT_DIR of "
+                "a training"
+            )
         self.folder = folder
 
     @property
@@ -152,8 +159,23 @@ class Run:
             return json.loads(path.read_text())
         except OSError:
             raise MissingError(f"{path} does not exist", command) from None
-        except json.JSONDecodeError as error:
+        except ValueError as error:
             raise MissingError(f"{path} is no JSON: {error}", command) from error
+
+    @contextlib.contextmanager
+    def reading(self, name: str, command: str) -> Iterator[None]:
+        """While what a file of the folder holds is used.
+
+        Raises:
+            MissingError: It lacks something, or has it otherwise; `command` makes it anew.
+        """
+        try:
+            yield
+        except UserError:
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            reason = f"{self.folder / name} is not what it should be: {error!r}"
+            raise MissingError(reason, command) from error
 
     def results_dir(self, dataset: str) -> Path:
         """Where the last evaluation on a data set wrote to."""
@@ -161,30 +183,30 @@ class Run:
 
     @property
     def train_command(self) -> str:
-        return self._command("train_net.py", "--resume", *self._output)
+        return self._command("train", "--resume", *self._output)
 
     def train_anew_command(self, *options: str) -> str:
         """Into another folder, with these config keys and values."""
-        return self._command("train_net.py", "OUTPUT_DIR", f"{self.folder}_again", *options)
+        return self._command("train", "OUTPUT_DIR", f"{self.folder}_again", *options)
 
     @property
     def evaluate_command(self) -> str:
-        return self._command("train_net.py", "--eval-only", "--resume", *self._output)
+        return self._command("eval", "--resume", *self._output)
 
     @property
     def export_command(self) -> str:
         output = str(self.folder / files.PACKED)
-        return self._command("export_packed.py", "--output", output, *self._weights)
+        return self._command("export", "--output", output, *self._weights)
 
     @property
     def verify_command(self) -> str:
         report = str(self.folder / files.VERIFICATION)
-        return self._command("verify_packed.py", *self._packed, "--report", report, *self._weights)
+        return self._command("verify", *self._packed, "--report", report, *self._weights)
 
     @property
     def benchmark_command(self) -> str:
         figures = ["--json", str(self.folder / files.LATENCY)]
-        return self._command("benchmark_packed.py", *self._packed, *figures, *self._weights)
+        return self._command("benchmark-packed", *self._packed, *figures, *self._weights)
 
     @property
     def _output(self) -> list[str]:
@@ -198,9 +220,9 @@ class Run:
     def _weights(self) -> list[str]:
         return ["MODEL.WEIGHTS", str(self.folder / files.CHECKPOINT)]
 
-    def _command(self, tool: str, *words: str) -> str:
+    def _command(self, name: str, *words: str) -> str:
         config = str(self.folder / files.CONFIG)
-        return shlex.join(["python", f"tools/{tool}", "--config-file", config, *words])
+        return shlex.join(["groupnet-det", name, "--config-file", config, *words])
 
 
 def _weights_folder(folder: Path) -> Path | None:

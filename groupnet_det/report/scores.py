@@ -6,15 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# First part of a metric's name -> what it scores.
-TASKS = {
-    "bbox": "boxes",
-    "segm": "masks",
-    "sem_seg": "semantic segmentation",
-    "panoptic_seg": "panoptic segmentation",
-    "cityscapes": "Cityscapes' own scores",
-    "classification": "classes",
-}
+from groupnet_det.engine.recorded_scores import TASKS
+
 # The scores with a curve, of which the first one that there is stands for the training.
 LEADING = ("AP", "AP50", "AP75", "mIoU", "pACC", "top1", "top5", "PQ", "IoU")
 # A score, and behind a hyphen its class; Detectron2's "min(IoU, B-Iou)-cat" has one hyphen more.

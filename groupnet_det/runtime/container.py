@@ -89,7 +89,7 @@ def parse_container(content: bytes) -> Container:
         raise PackedFileError(f"it is cut short: it has {len(content)} bytes")
     if content[LENGTH_BYTES : LENGTH_BYTES + 1] != b"{":
         what = next((w for start, w in FOREIGN.items() if content.startswith(start)), UNKNOWN)
-        raise PackedFileError(f"{what}; tools/export_packed.py makes packed files")
+        raise PackedFileError(f"{what}; `groupnet-det export` makes packed files")
     end = header_end(content)
     if end - LENGTH_BYTES > MAX_HEADER_BYTES:
         raise PackedFileError("it is no packed file (what should be its header is too long)")

@@ -1,12 +1,13 @@
 """From the logits of a packed segmenter to a label for each pixel."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from groupnet_det.data.windows import windows
 from groupnet_det.errors import PackedFileError, lookup
 
 Size = tuple[int, int]  # height, width
@@ -114,7 +115,7 @@ def _slide(options: SegmentationPostprocessing, run: Logits, pixels: Tensor) -> 
     height, width = pixels.shape[1:3]
     total: Tensor | None = None
     count = torch.zeros(height, width, 1)
-    for rows, columns in _windows((height, width), options.window, options.stride):
+    for rows, columns in windows((height, width), options.window, options.stride):
         logits = _whole(options, run, pixels[:, rows, columns].contiguous())
         if total is None:
             total = logits.new_zeros(1, height, width, logits.shape[3])
@@ -122,20 +123,6 @@ def _slide(options: SegmentationPostprocessing, run: Logits, pixels: Tensor) -> 
         count[rows, columns] += 1
     assert total is not None  # there is always a window
     return total / count
-
-
-def _windows(
-    size: Size, window: tuple[int, ...], stride: tuple[int, ...]
-) -> Iterator[tuple[slice, slice]]:
-    """Rows and columns of windows that cover an image."""
-    axes = []
-    for side, length, step in zip(size, window, stride, strict=True):
-        number = 1 + max(0, math.ceil((side - length) / step))
-        starts = [min(index * step, max(side - length, 0)) for index in range(number)]
-        axes.append([slice(start, start + min(length, side)) for start in starts])
-    for rows in axes[0]:
-        for columns in axes[1]:
-            yield rows, columns
 
 
 _INFERENCE: dict[str, Callable[[SegmentationPostprocessing, Logits, Tensor], Tensor]] = {

@@ -140,7 +140,7 @@ def _read_container(path: PathLike) -> Container:
     metadata = container.metadata
     if metadata.get("format") != FORMAT:
         raise PackedFileError(
-            "it is a safetensors file, but holds no packed network; tools/export_packed.py makes "
+            "it is a safetensors file, but holds no packed network; `groupnet-det export` makes "
             "packed files"
         )
     if metadata.get("version") != VERSION:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from detectron2.modeling import build_model
 from torch import nn
 
 from groupnet_det.analysis.forward import Regions, default_size, forward_of, region_parts
@@ -53,6 +54,14 @@ def test_heads_run_on_as_many_regions_as_the_config_allows(root, name):
     )
     assert {parts[part] for part in parts if part != "mask"} == {Regions(20, 7, 7)}
     assert parts.get("mask") == (Regions(7, 14, 14) if masks else None)
+
+
+def test_heads_without_a_box_head_are_named(root):
+    cfg = load_config(str(root / "configs/Base/photo_digits.yaml"), ["MODEL.DEVICE", "cpu"])
+    model = build_model(cfg).eval()  # Detectron2's default, whose heads are a stage of its ResNet
+    message = "ROI_HEADS.NAME Res5ROIHeads cannot be analyzed; valid: .*StandardROIHeads"
+    with pytest.raises(ConfigError, match=message):
+        layer_costs(model, forward_of(model, (64, 96)))
 
 
 def test_sides_are_rounded_up_as_the_model_does(root):

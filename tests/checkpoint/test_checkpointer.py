@@ -63,11 +63,18 @@ def test_broken_and_unsafe_files_are_refused(saved, kind, capsys):
             "empty": b"",
         }
         path.write_bytes(contents[kind])
-    with pytest.raises(CheckpointError, match=r"bad\.pth"):
+    with pytest.raises(CheckpointError, match=r"bad\.pth") as error:
         load_tensors(str(path))
+    assert "weights_only" not in str(error.value)  # PyTorch's advice to read it all the same
+    assert ("it names print" in str(error.value)) == (kind == "pickled code")
     with pytest.raises(CheckpointError, match=r"bad\.pth"):
         checkpointer.load(str(path))
     assert "code has run" not in capsys.readouterr().out
+
+
+def test_a_packed_file_is_told_from_a_broken_one(tiny_packed):
+    with pytest.raises(CheckpointError, match=r"model\.gnp is a packed file, .* checkpoint"):
+        load_tensors(str(tiny_packed / "model.gnp"))
 
 
 def test_pkl_is_refused_with_the_reason(saved):

@@ -169,7 +169,7 @@ def test_authors_files_are_pointed_to_the_converter(tmp_path):
     foreign = {"layer1.0.conv1.weight": torch.zeros(1), "fc.weight": model.fc.weight}
     for contents in (foreign, {"state_dict": foreign, "epoch": 3}, {"model": {"a": [1]}}):
         torch.save(contents, tmp_path / "a.pth")
-        assert_refused(str(tmp_path / "a.pth"), model, "tools/convert_checkpoint.py", strict=False)
+        assert_refused(str(tmp_path / "a.pth"), model, "groupnet-det convert", strict=False)
 
 
 def test_what_old_files_lack_or_have_besides_is_no_matter(tmp_path):

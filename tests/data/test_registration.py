@@ -149,7 +149,7 @@ def test_mnist5k_is_made_where_it_is_wanted(tmp_path, monkeypatch):
     register_datasets(load_config(""))
     make_absent_datasets(["photo_digits"])
     assert not list(tmp_path.iterdir())
-    with pytest.raises(DataError, match=r"make it with: python datasets/prepare_mnist5k\.py"):
+    with pytest.raises(DataError, match=r"make it with: groupnet-det prepare-mnist5k"):
         DatasetCatalog.get("mnist5k_train")
     make_absent_datasets(["mnist5k_val"])
     assert len(DatasetCatalog.get("mnist5k_train")) == 4000

@@ -53,7 +53,7 @@ def test_voc(voc):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("voc_2012_seg_trainaug", r"Aug does not exist; lay VOC .* then: python .*prepare_sbd\.py"),
+        ("voc_2012_seg_trainaug", r"Aug does not exist; lay VOC .* then: groupnet-det prepare-sbd"),
         ("voc_2012_seg_train", r"train\.txt does not exist; lay VOC 2012 out as datasets/README"),
     ],
 )

@@ -27,6 +27,12 @@ def test_scores_of_several_data_sets(tmp_path):
     assert recorded_scores(tmp_path, 9) == {"mine/sem_seg/mIoU": 3}
 
 
+def test_official_scores_of_cityscapes(tmp_path):
+    row = {"iteration": 9, "sem_seg/mIoU": 3.0, "cityscapes/IoU": 4.0, "val/cityscapes/iIoU": 5.0}
+    write(tmp_path, [row])
+    assert recorded_scores(tmp_path, 9) == {k: v for k, v in row.items() if k != "iteration"}
+
+
 def test_nothing_noted_is_nothing_known(tmp_path):
     assert recorded_scores(tmp_path, 0) == {}
     write(tmp_path, [])

@@ -8,7 +8,6 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.modeling.meta_arch.semantic_inference import (
     MultiScaleFlip,
     SlidingWindow,
-    window_boxes,
     wrap_for_inference,
 )
 
@@ -51,29 +50,6 @@ def test_windows_give_what_the_whole_image_gives(model, size, window, stride, wa
     assert all(h <= window[0] and w <= window[1] for h, w in model.seen)
     for whole, output in zip(model(records), slid, strict=True):
         assert torch.allclose(output["sem_seg"], whole["sem_seg"], atol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("size", "expected"),
-    [
-        # Starts 0, 10 and 20 - 5 = 15 along the height; 0 and 30 - 20 = 10 along the width.
-        ((25, 30), [(t, left) for t in (0, 10, 15) for left in (0, 10)]),
-        ((10, 20), [(0, 0)]),
-        ((4, 3), [(0, 0)]),
-    ],
-    ids=["many", "one", "smaller"],
-)
-def test_places_of_windows(size, expected):
-    boxes = list(window_boxes(size, (10, 20), (10, 15)))
-    assert [box[:2] for box in boxes] == expected
-    assert {box[2:] for box in boxes} == {(min(10, size[0]), min(20, size[1]))}
-
-
-def test_every_pixel_is_covered():
-    count = torch.zeros(37, 53)
-    for top, left, height, width in window_boxes((37, 53), (10, 12), (7, 12)):
-        count[top : top + height, left : left + width] += 1
-    assert count.min() == 1
 
 
 def test_scales_and_flips_are_averaged(model):

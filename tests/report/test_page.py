@@ -46,7 +46,7 @@ def test_a_page_is_self_contained_and_has_every_section(trained, task):
     assert set(page.sections) == SECTIONS
     missing = {name for name, words in page.sections.items() if "Not here" in words}
     assert missing == {"size-and-latency"}  # nothing was packed
-    assert "tools/export_packed.py" in page.sections["size-and-latency"]
+    assert "groupnet-det export" in page.sections["size-and-latency"]
     assert "data:image/jpeg" in text
     assert text.count("<svg") >= 5
 
@@ -167,7 +167,8 @@ def test_without_predictions(copy):
     shutil.rmtree(folder / "inference")
     said = missing_of(folder, "best-and-worst", "precision-and-recall", "confusion")
     assert said.count("coco_instances_results.json does not exist") == 3
-    assert f"--eval-only --resume OUTPUT_DIR {folder}" in said
+    options = f"--config-file {folder}/config.yaml --resume OUTPUT_DIR {folder}"
+    assert f"groupnet-det eval {options}" in said
 
 
 def test_without_metrics(copy):
@@ -175,7 +176,7 @@ def test_without_metrics(copy):
     (folder / "metrics.json").unlink()
     said = missing_of(folder, "scores", "curves", "bit-flips")
     assert said.count("metrics.json does not exist") == 3
-    assert "tools/train_net.py --config-file" in said
+    assert "groupnet-det train --config-file" in said
 
 
 def test_without_a_checkpoint(copy):

@@ -172,12 +172,12 @@ def test_missing_metadata(path, content, key):
 @pytest.mark.parametrize("metadata", [{}, {"format": "pt"}, None], ids=str)
 def test_plain_safetensors_files(path, metadata):
     state = {"fc.weight": torch.zeros(2, 3, dtype=torch.float16)}
-    refused(path, safetensors.torch.save(state, metadata), "holds no packed network; tools/exp")
+    refused(path, safetensors.torch.save(state, metadata), "holds no packed network; `groupnet")
 
 
 def test_checkpoints_of_torch(path):
     torch.save({"a": torch.zeros(3)}, path)
-    refused(path, path.read_bytes(), r"a checkpoint of PyTorch.*tools/export_packed\.py")
+    refused(path, path.read_bytes(), r"a checkpoint of PyTorch.*groupnet-det export")
     torch.save({"a": torch.zeros(3)}, path, _use_new_zipfile_serialization=False)
     refused(path, path.read_bytes(), "a pickle")
     refused(path, pickle.dumps({"a": 1}, protocol=4), "a pickle")

@@ -87,3 +87,15 @@ def test_class_names_fall_back_to_the_data_set_and_to_numbers(root, datasets_env
     assert class_names(cfg, [], 10) == digits
     cfg.DATASETS.TEST = ()
     assert class_names(cfg, ["a", "b"], 3) == ["0", "1", "2"]
+
+
+def test_why_a_data_set_gives_no_names_is_told(tmp_path, caplog):
+    from groupnet_det.data.registration import register_datasets
+
+    entry = {"NAME": "broken", "FORMAT": "image_folder", "ROOT": str(tmp_path)}
+    options = ["DATASETS.CUSTOM", str([entry]), "DATASETS.TEST", "['broken']"]
+    cfg = load_config("", options)
+    register_datasets(cfg)
+    assert class_names(cfg, [], 3) == ["0", "1", "2"]
+    assert f"names 3 classes (image folder {tmp_path}" in caplog.text
+    assert class_names(cfg, ["a", "b"], 2) == ["a", "b"]  # which need no data set

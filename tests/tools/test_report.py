@@ -9,6 +9,7 @@ import pytest
 
 from groupnet_det.deploy.verification import Finding, report
 from groupnet_det.runtime.extension import is_built
+from groupnet_det.runtime.packed_file import read_packed, write_packed
 from tests.deploy.tiny_classifier import CONFIG, OPTIONS, PACKED, WEIGHTS, copy_tiny_classifier
 from tests.report.html import Page, assert_self_contained
 
@@ -31,12 +32,37 @@ def test_an_absent_folder_is_one_line(run, tmp_path):
     assert str(exit_.value).startswith("error: folder")
 
 
-def test_a_folder_without_anything_says_so_in_every_section(run, tmp_path, capsys):
+def test_a_folder_of_something_else_is_one_line(run, tmp_path):
+    (tmp_path / "photo.jpg").touch()
+    with pytest.raises(SystemExit) as exit_:
+        run("report", tmp_path)
+    assert str(exit_.value).startswith(f"error: folder {tmp_path} holds none of config.yaml, ")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_what_cannot_be_used_says_so_in_every_section(run, tmp_path, capsys):
+    for name in ("latency.json", "verification.json"):
+        (tmp_path / name).write_text("{}")
     run("report", tmp_path)
     assert f"written: {tmp_path}/report.html" in capsys.readouterr().out
     page = Page((tmp_path / "report.html").read_text())
     silent = {name for name, text in page.sections.items() if "Not here" not in text}
     assert silent == {"at-a-glance"}
+    told = page.sections["size-and-latency"]
+    for name, command in (("latency", "benchmark-packed"), ("verification", "verify")):
+        assert f"{name}.json is not what it should be: KeyError(" in told
+        assert f"groupnet-det {command} --config-file" in told
+
+
+@pytest.mark.parametrize("sizes", [None, {}, {"float32_twin": "x", "float32_simulation": 3}])
+def test_a_packed_file_that_does_not_tell_its_sizes(run, tiny_packed, tmp_path, sizes):
+    packed = read_packed(tiny_packed / PACKED)
+    info = {**packed.info, "sizes": sizes}
+    write_packed(tmp_path / "model.gnp", packed.program, info, packed.tensors)
+    run("report", tmp_path)
+    told = Page((tmp_path / "report.html").read_text()).sections["size-and-latency"]
+    assert "model.gnp is not what it should be" in told
+    assert "groupnet-det export --config-file" in told
 
 
 @pytest.mark.skipif(not is_built(), reason="the compiled engine is absent")

@@ -3,8 +3,7 @@
 C: classes, H and W: height and width in pixels.
 """
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,11 +12,11 @@ from detectron2.modeling.postprocessing import sem_seg_postprocess
 from torch import Tensor, nn
 from torchvision.transforms import functional as F
 
+from groupnet_det.data.windows import windows
 from groupnet_det.errors import ConfigError, lookup
 
 Inputs = list[dict[str, Any]]  # as `SemanticSegmentor` takes them
 Outputs = list[dict[str, Tensor]]
-Box = tuple[int, int, int, int]  # top, left, height, width
 
 INFERENCE = {"whole": False, "slide": True}
 
@@ -58,8 +57,7 @@ class SlidingWindow(nn.Module):
         size = image.shape[1:]
         total: Tensor | None = None
         count = torch.zeros(size)
-        for top, left, height, width in window_boxes(size, self.window, self.stride):
-            rows, columns = slice(top, top + height), slice(left, left + width)
+        for rows, columns in windows(size, self.window, self.stride):
             scores = self.model([{"image": image[:, rows, columns]}])[0]["sem_seg"]
             if total is None:
                 total = scores.new_zeros(len(scores), *size)
@@ -114,23 +112,6 @@ class MultiScaleFlip(nn.Module):
                 total = scores if total is None else total + scores
         assert total is not None  # there is always a scale
         return total / (len(self.scales) * len(self.flips))
-
-
-def window_boxes(
-    size: Sequence[int], window: Sequence[int], stride: Sequence[int]
-) -> Iterator[Box]:
-    """Windows that cover an image, row by row; the last ones are moved inwards to fit.
-
-    Args:
-        size: Height and width of the image; windows are no larger.
-    """
-    starts = []
-    for side, length, step in zip(size, window, stride, strict=True):
-        number = 1 + max(0, math.ceil((side - length) / step))
-        starts.append([min(index * step, max(side - length, 0)) for index in range(number)])
-    for top in starts[0]:
-        for left in starts[1]:
-            yield top, left, min(window[0], size[0]), min(window[1], size[1])
 
 
 def check_windows(window: Sequence[int], stride: Sequence[int]) -> None:
