@@ -16,7 +16,7 @@ import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.checkpoint.folder import weights_file
 from groupnet_det.config.network import float_twin_of, network_keys
-from groupnet_det.data.catalog import class_names_of
+from groupnet_det.data.catalog import class_names_of, stuff_names_of
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.runtime.packed_file import PackedFile
 
@@ -91,11 +91,14 @@ def export_trained(
         UserError: No program can compute this network.
     """
     of_checkpoint = rest.get("class_names") or []
+    about: dict[str, Any] = {"source": source_of(cfg)}
+    if task_of_model(model) == "panoptic_segmentation":
+        about["stuff_class_names"] = stuff_class_names(cfg, model, rest)
     return pack_network(
         cfg,
         model,
         class_names=partial(class_names, cfg, of_checkpoint),
-        info={"source": source_of(cfg)},
+        info=about,
         predictors=predictors,
     )
 
@@ -139,11 +142,27 @@ def pack_network(
 
 def class_names(cfg: CfgNode, of_checkpoint: Sequence[str], number: int) -> list[str]:
     """Those of the checkpoint; else those of ``DATASETS.TEST[0]``; else numbers."""
-    for candidates in (of_checkpoint, _names_of_data_set(cfg)):
-        if len(candidates) == number:
-            return list(candidates)
+    return _chosen("classes", number, of_checkpoint, _names_of_data_set(cfg, class_names_of))
+
+
+def stuff_class_names(cfg: CfgNode, model: Any, rest: Mapping[str, Any]) -> list[str]:
+    """As `class_names`, of the labels of a panoptic network.
+
+    Args:
+        model, rest: As of `load_trained`.
+    """
+    of_checkpoint = (rest.get("looks") or {}).get("stuff_classes") or []
+    number = model.sem_seg_head.predictor.out_channels
+    of_data_set = _names_of_data_set(cfg, stuff_names_of)
+    return _chosen("stuff classes", number, of_checkpoint, of_data_set)
+
+
+def _chosen(kind: str, number: int, *candidates: Sequence[str]) -> list[str]:
+    for names in candidates:
+        if len(names) == number:
+            return list(names)
     logger.warning(
-        "neither the checkpoint nor DATASETS.TEST names %d classes: numbers will do", number
+        "neither the checkpoint nor DATASETS.TEST names %d %s: numbers will do", number, kind
     )
     return [str(label) for label in range(number)]
 
@@ -175,16 +194,18 @@ def architecture_of(cfg: CfgNode) -> dict[str, Any]:
     }
 
 
-def _names_of_data_set(cfg: CfgNode) -> Sequence[str]:
+def _names_of_data_set(
+    cfg: CfgNode, names_of: Callable[[str], Sequence[str] | None]
+) -> Sequence[str]:
     if not cfg.DATASETS.TEST or cfg.DATASETS.TEST[0] not in DatasetCatalog.list():
         return []
     name = cfg.DATASETS.TEST[0]
-    if class_names_of(name) is None:
+    if names_of(name) is None:
         try:
             DatasetCatalog.get(name)  # some data sets know their classes once they are read
         except (UserError, OSError):
             return []
-    return class_names_of(name) or []
+    return names_of(name) or []
 
 
 def _on_cpu(cfg: CfgNode) -> CfgNode:
