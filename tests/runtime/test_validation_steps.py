@@ -22,7 +22,12 @@ def last(name, *path):
 
 
 POOL = last("max-pool-k3-s2-p1", "pool")
-NAMES = {"resize": "resize-2-3-like", "pool": "max-pool-k3-s2-p1", "layout": "depth-to-space-2-6"}
+NAMES = {
+    "resize": "resize-2-3-like",
+    "interpolate": "interpolate-2-3-like",
+    "pool": "max-pool-k3-s2-p1",
+    "layout": "depth-to-space-2-6",
+}
 
 
 @pytest.mark.parametrize("value", [-1, 0, 4097, HUGE])
