@@ -65,6 +65,14 @@ def tiny_packed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_classifier(root, tmp_path_factory.mktemp("tiny"))
 
 
+@pytest.fixture(scope="session")
+def tiny_panoptic(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a narrow Panoptic FPN of photo-digits and its packed file; for reading."""
+    from tests.deploy.tiny_panoptic import write_tiny_panoptic
+
+    return write_tiny_panoptic(root, tmp_path_factory.mktemp("panoptic"))
+
+
 @pytest.fixture
 def datasets_env(tiny_datasets: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The tiny data sets, made those that this process and its children use."""

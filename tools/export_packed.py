@@ -4,9 +4,9 @@
   python tools/export_packed.py --config-file configs/quick/classifier_groupnet_mnist5k.yaml \
       --output digits.gnp MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth
 
-Classifiers, detectors and segmenters. Binary weights take one bit each. What cannot be computed
-with bits is listed with the reason. The last layers of detectors and segmenters, which are not
-binary, can be given 8 bits: --predictors int8.
+Classifiers, detectors, segmenters and Panoptic FPN. Binary weights take one bit each. What cannot
+be computed with bits is listed with the reason. The last layers of all but classifiers, which are
+not binary, can be given 8 bits: --predictors int8.
 What is in the file: docs/packed-format.md.
 """
 

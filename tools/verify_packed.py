@@ -68,6 +68,7 @@ SCORES = {
     "detection": ("bbox/AP", "bbox/AP50"),
     "instance_segmentation": ("bbox/AP", "segm/AP"),
     "semantic_segmentation": ("sem_seg/mIoU",),
+    "panoptic_segmentation": ("bbox/AP", "segm/AP", "sem_seg/mIoU"),
 }
 TRACES: dict[str, Trace] = {"native": engine_trace, "reference": trace_reference}
 NO_ENGINE = "asked for with --backend reference: the engine itself was not compared"

@@ -12,6 +12,9 @@ from groupnet_det.analysis.random_weights import SEED, prepared
 from groupnet_det.config.network import config_of_keys, float_twin_of
 from groupnet_det.engine.test_time_augmentation import wrap_for_testing
 from groupnet_det.errors import PackedFileError
+from groupnet_det.runtime.detections import Detections
+from groupnet_det.runtime.panoptic import PanopticSegmentation
+from groupnet_det.runtime.tasks import Answer
 
 NO_OBJECT = 2.0  # a least score that none has
 
@@ -64,6 +67,12 @@ class FloatTwin:
         scores = self(pixels, wanted)["instances"].scores[:objects]
         least = 0.999999 * float(scores.min()) if len(scores) else NO_OBJECT
         self._choose(threshold=least, most=max(objects, 1))
+
+    def match_answer(self, pixels: Tensor, wanted: tuple[int, int], answer: Answer) -> None:
+        """`match` as many objects as a packed network has found."""
+        if isinstance(answer, PanopticSegmentation):
+            answer = answer.detections
+        self.match(pixels, wanted, len(answer) if isinstance(answer, Detections) else 0)
 
     def _choose(self, *, threshold: float, most: int) -> None:
         for chooser in self.choosers:

@@ -13,7 +13,6 @@ from groupnet_det.data.loaders import build_test_loader
 from groupnet_det.deploy.export import load_trained
 from groupnet_det.engine.packed_model import build_packed_model
 from groupnet_det.engine.test_time_augmentation import wrap_for_testing
-from groupnet_det.runtime.detections import Detections
 from groupnet_det.runtime.predictor import PackedPredictor
 
 from .facts import processor
@@ -104,7 +103,5 @@ def _float_twin(predictor: PackedPredictor, item: Mapping[str, Any]) -> Callable
     twin = FloatTwin(predictor.info)
     pixels = item["image"].permute(1, 2, 0)[None].contiguous()
     wanted = item.get("height", pixels.shape[1]), item.get("width", pixels.shape[2])
-    answer = predictor.predict_pixels(pixels, wanted)
-    if isinstance(answer, Detections):
-        twin.match(pixels, wanted, len(answer.scores))
+    twin.match_answer(pixels, wanted, predictor.predict_pixels(pixels, wanted))
     return lambda: twin(pixels, wanted)

@@ -7,6 +7,7 @@ from groupnet_det.runtime.program import (
     Conv,
     DepthToSpace,
     Input,
+    Interpolate,
     Join,
     Map,
     MaxPool,
@@ -119,7 +120,7 @@ class InputDraft:
 class PlainDraft:
     """A step that is what it will be."""
 
-    step: Mean | Resize | MaxPool | DepthToSpace
+    step: Mean | Resize | Interpolate | MaxPool | DepthToSpace
 
     def finish(self) -> Step:
         return self.step

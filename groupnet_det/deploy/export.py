@@ -16,7 +16,7 @@ import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.checkpoint.folder import weights_file
 from groupnet_det.config.network import float_twin_of, network_keys
-from groupnet_det.data.catalog import class_names_of
+from groupnet_det.data.catalog import class_names_of, stuff_names_of
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.runtime.packed_file import PackedFile
 
@@ -91,11 +91,14 @@ def export_trained(
         UserError: No program can compute this network.
     """
     of_checkpoint = rest.get("class_names") or []
+    about: dict[str, Any] = {"source": source_of(cfg)}
+    if task_of_model(model) == "panoptic_segmentation":
+        about["stuff_class_names"] = stuff_class_names(cfg, model, rest)
     return pack_network(
         cfg,
         model,
         class_names=partial(class_names, cfg, of_checkpoint),
-        info={"source": source_of(cfg)},
+        info=about,
         predictors=predictors,
     )
 
@@ -139,17 +142,38 @@ def pack_network(
 
 def class_names(cfg: CfgNode, of_checkpoint: Sequence[str], number: int) -> list[str]:
     """Those of the checkpoint; else those of ``DATASETS.TEST[0]``; else numbers."""
+    return _chosen(cfg, "classes", number, of_checkpoint, class_names_of)
+
+
+def stuff_class_names(cfg: CfgNode, model: Any, rest: Mapping[str, Any]) -> list[str]:
+    """As `class_names`, of the labels of a panoptic network.
+
+    Args:
+        model, rest: As of `load_trained`.
+    """
+    of_checkpoint = (rest.get("looks") or {}).get("stuff_classes") or []
+    number = model.sem_seg_head.predictor.out_channels
+    return _chosen(cfg, "stuff classes", number, of_checkpoint, stuff_names_of)
+
+
+def _chosen(
+    cfg: CfgNode,
+    kind: str,
+    number: int,
+    of_checkpoint: Sequence[str],
+    names_of: Callable[[str], Sequence[str] | None],
+) -> list[str]:
     if len(of_checkpoint) == number:
         return list(of_checkpoint)
     reason = ""
     try:
-        candidates = _names_of_data_set(cfg)
+        candidates = _names_of_data_set(cfg, names_of)
     except (UserError, OSError) as error:
         candidates, reason = [], f" ({error})"
     if len(candidates) == number:
         return list(candidates)
     logger.warning(
-        f"neither the checkpoint nor DATASETS.TEST names {number} classes{reason}: numbers will do"
+        f"neither the checkpoint nor DATASETS.TEST names {number} {kind}{reason}: numbers will do"
     )
     return [str(label) for label in range(number)]
 
@@ -181,13 +205,15 @@ def architecture_of(cfg: CfgNode) -> dict[str, Any]:
     }
 
 
-def _names_of_data_set(cfg: CfgNode) -> Sequence[str]:
+def _names_of_data_set(
+    cfg: CfgNode, names_of: Callable[[str], Sequence[str] | None]
+) -> Sequence[str]:
     if not cfg.DATASETS.TEST or cfg.DATASETS.TEST[0] not in DatasetCatalog.list():
         return []
     name = cfg.DATASETS.TEST[0]
-    if class_names_of(name) is None:
+    if names_of(name) is None:
         DatasetCatalog.get(name)  # some data sets know their classes once they are read
-    return class_names_of(name) or []
+    return names_of(name) or []
 
 
 def _on_cpu(cfg: CfgNode) -> CfgNode:

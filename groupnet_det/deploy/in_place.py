@@ -11,6 +11,7 @@ from groupnet_det.runtime.program import (
     BytesSink,
     Conv,
     DepthToSpace,
+    Interpolate,
     LevelsSink,
     MaxPool,
     Mean,
@@ -31,10 +32,11 @@ _NUMBERS: dict[type, tuple[str, ...]] = {
     BytesSink: ("buffer",),
     Mean: ("input", "output"),
     Resize: ("input", "output", "like"),
+    Interpolate: ("input", "output", "like"),
     MaxPool: ("input", "output"),
     DepthToSpace: ("input", "output"),
 }
-_PLAIN = (Mean, Resize, MaxPool, DepthToSpace)
+_PLAIN = (Mean, Resize, Interpolate, MaxPool, DepthToSpace)
 
 
 def reuse_residuals(program: Program) -> Program:
@@ -89,7 +91,7 @@ def _alike(program: Program, first: int, second: int) -> bool:
 def _read(step: Step) -> Iterator[int]:
     if isinstance(step, _PLAIN):
         yield step.input
-        if isinstance(step, Resize) and step.like is not None:
+        if isinstance(step, Resize | Interpolate) and step.like is not None:
             yield step.like
     elif isinstance(step, Conv):
         for branch in step.branches:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from detectron2.modeling import GeneralizedRCNN
+from detectron2.modeling import GeneralizedRCNN, PanopticFPN
 from detectron2.modeling.meta_arch.fcos import FCOS
 from detectron2.modeling.meta_arch.retinanet import RetinaNet
 from detectron2.modeling.meta_arch.semantic_seg import SemanticSegmentor
@@ -29,6 +29,7 @@ from groupnet_det.runtime.program import Program
 
 from .backbone import ExportedBackbone, describe_blocks, export_backbone
 from .dense_heads import export_dense_head
+from .panoptic_head import describe_combination, export_panoptic_head
 from .postprocessing import common_levels, describe_dense, describe_pooler, describe_rcnn
 from .predictors import FloatPredictors, Predictors
 from .program_builder import ProgramBuilder
@@ -159,9 +160,12 @@ def _dense(body: Body, key: str, *, kind: str, score: str) -> Exported:
 
 
 def _rcnn(body: Body) -> Exported:
+    return _regions(body, body.pyramid())
+
+
+def _regions(body: Body, pyramid: dict[str, Signal]) -> Exported:
     rpn, heads = body.model.proposal_generator, body.model.roi_heads
     _check_rcnn(rpn, heads)
-    pyramid = body.pyramid()
     levels = {name: pyramid[name] for name in rpn.in_features}
     outputs = export_dense_head(
         body.exporter, body.predictors, rpn.rpn_head, levels, "MODEL.RPN.HEAD_NAME"
@@ -188,6 +192,20 @@ def _rcnn(body: Body) -> Exported:
         num_classes=heads.num_classes,
         parts=parts,
     )
+
+
+def _panoptic(body: Body) -> Exported:
+    pyramid = body.pyramid()
+    found = _regions(body, pyramid)
+    if MASK_PART not in found.parts:
+        raise ConfigError("MODEL.MASK_ON is not set, and panoptic segments are made of masks")
+    strides = {name: shape.stride for name, shape in body.model.backbone.output_shape().items()}
+    head = body.model.sem_seg_head
+    found.task = "panoptic_segmentation"
+    found.outputs |= export_panoptic_head(body.exporter, body.predictors, head, pyramid, strides)
+    combination = describe_combination(body.model)
+    found.postprocessing |= {"kind": "panoptic", "combination": combination}
+    return found
 
 
 def _check_rcnn(rpn: Any, heads: Any) -> None:
@@ -227,5 +245,6 @@ MODELS: dict[type, Callable[[Body], Exported]] = {
     FCOS: _fcos,
     GroupNetFCOS: _fcos,
     GeneralizedRCNN: _rcnn,
+    PanopticFPN: _panoptic,
     SemanticSegmentor: _segmentor,
 }

@@ -16,12 +16,13 @@ NO_RESIZING = 0
 
 
 def task_of_model(model: Any) -> str:
-    """``classification``, ``semantic_segmentation`` or ``detection``, with or without masks."""
+    """``classification``, ``semantic_segmentation``, ``panoptic_segmentation``, or ``detection``,
+    with or without masks."""
     if hasattr(model, "fc"):
         return "classification"
-    # Panoptic networks have both; they are refused elsewhere.
-    is_detector = not hasattr(model, "sem_seg_head")
-    return "detection" if is_detector else "semantic_segmentation"
+    if not hasattr(model, "sem_seg_head"):
+        return "detection"
+    return "panoptic_segmentation" if hasattr(model, "roi_heads") else "semantic_segmentation"
 
 
 def describe_preprocessing(cfg: CfgNode, task: str) -> dict[str, Any]:
@@ -85,5 +86,6 @@ _PREPROCESSING: dict[str, Callable[[CfgNode], dict[str, Any]]] = {
     "classification": _of_classifier,
     "detection": _of_detector,
     "instance_segmentation": _of_detector,
+    "panoptic_segmentation": _of_detector,
     "semantic_segmentation": _of_segmenter,
 }

@@ -11,6 +11,7 @@ from groupnet_det.runtime.program import (
     Buffer,
     Conv,
     DepthToSpace,
+    Interpolate,
     Map,
     MaxPool,
     Mean,
@@ -106,6 +107,15 @@ class ProgramBuilder:
         """Append an upsampling to the size of the buffer `like`; returns its buffer."""
         output = self.buffer("float", signal.channels, 0.0)
         step = Resize(name=name, input=signal.as_float(), output=output, factor=factor, like=like)
+        self._drafts.append(PlainDraft(step))
+        return output
+
+    def interpolate(self, name: str, signal: Signal, factor: int, like: int | None) -> int:
+        """As `resize`, by the centres of the pixels."""
+        output = self.buffer("float", signal.channels, 0.0)
+        step = Interpolate(
+            name=name, input=signal.as_float(), output=output, factor=factor, like=like
+        )
         self._drafts.append(PlainDraft(step))
         return output
 

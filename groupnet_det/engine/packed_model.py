@@ -13,12 +13,13 @@ from detectron2.data import DatasetCatalog
 from detectron2.structures import Boxes, Instances
 from torch import Tensor, nn
 
-from groupnet_det.data.catalog import class_names_of, task_of
+from groupnet_det.data.catalog import class_names_of, stuff_names_of, task_of
 from groupnet_det.deploy.preparation import describe_preprocessing
 from groupnet_det.errors import ConfigError
 from groupnet_det.runtime.classification import Classification
 from groupnet_det.runtime.detections import Detections
 from groupnet_det.runtime.label_maps import LabelMap
+from groupnet_det.runtime.panoptic import PanopticSegmentation
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.tasks import Answer
 
@@ -29,6 +30,7 @@ DATA = {
     "detection": {"detection"},
     "instance_segmentation": {"detection"},
     "semantic_segmentation": {"semantic segmentation"},
+    "panoptic_segmentation": {"detection"},
 }
 
 logger = logging.getLogger(__name__)
@@ -42,7 +44,7 @@ def is_packed(weights: str) -> bool:
 class PackedModel(nn.Module):
     """A packed network with the call contract of Detectron2's models in evaluation: a list with a
     dict for each image (``image`` uint8 (C, H, W), ``height``, ``width``), to a list of dicts with
-    ``logits``, ``instances`` or ``sem_seg``.
+    ``logits``, ``instances`` or ``sem_seg``, or the last two and ``panoptic_seg``.
 
     Images are resized by the loader, as for the training model, and run one after the other, as
     that one pads images of several sizes to one.
@@ -80,7 +82,7 @@ class PackedModel(nn.Module):
 
 def model_outputs(answer: Answer) -> dict[str, Any]:
     """What a model of Detectron2 would return for the image: ``logits``, ``instances`` or
-    ``sem_seg``."""
+    ``sem_seg``, or the last two and ``panoptic_seg``."""
     return _OUTPUTS[type(answer)](answer)
 
 
@@ -104,10 +106,20 @@ def _scores(answer: LabelMap) -> dict[str, Tensor]:
     return {"sem_seg": torch.from_numpy((answer.labels.numpy() == labels).view(np.uint8))}
 
 
+def _segments(answer: PanopticSegmentation) -> dict[str, Any]:
+    segments = answer.segment_map, [dict(info) for info in answer.segments_info]
+    return {
+        **_scores(answer.label_map),
+        **_instances(answer.detections),
+        "panoptic_seg": segments,
+    }
+
+
 _OUTPUTS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Classification: _logits,
     Detections: _instances,
     LabelMap: _scores,
+    PanopticSegmentation: _segments,
 }
 
 
@@ -155,15 +167,26 @@ def _check_task(path: str, model: PackedModel, dataset: str) -> None:
 def _check_classes(path: str, model: PackedModel, dataset: str) -> None:
     if class_names_of(dataset) is None:
         DatasetCatalog.get(dataset)  # notes them
-    names = tuple(class_names_of(dataset) or ())
     own = model.predictor.class_names
+    _compare_names(path, dataset, "classes", tuple(class_names_of(dataset) or ()), own)
+    stuff = stuff_names_of(dataset)
+    if stuff is not None:
+        own = model.predictor.stuff_class_names
+        _compare_names(path, dataset, "stuff classes", tuple(stuff), own)
+
+
+def _compare_names(
+    path: str, dataset: str, kind: str, names: tuple[str, ...], own: tuple[str, ...]
+) -> None:
     numbers = tuple(map(str, range(len(own))))  # where the export knew no names
     if names != own and not (own == numbers and len(names) == len(own)):
         raise ConfigError(
-            f"data set {dataset!r} in DATASETS.TEST has the classes {_short(names)}, but {path} "
+            f"data set {dataset!r} in DATASETS.TEST has the {kind} {_short(names)}, but {path} "
             f"was made for {_short(own)}; name a data set with these"
         )
 
 
 def _short(names: tuple[str, ...]) -> str:
+    if not names:
+        return "none"
     return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} ... ({len(names)})"

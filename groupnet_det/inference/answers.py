@@ -16,6 +16,7 @@ from groupnet_det.runtime.classification import Classification
 from groupnet_det.runtime.detections import Detections
 from groupnet_det.runtime.image_reading import AnyImage, read_image
 from groupnet_det.runtime.label_maps import LabelMap
+from groupnet_det.runtime.panoptic import PanopticSegmentation
 from groupnet_det.runtime.predictor import PackedPredictor
 
 from .predictor import check_threshold, open_predictor
@@ -100,8 +101,18 @@ def answer_of(outputs: Mapping[str, Any], looks: Metadata) -> Answer:
     raise ConfigError(f"the network gives {list(outputs)}; known are {list(_CONVERSIONS)}")
 
 
-def _above(answer: Answer, threshold: float) -> Answer:
+def _above(answer: packed_tasks.Answer, threshold: float) -> Answer:
+    if isinstance(answer, PanopticSegmentation):
+        return _of_packed(answer.above(threshold))
     return answer.above(threshold) if isinstance(answer, Detections) else answer
+
+
+def _of_packed(answer: PanopticSegmentation) -> Segments:
+    segments = [
+        Segment(number=info["id"], name=name, is_object=info["isthing"], score=info.get("score"))
+        for name, info in zip(answer.names, answer.segments_info, strict=True)
+    ]
+    return Segments(answer.segment_map.long(), tuple(segments))
 
 
 def _classification(logits: Tensor, looks: Metadata) -> Classification:

@@ -26,6 +26,7 @@ from groupnet_det.engine.packed_model import is_packed, model_outputs
 from groupnet_det.engine.test_time_augmentation import wrap_for_testing
 from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.runtime.detections import Detections
+from groupnet_det.runtime.panoptic import PanopticSegmentation
 from groupnet_det.runtime.predictor import PackedPredictor
 
 Pixels = NDArray[np.uint8]  # RGB (H, W, 3)
@@ -96,11 +97,13 @@ class PackedImagePredictor:
         self.threshold = threshold
         self.looks = Metadata()
         self.looks.set(**{CLASSES[self.predictor.task]: list(self.predictor.class_names)})
+        if self.predictor.stuff_class_names:
+            self.looks.set(stuff_classes=list(self.predictor.stuff_class_names))
 
     def __call__(self, pixels: Pixels) -> dict[str, Any]:
         """See `Predictor`; objects are those of at least the threshold."""
         answer = self.predictor(pixels)
-        if isinstance(answer, Detections):
+        if isinstance(answer, Detections | PanopticSegmentation):
             answer = answer.above(self.threshold)
         return model_outputs(answer)
 
@@ -111,6 +114,7 @@ CLASSES = {
     "detection": "thing_classes",
     "instance_segmentation": "thing_classes",
     "semantic_segmentation": "stuff_classes",
+    "panoptic_segmentation": "thing_classes",
 }
 
 

@@ -2,10 +2,10 @@
 
 from groupnet_det.analysis.precision_map import count_weights
 from groupnet_det.benchmark.trained import FLOAT, PACKED
+from groupnet_det.engine import files
 from groupnet_det.engine.recorded_scores import TASKS
 from groupnet_det.errors import UserError
 
-from . import files
 from .blocks import Block, Tile, Tiles
 from .deployment import latency_of, packed_bytes
 from .run import Run

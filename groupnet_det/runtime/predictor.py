@@ -19,14 +19,15 @@ class PackedPredictor:
         predictor = PackedPredictor("model.gnp")
         print(predictor("cat.jpg"))
 
-    What comes back depends on the task: a `Classification`, `Detections` or a `LabelMap`. Several
-    threads may use one predictor.
+    What comes back depends on the task: a `Classification`, `Detections`, a `LabelMap` or a
+    `PanopticSegmentation`. Several threads may use one predictor.
 
     Attributes:
         info: What the file says about itself, see docs/packed-format.md.
-        task: ``classification``, ``detection``, ``instance_segmentation`` or
-            ``semantic_segmentation``.
+        task: ``classification``, ``detection``, ``instance_segmentation``,
+            ``semantic_segmentation`` or ``panoptic_segmentation``.
         class_names: In the order of the labels; their numbers where the file names none.
+        stuff_class_names: The same for the labels of a panoptic network; else empty.
         program: What the network computes.
         network: Runs the program, without preparation and answer.
     """
@@ -54,6 +55,7 @@ class PackedPredictor:
         self.info = packed.info
         self.task = str(packed.info["task"])
         self.class_names = self._task.class_names
+        self.stuff_class_names = self._task.stuff_class_names
         self.preprocessing = self._task.preprocessing
         self.program = packed.program
         self.network: Network = open_network(path, packed)

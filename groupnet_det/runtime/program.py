@@ -189,7 +189,10 @@ class Mean:
 
 @dataclass(frozen=True, kw_only=True)
 class Resize:
-    """Bilinear upsampling by `factor`, to the size of the buffer `like`, or of the image."""
+    """Bilinear upsampling by `factor`, to the size of the buffer `like`, or of the image.
+
+    The first value of the input stands at the first one of the output.
+    """
 
     name: str
     input: int
@@ -198,6 +201,20 @@ class Resize:
     like: int | None = None
 
     op: typing.ClassVar[str] = "resize"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interpolate:
+    """As `Resize`, but each value of the input stands at the centre of `factor` x `factor` ones of
+    the output."""
+
+    name: str
+    input: int
+    output: int
+    factor: int
+    like: int | None = None
+
+    op: typing.ClassVar[str] = "interpolate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,9 +241,9 @@ class DepthToSpace:
     op: typing.ClassVar[str] = "depth_to_space"
 
 
-Step = Stem | Input | Conv | Mean | Resize | MaxPool | DepthToSpace
+Step = Stem | Input | Conv | Mean | Resize | Interpolate | MaxPool | DepthToSpace
 STEPS: dict[str, type] = {
-    step.op: step for step in (Stem, Input, Conv, Mean, Resize, MaxPool, DepthToSpace)
+    step.op: step for step in (Stem, Input, Conv, Mean, Resize, Interpolate, MaxPool, DepthToSpace)
 }
 
 

@@ -19,6 +19,7 @@ from .program import (
     Conv,
     DepthToSpace,
     Input,
+    Interpolate,
     Join,
     MaxPool,
     Mean,
@@ -28,7 +29,7 @@ from .program import (
     Stem,
     Term,
 )
-from .reference_layouts import max_pooled, nearest, resized, spread
+from .reference_layouts import interpolated, max_pooled, nearest, resized, spread
 from .reference_maps import apply_map, sink_bits, sink_bytes, sink_levels
 from .reference_sums import padded, sum_of_fma, sum_of_products
 from .shapes import buffer_shapes, canvas_size, check_images, check_maps
@@ -174,8 +175,17 @@ class _Run:
         yield step.output, (total * share)[:, None, None]
 
     def resize(self, step: Resize) -> Iterator[tuple[int, Tensor]]:
-        sides = self.canvas if step.like is None else self.buffers[step.like].shape[1:3]
-        yield step.output, resized(self.buffers[step.input], step.factor, *sides)
+        yield step.output, resized(self.buffers[step.input], step.factor, *self.sides(step))
+
+    def interpolate(self, step: Interpolate) -> Iterator[tuple[int, Tensor]]:
+        yield step.output, interpolated(self.buffers[step.input], step.factor, *self.sides(step))
+
+    def sides(self, step: Resize | Interpolate) -> tuple[int, int]:
+        """Height and width of the result."""
+        if step.like is None:
+            return self.canvas
+        height, width = self.buffers[step.like].shape[1:3]
+        return height, width
 
     def max_pool(self, step: MaxPool) -> Iterator[tuple[int, Tensor]]:
         yield step.output, max_pooled(self.buffers[step.input], step.pool)

@@ -18,14 +18,26 @@ def resized(x: Tensor, factor: int, height: int, width: int) -> Tensor:
         (N, `height`, `width`, C).
     """
     # What is read from two columns is the same for each row of the result.
-    return _lerped(_lerped(x, 2, factor, width), 1, factor, height)
+    return _lerped(_lerped(x, 2, torch.arange(width), factor), 1, torch.arange(height), factor)
 
 
-def _lerped(x: Tensor, dim: int, factor: int, size: int) -> Tensor:
-    place = torch.arange(size)
-    first = place // factor
+def interpolated(x: Tensor, factor: int, height: int, width: int) -> Tensor:
+    """Bilinear; the value at (i, j) stands at the centre of the `factor` x `factor` pixels from
+    (`factor` i, `factor` j) on. Arguments and result as of `resized`."""
+    rows, columns = (_centers(factor, size) for size in (height, width))
+    return _lerped(_lerped(x, 2, columns, 2 * factor), 1, rows, 2 * factor)
+
+
+def _centers(factor: int, size: int) -> Tensor:
+    """Where pixels of the result are, in parts of which 2 `factor` are one pixel of the map."""
+    return (2 * torch.arange(size) + 1 - factor).clamp(min=0)
+
+
+def _lerped(x: Tensor, dim: int, place: Tensor, parts: int) -> Tensor:
+    """Values at `place` along a dimension, where `parts` are one pixel of the map."""
+    first = place // parts
     second = (first + 1).clamp(max=x.shape[dim] - 1)
-    share = (place % factor).to(torch.float32) / factor
+    share = (place % parts).to(torch.float32) / parts
     a, b = x.index_select(dim, first), x.index_select(dim, second)
     return fma(b - a, share.view([-1 if i == dim else 1 for i in range(4)]), a)
 

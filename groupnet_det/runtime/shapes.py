@@ -14,6 +14,7 @@ from .program import (
     Conv,
     DepthToSpace,
     Input,
+    Interpolate,
     MaxPool,
     Mean,
     Pool,
@@ -144,7 +145,7 @@ class _Sizes:
         ]
         return _checked((source[0], *sides, weight[0]), source[1:3], name)[:3]
 
-    def resize(self, step: Resize) -> Shape:
+    def resize(self, step: Resize | Interpolate) -> Shape:
         source = self.shapes[step.input]
         target = self.given if step.like is None else self.shapes[step.like]
         if any(target[i] > step.factor * source[i] for i in (1, 2)):
@@ -153,6 +154,9 @@ class _Sizes:
                 f"{target[2]}, more than {step.factor} times as many in a row or column"
             )
         return _checked((source[0], *target[1:3], source[3]), source[1:3], step.name)[:3]
+
+    def interpolate(self, step: Interpolate) -> Shape:
+        return self.resize(step)
 
     def max_pool(self, step: MaxPool) -> Shape:
         return _pooled(self.shapes[step.input], step.pool, step.name)

@@ -19,6 +19,7 @@ from .masks import paste_masks
 from .networks import Network
 from .outputs import channels_of
 from .packed_file import PackedFile
+from .panoptic import PanopticPostprocessing, PanopticSegmentation, combine
 from .preprocessing import Preprocessing
 from .program_json import read_value
 from .region_checks import count_classes
@@ -26,7 +27,7 @@ from .region_detection import RegionPostprocessing
 from .shortest_edge import ShortestEdge
 
 Size = tuple[int, int]  # height, width
-Answer = Classification | Detections | LabelMap
+Answer = Classification | Detections | LabelMap | PanopticSegmentation
 
 
 class Task:
@@ -36,11 +37,13 @@ class Task:
         preprocessing: Makes the pixels.
         num_classes: That the network tells apart.
         class_names: One for each.
+        stuff_class_names: Of the labels that a panoptic network has besides.
     """
 
     preprocessing: Preprocessing | ShortestEdge
     num_classes: int
     class_names: tuple[str, ...] = ()
+    stuff_class_names: tuple[str, ...] = ()
 
     def prepare(self, image: AnyImage) -> tuple[Tensor, Size]:
         """Pixels for the network, uint8 (1, H, W, 3), and the size that the answer is wanted for.
@@ -142,8 +145,15 @@ class RegionDetector(OfWholeImages):
         self.postprocessing: RegionPostprocessing = _postprocessing(packed)
         self.num_classes = count_classes(self.postprocessing, packed)
 
-    def answer(self, network: Network, pixels: Tensor, wanted: Size) -> Detections:
-        maps, size = network(pixels), _size(pixels)
+    def answer(
+        self, network: Network, pixels: Tensor, wanted: Size
+    ) -> Detections | PanopticSegmentation:
+        return self.detections(network, network(pixels), _size(pixels), wanted)
+
+    def detections(
+        self, network: Network, maps: dict[str, Tensor], size: Size, wanted: Size
+    ) -> Detections:
+        """From the outputs for an image of `size`."""
         boxes, scores, classes = self.postprocessing(maps, size, network)
         masks = self.postprocessing.masks(maps, boxes, classes, network)
         boxes = rescale(boxes, size, wanted)
@@ -155,18 +165,39 @@ class RegionDetector(OfWholeImages):
         return Detections(boxes, scores, classes, self.class_names, wanted, masks)
 
 
+class PanopticSegmenter(RegionDetector):
+    """Of the task ``panoptic_segmentation``."""
+
+    postprocessing: PanopticPostprocessing
+
+    def __init__(self, packed: PackedFile) -> None:
+        """As `Classifier`."""
+        super().__init__(packed)
+        number = channels_of(packed.program, "logits")
+        self.stuff_class_names = _class_names(packed.info, number, "stuff_class_names")
+
+    def answer(self, network: Network, pixels: Tensor, wanted: Size) -> PanopticSegmentation:
+        maps, size = network(pixels), _size(pixels)
+        detections = self.detections(network, maps, size, wanted)
+        labels = network.label_map(maps["logits"][:, : size[0], : size[1]], wanted)
+        label_map = LabelMap(labels, self.stuff_class_names)
+        return combine(detections, label_map, self.postprocessing.combination)
+
+
 # info.task -> postprocessing.kind -> what does it.
 TASKS: dict[str, dict[str | None, Callable[[PackedFile], Task]]] = {
     "classification": {None: Classifier},
     "semantic_segmentation": {"segmentation": Segmenter},
     "detection": {"retinanet": DenseDetector, "fcos": DenseDetector, "rcnn": RegionDetector},
     "instance_segmentation": {"rcnn": RegionDetector},
+    "panoptic_segmentation": {"panoptic": PanopticSegmenter},
 }
 _POSTPROCESSINGS: dict[str, type] = {
     "segmentation": SegmentationPostprocessing,
     "retinanet": DensePostprocessing,
     "fcos": DensePostprocessing,
     "rcnn": RegionPostprocessing,
+    "panoptic": PanopticPostprocessing,
 }
 
 
@@ -198,14 +229,14 @@ def _postprocessing(packed: PackedFile) -> Any:
     return read_value(_POSTPROCESSINGS[kind], packed.info["postprocessing"], "postprocessing")
 
 
-def _class_names(info: Mapping[str, Any], number: int) -> tuple[str, ...]:
-    names = info.get("class_names")
+def _class_names(info: Mapping[str, Any], number: int, key: str = "class_names") -> tuple[str, ...]:
+    names = info.get(key)
     if names is None or names == []:
         return tuple(str(label) for label in range(number))
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise PackedFileError("its class_names are no list of texts")
+        raise PackedFileError(f"its {key} are no list of texts")
     if len(names) != number:
-        raise PackedFileError(f"it has {len(names)} class_names for {number} classes")
+        raise PackedFileError(f"it has {len(names)} {key} for {number} classes")
     return tuple(names)
 
 

@@ -15,6 +15,7 @@ from .program import (
     Buffer,
     DepthToSpace,
     Input,
+    Interpolate,
     MaxPool,
     Mean,
     Program,
@@ -125,13 +126,16 @@ class _Validator(ConvChecks):
     def mean(self, step: Mean) -> None:
         self.one_to_one(step, factor=1)
 
-    def resize(self, step: Resize) -> None:
+    def resize(self, step: Resize | Interpolate) -> None:
         if step.like is not None:
             self.read(step.like, "like")
             if step.like == step.output:
                 self.fail("like and output are one buffer")
         self.geometry(step.factor, "factor")
         self.one_to_one(step, factor=1)
+
+    def interpolate(self, step: Interpolate) -> None:
+        self.resize(step)
 
     def max_pool(self, step: MaxPool) -> None:
         self.pool(step.pool)
@@ -141,7 +145,9 @@ class _Validator(ConvChecks):
         self.geometry(step.factor, "factor")
         self.one_to_one(step, factor=step.factor)
 
-    def one_to_one(self, step: Mean | Resize | MaxPool | DepthToSpace, *, factor: int) -> None:
+    def one_to_one(
+        self, step: Mean | Resize | Interpolate | MaxPool | DepthToSpace, *, factor: int
+    ) -> None:
         """One float buffer to another one, with 1 of so many squared as many channels."""
         self.read(step.input, "input", kind="float")
         self.buffer(step.output, "output", kind="float")
@@ -170,7 +176,7 @@ class _PartValidator(_Validator):
         self.sinks(step.sinks, self.program.input_channels)
         self.write(step.sinks.buffers())
 
-    def resize(self, step: Resize) -> None:
+    def resize(self, step: Resize | Interpolate) -> None:
         if step.like is None:
             self.fail("like is absent; in a part there is no image whose size could be taken")
         super().resize(step)

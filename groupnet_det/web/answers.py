@@ -16,12 +16,13 @@ from groupnet_det.runtime.classification import Classification
 from groupnet_det.runtime.detections import Detections
 from groupnet_det.runtime.image_reading import read_image
 from groupnet_det.runtime.label_maps import LabelMap
+from groupnet_det.runtime.panoptic import PanopticSegmentation
 from groupnet_det.runtime.tasks import Answer
 from groupnet_det.visualization.instances import class_colour, draw_instances
 from groupnet_det.visualization.label_maps import draw_segments
 from groupnet_det.visualization.outputs import complete_looks
 
-from .models import MASKS, WebModel
+from .models import LABELS, MASKS, WebModel
 
 Pixels = NDArray[np.uint8]  # RGB (H, W, 3)
 Colour = tuple[int, int, int]
@@ -110,6 +111,8 @@ def show_answer(
         question: One of `models.QUESTIONS`.
         threshold: Least score of objects.
     """
+    if isinstance(answer, PanopticSegmentation):
+        answer = answer.label_map if question == LABELS else answer.detections
     if isinstance(answer, Detections):
         answer = answer.above(threshold)
         if question != MASKS:

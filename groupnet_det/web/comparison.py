@@ -9,7 +9,6 @@ import torch
 from groupnet_det.benchmark.facts import processor
 from groupnet_det.benchmark.timing import Schedule, alternate, alternate_single_runs, burst_of
 from groupnet_det.errors import UserError
-from groupnet_det.runtime.detections import Detections
 from groupnet_det.runtime.image_reading import AnyImage
 
 from .models import WebModel
@@ -65,8 +64,7 @@ def compare(model: WebModel, image: AnyImage) -> Comparison:
     except UserError as error:
         absence = str(error)
     else:
-        answer = model.predictor.predict_pixels(pixels, wanted)
-        twin.match(pixels, wanted, len(answer) if isinstance(answer, Detections) else 0)
+        twin.match_answer(pixels, wanted, model.predictor.predict_pixels(pixels, wanted))
         sides[FLOAT] = lambda: twin(pixels, wanted)
     seconds = least_times(sides)
     sizes = model.predictor.info.get("sizes") or {}

@@ -16,9 +16,9 @@ BOXES, MASKS = "boxes around objects", "masks of objects"
 LABELS, CLASS = "a class for each pixel", "the class of the picture"
 # What one may ask for -> tasks of packed files that can answer.
 QUESTIONS: dict[str, tuple[str, ...]] = {
-    BOXES: ("detection", "instance_segmentation"),
-    MASKS: ("instance_segmentation",),
-    LABELS: ("semantic_segmentation",),
+    BOXES: ("detection", "instance_segmentation", "panoptic_segmentation"),
+    MASKS: ("instance_segmentation", "panoptic_segmentation"),
+    LABELS: ("semantic_segmentation", "panoptic_segmentation"),
     CLASS: ("classification",),
 }
 HOW_TO_GET_ONE = (

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from groupnet_det.inference.videos import FrameSource
+from tests.deploy.tiny_panoptic import PACKED as PANOPTIC
 from tests.inference.models import write_checkpoint
 from tests.inference.test_videos import write_video
 
@@ -75,6 +76,16 @@ def test_packed_file(demo, tiny_packed, tmp_path, pictures):
     output = tmp_path / "drawn.png"
     assert demo("--weights", weights, "--input", pictures / "a.jpg", "--output", output) == 0
     assert np.abs(pixels_of(output) - pixels_of(pictures / "a.jpg")).mean() > 1
+
+
+def test_packed_panoptic_file(demo, tiny_panoptic, tmp_path, pictures, capsys):
+    weights = ["--weights", tiny_panoptic / PANOPTIC, "--confidence-threshold", 0.2]
+    output = tmp_path / "drawn.png"
+    assert demo(*weights, "--input", pictures / "a.jpg", "--output", output) == 0
+    assert np.abs(pixels_of(output) - pixels_of(pictures / "a.jpg")).mean() > 1
+    assert "1 other segments" in capsys.readouterr().out
+    video = write_video(tmp_path / "in.avi", number=2, size=(64, 80))
+    assert demo(*weights, "--video-input", video, "--output", tmp_path / "out") == 0
 
 
 def test_a_bad_picture_is_told_and_the_others_go_on(demo, tmp_path, pictures, capsys):

@@ -1,7 +1,7 @@
 """Narrow detectors and segmenters with values as after a training, exported, and their outputs."""
 
 import torch
-from detectron2.modeling import GeneralizedRCNN
+from detectron2.modeling import GeneralizedRCNN, PanopticFPN
 from detectron2.structures import ImageList
 from detectron2.utils.events import EventStorage
 from torch import nn
@@ -73,7 +73,7 @@ def raw_outputs(model, packed, images):
 
 
 def _outputs(model, batch):
-    if hasattr(model, "sem_seg_head"):
+    if not hasattr(model, "roi_heads") and hasattr(model, "sem_seg_head"):
         images = [(x["image"] - model.pixel_mean) / model.pixel_std for x in batch]
         canvas = ImageList.from_tensors(images, model.backbone.size_divisibility).tensor
         logits = model.sem_seg_head(model.backbone(canvas))[0]
@@ -83,6 +83,8 @@ def _outputs(model, batch):
         names = model.proposal_generator.in_features
         head, kinds = model.proposal_generator.rpn_head, ("objectness", "anchor_deltas")
         outputs = {name: features[name] for name in model.roi_heads.box_in_features}
+        if isinstance(model, PanopticFPN):
+            outputs["logits"] = model.sem_seg_head(features)[0]
     else:
         names, head, outputs = model.head_in_features, model.head, {}
         kinds = ("logits", "deltas", "centerness")

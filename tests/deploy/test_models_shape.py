@@ -41,7 +41,7 @@ def test_levels_name_the_same_weights(root):
 
 def test_each_binary_weight_is_kept_once(root):
     """One bit for each parameter of the training model's binary convolutions."""
-    for kind in ("retinanet", "faster_rcnn", "mask_rcnn"):
+    for kind in ("retinanet", "faster_rcnn", "mask_rcnn", "panoptic_fpn"):
         model = make_detector(root, kind).eval()
         binary = [m.weight.numel() for m in model.modules() if isinstance(m, QuantizedConv2d)]
         assert binary_weights(export(model)).number == sum(binary)
@@ -98,7 +98,22 @@ def test_the_model_stays_as_it_was(root):
 
 
 REFUSED = {
-    "panoptic": ("panoptic_fpn", [], "META_ARCHITECTURE gives a PanopticFPN"),
+    "proposal_network": (
+        *("faster_rcnn", ["MODEL.META_ARCHITECTURE", "ProposalNetwork"]),
+        r"META_ARCHITECTURE gives a ProposalNetwork.*PanopticFPN",
+    ),
+    "panoptic_head": (
+        *(
+            "panoptic_fpn",
+            ["MODEL.SEM_SEG_HEAD.NAME", "SemSegFPNHead", "MODEL.SEM_SEG_HEAD.NORM", "BN"],
+        ),
+        r"MODEL\.SEM_SEG_HEAD\.NAME gives a SemSegFPNHead.*valid: GroupNetPanopticHead",
+    ),
+    "panoptic_stride": (
+        *("panoptic_fpn", ["MODEL.SEM_SEG_HEAD.COMMON_STRIDE", "2"]),
+        r"COMMON_STRIDE is 2, which.*choose the stride of a level: 4, 8, 16, 32, 64",
+    ),
+    "panoptic_without_masks": ("panoptic_fpn", ["MODEL.MASK_ON", "False"], "MODEL.MASK_ON is not"),
     "group_norm": (
         *(
             "retinanet",
@@ -157,6 +172,8 @@ def test_preprocessing(root):
     assert describe_preprocessing(cfg, "detection") == {
         **{"kind": "shortest_edge", "min_size": 96, "max_size": 160, "format": "BGR"},
     }
+    same = describe_preprocessing(cfg, "detection")
+    assert describe_preprocessing(cfg, "panoptic_segmentation") == same
     cfg.INPUT.SEMANTIC.TEST_SHORT_SIDE = 50
     assert describe_preprocessing(cfg, "semantic_segmentation") == {
         **{"kind": "shortest_edge", "min_size": 50, "max_size": 0, "format": "BGR"},

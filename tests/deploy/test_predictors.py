@@ -19,14 +19,14 @@ from groupnet_det.runtime.reference import run_reference, run_reference_part
 from .models import export, make_model, raw_outputs
 from .networks import random_images
 
-KINDS = ("retinanet", "fcos", "mask_rcnn", "fcn8s", "deeplabv3", "deeplabv3plus")
+KINDS = ("retinanet", "fcos", "mask_rcnn", "panoptic_fpn", "fcn8s", "deeplabv3", "deeplabv3plus")
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def exported(request, root):
     torch.manual_seed(0)
     model = make_model(root, request.param, "MODEL.GROUPNET.NUM_BASES", 1)
-    if request.param == "mask_rcnn":
+    if request.param in ("mask_rcnn", "panoptic_fpn"):
         model.roi_heads.box_predictor.test_score_thresh = 0.0  # boxes for the mask head
     images = random_images(3, 64, 96).permute(0, 3, 1, 2)
     ranges = calibrate(model, [[{"image": image}] for image in images])

@@ -86,3 +86,24 @@ def test_segmenters(root, tmp_path, kind):
     assert found["sem_seg"].shape == expected["sem_seg"].shape
     assert len(labels.unique()) > 1
     assert (found["sem_seg"].argmax(dim=0) != labels).float().mean() < 0.001
+
+
+def test_panoptic_segmenters(root, tmp_path):
+    combine = "MODEL.PANOPTIC_FPN.COMBINE."
+    options = [*ALL, f"{combine}INSTANCES_CONFIDENCE_THRESH", "0.3"]
+    options += [f"{combine}STUFF_AREA_LIMIT", "20", f"{combine}OVERLAP_THRESH", "0.4"]
+    names = {"stuff_class_names": ["things", "grass"]}
+    expected, found = both(root, tmp_path, "panoptic_fpn", *options, **names)
+    assert set(found) == set(expected) == {"instances", "sem_seg", "panoptic_seg"}
+    labels = expected["sem_seg"].argmax(dim=0)
+    assert len(labels.unique()) > 1
+    assert (found["sem_seg"].argmax(dim=0) != labels).float().mean() < 0.001
+    assert torch.equal(found["instances"].pred_classes, expected["instances"].pred_classes)
+    (ids, infos), (right, right_infos) = found["panoptic_seg"], expected["panoptic_seg"]
+    assert {info["isthing"] for info in right_infos} == {True, False}
+    assert (ids != right).float().mean() < 0.002
+    assert ids.dtype == right.dtype
+    for own, other in zip(infos, right_infos, strict=True):
+        assert set(own) == set(other)
+        for key in ("id", "isthing", "category_id", "instance_id"):
+            assert own.get(key) == other.get(key)

@@ -25,7 +25,7 @@ VALUES: list[Any] = [
     *(float("inf"), True, False, None, ABSENT, "", "t0", "t1", "../../etc/passwd", "\0", "é", "🙂"),
     *("x" * 10_000, [], {}, [[]], [0], [1, 1, 1, 1], [-1, 3, 3, 4], [2**40, 2**40], {"a": 1}),
     *("bits", "float", "stem", "conv", "mean", "relu", "prelu", [None] * 100, [{}] * 100),
-    *("bytes", "input", "resize", "max_pool", "depth_to_space"),
+    *("bytes", "input", "resize", "interpolate", "max_pool", "depth_to_space"),
 ]
 DTYPES = ["U8", "I8", "I16", "I32", "I64", "F16", "BF16", "F32", "F64", "BOOL", "F8_E4M3", "?", ""]
 

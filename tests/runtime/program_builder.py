@@ -14,6 +14,7 @@ from groupnet_det.runtime.program import (
     Conv,
     DepthToSpace,
     Input,
+    Interpolate,
     Join,
     Map,
     MaxPool,
@@ -148,6 +149,14 @@ class ProgramBuilder:
         output = self.floats(self.buffers[source].channels)
         name = f"resize{len(self.steps)}"
         step = Resize(name=name, input=source, output=output, factor=factor, like=like)
+        self.steps.append(step)
+        return output
+
+    def interpolate(self, source: int, factor: int, like: int | None = None) -> int:
+        """Add an upsampling by the centres of the pixels; returns its buffer."""
+        output = self.floats(self.buffers[source].channels)
+        name = f"interpolate{len(self.steps)}"
+        step = Interpolate(name=name, input=source, output=output, factor=factor, like=like)
         self.steps.append(step)
         return output
 

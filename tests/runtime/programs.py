@@ -78,6 +78,7 @@ def example_packed_files() -> Iterator[tuple[str, PackedFile]]:
     yield from canvas_examples()
     yield from residual_examples()
     yield from resize_examples()
+    yield from resize_examples("interpolate")
     yield from max_pool_examples()
     yield from depth_to_space_examples()
     yield from part_examples()

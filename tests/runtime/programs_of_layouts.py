@@ -39,16 +39,16 @@ def canvas_examples() -> Iterator[tuple[str, PackedFile]]:
             yield f"canvas-{divisor}-{name}", b.build()
 
 
-def resize_examples() -> Iterator[tuple[str, PackedFile]]:
+def resize_examples(op: str = "resize") -> Iterator[tuple[str, PackedFile]]:
+    """Of ``resize`` or ``interpolate``."""
     for channels, factor in zip((1, 3, 16, 17, 33, 21), FACTORS, strict=True):
         for like in (False, True):
             b = ProgramBuilder(seed=factor, size_divisor=1 if like else 4)
             full, small = b.bits(1), b.floats(channels)
             b.stem(1, Sinks(bits=(BitsSink(buffer=full),)))
             b.stem(channels, Sinks(float_=small), kernel=1, padding=0, stride=factor)
-            out = b.resize(small, factor, full if like else None)
-            b.outputs["out"] = out
-            yield f"resize-{factor}-{channels}{'-like' if like else ''}", b.build()
+            b.outputs["out"] = getattr(b, op)(small, factor, full if like else None)
+            yield f"{op}-{factor}-{channels}{'-like' if like else ''}", b.build()
 
 
 def max_pool_examples() -> Iterator[tuple[str, PackedFile]]:
@@ -112,6 +112,7 @@ def nasty_layouts() -> Iterator[tuple[str, PackedFile]]:
     b.stem(channels, Sinks(float_=source, bits=(BitsSink(buffer=signs),)), map=map_)
     pooled = b.max_pool(source, 3, 2, 1)
     resized = b.resize(pooled, 2, source)
+    by_centers = b.interpolate(pooled, 2, source)
     whole = b.resize(source, 1)
     spread = b.depth_to_space(whole, 2)
     out, numbers = b.floats(channels), b.bytes(channels, 77)
@@ -123,4 +124,5 @@ def nasty_layouts() -> Iterator[tuple[str, PackedFile]]:
     )
     b.conv(branch)
     b.outputs = {"resized": resized, "whole": whole, "spread": spread, "out": out}
+    b.outputs["by_centers"] = by_centers
     yield "nasty-layouts", b.build()

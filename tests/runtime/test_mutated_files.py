@@ -18,7 +18,14 @@ from tests.runtime.programs import example_packed_files
 # One of each kind, as small as they come.
 NAMES = [
     *("channels-1-to-256", "sinks-31", "join-3-scales-alias-gate", "terms-mixed", "stem-prelu"),
-    *("tiny-pyramid", "tiny-segmenter", "bytes-3-to-17-zero255", "resize-2-3", "part-sinks-1"),
+    *(
+        "tiny-pyramid",
+        "tiny-segmenter",
+        "bytes-3-to-17-zero255",
+        "resize-2-3",
+        "interpolate-2-3",
+        "part-sinks-1",
+    ),
 ]
 FEW, MANY = 320, 10_000
 MEMORY = 4 << 20  # bytes of Python's own objects, for files of some thousand

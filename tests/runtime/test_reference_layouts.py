@@ -10,7 +10,13 @@ import torch.nn.functional as F
 from groupnet_det.modeling.heads.upsampling import upsample_aligned
 from groupnet_det.runtime.program import Pool
 from groupnet_det.runtime.reference import run_reference
-from groupnet_det.runtime.reference_layouts import max_pooled, nearest, resized, spread
+from groupnet_det.runtime.reference_layouts import (
+    interpolated,
+    max_pooled,
+    nearest,
+    resized,
+    spread,
+)
 from tests.runtime.programs import example_images, example_packed_files
 from tests.runtime.reference_values import nchw, nhwc, plain_map, same, traced
 from tests.runtime.test_exact_fma import exact_fma
@@ -81,6 +87,61 @@ def test_resizing_of_infinity_and_negative_zero():
     assert row.isnan().tolist() == [True, False, False]
     assert row[1] == 1
     assert math.copysign(1, row[2].item()) == 1
+
+
+def interpolated_value(x, factor, row, column):
+    """One value of the result, as the documentation writes it; `x` is (H, W)."""
+    y, z = (max(2 * place + 1 - factor, 0) for place in (row, column))
+    i, j = y // (2 * factor), z // (2 * factor)
+    below, right = min(i + 1, x.shape[0] - 1), min(j + 1, x.shape[1] - 1)
+    s, t = (float32(place % (2 * factor) / (2 * factor)) for place in (y, z))
+    v = [[x[a, b].item() for b in (j, right)] for a in (i, below)]
+    return lerp(lerp(*v[0], t), lerp(*v[1], t), s)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 5, 8])
+def test_interpolation_by_a_loop(factor):
+    x = noise(2, 3, 4, 2) * torch.tensor([1.0, 1e20])
+    height, width = 3 * factor, 4 * factor - (factor > 2)
+    result = interpolated(x, factor, height, width)
+    assert result.shape == (2, height, width, 2)
+    for image, row, column, channel in itertools.product(
+        (0, 1), range(height), range(width), (0, 1)
+    ):
+        expected = interpolated_value(x[image, :, :, channel], factor, row, column)
+        assert result[image, row, column, channel].item() == expected
+
+
+@pytest.mark.parametrize("factor", [1, 2, 4, 7, 32])
+def test_interpolation_is_that_of_torch(factor):
+    x = noise(2, 5, 6, 3)
+    expected = F.interpolate(nchw(x).double(), scale_factor=factor, mode="bilinear")
+    height, width = 5 * factor - factor // 2, 6 * factor
+    torch.testing.assert_close(
+        interpolated(x, factor, height, width),
+        nhwc(expected[:, :, :height]).float(),
+        rtol=1e-6,
+        atol=1e-6,
+    )
+
+
+def test_interpolation_by_hand():
+    x = torch.tensor([[0.0, 4.0]])[None, :, :, None]
+    assert interpolated(x, 2, 2, 4)[0, :, :, 0].tolist() == [[0, 1, 3, 4]] * 2
+    assert interpolated(x, 2, 1, 3)[0, :, :, 0].tolist() == [[0, 1, 3]]
+
+
+@pytest.mark.parametrize("packed", named("interpolate-"))
+def test_interpolate_steps(packed):
+    images = example_images(packed)
+    step = packed.program.steps[-1]
+    result = run_reference(packed, images)["out"]
+    small = traced(packed, images)[1, step.input]
+    height, width = images.shape[1:3] if step.like is not None else (16, 20)  # multiples of 4
+    assert result.shape == (2, height, width, small.shape[3])
+    expected = F.interpolate(nchw(small), scale_factor=step.factor, mode="bilinear")
+    expected = nhwc(expected[:, :, :height, :width]).float()
+    torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("packed", named("resize-"))
@@ -211,8 +272,8 @@ def of_one_term(packed, term, maps):
 def test_the_nasty_layouts_are_nasty():
     packed = EXAMPLES["nasty-layouts"]
     outputs = run_reference(packed, example_images(packed))
-    for name in ("resized", "whole", "spread", "out"):
+    for name in ("resized", "by_centers", "whole", "spread", "out"):
         value = outputs[name]
         assert 0 < value.isnan().sum() < 0.7 * value.numel(), name
         # With a factor of 1, infinity meets a share of 0, and that is NaN.
-        assert value.isinf().any() == (name in ("resized", "out")), name
+        assert value.isinf().any() == (name in ("resized", "by_centers", "out")), name

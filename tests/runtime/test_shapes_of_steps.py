@@ -18,12 +18,13 @@ def shapes_of(packed, size):
     return buffer_shapes(packed.program, packed.tensors, (1, *size, 3))
 
 
-def test_resizing_to_more_than_the_factor_says():
+@pytest.mark.parametrize("op", ["resize", "interpolate"])
+def test_resizing_to_more_than_the_factor_says(op):
     b = ProgramBuilder()
     full, small = b.floats(3), b.floats(3)
     b.stem(3, Sinks(float_=full))
     b.stem(3, Sinks(float_=small), kernel=1, padding=0, stride=4)
-    b.outputs["out"] = b.resize(small, 3, full)
+    b.outputs["out"] = getattr(b, op)(small, 3, full)
     for size in ((1, 1), (3, 3), (9, 6)):
         shapes = buffer_shapes(b.program(), b.tensors, (1, *size, 3))
         assert shapes[b.outputs["out"]] == (1, *size, 3)

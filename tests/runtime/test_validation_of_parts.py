@@ -8,9 +8,9 @@ import torch
 
 from groupnet_det.errors import PackedFileError
 from groupnet_det.runtime.program import Program, Sinks
-from groupnet_det.runtime.program_json import to_json
+from groupnet_det.runtime.program_json import from_json, to_json
 from groupnet_det.runtime.validation import validate
-from tests.runtime.edits import ABSENT
+from tests.runtime.edits import ABSENT, edited
 from tests.runtime.program_builder import ProgramBuilder
 from tests.runtime.programs import example_packed_files, simple_example
 from tests.runtime.refusals import refused_with
@@ -41,6 +41,14 @@ BOX = ("parts", "box")
 )
 def test_wrong_parts(path, value, message):
     refused_with(PARTS, path, value, message)
+
+
+def test_an_interpolation_in_a_part_needs_a_size():
+    tree = edited(to_json(PARTS.program), ("parts", "mask", "steps", 4, "op"), "interpolate")
+    validate(from_json(tree), PARTS.tensors)
+    tree = edited(tree, ("parts", "mask", "steps", 4, "like"), ABSENT)
+    with pytest.raises(PackedFileError, match="like is absent; in a part there is no image"):
+        validate(from_json(tree), PARTS.tensors)
 
 
 def steps_of_part(change):

@@ -22,7 +22,12 @@ def last(name, *path):
 
 
 POOL = last("max-pool-k3-s2-p1", "pool")
-NAMES = {"resize": "resize-2-3-like", "pool": "max-pool-k3-s2-p1", "layout": "depth-to-space-2-6"}
+NAMES = {
+    "resize": "resize-2-3-like",
+    "interpolate": "interpolate-2-3-like",
+    "pool": "max-pool-k3-s2-p1",
+    "layout": "depth-to-space-2-6",
+}
 
 
 @pytest.mark.parametrize("value", [-1, 0, 4097, HUGE])
@@ -30,12 +35,13 @@ NAMES = {"resize": "resize-2-3-like", "pool": "max-pool-k3-s2-p1", "layout": "de
     ("name", "path"),
     [
         ("resize-2-3", last("resize-2-3", "factor")),
+        ("interpolate-2-3", last("interpolate-2-3", "factor")),
         ("depth-to-space-2-6", last("depth-to-space-2-6", "factor")),
         ("max-pool-k3-s2-p1", (*POOL, "stride")),
         ("max-pool-k3-s2-p1", (*POOL, "kernel")),
         ("canvas-7-plain", ("size_divisor",)),
     ],
-    ids=["resize", "depth-to-space", "stride", "kernel", "divisor"],
+    ids=["resize", "interpolate", "depth-to-space", "stride", "kernel", "divisor"],
 )
 def test_numbers_in_range(name, path, value):
     refused_with(EXAMPLES[name], path, value, f"{path[-1]} is {value}; valid: 1 to 4096")

@@ -16,6 +16,7 @@ from groupnet_det.runtime.reference import run_reference
 SMALL = ["MODEL.GROUPNET.WIDTH", "0.125", "MODEL.FPN.OUT_CHANNELS", "8"]
 SMALL += ["MODEL.SEM_SEG_HEAD.CONVS_DIM", "8"]
 FCOS = "configs/quick/fcos_groupnet_photo_digits.yaml"
+PANOPTIC = "configs/quick/panoptic_fpn_groupnet_photo_digits.yaml"
 SEMSEG = "configs/quick/deeplab_groupnet_photo_digits.yaml"
 INT8 = ["--predictors", "int8", "--calibration-images", "2"]
 
@@ -56,6 +57,21 @@ def test_export_with_8_bits(root, datasets_env, tmp_path, config):
         assert outputs["logits"].shape == (1, 32, 40, len(names))
     else:
         assert outputs["logits.p3"].shape == (1, 4, 6, len(names))  # of 32 x 48 pixels
+
+
+def test_export_of_things_and_stuff(root, datasets_env, tmp_path):
+    done = run_tool(root, tmp_path, PANOPTIC)
+    assert done.returncode == 0, done.stderr
+    packed = read_packed(tmp_path / "model.gnp")
+    assert packed.info["task"] == "panoptic_segmentation"
+    assert packed.info["class_names"] == [str(digit) for digit in range(10)]
+    assert packed.info["stuff_class_names"] == ["things", "background"]
+    edges = {"min_size": 160, "max_size": 1333, "format": "BGR"}
+    assert packed.info["preprocessing"] == {"kind": "shortest_edge", **edges}
+    assert packed.info["postprocessing"]["combination"] == {
+        **{"overlap_threshold": 0.5, "stuff_area_limit": 4096, "score_threshold": 0.5}
+    }
+    assert packed.info["architecture"]["meta_architecture"] == "PanopticFPN"
 
 
 def test_8_bits_without_data(root, tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ from groupnet_det.engine.packed_model import build_packed_model
 from groupnet_det.errors import ConfigError
 from groupnet_det.runtime import extension
 from groupnet_det.runtime.packed_file import read_packed, write_packed
+from tests.deploy import tiny_panoptic as panoptic
 from tests.deploy.tiny_classifier import (
     CONFIG,
     OPTIONS,
@@ -172,6 +173,20 @@ def test_evaluation_of_a_packed_file(root, tiny, tmp_path):
         csvs.append([row.rpartition(",")[0] for row in rows])  # all but the probability
     assert csvs[0] == csvs[1]
     assert len(csvs[0]) == 21
+
+
+def test_boxes_masks_and_labels_of_a_panoptic_file(root, tiny_panoptic, datasets_env):
+    options = [*panoptic.OPTIONS, "MODEL.WEIGHTS", str(tiny_panoptic / panoptic.WEIGHTS)]
+    cfg = verify_packed.prepare(str(root / panoptic.CONFIG), options)
+    backend = "native" if extension.is_built() else "reference"
+    path = tiny_panoptic / panoptic.PACKED
+    findings = verify_packed.verify(cfg, path, backend=backend, num_images=1)
+    metrics = [finding for finding in findings if finding.check == "metric"]
+    names = [finding.found.split()[0] for finding in metrics]
+    assert names == ["bbox/AP", "segm/AP", "sem_seg/mIoU"]
+    assert {finding.compared for finding in metrics} == {4}
+    others = {finding.verdict for finding in findings if finding.check != "metric"}
+    assert others == ({"passed"} if backend == "native" else {"passed", "skipped"})
 
 
 @pytest.mark.parametrize("apart", [0.05, 0.3], ids=["near", "far"])

@@ -16,6 +16,7 @@ from groupnet_det.web.models import open_models
 CONFIGS = {
     "retinanet": "retinanet_groupnet_photo_digits",
     "mask_rcnn": "mask_rcnn_groupnet_photo_digits",
+    "panoptic": "panoptic_fpn_groupnet_photo_digits",
     "semantic": "semseg_groupnet_photo_digits",
     "classifier": "classifier_groupnet_mnist5k",
 }
@@ -34,7 +35,8 @@ def export(root, folder, task):
     model = build_model(cfg).eval()
     torch.save({"model": model.state_dict()}, weights)
     names = ["background", *DIGITS] if task == "semantic" else DIGITS
-    packed = export_trained(cfg, model, {"class_names": names})
+    looks = {"stuff_classes": ["things", "background"]}
+    packed = export_trained(cfg, model, {"class_names": names, "looks": looks})
     write_packed(folder / task / "model.gnp", packed.program, packed.info, packed.tensors)
 
 

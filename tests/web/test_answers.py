@@ -12,6 +12,7 @@ from groupnet_det.errors import DataError
 from groupnet_det.runtime.classification import Classification
 from groupnet_det.runtime.detections import Detections
 from groupnet_det.runtime.label_maps import LabelMap
+from groupnet_det.runtime.panoptic import Combination, combine
 from groupnet_det.web import answers
 from groupnet_det.web.answers import fit, read_picture, show_answer
 from groupnet_det.web.models import BOXES, CLASS, LABELS, MASKS
@@ -69,6 +70,20 @@ def test_masks(model):
     assert changed(shown.picture, 12, 28, 8, 32) > 0.9
     assert changed(shown.picture, 36, 44, 12, 30) < 0.1
     assert changed(shown.picture, 9, 11, 45, 75) > 0.2
+
+
+def test_panoptic_answers_are_shown_by_the_question(model):
+    labels = torch.zeros(60, 80, dtype=torch.int64)
+    labels[:, 60:] = 1
+    rule = Combination(overlap_threshold=0.5, stuff_area_limit=1, score_threshold=0.5)
+    answer = combine(detections(), LabelMap(labels, STUFF), rule)
+    for question in (BOXES, MASKS):
+        shown = show_answer(model, GREY, answer, question=question, threshold=0.5)
+        expected = show_answer(model, GREY, detections(), question=question, threshold=0.5)
+        assert np.array_equal(shown.picture, expected.picture)
+        assert shown.findings == expected.findings
+    shown = show_answer(model, GREY, answer, question=LABELS, threshold=0.5)
+    assert [(f.name, f.share) for f in shown.findings] == [("things", 0.75), ("grass", 0.25)]
 
 
 def test_labels(model):

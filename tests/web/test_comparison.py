@@ -47,7 +47,7 @@ def test_sides_take_turns(monkeypatch, limit):
     assert (len(calls) == expected) == (limit == 0.0)
 
 
-@pytest.mark.parametrize("task", ["retinanet", "mask_rcnn", "semantic", "classifier"])
+@pytest.mark.parametrize("task", ["retinanet", "mask_rcnn", "panoptic", "semantic", "classifier"])
 def test_a_model_and_its_twin(monkeypatch, web_models, task):
     monkeypatch.setattr(comparison, "SHORT", 0.0)
     model = web_models[task]

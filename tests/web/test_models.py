@@ -69,6 +69,7 @@ def test_questions_that_models_answer(web_models):
     expected = {
         "retinanet": [BOXES],
         "mask_rcnn": [BOXES, MASKS],
+        "panoptic": [BOXES, MASKS, LABELS],
         "semantic": [LABELS],
         "classifier": [CLASS],
     }

@@ -16,13 +16,17 @@ def page(web_models, monkeypatch):
 
 def test_models_of_a_task(page, web_models):
     names = {task: model.name for task, model in web_models.items()}
-    assert page.choices(BOXES) == [names["retinanet"], names["mask_rcnn"]]
-    assert page.choices(MASKS) == [names["mask_rcnn"]]
+    assert page.choices(BOXES) == [names[t] for t in ("retinanet", "mask_rcnn", "panoptic")]
+    assert page.choices(MASKS) == [names["mask_rcnn"], names["panoptic"]]
+    assert page.choices(LABELS) == [names["panoptic"], names["semantic"]]
 
 
 @pytest.mark.parametrize(
     ("task", "question"),
-    [("mask_rcnn", BOXES), ("mask_rcnn", MASKS), ("semantic", LABELS), ("classifier", CLASS)],
+    [
+        *(("mask_rcnn", BOXES), ("mask_rcnn", MASKS), ("panoptic", MASKS), ("panoptic", LABELS)),
+        *(("semantic", LABELS), ("classifier", CLASS)),
+    ],
 )
 def test_answer_and_time(page, web_models, photo, task, question):
     name = web_models[task].name

@@ -133,9 +133,10 @@ struct ConvSpec {
 // From one float buffer to another.
 struct MoveSpec {
   int input = -1, output = -1;
-  int factor = 1;  // of resize and depth_to_space
-  int like = -1;   // of resize: whose size it takes, if not that of the canvas
-  Window pool;     // of max_pool
+  int factor = 1;  // of resize, interpolate and depth_to_space
+  int like = -1;   // of resize and interpolate: whose size it takes, if not that of the canvas
+  bool by_centers = false;  // interpolate, which else is as resize
+  Window pool;              // of max_pool
 };
 
 struct StepSpec {

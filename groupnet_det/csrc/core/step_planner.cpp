@@ -140,10 +140,13 @@ void StepPlanner::plan_move(const StepSpec& spec, PlannedStep& step) {
       step.mean = {input, output, in_height, in_width, factor};
       break;
     }
-    case StepSpec::Op::kResize:
-      step.resize = {input,     output,   move.factor, blocks,
-                     in_height, in_width, step.height, step.width};
+    case StepSpec::Op::kResize: {
+      const int unit = move.by_centers ? 2 : 1;  // halves of pixels, as a center is between two
+      const int start = move.by_centers ? 1 - move.factor : 0;
+      step.resize = {input,  output,    unit,     start,       unit * move.factor,
+                     blocks, in_height, in_width, step.height, step.width};
       break;
+    }
     case StepSpec::Op::kMaxPool:
       step.max_pool = {input,
                        output,

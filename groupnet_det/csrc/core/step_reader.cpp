@@ -31,6 +31,7 @@ StepSpec StepReader::read(const Json& json, const std::string& where) const {
       {"conv", &StepReader::read_conv},
       {"mean", &StepReader::read_mean},
       {"resize", &StepReader::read_resize},
+      {"interpolate", &StepReader::read_interpolate},
       {"max_pool", &StepReader::read_max_pool},
       {"depth_to_space", &StepReader::read_depth_to_space}};
   const std::string& op = json.at("op", where).as_string(where + ".op");
@@ -106,6 +107,12 @@ void StepReader::read_resize(const Json& json, const std::string& where, StepSpe
   }
   require(step.move.like >= 0 || !program_.is_part,
           where + ".like is missing: a part has no canvas");
+}
+
+void StepReader::read_interpolate(const Json& json, const std::string& where,
+                                  StepSpec& step) const {
+  read_resize(json, where, step);
+  step.move.by_centers = true;
 }
 
 void StepReader::read_max_pool(const Json& json, const std::string& where, StepSpec& step) const {

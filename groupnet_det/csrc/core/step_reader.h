@@ -26,6 +26,7 @@ class StepReader {
   void read_conv(const Json& json, const std::string& where, StepSpec& step) const;
   void read_mean(const Json& json, const std::string& where, StepSpec& step) const;
   void read_resize(const Json& json, const std::string& where, StepSpec& step) const;
+  void read_interpolate(const Json& json, const std::string& where, StepSpec& step) const;
   void read_max_pool(const Json& json, const std::string& where, StepSpec& step) const;
   void read_depth_to_space(const Json& json, const std::string& where, StepSpec& step) const;
 

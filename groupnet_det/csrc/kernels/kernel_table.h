@@ -160,11 +160,12 @@ struct InputArgs {
   int height = 0, width = 0;
 };
 
-// Upsampling by linear interpolation; sizes of the input, and of the output.
+// Upsampling by linear interpolation; sizes of the input, and of the output. Position p of the
+// output is at max(step * p + start, 0) / parts of the input.
 struct ResizeArgs {
   MapView<const float> input;
   MapView<float> output;
-  int factor = 1;
+  int step = 1, start = 0, parts = 1;
   int blocks = 0;
   int in_height = 0, in_width = 0;
   int height = 0, width = 0;

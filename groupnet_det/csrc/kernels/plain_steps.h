@@ -40,14 +40,15 @@ void input(const InputArgs& args, int image, int first_row, int end_row) {
 GROUPNET_INLINE F lerp(F a, F b, F t) { return Vector::fma(Vector::sub(b, a), t, a); }
 
 void resize(const ResizeArgs& args, int image, int first_row, int end_row) {
+  const auto place = [&](int position) { return larger(args.step * position + args.start, 0); };
   const auto share = [&](int position) {
-    return static_cast<float>(position % args.factor) / static_cast<float>(args.factor);
+    return static_cast<float>(place(position) % args.parts) / static_cast<float>(args.parts);
   };
   for (int y = first_row; y < end_row; ++y) {
-    const int top = y / args.factor, bottom = smaller(top + 1, args.in_height - 1);
+    const int top = place(y) / args.parts, bottom = smaller(top + 1, args.in_height - 1);
     const F down = Vector::set_f(share(y));
     for (int x = 0; x < args.width; ++x) {
-      const int left = x / args.factor, right = smaller(left + 1, args.in_width - 1);
+      const int left = place(x) / args.parts, right = smaller(left + 1, args.in_width - 1);
       const F across = Vector::set_f(share(x));
       const float* corners[4] = {args.input.at(image, top, left), args.input.at(image, top, right),
                                  args.input.at(image, bottom, left),
