@@ -13,6 +13,7 @@ import torch
 from detectron2.config import CfgNode
 from detectron2.utils.events import EventStorage
 
+from groupnet_det.config.network import float_twin_of
 from groupnet_det.engine.trainer import Trainer, build_step
 
 from .random_batches import random_batch
@@ -57,23 +58,10 @@ TRAINING_SIDES: dict[str, Callable[[CfgNode], int]] = {
 }
 
 
-def twin_of(cfg: CfgNode) -> CfgNode:
-    """The same config with full-precision layers in all parts, and a ResNet for its backbone.
-
-    The dilations of parallel atrous convolution are those of its K bases, so the twin has instead
-    those that belong to the output stride.
-    """
-    twin = cfg.clone()
-    twin.defrost()
-    twin.MODEL.GROUPNET.METHOD = "float"
-    twin.MODEL.GROUPNET.BPAC.ENABLED = False
-    for part in twin.MODEL.GROUPNET.PARTS:
-        twin.MODEL.GROUPNET.PARTS[part] = "method"
-    twin.freeze()
-    return twin
-
-
-SIDES: Mapping[str, Callable[[CfgNode], CfgNode]] = {OURS: lambda cfg: cfg, TWIN: twin_of}
+SIDES: Mapping[str, Callable[[CfgNode], CfgNode]] = {
+    OURS: lambda cfg: cfg,
+    TWIN: lambda cfg: float_twin_of(cfg, device=cfg.MODEL.DEVICE),
+}
 
 
 class TrainingSteps:

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, MetadataCatalog
-from PIL import Image
 
 from groupnet_det.errors import ConfigError, DataError
 
 from .catalog import class_names_of, source_of, stuff_names_of, task_of
 from .coco_check import check_coco_file
 from .image_folder import format_class_counts
+from .images import FULL_SIZE, decode_rgb, open_image
 from .instance_check import check_instances
 from .semantic_check import check_cityscapes_layout, check_ignore_label, check_masks
+from .voc import read_split
 
 logger = logging.getLogger(__name__)
 
@@ -74,13 +75,14 @@ def check_datasets(cfg: CfgNode, names: Sequence[str]) -> None:
 
 def check_voc_layout(root: Path, split: str) -> None:
     """The folders and the list of images of a VOC layout."""
-    split_file = root / "ImageSets" / "Main" / f"{split}.txt"
-    for path in (split_file, root / "Annotations", root / "JPEGImages"):
+    ids = read_split(root, split)
+    for path in (root / "Annotations", root / "JPEGImages"):
         if not path.exists():
             raise DataError(f"{path} does not exist; the VOC layout of {root} needs it")
-    for image_id in split_file.read_text().split():
-        if not (root / "Annotations" / f"{image_id}.xml").is_file():
-            raise DataError(f"{root}/Annotations/{image_id}.xml, listed in {split_file}, is absent")
+    for image_id in ids:
+        path = root / "Annotations" / f"{image_id}.xml"
+        if not path.is_file():
+            raise DataError(f"{path}, listed for split {split!r} in ImageSets/Main, is absent")
 
 
 def check_class_count(cfg: CfgNode, name: str) -> None:
@@ -163,14 +165,11 @@ def check_decoding(name: str, records: list[dict[str, Any]], num_decoded: int) -
     for index in np.linspace(0, len(records) - 1, count).astype(int) if count else []:
         record = records[index]
         try:
-            with Image.open(record["file_name"]) as image:
-                image.load()
+            with open_image(record["file_name"]) as image:
                 size = image.size
-        except (OSError, SyntaxError, ValueError) as error:
-            raise DataError(
-                f"image {record['file_name']} cannot be read ({error}); replace it or take it out "
-                f"of {source_of(name)}"
-            ) from error
+                decode_rgb(image, FULL_SIZE)
+        except DataError as error:
+            raise DataError(f"{error}; replace it or take it out of {source_of(name)}") from error
         announced = (record.get("width", size[0]), record.get("height", size[1]))
         # Detectron2 turns images as their EXIF orientation says, so either order may be right.
         if sorted(size) != sorted(announced):

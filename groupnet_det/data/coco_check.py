@@ -1,4 +1,4 @@
-"""Look at a COCO instances file before Detectron2 loads it."""
+"""Look at a COCO instances file before Detectron2 or pycocotools loads it."""
 
 import json
 import logging
@@ -15,10 +15,31 @@ KEYS = {
     "annotations": ("id", "image_id", "category_id", "bbox"),
     "categories": ("id", "name"),
 }
+ID_KEYS = {"id", "image_id", "category_id"}
 
 
 def check_coco_file(path: Path, prepare_with: str | None = None) -> None:
-    """The json file itself: readable, complete, and its ids consistent.
+    """Also what only Detectron2's loader stumbles over, or changes.
+
+    Args, Raises: As `read_coco_file`.
+    """
+    content = read_coco_file(path, prepare_with)
+    for annotation in content["annotations"]:
+        if annotation.get("ignore"):
+            raise DataError(
+                f"{path}: annotation {annotation['id']} has 'ignore', which Detectron2 does not "
+                "know; set iscrowd 1 instead, or remove it"
+            )
+    number = len(content["categories"])
+    if {category["id"] for category in content["categories"]} != set(range(1, number + 1)):
+        logger.warning(
+            f"{path}: category ids are not 1 ... {number}; they are mapped to classes 0, 1, ... in "
+            "the order of their ids, and back in results"
+        )
+
+
+def read_coco_file(path: Path, prepare_with: str | None = None) -> dict[str, Any]:
+    """A COCO instances file: readable, complete, and its ids consistent.
 
     Args:
         path: The file.
@@ -28,7 +49,7 @@ def check_coco_file(path: Path, prepare_with: str | None = None) -> None:
         DataError: It cannot be used; what is wrong is named by its id.
     """
     if not path.is_file():
-        mend = f"make it with: {prepare_with}" if prepare_with else "check the path in the config"
+        mend = f"make it with: {prepare_with}" if prepare_with else "check the path"
         raise DataError(f"annotation file {path} does not exist; {mend}")
     try:
         content = json.loads(path.read_text())
@@ -42,6 +63,22 @@ def check_coco_file(path: Path, prepare_with: str | None = None) -> None:
     for annotation in content["annotations"]:
         for problem in _annotation_problems(annotation):
             raise DataError(f"{path}: annotation {annotation['id']} {problem}")
+    return content
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number."""
+    return isinstance(value, (int, float)) and abs(value) < float("inf")
+
+
+def is_id(value: Any) -> bool:
+    """Whether it can tell an image or a category from others."""
+    return isinstance(value, str) or is_number(value)
+
+
+def is_box(value: Any) -> bool:
+    """Whether it is a list of x, y, width, height."""
+    return isinstance(value, list) and len(value) == 4 and all(map(is_number, value))
 
 
 def _check_keys(path: Path, content: dict[str, Any]) -> None:
@@ -50,6 +87,9 @@ def _check_keys(path: Path, content: dict[str, Any]) -> None:
             absent = [k for k in needed if not isinstance(item, dict) or k not in item]
             if absent:
                 raise DataError(f"{path}: {key}[{position}] lacks {', '.join(absent)}")
+            for name in ID_KEYS.intersection(needed):
+                if not is_id(item[name]):
+                    raise DataError(f"{path}: {key}[{position}] has {name} {item[name]!r}")
 
 
 def _check_ids(path: Path, content: dict[str, Any]) -> None:
@@ -67,25 +107,19 @@ def _check_ids(path: Path, content: dict[str, Any]) -> None:
         if annotation["category_id"] not in known_categories:
             raise DataError(
                 f"{path}: annotation {annotation.get('id')} names category "
-                f"{annotation['category_id']}; the categories have ids {sorted(known_categories)}"
+                f"{annotation['category_id']}; the categories have ids "
+                f"{sorted(known_categories, key=str)}"
             )
-    if sorted(ids["categories"]) != list(range(1, len(known_categories) + 1)):
-        logger.warning(
-            f"{path}: category ids are not 1 ... {len(known_categories)}; they are mapped to "
-            "classes 0, 1, ... in the order of their ids, and back in results"
-        )
 
 
 def _annotation_problems(annotation: dict[str, Any]) -> Iterator[str]:
-    """What makes Detectron2's loader stumble, or boxes and masks that are none."""
+    """Boxes and masks that are none."""
     box, mask = annotation["bbox"], annotation.get("segmentation")
-    if not (isinstance(box, list) and len(box) == 4 and all(map(_is_number, box))):
+    if not is_box(box):
         yield f"has bbox {box!r}; it must be a list of x, y, width, height"
-    if annotation.get("ignore"):
-        yield "has 'ignore', which Detectron2 does not know; set iscrowd 1 instead, or remove it"
     if isinstance(mask, dict):
         size, counts = mask.get("size"), mask.get("counts")
-        if not (isinstance(size, list) and len(size) == 2 and all(map(_is_number, size))):
+        if not (isinstance(size, list) and len(size) == 2 and all(map(is_number, size))):
             yield f"has a run-length encoding of size {size!r}; it must be [height, width]"
         if not isinstance(counts, (str, list)):
             yield "has a run-length encoding without counts"
@@ -93,9 +127,5 @@ def _annotation_problems(annotation: dict[str, Any]) -> Iterator[str]:
             yield "has a run-length encoding whose counts are no whole numbers from 0"
     elif not isinstance(mask, (list, type(None))):
         yield f"has a segmentation that is neither polygons nor a run-length encoding: {mask!r}"
-    elif not all(isinstance(p, list) and all(map(_is_number, p)) for p in mask or ()):
+    elif not all(isinstance(p, list) and all(map(is_number, p)) for p in mask or ()):
         yield "has polygons that are no lists of numbers x, y, x, y, ..."
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and abs(value) < float("inf")

@@ -13,6 +13,8 @@ from groupnet_det.errors import ConfigError, DataError
 
 CHANNEL_ORDERS = {"RGB": [0, 1, 2], "BGR": [2, 1, 0]}
 FULL_SIZE = 2**20  # as the least side to decode an image to: none is larger
+# Modes of Pillow with more than 8 bits: it would cut values off above 255 without a word.
+DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 TEST_OVERSAMPLING = 2  # a JPEG for testing is decoded to at least this multiple of its final size
 
 
@@ -32,8 +34,21 @@ def open_image(file_name: str) -> Iterator[Image.Image]:
         raise DataError(f"image {file_name} cannot be read: {error}") from error
 
 
+def check_depth(image: Image.Image) -> None:
+    """
+    Raises:
+        DataError: The image has more than 8 bits.
+    """
+    if image.mode in DEEP_MODES:
+        raise DataError(
+            f"the image {getattr(image, 'filename', '') or ''} has more than 8 bits a pixel (mode "
+            f"{image.mode}); scale it to 8 bits, which suit the network's training, before"
+        )
+
+
 def decode_rgb(image: Image.Image, least_side: int) -> NDArray[np.uint8]:
     """Pixels of a file that `open_image` has opened; see `read_rgb`."""
+    check_depth(image)
     image.draft("RGB", (least_side, least_side))
     ImageOps.exif_transpose(image, in_place=True)
     return np.asarray(image.convert("RGB"))
@@ -51,7 +66,7 @@ def read_rgb(file_name: str, least_side: int = FULL_SIZE) -> NDArray[np.uint8]:
             No image is as large as the default.
 
     Raises:
-        DataError: The file is absent, or broken.
+        DataError: The file is absent or broken, or has more than 8 bits.
     """
     with open_image(file_name) as image:
         return decode_rgb(image, least_side)

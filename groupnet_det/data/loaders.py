@@ -21,9 +21,23 @@ from groupnet_det.errors import ConfigError, lookup
 from .catalog import TASKS
 from .check import check_same_classes
 from .classification_mapper import ClassificationMapper
+from .images import check_depth, open_image
 from .instance_check import without_empty_boxes
 from .semantic_mapper import SemanticMapper
 from .stream import NamingMapper, SeededDataset, TrainingBatchStream
+
+
+class DetectionMapper(DatasetMapper):
+    """Detectron2's, but that it refuses images of more than 8 bits, whose values that cuts off."""
+
+    def __call__(self, dataset_dict: dict[str, Any]) -> Any:
+        """
+        Raises:
+            DataError: The image cannot be used.
+        """
+        with open_image(dataset_dict["file_name"]) as image:
+            check_depth(image)
+        return super().__call__(dataset_dict)
 
 
 def build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
@@ -44,13 +58,13 @@ def build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
     records = without_empty_boxes(records, filter_empty=cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS)
     group = cfg.DATALOADER.ASPECT_RATIO_GROUPING and all("width" in record for record in records)
     is_wide = [record["width"] > record["height"] for record in records] if group else None
-    mapper = DatasetMapper(cfg, is_train=True)
+    mapper = DetectionMapper(cfg, is_train=True)
     return _build_stream_loader(cfg, records, mapper, seed=seed, is_wide=is_wide)
 
 
 def build_named_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
     """Detectron2's loader for testing detectors; what cannot be read is a `DataError`."""
-    mapper = NamingMapper(DatasetMapper(cfg, is_train=False))
+    mapper = NamingMapper(DetectionMapper(cfg, is_train=False))
     return build_detection_test_loader(cfg, dataset_name, mapper=mapper)
 
 

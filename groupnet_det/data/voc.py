@@ -3,6 +3,7 @@
 ``JPEGImages/<id>.jpg``, ``Annotations/<id>.xml`` and ``ImageSets/Main/<split>.txt``, an id a line.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,9 +93,12 @@ def _read_object(element: ElementTree.Element, where: str) -> VocObject:
 def _number(element: Any, key: str, where: str) -> float:
     text = element.findtext(key)
     try:
-        return float(text)
+        number = float(text)
     except (TypeError, ValueError):
-        raise DataError(f"{where} has {key} {text!r}, which is no number") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise DataError(f"{where} has {key} {text!r}, which is no number")
+    return number
 
 
 def load_voc(root: Path, split: str, class_names: Sequence[str]) -> list[dict[str, Any]]:

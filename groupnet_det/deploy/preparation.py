@@ -84,5 +84,6 @@ def _of_segmenter(cfg: CfgNode) -> dict[str, Any]:
 _PREPROCESSING: dict[str, Callable[[CfgNode], dict[str, Any]]] = {
     "classification": _of_classifier,
     "detection": _of_detector,
+    "instance_segmentation": _of_detector,
     "semantic_segmentation": _of_segmenter,
 }

@@ -1,5 +1,6 @@
 """A packed file where Detectron2's evaluation expects a model."""
 
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,12 +14,12 @@ from detectron2.structures import Boxes, Instances
 from torch import Tensor, nn
 
 from groupnet_det.data.catalog import class_names_of, task_of
+from groupnet_det.deploy.preparation import describe_preprocessing
 from groupnet_det.errors import ConfigError
 from groupnet_det.runtime.classification import Classification
 from groupnet_det.runtime.detections import Detections
 from groupnet_det.runtime.label_maps import LabelMap
 from groupnet_det.runtime.predictor import PackedPredictor
-from groupnet_det.runtime.shortest_edge import ShortestEdge
 from groupnet_det.runtime.tasks import Answer
 
 SUFFIX = ".gnp"
@@ -119,29 +120,27 @@ def build_packed_model(cfg: CfgNode, path: str, *, backend: str = "native") -> P
         PackedFileError, ExtensionError: As `PackedModel`.
     """
     model = PackedModel(path, backend=backend)
-    own = model.predictor.preprocessing
-    if own.format != cfg.INPUT.FORMAT:
-        raise ConfigError(
-            f"INPUT.FORMAT is {cfg.INPUT.FORMAT!r}, but {path} was made with {own.format!r}; set it"
-        )
-    _compare_sizes(cfg, path, own)
     for dataset in cfg.DATASETS.TEST:
         _check_task(path, model, dataset)
+    _compare_preprocessing(cfg, path, model)
+    for dataset in cfg.DATASETS.TEST:
         _check_classes(path, model, dataset)
     return model
 
 
-def _compare_sizes(cfg: CfgNode, path: str, own: Any) -> None:
-    """Say where images are resized otherwise than the file asks for."""
-    if isinstance(own, ShortestEdge):
-        found = {"INPUT.MIN_SIZE_TEST": cfg.INPUT.MIN_SIZE_TEST}
-        wanted = {"INPUT.MIN_SIZE_TEST": own.min_size}
-    else:
-        options = cfg.INPUT.CLASSIFICATION
-        found = {"TEST_RESIZE": options.TEST_RESIZE, "TEST_CROP": options.TEST_CROP}
-        wanted = {"TEST_RESIZE": own.resize, "TEST_CROP": own.crop}
-    if found != wanted:
-        logger.warning(f"the config has {found}; {path} was made with {wanted}")
+def _compare_preprocessing(cfg: CfgNode, path: str, model: PackedModel) -> None:
+    """Say where images are resized otherwise than the file asks for; channels must agree."""
+    wanted = dataclasses.asdict(model.predictor.preprocessing)
+    found = describe_preprocessing(cfg, model.predictor.task)
+    if found["format"] != wanted["format"]:
+        raise ConfigError(
+            f"INPUT.FORMAT is {found['format']!r}, but {path} was made with {wanted['format']!r}; "
+            "set it"
+        )
+    differing = [name for name in wanted if found[name] != wanted[name]]
+    if differing:
+        ours, theirs = (", ".join(f"{n} {of[n]}" for n in differing) for of in (found, wanted))
+        logger.warning(f"the config resizes images with {ours}; {path} was made with {theirs}")
 
 
 def _check_task(path: str, model: PackedModel, dataset: str) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,20 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from groupnet_det.data.coco_check import is_box, is_id, is_number, read_coco_file
 from groupnet_det.data.run_lengths import run_length_problem
 from groupnet_det.errors import DataError, lookup
 
 IOU_TYPES = {"bbox": "bbox", "segm": "segmentation"}
+# Member of a result -> whether it is one.
+CHECKS: dict[str, Callable[[Any], bool]] = {
+    "image_id": is_id,
+    "category_id": is_id,
+    "score": is_number,
+    "bbox": is_box,
+    "segmentation": lambda mask: isinstance(mask, dict),
+}
+MAX_TOLD = 60  # characters of a bad value
 SUMMARY_NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 
 
@@ -59,18 +69,20 @@ def evaluate_coco_results(annotations: Path, results: Path, iou_type: str = "bbo
     """
     needed = lookup(IOU_TYPES, iou_type, "IoU type")
     loaded = load_result_list(results, needed)
-    if not annotations.is_file():
-        raise DataError(f"annotation file {annotations} does not exist")
+    content = read_coco_file(annotations)
+    for key, kind in (("image_id", "images"), ("category_id", "categories")):
+        foreign = {result[key] for result in loaded} - {item["id"] for item in content[kind]}
+        if foreign:
+            raise DataError(
+                f"{results} names {len(foreign)} {kind}, such as {min(foreign, key=str)}, that "
+                f"{annotations} lacks; do the two belong together?"
+            )
+    content.setdefault("info", {})  # loadRes demands it
     with contextlib.redirect_stdout(io.StringIO()):
         try:
-            truth = COCO(str(annotations))
-            truth.dataset.setdefault("info", {})  # loadRes demands it
-            foreign = {result["image_id"] for result in loaded} - set(truth.getImgIds())
-            if foreign:
-                raise DataError(
-                    f"{results} names {len(foreign)} images, such as {min(foreign, key=str)}, that "
-                    f"{annotations} lacks; do the two belong together?"
-                )
+            truth = COCO()
+            truth.dataset = content
+            truth.createIndex()
             if iou_type == "segm":
                 _check_masks(annotations, truth, truth.anns.values())
                 _check_masks(results, truth, loaded)
@@ -83,7 +95,7 @@ def evaluate_coco_results(annotations: Path, results: Path, iou_type: str = "bbo
             evaluation.evaluate()
             evaluation.accumulate()
             evaluation.summarize()
-        except (json.JSONDecodeError, KeyError, IndexError) as error:
+        except (KeyError, IndexError, TypeError) as error:
             raise DataError(f"{annotations} and {results} cannot be scored: {error!r}") from error
     return evaluation
 
@@ -99,7 +111,8 @@ def write_scores_csv(scores: DetectionScores, path: Path) -> None:
 
 
 def load_result_list(path: Path, needed: str) -> list[dict[str, Any]]:
-    """COCO results.
+    """COCO results, without members that are not needed: pycocotools would take the size of an
+    object from a mask's box.
 
     Args:
         path: Json file.
@@ -114,12 +127,17 @@ def load_result_list(path: Path, needed: str) -> list[dict[str, Any]]:
         loaded = json.loads(path.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"results file {path} is not valid JSON: {error}") from error
-    keys = {"image_id", "category_id", "score", needed}
+    keys = ["category_id", "image_id", "score", needed]
     if not isinstance(loaded, list) or not all(
-        isinstance(result, dict) and keys <= set(result) for result in loaded
+        isinstance(result, dict) and set(keys) <= set(result) for result in loaded
     ):
         raise DataError(f"results file {path} must be a list of mappings with {sorted(keys)}")
-    return loaded
+    for number, result in enumerate(loaded):
+        for key in keys:
+            if not CHECKS[key](result[key]):
+                told = f"{result[key]!r}"[:MAX_TOLD]
+                raise DataError(f"results file {path}: result {number} has {key} {told}")
+    return [{key: result[key] for key in keys} for result in loaded]
 
 
 def _check_masks(path: Path, truth: COCO, objects: Iterable[dict[str, Any]]) -> None:

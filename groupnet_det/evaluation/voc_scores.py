@@ -112,19 +112,22 @@ def score_voc_results(
         DataError: A file is absent or broken, or they do not belong together.
         ConfigError: Unknown `metric`.
     """
-    loaded = load_result_list(results, "bbox")
+    loaded = [
+        {**result, "image_id": str(result["image_id"])}  # as the split has them
+        for result in load_result_list(results, "bbox")
+    ]
     truth = read_truth(root, split)
-    foreign = {str(result["image_id"]) for result in loaded} - set(truth)
+    foreign = {result["image_id"] for result in loaded} - set(truth)
     if foreign:
         raise DataError(
             f"{results} names {len(foreign)} images, such as {min(foreign)}, that split {split!r} "
             f"of {root} lacks; do the two belong together?"
         )
-    classes = {result["category_id"] for result in loaded}
-    if not classes <= set(range(len(class_names))):
+    unknown = {result["category_id"] for result in loaded} - set(range(len(class_names)))
+    if unknown:
         raise DataError(
-            f"{results} has category {max(classes)}, but there are {len(class_names)} classes, "
-            "counted from 0; are these the classes that it was made with?"
+            f"{results} has category {min(unknown, key=str)}, but there are {len(class_names)} "
+            "classes, counted from 0; are these the classes that it was made with?"
         )
     return score_voc(truth, loaded, class_names, metric)
 

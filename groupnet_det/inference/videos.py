@@ -91,7 +91,8 @@ class FrameSource:
 
 
 class VideoFile:
-    """Frames into a file, which is there under its name once it is closed."""
+    """Frames into a file, which has its name once it is closed, or stopped by Ctrl-C; after an
+    error what was written stays beside it, as ``<name>.partial.mp4``."""
 
     def __init__(self, path: Path, rate: float) -> None:
         """
@@ -125,19 +126,21 @@ class VideoFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             code = cv2.VideoWriter.fourcc(*CODES[self.path.suffix.lower()])
             size = frame.shape[1], frame.shape[0]
-            self.writer = cv2.VideoWriter(str(self.partial), code, self.rate, size)
-            if not self.writer.isOpened():
+            writer = cv2.VideoWriter(str(self.partial), code, self.rate, size)
+            if not writer.isOpened():
                 raise DataError(f"video {self.path} cannot be written")
+            self.writer = writer
         self.writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         return True
 
     def __enter__(self) -> "VideoFile":
         return self
 
-    def __exit__(self, *_: type[BaseException] | TracebackType | BaseException | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.writer is not None:
             self.writer.release()
-            os.replace(self.partial, self.path)
+            if kind in (None, KeyboardInterrupt):
+                os.replace(self.partial, self.path)
 
 
 class Window:

@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from groupnet_det.data.images import CHANNEL_ORDERS, decode_rgb, open_image
+from groupnet_det.data.images import CHANNEL_ORDERS, check_depth, decode_rgb, open_image
 from groupnet_det.errors import DataError, UserError
 
 # A path, a PIL image, uint8 RGB (H, W, 3) in numpy, or uint8 RGB (3, H, W) in torch.
 AnyImage = str | os.PathLike[str] | Image.Image | NDArray[np.uint8] | Tensor
 
-# Modes of Pillow with more than 8 bits: it would cut values off above 255 without a word.
-DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 EXPECTED = (
     "expected is a path, a PIL image, a uint8 array (H, W, 3) of numpy or a uint8 tensor (3, H, W) "
     "of torch, both RGB"
@@ -65,7 +63,6 @@ def _read_path(path: str | os.PathLike[str], least_side: int) -> NDArray[np.uint
     name = os.fspath(path)
     try:
         with open_image(name) as image:
-            _check_depth(image)
             return decode_rgb(image, least_side)
     except UserError:
         raise
@@ -74,7 +71,7 @@ def _read_path(path: str | os.PathLike[str], least_side: int) -> NDArray[np.uint
 
 
 def _read_pil(image: Image.Image, _: int) -> NDArray[np.uint8]:
-    _check_depth(image)
+    check_depth(image)
     try:
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except Exception as error:  # as above: a file may be decoded only now
@@ -94,14 +91,6 @@ def _read_tensor(tensor: Tensor, _: int) -> NDArray[np.uint8]:
         return np.ascontiguousarray(tensor.detach().cpu().permute(1, 2, 0).numpy())
     except (RuntimeError, TypeError) as error:  # sparse, on the meta device, ...
         raise DataError(f"the tensor cannot be read: {str(error).splitlines()[0]}") from error
-
-
-def _check_depth(image: Image.Image) -> None:
-    if image.mode in DEEP_MODES:
-        raise DataError(
-            f"the image {getattr(image, 'filename', '') or ''} has more than 8 bits a pixel (mode "
-            f"{image.mode}); scale it to 8 bits, which suit the network's training, before"
-        )
 
 
 _READERS: dict[type, Callable[[Any, int], NDArray[np.uint8]]] = {

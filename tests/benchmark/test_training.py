@@ -8,12 +8,12 @@ from groupnet_det.benchmark.random_batches import NUM_OBJECTS, random_batch
 from groupnet_det.benchmark.timing import alternate_single_runs
 from groupnet_det.benchmark.training import (
     OURS,
+    SIDES,
     TWIN,
     BatchSize,
     TrainingSteps,
     make_row,
     size_of,
-    twin_of,
 )
 from groupnet_det.config import load_config
 from groupnet_det.engine.trainer import Trainer
@@ -39,7 +39,7 @@ def load(root):
 @pytest.mark.parametrize("path", QUICK, ids=lambda path: path.split("/")[-1].split("_group")[0])
 @pytest.mark.parametrize("side", [OURS, TWIN])
 def test_a_step_moves_the_weights_of_every_kind(load, path, side):
-    cfg = load(path) if side == OURS else twin_of(load(path))
+    cfg = SIDES[side](load(path))
     steps = TrainingSteps(cfg, SMALL)
     before = {key: value.clone() for key, value in steps.model.named_parameters()}
     steps()
@@ -50,7 +50,7 @@ def test_a_step_moves_the_weights_of_every_kind(load, path, side):
 
 def test_the_twin_is_float_and_differs_in_nothing_else(load):
     cfg = load(QUICK[2], "MODEL.GROUPNET.PARTS.HEAD", "bnn")
-    twin = twin_of(cfg)
+    twin = SIDES[TWIN](cfg)
     for config, bits in ((cfg, {1, 32}), (twin, {32})):
         model = Trainer.build_model(config)
         assert {layer.weight_bits for layer in layer_precisions(model)} == bits
@@ -64,8 +64,20 @@ def test_the_twin_is_float_and_differs_in_nothing_else(load):
 def test_parallel_atrous_convolution_has_a_twin(root):
     path = root / "configs/VOC-Segmentation/deeplabv3_groupnet_r18_bpac.yaml"
     cfg = load_config(str(path), ["MODEL.GROUPNET.WIDTH", "0.0625", "MODEL.DEVICE", "cpu"])
-    model = Trainer.build_model(twin_of(cfg))
+    model = Trainer.build_model(SIDES[TWIN](cfg))
     assert {layer.weight_bits for layer in layer_precisions(model)} == {32}
+
+
+def test_dilations_of_several_bases_have_a_twin(load):
+    groups = [*("OUTPUT_STRIDE", "8", "NUM_BASES", "2", "DILATIONS", "[1, 1, [2, 3], [6, 7]]")]
+    options = [f"MODEL.GROUPNET.{word}" if word.isupper() else word for word in groups]
+    twin = SIDES[TWIN](load(QUICK[1], *options))
+    assert {layer.weight_bits for layer in layer_precisions(Trainer.build_model(twin))} == {32}
+
+
+def test_the_twin_is_on_the_same_device(load):
+    cfg = load(QUICK[2], "MODEL.DEVICE", "cuda")
+    assert SIDES[TWIN](cfg).MODEL.DEVICE == "cuda"
 
 
 def test_boxes_lie_in_the_image_and_masks_fill_them(load):

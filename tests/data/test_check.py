@@ -221,7 +221,7 @@ def test_broken_image_of_a_folder(image_folder, keep):
     path = root / "dog/1.jpg"
     content = path.read_bytes()
     path.write_bytes(content[: int(keep * len(content))])
-    with pytest.raises(DataError, match=r"dog/1\.jpg cannot be read .*take it out of .*mine"):
+    with pytest.raises(DataError, match=r"dog/1\.jpg cannot be read: .*take it out of .*mine"):
         check_image_folders({"mine": root})
     check_image_folders({"mine": root}, "DATASETS.CHECK_DECODE", "2")  # first and last alone
 

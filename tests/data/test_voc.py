@@ -3,6 +3,7 @@ import pytest
 from detectron2.data.datasets import load_voc_instances
 from PIL import Image
 
+from groupnet_det.data.check import check_voc_layout
 from groupnet_det.data.voc import load_voc, read_annotation, read_split
 from groupnet_det.errors import DataError
 
@@ -47,6 +48,15 @@ def test_one_image_and_lists_with_a_second_column(tmp_path):
     assert read_annotation(tmp_path / "Annotations/only.xml").objects[1].difficult
 
 
+def test_lists_of_one_class_pass_the_check(tmp_path):
+    write_voc(tmp_path, IMAGES)
+    (tmp_path / "ImageSets/Main/cat_test.txt").write_text("000007  1\n000012 -1\n")
+    check_voc_layout(tmp_path, "cat_test")
+    (tmp_path / "Annotations/000012.xml").unlink()
+    with pytest.raises(DataError, match=r"000012\.xml, listed for split 'cat_test' .* is absent"):
+        check_voc_layout(tmp_path, "cat_test")
+
+
 def test_other_kinds_of_images(tmp_path):
     write_voc(tmp_path, {"a": []})
     (tmp_path / "JPEGImages/a.jpg").rename(tmp_path / "JPEGImages/a.png")
@@ -61,6 +71,10 @@ def test_other_kinds_of_images(tmp_path):
         (
             "<annotation><size><width>4</width><height>x</height></size></annotation>",
             "size/height 'x', which is no number",
+        ),
+        (
+            "<annotation><size><width>nan</width><height>3</height></size></annotation>",
+            "size/width 'nan', which is no number",
         ),
         (
             "<annotation><size><width>4</width><height>3</height></size><object/></annotation>",
@@ -78,7 +92,7 @@ def test_other_kinds_of_images(tmp_path):
             r"a\.xml: object 1 is of class 'cow'; its classes must be among CLASSES",
         ),
     ],
-    ids=["xml", "size", "number", "name", "box", "class"],
+    ids=["xml", "size", "number", "nan", "name", "box", "class"],
 )
 def test_broken_annotations_are_named(tmp_path, text, message):
     write_voc(tmp_path, {"a": []})

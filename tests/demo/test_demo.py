@@ -91,6 +91,16 @@ def test_a_bad_picture_is_told_and_the_others_go_on(demo, tmp_path, pictures, ca
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.jpg", "b.png"]
 
 
+def test_a_picture_of_more_than_8_bits_is_told(demo, tmp_path, capsys):
+    weights = write_checkpoint(tmp_path, "classifier")
+    deep = np.linspace(0, 65535, 90 * 120).reshape(90, 120).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    words = ["--input", tmp_path / "deep.png", "--output", tmp_path / "out.png"]
+    assert demo("--weights", weights, *words) == 1
+    assert "deep.png has more than 8 bits a pixel" in capsys.readouterr().err
+    assert not (tmp_path / "out.png").exists()
+
+
 def test_a_damaged_video_is_drawn_as_far_as_it_goes(demo, tmp_path):
     weights = write_checkpoint(tmp_path, "classifier")
     video = write_video(tmp_path / "in.avi", size=(64, 80))

@@ -1,5 +1,7 @@
 """A packed file under Detectron2's evaluation."""
 
+import re
+
 import pytest
 import torch
 
@@ -10,6 +12,7 @@ from groupnet_det.engine.answers import classify_dataset, first_images
 from groupnet_det.engine.packed_model import build_packed_model, is_packed
 from groupnet_det.errors import ConfigError, PackedFileError
 from groupnet_det.runtime.packed_file import read_packed, write_packed
+from tests.deploy.models import export, make_model
 from tests.deploy.tiny_classifier import PACKED, copy_tiny_classifier, tiny_config
 
 
@@ -54,6 +57,54 @@ def test_another_order_of_channels_is_refused(tiny):
     cfg.INPUT.FORMAT = "BGR"
     with pytest.raises(ConfigError, match=r"INPUT.FORMAT is 'BGR', but .*model.gnp was made with"):
         build_packed_model(cfg, str(path), backend="reference")
+
+
+def test_the_task_is_compared_first(root, tiny):
+    _, path = tiny
+    detection = load_config(str(root / "configs/quick/retinanet_groupnet_photo_digits.yaml"))
+    register_datasets(detection)
+    assert detection.INPUT.FORMAT == "BGR"  # which the classifier has not, too
+    with pytest.raises(ConfigError, match=r"is for detection, but .*model.gnp for classification"):
+        build_packed_model(detection, str(path), backend="reference")
+
+
+KEPT = {"min_size": 96, "max_size": 160, "format": "BGR"}
+DETECTOR = {"INPUT.MIN_SIZE_TEST": 96, "INPUT.MAX_SIZE_TEST": 160}
+SEGMENTER = {"INPUT.SEMANTIC.TEST_SHORT_SIDE": 96}  # and no other
+
+
+@pytest.mark.parametrize(
+    ("kind", "preprocessing", "keys", "told"),
+    [
+        ("fcos", KEPT, DETECTOR, None),
+        ("fcos", KEPT, {**DETECTOR, "INPUT.MIN_SIZE_TEST": 80}, "min_size 80; .* min_size 96$"),
+        ("fcos", KEPT, {**DETECTOR, "INPUT.MAX_SIZE_TEST": 99}, "max_size 99; .* max_size 160$"),
+        ("mask_rcnn", KEPT, DETECTOR, None),
+        ("fcn8s", {**KEPT, "max_size": 0}, SEGMENTER, None),
+        ("fcn8s", {**KEPT, "min_size": 32, "max_size": 0}, SEGMENTER, "min_size 96; .* 32$"),
+    ],
+    ids=["detector", "shorter side", "longer side", "masks", "segmenter", "segmenter's side"],
+)
+def test_other_sizes_are_told(root, tmp_path, caplog, kind, preprocessing, keys, told):
+    info = {"preprocessing": {"kind": "shortest_edge", **preprocessing}}
+    if kind == "fcn8s":
+        info["postprocessing"] = {"inference": "whole"}
+    packed = export(make_model(root, kind), info=info)
+    path = tmp_path / "model.gnp"
+    write_packed(path, packed.program, packed.info, packed.tensors)
+    cfg = load_config("", [str(word) for item in keys.items() for word in item])
+    build_packed_model(cfg, str(path), backend="reference")
+    messages = [record.getMessage() for record in caplog.records if "made with" in record.msg]
+    assert bool(messages) == (told is not None)
+    if told is not None:
+        assert re.search(told, *messages)
+
+
+def test_other_sizes_of_a_classifier_are_told(tiny, caplog):
+    cfg, path = tiny
+    cfg.INPUT.CLASSIFICATION.TEST_RESIZE += 8
+    build_packed_model(cfg, str(path), backend="reference")
+    assert re.search(r"with resize 40; .*model\.gnp was made with resize 32$", caplog.text, re.M)
 
 
 def test_other_classes_are_refused(tiny):

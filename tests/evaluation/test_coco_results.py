@@ -2,6 +2,8 @@ import csv
 import json
 import math
 
+import numpy as np
+import pycocotools.mask as mask_util
 import pytest
 
 from groupnet_det.errors import ConfigError, DataError
@@ -101,3 +103,73 @@ def test_masks_of_another_image_are_not_given_to_pycocotools(files):
     paths[0].write_text(json.dumps(content))
     with pytest.raises(DataError, match=r"ann\.json: a mask of image 2 is for an image of 100x50"):
         score_coco_results(*paths, "segm")
+
+
+BAD = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("score", "x"), ("score", BAD), ("bbox", None), ("bbox", [1, 2, 3]), ("image_id", [1])],
+    ids=["text", "no number", "null", "three numbers", "list"],
+)
+def test_results_of_wrong_types(files, member, value):
+    with pytest.raises(DataError, match=rf"res\.json: result 1 has {member} "):
+        score_coco_results(*files([PERFECT[0], {**PERFECT[1], member: value}]))
+
+
+def test_results_of_another_category(files):
+    with pytest.raises(DataError, match=r"names 1 categories, such as 7, that .*ann\.json lacks"):
+        score_coco_results(*files([*PERFECT, result(1, 7, [0, 0, 5, 5])]))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda content: [], "has no list 'images'"),
+        (lambda content: {**content, "categories": None}, "has no list 'categories'"),
+        (lambda content: content["annotations"][0].update(bbox=[0, 0]), "annotation 1 has bbox"),
+        (lambda content: content["images"][0].update(id=[1]), r"images\[0\] has id \[1\]"),
+        (lambda content: content["annotations"][0].update(area="x"), "cannot be scored"),
+    ],
+    ids=["list", "no categories", "short box", "list as id", "text as area"],
+)
+def test_broken_annotations(files, spoil, message):
+    annotations, results = files(PERFECT)
+    content = json.loads(annotations.read_text())
+    spoilt = spoil(content)
+    annotations.write_text(json.dumps(content if spoilt is None else spoilt))
+    with pytest.raises(DataError, match=message):
+        score_coco_results(annotations, results)
+
+
+def test_annotations_that_are_no_text(files):
+    annotations, results = files(PERFECT)
+    annotations.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match=r"ann\.json is not valid JSON"):
+        score_coco_results(annotations, results)
+
+
+def test_what_only_detectron2_refuses_can_be_scored(files):
+    annotations, results = files(PERFECT[:1])
+    content = json.loads(annotations.read_text())
+    content["annotations"][1]["ignore"] = 1
+    annotations.write_text(json.dumps(content))
+    assert score_coco_results(annotations, results).summary["AP"] == pytest.approx(50)
+
+
+def test_sizes_of_masks_are_not_those_of_their_boxes(files):
+    """As Detectron2 has it: an object of 400 pixels is small, whatever box comes with it."""
+    annotations, results = files([])
+    content = json.loads(annotations.read_text())
+    content["annotations"] = content["annotations"][:1]
+    mask = np.zeros((100, 100), dtype=np.uint8, order="F")
+    mask[10:30, 10:30] = 1
+    runs = mask_util.encode(mask)
+    runs["counts"] = runs["counts"].decode()
+    content["annotations"][0]["segmentation"] = runs
+    annotations.write_text(json.dumps(content))
+    wrong = {**PERFECT[0], "bbox": [30, 30, 65, 65], "segmentation": runs}
+    right = {**PERFECT[0], "segmentation": runs, "score": 0.5}
+    results.write_text(json.dumps([{**wrong, "image_id": 2}, right]))
+    assert score_coco_results(annotations, results, "segm").summary["APs"] == pytest.approx(50)

@@ -132,15 +132,25 @@ def test_unknown_metric():
     [
         ([result("z", (1, 1, 2, 2), 0.5)], "names 1 images, such as z, that split 'test'"),
         ([result("a", (1, 1, 2, 2), 0.5, 7)], "has category 7, but there are 2 classes"),
+        ([result("a", (1, 1, 2, 2), 0.5, c) for c in (-1, 0)], "has category -1, but there are 2"),
         ([{"image_id": "a"}], "must be a list of mappings"),
+        ([{**RESULTS[0], "bbox": [1, 2, 3]}], r"result 0 has bbox \[1, 2, 3\]"),
+        ([{**RESULTS[0], "category_id": [0]}], r"result 0 has category_id \[0\]"),
     ],
-    ids=["image", "class", "keys"],
+    ids=["image", "class", "class below 0", "keys", "three numbers", "list"],
 )
 def test_results_of_something_else(tree, results, message):
     path = tree / "results.json"
     path.write_text(json.dumps(results))
     with pytest.raises(DataError, match=message):
         score_voc_results(tree, "test", path, CLASSES, "07")
+
+
+def test_ids_may_be_numbers(tmp_path):
+    tree = write_voc(tmp_path, {"1": [("cat", (1, 1, 10, 10), False)]})
+    path = tree / "results.json"
+    path.write_text(json.dumps([result(1, (1, 1, 10, 10), 0.5)]))
+    assert score_voc_results(tree, "test", path, CLASSES, "12").summary["AP50"] == 100
 
 
 @pytest.mark.parametrize(("metric", "key"), [("voc07", "07"), ("voc12", "12"), ("coco", None)])

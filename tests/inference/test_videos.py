@@ -69,6 +69,22 @@ def test_frames_so_far_are_kept_when_something_fails(tmp_path):
         assert len(list(source)) == 3
 
 
+def test_after_an_error_no_video_has_the_name(tmp_path):
+    path = tmp_path / "a.avi"
+    with contextlib.suppress(RuntimeError), VideoFile(path, rate=5.0) as video:
+        video.show(np.zeros((32, 32, 3), dtype=np.uint8))
+        raise RuntimeError("the source broke")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.partial.avi"]
+
+
+def test_a_video_that_cannot_be_written_is_told(tmp_path):
+    folder = tmp_path / "a.partial.avi"  # a folder is where the file should be
+    folder.mkdir()
+    message = r"a\.avi cannot be written"
+    with pytest.raises(DataError, match=message), VideoFile(tmp_path / "a.avi", 5.0) as video:
+        video.show(np.zeros((32, 32, 3), dtype=np.uint8))
+
+
 def test_a_video_that_is_there_is_not_overwritten(tmp_path):
     path = write_video(tmp_path / "a.avi", number=2)
     with pytest.raises(DataError, match=r"a\.avi is there already"):

@@ -221,3 +221,17 @@ def test_complexity_counts_all_parts(root, name, decomposition):
 def test_config_errors_name_the_key(root, name, key, value, message):
     with pytest.raises(ConfigError, match=message):
         make_detector(root, name, "MODEL.ROI_BOX_HEAD.NUM_CONV", "0", key, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("retinanet", "MODEL.RETINANET.IN_FEATURES"),
+        ("fcos", "MODEL.FCOS.IN_FEATURES"),
+        ("panoptic_fpn", "MODEL.SEM_SEG_HEAD.IN_FEATURES"),
+    ],
+)
+def test_levels_that_are_not_there(root, name, key):
+    message = rf"{key} names \['p9'\]; choose from \['p[23]', .*\(MODEL\.FPN\.IN_FEATURES and"
+    with pytest.raises(ConfigError, match=message):
+        make_detector(root, name, key, "['p3', 'p9']")

@@ -235,7 +235,7 @@ def test_images_without_masks_are_named():
     [
         ("fcn32s", "SEM_SEG_HEAD.NUM_CLASSES", 1, "NUM_CLASSES is 1; set that of the data set"),
         ("fcn32s", "SEM_SEG_HEAD.IN_FEATURES", ["p2"], r"'p2'.*choose from \['res2'.*OUT_FEATURES"),
-        ("fcn32s", "SEM_SEG_HEAD.IN_FEATURES", [], r"IN_FEATURES is \[\].*name one or more"),
+        ("fcn32s", "SEM_SEG_HEAD.IN_FEATURES", [], r"IN_FEATURES names nothing; choose from"),
         ("fcn32s", "SEM_SEG_HEAD.IN_FEATURES", ["res5", "res2"], r"strides \[8, 4\].*high to low"),
         ("deeplabv3", "SEM_SEG_HEAD.IN_FEATURES", ["res4", "res5"], "this head takes one"),
         ("deeplabv3", "GROUPNET.SEGMENTATION.ASPP_RATES", [], r"ASPP_RATES is \[\]"),

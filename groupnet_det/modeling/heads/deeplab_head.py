@@ -19,16 +19,11 @@ from groupnet_det.config import parse_method, part_method
 from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.layers.methods import Method
 from groupnet_det.layers.quantization import Quantization
+from groupnet_det.modeling.features import find_features
 
 from .aspp import BinaryASPP
-from .segmentation_head import (
-    SegmentationHead,
-    find_feature,
-    head_arguments,
-    make_predictor,
-    must_normalize,
-    only_feature,
-)
+from .predictor import make_predictor
+from .segmentation_head import SegmentationHead, head_arguments, must_normalize, only_feature
 from .upsampling import upsample_aligned
 
 # MODEL.GROUPNET.SEGMENTATION.ASPP_ACTIVATION -> what stands in the place of Group-Net's quantizer.
@@ -115,7 +110,7 @@ class GroupNetDeepLabV3Head(DeepLabHead):
         """Arguments as `DeepLabHead`'s, by keyword."""
         super().__init__(channels=channels, **arguments)
         self.refine = float_unit(channels, channels, 3)
-        self.predictor = make_predictor(channels, self.num_classes)
+        self.predictor = make_predictor(channels, self.num_classes, kernel_size=1)
 
     def score(self, features: Mapping[str, Tensor]) -> Tensor:
         return self.predictor(self.refine(self.pyramid(features)))
@@ -158,7 +153,7 @@ class GroupNetDeepLabV3PlusHead(DeepLabHead):
             ConfigError: A value cannot work; the message names the key.
         """
         key = "MODEL.GROUPNET.SEGMENTATION.LOW_LEVEL.FEATURE"
-        low = find_feature(input_shape, low_level_feature, key)
+        (low,) = find_features(input_shape, [low_level_feature], key)
         super().__init__(
             input_shape=input_shape,
             channels=channels,
@@ -188,7 +183,7 @@ class GroupNetDeepLabV3PlusHead(DeepLabHead):
                 shortcut=design.shortcut == "conv",
             ),
         )
-        self.predictor = make_predictor(channels, self.num_classes)
+        self.predictor = make_predictor(channels, self.num_classes, kernel_size=1)
 
     @classmethod
     def from_config(cls, cfg: CfgNode, input_shape: Mapping[str, ShapeSpec]) -> dict[str, Any]:

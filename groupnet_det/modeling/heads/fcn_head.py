@@ -10,14 +10,10 @@ from detectron2.modeling import SEM_SEG_HEADS_REGISTRY
 from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.modeling.features import find_features
 
-from .segmentation_head import (
-    IN_FEATURES_KEY,
-    SegmentationHead,
-    find_feature,
-    head_arguments,
-    make_predictor,
-)
+from .predictor import make_predictor
+from .segmentation_head import IN_FEATURES_KEY, SegmentationHead, head_arguments
 from .upsampling import upsample_aligned
 
 
@@ -54,7 +50,8 @@ class GroupNetFCNHead(SegmentationHead):
         Raises:
             ConfigError: A value cannot work; the message names the key.
         """
-        shapes = {name: find_feature(input_shape, name, IN_FEATURES_KEY) for name in in_features}
+        found = find_features(input_shape, in_features, IN_FEATURES_KEY)
+        shapes = dict(zip(in_features, found, strict=True))
         self._check_strides(shapes)
         stride = next(iter(shapes.values())).stride
         super().__init__(input_shape=input_shape, stride=stride, **arguments)
@@ -72,7 +69,10 @@ class GroupNetFCNHead(SegmentationHead):
             self.units.append(unit)
             widths[deepest] = channels
         self.predictors = nn.ModuleDict(
-            {name: make_predictor(width, self.num_classes) for name, width in widths.items()}
+            {
+                name: make_predictor(width, self.num_classes, kernel_size=1)
+                for name, width in widths.items()
+            }
         )
 
     @staticmethod

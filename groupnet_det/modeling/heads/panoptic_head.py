@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
 from groupnet_det.layers import join_branches
+from groupnet_det.modeling.features import PYRAMID, find_features
 
+from .segmentation_head import IN_FEATURES_KEY
 from .towers import TowerDesign, conv_chain
 
 
@@ -56,7 +58,7 @@ class GroupNetPanopticHead(nn.Module):
         levels = sorted(input_shape.items(), key=lambda item: item[1].stride)
         if not levels or levels[0][1].stride < common_stride:
             raise ConfigError(
-                f"MODEL.SEM_SEG_HEAD.IN_FEATURES have strides "
+                f"{IN_FEATURES_KEY} have strides "
                 f"{[shape.stride for _, shape in levels]}; there must be one, and none below "
                 f"COMMON_STRIDE {common_stride}"
             )
@@ -77,13 +79,10 @@ class GroupNetPanopticHead(nn.Module):
     @classmethod
     def from_config(cls, cfg: CfgNode, input_shape: dict[str, ShapeSpec]) -> dict[str, Any]:
         options = cfg.MODEL.SEM_SEG_HEAD
-        missing = [name for name in options.IN_FEATURES if name not in input_shape]
-        if missing:
-            raise ConfigError(
-                f"MODEL.SEM_SEG_HEAD.IN_FEATURES names {missing}; choose from {list(input_shape)}"
-            )
+        names = options.IN_FEATURES
+        shapes = find_features(input_shape, names, IN_FEATURES_KEY, made_by=PYRAMID)
         return {
-            "input_shape": {name: input_shape[name] for name in options.IN_FEATURES},
+            "input_shape": dict(zip(names, shapes, strict=True)),
             "design": TowerDesign.from_config(cfg),
             "num_classes": options.NUM_CLASSES,
             "channels": options.CONVS_DIM,

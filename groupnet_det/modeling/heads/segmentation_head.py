@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from groupnet_det.config import parse_method, part_method
 from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.layers.methods import Method
+from groupnet_det.modeling.features import find_features
 
 from .pixel_loss import pixel_cross_entropy
+from .predictor import make_predictor
 from .upsampling import upsample_aligned
 
 IN_FEATURES_KEY = "MODEL.SEM_SEG_HEAD.IN_FEATURES"
@@ -76,7 +78,7 @@ class SegmentationHead(nn.Module):
             raise ConfigError(f"{HARD_SHARE_KEY} is {hard_share}; valid: above 0, to 1")
         self.hard_share = hard_share
         if auxiliary_weight:
-            shape = find_feature(input_shape, auxiliary_feature, AUXILIARY_KEY)
+            (shape,) = find_features(input_shape, [auxiliary_feature], AUXILIARY_KEY)
             self.auxiliary_feature, self.auxiliary_stride = auxiliary_feature, shape.stride
             narrow = max(1, shape.channels // 4)
             self.auxiliary = nn.Sequential()
@@ -84,7 +86,7 @@ class SegmentationHead(nn.Module):
             self.auxiliary.unit = method.design.make_unit(
                 shape.channels, narrow, 3, quantization=method.quantization
             )
-            self.auxiliary.predictor = make_predictor(narrow, num_classes)
+            self.auxiliary.predictor = make_predictor(narrow, num_classes, kernel_size=1)
 
     def forward(
         self, features: Mapping[str, Tensor], targets: Tensor | None = None
@@ -146,20 +148,6 @@ def must_normalize(cfg: CfgNode, part: str) -> bool:
     return part_method(cfg, part) != "float" and not signed
 
 
-def find_feature(input_shape: Mapping[str, ShapeSpec], name: str, key: str) -> ShapeSpec:
-    """The shape of the backbone's map `name`, which the config `key` asks for.
-
-    Raises:
-        ConfigError: There is none; the message lists what there is.
-    """
-    if name not in input_shape:
-        raise ConfigError(
-            f"{key} names {name!r}, which the backbone does not return; choose from "
-            f"{list(input_shape)} (MODEL.GROUPNET.OUT_FEATURES)"
-        )
-    return input_shape[name]
-
-
 def only_feature(
     input_shape: Mapping[str, ShapeSpec], names: Sequence[str]
 ) -> tuple[str, ShapeSpec]:
@@ -170,13 +158,4 @@ def only_feature(
     """
     if len(names) != 1:
         raise ConfigError(f"{IN_FEATURES_KEY} is {list(names)}; this head takes one, such as res5")
-    return names[0], find_feature(input_shape, names[0], IN_FEATURES_KEY)
-
-
-def make_predictor(in_channels: int, num_classes: int) -> nn.Conv2d:
-    """The float 1x1 convolution that gives a map's logits."""
-    conv = nn.Conv2d(in_channels, num_classes, 1)
-    nn.init.normal_(conv.weight, std=0.01)
-    assert conv.bias is not None
-    nn.init.zeros_(conv.bias)
-    return conv
+    return names[0], find_features(input_shape, names, IN_FEATURES_KEY)[0]

@@ -6,8 +6,8 @@ from detectron2.config import CfgNode, configurable
 from detectron2.modeling import META_ARCH_REGISTRY, build_backbone
 from detectron2.modeling.meta_arch.fcos import FCOS
 
-from groupnet_det.errors import ConfigError
-from groupnet_det.modeling.heads.fcos_head import GroupNetFCOSHead
+from groupnet_det.modeling.features import PYRAMID, find_features
+from groupnet_det.modeling.heads.fcos_head import LEVELS, GroupNetFCOSHead
 
 from .loss_normalizer import SavedLossNormalizer
 
@@ -26,13 +26,7 @@ class GroupNetFCOS(SavedLossNormalizer, FCOS):
         options = cfg.MODEL.FCOS
         backbone = build_backbone(cfg)
         shapes = backbone.output_shape()
-        missing = [name for name in options.IN_FEATURES if name not in shapes]
-        if missing:
-            raise ConfigError(
-                f"MODEL.FCOS.IN_FEATURES names {missing}; choose from {list(shapes)} "
-                "(MODEL.FPN.IN_FEATURES and MODEL.GROUPNET.FPN.TOP_BLOCK make these)"
-            )
-        in_features = [shapes[name] for name in options.IN_FEATURES]
+        in_features = find_features(shapes, options.IN_FEATURES, LEVELS, made_by=PYRAMID)
         return {
             "backbone": backbone,
             "head": GroupNetFCOSHead(cfg, in_features),

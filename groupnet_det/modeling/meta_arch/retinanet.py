@@ -3,10 +3,11 @@
 from typing import Any
 
 from detectron2.config import CfgNode, configurable
-from detectron2.modeling import META_ARCH_REGISTRY
+from detectron2.modeling import META_ARCH_REGISTRY, build_backbone
 from detectron2.modeling.meta_arch.retinanet import RetinaNet
 
-from groupnet_det.modeling.heads.retinanet_head import GroupNetRetinaNetHead
+from groupnet_det.modeling.features import PYRAMID, find_features
+from groupnet_det.modeling.heads.retinanet_head import LEVELS, GroupNetRetinaNetHead
 
 from .loss_normalizer import SavedLossNormalizer
 
@@ -22,8 +23,13 @@ class GroupNetRetinaNet(SavedLossNormalizer, RetinaNet):
 
     @classmethod
     def from_config(cls, cfg: CfgNode) -> dict[str, Any]:
-        arguments = super().from_config(cfg)
+        names = cfg.MODEL.RETINANET.IN_FEATURES
+        try:
+            arguments = super().from_config(cfg)
+        except KeyError:  # without a word on what there is
+            find_features(build_backbone(cfg).output_shape(), names, LEVELS, made_by=PYRAMID)
+            raise
         shapes = arguments["backbone"].output_shape()
-        in_features = [shapes[name] for name in cfg.MODEL.RETINANET.IN_FEATURES]
+        in_features = find_features(shapes, names, LEVELS, made_by=PYRAMID)
         arguments["head"] = GroupNetRetinaNetHead(cfg, in_features)
         return arguments

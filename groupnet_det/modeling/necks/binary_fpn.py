@@ -19,6 +19,7 @@ from groupnet_det.config import parse_method, part_method
 from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.layers import join_branches
 from groupnet_det.modeling.backbones.detectron2_backbones import build_groupnet_resnet_backbone
+from groupnet_det.modeling.features import find_features
 
 from .pyramid_design import PyramidDesign
 from .top_blocks import TOP_BLOCKS
@@ -158,12 +159,7 @@ def build_groupnet_resnet_fpn_backbone(cfg: CfgNode, input_shape: ShapeSpec) -> 
     bottom_up = build_groupnet_resnet_backbone(cfg, input_shape)
     is_float = part_method(cfg, "NECK") == "float"
     shapes = bottom_up.output_shape()
-    missing = [name for name in cfg.MODEL.FPN.IN_FEATURES if name not in shapes]
-    if missing or not cfg.MODEL.FPN.IN_FEATURES:
-        raise ConfigError(
-            f"MODEL.FPN.IN_FEATURES is {list(cfg.MODEL.FPN.IN_FEATURES)}; choose from "
-            f"{list(shapes)} (MODEL.GROUPNET.OUT_FEATURES)"
-        )
+    *_, deepest = find_features(shapes, cfg.MODEL.FPN.IN_FEATURES, "MODEL.FPN.IN_FEATURES")
     make_top_block = lookup(
         TOP_BLOCKS, cfg.MODEL.GROUPNET.FPN.TOP_BLOCK, "MODEL.GROUPNET.FPN.TOP_BLOCK"
     )
@@ -172,7 +168,7 @@ def build_groupnet_resnet_fpn_backbone(cfg: CfgNode, input_shape: ShapeSpec) -> 
         cfg.MODEL.FPN.OUT_CHANNELS,
         None if is_float else PyramidDesign.from_config(cfg),
     )
-    last = int(math.log2(shapes[cfg.MODEL.FPN.IN_FEATURES[-1]].stride))
+    last = int(math.log2(deepest.stride))
     if top_block is not None and top_block.in_feature not in (f"res{last}", f"p{last}"):
         raise ConfigError(
             f"MODEL.GROUPNET.FPN.TOP_BLOCK {cfg.MODEL.GROUPNET.FPN.TOP_BLOCK} goes on from "
