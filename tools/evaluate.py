@@ -18,7 +18,7 @@ from detectron2.data.datasets.pascal_voc import CLASS_NAMES
 from tabulate import tabulate
 
 from groupnet_det.data.mask_folders import read_names
-from groupnet_det.errors import UserError
+from groupnet_det.errors import ConfigError, UserError
 from groupnet_det.evaluation.classification_scores import score_predictions_csv
 from groupnet_det.evaluation.coco_results import (
     IOU_TYPES,
@@ -27,6 +27,7 @@ from groupnet_det.evaluation.coco_results import (
     write_scores_csv,
 )
 from groupnet_det.evaluation.voc_scores import METRICS, score_voc_results
+from groupnet_det.output_files import PLOTS, check_output
 
 # What goes together: needed flags, and those that may be added.
 MODES = {
@@ -59,7 +60,9 @@ def main() -> None:
     group.add_argument("--masks", type=Path, help="folder of true masks, also in folders below")
     group.add_argument("--label-maps", type=Path, help="folder of predicted masks")
     group.add_argument("--ignore-label", type=int, help="of true masks (default: 255)")
-    group.add_argument("--list", type=Path, help="file of names: each must have both masks")
+    group.add_argument(
+        "--list", type=Path, help="file of names, with or without suffix: each must have both masks"
+    )
     group.add_argument("--confusion-matrix", type=Path, help="PNG file to draw")
     arguments = parser.parse_args()
     given = {key for key, value in vars(arguments).items() if value is not None}
@@ -73,6 +76,8 @@ def main() -> None:
             "--label-maps and --classes (and --csv, --confusion-matrix)"
         )
     try:
+        check_output(arguments.csv, "--csv")
+        check_output(arguments.confusion_matrix, "--confusion-matrix", PLOTS)
         SCORERS[fitting[0]](arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
@@ -95,7 +100,12 @@ def score_voc(arguments: argparse.Namespace) -> None:
 
 def read_classes(value: str) -> list[str]:
     names = value.split(",")
-    return names if len(names) > 1 else read_names(Path(value), "check --classes")
+    if len(names) == 1:
+        names = read_names(Path(value), "check --classes")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"--classes has {', '.join(twice)} twice; each class needs its own name")
+    return names
 
 
 def show_detections(scores: DetectionScores, csv: Path | None) -> None:
@@ -119,11 +129,14 @@ def score_masks(arguments: argparse.Namespace) -> None:
     from groupnet_det.evaluation.semantic_scores import write_semantic_scores_csv
 
     class_names = read_classes(arguments.classes)
+    ignore_label = 255 if arguments.ignore_label is None else arguments.ignore_label
+    if not 0 <= ignore_label <= 255:
+        raise ConfigError(f"--ignore-label is {ignore_label}; valid: 0 to 255, labels of 8 bits")
     scores = score_label_folders(
         arguments.label_maps,
         arguments.masks,
         class_names=class_names,
-        ignore_label=255 if arguments.ignore_label is None else arguments.ignore_label,
+        ignore_label=ignore_label,
         list_file=arguments.list,
     )
     print(tabulate([scores.summary], headers="keys", floatfmt=".2f"))

@@ -5,8 +5,8 @@
   python tools/visualize_data.py --source dataloader --config-file configs/... --output-dir drawn
 
 ``annotation`` draws the images of DATASETS.TRAIN as they are, ``dataloader`` what the network sees
-of them, resized, cropped and flipped. Boxes, masks, labels of pixels and classes of images are
-drawn.
+of them, resized, cropped and flipped, and refuses what training refuses. Boxes, masks, labels of
+pixels and classes of images are drawn.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from detectron2.data import MetadataCatalog
 from tqdm import tqdm
 
 from groupnet_det.config import load_config
+from groupnet_det.data.check import check_datasets
 from groupnet_det.data.loaders import build_train_loader
 from groupnet_det.data.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
@@ -72,6 +73,8 @@ def draw(cfg: CfgNode, arguments: argparse.Namespace) -> int:
         raise ConfigError("DATASETS.TRAIN is empty; name a data set")
     register_datasets(cfg)
     make_absent_datasets(cfg.DATASETS.TRAIN)
+    if arguments.source == "dataloader":
+        check_datasets(cfg, cfg.DATASETS.TRAIN)  # as training does
     failed = 0
     used: set[str] = set()
     for path, drawn in tqdm(

@@ -47,7 +47,13 @@ def draw(arguments: argparse.Namespace) -> int:
         if not any(result["score"] >= arguments.conf_threshold for result in found):
             continue
         try:
-            pair = draw_pair(record, found, metadata, threshold=arguments.conf_threshold)
+            pair = draw_pair(
+                record,
+                found,
+                metadata,
+                results_file=arguments.input,
+                threshold=arguments.conf_threshold,
+            )
             (target,) = files_in_folder([Path(record["file_name"])], arguments.output, used)
             save_picture(np.asarray(pair), target)
         except UserError as error:

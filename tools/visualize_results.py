@@ -21,6 +21,7 @@ from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.evaluation.classification_scores import read_predictions_csv
 from groupnet_det.evaluation.evaluators import inference_dir
 from groupnet_det.evaluation.semantic import LABEL_MAPS
+from groupnet_det.output_files import PICTURES, PLOTS, check_output
 from groupnet_det.visualization.classes import render_classes
 from groupnet_det.visualization.curves import plot_training_curves
 from groupnet_det.visualization.label_maps import render_label_maps
@@ -44,6 +45,8 @@ def main() -> None:
     if not (arguments.output or arguments.curves):
         parser.error("name a file to write: --output or --curves")
     try:
+        check_output(arguments.output, "--output", PICTURES)
+        check_output(arguments.curves, "--curves", PLOTS)
         cfg = load_config(arguments.config_file, arguments.opts)
         if arguments.output:
             draw_predictions(cfg, arguments)

@@ -164,7 +164,10 @@ def load_tensors(path: str) -> dict[str, Any]:
         ) from error
     except Exception as error:  # whatever the reader stumbles over: IndexError, struct.error, ...
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path} is broken or cut short: {reason}") from error
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise CheckpointError(
+            f"{path} is broken or cut short: {reason}; is it a checkpoint at all?"
+        ) from error
     if not isinstance(loaded, dict):
         raise CheckpointError(f"{path} holds a {type(loaded).__name__}, not tensors by name")
     return loaded

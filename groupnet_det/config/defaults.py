@@ -150,7 +150,8 @@ def _add_training_keys(cfg: CfgNode) -> None:
     cfg.DATASETS.CUSTOM = []
     # Images of each data set that are decoded before training to find broken files, evenly
     # spread; of all others only the presence is checked. Of masks, those whose labels are counted;
-    # of all others presence, kind and size are checked.
+    # of all others presence, kind and size are checked, and a bad one ends the training that
+    # meets it.
     cfg.DATASETS.CHECK_DECODE = 1000
 
     # "SGD" (with SOLVER.MOMENTUM and NESTEROV), "Adam" or "AdamW".

@@ -15,7 +15,7 @@ from .catalog import class_names_of, source_of, stuff_names_of, task_of
 from .coco_check import check_coco_file
 from .image_folder import format_class_counts
 from .images import FULL_SIZE, decode_rgb, open_image
-from .instance_check import check_instances
+from .instance_check import check_announced_size, check_instances
 from .semantic_check import check_cityscapes_layout, check_ignore_label, check_masks
 from .voc import read_split
 
@@ -49,12 +49,7 @@ def check_datasets(cfg: CfgNode, names: Sequence[str]) -> None:
                 f"Detectron2's or ours (datasets/README.md)"
             )
         metadata = MetadataCatalog.get(name)
-        if "json_file" in metadata.as_dict():
-            check_coco_file(Path(metadata.json_file), metadata.get("prepare_with"))
-        elif "dirname" in metadata.as_dict():
-            check_voc_layout(Path(metadata.dirname), metadata.split)
-        elif metadata.get("evaluator_type") == "cityscapes_sem_seg":
-            check_cityscapes_layout(Path(metadata.image_dir), Path(metadata.gt_dir))
+        check_files(name, scores_masks=cfg.MODEL.MASK_ON and name in cfg.DATASETS.TEST)
         records = DatasetCatalog.get(name)
         if not records:
             raise DataError(f"data set {name!r} holds no image; see {source_of(name)}")
@@ -71,6 +66,25 @@ def check_datasets(cfg: CfgNode, names: Sequence[str]) -> None:
         if "classes" in metadata.as_dict():
             counts = format_class_counts(metadata.classes, [r["label"] for r in records])
             logger.info(f"images per class of {name}:\n{counts}")
+
+
+def check_files(name: str, *, scores_masks: bool = False) -> None:
+    """What a registered data set is loaded from, before it is.
+
+    Args:
+        scores_masks: Whether masks of instances are evaluated against it.
+
+    Raises:
+        DataError: A file is absent or broken.
+    """
+    metadata = MetadataCatalog.get(name)
+    if "json_file" in metadata.as_dict():
+        path = Path(metadata.json_file)
+        check_coco_file(path, metadata.get("prepare_with"), scores_masks=scores_masks)
+    elif "dirname" in metadata.as_dict():
+        check_voc_layout(Path(metadata.dirname), metadata.split)
+    elif metadata.get("evaluator_type") == "cityscapes_sem_seg":
+        check_cityscapes_layout(Path(metadata.image_dir), Path(metadata.gt_dir))
 
 
 def check_voc_layout(root: Path, split: str) -> None:
@@ -155,7 +169,7 @@ def check_presence(name: str, records: list[dict[str, Any]]) -> None:
         )
         raise DataError(
             f"image {absent[0]} does not exist; it is named by {source_of(name)}"
-            + (others if len(absent) > 1 else "")
+            + (others if len(absent) > 1 else "; add the image, or take it out there")
         )
 
 
@@ -170,10 +184,4 @@ def check_decoding(name: str, records: list[dict[str, Any]], num_decoded: int) -
                 decode_rgb(image, FULL_SIZE)
         except DataError as error:
             raise DataError(f"{error}; replace it or take it out of {source_of(name)}") from error
-        announced = (record.get("width", size[0]), record.get("height", size[1]))
-        # Detectron2 turns images as their EXIF orientation says, so either order may be right.
-        if sorted(size) != sorted(announced):
-            raise DataError(
-                f"image {record['file_name']} is {size[0]}x{size[1]}, but {source_of(name)} says "
-                f"{announced[0]}x{announced[1]}"
-            )
+        check_announced_size(name, record, size)

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,23 @@ KEYS = {
     "annotations": ("id", "image_id", "category_id", "bbox"),
     "categories": ("id", "name"),
 }
-ID_KEYS = {"id", "image_id", "category_id"}
+LEAST_POLYGON = 6  # numbers: three points
 
 
-def check_coco_file(path: Path, prepare_with: str | None = None) -> None:
+def check_coco_file(
+    path: Path, prepare_with: str | None = None, *, scores_masks: bool = False
+) -> None:
     """Also what only Detectron2's loader stumbles over, or changes.
 
-    Args, Raises: As `read_coco_file`.
+    Args:
+        path, prepare_with: As of `read_coco_file`.
+        scores_masks: Whether masks are evaluated against it.
+
+    Raises:
+        DataError: As `read_coco_file`.
     """
     content = read_coco_file(path, prepare_with)
+    check_polygons(path, content, scored=scores_masks)
     for annotation in content["annotations"]:
         if annotation.get("ignore"):
             raise DataError(
@@ -54,7 +62,9 @@ def read_coco_file(path: Path, prepare_with: str | None = None) -> dict[str, Any
     try:
         content = json.loads(path.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"annotation file {path} is not valid JSON: {error}") from error
+        raise DataError(
+            f"annotation file {path} is not valid JSON: {error}; mend that place, or write it anew"
+        ) from error
     for key in KEYS:
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise DataError(f"{path} has no list {key!r}; a COCO instances file needs one")
@@ -64,6 +74,41 @@ def read_coco_file(path: Path, prepare_with: str | None = None) -> dict[str, Any
         for problem in _annotation_problems(annotation):
             raise DataError(f"{path}: annotation {annotation['id']} {problem}")
     return content
+
+
+def check_polygons(path: Path, content: dict[str, Any], *, scored: bool) -> None:
+    """Polygons have three points or more, each an x and a y.
+
+    Detectron2's loader leaves others out, and objects that have no other; pycocotools breaks.
+
+    Args:
+        path: The file, for messages.
+        content: As of `read_coco_file`.
+        scored: Whether pycocotools evaluates masks; if not, a warning is enough.
+
+    Raises:
+        DataError: It would break.
+    """
+    bad = [
+        (annotation["id"], len(polygon))
+        for annotation in content["annotations"]
+        if isinstance(annotation.get("segmentation"), list)
+        for polygon in annotation["segmentation"]
+        if len(polygon) < LEAST_POLYGON or len(polygon) % 2
+    ]
+    if not bad:
+        return
+    number, length = bad[0]
+    told = (
+        f"annotation {number} has a polygon of {length} numbers; it needs at least {LEAST_POLYGON},"
+        " an x and a y for each point"
+    )
+    if scored:
+        raise DataError(f"{path}: {told}; mend or remove it, or masks cannot be evaluated")
+    logger.warning(
+        f"{path}: training leaves out {len(bad)} polygons, and objects that have no other; the "
+        f"first: {told}"
+    )
 
 
 def is_number(value: Any) -> bool:
@@ -81,15 +126,36 @@ def is_box(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 4 and all(map(is_number, value))
 
 
+def is_text(value: Any) -> bool:
+    """Whether it is a name."""
+    return isinstance(value, str)
+
+
+def is_length(value: Any) -> bool:
+    """Whether it is a whole number of pixels, at least 1."""
+    return is_number(value) and value >= 1 and value == int(value)
+
+
+# Member -> whether a value can be one, and what it must be.
+VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    **dict.fromkeys(("id", "image_id", "category_id"), (is_id, "a number or a text")),
+    **dict.fromkeys(("file_name", "name"), (is_text, "a text")),
+    **dict.fromkeys(("width", "height"), (is_length, "a whole number of pixels, without quotes")),
+}
+
+
 def _check_keys(path: Path, content: dict[str, Any]) -> None:
     for key, needed in KEYS.items():
         for position, item in enumerate(content[key]):
             absent = [k for k in needed if not isinstance(item, dict) or k not in item]
             if absent:
                 raise DataError(f"{path}: {key}[{position}] lacks {', '.join(absent)}")
-            for name in ID_KEYS.intersection(needed):
-                if not is_id(item[name]):
-                    raise DataError(f"{path}: {key}[{position}] has {name} {item[name]!r}")
+            for name in filter(VALUES.__contains__, needed):
+                fits, kind = VALUES[name]
+                if not fits(item[name]):
+                    raise DataError(
+                        f"{path}: {key}[{position}] has {name} {item[name]!r}; it must be {kind}"
+                    )
 
 
 def _check_ids(path: Path, content: dict[str, Any]) -> None:
@@ -108,7 +174,7 @@ def _check_ids(path: Path, content: dict[str, Any]) -> None:
             raise DataError(
                 f"{path}: annotation {annotation.get('id')} names category "
                 f"{annotation['category_id']}; the categories have ids "
-                f"{sorted(known_categories, key=str)}"
+                f"{sorted(known_categories, key=str)}: mend it, or add the category"
             )
 
 
@@ -117,6 +183,8 @@ def _annotation_problems(annotation: dict[str, Any]) -> Iterator[str]:
     box, mask = annotation["bbox"], annotation.get("segmentation")
     if not is_box(box):
         yield f"has bbox {box!r}; it must be a list of x, y, width, height"
+    elif min(box[2:]) < 0:
+        yield f"has bbox {box!r} (x, y, width, height) of negative size; mend or remove it"
     if isinstance(mask, dict):
         size, counts = mask.get("size"), mask.get("counts")
         if not (isinstance(size, list) and len(size) == 2 and all(map(is_number, size))):

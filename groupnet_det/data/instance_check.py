@@ -3,15 +3,19 @@
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pycocotools.mask as mask_util
 from detectron2.config import CfgNode
+from detectron2.data import MetadataCatalog
 from detectron2.structures import BoxMode
 
 from groupnet_det.errors import ConfigError, DataError
 
 from .catalog import class_names_of, source_of
+from .images import open_image
 from .run_lengths import run_length_problem
 
 logger = logging.getLogger(__name__)
@@ -37,6 +41,7 @@ def check_instances(cfg: CfgNode, name: str, records: Records) -> None:
     check_run_lengths(cfg, name, records)
     if cfg.MODEL.MASK_ON:
         check_mask_kinds(cfg, name, records)
+        check_mask_places(name, records)
 
 
 def check_boxes(name: str, records: Records) -> None:
@@ -49,26 +54,25 @@ def check_boxes(name: str, records: Records) -> None:
     """
     overhanging: list[str] = []
     empty: list[str] = []
-    for record, _, box in _boxes(records):
+    for record, annotation, box in _boxes(records):
         width, height = record.get("width", np.inf), record.get("height", np.inf)
         x0, y0, x1, y1 = box
-        told = f"{record['file_name']} {_rounded(box)}"
         if not np.isfinite(box).all() or x1 < x0 or y1 < y0:
             raise DataError(
-                f"{record['file_name']}: box {_rounded(box)} is of negative size or of no numbers; "
-                f"mend it in {source_of(name)}"
+                f"{_told(name, record, annotation)} is of negative size or of no numbers; mend it "
+                f"in {_source(name, record)}"
             )
         if is_empty(box):
-            empty.append(told)
+            empty.append(_told(name, record, annotation))
             continue
         if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
             raise DataError(
-                f"{record['file_name']}: box {_rounded(box)} lies outside its image of "
-                f"{width}x{height}; mend it in {source_of(name)}"
+                f"{_told(name, record, annotation)} lies outside its image of {width}x{height}; "
+                f"mend it in {_source(name, record)}"
             )
         low, high = -BOX_TOLERANCE, BOX_TOLERANCE
         if x0 < low or y0 < low or x1 > width + high or y1 > height + high:
-            overhanging.append(told)
+            overhanging.append(_told(name, record, annotation))
     if overhanging:
         logger.warning(
             f"data set {name}: {len(overhanging)} boxes reach over the border of their images and "
@@ -120,28 +124,81 @@ def check_run_lengths(cfg: CfgNode, name: str, records: Records) -> None:
         DataError: One is not, and the model learns masks. Without, it is a warning.
     """
     problems = (
-        f"{record['file_name']}: {problem}"
-        for record, annotation, box in _boxes(records)
-        if (problem := _run_length_problem(record, annotation, box))
+        (record, f"{_told(name, record, annotation)}: its mask {problem}")
+        for record, annotation, _ in _boxes(records)
+        if (problem := _run_length_problem(record, annotation))
     )
-    first = next(problems, None)
-    if first and cfg.MODEL.MASK_ON:
+    record, first = next(problems, (None, ""))
+    if record is None:
+        return
+    if cfg.MODEL.MASK_ON:
+        _check_real_size(name, record)  # it may be what is wrong
         raise DataError(f"{first}; mend it in {source_of(name)}")
-    if first:
-        number = 1 + sum(1 for _ in problems)
-        logger.warning(
-            f"data set {name}: {number} masks cannot be used, which matters not without "
-            f"MODEL.MASK_ON; the first: {first}"
-        )
+    number = 1 + sum(1 for _ in problems)
+    logger.warning(
+        f"data set {name}: {number} masks cannot be used, which matters not without "
+        f"MODEL.MASK_ON; the first: {first}"
+    )
 
 
-def _run_length_problem(record: Any, annotation: Any, box: Sequence[float]) -> str | None:
+def _run_length_problem(record: Any, annotation: Any) -> str | None:
     mask = annotation.get("segmentation")
     if not isinstance(mask, dict):
         return None
     size = record.get("height", mask["size"][0]), record.get("width", mask["size"][1])
-    problem = run_length_problem(mask, size)
-    return problem and f"the mask of the object at {_rounded(box)} {problem}"
+    return run_length_problem(mask, size)
+
+
+def _check_real_size(name: str, record: dict[str, Any]) -> None:
+    if Path(record["file_name"]).is_file():
+        with open_image(record["file_name"]) as image:
+            check_announced_size(name, record, image.size)
+
+
+def check_announced_size(name: str, record: dict[str, Any], size: tuple[int, int]) -> None:
+    """
+    Args:
+        name: Of the data set.
+        record: Of it.
+        size: (width, height) of the image's file.
+
+    Raises:
+        DataError: The record says another one.
+    """
+    announced = (record.get("width", size[0]), record.get("height", size[1]))
+    # Detectron2 turns images as their EXIF orientation says, so either order may be right.
+    if sorted(size) != sorted(announced):
+        raise DataError(
+            f"image {record['file_name']} is {size[0]}x{size[1]}, but {_source(name, record)} says "
+            f"{announced[0]}x{announced[1]}; mend its width and height there"
+        )
+
+
+def check_mask_places(name: str, records: Records) -> None:
+    """Tell of masks, in run-length encodings that are right, that cannot be their boxes'."""
+    bad = [
+        _told(name, record, annotation)
+        for record, annotation, box in _boxes(records)
+        if isinstance(annotation.get("segmentation"), dict)
+        and not is_empty(box)
+        and not _meet(box, _corners_of_mask(annotation["segmentation"]))
+    ]
+    if bad:
+        logger.warning(
+            f"data set {name}: {len(bad)} masks are empty or lie outside their boxes; the first: "
+            f"that of {bad[0]}"
+        )
+
+
+def _corners_of_mask(mask: dict[str, Any]) -> list[float]:
+    x, y, width, height = mask_util.toBbox(mask).tolist()
+    return [x, y, x + width, y + height]
+
+
+def _meet(first: Sequence[float], second: Sequence[float]) -> bool:
+    """Whether two boxes have a common area."""
+    (x0, y0, x1, y1), (u0, v0, u1, v1) = first, second
+    return min(x1, u1) > max(x0, u0) and min(y1, v1) > max(y0, v0)
 
 
 def check_mask_kinds(cfg: CfgNode, name: str, records: Records) -> None:
@@ -151,15 +208,16 @@ def check_mask_kinds(cfg: CfgNode, name: str, records: Records) -> None:
         DataError: One has none.
         ConfigError: There are run-length encodings, and polygons are wanted.
     """
-    for record, annotation, box in _boxes(records):
-        if annotation.get("iscrowd"):
-            continue
-        mask = annotation.get("segmentation")
-        if not mask:
+    evaluated = name in cfg.DATASETS.TEST
+    for record, annotation, _ in _boxes(records):
+        mask, is_crowd = annotation.get("segmentation"), annotation.get("iscrowd")
+        if not mask and (evaluated or not is_crowd):
             raise DataError(
-                f"{record['file_name']}: the object at {_rounded(box)} has no mask, but "
-                f"MODEL.MASK_ON is True; set it to False, or add masks to {source_of(name)}"
+                f"{_told(name, record, annotation)} has no mask, but MODEL.MASK_ON is True; set it "
+                f"to False, or add masks to {source_of(name)}"
             )
+        if is_crowd:
+            continue
         if isinstance(mask, dict) and cfg.INPUT.MASK_FORMAT == "polygon":
             raise ConfigError(
                 f"INPUT.MASK_FORMAT is 'polygon', but data set {name!r} has masks in run-length "
@@ -204,5 +262,23 @@ def _corners(annotation: dict[str, Any]) -> list[float]:
     return BoxMode.convert(annotation["bbox"], annotation["bbox_mode"], BoxMode.XYXY_ABS)
 
 
-def _rounded(box: Sequence[float]) -> list[float]:
-    return [round(float(side), 1) for side in box]
+def _told(name: str, record: dict[str, Any], annotation: dict[str, Any]) -> str:
+    """Image, box and, where it is known, number of an annotation, as its file has them."""
+    box, order = [float(side) for side in annotation["bbox"]], "x0, y0, x1, y1"
+    number = f" of annotation {annotation['id']}" if "id" in annotation else ""
+    if annotation["bbox_mode"] == BoxMode.XYWH_ABS:
+        order = "x, y, width, height"
+    elif _is_voc(name):  # which counts pixels from 1
+        box, order = [box[0] + 1, box[1] + 1, *box[2:]], "xmin, ymin, xmax, ymax"
+        number = f" of object {record['annotations'].index(annotation) + 1}"
+    return f"{record['file_name']}: box {[round(side, 1) for side in box]} ({order}){number}"
+
+
+def _source(name: str, record: dict[str, Any]) -> str:
+    """The file that a record comes from, for messages."""
+    source = source_of(name)
+    return f"{source}/Annotations/{record['image_id']}.xml" if _is_voc(name) else source
+
+
+def _is_voc(name: str) -> bool:
+    return "dirname" in MetadataCatalog.get(name).as_dict()

@@ -65,7 +65,7 @@ def register_photo_digits_panoptic() -> None:
 def _load(root: Path, split: str, annotations: str) -> list[dict[str, Any]]:
     write_stuff_masks(root, split)
     folder = stuff_folder(root, split)
-    records = load_coco_json(annotations, str(root / split), PREFIX + split)
+    records = load_coco_json(annotations, str(root / split), PREFIX + split, ["id"])
     for record in records:
         name = Path(record["file_name"]).with_suffix(".png").name
         record["sem_seg_file_name"] = str(folder / name)

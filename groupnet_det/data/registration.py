@@ -31,7 +31,7 @@ def register_coco(name: str, annotations: str, images: str, **metadata: Any) -> 
     """Register a COCO json file; its categories give the class names."""
     register(
         name,
-        lambda: load_coco_json(annotations, images, name),
+        lambda: load_coco_json(annotations, images, name, extra_annotation_keys=["id"]),
         json_file=annotations,
         image_root=images,
         evaluator_type="coco",

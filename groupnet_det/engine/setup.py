@@ -15,6 +15,7 @@ from groupnet_det.config import load_config
 from groupnet_det.data.check import check_datasets
 from groupnet_det.data.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError
+from groupnet_det.evaluation.check import check_evaluation
 from groupnet_det.project_files import find_config
 
 from .launch import check_num_gpus
@@ -36,6 +37,8 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
     register_datasets(cfg)
     if not arguments.eval_only and not cfg.DATASETS.TRAIN:
         raise ConfigError("DATASETS.TRAIN is empty; name a data set to train on")
+    if arguments.eval_only and not cfg.DATASETS.TEST:
+        raise ConfigError("DATASETS.TEST is empty; name a data set for --eval-only to score")
     if arguments.eval_only and not cfg.MODEL.WEIGHTS and not arguments.resume:
         raise ConfigError(
             "MODEL.WEIGHTS is empty, so --eval-only would score a random network; name the file, "
@@ -50,6 +53,7 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
     comm.synchronize()
     if comm.get_local_rank() == 0:  # each machine reads its own disk
         check_datasets(cfg, list(dict.fromkeys(used)))
+        check_evaluation(cfg, training=not arguments.eval_only)
     comm.synchronize()
     default_setup(cfg, arguments)  # only now: it replaces the config.yaml of an earlier run
     return cfg

@@ -16,7 +16,7 @@ from groupnet_det.analysis.precision_map import format_precision_map
 from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.checkpoint.provenance import checkpoint_metadata, expected_names
 from groupnet_det.data.loaders import build_test_loader, build_train_loader
-from groupnet_det.errors import TrainingError
+from groupnet_det.errors import DataError, TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
 
 from .amp import MixedPrecisionTrainer
@@ -144,6 +144,19 @@ class Trainer(DefaultTrainer):
                 f"last checkpoint: {kept}. Lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_ITERS or "
                 "enable SOLVER.CLIP_GRADIENTS"
             ) from error
+        except DataError as error:
+            raise DataError(f"{error}{self._keep_what_is_trained()}") from error
+
+    def _keep_what_is_trained(self) -> str:
+        """Save what was trained before this iteration, which could not be; words that tell."""
+        if self.iter == self.start_iter or not comm.is_main_process():
+            return ""
+        self.iter -= 1  # the last that was made, from which a training goes on
+        self.checkpointer.save(f"model_{self.iter:07d}", iteration=self.iter)
+        return (
+            f"; what was trained before is kept in {self.checkpointer.get_checkpoint_file()}, and "
+            "--resume goes on there"
+        )
 
     @classmethod
     def test(cls, cfg: CfgNode, model: torch.nn.Module, evaluators: Any = None) -> dict[str, Any]:

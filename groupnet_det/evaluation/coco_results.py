@@ -13,7 +13,13 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from groupnet_det.data.coco_check import is_box, is_id, is_number, read_coco_file
+from groupnet_det.data.coco_check import (
+    check_polygons,
+    is_box,
+    is_id,
+    is_number,
+    read_coco_file,
+)
 from groupnet_det.data.run_lengths import run_length_problem
 from groupnet_det.errors import DataError, lookup
 
@@ -77,6 +83,8 @@ def evaluate_coco_results(annotations: Path, results: Path, iou_type: str = "bbo
                 f"{results} names {len(foreign)} {kind}, such as {min(foreign, key=str)}, that "
                 f"{annotations} lacks; do the two belong together?"
             )
+    if iou_type == "segm":
+        check_polygons(annotations, content, scored=True)
     content.setdefault("info", {})  # loadRes demands it
     with contextlib.redirect_stdout(io.StringIO()):
         try:

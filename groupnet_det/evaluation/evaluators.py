@@ -1,7 +1,6 @@
 """Evaluators by the data set's ``evaluator_type``."""
 
 import importlib.util
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,8 +19,6 @@ from .cityscapes import OfficialCityscapesEvaluator
 from .classification import ClassificationEvaluator
 from .semantic import SemanticEvaluator
 from .voc import VocEvaluator
-
-logger = logging.getLogger(__name__)
 
 
 def _coco(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
@@ -63,10 +60,8 @@ def _panoptic(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
         SemanticEvaluator(name, output_dir=output_dir / "stuff"),
     ]
     has_truth = "panoptic_json" in MetadataCatalog.get(name).as_dict()
-    if has_truth and importlib.util.find_spec("panopticapi"):
+    if has_truth and importlib.util.find_spec("panopticapi"):  # if not, `check_evaluation` tells
         evaluators.append(COCOPanopticEvaluator(name, str(output_dir)))
-    elif has_truth:
-        logger.warning("panopticapi is not installed: panoptic quality (PQ) is not computed")
     return DatasetEvaluators(evaluators)
 
 

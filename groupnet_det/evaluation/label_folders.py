@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from groupnet_det.data.catalog import register
 from groupnet_det.data.label_images import check_range, read_labels
-from groupnet_det.data.mask_folders import read_names
+from groupnet_det.data.mask_folders import SUFFIXES, read_names
 from groupnet_det.errors import DataError
 
 from .semantic import SemanticEvaluator
@@ -34,8 +34,8 @@ def score_label_folders(
         masks: Folder of the true ones.
         class_names: Of labels 0, 1, ...
         ignore_label: Of true pixels that do not count.
-        list_file: Names, without suffix, of which each must have both masks; by default each
-            prediction must have a true mask.
+        list_file: Names, with or without suffix, of which each must have both masks; by default
+            each prediction must have a true mask.
 
     Raises:
         DataError: A file is absent, no mask, of another size, or holds labels that are no classes.
@@ -55,6 +55,11 @@ def score_label_folders(
             _check_pair(predicted, labels, mask, len(class_names), ignore_label)
             one_hot = to_one_hot(labels, len(class_names))
             evaluator.process([{"file_name": str(predicted)}], [{"sem_seg": one_hot}])
+        if not evaluator.has_truth():
+            raise DataError(
+                f"no pixel of the masks in {masks} is labelled: all are {ignore_label}, which is "
+                "ignored; are these the true masks, and is --ignore-label right?"
+            )
         evaluator.evaluate()
     finally:
         DatasetCatalog.remove(DATASET)
@@ -75,7 +80,7 @@ def pair_masks(
         if not folder.is_dir():
             raise DataError(f"folder {folder} does not exist")
     found = {path.stem: path for path in sorted(predictions.glob("*.png"))}
-    wanted = list(found) if list_file is None else read_names(list_file, "check --list")
+    wanted = list(found) if list_file is None else _listed(list_file)
     if not wanted:
         raise DataError(f"folder {predictions} holds no PNG file")
     true: dict[str, Path] = {}
@@ -87,6 +92,12 @@ def pair_masks(
             if name not in files:
                 raise DataError(f"{folder} has no {name}.png; each image needs both masks")
     return [(found[name], true[name]) for name in wanted]
+
+
+def _listed(list_file: Path) -> list[str]:
+    """Names without the suffixes that images have."""
+    names = [Path(name) for name in read_names(list_file, "check --list")]
+    return [str(name.with_suffix("") if name.suffix in SUFFIXES else name) for name in names]
 
 
 def to_one_hot(labels: NDArray[np.uint8], num_classes: int) -> torch.Tensor:

@@ -79,6 +79,10 @@ class SemanticEvaluator(SemSegEvaluator):
                 "train anew with a lower SOLVER.BASE_LR, or load others"
             )
 
+    def has_truth(self) -> bool:
+        """Whether this process saw a labelled pixel."""
+        return bool(self._conf_matrix[:, :-1].sum())
+
     def evaluate(self) -> dict[str, dict[str, float]] | None:
         """
         Returns:

@@ -133,6 +133,8 @@ def open_predictor(
         UserError: A file is absent or broken, or they do not belong together.
     """
     check_threshold(threshold)
+    if len(options) % 2:
+        raise ConfigError(f"--opts {' '.join(options)}: {options[-1]} has no value; give pairs")
     weights = weights or dict(zip(options[::2], options[1::2], strict=False)).get(WEIGHTS, "")
     if not weights and config_file:
         weights = load_config(config_file, options).MODEL.WEIGHTS

@@ -79,7 +79,7 @@ class VideoDrawer:
 
 
 def describe_outputs(outputs: Outputs, looks: Metadata) -> str:
-    """A few words on the outputs, such as ``3 objects (cat 2, dog 1)``."""
+    """A few words on the outputs, such as ``3 objects: 2 × cat, 1 × dog``."""
     return DESCRIBERS[kind_of(outputs)](outputs, looks)
 
 
@@ -128,14 +128,14 @@ def complete_looks(looks: Metadata, outputs: Outputs) -> Metadata:
 
 def _describe_instances(outputs: Outputs, looks: Metadata) -> str:
     names = looks.get("thing_classes") or []
-    return _counted("objects", outputs["instances"].pred_classes.tolist(), names)
+    return _counted(outputs["instances"].pred_classes.tolist(), names)
 
 
 def _describe_panoptic(outputs: Outputs, looks: Metadata) -> str:
     things = [item["category_id"] for item in outputs["panoptic_seg"][1] if item["isthing"]]
     stuff = len(outputs["panoptic_seg"][1]) - len(things)
     names = looks.get("thing_classes") or []
-    return f"{_counted('objects', things, names)}, {stuff} other segments"
+    return f"{_counted(things, names)}; {_number(stuff, 'other segment')}"
 
 
 def _describe_labels(outputs: Outputs, looks: Metadata) -> str:
@@ -162,10 +162,14 @@ DESCRIBERS: dict[str, Callable[[Outputs, Metadata], str]] = {
 }
 
 
-def _counted(what: str, classes: Sequence[int], names: Sequence[str]) -> str:
+def _counted(classes: Sequence[int], names: Sequence[str]) -> str:
     counts = Counter(_name(names, index) for index in classes).most_common()
-    told = ", ".join(f"{name} {number}" for name, number in counts)
-    return f"{len(classes)} {what}" + (f" ({told})" if told else "")
+    told = ", ".join(f"{number} × {name}" for name, number in counts)
+    return _number(len(classes), "object") + (f": {told}" if told else "")
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _name(names: Sequence[str], index: int) -> str:

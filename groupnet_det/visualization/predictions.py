@@ -129,6 +129,7 @@ def draw_pair(
     results: list[dict[str, Any]],
     metadata: Metadata,
     *,
+    results_file: Path,
     threshold: float,
     height: int | None = None,
 ) -> Image.Image:
@@ -138,6 +139,7 @@ def draw_pair(
         record: Of the data set.
         results: COCO results of this image.
         metadata: Of the data set.
+        results_file: Where these come from, for messages.
         height: In pixels, of both; if absent that of the image, and at least `PANEL_HEIGHT`, for
             labels to be read.
 
@@ -149,12 +151,14 @@ def draw_pair(
     height = height or max(size[0], PANEL_HEIGHT)
     id_map = metadata.get("thing_dataset_id_to_contiguous_id")
     class_of_id = id_map or {i: i for i in range(len(metadata.thing_classes))}
-    panels = {
-        "ground truth": truth_to_instances(record, size),
-        f"prediction, scores from {threshold:.2f}": results_to_instances(
-            results, size, class_of_id, threshold
-        ),
-    }
+    truth = truth_to_instances(record, size)
+    try:
+        found = results_to_instances(results, size, class_of_id, threshold)
+    except DataError as error:
+        raise DataError(
+            f"{results_file}: of image {record['image_id']}, {record['file_name']}, {error}"
+        ) from error
+    panels = {"ground truth": truth, f"prediction, scores from {threshold:.2f}": found}
     return titled_row(
         [
             (title, draw_instances(pixels, instances, metadata, height=height))
@@ -186,6 +190,7 @@ def render_results(
             record,
             results.get(record["image_id"], []),
             metadata,
+            results_file=results_file,
             threshold=threshold,
             height=PANEL_HEIGHT,
         )

@@ -7,8 +7,10 @@ from detectron2.data import DatasetCatalog, Metadata
 from detectron2.structures import Instances
 from detectron2.utils.visualizer import Visualizer
 
+from groupnet_det.data.check import check_files
 from groupnet_det.data.images import CHANNEL_ORDERS, read_rgb
 from groupnet_det.data.label_images import read_labels
+from groupnet_det.data.semantic_check import check_mask_file
 from groupnet_det.errors import ConfigError, DataError, UserError, lookup
 
 from .instances import draw_instances
@@ -29,6 +31,7 @@ def load_records(name: str) -> list[dict[str, Any]]:
             f"data set {name!r} is not known; name it in DATASETS.CUSTOM of a --config-file, or "
             "choose one of Detectron2's or ours (datasets/README.md)"
         )
+    check_files(name)
     try:
         return DatasetCatalog.get(name)
     except UserError:
@@ -42,10 +45,11 @@ def draw_record(record: dict[str, Any], metadata: Metadata) -> np.ndarray:
     """An image of a data set and its annotations, RGB.
 
     Raises:
-        DataError: The image, or its mask, cannot be read.
+        DataError: The image, or its mask, cannot be read, or they differ in size.
     """
     pixels = read_rgb(record["file_name"])
     if "sem_seg_file_name" in record:
+        check_mask_file(record["file_name"], record["sem_seg_file_name"])
         pixels = _draw_labels(pixels, read_labels(record["sem_seg_file_name"]), metadata)
     if "annotations" in record:
         size = pixels.shape[0], pixels.shape[1]

@@ -47,6 +47,15 @@ def test_the_binary_stage_starts_from_the_tanh_stage(build, tmp_path, name):
         assert torch.equal(loaded[key], value), key
 
 
+def test_versions_of_photo_digits_are_near_those_of_training(root):
+    for path in sorted((root / "configs/quick").glob("*photo_digits*.yaml")):
+        cfg = load_config(str(path))
+        assert not cfg.TEST.AUG.FLIP, path  # a mirrored digit is none
+        if cfg.MODEL.META_ARCHITECTURE != "SemanticSegmentor":
+            factors = [side / cfg.INPUT.MIN_SIZE_TEST for side in cfg.TEST.AUG.MIN_SIZES]
+            assert 0.5 < min(factors) <= 1 <= max(factors) < 2, path
+
+
 @pytest.mark.parametrize("stage", ["", "_tanh"], ids=["binary", "tanh"])
 def test_the_detector_starts_from_the_classifier(build, tmp_path, stage):
     path = save(randomize(build(CLASSIFIER + stage)), tmp_path)

@@ -1,12 +1,10 @@
 """Unusual and impossible boxes and masks: what is told, what stops, and what training then does."""
 
-import json
 import logging
 
 import numpy as np
 import pycocotools.mask as mask_util
 import pytest
-from PIL import Image
 
 from groupnet_det.config import load_config
 from groupnet_det.data.check import check_datasets
@@ -14,7 +12,7 @@ from groupnet_det.data.loaders import build_train_loader
 from groupnet_det.data.registration import register_datasets
 from groupnet_det.errors import ConfigError, DataError
 
-HEIGHT, WIDTH = 30, 40
+from .coco_sets import HEIGHT, WIDTH, annotation
 
 
 def run_lengths(height=HEIGHT, width=WIDTH):
@@ -22,56 +20,6 @@ def run_lengths(height=HEIGHT, width=WIDTH):
     mask[5:9, 5:12] = 1
     encoded = mask_util.encode(mask)
     return {"size": encoded["size"], "counts": encoded["counts"].decode()}
-
-
-def annotation(number, image_id=1, category_id=1, bbox=(2, 3, 10, 8), **others):
-    return {
-        "id": number,
-        "image_id": image_id,
-        "category_id": category_id,
-        "bbox": list(bbox),
-        "iscrowd": 0,
-        "area": bbox[2] * bbox[3],
-        **others,
-    }
-
-
-@pytest.fixture
-def coco(tmp_path):
-    """Two images, of which the first has an object of each class; to be spoiled by a test."""
-    for stem in "ab":
-        Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / f"{stem}.jpg")
-    content = {
-        "images": [
-            {"id": n, "file_name": f"{stem}.jpg", "width": WIDTH, "height": HEIGHT}
-            for n, stem in enumerate("ab", start=1)
-        ],
-        "annotations": [annotation(1), annotation(2, category_id=2)],
-        "categories": [{"id": 1, "name": "cell"}, {"id": 2, "name": "plate"}],
-    }
-
-    def config(*options, train=True):
-        path = tmp_path / "ann.json"
-        path.write_text(json.dumps(content))
-        entry = {
-            "NAME": "mine",
-            "FORMAT": "coco",
-            "ANNOTATIONS": f"{path}",
-            "IMAGES": f"{tmp_path}",
-        }
-        split = "TRAIN" if train else "TEST"
-        words = ["DATASETS.CUSTOM", str([entry]), f"DATASETS.{split}", "['mine']"]
-        words += ["MODEL.ROI_HEADS.NUM_CLASSES", "2", "DATALOADER.NUM_WORKERS", "0"]
-        words += ["SOLVER.IMS_PER_BATCH", "1"]
-        cfg = load_config("", [*words, *options])
-        register_datasets(cfg)
-        check_datasets(cfg, ["mine"])
-        return cfg
-
-    config.content = content
-    config.annotations = content["annotations"]
-    config.folder = tmp_path
-    return config
 
 
 @pytest.mark.parametrize("bbox", [(5, 5, 0, 8), (5, 5, 8, 0), (40, 30, 0, 0)], ids=str)
@@ -91,8 +39,15 @@ def test_boxes_without_an_area_are_told_and_left_out_of_training(coco, caplog, b
 @pytest.mark.parametrize(
     ("bbox", "message"),
     [
-        ((5, 5, -3, 8), r"a\.jpg: box \[5\.0, 5\.0, 2\.0, 13\.0\] is of negative size"),
-        ((50, 3, 10, 8), r"a\.jpg: box .* lies outside its image of 40x30; mend it in .*ann\.json"),
+        (
+            (5, 5, -3, 8),
+            r"ann\.json: annotation 3 has bbox \[5, 5, -3, 8\] .* of negative size; mend",
+        ),
+        (
+            (50, 3, 10, 8),
+            r"a\.jpg: box \[50.0, 3.0, 10.0, 8.0\] \(x, y, width, height\) of annotation 3 lies "
+            r"outside its image of 40x30; mend it in .*ann\.json",
+        ),
     ],
     ids=["negative", "outside"],
 )
@@ -149,13 +104,42 @@ def test_run_lengths_of_another_image(coco, caplog, spoil, message, masks):
     spoil(coco.annotations[1]["segmentation"])
     options = ["MODEL.MASK_ON", str(masks), "INPUT.MASK_FORMAT", "bitmask"]
     if masks:
-        with pytest.raises(DataError, match=rf"a\.jpg: the mask of the object at .* {message}"):
+        with pytest.raises(
+            DataError, match=rf"a\.jpg: box .* of annotation 2: its mask .*{message}"
+        ):
             coco(*options)
     else:  # boxes are trained as if nothing were
         with caplog.at_level(logging.WARNING):
             cfg = coco(*options)
         assert "1 masks cannot be used" in caplog.text
         next(iter(build_train_loader(cfg, seed=0)))
+
+
+def test_a_wrong_size_of_the_image_is_not_the_masks_fault(coco):
+    for item in coco.annotations:
+        item["segmentation"] = run_lengths()
+    coco.content["images"][0]["width"] = WIDTH - 7
+    with pytest.raises(
+        DataError, match=r"a\.jpg is 40x30, but .*ann\.json says 33x30; mend its width and height"
+    ):
+        coco("MODEL.MASK_ON", "True", "INPUT.MASK_FORMAT", "bitmask")
+
+
+@pytest.mark.parametrize("masks", [True, False], ids=["with-masks", "boxes-alone"])
+@pytest.mark.parametrize("bbox", [(2, 3, 3, 8), None], ids=["elsewhere", "empty"])
+def test_masks_that_are_not_their_boxes_are_told(coco, caplog, bbox, masks):
+    for item in coco.annotations:
+        item["segmentation"] = run_lengths()
+    spoilt = coco.annotations[1]
+    spoilt.update(
+        {"bbox": list(bbox)} if bbox else {"segmentation": {**run_lengths(), "counts": ""}}
+    )
+    if not bbox:
+        spoilt["segmentation"]["counts"] = [HEIGHT * WIDTH]
+    with caplog.at_level(logging.WARNING):
+        coco("MODEL.MASK_ON", str(masks), "INPUT.MASK_FORMAT", "bitmask")
+    assert ("1 masks are empty or lie outside their boxes" in caplog.text) == masks
+    assert ("a.jpg: box" in caplog.text and "of annotation 2" in caplog.text) == masks
 
 
 def test_masks_that_fit(coco):
@@ -192,6 +176,15 @@ def test_all_images_missing(coco):
     ("spoil", "message"),
     [
         (lambda c: c["images"][0].pop("width"), r"images\[0\] lacks width"),
+        (
+            lambda c: c["images"][0].update(width="40"),
+            r"images\[0\] has width '40'; it must be a w",
+        ),
+        (
+            lambda c: c["images"][1].update(height=0),
+            r"images\[1\] has height 0; it must be a whole",
+        ),
+        (lambda c: c["images"][1].update(file_name=3), r"has file_name 3; it must be a text"),
         (lambda c: c["annotations"][1].pop("bbox"), r"annotations\[1\] lacks bbox"),
         (lambda c: c["annotations"][1].update(id=1), "two annotations share an id"),
         (lambda c: c["annotations"][0].update(bbox=[1, 2]), r"annotation 1 has bbox \[1, 2\]"),
@@ -202,7 +195,21 @@ def test_all_images_missing(coco):
         (lambda c: c["annotations"][0].update(segmentation="x"), "neither polygons nor"),
         (lambda c: c["annotations"][0].update(segmentation=[["x"]]), "polygons that are no lists"),
     ],
-    ids=["width", "box", "id", "short", "text", "ignore", "size", "counts", "word", "polygon"],
+    ids=[
+        "width",
+        "quoted",
+        "zero",
+        "file",
+        "box",
+        "id",
+        "short",
+        "text",
+        "ignore",
+        "size",
+        "counts",
+        "word",
+        "polygon",
+    ],
 )
 def test_what_detectron2s_loader_would_stumble_over(coco, spoil, message):
     spoil(coco.content)
@@ -216,7 +223,7 @@ def test_an_image_that_breaks_later_ends_in_one_line(coco, workers):
     cfg.DATALOADER.NUM_WORKERS = workers
     path = coco.folder / "a.jpg"
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(DataError, match=r"^\S*a\.jpg cannot be used: .*$") as caught:
+    with pytest.raises(DataError, match=r"^image \S*a\.jpg cannot be read: .*$") as caught:
         next(iter(build_train_loader(cfg, seed=0)))
     assert "\n" not in str(caught.value)
 

@@ -4,6 +4,8 @@ from detectron2.data.datasets import load_voc_instances
 from PIL import Image
 
 from groupnet_det.data.check import check_voc_layout
+from groupnet_det.data.instance_check import check_boxes
+from groupnet_det.data.registration import register_voc
 from groupnet_det.data.voc import load_voc, read_annotation, read_split
 from groupnet_det.errors import DataError
 
@@ -111,6 +113,19 @@ def test_missing_files_are_named(tmp_path):
     (tmp_path / "ImageSets/Main/test.txt").write_text("\n")
     with pytest.raises(DataError, match="names no image"):
         read_split(tmp_path, "test")
+
+
+@pytest.mark.parametrize(
+    ("box", "fault"),
+    [((41, 3, 45, 9), "lies outside its image of 40x30"), ((9, 3, 7, 9), "is of negative size")],
+    ids=["outside", "negative"],
+)
+def test_impossible_boxes_are_told_as_their_files_have_them(tmp_path, box, fault):
+    write_voc(tmp_path, {"a": [("cat", (1, 1, 9, 9), 0), ("cat", box, 0)]})
+    register_voc("boxes", str(tmp_path), "test", CLASSES)
+    told = rf"a\.jpg: box \[{box[0]}.0, .*\(xmin, ymin, xmax, ymax\) of object 2 {fault}"
+    with pytest.raises(DataError, match=rf"{told}.* mend it in \S*/Annotations/a\.xml"):
+        check_boxes("boxes", load_voc(tmp_path, "test", CLASSES))
 
 
 def test_real_files(test_data):

@@ -60,7 +60,7 @@ def test_every_task_on_pictures_and_video(demo, tmp_path, pictures, capsys, task
         assert drawn.shape == (90, 120, 3)
         assert np.abs(drawn - pixels_of(pictures / name)).mean() > 1
     told = capsys.readouterr().out
-    assert {"semantic": "grass", "classifier": "%"}.get(task, "objects (") in told
+    assert {"semantic": "grass", "classifier": "%"}.get(task, " object") in told
     assert any(name in told for name in ("cat", "things"))
 
     video = write_video(tmp_path / "in.avi", number=4, size=(64, 80))

@@ -1,6 +1,7 @@
 """Training and evaluation of segmentation networks through the one trainer."""
 
 import json
+from pathlib import Path
 
 import pytest
 from detectron2.engine import default_argument_parser
@@ -91,6 +92,35 @@ def test_masks_are_checked_before_training(tmp_path, mask_folders):
     Image.new("L", (40, 30), 3).save(tmp_path / "two/masks/v.png")
     with pytest.raises(DataError, match=r"two/masks/v\.png holds label 3"):
         make_config(tmp_path / "out", *options)
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_bad_mask_met_during_training_loses_nothing(tmp_path, mask_folders, workers):
+    options = own_masks(mask_folders, "SOLVER.MAX_ITER", "9", "DATALOADER.NUM_WORKERS", workers)
+    options += ["TEST.EVAL_PERIOD", "0"]
+    cfg = make_config(tmp_path / "out", *options, "DATASETS.CHECK_DECODE", "1")
+    mask = sorted((tmp_path / "one/masks").iterdir())[-1]
+    good = mask.read_bytes()
+    trainer = Trainer(cfg)
+    trainer.resume_or_load(False)
+    batches = iter(trainer.data_loader)
+    first = next(
+        i
+        for i, batch in enumerate(batches)
+        if any(mask.stem == Path(s["file_name"]).stem for s in batch)
+    )
+    assert first  # with the seed: it is not in the first batch
+    Image.new("L", (40, 30), 3).save(mask)
+    with pytest.raises(
+        DataError,
+        match=rf"{mask.name} holds label 3, .* kept in \S*model_0*{first - 1}\.pth, and --resume",
+    ):
+        train(cfg)
+    mask.write_bytes(good)
+    trainer = Trainer(cfg)
+    trainer.resume_or_load(True)
+    assert trainer.start_iter == first
+    trainer.train()
 
 
 def test_cityscapes_and_its_official_evaluator(tmp_path):

@@ -195,3 +195,8 @@ def test_unknown_optimizer_lists_the_valid_ones(root, tmp_path, datasets_env):
     cfg = make_config(root, tmp_path, "SOLVER.OPTIMIZER", "Adagrad")
     with pytest.raises(ConfigError, match="'Adagrad'; valid: 'SGD', 'Adam', 'AdamW'"):
         Trainer.build_optimizer(cfg, torch.nn.Linear(1, 1))
+
+
+def test_evaluation_of_nothing_is_refused(root, tmp_path):
+    with pytest.raises(ConfigError, match=r"DATASETS\.TEST is empty; name a data set for --eval-o"):
+        make_config(root, tmp_path, "DATASETS.TEST", "[]", flags=["--eval-only"])

@@ -150,6 +150,18 @@ def test_annotations_that_are_no_text(files):
         score_coco_results(annotations, results)
 
 
+@pytest.mark.parametrize("polygon", [[1, 2, 3, 4], []], ids=["short", "empty"])
+def test_polygons_that_are_none_cannot_be_scored_as_masks(files, polygon):
+    annotations, results = files([])
+    content = json.loads(annotations.read_text())
+    for item in content["annotations"]:
+        item["segmentation"] = [polygon]
+    annotations.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"annotation 1 has a polygon of \d numbers; .* mend or"):
+        score_coco_results(annotations, results, "segm")
+    assert score_coco_results(annotations, results).summary["AP"] == 0
+
+
 def test_what_only_detectron2_refuses_can_be_scored(files):
     annotations, results = files(PERFECT[:1])
     content = json.loads(annotations.read_text())

@@ -63,3 +63,14 @@ def test_absent_and_empty_folders(folders, tmp_path):
     folders["masks"] = tmp_path / "nowhere"
     with pytest.raises(DataError, match="nowhere does not exist"):
         score(folders)
+
+
+def test_lists_may_have_suffixes(folders, tmp_path):
+    (tmp_path / "list.txt").write_text("a.jpg\n")
+    assert score(folders, list_file=tmp_path / "list.txt").summary == score(folders).summary
+
+
+def test_masks_where_all_is_ignored_are_told_with_their_folder(folders):
+    Image.fromarray(np.full_like(TRUTH, 255)).save(folders["masks"] / "ulm/a.png")
+    with pytest.raises(DataError, match=r"no pixel of the masks in \S*/masks is labelled: all are"):
+        score(folders)

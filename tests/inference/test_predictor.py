@@ -105,6 +105,11 @@ def test_what_cannot_be_opened(tmp_path):
         open_checkpoint()
     with pytest.raises(ConfigError, match=r"absent\.pth does not exist; mend the path"):
         open_checkpoint(tmp_path / "absent.pth")
+    with pytest.raises(ConfigError, match=r"--opts MODEL\.DEVICE: MODEL\.DEVICE has no value"):
+        open_checkpoint(tmp_path / "absent.pth", options=["MODEL.DEVICE"])
+    (tmp_path / "photo.pth").write_bytes(b"\xff\xd8\xff\xe0 a photograph")
+    with pytest.raises(CheckpointError, match=r"photo\.pth .* is it a checkpoint at all\?|refused"):
+        open_checkpoint(tmp_path / "photo.pth")
     with pytest.raises(PackedFileError, match=r"absent\.gnp"):
         open_checkpoint(tmp_path / "absent.gnp")
     torch.save({"model": {}}, tmp_path / "bare.pth")

@@ -60,6 +60,7 @@ def test_other_tasks(run, root, datasets_env, tmp_path, source, task):
         words += ["--config-file", root / CLASSES]
     else:
         options += ["DATASETS.TRAIN", "['photo_digits_seg_train']"]
+        options += ["MODEL.META_ARCHITECTURE", "SemanticSegmentor"]
         options += ["MODEL.SEM_SEG_HEAD.NUM_CLASSES", "11", "SOLVER.IMS_PER_BATCH", "2"]
     assert run("visualize_data", *words, *options) == 0
     assert len(list(tmp_path.iterdir())) == 2
@@ -82,7 +83,10 @@ def test_a_bad_image_is_told_and_the_others_drawn(
     [
         (["DATASETS.TRAIN", "[]"], "DATASETS.TRAIN is empty"),
         (["DATASETS.TRAIN", "['nobody']"], "'nobody' is not known"),
-        (["DATASETS.TRAIN", "['coco_2017_train']"], "'coco_2017_train' cannot be loaded: FileNot"),
+        (
+            ["DATASETS.TRAIN", "['coco_2017_train']"],
+            "instances_train2017.json does not exist; check",
+        ),
         (["--show"], "by --output|--show"),
     ],
     ids=["none", "unknown", "absent", "no-screen"],
@@ -93,6 +97,42 @@ def test_what_cannot_be_drawn(run, root, datasets_env, monkeypatch, options, mes
     text = run("visualize_data", "--source", "annotation", "--config-file", root / QUICK, *options)
     assert text.startswith("error: ")
     assert any(part in text for part in message.split("|"))
+
+
+@pytest.mark.parametrize("spoil", ["no-box", "mask", "runs"])
+def test_the_loader_is_not_asked_for_what_training_refuses(
+    run, root, datasets_env, tmp_path, spoil
+):
+    folder = datasets_env / "photo_digits"
+    content = json.loads((folder / "annotations/instances_train.json").read_text())
+    first = content["annotations"][0]
+    if spoil == "no-box":
+        content["annotations"] = []
+    else:
+        first["segmentation"] = {"size": [9, 9] if spoil == "mask" else [160, 160], "counts": [81]}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    entry = {"NAME": "mine", "FORMAT": "coco", "ANNOTATIONS": f"{tmp_path}/a.json"}
+    words = ["--source", "dataloader", "--config-file", root / QUICK, "--output-dir", tmp_path]
+    options = ["DATASETS.CUSTOM", str([{**entry, "IMAGES": f"{folder}/train"}])]
+    options += ["DATASETS.TRAIN", "['mine']", "MODEL.MASK_ON", "True"]
+    told = run("visualize_data", *words, *options)
+    assert told.startswith("error: ")
+    expected = {
+        "no-box": "has no box to learn from",
+        "mask": "9x9",
+        "runs": "has runs of 81 pixels",
+    }
+    assert expected[spoil] in told
+
+
+def test_a_mask_of_another_size_is_told(run, mask_folders, tmp_path, capsys):
+    entry = mask_folders()
+    Image.new("L", (20, 30)).save(tmp_path / "mine/masks/c.png")
+    options = ["DATASETS.CUSTOM", str([entry]), "DATASETS.TRAIN", "['mine']"]
+    words = ["--source", "annotation", "--output-dir", tmp_path / "out"]
+    assert run("visualize_data", *words, *options) == 1
+    assert "c.png is 20x30, but image" in capsys.readouterr().err
+    assert len(list((tmp_path / "out").iterdir())) == 5
 
 
 def results_file(folder, image_id, category_id=3):
@@ -177,7 +217,9 @@ def test_json_results_of_something_else(run, datasets_env, tmp_path, capsys):
     path = results_file(tmp_path, image_ids(datasets_env)[0], category_id=70)
     words = ["--input", path, "--output", tmp_path / "out", "--dataset"]
     assert run("visualize_json_results", *words, "photo_digits_val") == 1
-    assert "a result is of category 70, but the data set has [1, 2" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "a result is of category 70, but the data set has [1, 2" in told
+    assert f"error: {path}: of image {image_ids(datasets_env)[0]}, " in told
     assert "'mnist5k_val' is not for detection" in run(
         "visualize_json_results", *words, "mnist5k_val"
     )

@@ -57,13 +57,13 @@ def panoptic():
 
 NAMES = {"thing_classes": ["cat", "dog"], "stuff_classes": ["x", "grass", "sky"]}
 CASES = {
-    "boxes": ({"instances": instances()}, "2 objects (dog 1, cat 1)"),
-    "masks": ({"instances": instances(masks=True)}, "2 objects (dog 1, cat 1)"),
+    "boxes": ({"instances": instances()}, "2 objects: 1 × dog, 1 × cat"),
+    "masks": ({"instances": instances(masks=True)}, "2 objects: 1 × dog, 1 × cat"),
     "nothing": ({"instances": instances()[:0]}, "0 objects"),
     "labels": ({"sem_seg": semantic()}, "x 75%, sky 25%"),
     "segments": (
         {"panoptic_seg": panoptic(), "instances": instances(), "sem_seg": semantic()},
-        "1 objects (cat 1), 1 other segments",
+        "1 object: 1 × cat; 1 other segment",
     ),
     "class": ({"logits": torch.log(torch.tensor([0.25, 0.75]))}, "dog 75%, cat 25%"),
 }

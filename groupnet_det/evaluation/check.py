@@ -1,0 +1,115 @@
+"""Whether the data sets of a config can be evaluated as it wants, before hours of training."""
+
+import importlib.util
+import logging
+
+from detectron2.config import CfgNode
+from detectron2.data import MetadataCatalog
+
+from groupnet_det.data.catalog import class_names_of, stuff_names_of
+from groupnet_det.data.cityscapes import require_cityscapesscripts
+from groupnet_det.errors import ConfigError, lookup
+
+from .evaluators import EVALUATORS
+
+logger = logging.getLogger(__name__)
+
+AP = ("AP", "AP50", "AP75", "APs", "APm", "APl")
+# In results by their first part -> names, and beginnings of those that each class has.
+METRICS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "bbox": (AP, ("AP-", "AP50-")),
+    "segm": (AP, ("AP-",)),
+    "keypoints": (AP, ()),
+    "sem_seg": (("mIoU", "fwIoU", "mACC", "pACC"), ("IoU-", "ACC-", "BoundaryIoU-")),
+    "cityscapes": (("IoU", "iIoU", "IoU_sup", "iIoU_sup"), ()),
+    "panoptic_seg": (
+        tuple(f"{q}{of}" for of in ("", "_th", "_st") for q in ("PQ", "SQ", "RQ")),
+        (),
+    ),
+    "classification": (("top1", "top5", "cross_entropy"), ()),
+}
+# First parts by the data set's ``evaluator_type``; some only where the config has what they score.
+PARTS: dict[str, tuple[str, ...]] = {
+    "coco": ("bbox", "segm", "keypoints"),
+    "pascal_voc": ("bbox",),
+    "classification": ("classification",),
+    "coco_panoptic_seg": ("bbox", "segm", "sem_seg", "panoptic_seg"),
+    "sem_seg": ("sem_seg",),
+    "cityscapes_sem_seg": ("sem_seg", "cityscapes"),
+}
+
+
+def check_evaluation(cfg: CfgNode, *, training: bool) -> None:
+    """See that each data set of ``DATASETS.TEST`` has an evaluator, with the packages that it
+    needs, and that one gives the metrics by which a training is judged.
+
+    Args:
+        cfg: Whose data sets were loaded, for their classes.
+        training: Whether there will be one.
+
+    Raises:
+        ConfigError: There is no such evaluator, or no such metric.
+        DataError: A package is absent.
+    """
+    for name in cfg.DATASETS.TEST:
+        kind = MetadataCatalog.get(name).get("evaluator_type", "coco")
+        lookup(EVALUATORS, kind, f"evaluator type of data set {name!r}")
+        if kind == "cityscapes_sem_seg" and cfg.TEST.SEMANTIC.OFFICIAL_CITYSCAPES:
+            require_cityscapesscripts("TEST.SEMANTIC.OFFICIAL_CITYSCAPES")
+        if _has_panoptic_truth(name) and not importlib.util.find_spec("panopticapi"):
+            logger.warning(
+                f"data set {name}: without the package panopticapi, panoptic quality (PQ) is not "
+                "computed; boxes, masks and mIoU of stuff are"
+            )
+    if training and cfg.DATASETS.TEST:
+        _check_metric(cfg, "SOLVER.BEST_METRIC", cfg.SOLVER.BEST_METRIC)
+        if cfg.SOLVER.EARLY_STOPPING.PATIENCE > 0:
+            metric = cfg.SOLVER.EARLY_STOPPING.METRIC
+            _check_metric(cfg, "SOLVER.EARLY_STOPPING.METRIC", metric)
+
+
+def _check_metric(cfg: CfgNode, key: str, metric: str) -> None:
+    several = len(cfg.DATASETS.TEST) > 1
+    prefixes = [(name, f"{name}/" if several else "") for name in cfg.DATASETS.TEST]
+    valid = [prefix + found for name, prefix in prefixes for found in metrics_of(cfg, name)]
+    of_classes = {
+        prefix + found for name, prefix in prefixes for found in class_metrics_of(cfg, name)
+    }
+    if metric and metric not in valid and metric not in of_classes:
+        raise ConfigError(
+            f"{key} is {metric!r}, which the evaluation on {', '.join(cfg.DATASETS.TEST)} does not "
+            f"give; valid: {', '.join(map(repr, valid))}, those of a class, and '' for none"
+        )
+
+
+def metrics_of(cfg: CfgNode, name: str) -> list[str]:
+    """What the evaluation on a data set gives for all classes together, as in metrics.json."""
+    return [f"{part}/{metric}" for part in _parts(cfg, name) for metric in METRICS[part][0]]
+
+
+def class_metrics_of(cfg: CfgNode, name: str) -> list[str]:
+    """And for each class."""
+    stuff = stuff_names_of(name)
+    return [
+        f"{part}/{beginning}{label}"
+        for part in _parts(cfg, name)
+        for beginning in METRICS[part][1]
+        for label in (stuff if part == "sem_seg" and stuff else class_names_of(name)) or ()
+    ]
+
+
+def _parts(cfg: CfgNode, name: str) -> list[str]:
+    wanted = {
+        "segm": cfg.MODEL.MASK_ON,
+        "keypoints": cfg.MODEL.KEYPOINT_ON,
+        "cityscapes": cfg.TEST.SEMANTIC.OFFICIAL_CITYSCAPES,
+        "panoptic_seg": _has_panoptic_truth(name) and importlib.util.find_spec("panopticapi"),
+    }
+    kind = MetadataCatalog.get(name).get("evaluator_type", "coco")
+    return [part for part in PARTS[kind] if wanted.get(part, True)]
+
+
+def _has_panoptic_truth(name: str) -> bool:
+    metadata = MetadataCatalog.get(name)
+    is_panoptic = metadata.get("evaluator_type") == "coco_panoptic_seg"
+    return is_panoptic and "panoptic_json" in metadata.as_dict()
