@@ -76,7 +76,7 @@ def test_costs_are_counted_once(zoo):
     assert rows[QUICK].size == "48x32"
     assert rows[QUICK].binary_percent == 98.8
     assert rows[QUICK].file_bytes == pytest.approx(rows[QUICK].counted_bytes, rel=0.06)
-    assert f"| binary | 97 | 5 | {rows[QUICK].parameters / 1e6:.2f} | 98.8 %" in page
+    assert f"| binary | 97.00 | 5 | {rows[QUICK].parameters / 1e6:.2f} | 98.8 %" in page
     assert "| `classifier_groupnet_mnist5k` | 12.5 | not trained by us | 2." in page
 
     kept = path.read_text().replace("48x32", "33x33")
@@ -122,7 +122,7 @@ def test_models_of_a_manifest_are_taken(zoo):
     path.write_text(json.dumps({"preset": "full", "models": [model]}))
     for _ in range(2):  # the second time, the row is replaced
         page = zoo("--add-zoo", str(path))
-        assert page.count("| small † | 96.5 | 250 + 500 |") == 1
+        assert page.count("| small † | 96.50 | 250 + 500 |") == 1
     assert "make zoo MODELS=small" in page
 
     path.write_text(json.dumps({"preset": "quick", "models": [model]}))
