@@ -96,7 +96,8 @@ def check_voc_layout(root: Path, split: str) -> None:
     for image_id in ids:
         path = root / "Annotations" / f"{image_id}.xml"
         if not path.is_file():
-            raise DataError(f"{path}, listed for split {split!r} in ImageSets/Main, is absent")
+            listing = root / "ImageSets" / "Main" / f"{split}.txt"
+            raise DataError(f"{path}, listed in {listing}, is absent")
 
 
 def check_class_count(cfg: CfgNode, name: str) -> None:

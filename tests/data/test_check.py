@@ -146,7 +146,7 @@ def test_absent_annotation_file_says_how_to_make_it(tmp_path, monkeypatch):
     cfg = load_config("", ["DATASETS.TRAIN", "['photo_digits_train']"])
     register_datasets(cfg)
     with pytest.raises(
-        DataError, match=r"does not exist; make it with: .*prepare_photo_digits\.py"
+        DataError, match=r"does not exist; make it with: groupnet-det prepare-photo-digits"
     ):
         check_datasets(cfg, ["photo_digits_train"])
 

@@ -61,7 +61,7 @@ def test_a_complete_tree_passes(tree, caplog):
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("gtFine/val/*/*_labelTrainIds.png", r"labelTrainIds\.png does not .*prepare_cityscapes"),
+        ("gtFine/val/*/*_labelTrainIds.png", r"labelTrainIds\.png does not .*prepare-cityscapes"),
         ("gtFine/val/*/*_instanceIds.png", r"instanceIds\.png does not exist; .*_leftImg8bit"),
         ("gtFine/val/*/*_polygons.json", r"polygons\.json does not exist"),
         ("leftImg8bit/val/*/*.png", r"leftImg8bit/val holds no image"),

@@ -83,7 +83,7 @@ def test_packed_panoptic_file(demo, tiny_panoptic, tmp_path, pictures, capsys):
     output = tmp_path / "drawn.png"
     assert demo(*weights, "--input", pictures / "a.jpg", "--output", output) == 0
     assert np.abs(pixels_of(output) - pixels_of(pictures / "a.jpg")).mean() > 1
-    assert "1 other segments" in capsys.readouterr().out
+    assert "1 other segment" in capsys.readouterr().out
     video = write_video(tmp_path / "in.avi", number=2, size=(64, 80))
     assert demo(*weights, "--video-input", video, "--output", tmp_path / "out") == 0
 

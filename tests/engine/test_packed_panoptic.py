@@ -85,7 +85,7 @@ BROKEN = {
     ),
     "limit": (
         lambda info: info["postprocessing"]["combination"].update(stuff_area_limit="many"),
-        "postprocessing.combination.stuff_area_limit is a str, not a int",
+        "postprocessing.combination.stuff_area_limit is of the type str, not int",
     ),
     "kind": (
         lambda info: info["postprocessing"].update(kind="rcnn"),

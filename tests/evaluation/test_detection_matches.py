@@ -39,7 +39,9 @@ def found(image_id, category_id, bbox, score):
 def objects_of(tmp_path):
     def make(annotations, results, images=(1,)):
         content = {
-            "images": [{"id": i, "width": 100, "height": 100} for i in images],
+            "images": [
+                {"id": i, "file_name": f"{i}.jpg", "width": 100, "height": 100} for i in images
+            ],
             "categories": [{"id": CAT, "name": "cat"}, {"id": DOG, "name": "dog"}],
             "annotations": [{"id": i + 1, **a} for i, a in enumerate(annotations)],
         }

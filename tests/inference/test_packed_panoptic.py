@@ -83,6 +83,6 @@ def test_it_is_drawn_and_described(tiny_panoptic):
         drawn = draw_outputs(PIXELS, outputs[name], predictor.looks)
         assert drawn.shape == PIXELS.shape
         assert np.abs(drawn.astype(int) - PIXELS).mean() > 1
-        assert "other segments" in describe_outputs(outputs[name], predictor.looks)
+        assert "other segment" in describe_outputs(outputs[name], predictor.looks)
     assert set(outputs[PACKED]) == set(outputs[WEIGHTS])
     assert outputs[PACKED]["instances"].scores.min() >= THRESHOLD
