@@ -55,7 +55,7 @@ def test_lists_of_one_class_pass_the_check(tmp_path):
     (tmp_path / "ImageSets/Main/cat_test.txt").write_text("000007  1\n000012 -1\n")
     check_voc_layout(tmp_path, "cat_test")
     (tmp_path / "Annotations/000012.xml").unlink()
-    with pytest.raises(DataError, match=r"000012\.xml, listed for split 'cat_test' .* is absent"):
+    with pytest.raises(DataError, match=r"000012\.xml, listed in .*cat_test\.txt, is absent"):
         check_voc_layout(tmp_path, "cat_test")
 
 
