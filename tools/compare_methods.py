@@ -157,7 +157,8 @@ def main() -> None:
                 num_jobs=arguments.jobs,
             )
         picture = Path(cfg.OUTPUT_DIR) / "comparison.png"
-        show(summarize(grid, read_rows(path)), path, picture, label)
+        title = f"{label}: what methods reach, against what they cost"
+        show(summarize(grid, read_rows(path)), path, picture, title)
     except UserError as error:
         sys.exit(f"error: {error}")
 

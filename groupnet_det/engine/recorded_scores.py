@@ -5,9 +5,9 @@ from pathlib import Path
 
 from groupnet_det.errors import DataError
 
+from .files import METRICS
 from .metrics_file import read_metrics
 
-METRICS_FILE = "metrics.json"
 # What evaluators call their scores -> what these are of. With several data sets, the data set's
 # name stands before it.
 TASKS = {
@@ -32,7 +32,7 @@ def recorded_scores(folder: Path, iteration: int) -> dict[str, float]:
         where none were noted.
     """
     try:
-        rows = read_metrics(folder / METRICS_FILE)
+        rows = read_metrics(folder / METRICS)
     except DataError:
         return {}
     found: dict[str, float] = {}
