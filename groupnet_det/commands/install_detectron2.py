@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Install Detectron2, which is not on the package index under its own name.
 
 1. A working installation is kept.
@@ -20,6 +19,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 COMMIT = "02b5c4e295e990042a714712c21dc79b731e8833"
@@ -132,10 +132,10 @@ def install(source: str) -> str:
     return upstream
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--source", choices=["auto", "upstream", "wheel"], default="auto")
-    source = parser.parse_args().source
+    source = parser.parse_args(argv).source
 
     working, _ = check()
     if working:
@@ -154,5 +154,5 @@ def main() -> int:
     return 0
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # before the package can be imported
     sys.exit(main())

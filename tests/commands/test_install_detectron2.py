@@ -1,23 +1,18 @@
 """Which of its three ways the installer takes; pip itself is replaced."""
 
-import importlib.util
 import subprocess
 
 import pytest
 
+from groupnet_det.commands import install_detectron2 as command
+
 
 @pytest.fixture
 def installer(root, monkeypatch):
-    spec = importlib.util.spec_from_file_location(
-        "install_detectron2", root / "tools/install_detectron2.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.done = []
-    monkeypatch.setattr(module, "install_upstream", lambda: module.done.append("upstream"))
-    monkeypatch.setattr(module, "install_wheel", lambda: module.done.append("wheel"))
-    monkeypatch.setattr("sys.argv", ["install_detectron2.py"])
-    return module
+    command.done = []
+    monkeypatch.setattr(command, "install_upstream", lambda: command.done.append("upstream"))
+    monkeypatch.setattr(command, "install_wheel", lambda: command.done.append("wheel"))
+    return command
 
 
 def outcomes(*results):
@@ -28,7 +23,7 @@ def outcomes(*results):
 
 def test_a_working_installation_is_kept(installer, monkeypatch, capsys):
     monkeypatch.setattr(installer, "check", outcomes(True))
-    assert installer.main() == 0
+    assert installer.main([]) == 0
     assert installer.done == []
     assert "is kept" in capsys.readouterr().out
 
@@ -37,7 +32,7 @@ def test_a_working_installation_is_kept(installer, monkeypatch, capsys):
 def test_upstream_where_github_is_reached(installer, monkeypatch, capsys, reachable, expected):
     monkeypatch.setattr(installer, "check", outcomes(False, True))
     monkeypatch.setattr(installer, "github_reachable", lambda: reachable)
-    assert installer.main() == 0
+    assert installer.main([]) == 0
     assert installer.done == [expected]
     assert expected in capsys.readouterr().out
 
@@ -49,7 +44,7 @@ def test_a_failed_build_is_announced_and_the_wheel_taken(installer, monkeypatch,
     monkeypatch.setattr(installer, "check", outcomes(False, True))
     monkeypatch.setattr(installer, "github_reachable", lambda: True)
     monkeypatch.setattr(installer, "install_upstream", fail)
-    assert installer.main() == 0
+    assert installer.main([]) == 0
     assert installer.done == ["wheel"]
     assert "FAILED" in capsys.readouterr().out
 
@@ -57,15 +52,10 @@ def test_a_failed_build_is_announced_and_the_wheel_taken(installer, monkeypatch,
 def test_an_installation_that_does_not_run_is_an_error(installer, monkeypatch, capsys):
     monkeypatch.setattr(installer, "check", outcomes(False, False))
     monkeypatch.setattr(installer, "github_reachable", lambda: False)
-    assert installer.main() == 1
+    assert installer.main([]) == 1
     assert "does not run: a problem" in capsys.readouterr().err
 
 
 def test_the_installed_detectron2_passes_the_check(root):
-    spec = importlib.util.spec_from_file_location(
-        "install_detectron2", root / "tools/install_detectron2.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    working, problem = module.check()
+    working, problem = command.check()
     assert working, problem

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """What each layer of a network costs: operations, parameters, bytes, time.
 
   python tools/analyze_model.py --config-file configs/ImageNet/groupnet_r18_k4.yaml
@@ -137,12 +136,9 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"rows: {arguments.csv}")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     try:
-        run(parse_arguments())
+        run(parse_arguments(argv))
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()
+    return 0

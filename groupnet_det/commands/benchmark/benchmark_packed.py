@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Time a packed file beside its float32 twin and the trained network, on an image of the data set.
 
   python tools/benchmark_packed.py --config-file configs/quick/classifier_groupnet_mnist5k.yaml \
@@ -15,6 +14,7 @@ trained network as PyTorch evaluates it. Other engines, and layers: tools/benchm
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from groupnet_det.engine.comparison_training import usable_cores
 from groupnet_det.errors import ConfigError, UserError
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--burst-ms", type=float, default=50, help="of one side in one round")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     for name in ("threads", "rounds", "burst_ms"):
         if getattr(arguments, name) <= 0:
             parser.error(f"--{name.replace('_', '-')} must be positive")
@@ -51,6 +51,7 @@ def main() -> None:
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
         print(f"written: {arguments.json}")
+    return 0
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -82,7 +83,3 @@ def show(figures: dict[str, Any]) -> None:
         f"{figures['threads']} threads, image of {width} x {height} pixels, {figures['isa']}, "
         f"torch {figures['torch']}, {figures['device']}, {figures['date']}"
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Time the packed engine side by side with other engines.
 
   python tools/benchmark_runtime.py network --rounds 15
@@ -75,6 +74,8 @@ WHAT = (
     "stages",
     "memory",
 )
+# This command, in a process of its own.
+COMMAND = ("-m", "groupnet_det", "benchmark")
 # Must be there before a library reads it, hence a process of its own.
 AVX2_VARIABLES = {
     "GROUPNET_DET_ISA": "avx2",
@@ -92,7 +93,7 @@ def measure_avx2(arguments: argparse.Namespace) -> list[Row]:
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
-        command = [sys.executable, __file__, "body", "--csv", str(path), "--no-plot"]
+        command = [sys.executable, *COMMAND, "body", "--csv", str(path), "--no-plot"]
         command += ["--num-bases", *map(str, arguments.num_bases), "--sides", *AVX2_SIDES]
         for name in ("threads", "rounds", "burst_ms", "pause_ms", "size", "width"):
             command += [f"--{name.replace('_', '-')}", str(getattr(arguments, name))]
@@ -211,8 +212,8 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def main() -> None:
-    arguments = parse_arguments()
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parse_arguments(argv)
     facts = gather_facts(
         {"isa": engine_isa(), "rounds": arguments.rounds, "machine_threads": os.cpu_count()}
     )
@@ -228,7 +229,4 @@ def main() -> None:
         picture = arguments.csv.with_suffix(".png")
         plot_runtime(rows, picture, f"{facts['device']}, {facts['isa']}, {facts['date']}")
         print(f"plot: {picture}")
-
-
-if __name__ == "__main__":
-    main()
+    return 0

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Time a training iteration of configs against that of their full-precision twins.
 
   python tools/benchmark_training.py
@@ -58,6 +57,8 @@ QUICK = tuple(
         "panoptic_fpn_groupnet_photo_digits",
     )
 )
+# This command, in a process of its own.
+COMMAND = ("-m", "groupnet_det", "benchmark-training")
 MEMORY_STEPS = 3
 
 
@@ -95,7 +96,7 @@ def memory_in_process(path: str, side: str, arguments: argparse.Namespace) -> fl
     Raises:
         UserError: It failed, such as for want of memory.
     """
-    command = [sys.executable, "-W", "ignore", __file__, path, "--memory-of", side]
+    command = [sys.executable, "-W", "ignore", *COMMAND, path, "--memory-of", side]
     for name in ("batch", "threads", "device"):
         command += [f"--{name}", str(getattr(arguments, name))]
     command += ["--size", *map(str, arguments.size), "--opts", *arguments.opts]
@@ -142,13 +143,13 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def main() -> None:
-    arguments = parse_arguments()
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parse_arguments(argv)
     torch.set_num_threads(arguments.threads)
     try:
         if arguments.memory_of:
             print(measure_memory(arguments.configs[0], arguments))
-            return
+            return 0
         facts = describe(arguments)
         arguments.csv = arguments.csv or results_folder() / f"training_{facts['date']}.csv"
         rows: list[TrainingRow] = []
@@ -160,6 +161,7 @@ def main() -> None:
     print(tabulate([asdict(row) for row in rows], headers="keys"))
     print("; ".join(f"{name} {value}" for name, value in facts.items()))
     print(f"written: {arguments.csv}")
+    return 0
 
 
 def describe(arguments: argparse.Namespace) -> dict[str, str]:
@@ -173,7 +175,3 @@ def describe(arguments: argparse.Namespace) -> dict[str, str]:
     if arguments.device.startswith("cuda"):
         facts["device"] = torch.cuda.get_device_name(arguments.device)
     return facts
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Draw Cityscapes' masks of training labels, by cityscapesscripts; see datasets/README.md.
 
 Interrupted, it goes on where it stopped.
@@ -6,19 +5,20 @@ Interrupted, it goes on where it stopped.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from groupnet_det.data.cityscapes import SPLITS, prepare_train_ids
 from groupnet_det.errors import UserError
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--root", type=Path, help="folder (default: $DETECTRON2_DATASETS/cityscapes)"
     )
     parser.add_argument("--splits", nargs="+", default=list(SPLITS), help="default: %(default)s")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     root = arguments.root
     if root is None:
         from groupnet_det.data.catalog import datasets_root
@@ -31,7 +31,3 @@ def main() -> int:
         return 1
     print(f"cityscapes is complete in {root}: {number} masks")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

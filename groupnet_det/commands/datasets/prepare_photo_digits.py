@@ -1,15 +1,15 @@
-#!/usr/bin/env python3
 """Make the photo-digits detection data set; see datasets/README.md."""
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from groupnet_det.data.photo_digits import PhotoDigitsOptions, prepare_photo_digits
 from groupnet_det.errors import UserError
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     defaults = PhotoDigitsOptions()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -19,7 +19,7 @@ def main() -> int:
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=int, default=value, help="%(default)s"
         )
-    arguments = vars(parser.parse_args())
+    arguments = vars(parser.parse_args(argv))
     root = arguments.pop("output")
     if root is None:
         from groupnet_det.data.registration import photo_digits_root
@@ -32,7 +32,3 @@ def main() -> int:
         return 1
     print(f"photo-digits is complete in {root}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Write a trained network as an ONNX file that ONNX Runtime runs: the simulation with floats.
 
   python tools/export_onnx.py --config-file configs/quick/classifier_groupnet_mnist5k.yaml \
@@ -26,14 +25,14 @@ from groupnet_det.deploy.onnx_verification import TOLERANCE, OnnxFinding, verify
 from groupnet_det.errors import UserError
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config-file", required=True)
     parser.add_argument("--output", type=Path, required=True, help="file to write, .onnx")
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     try:
         require_onnx()  # before what takes long
         cfg = load_config(arguments.config_file, arguments.opts)
@@ -48,6 +47,7 @@ def main() -> None:
     print(describe(findings))
     size = arguments.output.stat().st_size
     print(f"\nwritten: {arguments.output}, {size:,} bytes, opset {OPSET}")
+    return 0
 
 
 def describe(findings: Sequence[OnnxFinding]) -> str:
@@ -67,7 +67,3 @@ def describe(findings: Sequence[OnnxFinding]) -> str:
         f"quantized values inside: {values:,} compared, {ties:,} next to a threshold turned by "
         "rounding"
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Pack a trained network into one small file that runs without Detectron2.
 
   python tools/export_packed.py --config-file configs/quick/classifier_groupnet_mnist5k.yaml \
@@ -12,6 +11,7 @@ What is in the file: docs/packed-format.md.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from groupnet_det.analysis.precision_map import format_precision_map
@@ -29,7 +29,7 @@ from groupnet_det.errors import UserError
 from groupnet_det.runtime.packed_file import write_packed
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -46,7 +46,7 @@ def main() -> None:
         help="of --predictors int8: the first N of DATASETS.TEST (%(default)s)",
     )
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     try:
         cfg = load_config(arguments.config_file, arguments.opts)
         register_datasets(cfg)
@@ -60,7 +60,4 @@ def main() -> None:
     print(format_precision_map(model))
     print("\n" + describe(packed, arguments.output.stat().st_size))
     print(f"\nwritten: {arguments.output}")
-
-
-if __name__ == "__main__":
-    main()
+    return 0

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Prove that a packed file gives the answers of the network that it was made from.
 
   python tools/verify_packed.py --config-file configs/quick/classifier_groupnet_mnist5k.yaml \
@@ -23,7 +22,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from detectron2.config import CfgNode
@@ -207,7 +206,7 @@ def show(findings: list[Finding]) -> None:
     print(verdict + (", without the engine" if skipped else ""))
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -218,7 +217,7 @@ def main() -> None:
     parser.add_argument("--num-images", type=int, default=4, help="whose maps are compared")
     parser.add_argument("--report", type=Path, help="write the findings to this file, JSON")
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     if arguments.num_images < 1:
         parser.error("--num-images must be positive")
     try:
@@ -235,8 +234,4 @@ def main() -> None:
     show(findings)
     if arguments.report:
         arguments.report.write_text(json.dumps(report(findings), indent=2) + "\n")
-    sys.exit(0 if is_verified(findings) else 1)
-
-
-if __name__ == "__main__":
-    main()
+    return 0 if is_verified(findings) else 1

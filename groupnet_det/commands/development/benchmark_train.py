@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Time a training step and an evaluation of Group-Net's classifier against two other networks.
 
   python tools/benchmark_train.py --num-bases 5 --csv results/train_speed.csv
@@ -18,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -33,8 +32,9 @@ from groupnet_det.benchmark.memory import peak_resident_kib
 from groupnet_det.layers import Quantization
 from groupnet_det.layers.methods import Method
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
+from groupnet_det.project_files import project_root
 
-PLAIN = Path(__file__).resolve().parent.parent / "tests/modeling/plain_groupnet.py"
+PLAIN = project_root() / "tests/modeling/plain_groupnet.py"
 NUM_CLASSES = 1000
 BASELINE = "torchvision"
 
@@ -143,7 +143,7 @@ def peak_memory(arguments: argparse.Namespace, num_bases: int, side: str) -> flo
         name: getattr(arguments, name.replace("-", "_"))
         for name in ("batch", "size", "width", "threads")
     }
-    command = [sys.executable, __file__, "--memory-of", side, "--num-bases", str(num_bases)]
+    command = [sys.executable, "-m", __name__, "--memory-of", side, "--num-bases", str(num_bases)]
     command += [word for name, value in options.items() for word in (f"--{name}", str(value))]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
@@ -182,7 +182,7 @@ def write_csv(path: Path, rows: list[dict[str, object]], facts: dict[str, object
         writer.writerows({**row, **facts} for row in rows)
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -194,16 +194,16 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--csv", type=Path, help="write the table to this file")
     parser.add_argument("--memory-of", choices=list(SIDES), help=argparse.SUPPRESS)
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-def main() -> None:
-    arguments = parse_arguments()
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parse_arguments(argv)
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     if arguments.memory_of:
         print(peak_memory_of(arguments))
-        return
+        return 0
     facts: dict[str, object] = {
         name: getattr(arguments, name) for name in ("batch", "size", "width", "threads", "rounds")
     }
@@ -219,7 +219,8 @@ def main() -> None:
     if arguments.csv:
         write_csv(arguments.csv, rows, facts)
         print(f"written: {arguments.csv}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

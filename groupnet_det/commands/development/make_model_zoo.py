@@ -1,5 +1,5 @@
-#!/usr/bin/env python3
-"""Make MODEL_ZOO.md from results/*.csv, tools/model_zoo/tables.yaml and tools/model_zoo/text.md.
+"""Make MODEL_ZOO.md from results/*.csv, and of tables.yaml and text.md in
+groupnet_det/analysis/model_zoo.
 
   python tools/make_model_zoo.py
   python tools/make_model_zoo.py --measure costs
@@ -17,7 +17,7 @@ results/latency.csv; with --fresh, those that --networks chooses (all if absent)
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -38,8 +38,9 @@ from groupnet_det.analysis.model_zoo.spec import read_specs
 from groupnet_det.benchmark.model_zoo import measure_costs, measure_latency
 from groupnet_det.benchmark.timing import Schedule
 from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.project_files import project_root
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = project_root()
 NOT_TIMED = "untrained"  # kind of table
 R = TypeVar("R", CostRow, LatencyRow)
 
@@ -120,10 +121,10 @@ def run(arguments: argparse.Namespace) -> None:
         path.write_text(page)
         print(f"written: {path}")
     elif path.read_text() != page:
-        raise UserError(f"{path} is older than what it is made from; run {Path(__file__).name}")
+        raise UserError(f"{path} is older than what it is made from; run tools/make_model_zoo.py")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -135,10 +136,7 @@ def main() -> None:
     parser.add_argument("--add-zoo", type=Path, metavar="MANIFEST", help="of tools/make_zoo.py")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if it is old")
     try:
-        run(parser.parse_args())
+        run(parser.parse_args(argv))
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()
+    return 0

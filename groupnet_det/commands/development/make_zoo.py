@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Train one small model per task from fixed seeds, and say in a manifest what each reaches.
 
 Each is packed too (tools/export_packed.py), and the packed file is held against the trained network
@@ -19,6 +18,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,12 @@ from groupnet_det import __version__
 from groupnet_det.engine.commands import Stage, run, shown, training_commands
 from groupnet_det.engine.metrics_file import read_metrics
 from groupnet_det.errors import ConfigError, DataError, UserError, lookup
+from groupnet_det.project_files import project_root
 from groupnet_det.runtime.extension import is_built
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = project_root()
 MANIFEST = "manifest.json"
-EXPORT, VERIFY = "tools/export_packed.py", "tools/verify_packed.py"
+EXPORT, VERIFY = "export", "verify"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,7 +267,7 @@ def _packed_columns(entry: dict[str, Any]) -> tuple[float | None, str | None]:
     return packed["bytes"] / 1e3, verified + ("" if packed["engine"] else ", without the engine")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -274,14 +275,11 @@ def main() -> None:
     parser.add_argument("--preset", choices=list(PRESETS), default="full", help="quick: a trial")
     parser.add_argument("--output", type=Path, help="folder (default: zoo, or zoo/PRESET)")
     parser.add_argument("--fresh", action="store_true", help="train the chosen models anew")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     default = ROOT / "zoo" if arguments.preset == "full" else ROOT / "zoo" / arguments.preset
     output = (arguments.output or default).absolute()
     try:
         make_zoo(arguments.models, preset=arguments.preset, output=output, fresh=arguments.fresh)
     except UserError as error:
         sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()
+    return 0

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Train a binary network on photo-digits, evaluate it, and draw what it finds.
 
 ``--task detection`` gives boxes, ``--task segmentation`` a class for each pixel. The detector takes
@@ -18,7 +17,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,11 +36,12 @@ from groupnet_det.engine.packing import pack_and_time, write_report
 from groupnet_det.engine.packing import shown as shown_packed
 from groupnet_det.errors import UserError
 from groupnet_det.evaluation.semantic import LABEL_MAPS
+from groupnet_det.project_files import project_root
 from groupnet_det.visualization.curves import plot_training_curves
 from groupnet_det.visualization.label_maps import render_label_maps
 from groupnet_det.visualization.predictions import render_results
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = project_root()
 SEMANTIC_CLASSES = ["background", *CLASS_NAMES]
 
 
@@ -89,7 +89,7 @@ class Task:
         tanh_stage: Whether there is one, before the binary stage.
         metrics: From keys of ``metrics.json`` to columns of ``scores.csv``.
         data_entry: From a folder of photo-digits and a split to an entry of ``DATASETS.CUSTOM``.
-        score: From `Files` to the flags that make ``tools/evaluate.py`` score the predictions.
+        score: From `Files` to the flags that make ``groupnet-det score`` score the predictions.
         draw: From a data set's name, `Files` and a PNG file to a picture there.
         presets: By the name that ``--preset`` takes.
     """
@@ -183,7 +183,7 @@ def demo(task: Task, preset_name: str, *, output: Path, fresh: bool) -> None:
     if fresh:
         shutil.rmtree(files.output, ignore_errors=True)
     started = time.monotonic()
-    run("datasets/prepare_photo_digits.py", "--output", str(files.data), *preset.data)
+    run("prepare-photo-digits", "--output", str(files.data), *preset.data)
     data_options = [] if files.data == default_root else custom_data(task, files.data)
     train(task, preset, files, data_options)
     evaluate_reloaded(task, preset, files, data_options)
@@ -215,7 +215,7 @@ def evaluate_reloaded(task: Task, preset: Preset, files: Files, data_options: li
         *("MODEL.WEIGHTS", str(files.output / "model_final.pth")),
         *("OUTPUT_DIR", str(files.reloaded)),
     )
-    run("tools/evaluate.py", "--csv", str(files.scores), *task.score(files))
+    run("score", "--csv", str(files.scores), *task.score(files))
 
 
 def draw(task: Task, cfg: CfgNode, files: Files) -> None:
@@ -289,13 +289,13 @@ def custom_data(task: Task, root: Path) -> list[str]:
     ]
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", choices=list(TASKS), default="detection")
     parser.add_argument("--preset", choices=list(TASKS["detection"].presets), default="full")
     parser.add_argument("--output", type=Path, help="folder (default: output/demo_[TASK_]PRESET)")
     parser.add_argument("--fresh", action="store_true", help="start over")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     folder = "demo_" if arguments.task == "detection" else f"demo_{arguments.task}_"
     output = (arguments.output or ROOT / "output" / f"{folder}{arguments.preset}").absolute()
     os.chdir(ROOT)  # data sets lie in ./datasets unless $DETECTRON2_DATASETS says otherwise
@@ -303,7 +303,4 @@ def main() -> None:
         demo(TASKS[arguments.task], arguments.preset, output=output, fresh=arguments.fresh)
     except UserError as error:
         sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()
+    return 0

@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 """Train a list of methods with one schedule, and show what they reach against what they cost.
 
   python tools/compare_methods.py --config-file configs/Comparison/sign_digits.yaml --jobs 2
   python tools/compare_methods.py --config-file configs/Comparison/sign_digits.yaml --show-only
   python tools/compare_methods.py --config-file configs/Comparison/bccd.yaml \\
-      --methods-file tools/comparison/bccd.yaml --seeds 1 2
+      --methods-file bccd --seeds 1 2
 
 What counts is SOLVER.BEST_METRIC of the config: top-1, mIoU or AP. The file of methods maps names
 to config keys and values; _BASE_ names another config file for a method, such as another detector.
@@ -17,6 +16,7 @@ Table and plot show what is finished of the grid that the flags describe.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,10 @@ from groupnet_det.data.check import check_datasets
 from groupnet_det.data.registration import make_absent_datasets, register_datasets
 from groupnet_det.engine.comparison_training import train_grid
 from groupnet_det.errors import ConfigError, UserError, lookup
-from groupnet_det.project_files import project_root, results_folder
+from groupnet_det.project_files import results_folder
 from groupnet_det.visualization.comparison import plot_comparison
 
-METHODS_FILE = project_root() / "tools/comparison/methods.yaml"
+METHODS = Path(__file__).with_name("methods")
 
 
 def check_data(config: str, options: list[str]) -> None:
@@ -76,12 +76,12 @@ def show(summaries: list[Summary], path: Path, picture: Path, title: str) -> Non
     print(f"\nrows: {path}\nplot: {picture}")
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config-file", required=True, help="schedule and data of all rows")
-    parser.add_argument("--methods-file", type=Path, default=METHODS_FILE)
+    parser.add_argument("--methods-file", type=Path, default=Path("methods"), help="or a name")
     parser.add_argument("--methods", nargs="+", help="some names of that file; all if absent")
     parser.add_argument("--learning-rates", nargs="+", type=float, default=[0.003, 0.01, 0.03])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
@@ -93,17 +93,31 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--csv", type=Path, help="rows; by default results/comparison_<config>.csv")
     parser.add_argument("--show-only", action="store_true", help="train nothing")
     parser.add_argument("opts", nargs="*", default=[], help="config keys and values, of all rows")
-    return parser.parse_args()
+    return parser.parse_args(words)
+
+
+def find_methods(name: Path) -> Path:
+    """A file, or one of the project's by its name, such as ``methods``.
+
+    Raises:
+        ConfigError: There is neither.
+    """
+    if name.is_file():
+        return name
+    own = METHODS / f"{name.stem}.yaml"
+    if own.is_file() and name.parent in (Path(), Path("tools/comparison")):
+        return own
+    known = ", ".join(sorted(path.stem for path in METHODS.glob("*.yaml")))
+    raise ConfigError(f"--methods-file {name} does not exist; the project has: {known}")
 
 
 def read_methods(path: Path) -> dict[str, dict[str, Any]]:
     """Name -> config keys and values.
 
     Raises:
-        ConfigError: The file is absent, or holds something else.
+        ConfigError: The file holds something else, or `find_methods`.
     """
-    if not path.is_file():
-        raise ConfigError(f"--methods-file {path} does not exist")
+    path = find_methods(path)
     try:
         methods = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
@@ -138,8 +152,8 @@ def make_grid(
     )
 
 
-def main() -> None:
-    arguments = parse_arguments()
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parse_arguments(argv)
     try:
         methods = read_methods(arguments.methods_file)
         cfg = load_config(arguments.config_file, arguments.opts)
@@ -161,7 +175,4 @@ def main() -> None:
         show(summarize(grid, read_rows(path)), path, picture, title)
     except UserError as error:
         sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()
+    return 0

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Convert weights: foreign ones to ours, and ours to a folder for other people and back.
 
   python tools/convert_checkpoint.py resnet18_groupnet.pth.tar --output groupnet_r18.pth
@@ -22,6 +21,7 @@ Files are read without running code that they hold; what needs it is refused.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from groupnet_det.checkpoint.checkpointer import load_tensors, read_checkpoint, write_tensors
@@ -33,8 +33,8 @@ from groupnet_det.engine.recorded_scores import of_all_classes, recorded_scores
 from groupnet_det.errors import CheckpointError, UserError
 
 
-def main() -> None:
-    arguments = parse_arguments()
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parse_arguments(argv)
     path, output = arguments.checkpoint, arguments.output
     try:
         if output.exists() and path.exists() and output.samefile(path):
@@ -47,6 +47,7 @@ def main() -> None:
             from_foreign(arguments)
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
+    return 0
 
 
 def is_ours(path: Path) -> bool:
@@ -109,7 +110,7 @@ def from_foreign(arguments: argparse.Namespace) -> None:
     print(f"written: {arguments.output} and {config}")
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -129,7 +130,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--bpac", action="store_true", help="authors' segmentation: trained with dilated branches"
     )
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def report(conversion: Conversion) -> None:
@@ -142,7 +143,3 @@ def report(conversion: Conversion) -> None:
     print(f"in the file, but unused: {', '.join(conversion.unused) or 'nothing'}")
     for note in conversion.notes:
         print(f"note: {note}")
-
-
-if __name__ == "__main__":
-    main()

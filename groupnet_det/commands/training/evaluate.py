@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Score saved predictions without a model.
 
   python tools/evaluate.py --annotations instances_val.json \
@@ -12,6 +11,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from detectron2.data.datasets.pascal_voc import CLASS_NAMES
@@ -41,7 +41,7 @@ MODES = {
 }
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -64,7 +64,7 @@ def main() -> None:
         "--list", type=Path, help="file of names, with or without suffix: each must have both masks"
     )
     group.add_argument("--confusion-matrix", type=Path, help="PNG file to draw")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     given = {key for key, value in vars(arguments).items() if value is not None}
     fitting = [
         mode for mode, (needed, optional) in MODES.items() if needed <= given <= needed | optional
@@ -81,6 +81,7 @@ def main() -> None:
         SCORERS[fitting[0]](arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
+    return 0
 
 
 def score_detections(arguments: argparse.Namespace) -> None:
@@ -157,7 +158,3 @@ SCORERS = {
     "classes": score_classes,
     "masks": score_masks,
 }
-
-
-if __name__ == "__main__":
-    main()

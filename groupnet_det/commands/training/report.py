@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Make one HTML page of a training: scores, curves, pictures, what its network is and costs.
 
   python tools/report.py output/retinanet_groupnet_photo_digits
@@ -11,24 +10,22 @@ makes the page at its end with ``tools/train_net.py --report``. What is on it: d
 import argparse
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from groupnet_det.errors import UserError
 from groupnet_det.report.page import write_report
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("output_dir", type=Path, help="OUTPUT_DIR of a training")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     logging.disable(logging.INFO)
     try:
         print(f"written: {write_report(arguments.output_dir)}")
     except UserError as error:
         sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()
+    return 0

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Train or evaluate; the flags and files are Detectron2's.
 
   python tools/train_net.py --config-file configs/quick/retinanet_groupnet_photo_digits.yaml
@@ -16,6 +15,7 @@ docs/distributed.md.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from groupnet_det.report.page import write_report
 from groupnet_det.runtime.predictor import BACKENDS
 
 
-def main(arguments: argparse.Namespace) -> Any:
+def train_or_evaluate(arguments: argparse.Namespace) -> Any:
     cfg = setup(arguments)
     if arguments.eval_only and is_packed(cfg.MODEL.WEIGHTS) and not arguments.resume:
         packed = build_packed_model(cfg, cfg.MODEL.WEIGHTS, backend=arguments.backend)
@@ -55,7 +55,7 @@ def main(arguments: argparse.Namespace) -> Any:
     return results
 
 
-if __name__ == "__main__":
+def main(argv: Sequence[str] | None = None) -> int:
     parser = default_argument_parser(epilog=__doc__)
     add_process_flag(parser)
     parser.add_argument(
@@ -69,10 +69,11 @@ if __name__ == "__main__":
         action="store_true",
         help="at the end of training, make OUTPUT_DIR/report.html (tools/report.py)",
     )
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     if arguments.report and arguments.eval_only:
         parser.error("--report goes with training; later there is tools/report.py OUTPUT_DIR")
     try:
-        run_in_processes(main, arguments)
+        run_in_processes(train_or_evaluate, arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
+    return 0

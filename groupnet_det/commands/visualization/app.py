@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Packed models on your own pictures, in a browser on this machine.
 
   make web
@@ -33,13 +32,14 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def main() -> None:
-    arguments = parse_arguments()
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parse_arguments(argv)
     try:
         with tempfile.TemporaryDirectory(prefix="groupnet_det_") as folder:
             run(arguments, Path(folder))
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
+    return 0
 
 
 def run(arguments: argparse.Namespace, folder: Path) -> None:
@@ -62,7 +62,3 @@ def run(arguments: argparse.Namespace, folder: Path) -> None:
         print(f"warning: no example pictures, as {error.name} is absent", file=sys.stderr)
         examples = []
     launch(gradio, build_page(gradio, models, examples), port=arguments.port)
-
-
-if __name__ == "__main__":
-    main()

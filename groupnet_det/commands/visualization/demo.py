@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Run a trained model on pictures, a video or a webcam, and draw what it finds.
 
   python demo/demo.py --weights output/model_final.pth --input photos/*.jpg --output drawn
@@ -140,13 +139,13 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def main() -> None:
-    arguments = parse_arguments()
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parse_arguments(argv)
     try:
         failed = run(arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
-    sys.exit(1 if failed else 0)
+    return 1 if failed else 0
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -166,7 +165,3 @@ def run(arguments: argparse.Namespace) -> int:
     name = source.stem if is_file else f"webcam{source}"
     output = arguments.output and video_output(name, arguments.output)
     return run_on_video(predictor, source, output)
-
-
-if __name__ == "__main__":
-    main()

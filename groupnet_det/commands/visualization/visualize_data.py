@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Draw training data with their annotations; the flags are those of Detectron2's tool.
 
   python tools/visualize_data.py --source annotation --config-file configs/... --output-dir drawn
@@ -12,7 +11,7 @@ pixels and classes of images are drawn.
 import argparse
 import itertools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -96,7 +95,7 @@ def draw(cfg: CfgNode, arguments: argparse.Namespace) -> int:
     return failed
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -106,15 +105,11 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="in a window instead")
     parser.add_argument("--num-images", type=int, default=0, help="default: all")
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     try:
         failed = draw(load_config(arguments.config_file, arguments.opts), arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
     if not arguments.show:
         print(f"written into {arguments.output_dir}")
-    sys.exit(1 if failed else 0)
-
-
-if __name__ == "__main__":
-    main()
+    return 1 if failed else 0

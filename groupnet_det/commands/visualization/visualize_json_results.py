@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Draw saved detections beside the ground truth, a picture for each image; the flags are those of
 Detectron2's tool.
 
@@ -11,6 +10,7 @@ results of other tasks: tools/visualize_results.py.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +62,7 @@ def draw(arguments: argparse.Namespace) -> int:
     return failed
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -72,14 +72,10 @@ def main() -> None:
     parser.add_argument("--conf-threshold", type=float, default=0.5, help="least score drawn")
     parser.add_argument("--config-file", default="", metavar="FILE", help="of a data set of yours")
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     try:
         failed = draw(arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
     print(f"written into {arguments.output}")
-    sys.exit(1 if failed else 0)
-
-
-if __name__ == "__main__":
-    main()
+    return 1 if failed else 0

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Draw saved predictions beside the ground truth, and the curves of the training.
 
   python tools/visualize_results.py --config-file configs/... --output sheet.png --curves curves.png
@@ -9,6 +8,7 @@ curves are those of its metrics.json.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from detectron2.config import CfgNode
@@ -28,7 +28,7 @@ from groupnet_det.visualization.label_maps import render_label_maps
 from groupnet_det.visualization.predictions import render_results
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--num-images", type=int, default=6)
     parser.add_argument("--threshold", type=float, default=0.5, help="least score drawn")
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     if not (arguments.output or arguments.curves):
         parser.error("name a file to write: --output or --curves")
     try:
@@ -57,6 +57,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     for path in filter(None, (arguments.output, arguments.curves)):
         print(f"written: {path}")
+    return 0
 
 
 def draw_detections(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
@@ -96,7 +97,3 @@ def draw_predictions(cfg: CfgNode, arguments: argparse.Namespace) -> None:
     evaluator_type = MetadataCatalog.get(name).get("evaluator_type", "coco")
     draw = lookup(DRAWERS, evaluator_type, f"evaluator type of data set {name!r}")
     draw(name, inference_dir(cfg, name), arguments)
-
-
-if __name__ == "__main__":
-    main()

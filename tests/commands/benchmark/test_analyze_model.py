@@ -1,13 +1,12 @@
 """tools/analyze_model.py: what it prints, writes and refuses."""
 
 import csv
-import sys
 
 import pytest
 
+from groupnet_det.commands.benchmark import analyze_model as tool
 from groupnet_det.runtime.extension import is_built
 from tests.analysis import hand_counts as hand
-from tools import analyze_model as tool
 
 R18 = "configs/ImageNet/groupnet_r18_k4.yaml"
 SMALL = ["MODEL.GROUPNET.WIDTH", "0.125", "MODEL.CLASSIFIER.NUM_CLASSES", "5"]
@@ -21,8 +20,7 @@ def run(root, tmp_path, monkeypatch, capsys):
     def run_tool(*words, config=R18):
         written = tmp_path / "rows.csv"
         command = ["--config-file", str(root / config), *words, "--csv", str(written)]
-        monkeypatch.setattr(sys, "argv", ["analyze_model.py", *command])
-        tool.main()
+        tool.main([*command])
         with written.open() as file:
             return list(csv.DictReader(file)), capsys.readouterr().out
 

@@ -10,8 +10,8 @@ import pytest
 from groupnet_det.benchmark.files import measure_file
 from groupnet_det.benchmark.table import Row, read_rows, write_rows
 from groupnet_det.benchmark.work import NetworkWork
+from groupnet_det.commands.benchmark import benchmark_runtime as tool
 from groupnet_det.runtime.extension import is_built
-from tools import benchmark_runtime as tool
 
 QUICK = ["--rounds", "1", "--burst-ms", "0", "--pause-ms", "0", "--threads", "1"]
 LAYERS = ["layers", "--shapes", "8@4x4", "--num-bases", "1", "2", "--sides", "torch eager"]
@@ -24,8 +24,7 @@ def run(tmp_path, monkeypatch, capsys):
 
     def run_tool(*command):
         command = [command[0], *QUICK, *command[1:], "--csv", str(path)]
-        monkeypatch.setattr(sys, "argv", ["benchmark_runtime.py", *command])
-        tool.main()
+        tool.main([*command])
         return read_rows(path), capsys.readouterr().out
 
     return run_tool

@@ -1,11 +1,10 @@
 """tools/benchmark_training.py: what it prints and writes; nothing is said of how long it takes."""
 
 import csv
-import sys
 
 import pytest
 
-from tools import benchmark_training as tool
+from groupnet_det.commands.benchmark import benchmark_training as tool
 
 NARROW = ["--opts", "MODEL.GROUPNET.WIDTH", "0.125", "MODEL.FPN.OUT_CHANNELS", "8"]
 QUICK = ["--batch", "1", "--size", "32", "64", "--rounds", "2", "--threads", "1", "--device", "cpu"]
@@ -19,8 +18,7 @@ def run(root, tmp_path, monkeypatch, capsys):
         paths = [str(root / f"configs/quick/{name}.yaml") for name in names]
         written = tmp_path / "rows.csv"
         command = [*paths, *QUICK, "--csv", str(written), *flags, *NARROW, *opts]
-        monkeypatch.setattr(sys, "argv", ["benchmark_training.py", *command])
-        tool.main()
+        tool.main([*command])
         with written.open() as file:
             return list(csv.DictReader(file)), capsys.readouterr().out
 

@@ -10,9 +10,9 @@ from detectron2.modeling import build_model
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
+from groupnet_det.commands.deployment import export_onnx
 from groupnet_det.config import load_config
 from tests.deploy.onnx_graphs import need_onnx
-from tools import export_onnx
 
 CONFIG = "configs/quick/classifier_groupnet_mnist5k.yaml"
 DETECTOR = "configs/quick/retinanet_groupnet_photo_digits.yaml"
@@ -37,8 +37,7 @@ def run(root, tmp_path, monkeypatch):
         output = tmp_path / "new" / "x.onnx"
         command = ["--config-file", root / config, "--output", output, *SMALL]
         command += [*(SHORT if config == CONFIG else []), *options]
-        monkeypatch.setattr(sys, "argv", ["export_onnx.py", *map(str, command)])
-        export_onnx.main()
+        export_onnx.main([*map(str, command)])
         return output
 
     return run

@@ -10,6 +10,7 @@ from detectron2.modeling import build_model
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
+from groupnet_det.commands.deployment import verify_packed
 from groupnet_det.config import load_config
 from groupnet_det.deploy.export import export_trained, load_trained, make_predictors
 from groupnet_det.deploy.rounded_stem import RoundedConv
@@ -27,7 +28,6 @@ from tests.deploy.tiny_classifier import (
     copy_tiny_classifier,
     write_tiny_classifier,
 )
-from tools import verify_packed
 
 
 @pytest.fixture
@@ -43,11 +43,12 @@ def verify(root, tiny, monkeypatch, capsys):
     def run(*flags, weights=None, options=()):
         command = ["--config-file", root / CONFIG, "--packed", tiny, "--num-images", "2", *flags]
         command += [*OPTIONS, *options, "MODEL.WEIGHTS", weights or tiny.with_name(WEIGHTS)]
-        monkeypatch.setattr(sys, "argv", ["verify_packed.py", *map(str, command)])
-        with pytest.raises(SystemExit) as end:
-            verify_packed.main()
+        try:
+            code = verify_packed.main(list(map(str, command)))
+        except SystemExit as end:
+            code = end.code
         printed = capsys.readouterr()
-        return end.value.code, printed.out + printed.err
+        return code, printed.out + printed.err
 
     return run
 

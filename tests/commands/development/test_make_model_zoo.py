@@ -2,10 +2,10 @@
 
 import json
 import shutil
-import sys
 
 import pytest
 
+from groupnet_det.analysis.model_zoo.page import FOLDER
 from groupnet_det.analysis.model_zoo.records import (
     CostRow,
     LatencyRow,
@@ -13,8 +13,8 @@ from groupnet_det.analysis.model_zoo.records import (
     read_records,
     write_records,
 )
+from groupnet_det.commands.development import make_model_zoo as tool
 from groupnet_det.runtime.extension import is_built
-from tools import make_model_zoo as tool
 
 QUICK = "configs/quick/classifier_groupnet_mnist5k.yaml"
 FLOAT = f"{QUICK} MODEL.GROUPNET.METHOD float"
@@ -36,16 +36,15 @@ TEXT = "# Zoo\n[[if mnist5k]]\n[[table mnist5k]]\n[[end]]\n[[table big]]\n"
 def zoo(root, tmp_path, monkeypatch):
     """A checkout with two tables; a function that runs the tool in it."""
     shutil.copytree(root / "configs", tmp_path / "configs")
-    (tmp_path / "tools/model_zoo").mkdir(parents=True)
-    (tmp_path / "tools/model_zoo/tables.yaml").write_text(TABLES)
-    (tmp_path / "tools/model_zoo/text.md").write_text(TEXT)
+    (tmp_path / FOLDER).mkdir(parents=True)
+    (tmp_path / FOLDER / "tables.yaml").write_text(TABLES)
+    (tmp_path / FOLDER / "text.md").write_text(TEXT)
     monkeypatch.setattr(tool, "ROOT", tmp_path)
     rows = [trained("binary", QUICK), trained("float", FLOAT)]
     write_records(tmp_path / "results/trained.csv", rows, TrainedRow)
 
     def run(*words):
-        monkeypatch.setattr(sys, "argv", ["make_model_zoo.py", *words])
-        tool.main()
+        tool.main([*words])
         return (tmp_path / "MODEL_ZOO.md").read_text()
 
     run.root = tmp_path

@@ -1,15 +1,14 @@
 """The zoo: what is trained, what is kept, and what the manifest says of it."""
 
 import json
-import sys
 
 import pytest
 import torch
 
 import groupnet_det
+from groupnet_det.commands.development import make_zoo as zoo
 from groupnet_det.config import load_config
 from groupnet_det.errors import UserError
-from tools import make_zoo as zoo
 
 CLASSIFIER, DETECTOR = "classifier_groupnet_mnist5k", "retinanet_groupnet_photo_digits"
 
@@ -48,7 +47,7 @@ def trainings(monkeypatch, packings):
     commands = []
 
     def fake_run(command, *, root):
-        if command[0] != "tools/train_net.py":
+        if command[0] != "train":
             fake_packing(command, root, packings)
             return
         commands.append(command)
@@ -93,9 +92,9 @@ def test_manifest_of_two_models(tmp_path, trainings):
     assert (entry["groupnet_det"], entry["torch"]) == (groupnet_det.__version__, torch.__version__)
     assert entry["seconds"] >= 0
     assert entry["commands"] == [
-        f"python tools/train_net.py --config-file configs/quick/{CLASSIFIER}_tanh.yaml --resume "
+        f"python -m groupnet_det train --config-file configs/quick/{CLASSIFIER}_tanh.yaml --resume "
         f"OUTPUT_DIR {tmp_path}/{CLASSIFIER}/stage_1",
-        f"python tools/train_net.py --config-file configs/quick/{CLASSIFIER}.yaml --resume "
+        f"python -m groupnet_det train --config-file configs/quick/{CLASSIFIER}.yaml --resume "
         f"MODEL.WEIGHTS {tmp_path}/{CLASSIFIER}/stage_1/model_final.pth "
         f"OUTPUT_DIR {tmp_path}/{CLASSIFIER}/stage_2",
     ]
@@ -109,10 +108,10 @@ def test_models_are_packed_and_verified(tmp_path, trainings, packings):
     assert (tmp_path / packed["file"]).is_file()
     assert packed["findings"] == ["metric, mnist5k_val: same"]
     assert packed["commands"] == [
-        f"python tools/export_packed.py --config-file configs/quick/{CLASSIFIER}.yaml --output "
+        f"python -m groupnet_det export --config-file configs/quick/{CLASSIFIER}.yaml --output "
         f"{tmp_path}/{CLASSIFIER}/model.gnp "
         f"MODEL.WEIGHTS {tmp_path}/{CLASSIFIER}/stage_2/model_final.pth",
-        f"python tools/verify_packed.py --config-file configs/quick/{CLASSIFIER}.yaml --packed "
+        f"python -m groupnet_det verify --config-file configs/quick/{CLASSIFIER}.yaml --packed "
         f"{tmp_path}/{CLASSIFIER}/model.gnp --report {tmp_path}/{CLASSIFIER}/verification.json "
         f"MODEL.WEIGHTS {tmp_path}/{CLASSIFIER}/stage_2/model_final.pth",
     ]
@@ -208,8 +207,7 @@ def test_quick_zoo_end_to_end(root, tmp_path, datasets_env, monkeypatch, capfd):
     options = ["MODEL.GROUPNET.WIDTH", "0.125", "SOLVER.IMS_PER_BATCH", "2"]
     monkeypatch.setitem(zoo.PRESETS, "quick", (*zoo.PRESETS["quick"], *options))
     arguments = ["--preset", "quick", "--output", str(tmp_path)]
-    monkeypatch.setattr(sys, "argv", ["make_zoo.py", *arguments])
-    zoo.main()
+    zoo.main([*arguments])
     models = json.loads((tmp_path / "manifest.json").read_text())["models"]
     assert [entry["name"] for entry in models] == list(zoo.MODELS)
     assert 0 <= models[0]["metric"]["value"] <= 100

@@ -1,12 +1,13 @@
 """The comparison as a user runs it: two tiny methods on a few images."""
 
 import csv
-import importlib.util
 import os
 import subprocess
 import sys
 
 import pytest
+
+from groupnet_det.commands.training import compare_methods
 
 METHODS = """
 Full precision: {MODEL.GROUPNET.METHOD: float}
@@ -55,15 +56,11 @@ def compare(root, arguments):
 
 
 @pytest.fixture
-def main(root, arguments, monkeypatch):
+def main(arguments):
     """The tool in this process; for what starts no training."""
-    spec = importlib.util.spec_from_file_location("tool", root / "tools/compare_methods.py")
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
 
     def run(*options, flags=()):
-        monkeypatch.setattr(sys, "argv", ["compare_methods.py", *options, *arguments, *flags])
-        tool.main()
+        compare_methods.main([*options, *arguments, *flags])
 
     return run
 

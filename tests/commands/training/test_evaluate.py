@@ -1,20 +1,16 @@
 """What tools/evaluate.py and visualize_results.py refuse before any work, in this process."""
 
-import importlib.util
-import sys
+import importlib
 
 import pytest
 
 
 @pytest.fixture
-def refused(root, monkeypatch):
+def refused():
     def run_tool(name, *words):
-        spec = importlib.util.spec_from_file_location(name, root / f"tools/{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        monkeypatch.setattr(sys, "argv", [name, *words])
+        module = importlib.import_module(f"groupnet_det.commands.{name}")
         with pytest.raises(SystemExit) as exit_:
-            module.main()
+            module.main(words)
         return exit_.value.code
 
     return run_tool
@@ -32,10 +28,12 @@ def refused(root, monkeypatch):
 )
 def test_masks(refused, options, message):
     words = ["--masks", "absent", "--label-maps", "absent", "--classes", "a,b"]
-    assert refused("evaluate", *words, *options).startswith(f"error: {message}")
+    assert refused("training.evaluate", *words, *options).startswith(f"error: {message}")
 
 
 @pytest.mark.parametrize("flag", ["--output", "--curves"])
 def test_pictures(refused, flag):
-    told = refused("visualize_results", "--config-file", "absent.yaml", flag, "sheet.xyz")
+    told = refused(
+        "visualization.visualize_results", "--config-file", "absent.yaml", flag, "sheet.xyz"
+    )
     assert told.startswith(f"error: {flag} sheet.xyz has an unknown suffix; valid: .png, ")

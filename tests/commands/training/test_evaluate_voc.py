@@ -1,22 +1,17 @@
-import importlib.util
 import json
-import sys
 
 import pytest
 
+from groupnet_det.commands.training import evaluate as command
 from tests.data.test_voc import write_voc
 from tests.evaluation.test_voc_scores import RESULTS
 
 
 @pytest.fixture
-def evaluate(root, monkeypatch):
-    spec = importlib.util.spec_from_file_location("evaluate", root / "tools/evaluate.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def evaluate():
 
     def run(*words):
-        monkeypatch.setattr(sys, "argv", ["evaluate.py", *map(str, words)])
-        module.main()
+        command.main(list(map(str, words)))
 
     return run
 

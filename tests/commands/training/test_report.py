@@ -1,6 +1,6 @@
 """tools/report.py and tools/benchmark_packed.py as a user runs them, in this process."""
 
-import importlib.util
+import importlib
 import json
 import subprocess
 import sys
@@ -15,27 +15,24 @@ from tests.report.html import Page, assert_self_contained
 
 
 @pytest.fixture
-def run(root, monkeypatch):
+def run():
     def run_tool(name, *words):
-        spec = importlib.util.spec_from_file_location(name, root / f"tools/{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        monkeypatch.setattr(sys, "argv", [name, *map(str, words)])
-        module.main()
+        module = importlib.import_module(f"groupnet_det.commands.{name}")
+        module.main(list(map(str, words)))
 
     return run_tool
 
 
 def test_an_absent_folder_is_one_line(run, tmp_path):
     with pytest.raises(SystemExit) as exit_:
-        run("report", tmp_path / "absent")
+        run("training.report", tmp_path / "absent")
     assert str(exit_.value).startswith("error: folder")
 
 
 def test_a_folder_of_something_else_is_one_line(run, tmp_path):
     (tmp_path / "photo.jpg").touch()
     with pytest.raises(SystemExit) as exit_:
-        run("report", tmp_path)
+        run("training.report", tmp_path)
     assert str(exit_.value).startswith(f"error: folder {tmp_path} holds none of config.yaml, ")
     assert not (tmp_path / "report.html").exists()
 
@@ -43,7 +40,7 @@ def test_a_folder_of_something_else_is_one_line(run, tmp_path):
 def test_what_cannot_be_used_says_so_in_every_section(run, tmp_path, capsys):
     for name in ("latency.json", "verification.json"):
         (tmp_path / name).write_text("{}")
-    run("report", tmp_path)
+    run("training.report", tmp_path)
     assert f"written: {tmp_path}/report.html" in capsys.readouterr().out
     page = Page((tmp_path / "report.html").read_text())
     silent = {name for name, text in page.sections.items() if "Not here" not in text}
@@ -59,7 +56,7 @@ def test_a_packed_file_that_does_not_tell_its_sizes(run, tiny_packed, tmp_path, 
     packed = read_packed(tiny_packed / PACKED)
     info = {**packed.info, "sizes": sizes}
     write_packed(tmp_path / "model.gnp", packed.program, info, packed.tensors)
-    run("report", tmp_path)
+    run("training.report", tmp_path)
     told = Page((tmp_path / "report.html").read_text()).sections["size-and-latency"]
     assert "model.gnp is not what it should be" in told
     assert "groupnet-det export --config-file" in told
@@ -71,13 +68,13 @@ def test_size_latency_and_verdict(run, root, tiny_packed, datasets_env, tmp_path
     words = ["--config-file", root / CONFIG, "--packed", folder / PACKED]
     words += ["--rounds", "2", "--burst-ms", "0.1", "--threads", "1"]
     weights = ["MODEL.WEIGHTS", folder / WEIGHTS]
-    run("benchmark_packed", *words, "--json", folder / "latency.json", *OPTIONS, *weights)
+    run("benchmark.benchmark_packed", *words, "--json", folder / "latency.json", *OPTIONS, *weights)
     (folder / PACKED).rename(folder / "model.gnp")
     found = {"check": "metric", "part": "val", "compared": 3, "found": "top-1 9.00 trained"}
     blocks = {**found, "check": "blocks"}
     findings = [Finding(**found, verdict="FAILED"), Finding(**blocks, verdict="passed")]
     (folder / "verification.json").write_text(json.dumps(report(findings)))
-    run("report", folder)
+    run("training.report", folder)
 
     text = (folder / "report.html").read_text()
     assert_self_contained(text)
@@ -94,7 +91,7 @@ def test_size_latency_and_verdict(run, root, tiny_packed, datasets_env, tmp_path
 @pytest.mark.parametrize("flag", ["--rounds", "--threads", "--burst-ms"])
 def test_numbers_that_cannot_be(run, root, flag):
     with pytest.raises(SystemExit):
-        run("benchmark_packed", "--config-file", CONFIG, "--packed", "x.gnp", flag, "0")
+        run("benchmark.benchmark_packed", "--config-file", CONFIG, "--packed", "x.gnp", flag, "0")
 
 
 def test_a_report_does_not_go_with_evaluation_alone(root):

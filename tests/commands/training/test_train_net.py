@@ -1,11 +1,10 @@
 """What tools/train_net.py refuses to evaluate, in this process."""
 
-import importlib.util
-
 import pytest
 import torch
 from detectron2.engine import default_argument_parser
 
+from groupnet_det.commands.training.train_net import train_or_evaluate
 from groupnet_det.errors import CheckpointError
 
 DIGITS = ", ".join("0123456789")
@@ -20,11 +19,8 @@ CLASSES = {
 
 
 @pytest.fixture
-def main(root):
-    spec = importlib.util.spec_from_file_location("train_net", root / "tools/train_net.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+def main():
+    return train_or_evaluate
 
 
 @pytest.mark.parametrize("config", CLASSES)

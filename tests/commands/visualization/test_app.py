@@ -1,6 +1,5 @@
 """demo/app.py as a user starts it."""
 
-import importlib.util
 import os
 import re
 import signal
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from groupnet_det.commands.visualization import app as command
 from groupnet_det.runtime.extension import is_built
 
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -20,18 +20,14 @@ needs_engine = pytest.mark.skipif(not is_built(), reason="the compiled engine is
 @pytest.fixture
 def app(root, tmp_path, monkeypatch):
     """The script as a module, in whose checkout nothing is trained yet."""
-    spec = importlib.util.spec_from_file_location("app", root / "demo/app.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "ROOT", tmp_path)
-    return module
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    return command
 
 
 def message_of(app, monkeypatch, *words):
     """What the script says where it ends by itself: one line."""
-    monkeypatch.setattr(sys, "argv", ["app.py", *map(str, words)])
     with pytest.raises(SystemExit) as exit_:
-        app.main()
+        app.main(list(map(str, words)))
     message = str(exit_.value.code)
     assert message.startswith("error: ")
     assert "\n" not in message
@@ -72,8 +68,7 @@ def test_models_of_the_zoo_without_example_pictures(
     monkeypatch.setattr(app, "write_examples", no_examples)
     monkeypatch.setattr(app, "build_page", lambda *given: built.append(given))
     monkeypatch.setattr(app, "launch", lambda *_, port: launched.append(port))
-    monkeypatch.setattr(sys, "argv", ["app.py", "--port", "7999"])
-    app.main()
+    app.main(["--port", "7999"])
     ((gradio, models, examples),) = built
     assert (gradio, [model.name for model in models], examples) == ("gradio", ["zoo/good"], [])
     assert launched == [7999]

@@ -1,6 +1,5 @@
 """The demo as a user runs it, in this process; once in one of its own."""
 
-import importlib.util
 import subprocess
 import sys
 
@@ -9,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from groupnet_det.commands.visualization import demo as command
 from groupnet_det.inference.videos import FrameSource
 from tests.deploy.tiny_panoptic import PACKED as PANOPTIC
 from tests.inference.models import write_checkpoint
@@ -16,20 +16,17 @@ from tests.inference.test_videos import write_video
 
 
 @pytest.fixture
-def demo(root):
-    spec = importlib.util.spec_from_file_location("demo", root / "demo/demo.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def demo():
+    """``demo(words)``: the exit code, or what is said in its stead."""
 
     def run(*words):
-        sys.argv = ["demo.py", *map(str, words)]
-        with pytest.raises(SystemExit) as exit_:
-            module.main()
-        return exit_.value.code
+        try:
+            return command.main(list(map(str, words)))
+        except SystemExit as end:
+            return end.code
 
-    arguments, run.parse = sys.argv, module.parse_arguments
-    yield run
-    sys.argv = arguments
+    run.parse = command.parse_arguments
+    return run
 
 
 @pytest.fixture

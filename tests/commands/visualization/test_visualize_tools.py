@@ -1,6 +1,6 @@
 """visualize_data.py and visualize_json_results.py as a user runs them, in this process."""
 
-import importlib.util
+import importlib
 import json
 import shutil
 import sys
@@ -16,12 +16,9 @@ CLASSES = "configs/quick/classifier_groupnet_mnist5k.yaml"
 @pytest.fixture
 def run(root, monkeypatch):
     def run_tool(name, *words):
-        spec = importlib.util.spec_from_file_location(name, root / f"tools/{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        monkeypatch.setattr(sys, "argv", [name, *map(str, words)])
+        module = importlib.import_module(f"groupnet_det.commands.visualization.{name}")
         with pytest.raises(SystemExit) as exit_:
-            module.main()
+            sys.exit(module.main(list(map(str, words))))
         return exit_.value.code
 
     return run_tool
