@@ -64,4 +64,4 @@ def test_scripts_run(environment, root, tmp_path, script):
     command = [sys.executable, str(root / script), "--help"]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"usage: python {root / script} [-h]")
+    assert done.stdout.startswith(f"usage: python {root / script}")
