@@ -8,6 +8,7 @@ from detectron2.config import CfgNode
 from detectron2.engine import HookBase, hooks
 from detectron2.utils import comm
 
+from groupnet_det.config import own_node
 from groupnet_det.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -133,7 +134,7 @@ def build_early_stopping(cfg: CfgNode, *, first_iteration: int) -> list[EarlySto
     Raises:
         ConfigError: It cannot work.
     """
-    options = cfg.SOLVER.EARLY_STOPPING
+    options = own_node(cfg, "SOLVER.EARLY_STOPPING")
     if options.PATIENCE == 0:
         return []
     metric = options.METRIC or cfg.SOLVER.BEST_METRIC

@@ -13,6 +13,7 @@ from detectron2.config import CfgNode
 from detectron2.engine import HookBase
 from torch import nn
 
+from groupnet_det.config import own_node
 from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.quantizers import SignActivation, SignWeight
@@ -144,7 +145,7 @@ def build_gradual_binarization(cfg: CfgNode, model: nn.Module) -> Iterable[Gradu
     Raises:
         ConfigError: A value is not among the valid ones.
     """
-    options = cfg.SOLVER.GRADUAL_BINARIZATION
+    options = own_node(cfg, "SOLVER.GRADUAL_BINARIZATION")
     lookup({"none": None, **SCHEDULES}, options.SCHEDULE, "SOLVER.GRADUAL_BINARIZATION.SCHEDULE")
     if options.SCHEDULE == "none":
         return []
