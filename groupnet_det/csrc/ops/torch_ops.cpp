@@ -64,10 +64,13 @@ Tensor binary_conv2d(const Tensor& words, const Tensor& weight, int64_t in_chann
     TORCH_CHECK_VALUE(room >= 0, "the map is smaller than the kernel");
     return room / stride + 1;
   };
-  Tensor out = at::empty({words.size(0), output(1), output(2), weight.size(0)}, at::kInt);
-  TORCH_CHECK_VALUE(out.numel() <= kMostElements && words.numel() <= kMostElements &&
-                        weight.numel() <= kMostElements,
+  TORCH_CHECK_VALUE(words.numel() <= kMostElements && weight.numel() <= kMostElements,
                     "more than 2^31 - 1 elements");
+  const int64_t pixels = output(1) * output(2);  // sides are below 2^32
+  TORCH_CHECK_VALUE(pixels <= kMostElements / weight.size(0) &&
+                        words.size(0) <= kMostElements / (pixels * weight.size(0)),
+                    "more than 2^31 - 1 elements");
+  Tensor out = at::empty({words.size(0), output(1), output(2), weight.size(0)}, at::kInt);
   if (out.numel() == 0) return out;
   Tensor input = words.contiguous(), signs = weight.contiguous();
   BinaryConv conv;
@@ -126,6 +129,7 @@ TORCH_LIBRARY(groupnet_det, m) {
       .def("part", &PackedNetwork::part)
       .def("run", &PackedNetwork::run)
       .def("trace", &PackedNetwork::trace)
+      .def("shapes", &PackedNetwork::shapes)
       .def("time_steps", &PackedNetwork::time_steps)
       .def("align_regions", &PackedNetwork::align_regions)
       .def("label_map", &PackedNetwork::label_map)
