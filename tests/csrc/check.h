@@ -28,6 +28,7 @@ void test_choice();
 void test_json();
 void test_memory_plan();
 void test_plain_steps();
+void test_shapes();
 void test_examples(const std::string& folder);
 void test_concurrency(const std::string& folder);
 void test_broken_files(const std::string& folder, int mutations);

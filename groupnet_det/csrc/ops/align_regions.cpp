@@ -38,8 +38,11 @@ at::Tensor PackedNetwork::align_regions(const std::vector<at::Tensor>& maps,
                       "maps must be float32 (1, H, W, C), all with C channels, of sides up to 2^24 "
                       "and fewer than 2^31 elements");
     kept.push_back(maps[i].contiguous());
-    regions.levels.push_back({kept[i].const_data_ptr<float>(), static_cast<int>(maps[i].size(1)),
-                              static_cast<int>(maps[i].size(2)), static_cast<float>(scales[i])});
+    AlignLevel& level = regions.levels.emplace_back();
+    level.map = kept[i].const_data_ptr<float>();
+    level.height = static_cast<int>(maps[i].size(1));
+    level.width = static_cast<int>(maps[i].size(2));
+    level.scale = static_cast<float>(scales[i]);
   }
   const auto last = static_cast<int64_t>(maps.size()) - 1;
   TORCH_CHECK_VALUE(level_of.numel() == 0 || (level_of.min().item<int64_t>() >= 0 &&

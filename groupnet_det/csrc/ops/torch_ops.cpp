@@ -82,8 +82,11 @@ Tensor binary_conv2d(const Tensor& words, const Tensor& weight, int64_t in_chann
   conv.weight.shape = signs.sizes().vec();
   conv.weight.data = signs.const_data_ptr<uint8_t>();
   conv.weight.num_bytes = static_cast<size_t>(signs.numel());
-  conv.window = {static_cast<int>(weight.size(1)), static_cast<int>(weight.size(2)),
-                 static_cast<int>(stride), static_cast<int>(padding), static_cast<int>(dilation)};
+  conv.window.kernel_height = static_cast<int>(weight.size(1));
+  conv.window.kernel_width = static_cast<int>(weight.size(2));
+  conv.window.stride = static_cast<int>(stride);
+  conv.window.padding = static_cast<int>(padding);
+  conv.window.dilation = static_cast<int>(dilation);
   conv.pad = static_cast<int>(pad_bit);
   as_value_error([&] {
     binary_conv(conv, choose_kernels_from_environment(), in_torch_threads, out.data_ptr<int32_t>());
