@@ -173,9 +173,7 @@ class _Steps:
         if not residuals or self.rng.random() < 0.7:
             return Branch(terms=terms)
         factor = self.rng.choice([1, 1, 1, 1, 2, 3, 0])
-        return Branch(
-            terms=terms, residual=self.rng.choice(residuals), residual_factor=factor
-        )
+        return Branch(terms=terms, residual=self.rng.choice(residuals), residual_factor=factor)
 
     def term(self, source: int, channels: int, window: dict[str, int]) -> Term:
         """A convolution that gives maps of the size of that window's, or now and then of any."""
