@@ -16,8 +16,7 @@ from pathlib import Path
 
 import torch
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from groupnet_det.deploy.classifier import export_classifier
 from groupnet_det.runtime.packed_file import PackedFile, write_packed
@@ -26,6 +25,7 @@ from tests.deploy.models import export, make_model
 from tests.deploy.networks import CLASS_NAMES, make_classifier
 from tests.runtime.programs import example_maps, example_packed_files
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 # Classifiers are made in another way.
 TASKS = ("retinanet", "fcos", "faster_rcnn", "mask_rcnn", "panoptic_fpn", "fcn8s", "deeplabv3")
 ONE_BASE = ("MODEL.GROUPNET.NUM_BASES", "1")
