@@ -1,13 +1,14 @@
 // The few lines of a test framework that the engine's own tests need.
 #pragma once
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
 namespace groupnet_test {
 
-inline int failures = 0, checks = 0;
+inline std::atomic<int> failures{0}, checks{0};
 
 inline void check(bool ok, const std::string& what) {
   ++checks;

@@ -58,6 +58,6 @@ int main(int argc, char** argv) {
     ++ran;
   }
   if (ran < chosen.size()) stop("unknown group of tests");
-  std::printf("%d checks, %d failed\n", checks, failures);
+  std::printf("%d checks, %d failed\n", checks.load(), failures.load());
   return failures == 0 ? 0 : 1;
 }

@@ -1,11 +1,14 @@
 // Files that were changed, their checksum right: an Error, or a network whose answers depend on
 // nothing but file and image.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include "check.h"
@@ -27,7 +30,7 @@ const std::vector<MapSize> kSizes = {{64, 96}, {33, 130}};
 const std::vector<MapSize> kPartSizes = {{7, 7}, {14, 9}};
 
 struct Counts {
-  int sealed = 0, refused = 0, ran = 0, large = 0;
+  std::atomic<int> sealed{0}, refused{0}, ran{0}, large{0};
 };
 
 // Fill a map with its border, so that what is read without having been written is seen.
@@ -214,22 +217,34 @@ std::vector<std::pair<std::string, Bytes>> files_in(const std::string& folder) {
   return files;
 }
 
+// Calls `run` with the numbers below `count`.
+void in_threads(int count, const std::function<void(int)>& run) {
+  std::atomic<int> next{0};
+  const auto work = [&] {
+    for (int i; (i = next.fetch_add(1)) < count;) run(i);
+  };
+  std::vector<std::thread> others;
+  for (unsigned i = 1; i < std::thread::hardware_concurrency(); ++i) others.emplace_back(work);
+  work();
+  for (std::thread& thread : others) thread.join();
+}
+
 void try_mutations(const std::string& folder, int mutations) {
   const auto files = files_in(folder);
-  std::mt19937 random(2);
   Counts counts;
-  for (int i = 0; i < mutations; ++i) {
+  in_threads(mutations, [&](int i) {
     const auto& [name, bytes] = files[static_cast<size_t>(i) % files.size()];
+    std::mt19937 random(static_cast<unsigned>(i));
     const Bytes mutated = mutate(bytes, random);
     counts.sealed += is_sealed(mutated);
     try_file(mutated, name + ", mutation " + std::to_string(i), counts);
     try_interface(mutated);
-  }
+  });
   std::printf(
       "%d mutations of %zu files in %s, %d with a right checksum; runs: %d refused, %d harmless, "
       "%d too large to be tried\n",
-      mutations, files.size(), folder.c_str(), counts.sealed, counts.refused, counts.ran,
-      counts.large);
+      mutations, files.size(), folder.c_str(), counts.sealed.load(), counts.refused.load(),
+      counts.ran.load(), counts.large.load());
   check(mutations < 100 || (counts.refused > 0 && counts.ran > 0),
         "mutated files are refused or run");
   check(counts.sealed >= mutations * 9 / 10, "most mutated files have a right checksum");

@@ -38,25 +38,32 @@ def random_sizes(seed: int) -> list[tuple[int, int, int]]:
     return ends + [(rng.choice(numbers), random_side(rng), random_side(rng)) for _ in range(9)]
 
 
-def random_packed(seed: int) -> PackedFile:
-    """A program, with one part, of any steps; nothing is said about whether it is valid."""
+def random_packed(seed: int, *, most: int = MAX_SIDE) -> PackedFile:
+    """A program, with one part, of any steps; nothing is said about whether it is valid.
+
+    Args:
+        seed: Decides all.
+        most: Greatest kernel, stride, padding, dilation and factor.
+    """
     rng = random.Random(seed)
     b = ProgramBuilder(
         input_channels=rng.randint(1, 4),
         seed=seed,
-        size_divisor=rng.choice([1, 1, 1, 2, 3, 32, random_side(rng)]),
+        size_divisor=rng.choice([1, 1, 1, 2, 3, min(32, most), random_side(rng, most)]),
     )
-    _Steps(b, rng, is_part=False).add(rng.randint(1, 9))
+    _Steps(b, rng, most).add(rng.randint(1, 9))
     part = b.part("part", rng.randint(1, 20))
-    _Steps(part, rng, is_part=True).add(rng.randint(1, 6))
+    _Steps(part, rng, most, is_part=True).add(rng.randint(1, 6))
     return b.build()
 
 
 class _Steps:
     """Adds random steps to a program."""
 
-    def __init__(self, b: ProgramBuilder, rng: random.Random, *, is_part: bool) -> None:
-        self.b, self.rng, self.is_part = b, rng, is_part
+    def __init__(
+        self, b: ProgramBuilder, rng: random.Random, most: int, *, is_part: bool = False
+    ) -> None:
+        self.b, self.rng, self.most, self.is_part = b, rng, most, is_part
 
     def add(self, count: int) -> None:
         first = self.input if self.is_part else self.stem
@@ -91,22 +98,32 @@ class _Steps:
             return self.rng.choice(self.written(*kinds))
         return self.rng.choice([self.b.floats(1), self.rng.randrange(len(self.b.buffers))])
 
+    def side(self, most: int = MAX_SIDE) -> int:
+        return random_side(self.rng, min(most, self.most))
+
     def small(self) -> int:
-        return self.rng.choice([1, 1, 1, 2, 2, 3, 4, random_side(self.rng, 64)])
+        return self.rng.choice([1, 1, 1, 2, 2, 3, 4, self.side(64)])
 
     def window(self, *, dilates: bool) -> dict[str, int]:
         """Stride, padding, dilation, and a kernel that keeps the size where it can."""
         rng = self.rng
-        kernel = rng.choice([1, 1, 2, 3, 3, 5, 7, random_side(rng, 64)])
-        dilation = rng.choice([1, 1, 1, 2, random_side(rng)]) if dilates else 1
-        same = min(MAX_SIDE, dilation * (kernel - 1) // 2)
-        padding = same if rng.random() < 0.7 else rng.choice([0, self.small(), random_side(rng)])
-        stride = rng.choice([1, 1, 1, 1, 2, random_side(rng, 64), random_side(rng)])
+        kernel = rng.choice([1, 1, 2, 3, 3, 5, 7, self.side(64)])
+        dilation = rng.choice([1, 1, 1, 2, self.side()]) if dilates else 1
+        same = min(self.most, dilation * (kernel - 1) // 2)
+        padding = same if rng.random() < 0.7 else rng.choice([0, self.small(), self.side()])
+        stride = rng.choice([1, 1, 1, 1, 2, self.side(64), self.side()])
         return {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
 
+    def sides(self, kernel: int, products: int) -> tuple[int, int]:
+        """Rows and columns, one of them `kernel` or much more, within `MAX_WEIGHTS`."""
+        long = self.side() if self.rng.random() < 0.2 else kernel
+        long = min(long, max(1, MAX_WEIGHTS // products))
+        short = min(self.rng.randint(1, 3), max(1, MAX_WEIGHTS // products // long))
+        return self.rng.choice([(long, short), (short, long)])
+
     def pool(self) -> Pool:
-        kernel = self.small() + self.rng.choice([0, 0, 0, random_side(self.rng) - 1])
-        kernel = min(kernel, MAX_SIDE)
+        kernel = self.small() + self.rng.choice([0, 0, 0, self.side() - 1])
+        kernel = min(kernel, self.most)
         padding = self.rng.randint(0, kernel - (0 if self.is_wrong() else 1))
         return Pool(kernel=kernel, stride=self.small(), padding=padding)
 
@@ -146,7 +163,7 @@ class _Steps:
     def stem(self) -> None:
         channels, window = self.channels(), self.window(dilates=False)
         window.pop("dilation")
-        rows, columns = _sides(window.pop("kernel"), 16 * channels, self.rng)
+        rows, columns = self.sides(window.pop("kernel"), 16 * channels)
         pool = self.pool() if self.rng.random() < 0.3 else None
         sinks = self.sinks(channels)
         self.b.stem(channels, sinks, kernel=(rows, columns), pool=pool, **window)
@@ -181,7 +198,7 @@ class _Steps:
         buffer = self.b.buffers[source]
         sides = (options.pop("kernel"),) * 2
         if self.rng.random() < 0.2:
-            sides = _sides(sides[0], channels * buffer.channels, self.rng)
+            sides = self.sides(sides[0], channels * buffer.channels)
         elif sides[0] ** 2 * channels * buffer.channels > MAX_WEIGHTS:
             sides = (1, 1)
         shape = (channels, *sides, buffer.channels)
@@ -200,7 +217,7 @@ class _Steps:
         source = self.source("float")
         like = self.source(*KINDS) if self.is_part or self.rng.random() < 0.7 else None
         add = self.rng.choice([self.b.resize, self.b.interpolate])
-        add(source, self.rng.choice([1, 2, 3, 16, MAX_SIDE, random_side(self.rng)]), like)
+        add(source, self.rng.choice([1, 2, 3, 16, self.most, self.side()]), like)
 
     def mean(self) -> None:
         self.b.mean(self.source("float"))
@@ -213,13 +230,6 @@ class _Steps:
             if self.b.buffers[number].channels % factor**2 == 0
         ]
         self.b.depth_to_space(*self.rng.choice(fitting))
-
-
-def _sides(kernel: int, products: int, rng: random.Random) -> tuple[int, int]:
-    """Rows and columns, one of them `kernel` or much more, within `MAX_WEIGHTS`."""
-    long = min(random_side(rng) if rng.random() < 0.2 else kernel, max(1, MAX_WEIGHTS // products))
-    short = min(rng.randint(1, 3), max(1, MAX_WEIGHTS // products // long))
-    return rng.choice([(long, short), (short, long)])
 
 
 def _with_sinks(branch: Branch, sinks: Sinks) -> Branch:

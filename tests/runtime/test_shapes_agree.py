@@ -1,6 +1,7 @@
 """Sizes of maps in Python and in C++, on random programs: equal, or refused by both in one line."""
 
 import collections
+import random
 
 import pytest
 
@@ -9,11 +10,14 @@ from groupnet_det.runtime import packed_file
 from groupnet_det.runtime.extension import open_network
 from groupnet_det.runtime.packed_file import read_packed
 from groupnet_det.runtime.program import STEPS
+from groupnet_det.runtime.reference import trace_reference
 from groupnet_det.runtime.shapes import buffer_shapes
-from tests.runtime.engine import needs_engine
+from tests.runtime.engine import assert_same_trace, needs_engine
+from tests.runtime.programs import example_images
 from tests.runtime.random_programs import kinds_of_steps, random_packed, random_sizes
 
 FEW, MANY = 250, 5000
+SMALL = 24
 CHUNK = 50
 REFUSED = "refused"
 
@@ -80,6 +84,28 @@ def compare(path, seeds):
 def test_sizes_agree(tmp_path, first):
     counts = compare(tmp_path / "a.gnp", range(first, first + CHUNK))
     assert min(counts[True], counts[False]) > sum(counts.values()) // 8
+
+
+@needs_engine
+@pytest.mark.parametrize("first", range(0, FEW, CHUNK), ids=lambda seed: f"from-{seed}")
+def test_answers_agree(tmp_path, first):
+    """Of the programs that run, bit by bit."""
+    ran = [seed for seed in range(first, first + CHUNK) if runs_alike(tmp_path / "a.gnp", seed)]
+    assert len(ran) > CHUNK // 8
+
+
+def runs_alike(path, seed):
+    """Whether the program runs on an image of one of its sizes."""
+    packed = random_packed(seed, most=SMALL)
+    write_unchecked(path, packed)
+    rng = random.Random(seed)
+    sides = rng.randint(1, SMALL), rng.randint(1, SMALL)
+    if outcome(lambda size: reference(path, None)(size), (1, *sides))[0] == REFUSED:
+        return False
+    images = example_images(packed, batch=1, height=sides[0], width=sides[1])
+    expected = trace_reference(packed, images)
+    assert_same_trace(open_network(path).trace(images), expected, seed)
+    return True
 
 
 def test_all_kinds_of_steps_are_among_them():
