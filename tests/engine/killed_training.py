@@ -12,6 +12,8 @@ from detectron2.utils.events import get_event_storage
 PROCESSES = get_context("forkserver")
 PROCESSES.set_forkserver_preload(["groupnet_det.engine.trainer", "tests.engine.killed_training"])
 
+TIMEOUT = 300  # seconds
+
 
 def record_losses(trainer, path):
     """Append each step's losses, to the last bit, to a file."""
@@ -96,7 +98,9 @@ def train_in_process(config, options, output, *, resume=False, kill=None):
     arguments = (str(config), list(options), output, resume, kill)
     process = PROCESSES.Process(target=_train, args=arguments)
     process.start()
-    process.join()
+    process.join(TIMEOUT)
+    if process.is_alive():
+        process.kill()
     assert process.exitcode == (-signal.SIGKILL if kill else 0)
 
 

@@ -16,7 +16,6 @@ OPTIONS = [
 ]
 KILLS = [("step", 4), ("evaluation", 7), ("checkpoint", 9)]
 
-DETECTION = "bbox/AP50"
 MODELS = {
     "retinanet": ("retinanet_groupnet_photo_digits", ["MODEL.RETINANET.SCORE_THRESH_TEST", "0.0"]),
     "retinanet-tanh": (
@@ -74,21 +73,26 @@ def stored(path):
 
 
 def metrics(folder):
-    """Rows of metrics.json without what no two trainings have in common: times."""
+    """Rows of metrics.json, without times."""
     return [
-        {key: repr(value) for key, value in row.items() if not re.search("time|eta", key)}
+        {key: repr(value) for key, value in row.items() if not differs(key)}
         for row in read_metrics(folder / "metrics.json")
     ]
 
 
+def differs(key):
+    """Whether it is what no two trainings have in common: times, and their config's OUTPUT_DIR."""
+    return re.search("time|^eta_|^config$", str(key)) is not None
+
+
 def assert_same_tensors(one, other, path=""):
-    """All tensors and plain values, at any depth, but times and the output folder."""
+    """All tensors and plain values, at any depth."""
     assert type(one) is type(other), path
     if isinstance(one, dict):
+        one, other = ({k: v for k, v in d.items() if not differs(k)} for d in (one, other))
         assert list(one) == list(other), path
         for key in one:
-            if key != "config":
-                assert_same_tensors(one[key], other[key], f"{path}/{key}")
+            assert_same_tensors(one[key], other[key], f"{path}/{key}")
     elif isinstance(one, torch.Tensor):
         assert torch.equal(one, other), path
     elif isinstance(one, (list, tuple)):
