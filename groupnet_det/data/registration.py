@@ -6,13 +6,13 @@ from typing import Any
 
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
-from detectron2.data.datasets import load_coco_json
 
 from groupnet_det.config.load import expand_path
 from groupnet_det.errors import ConfigError, lookup
 
 from . import mnist5k, photo_digits
 from .catalog import datasets_root, register
+from .coco_file import load_coco
 from .image_folder import load_image_folder
 from .panoptic import register_photo_digits_panoptic
 from .semantic_registration import (
@@ -31,7 +31,7 @@ def register_coco(name: str, annotations: str, images: str, **metadata: Any) -> 
     """Register a COCO json file; its categories give the class names."""
     register(
         name,
-        lambda: load_coco_json(annotations, images, name, extra_annotation_keys=["id"]),
+        lambda: load_coco(Path(annotations), Path(images), name),
         json_file=annotations,
         image_root=images,
         evaluator_type="coco",
