@@ -5,24 +5,27 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from groupnet_det.errors import ConfigError, DataError
+from groupnet_det.errors import ConfigError, DataError, UserError
 
 MAX_NAMED = 5
 
 
-def check_class_names(names: Sequence[str], source: str) -> None:
+def check_class_names(
+    names: Sequence[str], source: str, error: type[UserError] = DataError
+) -> None:
     """See that scores by class can be told apart.
 
     Args:
         names: Texts.
         source: Of them, for messages.
+        error: To be raised; `ConfigError` where the source is a key.
 
     Raises:
-        DataError: A name is empty, or two are the same but for spaces around them.
+        UserError: A name is empty, or two are the same but for spaces around them.
     """
     empty = [index for index, name in enumerate(names) if not name.strip()]
     if empty:
-        raise DataError(
+        raise error(
             f"{source}: class {empty[0] + 1} of {len(names)} has the empty name "
             f"{names[empty[0]]!r}; give it one"
         )
@@ -32,7 +35,7 @@ def check_class_names(names: Sequence[str], source: str) -> None:
     doubled = [" and ".join(map(repr, same)) for same in like.values() if len(same) > 1]
     if doubled:
         more = f" and {len(doubled) - MAX_NAMED} more" if len(doubled) > MAX_NAMED else ""
-        raise DataError(
+        raise error(
             f"{source} has classes of the same name (but for spaces around it): "
             f"{'; '.join(doubled[:MAX_NAMED])}{more}; each class needs a name of its own"
         )

@@ -149,7 +149,9 @@ def is_length(value: Any) -> bool:
 
 # Member -> whether a value can be one, and what it must be.
 VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(("id", "image_id", "category_id"), (is_id, f"a text, or a whole number below {ID_LIMIT}")),
+    **dict.fromkeys(
+        ("id", "image_id", "category_id"), (is_id, f"a text, or a whole number below {ID_LIMIT}")
+    ),
     **dict.fromkeys(("file_name", "name"), (is_text, "a text")),
     **dict.fromkeys(("width", "height"), (is_length, "a whole number of pixels, without quotes")),
 }
@@ -182,8 +184,9 @@ def _check_ids(path: Path, content: dict[str, Any]) -> None:
     for annotation in content["annotations"]:
         if annotation["image_id"] not in known_images:
             raise DataError(
-                f"{path}: annotation {annotation.get('id')} names image {told(annotation['image_id'])}, "
-                "which is not among the images; remove it or add the image"
+                f"{path}: annotation {annotation.get('id')} names image "
+                f"{told(annotation['image_id'])}, which is not among the images; "
+                "remove it or add the image"
             )
         if annotation["category_id"] not in known_categories:
             raise DataError(

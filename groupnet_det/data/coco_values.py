@@ -23,9 +23,7 @@ MAX_TOLD = 60  # characters of a bad value
 
 def is_number(value: Any) -> bool:
     """Whether it is a finite number."""
-    return (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf
-    )
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def is_id(value: Any) -> bool:
@@ -71,7 +69,10 @@ def normalize_annotations(path: Path, content: dict[str, Any]) -> bool:
     changed = False
     for annotation in content["annotations"]:
         size = sizes[annotation["image_id"]]
-        plain = {"iscrowd": _flag(path, annotation, "iscrowd"), "area": _area(path, annotation, size)}
+        plain = {
+            "iscrowd": _flag(path, annotation, "iscrowd"),
+            "area": _area(path, annotation, size),
+        }
         if "ignore" in annotation:
             plain["ignore"] = _flag(path, annotation, "ignore")
         for key, value in plain.items():

@@ -33,7 +33,8 @@ def is_system_file(path: Path, root: Path) -> bool:
 def without_system_files(paths: Iterable[Path], root: Path) -> list[Path]:
     """The paths below `root` that are no system files, in their order; a warning names others,
     once."""
-    kept, skipped = [], []
+    kept: list[Path] = []
+    skipped: list[Path] = []
     for path in paths:
         (skipped if is_system_file(path, root) else kept).append(path)
     if skipped:

@@ -12,6 +12,7 @@ from groupnet_det.errors import ConfigError, lookup
 
 from . import mnist5k, photo_digits
 from .catalog import datasets_root, register
+from .class_names import check_class_names, checked_text, checked_texts
 from .coco_file import load_coco
 from .image_folder import load_image_folder
 from .panoptic import register_photo_digits_panoptic
@@ -115,10 +116,11 @@ def _register_custom_voc(name: str, entry: Mapping[str, Any], where: str) -> Non
     classes = _required(entry, "CLASSES", where)
     if not isinstance(classes, list) or not classes:
         raise ConfigError(f"{where}.CLASSES must be a list of class names, not {classes!r}")
-    split = str(_required(entry, "SPLIT", where))
+    split = checked_text(_required(entry, "SPLIT", where), f"{where}.SPLIT")
     metric = str(entry.get("METRIC", "coco"))
     lookup(VOC_METRICS, metric, f"{where}.METRIC")
-    names = [str(label) for label in classes]
+    names = checked_texts(classes, f"{where}.CLASSES")
+    check_class_names(names, f"{where}.CLASSES", ConfigError)
     register_voc(name, _path(entry, "ROOT", where), split, names, metric=metric)
 
 
@@ -149,7 +151,7 @@ def register_custom_datasets(cfg: CfgNode) -> None:
     used = {*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST}
     for index, entry in enumerate(cfg.DATASETS.CUSTOM):
         where = f"DATASETS.CUSTOM[{index}]"
-        name = str(_required(entry, "NAME", where))
+        name = checked_text(_required(entry, "NAME", where), f"{where}.NAME")
         data_format = str(_required(entry, "FORMAT", where))
         register_entry = lookup(CUSTOM_FORMATS, data_format, f"{where}.FORMAT")
         unknown = set(entry) - CUSTOM_KEYS[data_format]
