@@ -7,6 +7,10 @@ import numpy as np
 from detectron2.structures import BoxMode
 from numpy.typing import NDArray
 
+from groupnet_det.errors import DataError
+
+from .catalog import source_of
+
 Floats = NDArray[np.float64]
 
 TOLERANCE = 1.0  # pixels; annotation tools round
@@ -23,6 +27,20 @@ class _Boxes(NamedTuple):
 
     values: Floats
     sizes: Floats
+
+
+def check_box_kind(name: str, records: list[dict[str, Any]]) -> None:
+    """Boxes do not look as if they were written in another way than they are read.
+
+    Raises:
+        DataError: They do.
+    """
+    told = guess_box_kind(records)
+    if told:
+        raise DataError(
+            f"data set {name!r}: {told}. Convert the boxes in {source_of(name)}, or, if they are "
+            "right, set DATASETS.CHECK_BOX_KIND False"
+        )
 
 
 def guess_box_kind(records: list[dict[str, Any]]) -> str | None:
@@ -63,7 +81,7 @@ def _fractions(boxes: _Boxes) -> str | None:
 def _corners_for_sizes(boxes: _Boxes) -> str | None:
     """Corners x0, y0, x1, y1 where x, y, width, height are expected."""
     low, high = boxes.values[:, :2], boxes.values[:, 2:]
-    over = ((low + high) > boxes.sizes + TOLERANCE).any(axis=1)
+    over = np.any(low + high > boxes.sizes + TOLERANCE, axis=1)
     inside = (low >= -TOLERANCE).all() and (high <= boxes.sizes + TOLERANCE).all()
     if not inside or not (high >= low).all() or over.mean() < SHARE:
         return None
@@ -76,7 +94,7 @@ def _corners_for_sizes(boxes: _Boxes) -> str | None:
 def _sizes_for_corners(boxes: _Boxes) -> str | None:
     """x, y, width, height where corners are expected."""
     low, high = boxes.values[:, :2], boxes.values[:, 2:]
-    negative = (high < low).any(axis=1)
+    negative = np.any(high < low, axis=1)
     inside = (low >= -TOLERANCE).all() and (low + high <= boxes.sizes + TOLERANCE).all()
     if not inside or not (high >= 0).all() or negative.mean() < SHARE:
         return None

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from groupnet_det.errors import DataError
 
 from .class_names import check_class_names
-from .coco_values import ID_LIMIT, check_kinds_of_ids, is_id, is_number, normalize_annotations, told
+from .coco_values import check_order_of_ids, is_id, is_number, normalize_annotations, told
 from .text_files import read_json
 
 logger = logging.getLogger(__name__)
@@ -149,9 +149,7 @@ def is_length(value: Any) -> bool:
 
 # Member -> whether a value can be one, and what it must be.
 VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(
-        ("id", "image_id", "category_id"), (is_id, f"a text, or a whole number below {ID_LIMIT}")
-    ),
+    **dict.fromkeys(("id", "image_id", "category_id"), (is_id, "a text or a whole number")),
     **dict.fromkeys(("file_name", "name"), (is_text, "a text")),
     **dict.fromkeys(("width", "height"), (is_length, "a whole number of pixels, without quotes")),
 }
@@ -178,7 +176,7 @@ def _check_ids(path: Path, content: dict[str, Any]) -> None:
         if len(set(values)) != len(values):
             raise DataError(f"{path}: two {key} share an id; make the ids unique")
         if key != "annotations":
-            check_kinds_of_ids(path, key, values)
+            check_order_of_ids(path, key, values)
     check_class_names([category["name"] for category in content["categories"]], f"{path}")
     known_images, known_categories = set(ids["images"]), set(ids["categories"])
     for annotation in content["annotations"]:

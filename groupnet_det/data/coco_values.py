@@ -27,22 +27,23 @@ def is_number(value: Any) -> bool:
 
 
 def is_id(value: Any) -> bool:
-    """Whether it can tell an image or a category from others: a text, or a whole number."""
-    return isinstance(value, str) or (
-        is_number(value) and -ID_LIMIT <= value < ID_LIMIT and value == int(value)
-    )
+    """Whether it can tell one thing from others: a text, or a whole number."""
+    return isinstance(value, str) or (is_number(value) and value == int(value))
 
 
-def check_kinds_of_ids(path: Path, what: str, ids: list[Any]) -> None:
-    """Ids that are partly text have no order.
+def check_order_of_ids(path: Path, what: str, ids: list[Any]) -> None:
+    """Ids of images and categories have an order, which gives classes their positions.
 
     Args:
         path: The file, for messages.
         what: They belong to, for messages.
 
     Raises:
-        DataError: They are of both kinds.
+        DataError: They are partly texts, or too large.
     """
+    large = [one for one in ids if not isinstance(one, str) and not -ID_LIMIT <= one < ID_LIMIT]
+    if large:
+        raise DataError(f"{path}: an id of {what} is {told(large[0])}; ids must be below 2^63")
     texts = [one for one in ids if isinstance(one, str)]
     if texts and len(texts) < len(ids):
         number = next(one for one in ids if not isinstance(one, str))

@@ -14,7 +14,7 @@ from detectron2.structures import BoxMode
 
 from groupnet_det.errors import ConfigError, DataError
 
-from .box_kinds import guess_box_kind
+from .box_kinds import check_box_kind
 from .catalog import class_names_of, source_of
 from .images import open_image, upright_size
 from .run_lengths import run_length_problem
@@ -45,20 +45,6 @@ def check_instances(cfg: CfgNode, name: str, records: Records) -> None:
     if cfg.MODEL.MASK_ON:
         check_mask_kinds(cfg, name, records)
         check_mask_places(name, records)
-
-
-def check_box_kind(name: str, records: Records) -> None:
-    """Boxes do not look as if they were written in another way than they are read.
-
-    Raises:
-        DataError: They do.
-    """
-    told = guess_box_kind(records)
-    if told:
-        raise DataError(
-            f"data set {name!r}: {told}. Convert the boxes in {source_of(name)}, or, if they are "
-            "right, set DATASETS.CHECK_BOX_KIND False"
-        )
 
 
 def check_boxes(name: str, records: Records) -> None:

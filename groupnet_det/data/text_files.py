@@ -34,16 +34,15 @@ def read_text(path: Path, what: str) -> str:
     for mark, encoding in MARKS.items():
         if content.startswith(mark):
             raise DataError(f"{what} {path} is in {encoding}; {REMEDY}")
+    if b"\0" in content:
+        raise DataError(f"{what} {path} has bytes of 0, as UTF-16 without a mark has; {REMEDY}")
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
             f"{what} {path} is no text in UTF-8 (byte {error.start} is "
             f"0x{content[error.start]:02x}), perhaps in latin-1 or another 8-bit encoding; {REMEDY}"
         ) from error
-    if "\0" in text:
-        raise DataError(f"{what} {path} has bytes of 0, as UTF-16 without a mark has; {REMEDY}")
-    return text
 
 
 def read_json(path: Path, what: str, remedy: str) -> Any:
