@@ -17,6 +17,7 @@ from .coco_check import check_coco_file
 from .image_folder import format_class_counts
 from .images import FULL_SIZE, decode_rgb, open_image, upright_size
 from .instance_check import check_announced_size, check_instances
+from .panoptic_check import check_panoptic_file
 from .semantic_check import check_cityscapes_layout, check_ignore_label, check_masks
 from .voc import read_split
 
@@ -83,6 +84,8 @@ def check_files(name: str, *, scores_masks: bool = False) -> None:
     if "json_file" in metadata.as_dict():
         path = Path(metadata.json_file)
         check_coco_file(path, metadata.get("prepare_with"), scores_masks=scores_masks)
+        if "panoptic_json" in metadata.as_dict():
+            check_panoptic_file(Path(metadata.panoptic_json))
     elif "dirname" in metadata.as_dict():
         check_voc_layout(Path(metadata.dirname), metadata.split)
     elif metadata.get("evaluator_type") == "cityscapes_sem_seg":

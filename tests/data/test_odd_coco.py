@@ -219,3 +219,21 @@ def test_boxes_of_another_kind_are_refused_with_a_guess(coco, caplog, boxes, mes
 def test_boxes_that_are_right_are_taken(coco, boxes):
     coco.annotations[:] = [annotation(n, bbox=box) for n, box in enumerate(boxes, start=1)]
     coco()
+
+
+@pytest.mark.parametrize("value", ["0", None, "1"], ids=repr)
+def test_data_sets_that_other_loaders_registered(coco, value):
+    from detectron2.data.datasets import register_coco_instances
+
+    from groupnet_det.data.check import check_datasets
+
+    cfg = coco()
+    coco.annotations[0]["iscrowd"] = value
+    path = coco.folder / "foreign.json"
+    path.write_text(json.dumps(coco.content))
+    name = f"foreign {value}"
+    register_coco_instances(name, {}, str(path), str(coco.folder))
+    with pytest.raises(DataError, match=r"of annotation 1 has iscrowd .*DATASETS.CUSTOM"):
+        check_datasets(cfg, [name])
+    DatasetCatalog.remove(name)
+    MetadataCatalog.remove(name)
