@@ -53,17 +53,14 @@ def check_boxes(name: str, records: Records) -> None:
     Boxes without an area are in well-known data sets; they are told, not refused.
 
     Raises:
-        DataError: A box is of negative size, lies outside, or is not of numbers, or its flag of
-            crowds is neither 0 nor 1.
+        DataError: A box is of negative size, lies outside, or is not of numbers, or iscrowd odd.
     """
     overhanging: list[str] = []
     empty: list[str] = []
     for record, annotation, box in _boxes(records):
         if annotation.get("iscrowd", 0) not in (0, 1):  # loaders of others keep texts
-            raise DataError(
-                f"{_told(name, record, annotation)} has iscrowd {annotation['iscrowd']!r}; correct "
-                f"it in {_source(name, record)}, or name that file in DATASETS.CUSTOM"
-            )
+            problem = f"{_told(name, record, annotation)} has iscrowd {annotation['iscrowd']!r}"
+            raise DataError(f"{problem}; name {_source(name, record)} in DATASETS.CUSTOM")
         width, height = record.get("width", np.inf), record.get("height", np.inf)
         x0, y0, x1, y1 = box
         if not np.isfinite(box).all() or x1 < x0 or y1 < y0:

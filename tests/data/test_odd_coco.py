@@ -233,7 +233,7 @@ def test_data_sets_that_other_loaders_registered(coco, value):
     path.write_text(json.dumps(coco.content))
     name = f"foreign {value}"
     register_coco_instances(name, {}, str(path), str(coco.folder))
-    with pytest.raises(DataError, match=r"of annotation 1 has iscrowd .*DATASETS.CUSTOM"):
+    with pytest.raises(DataError, match=r"a\.jpg: box .* has iscrowd .*DATASETS.CUSTOM"):
         check_datasets(cfg, [name])
     DatasetCatalog.remove(name)
     MetadataCatalog.remove(name)
