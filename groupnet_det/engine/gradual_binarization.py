@@ -96,6 +96,10 @@ class GradualBinarization(HookBase):
         progress = iteration / self.num_iterations
         return self.schedule(progress, len(self.layers), self.max_slope)
 
+    def before_train(self) -> None:
+        """As in the step before, whose evaluation a resumed training may have to make."""
+        self.apply(max(self.trainer.start_iter - 1, 0))
+
     def before_step(self) -> None:
         self.apply(self.trainer.iter)
 

@@ -9,7 +9,9 @@ from detectron2.data.datasets.pascal_voc import CLASS_NAMES
 from tabulate import tabulate
 
 from groupnet_det.commands.training import flags
+from groupnet_det.data.class_names import check_class_names
 from groupnet_det.data.mask_folders import read_names
+from groupnet_det.data.semantic_registration import parse_label_of_value
 from groupnet_det.errors import ConfigError, UserError
 from groupnet_det.evaluation.classification_scores import score_predictions_csv
 from groupnet_det.evaluation.coco_results import (
@@ -27,7 +29,7 @@ MODES = {
     "classes": ({"predictions"}, set()),
     "masks": (
         {"masks", "label_maps", "classes"},
-        {"ignore_label", "list", "csv", "confusion_matrix"},
+        {"ignore_label", "labels", "list", "csv", "confusion_matrix"},
     ),
 }
 
@@ -73,10 +75,19 @@ def read_classes(value: str) -> list[str]:
     names = value.split(",")
     if len(names) == 1:
         names = read_names(Path(value), "check --classes")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(f"--classes has {', '.join(twice)} twice; each class needs its own name")
+    check_class_names(names, "--classes", ConfigError)
     return names
+
+
+def read_labels_flag(value: str | None) -> dict[int, int] | None:
+    """``0=0,255=1`` as a mapping."""
+    if value is None:
+        return None
+    try:
+        pairs = (part.split("=") for part in value.split(","))
+        return {int(found): int(label) for found, label in pairs}
+    except ValueError as error:
+        raise ConfigError(f"--labels is {value!r}; expected is VALUE=LABEL,...") from error
 
 
 def show_detections(scores: DetectionScores, csv: Path | None) -> None:
@@ -109,6 +120,9 @@ def score_masks(arguments: argparse.Namespace) -> None:
         class_names=class_names,
         ignore_label=ignore_label,
         list_file=arguments.list,
+        label_of_value=parse_label_of_value(
+            read_labels_flag(arguments.labels), "--labels", len(class_names), ignore_label
+        ),
     )
     print(tabulate([scores.summary], headers="keys", floatfmt=".2f"))
     print("\n" + tabulate(scores.rows(), headers="keys", floatfmt=".2f"))

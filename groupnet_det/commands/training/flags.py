@@ -112,6 +112,7 @@ def evaluate() -> CommandParser:
     group.add_argument("--masks", type=Path, help="folder of true masks, also in folders below")
     group.add_argument("--label-maps", type=Path, help="folder of predicted masks")
     group.add_argument("--ignore-label", type=int, help="of true masks (default: 255)")
+    group.add_argument("--labels", help="of the values of true masks, where they differ: 0=0,255=1")
     group.add_argument(
         "--list", type=Path, help="file of names, with or without suffix: each must have both masks"
     )
