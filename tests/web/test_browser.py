@@ -15,6 +15,7 @@ from tests.web.conftest import asked_hosts
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SECONDS = 60_000  # ms that anything may take
+HANDLERS = 1000  # ms until what is seen also listens; the open heartbeat tells nothing of that
 SELF = {ADDRESS, "localhost", None, ""}
 
 
@@ -43,6 +44,7 @@ def page(browser, served):
         page.goto(served.address)
     page.wait_for_selector("#picture input[type=file]", state="attached")
     page.wait_for_selector(".gallery-item img, button img")  # the example
+    page.wait_for_timeout(HANDLERS)
     yield page
     page.close()
 
