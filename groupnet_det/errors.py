@@ -47,6 +47,12 @@ class TrainingError(UserError):
     """Training cannot go on."""
 
 
+def shortened(value: object, most: int = 80) -> str:
+    """How a value is quoted that a file or a user may have made as long as they like."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def lookup(table: Mapping[str, T], name: str, what: str) -> T:
     """Return ``table[name]``.
 
@@ -57,4 +63,6 @@ def lookup(table: Mapping[str, T], name: str, what: str) -> T:
     try:
         return table[name]
     except KeyError:
-        raise ConfigError(f"{what} is {name!r}; valid: {', '.join(map(repr, table))}") from None
+        raise ConfigError(
+            f"{what} is {shortened(name)}; valid: {', '.join(map(repr, table))}"
+        ) from None

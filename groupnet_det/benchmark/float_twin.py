@@ -16,6 +16,7 @@ from groupnet_det.runtime.detections import Detections
 from groupnet_det.runtime.panoptic import PanopticSegmentation
 from groupnet_det.runtime.tasks import Answer
 
+MAX_REASON = 200  # characters that a message quotes
 NO_OBJECT = 2.0  # a least score that none has
 
 
@@ -42,7 +43,13 @@ class FloatTwin:
             )
         cfg = float_twin_of(config_of_keys(keys))
         torch.manual_seed(SEED)
-        self.model = wrap_for_testing(cfg, prepared(build_model(cfg)))
+        try:
+            self.model = wrap_for_testing(cfg, prepared(build_model(cfg)))
+        except Exception as error:  # whatever builders stumble over, of keys made to break them
+            reason = str(error).partition("\n")[0][:MAX_REASON]
+            raise PackedFileError(
+                f"info.network_keys make no network: {type(error).__name__}: {reason}"
+            ) from error
         # Of R-CNNs: where boxes are chosen.
         self.choosers: list[Any] = [
             module for module in self.model.modules() if hasattr(module, "test_topk_per_image")

@@ -1,26 +1,25 @@
 """A trained network on an image of its data set: packed, in full precision, and as trained."""
 
 import datetime
-import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from detectron2.config import CfgNode
+from torch import Tensor
 
 from groupnet_det.data.loaders import build_test_loader
 from groupnet_det.deploy.export import load_trained
 from groupnet_det.engine.packed_model import build_packed_model
 from groupnet_det.engine.test_time_augmentation import wrap_for_testing
-from groupnet_det.runtime.predictor import PackedPredictor
 
+from .against_float import runs_of, summary, time_in_turns
 from .facts import processor
 from .float_twin import FloatTwin
-from .timing import Schedule, alternate, burst_of, median_ratio, ratio_of_least
-from .torch_sides import in_inference_mode
+from .timing import Schedule
 
-PACKED, FLOAT, SIMULATION = "packed", "float", "simulation"
+SIMULATION = "simulation"
 
 
 def time_trained(
@@ -47,13 +46,11 @@ def time_trained(
     packed = build_packed_model(cfg, str(packed_file))
     trained, _ = load_trained(cfg)
     batch = first_batch(cfg)
-    bursts = {
-        PACKED: burst_of(in_inference_mode(packed, batch)),
-        FLOAT: burst_of(_float_twin(packed.predictor, batch[0])),
-        SIMULATION: burst_of(in_inference_mode(wrap_for_testing(cfg, trained.eval()), batch)),
-    }
-    seconds = alternate(bursts, schedule)
-    network: Any = packed.predictor.network
+    predictor = packed.predictor
+    runs = runs_of(predictor, FloatTwin(predictor.info), *_image_of(batch[0]))
+    simulation = wrap_for_testing(cfg, trained.eval())
+    seconds = time_in_turns({**runs, SIMULATION: lambda: simulation(batch)}, schedule)
+    network: Any = predictor.network
     return {
         "image": list(batch[0]["image"].shape[1:]),
         "threads": threads,
@@ -65,31 +62,6 @@ def time_trained(
     }
 
 
-def summary(seconds: Mapping[str, list[float]]) -> dict[str, Any]:
-    """``milliseconds`` of each side, ``least`` and ``median`` over the rounds; and
-    ``times_packed``, how many times longer than the packed file a side takes, by the least of each
-    and by the median of the rounds' ratios."""
-    base = seconds[PACKED]
-    others = {name: values for name, values in seconds.items() if name != PACKED}
-    return {
-        "rounds": len(base),
-        "milliseconds": {
-            name: {
-                "least": round(1000 * min(values), 3),
-                "median": round(1000 * statistics.median(values), 3),
-            }
-            for name, values in seconds.items()
-        },
-        "times_packed": {
-            name: {
-                "least": round(ratio_of_least(values, base), 2),
-                "median": round(median_ratio(values, base), 2),
-            }
-            for name, values in others.items()
-        },
-    }
-
-
 def first_batch(cfg: CfgNode) -> list[dict[str, Any]]:
     """The first image of ``DATASETS.TEST[0]`` as evaluation gives it to a network."""
     plain = cfg.clone()
@@ -98,10 +70,7 @@ def first_batch(cfg: CfgNode) -> list[dict[str, Any]]:
     return next(iter(build_test_loader(plain, plain.DATASETS.TEST[0])))[:1]
 
 
-def _float_twin(predictor: PackedPredictor, item: Mapping[str, Any]) -> Callable[[], object]:
-    """A run of the twin on the image, in which it finds as many objects as the packed network."""
-    twin = FloatTwin(predictor.info)
+def _image_of(item: Mapping[str, Any]) -> tuple[Tensor, tuple[int, int]]:
+    """As `PackedPredictor.prepare` gives it."""
     pixels = item["image"].permute(1, 2, 0)[None].contiguous()
-    wanted = item.get("height", pixels.shape[1]), item.get("width", pixels.shape[2])
-    twin.match_answer(pixels, wanted, predictor.predict_pixels(pixels, wanted))
-    return lambda: twin(pixels, wanted)
+    return pixels, (item.get("height", pixels.shape[1]), item.get("width", pixels.shape[2]))

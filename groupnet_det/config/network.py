@@ -5,6 +5,8 @@ from typing import Any
 
 from detectron2.config import CfgNode
 
+from groupnet_det.errors import ConfigError, shortened
+
 from .load import load_config
 
 KEPT = ("MODEL.", "TEST.SEMANTIC.", "TEST.DETECTIONS_PER_IMAGE")
@@ -29,8 +31,11 @@ def config_of_keys(keys: Mapping[str, Any]) -> CfgNode:
         keys: As `network_keys` gave them; JSON may have been between.
 
     Raises:
-        ConfigError: A key is unknown, or has a value of another type.
+        ConfigError: A key is unknown or none of a network, or has a value of another type.
     """
+    for key in keys:
+        if not key.startswith(KEPT) or key.startswith(LEFT_OUT):
+            raise ConfigError(f"info.network_keys has {shortened(key)}, which says no network")
     options: list[Any] = [word for item in keys.items() for word in item]
     return load_config("", [*options, "MODEL.DEVICE", "cpu"])
 

@@ -1,17 +1,23 @@
 """Images from files to what networks see, for training and for packed networks alike."""
 
+import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import IMAGELENGTH, IMAGEWIDTH, TiffImageFile
 from torch import Tensor
 from torchvision import transforms
 
 from groupnet_det.errors import ConfigError, DataError
 
+# Of Pillow's formats those of photographs and masks, which it decodes itself. Others run programs:
+# Ghostscript for a PostScript file, whatever its name is.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+PREFIX = 16  # bytes by which Pillow tells formats apart
 CHANNEL_ORDERS = {"RGB": [0, 1, 2], "BGR": [2, 1, 0]}
 FULL_SIZE = 2**20  # as the least side to decode an image to: none is larger
 # Modes of Pillow with more than 8 bits: it would cut values off above 255 without a word.
@@ -22,18 +28,37 @@ TEST_OVERSAMPLING = 2  # a JPEG for testing is decoded to at least this multiple
 
 @contextmanager
 def open_image(file_name: str) -> Iterator[Image.Image]:
-    """An image file, not yet decoded.
+    """An image file, not yet decoded; the one place that opens such files.
 
     Raises:
-        DataError: The file is absent, or broken, which may show only while it is decoded.
+        DataError: The file is missing, of none of `FORMATS`, or broken, which may show only while
+            it is decoded.
     """
     try:
-        with Image.open(file_name) as image:
+        if not stat.S_ISREG(os.stat(file_name).st_mode):  # a pipe would be waited for
+            raise DataError(f"image {file_name} is no plain file")
+        with Image.open(file_name, formats=FORMATS) as image:
             yield image
     except DataError:
         raise
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"image {file_name} cannot be read: its format is {_format_of(file_name)}; valid: "
+            f"{', '.join(FORMATS)}"
+        ) from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"image {file_name} cannot be read: {error}") from error
+
+
+def _format_of(file_name: str) -> str:
+    """What Pillow takes a file for by its first bytes; nothing else of it is looked at."""
+    with open(file_name, "rb") as file:
+        prefix = file.read(PREFIX).ljust(PREFIX, b"\0")
+    Image.init()
+    for name, (_, accept) in Image.OPEN.items():
+        if accept and accept(prefix) is True:
+            return name if name not in FORMATS else f"{name}, and broken"
+    return "unknown"
 
 
 def check_depth(image: Image.Image) -> None:

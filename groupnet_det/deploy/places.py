@@ -49,6 +49,10 @@ def keep_places(packed: PackedFile) -> KeptPlaces:
     buffers, steps = list(packed.program.buffers), list(packed.program.steps)
     floats, bits = {}, {}
     for key in sorted(keys):
+        if key[0] not in range(len(steps)):
+            raise PackedFileError(
+                f"info.blocks names step {key[0]} of {len(steps)}; export it again"
+            )
         step = steps[key[0]]
         sinks = _find(step, key)
         if sinks.float_ is None:
@@ -78,6 +82,8 @@ def _channels(buffers: list[Buffer], sinks: Sinks) -> int:
 def _find(step: Any, key: PlaceKey) -> Sinks:
     _, at, index = key
     sinks = None
+    if index < 0 or (isinstance(step, Conv) and index >= len(step.branches)):
+        raise PackedFileError(f"info.blocks names branch {index} of step {key[0]}; export it again")
     if isinstance(step, Stem) and at == "stem":
         sinks = step.sinks
     elif isinstance(step, Conv) and at == "branch":

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from groupnet_det.data.folder_files import without_system_files
+from groupnet_det.data.images import FORMATS
 from groupnet_det.errors import DataError
 
 FALLBACK_SUFFIX = ".png"  # of a picture whose own kind cannot be written
@@ -43,8 +44,8 @@ def find_pictures(patterns: Iterable[str]) -> tuple[list[Path], list[str]]:
 
 
 def readable_suffixes() -> set[str]:
-    """Suffixes of the picture files that Pillow reads, in lower case."""
-    return set(Image.registered_extensions())
+    """Suffixes of the picture files that are read, in lower case."""
+    return {suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS}
 
 
 def output_paths(inputs: Sequence[Path], output: Path) -> list[Path]:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from groupnet_det.benchmark.trained import FLOAT, PACKED, SIMULATION
+from groupnet_det.benchmark.against_float import FLOAT, PACKED
+from groupnet_det.benchmark.trained import SIMULATION
 from groupnet_det.engine import files
 from groupnet_det.errors import UserError
 

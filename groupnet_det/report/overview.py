@@ -1,7 +1,7 @@
 """The figures at the top of a report."""
 
 from groupnet_det.analysis.precision_map import count_weights
-from groupnet_det.benchmark.trained import FLOAT, PACKED
+from groupnet_det.benchmark.against_float import FLOAT, PACKED
 from groupnet_det.engine import files
 from groupnet_det.engine.recorded_scores import TASKS
 from groupnet_det.errors import UserError

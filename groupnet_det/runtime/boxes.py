@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import clip_boxes_to_image
 
-from groupnet_det.errors import PackedFileError, lookup
+from groupnet_det.errors import PackedFileError, lookup, shortened
 
 from .maps import pick
 from .validation_parts import MAX_GEOMETRY, in_range
@@ -95,7 +95,9 @@ class BoxCoding:
             PackedFileError: Unknown `kind`, other than four weights, or a clamp beyond float32.
         """
         if self.kind not in _DECODERS:
-            raise PackedFileError(f"box_coding.kind is {self.kind!r}; valid: {list(_DECODERS)}")
+            raise PackedFileError(
+                f"box_coding.kind is {shortened(self.kind)}; valid: {list(_DECODERS)}"
+            )
         if self.kind == "size" and (len(self.weights) != 4 or 0 in self.weights):
             raise PackedFileError(
                 f"box_coding.weights are {list(self.weights)}; valid: four, none of them 0"

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from groupnet_det.errors import PackedFileError
+from groupnet_det.errors import PackedFileError, shortened
 
 DTYPES = {
     "U8": torch.uint8,
@@ -160,11 +160,13 @@ def _float(digits: str) -> float:
 
 
 def _check_entry(name: str, entry: Any) -> None:
-    where = f"tensor {name!r}"
+    where = f"tensor {shortened(name)}"
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise PackedFileError(f"{where} has other members than dtype, shape and data_offsets")
     if entry["dtype"] not in list(DTYPES):
-        raise PackedFileError(f"{where} has the type {entry['dtype']!r}; valid: {list(DTYPES)}")
+        raise PackedFileError(
+            f"{where} has the type {shortened(entry['dtype'])}; valid: {list(DTYPES)}"
+        )
     shape = entry["shape"]
     if not isinstance(shape, list) or not 1 <= len(shape) <= MAX_RANK:
         raise PackedFileError(f"{where} does not have a shape of 1 to {MAX_RANK} sizes")

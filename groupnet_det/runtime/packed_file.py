@@ -12,9 +12,10 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor
 
-from groupnet_det.errors import PackedFileError
+from groupnet_det.errors import PackedFileError, shortened
 
 from .container import DTYPES, Container, header_end, load_json, parse_container
+from .info import check_info
 from .program import Program
 from .program_json import from_json, to_json
 from .validation import validate
@@ -55,11 +56,12 @@ def write_packed(
         info: What JSON can hold.
 
     Raises:
-        PackedFileError: The program is not valid, `info` is no JSON, or `path` cannot be written.
+        PackedFileError: The program or `info` is not valid, or `path` cannot be written.
     """
     try:
         own = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         validate(program, own)
+        check_info(info)
         data = _to_bytes(program, info, own)
         if len(data) > MAX_BYTES:
             raise PackedFileError(f"it would have {len(data)} bytes; the limit is {MAX_BYTES}")
@@ -74,8 +76,8 @@ def read_packed(path: PathLike) -> PackedFile:
     """Read and validate a packed file. Nothing that it says is run, opened or believed unchecked.
 
     Raises:
-        PackedFileError: The file is absent, cut short, damaged, of another version or kind, or its
-            program is not valid.
+        PackedFileError: The file is missing, cut short, damaged, of another version or kind, its
+            program is not valid, or its info has a member of another type.
     """
     try:
         container = _read_container(path)
@@ -84,7 +86,7 @@ def read_packed(path: PathLike) -> PackedFile:
         validate(program, tensors)
         return PackedFile(program, _info(container), tensors)
     except Exception as error:  # whatever the readers stumble over, of a file made to break them
-        raise _about(path, error) from error
+        raise error_about(path, error) from error
 
 
 def read_info(path: PathLike) -> dict[str, Any]:
@@ -96,7 +98,7 @@ def read_info(path: PathLike) -> dict[str, Any]:
     try:
         return _info(_read_container(path))
     except Exception as error:  # as above
-        raise _about(path, error) from error
+        raise error_about(path, error) from error
 
 
 def checksum(content: bytes) -> str:
@@ -125,13 +127,15 @@ def _digits_of_checksum(content: bytes) -> slice:
     return slice(start, start + CRC_DIGITS)
 
 
-def _about(path: PathLike, error: Exception) -> PackedFileError:
+def error_about(path: PathLike, error: Exception) -> PackedFileError:
+    """One line about a file, however long, and of whatever characters, the texts in it are."""
     reason = f"it cannot be read: {type(error).__name__}: {error}"
     if isinstance(error, PackedFileError):
         reason = str(error)
     elif isinstance(error, OSError):
         reason = error.strerror or reason
     short = reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]}..."
+    short = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in short)
     return PackedFileError(f"packed file {os.fspath(path)}: {short}")
 
 
@@ -145,7 +149,7 @@ def _read_container(path: PathLike) -> Container:
         )
     if metadata.get("version") != VERSION:
         raise PackedFileError(
-            f"it has the version {metadata.get('version')!r}, and this groupnet_det reads "
+            f"it has the version {shortened(metadata.get('version'))}, and this groupnet_det reads "
             f"{VERSION!r}; export it anew, or install the groupnet_det that it was made with"
         )
     missing = {"crc32", "program", "info"} - set(metadata)
@@ -179,6 +183,7 @@ def _info(container: Container) -> dict[str, Any]:
     info = load_json(container.metadata["info"], "info")
     if not isinstance(info, dict):
         raise PackedFileError(f"its info is of the type {type(info).__name__}, not an object")
+    check_info(info)
     return info
 
 

@@ -9,7 +9,7 @@ from groupnet_det.errors import DataError, PackedFileError, UserError, lookup
 
 from .image_reading import AnyImage
 from .networks import BACKENDS, Network
-from .packed_file import read_packed
+from .packed_file import error_about, read_packed
 from .tasks import Answer, make_task
 
 
@@ -51,7 +51,7 @@ class PackedPredictor:
             if packed.program.input_channels != 3:
                 raise PackedFileError("it is for images of other than 3 channels")
         except UserError as error:
-            raise PackedFileError(f"packed file {os.fspath(path)}: {error}") from error
+            raise error_about(path, PackedFileError(str(error))) from error
         self.info = packed.info
         self.task = str(packed.info["task"])
         self.class_names = self._task.class_names

@@ -14,7 +14,7 @@ from groupnet_det.data.images import (
     TEST_OVERSAMPLING,
     center_crop_transform,
 )
-from groupnet_det.errors import DataError, PackedFileError
+from groupnet_det.errors import DataError, PackedFileError, shortened
 
 from .image_reading import AnyImage, ordered, read_image
 
@@ -47,7 +47,7 @@ class Preprocessing:
             PackedFileError: A member has no valid value.
         """
         if self.kind != KIND:
-            raise PackedFileError(f"preprocessing.kind is {self.kind!r}; valid: {KIND!r}")
+            raise PackedFileError(f"preprocessing.kind is {shortened(self.kind)}; valid: {KIND!r}")
         for name in ("resize", "crop"):
             if type(getattr(self, name)) is not int:
                 raise PackedFileError(f"preprocessing.{name} is no whole number")
@@ -58,7 +58,7 @@ class Preprocessing:
             )
         if self.format not in list(CHANNEL_ORDERS):
             raise PackedFileError(
-                f"preprocessing.format is {self.format!r}; valid: {list(CHANNEL_ORDERS)}"
+                f"preprocessing.format is {shortened(self.format)}; valid: {list(CHANNEL_ORDERS)}"
             )
 
     @classmethod

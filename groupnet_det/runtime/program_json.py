@@ -5,7 +5,7 @@ import types
 import typing
 from typing import Any, Union
 
-from groupnet_det.errors import PackedFileError
+from groupnet_det.errors import PackedFileError, shortened
 
 from .program import Program
 
@@ -74,7 +74,9 @@ def _read_union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
     known = {candidate.op: candidate for candidate in candidates}
     op = _expect(dict, value, where).get("op")
     if not isinstance(op, str) or op not in known:
-        raise PackedFileError(f"{where} has the op {op!r}; this version knows {list(known)}")
+        raise PackedFileError(
+            f"{where} has the op {shortened(op)}; this version knows {list(known)}"
+        )
     return read_value(known[op], {k: v for k, v in value.items() if k != "op"}, where)
 
 

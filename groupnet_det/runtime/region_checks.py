@@ -1,6 +1,6 @@
 """Whether a packed file has what the postprocessing of its R-CNN takes from it."""
 
-from groupnet_det.errors import DataError, PackedFileError, lookup
+from groupnet_det.errors import DataError, PackedFileError, lookup, shortened
 
 from .outputs import channels_of, expect_channels
 from .packed_file import PackedFile
@@ -48,8 +48,8 @@ def _check_stage(stage: Stage, packed: PackedFile, pooler: Pooler, classes: int)
         expected = (CHUNK, 1, 1, channels)
         if shapes.get(name) != expected:
             raise PackedFileError(
-                f"part {stage.part!r} gives {name} of the shape {shapes.get(name)} for {CHUNK} "
-                f"regions; its postprocessing takes {expected}"
+                f"part {shortened(stage.part)} gives {name} of the shape {shapes.get(name)} for "
+                f"{CHUNK} regions; its postprocessing takes {expected}"
             )
 
 
@@ -67,7 +67,7 @@ def _shapes(packed: PackedFile, stage: Stage | MaskStage, pooler: Pooler) -> dic
         shapes = buffer_shapes(part, packed.tensors, given)
     except DataError as error:  # which speaks of images
         raise PackedFileError(
-            f"part {stage.part!r} does not run on {CHUNK} regions of postprocessing.pooler."
-            f"resolution {list(pooler.resolution)}"
+            f"part {shortened(stage.part)} does not run on {CHUNK} regions of postprocessing."
+            f"pooler.resolution {list(pooler.resolution)}"
         ) from error
     return {name: shapes[number] for name, number in part.outputs.items()}

@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from groupnet_det.data.images import CHANNEL_ORDERS
-from groupnet_det.errors import DataError, PackedFileError
+from groupnet_det.errors import DataError, PackedFileError, shortened
 
 from .image_reading import AnyImage, ordered, read_image
 
@@ -43,12 +43,12 @@ class ShortestEdge:
             PackedFileError: A member has no valid value.
         """
         if self.kind != KIND:
-            raise PackedFileError(f"preprocessing.kind is {self.kind!r}; valid: {KIND!r}")
+            raise PackedFileError(f"preprocessing.kind is {shortened(self.kind)}; valid: {KIND!r}")
         if min(self.min_size, self.max_size) < 0:
             raise PackedFileError("preprocessing.min_size or max_size is below 0")
         if self.format not in list(CHANNEL_ORDERS):
             raise PackedFileError(
-                f"preprocessing.format is {self.format!r}; valid: {list(CHANNEL_ORDERS)}"
+                f"preprocessing.format is {shortened(self.format)}; valid: {list(CHANNEL_ORDERS)}"
             )
 
     def __call__(self, image: AnyImage) -> tuple[Tensor, tuple[int, int]]:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from groupnet_det.errors import PackedFileError
+from groupnet_det.errors import PackedFileError, shortened
 
 from .boxes import larger_than, rescale
 from .classification import Classification
@@ -207,12 +207,13 @@ def make_task(packed: PackedFile) -> Task:
     Raises:
         PackedFileError: The task is unknown, or the file does not hold what it needs.
     """
-    kinds = TASKS.get(str(packed.info.get("task")))
+    task_name = packed.info.get("task")
+    kinds = TASKS.get(str(task_name))
     if kinds is None:
-        raise PackedFileError(f"its task is {packed.info.get('task')!r}; valid: {list(TASKS)}")
+        raise PackedFileError(f"its task is {shortened(task_name)}; valid: {list(TASKS)}")
     kind = _kind(packed.info)
     if kind not in kinds:
-        raise PackedFileError(f"its postprocessing.kind is {kind!r}; valid: {list(kinds)}")
+        raise PackedFileError(f"its postprocessing.kind is {shortened(kind)}; valid: {list(kinds)}")
     task = kinds[kind](packed)
     task.class_names = _class_names(packed.info, task.num_classes)
     return task

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from groupnet_det.errors import PackedFileError
+from groupnet_det.errors import PackedFileError, shortened
 
 from .program import (
     BUFFER_KINDS,
@@ -81,7 +81,7 @@ def _validate_one(check: "_Validator", where: str) -> None:
 
 def _check_buffer(buffer: Buffer, where: str) -> None:
     if buffer.kind not in BUFFER_KINDS:
-        raise PackedFileError(f"{where} is of kind {buffer.kind!r}; valid: {BUFFER_KINDS}")
+        raise PackedFileError(f"{where} is of kind {shortened(buffer.kind)}; valid: {BUFFER_KINDS}")
     in_range(buffer.channels, 1, MAX_CHANNELS, f"{where}: channels")
     if buffer.kind == "bits" and buffer.pad not in (0, 1):
         raise PackedFileError(f"{where} of bits has the pad {buffer.pad}; valid: 0, 1")

@@ -7,7 +7,7 @@ from typing import NoReturn
 import torch
 from torch import Tensor
 
-from groupnet_det.errors import PackedFileError
+from groupnet_det.errors import PackedFileError, shortened
 
 from .program import ACTS, BitsSink, BytesSink, LevelsSink, Map, Pool, Program, Sinks
 
@@ -66,7 +66,9 @@ class PartChecks:
         if of.act not in ACTS:
             self.fail(f"{what}.act is {of.act[:80]!r}; valid: {ACTS}")
         if (of.slope is not None) != (of.act == "prelu"):
-            self.fail(f"{what} has the act {of.act!r}; a slope is for 'prelu', which needs one")
+            self.fail(
+                f"{what} has the act {shortened(of.act)}; a slope is for 'prelu', which needs one"
+            )
         for member in ("scale1", "shift1", "slope", "scale2", "shift2"):
             name = getattr(of, member)
             if name is not None:

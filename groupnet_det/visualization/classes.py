@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from groupnet_det.errors import DataError
+from groupnet_det.data.images import read_rgb
 
 IMAGE_SIDE = 180  # pixels
 TEXT_HEIGHT = 44
@@ -44,11 +44,7 @@ def draw_class(row: Mapping[str, str]) -> Image.Image:
     Raises:
         DataError: The image cannot be read.
     """
-    try:
-        with Image.open(row["file"]) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"image {row['file']} cannot be read: {error}") from error
+    upright = Image.fromarray(read_rgb(row["file"]))
     picture = ImageOps.pad(upright, (IMAGE_SIDE, IMAGE_SIDE), color="white")
     tile = Image.new("RGB", (IMAGE_SIDE, IMAGE_SIDE + TEXT_HEIGHT), "white")
     tile.paste(picture, (0, 0))

@@ -69,7 +69,7 @@ def comparison(result: Comparison) -> str:
     height, width = result.seen
     notes = [
         f"{_sizes(result)} Seen by the network: {width} × {height} pixels.",
-        "Times from these pixels to the answer, least of several runs, taken in turns.",
+        "Times from these pixels to the answer, median of several rounds, taken in turns.",
     ]
     if result.float_seconds is not None:
         notes.append(

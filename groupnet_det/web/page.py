@@ -2,24 +2,29 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from groupnet_det.errors import UserError, lookup
+from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.extras import import_extra
 
 from . import fragments
 from .answers import Pixels, read_picture, show_answer
 from .comparison import compare
 from .examples import ATTRIBUTION
+from .guard import guarded
+from .handover import Handover
 from .models import BOXES, MASKS, WebModel, by_name, questions
+from .uploads import Uploads
 
 ADDRESS = "127.0.0.1"  # of this machine alone
 MAX_UPLOAD = 10 << 20  # bytes
 TITLE = "groupnet_det"
 THRESHOLD = 0.5
 KEEP_SECONDS = 3600  # of uploaded pictures
+MAX_LABEL = 100  # characters of a file's name in messages
 # Before Gradio is imported: nothing is told to anybody, and nothing looked up.
 ENVIRONMENT = {
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -31,70 +36,134 @@ ENVIRONMENT = {
 def load_gradio(folder: Path) -> ModuleType:
     """Gradio, which keeps uploads in `folder` and reports nothing.
 
+    What the environment says to it is dropped: it could share the page, or serve further folders.
+
     Raises:
         ExtraAbsentError: It is not installed.
     """
+    for name in [name for name in os.environ if name.startswith("GRADIO_")]:
+        del os.environ[name]
     os.environ.update(ENVIRONMENT)
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     return import_extra("web", ["gradio"])[0]
 
 
-class Page:
-    """What the page does, without its looks."""
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A picture that has been answered, and may be timed.
 
-    def __init__(self, models: Sequence[WebModel]) -> None:
+    Attributes:
+        path: Of the picture, an uploaded one.
+        name: Of the model.
+    """
+
+    path: str
+    name: str
+
+
+class Page:
+    """What the page does, without its looks.
+
+    Whatever comes from a browser is checked here: everybody on this machine can call what the page
+    calls, with other values than it would send.
+    """
+
+    def __init__(self, models: Sequence[WebModel], uploads: Uploads, handover: Handover) -> None:
+        """
+        Args:
+            models: One at least.
+            uploads: Pictures that may be opened.
+            handover: To the main thread, which takes the times.
+        """
         self.models = models
         self.named = by_name(models)
+        self.uploads = uploads
+        self.handover = handover
 
     def choices(self, question: str) -> list[str]:
         """Names of the models that can answer a question."""
         return [model.name for model in self.models if model.answers(question)]
 
     def answer(
-        self, upload: Mapping[str, Any] | None, question: str, name: str, threshold: float
-    ) -> tuple[Pixels | None, str, str]:
-        """The drawn picture; what was found in HTML, or what is wrong; and what stands in the place
-        of the comparison until `time` has made it."""
+        self, upload: object, question: object, name: object, threshold: object
+    ) -> tuple[Pixels | None, str, str, Asked | None]:
+        """The drawn picture; what was found in HTML, or what is wrong; what stands there until
+        `time` has made the comparison; and what `time` takes."""
         if upload is None:
-            return None, "", ""
+            return None, "", "", None
         try:
-            model, pixels = self._read(upload, name)
-            answer = model.predictor(pixels)
-            shown = show_answer(model, pixels, answer, question=question, threshold=threshold)
+            asked = self._asked(upload, name)
+            model, pixels = self._read(asked, label_of(upload))
+            shown = show_answer(
+                model,
+                pixels,
+                model.predictor(pixels),
+                question=_question(question, model),
+                threshold=_threshold(threshold),
+            )
         except UserError as error:
-            return None, fragments.problem(str(error)), ""
-        return shown.picture, fragments.findings_list(shown.findings), fragments.waiting()
+            return None, fragments.problem(str(error)), "", None
+        found = fragments.findings_list(shown.findings)
+        return shown.picture, found, fragments.waiting(), asked
 
-    def time(self, upload: Mapping[str, Any] | None, name: str) -> str:
-        """The comparison in HTML; nothing where `answer` has told what is wrong."""
-        if upload is None:
+    def time(self, asked: Asked | None) -> str:
+        """The comparison in HTML; nothing where `answer` has told what is wrong.
+
+        Args:
+            asked: As of `answer`, kept by the server: nobody else can say what is timed.
+        """
+        if asked is None:
             return ""
         try:
-            return fragments.comparison(compare(*self._read(upload, name)))
+            model, pixels = self._read(asked, "the picture")
+            return fragments.comparison(self.handover.run(lambda: compare(model, pixels)))
         except UserError:
             return ""
 
-    def _read(self, upload: Mapping[str, Any], name: str) -> tuple[WebModel, Pixels]:
-        model = lookup(self.named, name, "the model")
-        path = str(upload["path"])
-        return model, read_picture(path, str(upload.get("orig_name") or Path(path).name))
+    def _asked(self, upload: object, name: object) -> Asked:
+        path = upload.get("path") if isinstance(upload, Mapping) else None
+        lookup(self.named, str(name), "the model")
+        return Asked(path=str(self.uploads.checked(path)), name=str(name))
+
+    def _read(self, asked: Asked, label: str) -> tuple[WebModel, Pixels]:
+        path = str(self.uploads.checked(asked.path))
+        return self.named[asked.name], read_picture(path, label)
 
 
-def build_page(gradio: ModuleType, models: Sequence[WebModel], examples: Sequence[Path]) -> Any:
+def label_of(upload: object) -> str:
+    """What messages call an uploaded picture: the name that its file had, cut."""
+    name = upload.get("orig_name") or upload.get("path") if isinstance(upload, Mapping) else None
+    return Path(str(name)).name[:MAX_LABEL] or "the picture"
+
+
+def _question(question: object, model: WebModel) -> str:
+    if not isinstance(question, str) or question not in questions([model]):
+        raise ConfigError("this model does not answer this question")
+    return question
+
+
+def _threshold(threshold: object) -> float:
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+        raise ConfigError("the least score of objects is no number")
+    if not 0 <= threshold <= 1:
+        raise ConfigError("the least score of objects is not within 0 to 1")
+    return threshold
+
+
+def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
     """The page, to be launched.
 
     Args:
         gradio: As of `load_gradio`.
-        models: One at least.
+        page: What it does.
         examples: Picture files, which may be none.
     """
     gr: Any = gradio
-    page = Page(models)
-    asked = questions(models)
+    asked = questions(page.models)
     with gr.Blocks(
         title=TITLE, analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)
     ) as blocks:
-        gr.HTML(fragments.intro(len(models)))
+        gr.HTML(fragments.intro(len(page.models)))
         with gr.Row():
             with gr.Column():
                 question = gr.Radio(asked, value=asked[0], label="Task")
@@ -134,6 +203,7 @@ def build_page(gradio: ModuleType, models: Sequence[WebModel], examples: Sequenc
                 found = gr.HTML(elem_id="found")
                 times = gr.HTML(elem_id="times")
         gr.HTML(f"<p class='gn-note'>{ATTRIBUTION}</p>")
+        answered_last = gr.State()  # of each session; browsers neither see nor set it
 
         def choose(asked: str, before: str) -> tuple[Any, Any]:
             return _choose_model(gr, page, asked, before), gr.Slider(
@@ -149,16 +219,15 @@ def build_page(gradio: ModuleType, models: Sequence[WebModel], examples: Sequenc
             answered = event(
                 page.answer,
                 [picture, question, name, threshold],
-                [drawn, found, times],
+                [drawn, found, times, answered_last],
                 preprocess=False,
                 **common,
             )
             # Without an animation, which takes a core from what is timed.
             answered.then(
                 page.time,
-                [picture, name],
+                [answered_last],
                 times,
-                preprocess=False,
                 show_progress="hidden",
                 **common,
             )
@@ -172,14 +241,14 @@ def _choose_model(gr: Any, page: Page, question: str, before: str = "") -> Any:
     )
 
 
-def launch(gradio: ModuleType, blocks: Any, *, port: int | None = None, wait: bool = True) -> str:
-    """Serve the page on this machine alone.
+def launch(gradio: ModuleType, blocks: Any, uploads: Uploads, *, port: int | None = None) -> str:
+    """Serve the page on this machine alone, in a thread of its own.
 
     Args:
         gradio: As of `load_gradio`.
         blocks: As of `build_page`.
-        port: Any free one from 7860 on if absent.
-        wait: Until Ctrl-C.
+        uploads: Files that may be used and handed out.
+        port: Any free one from 7860 on where it is None.
 
     Returns:
         The page's address.
@@ -204,9 +273,9 @@ def launch(gradio: ModuleType, blocks: Any, *, port: int | None = None, wait: bo
         mcp_server=False,
         pwa=False,
         quiet=True,
+        show_error=False,
         prevent_thread_lock=True,
+        app_kwargs={"lifespan": guarded(uploads)},
     )
     print(f"open {address} in a browser; Ctrl-C ends it", flush=True)
-    if wait:
-        blocks.block_thread()
     return str(address)

@@ -7,7 +7,7 @@ import torch
 
 from groupnet_det.benchmark.float_twin import FloatTwin
 from groupnet_det.config.network import network_keys
-from groupnet_det.errors import ConfigError, PackedFileError
+from groupnet_det.errors import ConfigError, PackedFileError, UserError
 from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.quantizers.full_precision import FloatActivation
 from tests.inference.models import make_config, make_model
@@ -58,3 +58,23 @@ def test_files_that_do_not_say_it():
         FloatTwin({"task": "detection"})
     with pytest.raises(ConfigError, match=r"MODEL\.NOTHING"):
         FloatTwin({"network_keys": {"MODEL.NOTHING": 1}})
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"MODEL.BACKBONE.NAME": "no_such_backbone"}, "make no network: KeyError"),
+        ({"MODEL.META_ARCHITECTURE": "x" * 10_000}, "make no network"),
+        ({"MODEL.PIXEL_STD": []}, "make no network"),
+        ({"MODEL.WEIGHTS": "/etc/passwd"}, "'MODEL.WEIGHTS', which says no network"),
+        ({"MODEL.DEVICE": "cuda"}, "'MODEL.DEVICE', which says no network"),
+        ({"OUTPUT_DIR": "/tmp"}, "'OUTPUT_DIR', which says no network"),
+        ({"_BASE_": "/etc/passwd"}, "'_BASE_', which says no network"),
+    ],
+    ids=["backbone", "architecture", "pixels", "weights", "device", "folder", "base"],
+)
+def test_keys_that_make_no_network(keys, message):
+    with pytest.raises(UserError, match=message) as error:
+        FloatTwin({"network_keys": keys})
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500

@@ -5,23 +5,11 @@ import json
 import pytest
 
 from groupnet_det.benchmark.timing import Schedule
-from groupnet_det.benchmark.trained import summary, time_trained
+from groupnet_det.benchmark.trained import time_trained
 from groupnet_det.runtime.extension import is_built
 from tests.deploy.tiny_classifier import PACKED, tiny_config
 
 SHORT = Schedule(rounds=2, burst_seconds=1e-4, pause_seconds=0)
-
-
-def test_summary_by_hand():
-    seconds = {"packed": [0.001, 0.002, 0.004], "float": [0.004, 0.004, 0.004]}
-    assert summary(seconds) == {
-        "rounds": 3,
-        "milliseconds": {
-            "packed": {"least": 1.0, "median": 2.0},
-            "float": {"least": 4.0, "median": 4.0},
-        },
-        "times_packed": {"float": {"least": 4.0, "median": 2.0}},
-    }
 
 
 @pytest.mark.skipif(not is_built(), reason="the compiled engine is absent")

@@ -1,5 +1,9 @@
 """Narrow packed models of each task, with random weights, as tools/export_packed.py writes them."""
 
+import sys
+import threading
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +11,17 @@ from detectron2.modeling import build_model
 from PIL import Image
 
 import groupnet_det.modeling.register  # noqa: F401
+from groupnet_det.benchmark import against_float
 from groupnet_det.config import load_config
 from groupnet_det.deploy.export import export_trained
+from groupnet_det.extras import ExtraAbsentError
 from groupnet_det.runtime.extension import is_built
 from groupnet_det.runtime.packed_file import write_packed
+from groupnet_det.web import comparison
+from groupnet_det.web.handover import Handover
 from groupnet_det.web.models import open_models
+from groupnet_det.web.page import Page, build_page, launch, load_gradio
+from groupnet_det.web.uploads import Uploads
 
 CONFIGS = {
     "retinanet": "retinanet_groupnet_photo_digits",
@@ -65,3 +75,40 @@ def photo(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "photo.png")
     return tmp_path / "photo.png"
+
+
+asked_hosts: list[object] = []
+
+
+def note_hosts(event, arguments):
+    """Which hosts this process, that is the server, asks for."""
+    if event == "socket.getaddrinfo":
+        asked_hosts.append(arguments[0])
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        asked_hosts.append(arguments[1][0])
+
+
+@pytest.fixture(scope="session")
+def served(web_models, tmp_path_factory):
+    """A page with all models and one example: ``address``, ``folder`` of uploads, ``blocks``.
+
+    Times, which are not looked at here, are taken in a thread of its own: the main thread tests.
+    """
+    folder = tmp_path_factory.mktemp("served").resolve()
+    Image.new("RGB", (70, 50), "navy").save(folder / "example.png")
+    uploads, handover = Uploads(folder / "uploads"), Handover()
+    sys.addaudithook(note_hosts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", "")  # what is set is taken back at the end
+        patch.setattr(comparison, "SHORT", 0.0)
+        patch.setattr(against_float, "_in_main_thread", lambda: True)
+        try:
+            gradio = load_gradio(uploads.folder)
+        except ExtraAbsentError as error:
+            pytest.skip(str(error))
+        threading.Thread(target=handover.serve, daemon=True).start()
+        page = Page(list(web_models.values()), uploads, handover)
+        blocks = build_page(gradio, page, [folder / "example.png"])
+        address = launch(gradio, blocks, uploads)
+        yield SimpleNamespace(address=address, folder=uploads.folder, blocks=blocks)
+        blocks.close(verbose=False)

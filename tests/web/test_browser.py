@@ -1,44 +1,22 @@
 """The page in a real browser without a window."""
 
 import io
-import json
 import shutil
-import sys
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from groupnet_det.extras import ExtraAbsentError
-from groupnet_det.web import comparison
 from groupnet_det.web.models import BOXES, CLASS, MASKS
-from groupnet_det.web.page import ADDRESS, MAX_UPLOAD, build_page, launch, load_gradio
+from groupnet_det.web.page import ADDRESS, MAX_UPLOAD
+from tests.web.conftest import asked_hosts
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SECONDS = 60_000  # ms that anything may take
+HANDLERS = 1000  # ms until what is seen also listens; the open heartbeat tells nothing of that
 SELF = {ADDRESS, "localhost", None, ""}
-
-asked_hosts: list[object] = []
-
-
-def note_hosts(event, arguments):
-    """Which hosts this process, that is the server, asks for."""
-    if event == "socket.getaddrinfo":
-        asked_hosts.append(arguments[0])
-    if event == "socket.connect" and isinstance(arguments[1], tuple):
-        asked_hosts.append(arguments[1][0])
-
-
-@pytest.fixture(scope="module")
-def gradio(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_TEMP_DIR", "")  # what is set is taken back at the end
-        try:
-            yield load_gradio(tmp_path_factory.mktemp("uploads"))
-        except ExtraAbsentError as error:
-            pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
@@ -55,19 +33,6 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture(scope="module")
-def served(gradio, web_models, tmp_path_factory):
-    """The address of a page with all models and one example."""
-    example = tmp_path_factory.mktemp("examples") / "example.png"
-    Image.new("RGB", (70, 50), "navy").save(example)
-    sys.addaudithook(note_hosts)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(comparison, "SHORT", 0.0)
-        blocks = build_page(gradio, list(web_models.values()), [example])
-        yield launch(gradio, blocks, wait=False)
-        blocks.close()
-
-
 @pytest.fixture
 def page(browser, served):
     """The page, and all that it asks for, in ``page.asked``."""
@@ -75,9 +40,11 @@ def page(browser, served):
     page.set_default_timeout(SECONDS)
     page.asked = []
     page.on("request", lambda request: page.asked.append(request.url))
-    page.goto(served)
+    with page.expect_request("**/heartbeat/*"):  # which stays open: the page is alive
+        page.goto(served.address)
     page.wait_for_selector("#picture input[type=file]", state="attached")
-    page.wait_for_load_state("networkidle")
+    page.wait_for_selector(".gallery-item img, button img")  # the example
+    page.wait_for_timeout(HANDLERS)
     yield page
     page.close()
 
@@ -100,7 +67,7 @@ def test_upload_answer_and_time(page, served, photo):
     assert drawn_pixels(page).shape == (480, 640, 3)
     assert "times as" in page.wait_for_selector("#times .gn-ratio").inner_text()
     assert "Time on this machine" in page.inner_text("#times")
-    assert urlsplit(served).hostname == ADDRESS
+    assert urlsplit(served.address).hostname == ADDRESS
     kinds = {urlsplit(url).scheme for url in page.asked}
     hosts = {urlsplit(url).hostname for url in page.asked if not url.startswith(("data:", "blob:"))}
     assert kinds <= {"http", "data", "blob"}
@@ -120,7 +87,7 @@ def test_another_task_brings_its_models(page, web_models, photo):
         )
     page.get_by_label(CLASS).click()
     page.wait_for_function("document.querySelectorAll('#found .gn-bar').length == 5")
-    assert page.locator("#threshold input").count() == 0
+    page.wait_for_selector("#threshold", state="hidden")
 
 
 def test_example(page):
@@ -155,24 +122,10 @@ def test_a_big_file_is_refused_by_page_and_server(page, served, tmp_path):
     page.wait_for_selector("text=exceed the maximum allowed size of 10.0 Mb")
     assert page.locator("#picture img").count() == 0
     file = {"name": "big.png", "mimeType": "image/png", "buffer": big.read_bytes()}
-    answer = page.request.post(f"{served}gradio_api/upload", multipart={"files": file})
+    answer = page.request.post(f"{served.address}gradio_api/upload", multipart={"files": file})
     assert answer.status == 413
 
 
 def test_files_of_the_machine_are_not_served(page, served):
     for path in ("/etc/passwd", __file__):
-        assert not page.request.get(f"{served}gradio_api/file={path}").ok
-
-
-@pytest.mark.parametrize("meta", [{"_type": "gradio.FileData"}, None], ids=["file", "no file"])
-def test_files_of_the_machine_are_not_read(page, served, web_models, photo, meta):
-    api = f"{served}gradio_api"
-    fields = page.request.get(f"{served}config").json()["dependencies"]
-    number = next(field["id"] for field in fields if field["api_name"] == "answer")
-    given = {"path": str(photo), "orig_name": "photo.png", "meta": meta}
-    data = [given, CLASS, web_models["classifier"].name, 0.5]
-    call = {"data": data, "fn_index": number, "session_hash": f"s{meta is None}"}
-    assert page.request.post(f"{api}/queue/join", data=call).ok
-    told = page.request.get(f"{api}/queue/data?session_hash={call['session_hash']}").text()
-    (end,) = (line for line in told.splitlines() if "process_completed" in line)
-    assert json.loads(end.removeprefix("data: "))["success"] is False
+        assert not page.request.get(f"{served.address}gradio_api/file={path}").ok

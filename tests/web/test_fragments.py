@@ -10,7 +10,14 @@ EVIL = "<script>alert('1')</script>"
 
 
 def times(packed, float_seconds=None, **others):
-    members = {"packed_bytes": 1_234_567, "seen": (80, 96), "machine": "CPU <1>", **others}
+    ratio = float_seconds and float_seconds / packed
+    members = {
+        "ratio": ratio,
+        "packed_bytes": 1_234_567,
+        "seen": (80, 96),
+        "machine": "CPU <1>",
+        **others,
+    }
     return Comparison(packed_seconds=packed, float_seconds=float_seconds, **members)
 
 

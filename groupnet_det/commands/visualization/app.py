@@ -10,8 +10,11 @@ from groupnet_det.commands.visualization import flags
 from groupnet_det.errors import UserError
 from groupnet_det.project_files import work_folder
 from groupnet_det.web.examples import write_examples
+from groupnet_det.web.handover import Handover
 from groupnet_det.web.models import find_models, open_models
-from groupnet_det.web.page import build_page, launch, load_gradio
+from groupnet_det.web.page import Page, build_page, launch, load_gradio
+from groupnet_det.web.signals import ending_by_signals
+from groupnet_det.web.uploads import Uploads
 
 ROOT = work_folder()
 
@@ -24,30 +27,38 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse_arguments(argv)
     try:
-        with tempfile.TemporaryDirectory(prefix="groupnet_det_") as folder:
-            run(arguments, Path(folder))
+        with ending_by_signals(), tempfile.TemporaryDirectory(prefix="groupnet_det_") as folder:
+            run(arguments, Path(folder).resolve())
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("closed")
     return 0
 
 
 def run(arguments: argparse.Namespace, folder: Path) -> None:
-    """Serve the page until Ctrl-C.
+    """Serve the page until a signal, such as Ctrl-C, ends it.
 
     Args:
         folder: For uploads and examples.
 
     Raises:
-        UserError: There is no model, a named one cannot be used, or Gradio is absent.
+        UserError: There is no model, a named one cannot be used, or Gradio is missing.
         OSError: The port is taken.
     """
-    gradio = load_gradio(folder / "uploads")
+    uploads, handover = Uploads(folder / "uploads"), Handover()
+    gradio = load_gradio(uploads.folder)
     models, problems = open_models(arguments.models, find_models(ROOT), root=ROOT)
     for problem in problems:
         print(f"warning: {problem}", file=sys.stderr)
     try:
         examples = write_examples(folder / "examples")
     except ModuleNotFoundError as error:
-        print(f"warning: no example pictures, as {error.name} is absent", file=sys.stderr)
+        print(f"warning: no example pictures, as {error.name} is missing", file=sys.stderr)
         examples = []
-    launch(gradio, build_page(gradio, models, examples), port=arguments.port)
+    blocks = build_page(gradio, Page(models, uploads, handover), examples)
+    try:
+        launch(gradio, blocks, uploads, port=arguments.port)
+        handover.serve()
+    finally:
+        blocks.close(verbose=False)  # before the folder goes: nothing is written to it any more

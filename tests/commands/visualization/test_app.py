@@ -1,5 +1,6 @@
 """demo/app.py as a user starts it."""
 
+import json
 import os
 import re
 import signal
@@ -7,11 +8,13 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from groupnet_det.commands.visualization import app as command
 from groupnet_det.runtime.extension import is_built
+from groupnet_det.web.signals import ENDING
 
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 needs_engine = pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
@@ -66,26 +69,49 @@ def test_models_of_the_zoo_without_example_pictures(
     built, launched = [], []
     monkeypatch.setattr(app, "load_gradio", lambda folder: "gradio")
     monkeypatch.setattr(app, "write_examples", no_examples)
-    monkeypatch.setattr(app, "build_page", lambda *given: built.append(given))
-    monkeypatch.setattr(app, "launch", lambda *_, port: launched.append(port))
+
+    def build(gradio, page, examples):
+        built.append((gradio, page.models, examples))
+        return SimpleNamespace(close=lambda verbose: launched.append("closed"))
+
+    def interrupt(*_, port):
+        launched.append(port)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(app, "build_page", build)
+    monkeypatch.setattr(app, "launch", interrupt)
     app.main(["--port", "7999"])
     ((gradio, models, examples),) = built
     assert (gradio, [model.name for model in models], examples) == ("gradio", ["zoo/good"], [])
-    assert launched == [7999]
+    assert launched == [7999, "closed"]
     first, second = capsys.readouterr().err.splitlines()
     assert "zoo/bad" in first
-    assert "skimage is absent" in second
+    assert "skimage is missing" in second
+
+
+def upload(address):
+    """Put a file into the page's folder."""
+    body = (
+        b'--mark\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nabc\r\n'
+        b"--mark--\r\n"
+    )
+    kind = {"Content-Type": "multipart/form-data; boundary=mark"}
+    request = urllib.request.Request(f"{address}gradio_api/upload", body, kind)
+    with NO_PROXY.open(request, timeout=60) as answer:
+        return Path(json.loads(answer.read())[0])
 
 
 @needs_engine
-def test_in_a_process_of_its_own(root, tiny_packed, tmp_path):
-    pytest.importorskip("gradio", reason="gradio is absent; pip install '.[web]'")
+@pytest.mark.parametrize("end", [[s] for s in ENDING] + [[signal.SIGTERM] * 3], ids=str)
+def test_in_a_process_of_its_own(root, tiny_packed, tmp_path, end):
+    pytest.importorskip("gradio", reason="gradio is missing; pip install '.[web]'")
     command = [sys.executable, "-W", "ignore", "demo/app.py", "--models", tiny_packed / "model.gnp"]
     process = subprocess.Popen(
         list(map(str, command)),
         cwd=root,
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
     try:
@@ -94,8 +120,12 @@ def test_in_a_process_of_its_own(root, tiny_packed, tmp_path):
         address = re.fullmatch(r"open (http://127\.0\.0\.1:\d+/) in a browser; .*\n", line)
         assert address, line
         assert b"groupnet_det" in NO_PROXY.open(address[1], timeout=60).read()
+        assert upload(address[1]).is_file()
         assert len(list(Path(tmp_path).glob("groupnet_det_*"))) == 1
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
-    assert list(Path(tmp_path).glob("groupnet_det_*")) == []  # no upload stays behind
+        for number in end:
+            process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert list(Path(tmp_path).glob("groupnet_det_*")) == []  # no upload stays
+    assert "Traceback" not in errors
+    assert process.returncode == 0

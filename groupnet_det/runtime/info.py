@@ -1,0 +1,74 @@
+"""What a packed file says about itself: the types of its ``info``, checked when it is opened."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .program_json import read_value
+from .validation_parts import in_range
+
+MAX_BYTES_OF_WEIGHTS = 1 << 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unpacked:
+    """A layer that stays float."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a map is: the sinks of a step."""
+
+    step: int
+    at: str
+    index: int
+    sum: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Where the maps of a block are."""
+
+    first_step: int
+    last_step: int
+    inputs: tuple[Place, ...]
+    units: dict[str, Place]
+    merged: Place | None = None
+
+
+# Members that are read; there may be others, and each may be missing or null. What is within
+# ``preprocessing`` and ``postprocessing`` is read by the task.
+MEMBERS: dict[str, Any] = {
+    "task": str,
+    "class_names": tuple[str, ...],
+    "stuff_class_names": tuple[str, ...],
+    "preprocessing": dict,
+    "postprocessing": dict,
+    "source": dict[str, str],
+    "architecture": dict,
+    "network_keys": dict,
+    "predictors": str,
+    "unpacked": tuple[Unpacked, ...],
+    "blocks": dict[str, Block],
+    "sizes": dict[str, int],
+    "versions": dict[str, str],
+}
+
+
+def check_info(info: Mapping[str, Any]) -> None:
+    """See that all members are of their types.
+
+    Raises:
+        PackedFileError: One is not; the message names it.
+    """
+    for name, kind in MEMBERS.items():
+        if info.get(name) is not None:
+            read_value(kind, info[name], f"info.{name}")
+    for name in ("preprocessing", "postprocessing"):
+        if "kind" in (info.get(name) or {}):
+            read_value(str, info[name]["kind"], f"info.{name}.kind")
+    for name, number in (info.get("sizes") or {}).items():
+        in_range(number, 0, MAX_BYTES_OF_WEIGHTS, f"info.sizes.{name}")

@@ -1,0 +1,170 @@
+"""Files whose ``info`` has members of other types: refused at opening, in one line."""
+
+import contextlib
+import json
+
+import numpy as np
+import pytest
+
+from groupnet_det.errors import PackedFileError, UserError
+from groupnet_det.runtime.container import METADATA
+from groupnet_det.runtime.extension import is_built
+from groupnet_det.runtime.info import MEMBERS
+from groupnet_det.runtime.packed_file import read_info, read_packed, write_packed
+from groupnet_det.runtime.predictor import PackedPredictor
+from tests.runtime.edits import ABSENT, edited, signed, split
+from tests.runtime.mutations import places, value_at
+from tests.runtime.programs import simple_example
+from tests.runtime.refusals import write
+from tests.runtime.small_detectors import dense_detector, region_detector
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
+LONG = 600  # characters that no message has
+ABOUT = {
+    "stuff_class_names": ["things", "grass"],
+    "source": {"checkpoint": "model.pth", "checkpoint_sha256": "0"},
+    "architecture": {"backbone": "x", "parts": {"a": "b"}},
+    "network_keys": {"MODEL.MASK_ON": True},
+    "predictors": "float",
+    "unpacked": [{"name": "fc", "reason": "always"}],
+    "blocks": {
+        "res2.0": {
+            "first_step": 0,
+            "last_step": 1,
+            "inputs": [{"step": 0, "at": "stem", "index": 0, "sum": False}],
+            "units": {"a": {"step": 0, "at": "branch", "index": 0, "sum": True}},
+            "merged": None,
+        }
+    },
+    "sizes": {"float32_twin": 1000, "float32_simulation": 2000},
+    "versions": {"torch": "2"},
+}
+VALUES = {
+    "null": None,
+    "true": True,
+    "zero": 0,
+    "negative": -1,
+    "huge": 10**19,
+    "half": 0.5,
+    "huge real": 1e300,
+    "nan": "NaN",
+    "text": "text",
+    "long text": "x" * 100_000,
+    "lines": "two\nlines\x1b[31m",
+    "list": [],
+    "lists": [[["a"]]],
+    "object": {},
+    "objects": {"a": {"b": 1}},
+    "missing": ABSENT,
+}
+
+
+def classifier():
+    packed = simple_example(channels=3)
+    preprocessing = {"kind": "classification", "resize": 32, "crop": 32, "format": "RGB"}
+    info = {**packed.info, "task": "classification", "preprocessing": preprocessing}
+    return packed.program, {**info, "class_names": []}, packed.tensors
+
+
+def of(detector):
+    return lambda: (detector.program, detector.info, detector.tensors)
+
+
+FILES = {
+    "classification": classifier,
+    "detection": of(dense_detector()),
+    "instance_segmentation": of(region_detector()),
+}
+
+
+def content_of(task, path):
+    """Bytes of a file of this task that says all that a file can say, and its info."""
+    program, info, tensors = FILES[task]()
+    info = {**info, **(ABOUT if task == "classification" else {})}
+    write_packed(path, program, info, tensors)
+    return path.read_bytes(), info
+
+
+def firsts(info):
+    """Paths to all members, of lists to the first."""
+    return [p for p in places(info) if not any(isinstance(key, int) and key for key in p)]
+
+
+def with_info(content, info):
+    header, data = split(content)
+    return signed(edited(header, (METADATA, "info"), json.dumps(info)), data)
+
+
+def message_at_opening(path):
+    """Of the error, if there is one: one line, whatever the file says."""
+    try:
+        predictor = PackedPredictor(path, backend="reference")
+    except PackedFileError as error:
+        message = str(error)
+        assert message.startswith(f"packed file {path}: ")
+        assert message.isprintable()
+        assert len(message) < LONG + len(str(path))
+        return message
+    with contextlib.suppress(UserError):  # what depends on the image
+        predictor(IMAGE)
+    return None
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize("task", FILES)
+def test_any_member_may_be_anything(tmp_path, task, value):
+    path = tmp_path / "a.gnp"
+    content, info = content_of(task, path)
+    assert message_at_opening(path) is None
+    refused = 0
+    for place in firsts(info):
+        path.write_bytes(with_info(content, edited(info, place, value)))
+        message = message_at_opening(path)
+        refused += message is not None
+        if message is None or value is ABSENT or value is None:
+            continue
+        key = next(key for key in reversed(place) if isinstance(key, str))
+        if type(value) is not type(value_at(info, place)) and place[0] in MEMBERS:
+            assert key in message or place[-2] in message
+    assert refused > 0
+
+
+@pytest.mark.parametrize("value", [True, 0.5, 3, [["a"]], {"a": []}], ids=repr)
+@pytest.mark.parametrize("key", list(MEMBERS))
+def test_every_member_has_its_type(path, content, key, value):
+    """Whatever reads the file, and the message names the member."""
+    if MEMBERS[key] is type(value):
+        pytest.skip("of this type")
+    path.write_bytes(with_info(content, {"task": "other", key: value}))
+    for read in (read_packed, read_info):
+        with pytest.raises(PackedFileError, match=rf"info\.{key}"):
+            read(path)
+
+
+@pytest.mark.parametrize("kind", [[], {}, ["rcnn"], {"rcnn": 1}, 3, None, True], ids=repr)
+@pytest.mark.parametrize("key", ["preprocessing", "postprocessing"])
+def test_kinds_that_are_no_text(path, content, key, kind):
+    path.write_bytes(with_info(content, {"task": "detection", key: {"kind": kind}}))
+    with pytest.raises(PackedFileError, match=rf"info\.{key}\.kind is of the type \w+, not str"):
+        read_packed(path)
+
+
+def test_what_cannot_be_read_is_not_written(path):
+    packed = simple_example(channels=3)
+    with pytest.raises(PackedFileError, match=r"cannot be written: info\.sizes\.a is -1"):
+        write_packed(path, packed.program, {"sizes": {"a": -1}}, packed.tensors)
+    assert not path.exists()
+
+
+@pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
+def test_the_engine_opens_what_the_reference_opens(tmp_path):
+    for task in FILES:
+        _, info = content_of(task, tmp_path / "a.gnp")
+        assert PackedPredictor(tmp_path / "a.gnp").info == info
+
+
+def test_members_that_are_unknown_or_null_are_left_alone(path):
+    packed = simple_example(channels=3)
+    packed.info.update({"note": [1], **dict.fromkeys(MEMBERS)})
+    write(path, packed)
+    assert read_info(path)["note"] == [1]
