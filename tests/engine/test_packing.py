@@ -1,9 +1,9 @@
 """What follows a training, with commands that are only noted."""
 
 import json
+from itertools import pairwise
 
 import pytest
-from itertools import pairwise
 
 from groupnet_det.engine import packing
 from groupnet_det.errors import UserError

@@ -21,7 +21,7 @@ def refused():
     [
         (["--confusion-matrix", "c.xyz"], "--confusion-matrix c.xyz has an unknown suffix; valid:"),
         (["--csv", "/dev/null/s.csv"], "--csv /dev/null/s.csv: its folder cannot be made"),
-        (["--classes", "a,a,c"], "--classes has a twice"),
+        (["--classes", "a,a,c"], "--classes has classes of the same name"),
         (["--ignore-label", "999"], "--ignore-label is 999; valid: 0 to 255"),
     ],
     ids=["suffix", "folder", "classes", "ignore"],
