@@ -1,7 +1,7 @@
 """Our packed engine, and the limit of the CPU that it is held against."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,21 @@ def make_packed(work: Work, threads: int) -> Burst:
     """
     if isinstance(work, LayerWork):
         return _layer_burst(work)
-    network, program = _exported(work)
-    images = network_input(work)
     if work.part == "body":
-        return burst_of_steps(network, images, body_steps(program))
-    return burst_of(lambda: best_class(network.run(images)["logits"].flatten(1)))
+        network, program = _exported(work)
+        return burst_of_steps(network, network_input(work), body_steps(program))
+    return burst_of(make_run(work))
+
+
+def make_run(work: NetworkWork) -> Callable[[], object]:
+    """From bytes to the most probable class.
+
+    Raises:
+        ExtensionError: The compiled engine is absent.
+    """
+    network, _ = _exported(work)
+    images = network_input(work)
+    return lambda: best_class(network.run(images)["logits"].flatten(1))
 
 
 def make_steps(work: Work, threads: int) -> Burst:

@@ -8,7 +8,7 @@ import torch
 from .sides import NOTES, ONNXRUNTIME_INT8, OPENVINO_INT8, TORCH, MakeSide, choose_sides, prepare
 from .table import OURS, Row, rows_of
 from .timing import Schedule, alternate
-from .work import LAYER_SHAPES, AnyWork, LayerWork, ModelWork, NetworkWork
+from .work import BESIDE, LAYER_SHAPES, AnyWork, LayerWork, ModelWork, NetworkWork
 
 MOST_BASES = 8
 SIZES = (128, 224, 256, 384, 512, 768, 1024)
@@ -82,6 +82,11 @@ def bodies(options: Options) -> list[Item]:
     return networks(options, "body")
 
 
+def neighbours(options: Options) -> list[Item]:
+    """The network with operations of PyTorch for neighbours, for each K."""
+    return networks(options, BESIDE)
+
+
 def scaling(options: Options) -> list[Item]:
     """Curves over K, size, threads and images, each from the same point."""
     points: list[tuple[str, NetworkWork, int]] = [
@@ -137,6 +142,7 @@ PLANS: dict[str, Callable[[Options], list[Item]]] = {
     "threads": threads,
     "network": networks,
     "body": bodies,
+    "neighbours": neighbours,
     "scaling": scaling,
     "models": models,
 }

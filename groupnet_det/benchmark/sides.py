@@ -7,6 +7,7 @@ from groupnet_det.errors import ExtensionError, lookup
 
 from . import (
     model_sides,
+    neighbours,
     onnxruntime_sides,
     openvino_sides,
     packed_sides,
@@ -16,7 +17,7 @@ from . import (
 from .absent import SideAbsentError
 from .table import OURS
 from .timing import Burst
-from .work import AnyWork, LayerWork, ModelWork
+from .work import BESIDE, AnyWork, LayerWork, ModelWork
 
 # From a work and a number of threads to its burst; raises `SideAbsentError`.
 MakeSide = Callable[[Any, int], Burst]
@@ -28,6 +29,8 @@ ONNXRUNTIME_INT8 = "onnxruntime int8"
 OPENVINO_INT8 = "openvino int8"
 OPENVINO_BINARY = "openvino binary"
 STEPS = "ours, steps alone"
+AFTER_TORCH = "ours, after a torch operation"
+BESIDE_TORCH = "ours, beside a torch thread"
 
 _COMMON: dict[str, MakeSide] = {
     OURS: packed_sides.make_packed,
@@ -41,10 +44,21 @@ _COMMON: dict[str, MakeSide] = {
 }
 NETWORK_SIDES: dict[str, MakeSide] = {**_COMMON, STEPS: packed_sides.make_steps}
 BODY_SIDES = _COMMON
+NEIGHBOUR_SIDES: dict[str, MakeSide] = {
+    OURS: neighbours.make_alone,
+    AFTER_TORCH: neighbours.make_after,
+    BESIDE_TORCH: neighbours.make_beside,
+}
 LAYER_SIDES: dict[str, MakeSide] = {
     **_COMMON,
     OPENVINO_BINARY: openvino_sides.make_binary,
     LIMIT: packed_sides.make_limit,
+}
+# Of a `NetworkWork`, by its part.
+PARTS: dict[str, Mapping[str, MakeSide]] = {
+    "network": NETWORK_SIDES,
+    "body": BODY_SIDES,
+    BESIDE: NEIGHBOUR_SIDES,
 }
 MODEL_SIDES: dict[str, MakeSide] = {
     OURS: model_sides.make_packed,
@@ -54,13 +68,15 @@ MODEL_SIDES: dict[str, MakeSide] = {
     ONNXRUNTIME_INT8: model_sides.make_onnxruntime_int8,
     OPENVINO_INT8: model_sides.make_openvino_int8,
 }
-SIDE_NAMES = list({**NETWORK_SIDES, **LAYER_SIDES})
+SIDE_NAMES = list({**NETWORK_SIDES, **LAYER_SIDES, **NEIGHBOUR_SIDES})
 
 RANDOM_CALIBRATION = "calibrated with random data: for its speed, not its accuracy"
 NOTES = {
     ONNXRUNTIME_INT8: RANDOM_CALIBRATION,
     OPENVINO_INT8: RANDOM_CALIBRATION,
     STEPS: "without Python, pre- and post-processing; its x is the share of ours",
+    AFTER_TORCH: "the operation, a 3x3 convolution 64@56x56, is not in it",
+    BESIDE_TORCH: "another thread runs 3x3 convolutions 64@56x56 all the time",
     LIMIT: "the fastest popcount on registers; its x is the share that ours reaches",
 }
 
@@ -71,7 +87,7 @@ def sides_of(work: AnyWork) -> Mapping[str, MakeSide]:
         return MODEL_SIDES
     if isinstance(work, LayerWork):
         return LAYER_SIDES
-    return BODY_SIDES if work.part == "body" else NETWORK_SIDES
+    return PARTS[work.part]
 
 
 def choose_sides(work: AnyWork, names: Iterable[str] = ()) -> dict[str, MakeSide]:

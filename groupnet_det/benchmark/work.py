@@ -14,6 +14,7 @@ LAYER_SHAPES = (
 KERNEL = 3
 BODY_STRIDE = 4  # of the stem before it
 BODY_CHANNELS = 64
+BESIDE = "beside torch"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,8 @@ class NetworkWork:
     """A ResNet-18 from unsigned bytes (N, H, W, 3) to the probabilities of classes.
 
     Attributes:
-        part: ``network``, or ``body``: the residual blocks alone.
+        part: ``network``; ``body``, the residual blocks alone; or `BESIDE`, the network with
+            operations of PyTorch for neighbours.
         num_bases: K of the binary networks, with gates.
         size: Height and width of the images.
         width: Factor on the channels of the binary networks, for tests.

@@ -17,8 +17,7 @@ from .regions import Pooler
 
 Maps = dict[str, Tensor]  # float32 (N, H, W, C) by name
 # Regions that go through all stages at a time: many enough for the kernels, few enough for the
-# cache, and for PyTorch to stay in this thread: its others would stay awake for milliseconds on the
-# cores that the engine's threads need.
+# cache, and for PyTorch to stay in this thread, see `maps`.
 CHUNK = 64
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, shortened
@@ -14,7 +13,7 @@ from .dense_detection import DensePostprocessing
 from .detections import Detections
 from .image_reading import AnyImage
 from .label_maps import LabelMap, SegmentationPostprocessing
-from .maps import pick
+from .maps import joined, pick
 from .masks import paste_masks
 from .networks import Network
 from .outputs import channels_of
@@ -83,8 +82,7 @@ class Classifier(Task):
         """All in one pass: they have one size."""
         if not prepared:
             return []
-        images = [pixels for pixels, _ in prepared]
-        logits = network(images[0] if len(images) == 1 else torch.cat(images))["logits"]
+        logits = network(joined([pixels for pixels, _ in prepared]))["logits"]
         if logits.shape[1:3] != (1, 1):
             raise PackedFileError(f"the logits are maps of shape {tuple(logits.shape)}")
         return [Classification(row, self.class_names) for row in logits.flatten(1)]

@@ -87,6 +87,28 @@ void test_thread_pool() {
   }
 }
 
+// Threads of another runtime are taken where it has some; else the pool's own.
+void test_threads_of_another_runtime() {
+  const ThreadPool::Team teams[] = {
+      [](int, const ThreadPool::Job& job) {
+        job(0, 1);
+        return true;
+      },
+      [](int, const ThreadPool::Job&) { return false; },
+  };
+  const int expected[] = {1, 3};
+  for (int i = 0; i < 2; ++i) {
+    ThreadPool pool(teams[i]);
+    std::atomic<int> calls{0}, strangers{0};
+    pool.run(3, [&](int, int active) {
+      calls.fetch_add(1);
+      strangers.fetch_add(active != expected[i]);
+    });
+    check(calls.load() == expected[i] && strangers.load() == 0,
+          i == 0 ? "a job runs in the threads of another runtime" : "a job that it does not take");
+  }
+}
+
 void test_changing_numbers_of_threads(const Model& model, const std::vector<Case>& cases) {
   for (int i = 0; i < 200; ++i) {
     const Case& one = cases[static_cast<size_t>(i) % cases.size()];
@@ -144,6 +166,7 @@ void test_c_interface(const std::string& path) {
 void test_concurrency(const std::string& folder) {
   const std::string path = folder + "/tiny_groupnet.gnp";
   test_thread_pool();
+  test_threads_of_another_runtime();
   try {
     const Model model = Model::open(path);
     const std::vector<Case> cases = make_cases(model);

@@ -1,4 +1,5 @@
-"""An answer leaves PyTorch's threads asleep: awake, they would hold up the engine's next image."""
+"""Threads of an answer: the engine's work runs in those of PyTorch, since threads of its own and
+PyTorch's, awake for milliseconds, would hold each other up; all else leaves them asleep."""
 
 import sys
 import threading
@@ -11,6 +12,7 @@ import torch
 
 from groupnet_det.runtime.predictor import PackedPredictor
 from tests.runtime.engine import needs_engine, write
+from tests.runtime.programs import group_net_example
 
 from .models import export, make_model
 
@@ -61,9 +63,15 @@ def fill_large_tensor():
     torch.zeros(1 << 20).add_(1)
 
 
-@pytest.mark.parametrize("kind", [*DETECTORS, *SEGMENTERS])
-def test_threads_stay_asleep(root, tmp_path, threads_of_torch, kind):
+@pytest.fixture(params=["classifier", *DETECTORS, *SEGMENTERS])
+def predictor(request, root, tmp_path):
     torch.manual_seed(0)
+    return PackedPredictor(write(tmp_path / "model.gnp", packed(root, request.param)))
+
+
+def packed(root, kind):
+    if kind == "classifier":
+        return group_net_example(groups=2, width=16)
     model = make_model(root, kind, "MODEL.GROUPNET.NUM_BASES", 1, *DETECTORS.get(kind, []))
     info = {
         "preprocessing": {
@@ -71,10 +79,59 @@ def test_threads_stay_asleep(root, tmp_path, threads_of_torch, kind):
         },
         **({"postprocessing": {"inference": "whole"}} if kind in SEGMENTERS else {}),
     }
-    predictor = PackedPredictor(write(tmp_path / "model.gnp", export(model, info=info)))
-    image = np.random.default_rng(0).integers(0, 256, (256, 320, 3), np.uint8)
-    answers = [predictor(image)]
-    assert threads_of_torch
-    assert not those_that_run(threads_of_torch, lambda: answers.append(predictor(image)))
-    assert kind in SEGMENTERS or len(answers[-1].boxes) > 10
+    return export(model, info=info)
+
+
+class Recording:
+    """A network, and after `replay` what it gave, once more, without running it."""
+
+    def __init__(self, network):
+        self.network, self.given, self.replayed = network, [], None
+
+    def replay(self):
+        self.replayed = iter(self.given)
+
+    def __call__(self, images):
+        return self._of(self.network, images)
+
+    def __getattr__(self, name):
+        return lambda *arguments: self._of(getattr(self.network, name), *arguments)
+
+    def _of(self, run, *arguments):
+        if self.replayed is not None:
+            return next(self.replayed)
+        self.given.append(run(*arguments))
+        return self.given[-1]
+
+
+def random_images(count):
+    return list(np.random.default_rng(0).integers(0, 256, (count, 256, 320, 3), np.uint8))
+
+
+BATCHES = pytest.mark.parametrize("count", [1, 2, 4], ids="batch{}".format)
+
+
+@BATCHES
+@pytest.mark.skipif(
+    "backend: OpenMP" not in torch.__config__.parallel_info(), reason="PyTorch has other threads"
+)
+def test_the_engine_runs_in_threads_of_pytorch(threads_of_torch, predictor, count):
+    images = random_images(count)
+    before = threads()
+    assert len(threads_of_torch) == 1
+    assert those_that_run(before, lambda: predictor.predict_batch(images)) == threads_of_torch
+    assert threads() == before
+
+
+@BATCHES
+def test_all_else_leaves_them_asleep(threads_of_torch, predictor, count):
+    images, answers = random_images(count), []
+    predictor.network = recording = Recording(predictor.network)
+    expected = predictor.predict_batch(images)
+    recording.replay()
+    woken = those_that_run(threads(), lambda: answers.extend(predictor.predict_batch(images)))
+    assert not woken & threads_of_torch
+    assert len(answers) == len(expected) == count
+    boxes = [len(answer.boxes) for answer in answers if hasattr(answer, "boxes")]
+    assert not boxes or max(boxes) > 10
     assert those_that_run(threads_of_torch, fill_large_tensor) == threads_of_torch

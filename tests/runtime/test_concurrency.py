@@ -94,7 +94,7 @@ def test_eight_threads_open_predictors_of_their_own(model, expected, backend):
 
 
 def answer_of_child(predictor, queue):
-    torch.set_num_threads(1)
+    torch.set_num_threads(2)
     results = predictor.predict_batch(images())
     queue.put([(r.logits.tolist(), r.probabilities.tolist(), r.top(2)) for r in results])
 
@@ -107,7 +107,8 @@ def answer_of_new_process(model, queue):
 @pytest.mark.filterwarnings("ignore:.*fork")
 @pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_eight_processes(model, expected, method):
-    """Forked ones go on with their parent's predictor, whose threads stay with the parent."""
+    """Forked ones go on with their parent's predictor, whose threads, and PyTorch's, stay with the
+    parent: their engine has new ones."""
     predictor = PackedPredictor(model)
     assert answers_of(predictor, 2) == expected * 2
     context = multiprocessing.get_context(method)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from groupnet_det.runtime.maps import flat, pick, rows_of, sigmoid, sqrt, where_above
+from groupnet_det.runtime.maps import flat, joined, pick, rows_of, sigmoid, sqrt, where_above
 
 
 @pytest.fixture(params=[8, 12], ids=["dense", "apart"])
@@ -18,6 +18,18 @@ def test_all_numbers_in_a_row(map_of_pixels):
 def test_what_lies_in_a_row_is_not_copied():
     values = torch.rand(1, 3, 5, 8)
     assert flat(values).data_ptr() == values.data_ptr()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_images_joined_to_a_batch(count):
+    images = list(torch.randint(0, 256, (count, 1, 3, 5, 4), dtype=torch.uint8))
+    images[0] = images[0].transpose(1, 2).contiguous().transpose(1, 2)  # as images may lie
+    assert joined(images).equal(torch.cat(images))
+
+
+def test_a_single_image_is_not_copied():
+    image = torch.zeros(1, 3, 5, 4, dtype=torch.uint8)
+    assert joined([image]) is image
 
 
 @pytest.mark.parametrize("columns", [1, 4, 8])

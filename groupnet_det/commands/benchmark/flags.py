@@ -24,6 +24,7 @@ WHAT = (
     "threads",
     "network",
     "body",
+    "neighbours",
     "scaling",
     "avx2",
     "file",
@@ -114,6 +115,8 @@ def benchmark_runtime() -> CommandParser:
       network   Group-Net ResNet-18 with gates, from bytes of an image to the most probable class;
                the float sides compute torchvision's ResNet-18 from the same bytes.
       body         The residual blocks of these alone.
+      neighbours  Our network, "beside torch": after an operation of PyTorch in the same thread, and
+                while another thread runs such operations; medians of a burst, not its least.
       scaling   How the time grows: K 1 to 8, 128 to 1024 pixels, threads, images.
       avx2         body, in a process in which all sides are held to AVX2.
       file         Bytes of the packed file, and the time from the file to the first result.

@@ -40,9 +40,9 @@ void each_pixel(const MapView<T>& map, int64_t images, const BufferMemory& memor
 
 }  // namespace
 
-Network::Network(const PackedFile& file, const KernelTable& kernels)
-    : Network(read_program(file), kernels, std::make_shared<Constants>(),
-              std::make_shared<ThreadPool>()) {
+Network::Network(const PackedFile& file, const KernelTable& kernels,
+                 std::shared_ptr<ThreadPool> pool)
+    : Network(read_program(file), kernels, std::make_shared<Constants>(), std::move(pool)) {
   // Tensors lie in the file, which need not live on: their values are laid out now.
   constants_->forget_data();
   forget_weights();

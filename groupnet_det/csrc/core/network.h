@@ -22,8 +22,9 @@ namespace groupnet {
 // Of a whole program, or of one of its parts.
 class Network {
  public:
-  // Throws Error where the file is not what it should be.
-  Network(const PackedFile& file, const KernelTable& kernels);
+  // Throws Error where the file is not what it should be. Its parts share its threads.
+  Network(const PackedFile& file, const KernelTable& kernels,
+          std::shared_ptr<ThreadPool> pool = std::make_shared<ThreadPool>());
 
   const Program& program() const { return program_; }
   const KernelTable& kernels() const { return kernels_; }

@@ -156,7 +156,7 @@ std::unique_ptr<ThreadPool::Workers> ThreadPool::make_workers(int count) {
   }
 }
 
-ThreadPool::ThreadPool() = default;
+ThreadPool::ThreadPool(Team team) : team_(team) {}
 
 ThreadPool::~ThreadPool() {
   if (workers_ == nullptr) return;
@@ -173,6 +173,11 @@ void ThreadPool::run(int threads, const Job& job) {
     job(0, 1);
     return;
   }
+  if (team_ != nullptr && team_(threads, job)) return;
+  run_in_workers(threads, job);
+}
+
+void ThreadPool::run_in_workers(int threads, const Job& job) {
   if (workers_ != nullptr && workers_->process != getpid()) (void)workers_.release();
   if (workers_ == nullptr || static_cast<int>(workers_->threads.size()) < threads - 1) {
     if (workers_ != nullptr) workers_->stop();

@@ -1,4 +1,4 @@
-// A few threads that wait for work, awake for a moment after each job.
+// A few threads that wait for work, awake for a moment after each job; or those of another runtime.
 #pragma once
 
 #include <atomic>
@@ -47,8 +47,12 @@ class Barrier {
 class ThreadPool {
  public:
   using Job = std::function<void(int thread, int threads)>;
+  // Runs a job at once in at most so many threads of another runtime, which has them in use
+  // already: threads of our own would fight with them for the processors. False where it cannot,
+  // and has not.
+  using Team = bool (*)(int threads, const Job& job);
 
-  ThreadPool();
+  explicit ThreadPool(Team team = nullptr);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -62,6 +66,9 @@ class ThreadPool {
   struct Workers;
   static std::unique_ptr<Workers> make_workers(int count);
 
+  void run_in_workers(int threads, const Job& job);
+
+  const Team team_;
   std::mutex in_use_;
   std::unique_ptr<Workers> workers_;
 };

@@ -9,6 +9,7 @@
 
 #include "core/isa.h"
 #include "core/lease.h"
+#include "ops/openmp_team.h"
 
 namespace groupnet {
 
@@ -42,7 +43,8 @@ std::shared_ptr<Network> open_network(const std::string& path) {
     const KernelTable& kernels = choose_kernels_from_environment();
     PackedFile file = PackedFile::open(path);
     try {
-      return std::make_shared<Network>(file, kernels);
+      return std::make_shared<Network>(file, kernels,
+                                       std::make_shared<ThreadPool>(run_in_openmp_team));
     } catch (const Error& error) {
       throw Error(path + " cannot be used: " + error.what());
     }

@@ -1,0 +1,100 @@
+"""Our engine with operations of PyTorch for neighbours, as in a program that has both."""
+
+import contextlib
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+
+from .models import float_layers
+from .packed_sides import make_run
+from .timing import Burst
+from .work import LayerWork, NetworkWork
+
+Run = Callable[[], object]
+# What the neighbour computes again and again: a layer of a millisecond, in all of its threads.
+NEIGHBOUR = LayerWork(kind="alone", channels=64, height=56, width=56, length=1)
+
+
+def make_alone(work: NetworkWork, threads: int) -> Burst:
+    """What the others are held against.
+
+    Raises:
+        ExtensionError: The compiled engine is absent.
+    """
+    return _median_burst(make_run(work))
+
+
+def make_after(work: NetworkWork, threads: int) -> Burst:
+    """Before each run, this thread has PyTorch compute a layer, which is not timed.
+
+    Raises:
+        ExtensionError: The compiled engine is absent.
+    """
+    return _median_burst(make_run(work), before=_neighbour())
+
+
+def make_beside(work: NetworkWork, threads: int) -> Burst:
+    """All the time, another thread has PyTorch compute layers, in as many threads as ours.
+
+    Raises:
+        ExtensionError: The compiled engine is absent.
+    """
+    alone, neighbour = _median_burst(make_run(work)), _neighbour()
+
+    def burst(runs: int) -> float:
+        with _repeated(neighbour, threads):
+            return alone(runs)
+
+    return burst
+
+
+def _neighbour() -> Run:
+    layer = float_layers(NEIGHBOUR)
+    shape = NEIGHBOUR.batch, NEIGHBOUR.channels, NEIGHBOUR.height, NEIGHBOUR.width
+    x = torch.zeros(shape).to(memory_format=torch.channels_last)
+
+    def run() -> object:
+        with torch.inference_mode():
+            return layer(x)
+
+    return run
+
+
+def _median_burst(run: Run, before: Run | None = None) -> Burst:
+    """The median of the runs: the least is that of a lucky moment, when the neighbour slept."""
+
+    def burst(runs: int) -> float:
+        seconds = []
+        for _ in range(runs):
+            if before is not None:
+                before()
+            start = time.perf_counter()
+            run()
+            seconds.append(time.perf_counter() - start)
+        return statistics.median(seconds)
+
+    return burst
+
+
+@contextlib.contextmanager
+def _repeated(run: Run, threads: int) -> Iterator[None]:
+    """Another thread runs something over and over."""
+    begun, over = threading.Event(), threading.Event()
+
+    def work() -> None:
+        torch.set_num_threads(threads)
+        while not over.is_set():
+            run()
+            begun.set()
+
+    neighbour = threading.Thread(target=work)
+    neighbour.start()
+    begun.wait()
+    try:
+        yield
+    finally:
+        over.set()
+        neighbour.join()

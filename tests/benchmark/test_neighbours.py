@@ -1,0 +1,59 @@
+"""Medians of the engine's runs, with PyTorch busy before or beside them."""
+
+import threading
+
+import pytest
+import torch
+
+from groupnet_det.benchmark import neighbours, sides
+from groupnet_det.benchmark.plans import PLANS, Options
+from groupnet_det.benchmark.table import OURS
+from groupnet_det.benchmark.work import NetworkWork
+
+WORK = NetworkWork(part="beside torch", num_bases=1, size=32, width=0.125, num_classes=10)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Who ran, in which thread, in the place of the engine and of PyTorch's layer."""
+    made = []
+
+    def recorded(name):
+        return lambda: made.append((name, threading.current_thread() is threading.main_thread()))
+
+    monkeypatch.setattr(neighbours, "make_run", lambda work: recorded("ours"))
+    monkeypatch.setattr(neighbours, "_neighbour", lambda: recorded("torch"))
+    return made
+
+
+def test_alone(calls):
+    assert neighbours.make_alone(WORK, 1)(3) > 0
+    assert calls == [("ours", True)] * 3
+
+
+def test_an_operation_before_each_run(calls):
+    assert neighbours.make_after(WORK, 1)(3) > 0
+    assert calls == [("torch", True), ("ours", True)] * 3
+
+
+def test_operations_in_another_thread(calls):
+    before = threading.active_count()
+    assert neighbours.make_beside(WORK, torch.get_num_threads())(3) > 0
+    assert threading.active_count() == before
+    assert calls[0] == ("torch", False)
+    assert [call for call in calls if call[0] == "ours"] == [("ours", True)] * 3
+
+
+def test_the_neighbour_computes_a_layer():
+    assert neighbours._neighbour()().shape == (1, 64, 56, 56)
+
+
+def test_sides_of_the_plan():
+    items = PLANS["neighbours"](Options(num_bases=[1, 4]))
+    assert [(item.work.what, item.work.num_bases) for item in items] == [
+        ("beside torch", 1),
+        ("beside torch", 4),
+    ]
+    assert list(sides.choose_sides(items[0].work, [])) == [
+        *(OURS, sides.AFTER_TORCH, sides.BESIDE_TORCH)
+    ]
