@@ -8,11 +8,14 @@ import importlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from groupnet_det import __version__
+from groupnet_det.commands.parser import CommandParser
 from groupnet_det.errors import ConfigError, UserError, lookup
 
 PROGRAM = "groupnet-det"
+COMMANDS_PACKAGE = "groupnet_det.commands"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +32,17 @@ class Command:
     does: str
     words: tuple[str, ...] = ()
 
+    def parser(self) -> CommandParser | None:
+        """Its flags, for help, without importing what it needs; None where it is light itself."""
+        folder, _, name = self.module.rpartition(".")
+        if folder == COMMANDS_PACKAGE:
+            return None
+        parser: CommandParser = getattr(importlib.import_module(f"{folder}.flags"), name)()
+        return parser
+
 
 def _command(module: str, does: str, *words: str) -> Command:
-    return Command(module=f"groupnet_det.commands.{module}", does=does, words=words)
+    return Command(module=f"{COMMANDS_PACKAGE}.{module}", does=does, words=words)
 
 
 COMMANDS: Mapping[str, Command] = {
@@ -143,7 +154,11 @@ def run(name: str, words: Sequence[str]) -> int:
             with this project.
     """
     command = find_command(name)
-    sys.argv[0] = f"{PROGRAM} {name}"  # what usage and help call the program
+    sys.argv[0] = f"{typed_program()} {name}"  # what usage and help call the program
+    parser = command.parser() if not set(HELP).isdisjoint(words) else None
+    if parser:
+        parser.print_help()
+        return 0
     try:
         module = importlib.import_module(command.module)
         code: int = module.main([*command.words, *words])
@@ -153,6 +168,12 @@ def run(name: str, words: Sequence[str]) -> int:
             raise
         raise ConfigError(f"{missing} is not installed; {REMEDIES[missing]}") from error
     return code
+
+
+def typed_program() -> str:
+    """``groupnet-det``, or ``python -m groupnet_det`` where that was typed."""
+    as_module = Path(sys.argv[0]).name == "__main__.py"
+    return "python -m groupnet_det" if as_module else PROGRAM
 
 
 def find_command(name: str) -> Command:

@@ -77,7 +77,7 @@ def test_the_wheel_holds_the_commands_and_configs(root, wheel):
     wanted |= {
         str(path.relative_to(root)) for path in (root / "groupnet_det/commands").rglob("*.yaml")
     }
-    wanted |= {"groupnet_det/py.typed", "groupnet_det/configs/Base/photo_digits.yaml"}
+    wanted |= {"groupnet_det/py.typed", "groupnet_det/configs/Base/recipes/Photo-Digits.yaml"}
     assert wanted <= names
     assert not [name for name in names if name.endswith((".so", ".pyc", ".cpp"))]
     assert not [name for name in names if "/development/" in name]

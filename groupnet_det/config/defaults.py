@@ -6,10 +6,8 @@ from .detection_defaults import add_detection_keys
 from .semantic_defaults import add_semantic_data_keys
 
 
-def add_config_keys(cfg: CfgNode) -> None:
-    """Add our keys to `cfg`; doing it twice changes nothing."""
-    if "GROUPNET" in cfg.MODEL:
-        return
+def define_keys(cfg: CfgNode) -> None:
+    """Set our keys in a config that has Detectron2's alone; see `keys.add_config_keys`."""
     _add_network_keys(cfg.MODEL)
     add_detection_keys(cfg.MODEL)
     _add_training_keys(cfg)

@@ -9,6 +9,7 @@ from detectron2.config import CfgNode, configurable
 from detectron2.data import transforms as T
 from numpy.typing import NDArray
 
+from groupnet_det.config import own_node
 from groupnet_det.errors import ConfigError, lookup
 
 from .images import CHANNEL_ORDERS, read_rgb
@@ -81,7 +82,7 @@ class SemanticMapper:
 
     @classmethod
     def from_config(cls, cfg: CfgNode, is_train: bool) -> dict[str, Any]:
-        options = cfg.INPUT.SEMANTIC
+        options = own_node(cfg, "INPUT.SEMANTIC")
         ignore_label = cfg.MODEL.SEM_SEG_HEAD.IGNORE_VALUE
         if is_train:
             augmentations = training_augmentations(

@@ -14,6 +14,7 @@ from detectron2.evaluation import (
     DatasetEvaluators,
 )
 
+from groupnet_det.config import own_node
 from groupnet_det.data.coco_file import plain_coco_file
 from groupnet_det.errors import lookup
 
@@ -73,7 +74,7 @@ def _semantic(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
 
 def _cityscapes(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
     evaluator = SemanticEvaluator(name, output_dir=output_dir)
-    if not cfg.TEST.SEMANTIC.OFFICIAL_CITYSCAPES:
+    if not own_node(cfg, "TEST.SEMANTIC").OFFICIAL_CITYSCAPES:
         return evaluator
     return DatasetEvaluators([evaluator, OfficialCityscapesEvaluator(name)])
 

@@ -15,7 +15,7 @@ from groupnet_det.benchmark.training import (
     make_row,
     size_of,
 )
-from groupnet_det.commands.benchmark.benchmark_training import QUICK
+from groupnet_det.commands.benchmark.flags import QUICK
 from groupnet_det.config import load_config
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import ConfigError

@@ -1,19 +1,4 @@
-"""What each layer of a network costs: operations, parameters, bytes, time.
-
-  python tools/analyze_model.py --config-file configs/ImageNet/groupnet_r18_k4.yaml
-  python tools/analyze_model.py --config-file my.yaml --tasks structure latency --csv layers.csv
-  python tools/analyze_model.py --config-file configs/ImageNet/groupnet_r18_k4.yaml \\
-      --compare-bases 1 2 3 4 5 6 7 8 --tasks latency --csv bases.csv --plot bases.png
-
-Tasks: precision (bits of weights and activations), bops, flop, parameter, activation (shape and
-number of the output's values), memory (bytes as float, as simulated and as packed), structure (the
-modules, as PyTorch prints them), latency (milliseconds of each layer in the packed engine; weights
-are random, on which no time depends).
-
---compare-bases takes the network with several K and holds each against full precision: memory
-saving, operation saving and, with --tasks latency, how many times faster the packed network is
-than the full-precision one in PyTorch. No data set is needed. More: docs/complexity.md.
-"""
+"""What each layer of a network costs: operations, parameters, bytes, time."""
 
 import argparse
 import datetime
@@ -38,12 +23,11 @@ from groupnet_det.benchmark.bases import BasesRow, compare_bases, format_bases, 
 from groupnet_det.benchmark.facts import processor
 from groupnet_det.benchmark.table import write_rows
 from groupnet_det.benchmark.timing import Schedule
+from groupnet_det.commands.benchmark import flags
 from groupnet_det.config import load_config
 from groupnet_det.errors import UserError, lookup
 from groupnet_det.visualization.bases import plot_bases
 from groupnet_det.visualization.layer_costs import plot_layer_costs
-
-DEFAULT_TASKS = ("precision", "bops", "flop", "parameter", "memory")
 
 
 def analyze(cfg: CfgNode, size: tuple[int, int], arguments: argparse.Namespace) -> list[LayerCost]:
@@ -98,20 +82,8 @@ def gather(arguments: argparse.Namespace, size: tuple[int, int]) -> dict[str, st
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--config-file", required=True)
-    parser.add_argument("--tasks", nargs="+", default=DEFAULT_TASKS, metavar="TASK")
-    parser.add_argument("--size", help="of the image, HEIGHTxWIDTH (default: as in evaluation)")
-    parser.add_argument("--compare-bases", type=int, nargs="+", metavar="K")
-    parser.add_argument("--threads", type=int, default=2, help="of latencies (%(default)s)")
-    parser.add_argument("--runs", type=int, default=30, help="the fastest counts (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=9, help="of --compare-bases (%(default)s)")
-    parser.add_argument("--csv", type=Path, help="rows, with all columns")
-    parser.add_argument("--plot", type=Path, help="PNG")
-    parser.add_argument("opts", nargs="*", help="config KEY VALUE pairs")
-    return parser.parse_intermixed_args(words)
+    parser = flags.analyze_model()
+    return parser.parse_args(words)
 
 
 def run(arguments: argparse.Namespace) -> None:

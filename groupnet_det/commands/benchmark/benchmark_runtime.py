@@ -1,39 +1,4 @@
-"""Time the packed engine side by side with other engines.
-
-  python tools/benchmark_runtime.py network --rounds 15
-  python tools/benchmark_runtime.py all --csv results/runtime_2026-12-01.csv
-  python tools/benchmark_runtime.py layers --shapes 64@56x56 --sides ours "torch eager"
-
-What can be measured:
-  layers   3x3 convolutions, alone and fused with BN, ReLU, residual and packing. A chain of six
-           with weights of their own is timed, and divided by six; ours by the engine's own clock of
-           each step, which leaves out the stem that makes its bits.
-  threads  Our layers with one thread, and with more.
-  network  Group-Net ResNet-18 with gates, from bytes of an image to the most probable class; the
-           float sides compute torchvision's ResNet-18 from the same bytes.
-  body     The residual blocks of these alone.
-  scaling  How the time grows: K 1 to 8, 128 to 1024 pixels, threads, images.
-  avx2     body, in a process in which all sides are held to AVX2.
-  file     Bytes of the packed file, and the time from the file to the first result.
-  models   Detectors and a segmenter, full width, from an image to boxes or labels; the float side
-           is the same network in full precision under Detectron2. ONNX Runtime's stops at raw
-           outputs.
-  stages   Where the time of our side of these goes, ``x`` being the share of the whole: each step
-           of the engine by its own clock, and what is done around them.
-  memory   What each of these takes at its peak, in a process of its own.
-  all      All of these.
-
-How it is measured: all sides of a work take turns in one process, so that what else runs on the
-machine falls on all of them. In each round every side has a burst of runs, of which the least time
-counts; rounds start with another side each. Before each burst is a pause: the threads of the side
-before spin for some milliseconds, and would hold a core. One run of each burst is not counted.
-Columns ``least`` and ``median`` are those of the rounds; ``x`` is how many times longer than ours a
-side takes: by the least of all rounds, and the median of the ratios in each round. A side whose
-engine is absent is listed with what to install (``pip install .[bench]``).
-
-Weights are random, and so is what int8 is calibrated with: for the speed it makes no difference.
-Networks of int8 and OpenVINO get their images as bytes too; their graphs hold the normalization.
-"""
+"""Time the packed engine side by side with other engines."""
 
 import argparse
 import os
@@ -58,22 +23,11 @@ from groupnet_det.benchmark.stages import measure_stages
 from groupnet_det.benchmark.table import OURS, Row, read_rows, write_rows
 from groupnet_det.benchmark.timing import Schedule
 from groupnet_det.benchmark.work import LAYER_SHAPES, NetworkWork
+from groupnet_det.commands.benchmark import flags
 from groupnet_det.errors import UserError
 from groupnet_det.project_files import results_folder
 from groupnet_det.visualization.runtime import plot_runtime
 
-WHAT = (
-    "layers",
-    "threads",
-    "network",
-    "body",
-    "scaling",
-    "avx2",
-    "file",
-    "models",
-    "stages",
-    "memory",
-)
 # This command, in a process of its own.
 COMMAND = ("-m", "groupnet_det", "benchmark")
 # Must be there before a library reads it, hence a process of its own.
@@ -131,7 +85,7 @@ def measure_plan(what: str, arguments: argparse.Namespace) -> list[Row]:
         size=arguments.size,
         batch=arguments.batch,
         width=arguments.width,
-        shapes=arguments.shapes,
+        shapes=arguments.shapes or LAYER_SHAPES,
         sides=arguments.sides,
     )
     schedule = Schedule(
@@ -163,7 +117,7 @@ SPECIAL = {
 def measure_all(arguments: argparse.Namespace, facts: dict[str, str]) -> list[Row]:
     """Everything asked for; the CSV is written after each part."""
     rows: list[Row] = []
-    for what in WHAT if "all" in arguments.what else arguments.what:
+    for what in flags.WHAT if "all" in arguments.what else arguments.what:
         special = SPECIAL.get(what)
         new = special(arguments) if special else measure_plan(what, arguments)
         rows += new
@@ -182,33 +136,8 @@ def show_aims(rows: Sequence[Row]) -> None:
     print(f"\n{len(lines) - len(measured)} of {len(lines)} aims were not measured in this run")
 
 
-def parse_shape(word: str) -> tuple[int, int, int]:
-    """``64@56x48`` -> channels, height, width."""
-    try:
-        channels, _, sides = word.partition("@")
-        height, _, width = sides.partition("x")
-        return int(channels), int(height), int(width)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{word!r} is no shape such as 64@56x56") from None
-
-
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("what", nargs="+", choices=[*WHAT, "all"])
-    parser.add_argument("--num-bases", type=int, nargs="+", default=[1, 4], help="K, one or more")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--size", type=int, default=224, help="side of the images, pixels")
-    parser.add_argument("--batch", type=int, default=1, help="images, of networks")
-    parser.add_argument("--width", type=float, default=1.0, help="of the binary networks")
-    parser.add_argument("--shapes", type=parse_shape, nargs="+", default=LAYER_SHAPES, help="C@HxW")
-    parser.add_argument("--sides", nargs="+", default=[], metavar="SIDE", help="all if absent")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--burst-ms", type=float, default=50, help="of one side in one round")
-    parser.add_argument("--pause-ms", type=float, default=20, help="before each burst")
-    parser.add_argument("--csv", type=Path, help="rows (default: results/runtime_DATE.csv)")
-    parser.add_argument("--no-plot", action="store_true", help="no PNG beside the CSV")
+    parser = flags.benchmark_runtime()
     return parser.parse_args(words)
 
 

@@ -1,20 +1,4 @@
-"""Time a training iteration of configs against that of their full-precision twins.
-
-  python tools/benchmark_training.py
-  python tools/benchmark_training.py configs/COCO-Detection/retinanet_groupnet_r18_k4.yaml \\
-      --batch 2 --size 320 320 --opts MODEL.GROUPNET.NUM_BASES 5
-
-The twin has MODEL.GROUPNET.METHOD float in all parts and differs in nothing else. The iterations of
-both take turns in one process, so that what else runs on the machine falls on both; each round
-starts with the other one, and two iterations of each are not counted. An iteration is the trainer's
-(forward, losses, backward, clipping, optimizer) on random images; reading data is left out.
-
-Columns: seconds an iteration, the least and the median of the rounds; ``x``, how many times longer
-than the twin's: by the least of all rounds, and the median of the rounds' ratios; the most memory
-in MiB that a process of its own took for three iterations, less what it took before the network.
-
-Without --batch and --size, those that the config trains with; give both for full-scale configs.
-"""
+"""Time a training iteration of configs against that of their full-precision twins."""
 
 import argparse
 import subprocess
@@ -40,23 +24,11 @@ from groupnet_det.benchmark.training import (
     make_row,
     size_of,
 )
+from groupnet_det.commands.benchmark import flags
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError, UserError
-from groupnet_det.project_files import project_root, results_folder
+from groupnet_det.project_files import results_folder
 
-QUICK = tuple(
-    f"configs/quick/{name}.yaml"
-    for name in (
-        "classifier_groupnet_mnist5k",
-        "semseg_groupnet_photo_digits",
-        "retinanet_groupnet_photo_digits",
-        "fcos_groupnet_photo_digits",
-        "faster_rcnn_groupnet_photo_digits",
-        "cascade_rcnn_groupnet_photo_digits",
-        "mask_rcnn_groupnet_photo_digits",
-        "panoptic_fpn_groupnet_photo_digits",
-    )
-)
 # This command, in a process of its own.
 COMMAND = ("-m", "groupnet_det", "benchmark-training")
 MEMORY_STEPS = 3
@@ -126,25 +98,13 @@ def name_of(path: str) -> str:
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    default = [str(project_root() / path) for path in QUICK]
-    parser.add_argument("configs", nargs="*", default=default, help="those of configs/quick")
-    parser.add_argument("--batch", type=int, default=0, help="images of an iteration")
-    parser.add_argument("--size", type=int, nargs=2, default=(0, 0), metavar=("H", "W"))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=9, help="iterations of each that count")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--no-memory", action="store_true", help="seconds alone")
-    parser.add_argument("--csv", type=Path, help="rows (default: results/training_DATE.csv)")
-    parser.add_argument("--opts", nargs=argparse.REMAINDER, default=[], help="KEY VALUE pairs")
-    parser.add_argument("--memory-of", choices=list(SIDES), help=argparse.SUPPRESS)
+    parser = flags.benchmark_training()
     return parser.parse_args(words)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse_arguments(argv)
+    arguments.device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_num_threads(arguments.threads)
     try:
         if arguments.memory_of:

@@ -1,23 +1,15 @@
-"""Draw Cityscapes' masks of training labels, by cityscapesscripts; see datasets/README.md.
+"""Draw Cityscapes' masks of training labels, by cityscapesscripts; see datasets/README.md."""
 
-Interrupted, it goes on where it stopped.
-"""
-
-import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from groupnet_det.data.cityscapes import SPLITS, prepare_train_ids
+from groupnet_det.commands.datasets import flags
+from groupnet_det.data.cityscapes import prepare_train_ids
 from groupnet_det.errors import UserError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--root", type=Path, help="folder (default: $DETECTRON2_DATASETS/cityscapes)"
-    )
-    parser.add_argument("--splits", nargs="+", default=list(SPLITS), help="default: %(default)s")
+    parser = flags.prepare_cityscapes()
     arguments = parser.parse_args(argv)
     root = arguments.root
     if root is None:

@@ -1,24 +1,15 @@
 """Make the photo-digits detection data set; see datasets/README.md."""
 
-import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from groupnet_det.commands.datasets import flags
 from groupnet_det.data.photo_digits import PhotoDigitsOptions, prepare_photo_digits
 from groupnet_det.errors import UserError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    defaults = PhotoDigitsOptions()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--output", type=Path, help="folder (default: $DETECTRON2_DATASETS/photo_digits)"
-    )
-    for name, value in vars(defaults).items():
-        parser.add_argument(
-            f"--{name.replace('_', '-')}", type=int, default=value, help="%(default)s"
-        )
+    parser = flags.prepare_photo_digits()
     arguments = vars(parser.parse_args(argv))
     root = arguments.pop("output")
     if root is None:

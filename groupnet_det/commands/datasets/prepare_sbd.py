@@ -1,23 +1,15 @@
-"""Make VOC 2012's "trainaug" of VOC and SBD, 10,582 masks; see datasets/README.md.
+"""Make VOC 2012's "trainaug" of VOC and SBD, 10,582 masks; see datasets/README.md."""
 
-Interrupted, it goes on where it stopped.
-"""
-
-import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from groupnet_det.commands.datasets import flags
 from groupnet_det.data.sbd import NUM_TRAINAUG, prepare_trainaug
 from groupnet_det.errors import UserError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--sbd", type=Path, required=True, help="SBD's folder with cls/, train.txt and val.txt"
-    )
-    parser.add_argument("--voc", type=Path, help="folder (default: $DETECTRON2_DATASETS/VOC2012)")
+    parser = flags.prepare_sbd()
     arguments = parser.parse_args(argv)
     voc = arguments.voc
     if voc is None:

@@ -1,21 +1,11 @@
-"""Write a trained network as an ONNX file that ONNX Runtime runs: the simulation with floats.
+"""Write a trained network as an ONNX file that ONNX Runtime runs: the simulation with floats."""
 
-  python tools/export_onnx.py --config-file configs/quick/classifier_groupnet_mnist5k.yaml \
-      --output digits.onnx MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth
-
-Classifiers and segmenters give their logits, detectors the raw outputs of their heads. The file is
-run by ONNX Runtime on sample images of two sizes and compared with the trained network; one that
-disagrees is not written. ONNX has no weights of one bit: the file is as large as that of a float
-network, and slower. For small and fast files: tools/export_packed.py. See docs/onnx.md.
-"""
-
-import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from tabulate import tabulate
 
+from groupnet_det.commands.deployment import flags
 from groupnet_det.config import load_config
 from groupnet_det.data.registration import register_datasets
 from groupnet_det.deploy.export import load_trained
@@ -26,12 +16,7 @@ from groupnet_det.errors import UserError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--config-file", required=True)
-    parser.add_argument("--output", type=Path, required=True, help="file to write, .onnx")
-    parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
+    parser = flags.export_onnx()
     arguments = parser.parse_args(argv)
     try:
         require_onnx()  # before what takes long

@@ -1,24 +1,5 @@
-"""Prove that a packed file gives the answers of the network that it was made from.
+"""Prove that a packed file gives the answers of the network that it was made from."""
 
-  python tools/verify_packed.py --config-file configs/quick/classifier_groupnet_mnist5k.yaml \
-      --packed digits.gnp MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth
-
-Three checks: the compiled engine against a reference in PyTorch, every bit of every step; the
-blocks of the training model's backbone on identical inputs, integers equal and floats to 1e-4; the
-accuracy (AP, mIoU) on DATASETS.TEST, at most 0.1 points apart, or of classifiers one image in less
-than 1,000. The file rounds the stem's weights to 16 bits, on which single signs may turn. Where AP
-or mIoU are further apart, the trained network is therefore scored again with its stem rounded so:
-the packed one must be within 0.1 points of that, and that within 0.5 of the trained one. The exit
-code is 0 only where all that was compared agrees.
-
-``--predictors int8`` also shows what it costs to give the last layers of a detector or segmenter 8
-bits: the network is packed anew, and its scores are set beside the file's, without a verdict.
-
-``--backend reference`` is for machines without the engine: the first check is skipped, which the
-table says, and the others are done with the reference, slowly.
-"""
-
-import argparse
 import json
 import sys
 import tempfile
@@ -29,13 +10,13 @@ from detectron2.config import CfgNode
 from tabulate import tabulate
 from torch import nn
 
+from groupnet_det.commands.deployment import flags
 from groupnet_det.config import load_config
 from groupnet_det.data.check import check_datasets
 from groupnet_det.data.registration import make_absent_datasets, register_datasets
 from groupnet_det.deploy.block_comparison import Trace
 from groupnet_det.deploy.engine_verification import check_engine, engine_trace, skipped_engine
 from groupnet_det.deploy.export import (
-    PREDICTORS,
     export_trained,
     load_trained,
     make_predictors,
@@ -59,7 +40,6 @@ from groupnet_det.engine.packed_model import PackedModel, build_packed_model
 from groupnet_det.errors import ConfigError, UserError
 from groupnet_det.modeling.meta_arch.semantic_inference import wrap_for_inference
 from groupnet_det.runtime.packed_file import PackedFile, read_packed, write_packed
-from groupnet_det.runtime.predictor import BACKENDS
 from groupnet_det.runtime.reference import trace_reference
 
 # Task -> the scores that are compared.
@@ -207,16 +187,7 @@ def show(findings: list[Finding]) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--config-file", required=True)
-    parser.add_argument("--packed", type=Path, required=True, help="file to verify, .gnp")
-    parser.add_argument("--backend", choices=list(BACKENDS), default="native")
-    parser.add_argument("--predictors", choices=PREDICTORS, help="show what other last layers cost")
-    parser.add_argument("--num-images", type=int, default=4, help="whose maps are compared")
-    parser.add_argument("--report", type=Path, help="write the findings to this file, JSON")
-    parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
+    parser = flags.verify_packed()
     arguments = parser.parse_args(argv)
     if arguments.num_images < 1:
         parser.error("--num-images must be positive")

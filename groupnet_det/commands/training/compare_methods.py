@@ -1,18 +1,4 @@
-"""Train a list of methods with one schedule, and show what they reach against what they cost.
-
-  python tools/compare_methods.py --config-file configs/Comparison/sign_digits.yaml --jobs 2
-  python tools/compare_methods.py --config-file configs/Comparison/sign_digits.yaml --show-only
-  python tools/compare_methods.py --config-file configs/Comparison/bccd.yaml \\
-      --methods-file bccd --seeds 1 2
-
-What counts is SOLVER.BEST_METRIC of the config: top-1, mIoU or AP. The file of methods maps names
-to config keys and values; _BASE_ names another config file for a method, such as another detector.
-
-Each method first gets its best learning rate from one common grid, with a shorter schedule and a
-seed that is used for nothing else. Every finished training is a row of the CSV at once; started
-again, the tool goes on with the rows that are missing. A training that diverges counts as 0 %.
-Table and plot show what is finished of the grid that the flags describe.
-"""
+"""Train a list of methods with one schedule, and show what they reach against what they cost."""
 
 import argparse
 import sys
@@ -25,6 +11,7 @@ from tabulate import tabulate
 
 from groupnet_det.analysis.comparison import Grid, Summary, summarize
 from groupnet_det.analysis.comparison_rows import read_rows
+from groupnet_det.commands.training import flags
 from groupnet_det.config import load_config
 from groupnet_det.data.check import check_datasets
 from groupnet_det.data.registration import make_absent_datasets, register_datasets
@@ -77,22 +64,7 @@ def show(summaries: list[Summary], path: Path, picture: Path, title: str) -> Non
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--config-file", required=True, help="schedule and data of all rows")
-    parser.add_argument("--methods-file", type=Path, default=Path("methods"), help="or a name")
-    parser.add_argument("--methods", nargs="+", help="some names of that file; all if absent")
-    parser.add_argument("--learning-rates", nargs="+", type=float, default=[0.003, 0.01, 0.03])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--single-seed", nargs="*", default=["ABC-Net 5/5"], metavar="METHOD")
-    parser.add_argument(
-        "--search-share", type=float, default=1 / 3, help="length of a search, of MAX_ITER"
-    )
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
-    parser.add_argument("--csv", type=Path, help="rows; by default results/comparison_<config>.csv")
-    parser.add_argument("--show-only", action="store_true", help="train nothing")
-    parser.add_argument("opts", nargs="*", default=[], help="config keys and values, of all rows")
+    parser = flags.compare_methods()
     return parser.parse_args(words)
 
 

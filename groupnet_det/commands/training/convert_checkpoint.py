@@ -1,23 +1,4 @@
-"""Convert weights: foreign ones to ours, and ours to a folder for other people and back.
-
-  python tools/convert_checkpoint.py resnet18_groupnet.pth.tar --output groupnet_r18.pth
-  python tools/convert_checkpoint.py resnet18-f37072fd.pth --output float_r18.pth
-  python tools/convert_checkpoint.py resnet18-f37072fd.pth --output start_r18_k4.pth --num-bases 4
-  python tools/convert_checkpoint.py output/model_final.pth --output my_detector
-  python tools/convert_checkpoint.py my_detector --output my_detector.pth
-
-Foreign are the Group-Net authors' files and torchvision's ResNets. The variant is recognised from
-the keys. Beside the output a YAML file is written with the config of the network that the weights
-belong to; to score it on a data set:
-
-  python tools/train_net.py --eval-only --config-file groupnet_r18.yaml DATASETS.TEST "['mine']"
-
-A folder holds model.safetensors, config.json and README.md, as model hubs keep them: weights, class
-names, the whole config, and the scores that metrics.json beside the checkpoint knows. MODEL.WEIGHTS
-takes it wherever it takes a .pth file. Weights that carry no config need --config-file.
-
-Files are read without running code that they hold; what needs it is refused.
-"""
+"""Convert weights: foreign ones to ours, and ours to a folder for other people and back."""
 
 import argparse
 import sys
@@ -28,6 +9,7 @@ from groupnet_det.checkpoint.checkpointer import load_tensors, read_checkpoint, 
 from groupnet_det.checkpoint.conversion import Conversion
 from groupnet_det.checkpoint.folder import is_folder, write_folder
 from groupnet_det.checkpoint.foreign import check_output, convert_file, write_conversion
+from groupnet_det.commands.training import flags
 from groupnet_det.config import load_config
 from groupnet_det.engine.recorded_scores import of_all_classes, recorded_scores
 from groupnet_det.errors import CheckpointError, UserError
@@ -111,25 +93,7 @@ def from_foreign(arguments: argparse.Namespace) -> None:
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("checkpoint", type=Path, help="file, or folder of weights")
-    parser.add_argument(
-        "--output", type=Path, required=True, help="file to write, .pth; or of ours a folder"
-    )
-    parser.add_argument(
-        "--config-file", default="", help="of the training, for a folder of weights without one"
-    )
-    parser.add_argument(
-        "--num-bases", type=int, default=0, help="torchvision: K to start with; 0: float"
-    )
-    parser.add_argument(
-        "--noise", type=float, default=0.1, help="torchvision: what tells the K copies apart"
-    )
-    parser.add_argument(
-        "--bpac", action="store_true", help="authors' segmentation: trained with dilated branches"
-    )
+    parser = flags.convert_checkpoint()
     return parser.parse_args(words)
 
 

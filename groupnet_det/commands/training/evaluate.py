@@ -1,13 +1,4 @@
-"""Score saved predictions without a model.
-
-  python tools/evaluate.py --annotations instances_val.json \
-      --results output/inference/coco_instances_results.json --csv scores.csv
-  python tools/evaluate.py --voc VOC2007 --split test --voc-metric 07 \
-      --results output/inference/coco_instances_results.json
-  python tools/evaluate.py --predictions output/inference/predictions.csv
-  python tools/evaluate.py --masks SegmentationClass --label-maps output/inference/label_maps \
-      --classes classes.txt --csv scores.csv --confusion-matrix confusion.png
-"""
+"""Score saved predictions without a model."""
 
 import argparse
 import sys
@@ -17,18 +8,18 @@ from pathlib import Path
 from detectron2.data.datasets.pascal_voc import CLASS_NAMES
 from tabulate import tabulate
 
+from groupnet_det.commands.training import flags
 from groupnet_det.data.class_names import check_class_names
 from groupnet_det.data.mask_folders import read_names
 from groupnet_det.data.semantic_registration import parse_label_of_value
 from groupnet_det.errors import ConfigError, UserError
 from groupnet_det.evaluation.classification_scores import score_predictions_csv
 from groupnet_det.evaluation.coco_results import (
-    IOU_TYPES,
     DetectionScores,
     score_coco_results,
     write_scores_csv,
 )
-from groupnet_det.evaluation.voc_scores import METRICS, score_voc_results
+from groupnet_det.evaluation.voc_scores import score_voc_results
 from groupnet_det.output_files import PLOTS, check_output
 
 # What goes together: needed flags, and those that may be added.
@@ -44,29 +35,7 @@ MODES = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--csv", type=Path, help="write the scores of each class to this file")
-    parser.add_argument("--classes", help="file of class names, one a line; or name,name,...")
-    group = parser.add_argument_group("detections")
-    group.add_argument("--annotations", type=Path, help="COCO instances json")
-    group.add_argument("--results", type=Path, help="COCO results json")
-    group.add_argument("--iou-type", choices=list(IOU_TYPES), help="default: bbox")
-    group.add_argument("--voc", type=Path, help="folder of VOC layout, instead of --annotations")
-    group.add_argument("--split", help="of it, such as test")
-    group.add_argument("--voc-metric", choices=list(METRICS), help="default: 12 (area); 07: points")
-    group = parser.add_argument_group("classes of images")
-    group.add_argument("--predictions", type=Path, help="predictions.csv of a classifier")
-    group = parser.add_argument_group("masks")
-    group.add_argument("--masks", type=Path, help="folder of true masks, also in folders below")
-    group.add_argument("--label-maps", type=Path, help="folder of predicted masks")
-    group.add_argument("--ignore-label", type=int, help="of true masks (default: 255)")
-    group.add_argument("--labels", help="of the values of true masks, where they differ: 0=0,255=1")
-    group.add_argument(
-        "--list", type=Path, help="file of names, with or without suffix: each must have both masks"
-    )
-    group.add_argument("--confusion-matrix", type=Path, help="PNG file to draw")
+    parser = flags.evaluate()
     arguments = parser.parse_args(argv)
     given = {key for key, value in vars(arguments).items() if value is not None}
     fitting = [

@@ -1,17 +1,4 @@
-"""Train or evaluate; the flags and files are Detectron2's.
-
-  python tools/train_net.py --config-file configs/quick/retinanet_groupnet_photo_digits.yaml
-  python tools/train_net.py --config-file ... --resume
-  python tools/train_net.py --config-file ... --eval-only MODEL.WEIGHTS output/model_final.pth
-  python tools/train_net.py --config-file ... --eval-only MODEL.WEIGHTS model.gnp
-  python tools/train_net.py --config-file ... --num-gpus 8
-  python tools/train_net.py --config-file ... --num-processes 2
-  python tools/train_net.py --config-file ... --report
-
-A packed file (tools/export_packed.py) runs on the compiled engine, on the CPU.
-The CPU is taken where there is no GPU, and with ``--num-gpus 0``. Several processes and machines:
-docs/distributed.md.
-"""
+"""Train or evaluate; the flags and files are Detectron2's."""
 
 import argparse
 import sys
@@ -24,13 +11,13 @@ from detectron2.utils import comm
 
 from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.checkpoint.provenance import expected_names, warn_of_training_data
-from groupnet_det.engine.launch import add_process_flag, run_in_processes
+from groupnet_det.commands.training import flags
+from groupnet_det.engine.launch import run_in_processes
 from groupnet_det.engine.packed_model import build_packed_model, is_packed
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import UserError
 from groupnet_det.report.page import write_report
-from groupnet_det.runtime.predictor import BACKENDS
 
 
 def train_or_evaluate(arguments: argparse.Namespace) -> Any:
@@ -56,22 +43,12 @@ def train_or_evaluate(arguments: argparse.Namespace) -> Any:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = default_argument_parser(epilog=__doc__)
-    add_process_flag(parser)
-    parser.add_argument(
-        "--backend",
-        choices=list(BACKENDS),
-        default="native",
-        help="of a packed file: the compiled engine, or PyTorch, which is slow",
-    )
-    parser.add_argument(
-        "--report",
-        action="store_true",
-        help="at the end of training, make OUTPUT_DIR/report.html (tools/report.py)",
-    )
+    parser = flags.train_net()
     arguments = parser.parse_args(argv)
     if arguments.report and arguments.eval_only:
         parser.error("--report goes with training; later there is tools/report.py OUTPUT_DIR")
+    if not arguments.dist_url:
+        arguments.dist_url = default_argument_parser().get_default("dist_url")
     try:
         run_in_processes(train_or_evaluate, arguments)
     except UserError as error:

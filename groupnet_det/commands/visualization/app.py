@@ -1,12 +1,4 @@
-"""Packed models on your own pictures, in a browser on this machine.
-
-  make web
-  python demo/app.py
-  python demo/app.py --models output/my_detector.gnp digits.gnp
-
-It offers the models of `make zoo` and all output/**/model.gnp, or those that --models names. Nobody
-but this machine can open the page, and the page asks for nothing elsewhere. docs/web-demo.md
-"""
+"""Packed models on your own pictures, in a browser on this machine."""
 
 import argparse
 import sys
@@ -14,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from groupnet_det.commands.visualization import flags
 from groupnet_det.errors import UserError
 from groupnet_det.project_files import work_folder
 from groupnet_det.web.examples import write_examples
@@ -24,11 +17,7 @@ ROOT = work_folder()
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--models", nargs="+", type=Path, default=[], metavar="FILE.gnp")
-    parser.add_argument("--port", type=int, help="of 127.0.0.1; any free one from 7860 if absent")
+    parser = flags.app()
     return parser.parse_args(words)
 
 

@@ -1,17 +1,4 @@
-"""Run a trained model on pictures, a video or a webcam, and draw what it finds.
-
-  python demo/demo.py --weights output/model_final.pth --input photos/*.jpg --output drawn
-  python demo/demo.py --weights output/model_final.pth --video-input street.mp4 --output drawn.mp4
-  python demo/demo.py --config-file configs/... --webcam --opts MODEL.WEIGHTS model_final.pth
-  python demo/demo.py --weights classifier.gnp --input photo.jpg --output drawn.jpg
-
-The flags are those of Detectron2's demo. Checkpoints carry their config and class names; of those
-that do not, give ``--config-file``. Objects and their masks, semantic and panoptic segmentation,
-classes of whole images: whatever the model is for. Without ``--output`` a window opens, which
-Escape closes.
-
-A picture that cannot be read is told, and the others go on; the exit code is then 1.
-"""
+"""Run a trained model on pictures, a video or a webcam, and draw what it finds."""
 
 import argparse
 import sys
@@ -21,6 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from groupnet_det.commands.visualization import flags
 from groupnet_det.data.images import read_rgb
 from groupnet_det.errors import UserError
 from groupnet_det.inference.pictures import find_pictures, output_paths, save_picture
@@ -120,22 +108,7 @@ def first_line(error: Exception) -> str:
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--config-file", default="", metavar="FILE", help="of the training")
-    parser.add_argument("--weights", default="", metavar="FILE", help="as --opts MODEL.WEIGHTS")
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--input", nargs="+", help="picture files, folders, patterns '*.jpg'")
-    source.add_argument("--video-input", metavar="FILE")
-    source.add_argument("--webcam", nargs="?", type=int, const=0, metavar="NUMBER")
-    parser.add_argument("--output", type=Path, help="file or folder; without, a window opens")
-    parser.add_argument(
-        "--confidence-threshold", type=float, default=0.5, help="least score of objects"
-    )
-    parser.add_argument(
-        "--opts", nargs=argparse.REMAINDER, default=[], help="config KEY VALUE pairs"
-    )
+    parser = flags.demo()
     return parser.parse_args(words)
 
 

@@ -1,12 +1,4 @@
-"""Draw training data with their annotations; the flags are those of Detectron2's tool.
-
-  python tools/visualize_data.py --source annotation --config-file configs/... --output-dir drawn
-  python tools/visualize_data.py --source dataloader --config-file configs/... --output-dir drawn
-
-``annotation`` draws the images of DATASETS.TRAIN as they are, ``dataloader`` what the network sees
-of them, resized, cropped and flipped, and refuses what training refuses. Boxes, masks, labels of
-pixels and classes of images are drawn.
-"""
+"""Draw training data with their annotations; the flags are those of Detectron2's tool."""
 
 import argparse
 import itertools
@@ -20,6 +12,7 @@ from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
 from tqdm import tqdm
 
+from groupnet_det.commands.visualization import flags
 from groupnet_det.config import load_config
 from groupnet_det.data.check import check_datasets
 from groupnet_det.data.loaders import build_train_loader
@@ -96,15 +89,7 @@ def draw(cfg: CfgNode, arguments: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--source", choices=list(SOURCES), required=True)
-    parser.add_argument("--config-file", default="", metavar="FILE")
-    parser.add_argument("--output-dir", type=Path, default=Path())
-    parser.add_argument("--show", action="store_true", help="in a window instead")
-    parser.add_argument("--num-images", type=int, default=0, help="default: all")
-    parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
+    parser = flags.visualize_data()
     arguments = parser.parse_args(argv)
     try:
         failed = draw(load_config(arguments.config_file, arguments.opts), arguments)

@@ -1,12 +1,5 @@
 """Draw saved detections beside the ground truth, a picture for each image; the flags are those of
-Detectron2's tool.
-
-  python tools/visualize_json_results.py --input output/inference/coco_instances_results.json \\
-      --output drawn --dataset photo_digits_val --conf-threshold 0.5
-
-A data set of your own is one of DATASETS.CUSTOM in ``--config-file``. A sheet of a few images, and
-results of other tasks: tools/visualize_results.py.
-"""
+Detectron2's tool."""
 
 import argparse
 import sys
@@ -17,6 +10,7 @@ import numpy as np
 from detectron2.data import MetadataCatalog
 from tqdm import tqdm
 
+from groupnet_det.commands.visualization import flags
 from groupnet_det.config import load_config
 from groupnet_det.data.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
@@ -63,15 +57,7 @@ def draw(arguments: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--input", type=Path, required=True, help="COCO results json")
-    parser.add_argument("--output", type=Path, required=True, help="folder")
-    parser.add_argument("--dataset", default="coco_2017_val", help="its name")
-    parser.add_argument("--conf-threshold", type=float, default=0.5, help="least score drawn")
-    parser.add_argument("--config-file", default="", metavar="FILE", help="of a data set of yours")
-    parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
+    parser = flags.visualize_json_results()
     arguments = parser.parse_args(argv)
     try:
         failed = draw(arguments)

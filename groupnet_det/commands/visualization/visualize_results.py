@@ -1,10 +1,4 @@
-"""Draw saved predictions beside the ground truth, and the curves of the training.
-
-  python tools/visualize_results.py --config-file configs/... --output sheet.png --curves curves.png
-
-The results are those of the last evaluation in the config's OUTPUT_DIR, or ``--results``; the
-curves are those of its metrics.json.
-"""
+"""Draw saved predictions beside the ground truth, and the curves of the training."""
 
 import argparse
 import sys
@@ -14,6 +8,7 @@ from pathlib import Path
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
 
+from groupnet_det.commands.visualization import flags
 from groupnet_det.config import load_config
 from groupnet_det.data.check import check_datasets
 from groupnet_det.data.registration import register_datasets
@@ -29,18 +24,7 @@ from groupnet_det.visualization.predictions import render_results
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--config-file", required=True)
-    parser.add_argument(
-        "--results", type=Path, help="COCO results json, predictions.csv, or folder of label maps"
-    )
-    parser.add_argument("--output", type=Path, help="PNG file of predictions")
-    parser.add_argument("--curves", type=Path, help="PNG file of losses and metrics")
-    parser.add_argument("--num-images", type=int, default=6)
-    parser.add_argument("--threshold", type=float, default=0.5, help="least score drawn")
-    parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
+    parser = flags.visualize_results()
     arguments = parser.parse_args(argv)
     if not (arguments.output or arguments.curves):
         parser.error("name a file to write: --output or --curves")
