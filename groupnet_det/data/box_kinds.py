@@ -54,9 +54,11 @@ def guess_box_kind(records: list[dict[str, Any]]) -> str | None:
     """
     for mode, guesses in GUESSES.items():
         rows = list(_rows(records, mode))
-        if not rows:
+        table = np.asarray(rows, dtype=np.float64).reshape(-1, 6)
+        sides = table[:, 2:4] - (table[:, :2] if mode == BoxMode.XYXY_ABS else 0)
+        table = table[(sides != 0).all(axis=1)]  # boxes without an area tell nothing
+        if not len(table):
             continue
-        table = np.asarray(rows, dtype=np.float64)
         boxes = _Boxes(table[:, :4], table[:, 4:])
         if told := next((told for told in (guess(boxes) for guess in guesses) if told), None):
             return told

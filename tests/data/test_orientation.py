@@ -64,8 +64,10 @@ def test_sizes_are_those_of_the_upright_image(turned, tmp_path, orientation):
         assert upright_size(image) == (width, height)
         image.load()
     record = {"file_name": str(path), "image_id": 1, "width": width, "height": height}
-    check_announced_size("odd", record, (width, height))
+    check_announced_size("turned", record, (width, height))
     with pytest.raises(DataError, match="with width and height swapped"):
-        check_announced_size("odd", {**record, "width": height, "height": width}, (width, height))
+        check_announced_size(
+            "turned", {**record, "width": height, "height": width}, (width, height)
+        )
     Image.fromarray(upright[:, :, 0].copy()).save(tmp_path / "mask.png")
     check_mask_file(str(path), str(tmp_path / "mask.png"))

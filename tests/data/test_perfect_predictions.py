@@ -26,6 +26,7 @@ from groupnet_det.evaluation.label_folders import to_one_hot
 from .png_files import write_png
 from .test_voc import OBJECT
 
+NAME = "generated_files"
 SIZES = [(40, 30), (24, 32), (33, 17)]
 NAMES = ["cat", "no", "02", "null", "b ", "für", "a,b"]
 ODD = settings(
@@ -121,14 +122,14 @@ def folder_with_images(names):
 
 def evaluate(entry, num_classes, folder, outputs_of, *options):
     """The evaluator's results of perfect predictions on a data set of one's own."""
-    words = ["DATASETS.CUSTOM", str([{"NAME": "odd", **entry}]), "DATASETS.TEST", "['odd']"]
+    words = ["DATASETS.CUSTOM", str([{"NAME": NAME, **entry}]), "DATASETS.TEST", f"['{NAME}']"]
     words += ["OUTPUT_DIR", str(folder / "out"), "DATASETS.CHECK_BOX_KIND", "False", *options]
     cfg = load_config("", words)
     register_datasets(cfg)
-    check_datasets(cfg, ["odd"])
-    evaluator = build_evaluator(cfg, "odd")
+    check_datasets(cfg, [NAME])
+    evaluator = build_evaluator(cfg, NAME)
     evaluator.reset()
-    for record in DatasetCatalog.get("odd"):
+    for record in DatasetCatalog.get(NAME):
         evaluator.process([record], [outputs_of(record)])
     return evaluator.evaluate()
 
@@ -165,7 +166,7 @@ def test_coco(content, encoding):
         }
         scores = score_coco_results(path, saved)
         assert all_hundred([scores.summary["AP"], *(ap for ap, _ in scores.per_class.values())])
-        assert list(map(str, MetadataCatalog.get("odd").thing_classes)) == [
+        assert list(map(str, MetadataCatalog.get(NAME).thing_classes)) == [
             one["name"] for one in sorted(content["categories"], key=lambda one: one["id"])
         ]
 
