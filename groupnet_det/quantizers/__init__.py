@@ -18,7 +18,7 @@ from .rsign import RSignActivation
 from .sign_activation import SIGN_GRADIENTS, SignActivation, sign, sign_polynomial
 from .sign_weight import WEIGHT_GRADIENTS, WEIGHT_SCALES, SignWeight, binarize_weight
 from .straight_through import pass_through, pass_through_clipped
-from .zero_one import ZeroOneActivation, round_clipped
+from .zero_one import ZERO_ONE_GRADIENTS, ZeroOneActivation, round_clipped
 
 __all__ = [
     "ACTIVATION_QUANTIZERS",
@@ -26,6 +26,7 @@ __all__ = [
     "WEIGHT_GRADIENTS",
     "WEIGHT_QUANTIZERS",
     "WEIGHT_SCALES",
+    "ZERO_ONE_GRADIENTS",
     "ABCActivation",
     "ABCWeight",
     "ActivationQuantizer",
