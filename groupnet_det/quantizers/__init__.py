@@ -3,6 +3,7 @@
 from .abc_net import ABCActivation, ABCWeight, approximate_weight
 from .base import ActivationQuantizer, WeightQuantizer
 from .dorefa import DorefaActivation, DorefaWeight, quantize_dorefa_weight, quantize_uniform
+from .exporting import is_exporting
 from .full_precision import FloatWeight, TanhActivation
 from .lq_nets import LQActivation, LQWeight
 from .lsq import LSQActivation, LSQWeight, quantize_step
@@ -49,6 +50,7 @@ __all__ = [
     "binarize_weight",
     "build_activation_quantizer",
     "build_weight_quantizer",
+    "is_exporting",
     "pass_through",
     "pass_through_clipped",
     "quantize_dorefa_weight",
