@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from groupnet_det.errors import DataError
+from groupnet_det.json_text import parse_json
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def read_coco_file(path: Path, prepare_with: str | None = None) -> dict[str, Any
         mend = f"make it with: {prepare_with}" if prepare_with else "check the path"
         raise DataError(f"annotation file {path} does not exist; {mend}")
     try:
-        content = json.loads(path.read_text())
+        content = parse_json(path.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(
             f"annotation file {path} is not valid JSON: {error}; mend that place, or write it anew"

@@ -86,7 +86,17 @@ def _choose_seed_alone(cfg: CfgNode, *, resume: bool) -> int:
         return cfg.SEED
     earlier = Path(cfg.OUTPUT_DIR) / "config.yaml"
     if resume and earlier.is_file():
-        seed = yaml.safe_load(earlier.read_text()).get("SEED", -1)
+        seed = _seed_of(earlier)
         if seed >= 0:
             return seed
     return int.from_bytes(os.urandom(4), "little") % 2**31
+
+
+def _seed_of(config: Path) -> int:
+    """What a run wrote down; -1 where it did not, or the file is broken."""
+    try:
+        content = yaml.safe_load(config.read_text())
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return -1
+    seed = content.get("SEED") if isinstance(content, dict) else None
+    return seed if isinstance(seed, int) else -1

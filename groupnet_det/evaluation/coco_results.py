@@ -22,6 +22,7 @@ from groupnet_det.data.coco_check import (
 )
 from groupnet_det.data.run_lengths import run_length_problem
 from groupnet_det.errors import DataError, lookup
+from groupnet_det.json_text import parse_json
 
 IOU_TYPES = {"bbox": "bbox", "segm": "segmentation"}
 # Member of a result -> whether it is one.
@@ -132,7 +133,7 @@ def load_result_list(path: Path, needed: str) -> list[dict[str, Any]]:
     if not path.is_file():
         raise DataError(f"results file {path} does not exist")
     try:
-        loaded = json.loads(path.read_text())
+        loaded = parse_json(path.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"results file {path} is not valid JSON: {error}") from error
     keys = ["category_id", "image_id", "score", needed]

@@ -15,6 +15,7 @@ from torchvision.ops import nms
 from groupnet_det.data.images import read_rgb
 from groupnet_det.data.run_lengths import run_length_problem
 from groupnet_det.errors import DataError
+from groupnet_det.json_text import parse_json
 
 from .instances import draw_instances
 
@@ -33,7 +34,7 @@ def load_results(path: Path) -> dict[Any, list[dict[str, Any]]]:
     if not path.is_file():
         raise DataError(f"results file {path} does not exist; evaluation writes it")
     try:
-        results = json.loads(path.read_text())
+        results = parse_json(path.read_text())
         by_image: dict[Any, list[dict[str, Any]]] = defaultdict(list)
         for result in results:
             by_image[result["image_id"]].append(result)
