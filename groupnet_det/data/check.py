@@ -112,6 +112,11 @@ def check_class_count(cfg: CfgNode, name: str) -> None:
             f"MODEL.META_ARCHITECTURE {architecture} is for {needed} and does not fit data set "
             f"{name!r}, which is for {task or 'another task'}; change one of the two"
         )
+    if needed == "classification" and len(class_names_of(name) or [0, 0]) < 2:
+        raise DataError(
+            f"data set {name!r} ({source_of(name)}) has one class; a classifier tells at least two "
+            "apart: add a folder with images of what is not in the other"
+        )
     _check_number(cfg, key, name, class_names_of(name), "classes")
     if architecture == "PanopticFPN":
         stuff = NUM_CLASSES_KEYS["SemanticSegmentor"]

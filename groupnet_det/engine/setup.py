@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import tempfile
 from pathlib import Path
 
 import torch
@@ -46,6 +47,8 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
         )
     cfg.SEED = choose_seed(cfg, resume=arguments.resume)
     cfg.freeze()
+    if comm.is_main_process():
+        check_output_dir(cfg.OUTPUT_DIR)
     setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank(), name="groupnet_det")
     used = cfg.DATASETS.TEST if arguments.eval_only else cfg.DATASETS.TRAIN + cfg.DATASETS.TEST
     if comm.is_main_process():
@@ -57,6 +60,23 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
     comm.synchronize()
     default_setup(cfg, arguments)  # only now: it replaces the config.yaml of an earlier run
     return cfg
+
+
+def check_output_dir(folder: str) -> None:
+    """Make it, and see that files can be written there.
+
+    Raises:
+        ConfigError: It cannot be, or is a file.
+    """
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = "it is a file" if os.path.isfile(folder) else error.strerror
+        raise ConfigError(
+            f"OUTPUT_DIR {folder!r} cannot be written to ({reason}); name another folder"
+        ) from error
 
 
 def choose_device(cfg: CfgNode, num_gpus: int) -> None:

@@ -16,6 +16,7 @@ from groupnet_det.analysis.precision_map import format_precision_map
 from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.checkpoint.provenance import checkpoint_metadata, expected_names
 from groupnet_det.data.loaders import build_test_loader, build_train_loader
+from groupnet_det.data.shared_memory import explain_ended_worker
 from groupnet_det.errors import DataError, TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
 
@@ -114,6 +115,11 @@ class Trainer(DefaultTrainer):
             return None
         try:
             return super().train()
+        except OSError as error:  # of metrics.json, logs and results
+            raise TrainingError(
+                f"OUTPUT_DIR {self.cfg.OUTPUT_DIR} cannot be written any more at iteration "
+                f"{self.iter}: {error}; {self._last_checkpoint()}"
+            ) from error
         except TrainingStoppedError:
             self.checkpointer.save("model_final", iteration=self.iter)
             logger.info(f"training was stopped early, after iteration {self.iter}")
@@ -137,15 +143,22 @@ class Trainer(DefaultTrainer):
             super().run_step()
         except FloatingPointError as error:
             rate = self.optimizer.param_groups[0]["lr"]
-            saved = self.checkpointer.has_checkpoint()
-            kept = f"{self.checkpointer.get_checkpoint_file()} is kept" if saved else "none yet"
             raise TrainingError(
                 f"the loss is not finite at iteration {self.iter} (learning rate {rate:.3g}); "
-                f"last checkpoint: {kept}. Lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_ITERS or "
+                f"{self._last_checkpoint()}. Lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_ITERS or "
                 "enable SOLVER.CLIP_GRADIENTS"
             ) from error
         except DataError as error:
             raise DataError(f"{error}{self._keep_what_is_trained()}") from error
+        except RuntimeError as error:
+            if not (told := explain_ended_worker(error)):
+                raise
+            raise DataError(f"{told}{self._keep_what_is_trained()}") from error
+
+    def _last_checkpoint(self) -> str:
+        saved = self.checkpointer.has_checkpoint()
+        kept = f"{self.checkpointer.get_checkpoint_file()} is kept" if saved else "none yet"
+        return f"last checkpoint: {kept}"
 
     def _keep_what_is_trained(self) -> str:
         """Save what was trained before this iteration, which could not be; words that tell."""

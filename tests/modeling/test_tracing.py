@@ -100,8 +100,8 @@ def test_a_traced_model_is_saved_and_loaded(root, kind):
 
 
 class Network(nn.Module):
-    """What has weights in a model; the choice of boxes, which depends on its values, Detectron2 does
-    not let ``torch.export`` record."""
+    """What has weights in a model. ``torch.export`` does not record how boxes are chosen, as
+    their number depends on values."""
 
     def __init__(self, model):
         super().__init__()
