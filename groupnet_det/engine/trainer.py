@@ -1,6 +1,8 @@
 """The one trainer of all tasks."""
 
+import errno
 import logging
+import os
 import weakref
 from typing import Any
 
@@ -34,6 +36,8 @@ from .initialization import initialize_model
 from .optimizer import build_lr_scheduler, build_optimizer
 from .packed_model import PackedModel
 from .test_time_augmentation import wrap_for_testing
+
+DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +120,8 @@ class Trainer(DefaultTrainer):
         try:
             return super().train()
         except OSError as error:  # of metrics.json, logs and results
+            if not is_of_output(error, self.cfg.OUTPUT_DIR):
+                raise
             raise TrainingError(
                 f"OUTPUT_DIR {self.cfg.OUTPUT_DIR} cannot be written any more at iteration "
                 f"{self.iter}: {error}; {self._last_checkpoint()}"
@@ -203,6 +209,15 @@ class Trainer(DefaultTrainer):
     @classmethod
     def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> DatasetEvaluator:
         return build_evaluator(cfg, dataset_name)
+
+
+def is_of_output(error: OSError, folder: str) -> bool:
+    """Whether an error is of writing to the folder: it names a file there, or says that a disk is
+    full or refuses."""
+    if error.filename is None:
+        return error.errno in DISK_REFUSES
+    path = os.path.abspath(os.fsdecode(error.filename))
+    return path.startswith(os.path.abspath(folder))
 
 
 def build_step(
