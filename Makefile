@@ -12,7 +12,7 @@ CLANG_FORMAT = $(dir $(PYTHON))clang-format
 CPP_FILES = $(wildcard $(foreach folder,core kernels ops capi include run,groupnet_det/csrc/$(folder)/*.[hc]*) tests/csrc/*.[hc]*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo web zoo test test-slow test-arm test-sanitize groupnet-run groupnet-run-arm docs lint format clean
+.PHONY: help setup demo web zoo test test-slow test-engine test-arm test-sanitize groupnet-run groupnet-run-arm docs lint format clean
 
 help:
 	@echo "make demo         set up, train and evaluate a binary detector, draw what it finds (some 8 minutes)"
@@ -22,7 +22,7 @@ help:
 	@echo "make zoo          set up, train a small model per task into zoo/ (about 12 minutes; goes on where it stopped)"
 	@echo "make zoo ZOO=quick     a few iterations of each, into zoo/quick;  MODELS=\"NAME ...\" chooses some"
 	@echo "make test         set up and run the tests;  make test-slow runs the long ones too"
-	@echo "make test-arm     the packed engine on an emulated 64-bit ARM;  make test-sanitize with address, UB and thread sanitizers"
+	@echo "make test-engine  the packed engine's own tests;  make test-arm on an emulated 64-bit ARM;  make test-sanitize with sanitizers, at length"
 	@echo "make groupnet-run the command and the C library into build/native;  make groupnet-run-arm for 64-bit ARM"
 	@echo "make docs         these pages and the references of config and API, as a site, into build/docs"
 	@echo "make lint         ruff, mypy, clang-format;             make format rewrites the layout"
@@ -52,7 +52,12 @@ test: setup
 test-slow: setup
 	$(PYTHON) -m pytest -m "slow or not slow"
 
-# The engine's own tests, without torch in them: on an emulated ARM, and with sanitizers.
+# The engine's own tests, without torch in them: here and with sanitizers in short, on an emulated
+# ARM, and with sanitizers at length.
+test-engine: setup
+	$(PYTHON) tools/test_engine.py
+	$(PYTHON) tools/test_engine.py --sanitize --mutations 300
+
 test-arm: setup
 	$(PYTHON) tools/test_engine.py --arm
 

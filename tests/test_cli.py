@@ -1,6 +1,7 @@
 """groupnet-det: each name leads to a tool that is there, and to its help."""
 
-import ast
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -8,8 +9,10 @@ import sys
 import pytest
 
 from groupnet_det import __version__
-from groupnet_det.cli import COMMANDS
+from groupnet_det.cli import COMMANDS, main
 
+# Scripts that run before the package can be imported, or need a checkout.
+OF_CHECKOUTS = {"build_groupnet_run", "install_detectron2", "setup_environment", "test_engine"}
 # What the project promises to have.
 PROMISED = {"train", "eval", "export", "verify", "benchmark", "analyze", "report", "demo"}
 
@@ -24,20 +27,58 @@ def test_the_promised_commands_are_there():
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_is_a_program(root, name):
-    path = root / COMMANDS[name].file
-    assert path.is_file(), f"{path} of `groupnet-det {name}` does not exist"
-    tree = ast.parse(path.read_text())
-    guards = [node for node in tree.body if isinstance(node, ast.If)]
-    assert any(ast.unparse(g.test) == "__name__ == '__main__'" for g in guards), path
+def test_each_command_is_a_function_of_its_words(name):
+    main = importlib.import_module(COMMANDS[name].module).main
+    assert list(inspect.signature(main).parameters) == ["argv"]
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    assert end.value.code == 0
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("folder", ["tools", "demo", "datasets"])
+def test_scripts_only_call_what_is_in_the_package(root, folder):
+    """So that nothing is imported from `tools`, as which Detectron2 installs a package."""
+    called = set()
+    for path in (root / folder).glob("*.py"):
+        if path.stem in OF_CHECKOUTS:
+            continue
+        text = path.read_text()
+        (module,) = re.findall(r"^from (groupnet_det\.commands[\w.]+) import main$", text, re.M)
+        assert module.rpartition(".")[2] == path.stem
+        assert text.endswith('if __name__ == "__main__":\n    sys.exit(main())\n'), path
+        called.add(module)
+    assert called
+
+
+HEAVY = ("torch", "detectron2", "numpy", "matplotlib", "cv2", "PIL", "pycocotools", "yaml")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_shows_the_help_of_its_tool(name, tmp_path):
-    done = run(name, "--help", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_help_of_each_command_imports_nothing_heavy(name, tmp_path):
+    code = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({HEAVY!r}))\n"  # to import one of these is an error
+        "from groupnet_det.cli import main\n"
+        "sys.argv = ['groupnet-det']\n"
+        f"main([{name!r}, '--help'])\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"usage: groupnet-det {name} [-h]")
+
+
+def test_help_shows_what_was_typed(tmp_path):
+    done = run("export", "x.yaml", "--help", cwd=tmp_path)
+    assert done.stdout.startswith("usage: python -m groupnet_det export [-h]")
+    assert "\n  python -m groupnet_det export --config-file configs/" in done.stdout
+    assert ".yaml \\\n      --output digits.gnp" in done.stdout
+
+
+def test_a_config_is_the_first_word(tmp_path):
+    done = run("train", "absent.yaml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "error: config file absent.yaml does not exist" in done.stderr
 
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("-h",)], ids=["none", "long", "short"])
@@ -57,7 +98,8 @@ def test_messages_name_commands_that_are_there(root):
     for path in (root / "groupnet_det").rglob("*.py"):
         text = path.read_text()
         named |= set(re.findall(r"groupnet-det ([a-z][a-z0-9-]+)", text))
-        assert not re.search(r"python (tools|datasets|demo)/", text) or path.name == "cli.py", path
+        if "commands" not in path.parts:
+            assert not re.search(r"python (tools|datasets|demo)/", text), path
     assert named <= set(COMMANDS)
     assert {"verify", "convert", "prepare-mnist5k"} <= named
     source = (root / "groupnet_det/report/run.py").read_text()
@@ -70,11 +112,21 @@ def test_version():
     assert run("--version").stdout == f"groupnet_det {__version__}\n"
 
 
-def test_an_unknown_command_ends_in_one_line_with_the_valid_ones():
-    done = run("trian")
+@pytest.mark.parametrize(
+    ("typed", "nearest"),
+    [("trian", "train"), ("evaluate", "eval"), ("exportonnx", "export-onnx"), ("Train", "train")],
+)
+def test_an_unknown_command_names_the_nearest(typed, nearest):
+    with pytest.raises(SystemExit) as end:
+        main([typed])
+    assert end.value.code == f"error: there is no command {typed!r}; the nearest is {nearest!r}"
+
+
+def test_an_unknown_command_without_a_near_one_lists_all_in_one_line():
+    done = run("xyzzy")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: the command is 'trian'; valid: 'train', 'eval', ")
+    assert line.startswith("error: the command is 'xyzzy'; valid: 'train', 'eval', ")
     assert all(repr(name) in line for name in COMMANDS)
 
 
@@ -84,7 +136,7 @@ def test_words_and_exit_codes_are_those_of_the_tool(tmp_path):
     assert done.stderr == "error: absent.pth does not exist\n"
     done = run("install-detectron2", "--nothing", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith("usage: groupnet-det install-detectron2 [-h]")
+    assert done.stderr.startswith("usage: python -m groupnet_det install-detectron2 [-h]")
 
 
 def test_eval_is_training_that_only_evaluates(tmp_path):
@@ -102,7 +154,7 @@ def test_what_pip_does_not_bring_is_told_in_one_line(module, mend, tmp_path):
         "import sys\n"
         f"sys.modules[{module!r}] = None\n"
         "from groupnet_det.cli import main\n"
-        "main(['demo', '--help'])\n"
+        "main(['demo', '--input', 'a.jpg'])\n"
     )
     command = [sys.executable, "-W", "ignore", "-c", code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

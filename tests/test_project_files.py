@@ -52,7 +52,7 @@ def test_a_file_comes_before_a_name(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["quick/classifier_groupnet_mnist", "../setup", "Base/photo_digits"]
+    "name", ["quick/classifier_groupnet_mnist", "../setup", "Base/recipes/Photo-Digits"]
 )
 def test_unknown_names_list_near_ones(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)

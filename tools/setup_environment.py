@@ -2,8 +2,8 @@
 """Install all that groupnet_det needs into the environment of the Python that runs this script.
 
 Safe to repeat and to interrupt: what is installed is kept, and a stamp in the environment, written
-last, makes a finished set-up return at once. ``--force`` ignores the stamp; ``--extra web`` adds
-the packages of an extra to a finished set-up.
+last, makes a finished set-up return at once. ``--force`` ignores the stamp; ``--extra web docs``
+adds the packages of extras to a finished set-up.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = Path(sys.prefix) / ".groupnet_det_ready"
 INPUTS = [
-    *("setup.py", "pyproject.toml", "tools/setup_environment.py", "tools/install_detectron2.py"),
+    *("setup.py", "pyproject.toml", "tools/setup_environment.py"),
+    "groupnet_det/commands/install_detectron2.py",
     "groupnet_det/csrc",
 ]
 
@@ -92,11 +93,14 @@ def requirements_of(extra: str, requirements: list[str]) -> list[str]:
     return [match[1] for match in matches if match and match[2] == extra]
 
 
-def install_extra(extra: str) -> None:
-    """The packages of an extra, without building the project again."""
-    packages = requirements_of(extra, metadata.requires("groupnet-det") or [])
-    if not packages:
-        sys.exit(f"error: setup.py has no extra {extra!r}")
+def install_extras(extras: list[str]) -> None:
+    """Install the packages of extras in one step, so that their versions fit each other."""
+    packages: list[str] = []
+    for extra in extras:
+        added = requirements_of(extra, metadata.requires("groupnet-det") or [])
+        if not added:
+            sys.exit(f"error: setup.py has no extra {extra!r}")
+        packages += added
     install_beside_torch("--quiet", *packages)
 
 
@@ -137,10 +141,13 @@ STEPS: list[tuple[str, Callable[[], None]]] = [
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--force", action="store_true", help="go through all steps again")
-    parser.add_argument("--extra", metavar="NAME", help="add its packages, and do nothing else")
+    parser.add_argument(
+        "--extra", nargs="+", metavar="NAME", help="add the packages of extras, and do nothing else"
+    )
     arguments = parser.parse_args()
     if arguments.extra:
-        return go_through([(f"extra {arguments.extra}", lambda: install_extra(arguments.extra))])
+        title = f"extras {', '.join(arguments.extra)}"
+        return go_through([(title, lambda: install_extras(arguments.extra))])
     if sys.version_info < (3, 10):  # noqa: UP036 (this is what tells the user)
         print(
             f"groupnet_det needs Python 3.10; {sys.executable} is {sys.version.split()[0]}."

@@ -3,11 +3,13 @@
 
   python tools/test_engine.py
   python tools/test_engine.py --sanitize
+  python tools/test_engine.py --sanitize --short   # files that were tampered with alone, and few
   python tools/test_engine.py --sanitize-threads   # the tests of concurrency alone
   python tools/test_engine.py --arm        # Debian's cross compiler and qemu-user
 
 The same program in all: every kernel against plain loops, whole packed programs against what the
-reference in PyTorch computes, many threads at once, and files that were tampered with.
+reference in PyTorch computes, many threads at once, and files that were tampered with. Object files
+stay in build/test_engine.
 """
 
 import argparse
@@ -25,7 +27,10 @@ from groupnet_det.runtime.native_build import (
     sources_of,
 )
 
-TESTS = Path(__file__).resolve().parent.parent / "tests/csrc"
+ROOT = Path(__file__).resolve().parent.parent
+TESTS = ROOT / "tests/csrc"
+OBJECTS = ROOT / "build/test_engine"
+MUTATIONS, FEW_MUTATIONS = 1000, 300
 
 
 def build(target: Target, folder: Path) -> Path:
@@ -34,6 +39,13 @@ def build(target: Target, folder: Path) -> Path:
     program = folder / "test_engine"
     link_program(target, compile_files(target, sources, folder), program)
     return program
+
+
+def chosen_tests(target: str, *, short: bool) -> list[str]:
+    """Names of a group of tests, or none for all."""
+    if target == "sanitize_threads":
+        return ["concurrency"]
+    return ["broken_files"] if short else []
 
 
 def main() -> int:
@@ -45,18 +57,19 @@ def main() -> int:
             f"--{name}", dest="target", action="store_const", const=name.replace("-", "_")
         )
     parser.set_defaults(target="native")
-    parser.add_argument("--mutations", type=int, default=1000, help="files to tamper with")
+    parser.add_argument("--mutations", type=int, help="files to tamper with")
+    parser.add_argument("--short", action="store_true", help="only files that were tampered with")
     arguments = parser.parse_args()
     target = TARGETS[arguments.target]
-    only = ["concurrency"] if arguments.target == "sanitize_threads" else []
+    mutations = arguments.mutations or (FEW_MUTATIONS if arguments.short else MUTATIONS)
+    only = chosen_tests(arguments.target, short=arguments.short)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        examples = folder / "examples"
+        examples = Path(name) / "examples"
         try:
             target.check()
-            program = build(target, folder)
+            program = build(target, OBJECTS / arguments.target)
             run(sys.executable, TESTS / "write_examples.py", examples)
-            run(*target.runner, program, examples, str(arguments.mutations), *only)
+            run(*target.runner, program, examples, str(mutations), *only)
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1

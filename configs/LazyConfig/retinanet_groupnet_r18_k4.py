@@ -81,7 +81,7 @@ model = L(GroupNetRetinaNet)(
     input_format="BGR",
 )
 
-# Why Adam, and this rate: configs/Base/Schedule-1x.yaml.
+# Why Adam, and this rate: configs/Base/recipes/Schedule-1x.yaml.
 optimizer = L(torch.optim.Adam)(
     params=L(get_default_optimizer_params)(weight_decay_norm=0.0),
     lr=0.0002,

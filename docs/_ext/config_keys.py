@@ -1,6 +1,6 @@
 """The config keys of groupnet_det with the comments that stand beside them in its source.
 
-Keys and defaults come from `add_config_keys` itself; only the comments are read from the source, by
+Keys and defaults come from `define_keys` itself; only the comments are read from the source, by
 following that function through the files ``groupnet_det/config/*defaults.py``.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ENTRY = "add_config_keys"
+ENTRY = "define_keys"
 SECTION = "CfgNode"
 
 

@@ -17,6 +17,7 @@ from detectron2.modeling.meta_arch.semantic_seg import SemanticSegmentor
 from detectron2.modeling.roi_heads import StandardROIHeads
 from torch import Tensor, nn
 
+from groupnet_det.config import own_node
 from groupnet_det.deploy.preparation import task_of_model
 from groupnet_det.errors import ConfigError
 from groupnet_det.modeling.meta_arch.classifier import ImageClassifier
@@ -50,9 +51,10 @@ def default_size(cfg: CfgNode, model: nn.Module) -> tuple[int, int]:
     with one of 4/3 of it, a segmenter's short side, or training crop, as a square."""
     task = task_of_model(model)
     if task == "classification":
-        return (cfg.INPUT.CLASSIFICATION.TEST_CROP,) * 2
+        return (own_node(cfg, "INPUT.CLASSIFICATION").TEST_CROP,) * 2
     if task == "semantic_segmentation" and isinstance(model, SemanticSegmentor):
-        return (cfg.INPUT.SEMANTIC.TEST_SHORT_SIDE or cfg.INPUT.SEMANTIC.CROP,) * 2
+        options = own_node(cfg, "INPUT.SEMANTIC")
+        return (options.TEST_SHORT_SIDE or options.CROP,) * 2
     short = cfg.INPUT.MIN_SIZE_TEST
     return short, min(round(short * ASPECT), cfg.INPUT.MAX_SIZE_TEST or round(short * ASPECT))
 

@@ -8,6 +8,7 @@ from detectron2.config import CfgNode
 from detectron2.structures import BitMasks, Boxes, Instances
 from torch import Tensor
 
+from groupnet_det.config import own_node
 from groupnet_det.errors import lookup
 
 NUM_OBJECTS = 6  # in each image
@@ -78,7 +79,7 @@ def _random_labels(
 def _classification(
     cfg: CfgNode, height: int, width: int, generator: torch.Generator
 ) -> Annotations:
-    number = cfg.MODEL.CLASSIFIER.NUM_CLASSES
+    number = own_node(cfg, "MODEL.CLASSIFIER").NUM_CLASSES
     return {"label": int(torch.randint(number, (), generator=generator))}
 
 
@@ -91,7 +92,7 @@ def _retinanet(cfg: CfgNode, *image: Any) -> Annotations:
 
 
 def _fcos(cfg: CfgNode, *image: Any) -> Annotations:
-    return _random_instances(cfg.MODEL.FCOS.NUM_CLASSES, *image)
+    return _random_instances(own_node(cfg, "MODEL.FCOS").NUM_CLASSES, *image)
 
 
 def _rcnn(cfg: CfgNode, *image: Any) -> Annotations:

@@ -13,6 +13,7 @@ import torch
 from detectron2.config import CfgNode
 from detectron2.utils.events import EventStorage
 
+from groupnet_det.config import own_node
 from groupnet_det.config.network import float_twin_of
 from groupnet_det.engine.trainer import Trainer, build_step
 
@@ -53,8 +54,8 @@ def _shorter_side(cfg: CfgNode) -> int:
 
 
 TRAINING_SIDES: dict[str, Callable[[CfgNode], int]] = {
-    "ImageClassifier": lambda cfg: cfg.INPUT.CLASSIFICATION.TRAIN_CROP,
-    "SemanticSegmentor": lambda cfg: cfg.INPUT.SEMANTIC.CROP or _shorter_side(cfg),
+    "ImageClassifier": lambda cfg: own_node(cfg, "INPUT.CLASSIFICATION").TRAIN_CROP,
+    "SemanticSegmentor": lambda cfg: own_node(cfg, "INPUT.SEMANTIC").CROP or _shorter_side(cfg),
 }
 
 

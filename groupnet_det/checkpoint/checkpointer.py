@@ -12,15 +12,17 @@ from typing import Any
 import torch
 from detectron2.checkpoint import DetectionCheckpointer
 
-from groupnet_det.errors import CheckpointError, UserError
+from groupnet_det.errors import CheckpointError, TrainingError, UserError
 from groupnet_det.runtime.packed_file import FORMAT
 
 from .compatibility import check_fit, move_backbone
+from .finite import NotFiniteError, check_finite
 from .folder import check_folder, is_folder, read_folder, weights_file
 from .provenance import check_class_names, warn_of_other_data
 
 BEST_PREFIX = "model_best"
 HEAD_BYTES = 64  # in which a packed file says what it is
+DIVERGED = "Lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_ITERS or enable SOLVER.CLIP_GRADIENTS"
 
 
 class Checkpointer(DetectionCheckpointer):
@@ -58,9 +60,14 @@ class Checkpointer(DetectionCheckpointer):
         self.class_names = class_names or {}
         self._path_for_messages = ""
         self._strict_now = strict
+        self._resumed: list[str] = []
 
     def save(self, name: str, **kwargs: Any) -> None:
-        """Write ``<name>.pth`` whole, and note it as the one to resume from."""
+        """Write ``<name>.pth`` whole, and note it as the one to resume from.
+
+        Raises:
+            TrainingError: A tensor is not finite; nothing is written, and the note stays.
+        """
         if not self.save_dir or not self.save_to_disk:
             return
         state = {"model": self.model.state_dict(), **self.extra, **kwargs}
@@ -68,9 +75,18 @@ class Checkpointer(DetectionCheckpointer):
             state[key] = value.state_dict()
         target = Path(self.save_dir) / f"{name}.pth"
         self.logger.info(f"Saving checkpoint to {target}")
-        write_tensors(state, target)
+        try:
+            write_tensors(state, target)
+        except NotFiniteError as error:
+            raise TrainingError(f"{error}; {self.kept()}. {DIVERGED}") from error
         if not name.startswith(BEST_PREFIX):
             self.tag_last_checkpoint(target.name)
+
+    def kept(self) -> str:
+        """Words for an error that ends a training: what there is to go on from."""
+        if not self.has_checkpoint():
+            return "last checkpoint: none yet"
+        return f"last checkpoint: {self.get_checkpoint_file()} is kept"
 
     def tag_last_checkpoint(self, last_filename_basename: str) -> None:
         """Note the name of the file to resume from; an interruption leaves the older note."""
@@ -99,6 +115,7 @@ class Checkpointer(DetectionCheckpointer):
                 network; the model is then as it was.
         """
         wanted = self.checkpointables if checkpointables is None else checkpointables
+        self._resumed = list(wanted)
         self._strict_now = self.strict or bool(wanted)
         self._path_for_messages = path
         if path and "://" not in path and not os.path.exists(path.split("?")[0]):
@@ -141,7 +158,17 @@ class Checkpointer(DetectionCheckpointer):
         if not checkpoint.get("matching_heuristics"):
             state = move_backbone(state, list(model))
             check_fit(path, _shapes(state), _shapes(model), strict=self._strict_now)
+        self._check_finite({**checkpoint, "model": {k: state[k] for k in state if k in model}})
         return super()._load_model({**checkpoint, "model": state})
+
+    def _check_finite(self, checkpoint: dict[str, Any]) -> None:
+        """What is to be loaded is."""
+        note = ", by its name in OUTPUT_DIR/last_checkpoint" if self._resumed else ""
+        check_finite(
+            {key: checkpoint.get(key) for key in ("model", *self._resumed)},
+            before=f"{self._path_for_messages}:",
+            after=f", as after a training that diverged; take an earlier checkpoint{note}",
+        )
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -231,8 +258,10 @@ def write_tensors(state: dict[str, Any], path: Path) -> None:
     """``torch.save`` beside its place first: an interruption harms no older file.
 
     Raises:
+        NotFiniteError: A tensor has a NaN or an infinite value; nothing is written.
         CheckpointError: The disk is full or refuses; older files are as they were.
     """
+    check_finite(state, before=f"{path} is not written:")
     partial = path.with_suffix(".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have deleted it

@@ -22,6 +22,7 @@ from torch import Tensor
 from groupnet_det.errors import CheckpointError
 from groupnet_det.json_text import parse_json
 
+from .finite import check_finite
 from .model_card import model_card
 from .provenance import PROVENANCE
 
@@ -43,7 +44,8 @@ def write_folder(folder: Path, checkpoint: Mapping[str, Any]) -> list[str]:
         Members of the checkpoint that are left out.
 
     Raises:
-        CheckpointError: The folder holds something, or the checkpoint carries no config.
+        CheckpointError: The folder holds something, the checkpoint carries no config, or a tensor
+            is not finite.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CheckpointError(f"{folder} is there already; name a new or an empty folder")
@@ -52,6 +54,7 @@ def write_folder(folder: Path, checkpoint: Mapping[str, Any]) -> list[str]:
             "the checkpoint carries no config, without which a folder of weights says nothing; "
             "those that our training writes carry it"
         )
+    check_finite(checkpoint["model"], before=f"{folder} is not written:")
     content = {key: checkpoint[key] for key in CARRIED if key in checkpoint}
     described = {
         "model_type": MODEL_TYPE,

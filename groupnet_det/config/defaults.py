@@ -6,10 +6,8 @@ from .detection_defaults import add_detection_keys
 from .semantic_defaults import add_semantic_data_keys
 
 
-def add_config_keys(cfg: CfgNode) -> None:
-    """Add our keys to `cfg`; doing it twice changes nothing."""
-    if "GROUPNET" in cfg.MODEL:
-        return
+def define_keys(cfg: CfgNode) -> None:
+    """Set our keys in a config that has Detectron2's alone; see `keys.add_config_keys`."""
     _add_network_keys(cfg.MODEL)
     add_detection_keys(cfg.MODEL)
     _add_training_keys(cfg)
@@ -147,8 +145,9 @@ def _add_training_keys(cfg: CfgNode) -> None:
     #       as wanted METRIC: "coco", "voc07" (11 points) or "voc12" (area under the curve);
     #   image_folder: ROOT (with one folder of images for each class);
     #   masks: IMAGES and MASKS (folders), CLASSES (list, or a file of one name a line), and as
-    #       wanted LIST (file of names without suffix, one a line), IGNORE_LABEL (255) and
-    #       MASK_SUFFIX (".png").
+    #       wanted LIST (file of names without suffix, one a line), IGNORE_LABEL (255),
+    #       MASK_SUFFIX (".png") and LABELS, which gives each value of masks its label where the two
+    #       differ: {0: 0, 255: 1}.
     # $VARIABLES in paths are expanded.
     cfg.DATASETS.CUSTOM = []
     # Images of each data set that are decoded before training to find broken files, evenly
@@ -156,6 +155,9 @@ def _add_training_keys(cfg: CfgNode) -> None:
     # of all others presence, kind and size are checked, and a bad one ends the training that
     # meets it.
     cfg.DATASETS.CHECK_DECODE = 1000
+    # Whether to refuse boxes that look like x0, y0, x1, y1 where x, y, width, height are wanted, or
+    # the other way round, or like fractions of the image's sides.
+    cfg.DATASETS.CHECK_BOX_KIND = True
 
     # "SGD" (with SOLVER.MOMENTUM and NESTEROV), "Adam" or "AdamW".
     cfg.SOLVER.OPTIMIZER = "SGD"

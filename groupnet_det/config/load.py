@@ -11,7 +11,7 @@ from detectron2.config import CfgNode, get_cfg
 from groupnet_det.errors import ConfigError
 from groupnet_det.project_files import find_config
 
-from .defaults import add_config_keys
+from .keys import add_config_keys
 from .value_types import fit_options, fit_tree
 
 

@@ -12,10 +12,12 @@ from detectron2.data import DatasetCatalog, MetadataCatalog
 from groupnet_det.errors import ConfigError, DataError
 
 from .catalog import class_names_of, source_of, stuff_names_of, task_of
+from .class_names import checked_text
 from .coco_check import check_coco_file
 from .image_folder import format_class_counts
-from .images import FULL_SIZE, decode_rgb, open_image
+from .images import FULL_SIZE, decode_rgb, open_image, upright_size
 from .instance_check import check_announced_size, check_instances
+from .panoptic_check import check_panoptic_file
 from .semantic_check import check_cityscapes_layout, check_ignore_label, check_masks
 from .voc import read_split
 
@@ -43,6 +45,7 @@ def check_datasets(cfg: CfgNode, names: Sequence[str]) -> None:
         DataError: A file is absent or broken, or an annotation cannot be right.
     """
     for position, name in enumerate(names):
+        checked_text(name, "a name in DATASETS.TRAIN or TEST")
         if name not in DatasetCatalog.list():
             raise ConfigError(
                 f"data set {name!r} is not known; name it in DATASETS.CUSTOM, or choose one of "
@@ -81,6 +84,8 @@ def check_files(name: str, *, scores_masks: bool = False) -> None:
     if "json_file" in metadata.as_dict():
         path = Path(metadata.json_file)
         check_coco_file(path, metadata.get("prepare_with"), scores_masks=scores_masks)
+        if "panoptic_json" in metadata.as_dict():
+            check_panoptic_file(Path(metadata.panoptic_json))
     elif "dirname" in metadata.as_dict():
         check_voc_layout(Path(metadata.dirname), metadata.split)
     elif metadata.get("evaluator_type") == "cityscapes_sem_seg":
@@ -107,17 +112,18 @@ def check_class_count(cfg: CfgNode, name: str) -> None:
     if key is None:
         return
     needed, task = TASKS.get(architecture, "detection"), task_of(name)
+    class_names = class_names_of(name)
     if task != needed:
         raise ConfigError(
             f"MODEL.META_ARCHITECTURE {architecture} is for {needed} and does not fit data set "
             f"{name!r}, which is for {task or 'another task'}; change one of the two"
         )
-    if needed == "classification" and len(class_names_of(name) or [0, 0]) < 2:
+    if task == "classification" and class_names is not None and len(class_names) == 1:
         raise DataError(
-            f"data set {name!r} ({source_of(name)}) has one class; a classifier tells at least two "
-            "apart: add a folder with images of what is not in the other"
+            f"data set {name!r} has one class alone, {class_names[0]!r} ({source_of(name)}): one "
+            "class needs no classifier; add a folder of images of another, such as 'other'"
         )
-    _check_number(cfg, key, name, class_names_of(name), "classes")
+    _check_number(cfg, key, name, class_names, "classes")
     if architecture == "PanopticFPN":
         stuff = NUM_CLASSES_KEYS["SemanticSegmentor"]
         _check_number(cfg, stuff, name, stuff_names_of(name), "kinds of stuff")
@@ -186,7 +192,7 @@ def check_decoding(name: str, records: list[dict[str, Any]], num_decoded: int) -
         record = records[index]
         try:
             with open_image(record["file_name"]) as image:
-                size = image.size
+                size = upright_size(image)
                 decode_rgb(image, FULL_SIZE)
         except DataError as error:
             raise DataError(f"{error}; replace it or take it out of {source_of(name)}") from error

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from groupnet_det.errors import DataError
 
+from .folder_files import without_system_files
+
 SPLITS = ("train", "val")  # the masks of the test split are not public
 PROGRESS_EVERY = 100  # masks
 
@@ -45,7 +47,7 @@ def prepare_train_ids(root: Path, splits: tuple[str, ...] = SPLITS) -> int:
     sources: list[Path] = []
     for split in splits:
         folder = root / "gtFine" / split
-        found = sorted(folder.glob("*/*_polygons.json"))
+        found = without_system_files(sorted(folder.glob("*/*_polygons.json")), folder)
         if not found:
             raise DataError(
                 f"{folder} holds no */*_polygons.json; lay Cityscapes out as datasets/README.md "

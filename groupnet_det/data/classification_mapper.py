@@ -9,6 +9,7 @@ from detectron2.config import CfgNode, configurable
 from PIL import Image
 from torchvision import transforms
 
+from groupnet_det.config import own_node
 from groupnet_det.errors import ConfigError, lookup
 
 from .images import (
@@ -64,7 +65,7 @@ class ClassificationMapper:
 
     @classmethod
     def from_config(cls, cfg: CfgNode, is_train: bool) -> dict[str, Any]:
-        options = cfg.INPUT.CLASSIFICATION
+        options = own_node(cfg, "INPUT.CLASSIFICATION")
         if is_train:
             transform = random_crop_transform(
                 crop=options.TRAIN_CROP,

@@ -1,13 +1,16 @@
 """Look at a COCO instances file before Detectron2 or pycocotools loads it."""
 
-import json
+import codecs
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from groupnet_det.errors import DataError
-from groupnet_det.json_text import parse_json
+
+from .class_names import check_class_names
+from .coco_values import check_order_of_ids, is_id, is_number, normalize_annotations, told
+from .text_files import read_json
 
 logger = logging.getLogger(__name__)
 
@@ -17,6 +20,17 @@ KEYS = {
     "categories": ("id", "name"),
 }
 LEAST_POLYGON = 6  # numbers: three points
+
+
+class CocoFile(NamedTuple):
+    """
+    Attributes:
+        content: As the file has it, with ``area`` and ``iscrowd`` of `normalize_annotations`.
+        is_plain: Whether other readers find the same in the file.
+    """
+
+    content: dict[str, Any]
+    is_plain: bool
 
 
 def check_coco_file(
@@ -48,6 +62,11 @@ def check_coco_file(
 
 
 def read_coco_file(path: Path, prepare_with: str | None = None) -> dict[str, Any]:
+    """The content alone; see `open_coco_file`."""
+    return open_coco_file(path, prepare_with).content
+
+
+def open_coco_file(path: Path, prepare_with: str | None = None) -> CocoFile:
     """A COCO instances file: readable, complete, and its ids consistent.
 
     Args:
@@ -60,12 +79,7 @@ def read_coco_file(path: Path, prepare_with: str | None = None) -> dict[str, Any
     if not path.is_file():
         mend = f"make it with: {prepare_with}" if prepare_with else "check the path"
         raise DataError(f"annotation file {path} does not exist; {mend}")
-    try:
-        content = parse_json(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"annotation file {path} is not valid JSON: {error}; mend that place, or write it anew"
-        ) from error
+    content = read_json(path, "annotation file", "correct that place, or write the file again")
     for key in KEYS:
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise DataError(f"{path} has no list {key!r}; a COCO instances file needs one")
@@ -74,7 +88,13 @@ def read_coco_file(path: Path, prepare_with: str | None = None) -> dict[str, Any
     for annotation in content["annotations"]:
         for problem in _annotation_problems(annotation):
             raise DataError(f"{path}: annotation {annotation['id']} {problem}")
-    return content
+    changed = normalize_annotations(path, content)
+    return CocoFile(content, not changed and not _has_mark(path))
+
+
+def _has_mark(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
 
 
 def check_polygons(path: Path, content: dict[str, Any], *, scored: bool) -> None:
@@ -112,16 +132,6 @@ def check_polygons(path: Path, content: dict[str, Any], *, scored: bool) -> None
     )
 
 
-def is_number(value: Any) -> bool:
-    """Whether it is a finite number."""
-    return isinstance(value, (int, float)) and abs(value) < float("inf")
-
-
-def is_id(value: Any) -> bool:
-    """Whether it can tell an image or a category from others."""
-    return isinstance(value, str) or is_number(value)
-
-
 def is_box(value: Any) -> bool:
     """Whether it is a list of x, y, width, height."""
     return isinstance(value, list) and len(value) == 4 and all(map(is_number, value))
@@ -139,7 +149,7 @@ def is_length(value: Any) -> bool:
 
 # Member -> whether a value can be one, and what it must be.
 VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(("id", "image_id", "category_id"), (is_id, "a number or a text")),
+    **dict.fromkeys(("id", "image_id", "category_id"), (is_id, "a text or a whole number")),
     **dict.fromkeys(("file_name", "name"), (is_text, "a text")),
     **dict.fromkeys(("width", "height"), (is_length, "a whole number of pixels, without quotes")),
 }
@@ -155,7 +165,8 @@ def _check_keys(path: Path, content: dict[str, Any]) -> None:
                 fits, kind = VALUES[name]
                 if not fits(item[name]):
                     raise DataError(
-                        f"{path}: {key}[{position}] has {name} {item[name]!r}; it must be {kind}"
+                        f"{path}: {key}[{position}] has {name} {told(item[name])}; it must be "
+                        f"{kind}"
                     )
 
 
@@ -164,17 +175,21 @@ def _check_ids(path: Path, content: dict[str, Any]) -> None:
     for key, values in ids.items():
         if len(set(values)) != len(values):
             raise DataError(f"{path}: two {key} share an id; make the ids unique")
+        if key != "annotations":
+            check_order_of_ids(path, key, values)
+    check_class_names([category["name"] for category in content["categories"]], f"{path}")
     known_images, known_categories = set(ids["images"]), set(ids["categories"])
     for annotation in content["annotations"]:
         if annotation["image_id"] not in known_images:
             raise DataError(
-                f"{path}: annotation {annotation.get('id')} names image {annotation['image_id']}, "
-                "which is not among the images; remove it or add the image"
+                f"{path}: annotation {annotation.get('id')} names image "
+                f"{told(annotation['image_id'])}, which is not among the images; "
+                "remove it or add the image"
             )
         if annotation["category_id"] not in known_categories:
             raise DataError(
                 f"{path}: annotation {annotation.get('id')} names category "
-                f"{annotation['category_id']}; the categories have ids "
+                f"{told(annotation['category_id'])}; the categories have ids "
                 f"{sorted(known_categories, key=str)}: mend it, or add the category"
             )
 

@@ -12,7 +12,7 @@ from .catalog import class_names_of
 
 # What of a record and of its annotations counts; paths count by their last part.
 FILES = ("file_name", "sem_seg_file_name", "pan_seg_file_name")
-RECORD_KEYS = ("height", "width", "label", "segments_info")
+RECORD_KEYS = ("height", "width", "label", "segments_info", "label_of_value")
 ANNOTATION_KEYS = ("bbox", "category_id", "iscrowd", "segmentation")
 
 

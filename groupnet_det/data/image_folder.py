@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 from tabulate import tabulate
-from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes, make_dataset
+from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
 
 from groupnet_det.errors import DataError
+
+from .class_names import check_class_names
+from .folder_files import is_system_file, tell_skipped, without_system_files
 
 MAX_LISTED_CLASSES = 40  # of more, a table gives the extremes alone
 COLUMN_PAIRS = 4  # of the table of classes
@@ -30,15 +33,36 @@ def load_image_folder(root: Path, mend: str) -> tuple[list[str], list[dict[str, 
     """
     if not root.is_dir():
         raise DataError(f"image folder {root} does not exist; {mend}")
+    folders = [path for path in without_system_files(root.iterdir(), root) if path.is_dir()]
+    class_names = sorted(folder.name for folder in folders)
     try:
-        class_names, index_of = find_classes(root)
-        samples = make_dataset(root, index_of, IMG_EXTENSIONS)
+        if not class_names:
+            raise FileNotFoundError(f"Couldn't find any class folder in {root}")
+        check_class_names(class_names, f"image folder {root}")
+        samples = _list_images(root, class_names)
     except FileNotFoundError as error:
         raise DataError(
             f"image folder {root} cannot be used: {error}. It needs one folder for each class, "
             "and images in each; add what is missing, or take the empty folder away"
         ) from error
     return class_names, [{"file_name": name, "label": label} for name, label in samples]
+
+
+def _list_images(root: Path, class_names: Sequence[str]) -> list[tuple[str, int]]:
+    """Files and labels; a warning names system files, once."""
+    skipped = []
+
+    def is_image(name: str) -> bool:
+        if is_system_file(Path(name), root):
+            skipped.append(str(Path(name).relative_to(root)))
+            return False
+        return name.lower().endswith(IMG_EXTENSIONS)
+
+    index_of = {name: index for index, name in enumerate(class_names)}
+    samples = make_dataset(root, index_of, is_valid_file=is_image)
+    if skipped:
+        tell_skipped(root, tuple(sorted(skipped)))
+    return samples
 
 
 def format_class_counts(class_names: Sequence[str], labels: Sequence[int]) -> str:

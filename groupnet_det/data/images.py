@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
+from PIL.TiffImagePlugin import IMAGELENGTH, IMAGEWIDTH, TiffImageFile
 from torch import Tensor
 from torchvision import transforms
 
@@ -15,6 +16,7 @@ CHANNEL_ORDERS = {"RGB": [0, 1, 2], "BGR": [2, 1, 0]}
 FULL_SIZE = 2**20  # as the least side to decode an image to: none is larger
 # Modes of Pillow with more than 8 bits: it would cut values off above 255 without a word.
 DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+TURNED = {5, 6, 7, 8}  # EXIF orientations that swap width and height
 TEST_OVERSAMPLING = 2  # a JPEG for testing is decoded to at least this multiple of its final size
 
 
@@ -45,6 +47,18 @@ def check_depth(image: Image.Image) -> None:
             f"{f'the image {name}' if name else 'the image'} has more than 8 bits a channel (mode "
             f"{image.mode}); scale it to 8 bits first, as the images of the training had"
         )
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """(width, height) of an image, not yet decoded, when it is turned as its EXIF orientation says.
+
+    Pillow turns TIFF files while it decodes them, and tells the turned size before.
+    """
+    width, height = image.size
+    if isinstance(image, TiffImageFile):
+        width, height = (int(image.tag_v2[tag]) for tag in (IMAGEWIDTH, IMAGELENGTH))
+    is_turned = image.getexif().get(ExifTags.Base.Orientation) in TURNED
+    return (height, width) if is_turned else (width, height)
 
 
 def decode_rgb(image: Image.Image, least_side: int) -> NDArray[np.uint8]:

@@ -14,8 +14,9 @@ from detectron2.structures import BoxMode
 
 from groupnet_det.errors import ConfigError, DataError
 
+from .box_kinds import check_box_kind
 from .catalog import class_names_of, source_of
-from .images import open_image
+from .images import open_image, upright_size
 from .run_lengths import run_length_problem
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ def check_instances(cfg: CfgNode, name: str, records: Records) -> None:
     """
     if not any("annotations" in record for record in records):
         return  # of another task
+    if cfg.DATASETS.CHECK_BOX_KIND:
+        check_box_kind(name, records)
     check_boxes(name, records)
     check_counts(cfg, name, records)
     check_run_lengths(cfg, name, records)
@@ -50,11 +53,14 @@ def check_boxes(name: str, records: Records) -> None:
     Boxes without an area are in well-known data sets; they are told, not refused.
 
     Raises:
-        DataError: A box is of negative size, lies outside, or is not of numbers.
+        DataError: A box is of negative size, lies outside, or is not of numbers, or iscrowd odd.
     """
     overhanging: list[str] = []
     empty: list[str] = []
     for record, annotation, box in _boxes(records):
+        if annotation.get("iscrowd", 0) not in (0, 1):  # loaders of others keep texts
+            problem = f"{_told(name, record, annotation)} has iscrowd {annotation['iscrowd']!r}"
+            raise DataError(f"{problem}; name {_source(name, record)} in DATASETS.CUSTOM")
         width, height = record.get("width", np.inf), record.get("height", np.inf)
         x0, y0, x1, y1 = box
         if not np.isfinite(box).all() or x1 < x0 or y1 < y0:
@@ -152,25 +158,34 @@ def _run_length_problem(record: Any, annotation: Any) -> str | None:
 def _check_real_size(name: str, record: dict[str, Any]) -> None:
     if Path(record["file_name"]).is_file():
         with open_image(record["file_name"]) as image:
-            check_announced_size(name, record, image.size)
+            check_announced_size(name, record, upright_size(image))
 
 
 def check_announced_size(name: str, record: dict[str, Any], size: tuple[int, int]) -> None:
-    """
+    """See `check_size`.
+
     Args:
         name: Of the data set.
-        record: Of it.
-        size: (width, height) of the image's file.
+    """
+    check_size(record, size, _source(name, record))
+
+
+def check_size(record: dict[str, Any], size: tuple[int, int], source: str) -> None:
+    """
+    Args:
+        record: Of a data set.
+        size: (width, height) of the image, upright.
+        source: Of the record, for messages.
 
     Raises:
-        DataError: The record says another one.
+        DataError: The record says another size.
     """
     announced = (record.get("width", size[0]), record.get("height", size[1]))
-    # Detectron2 turns images as their EXIF orientation says, so either order may be right.
-    if sorted(size) != sorted(announced):
+    if size != announced:
+        swapped = ", with width and height swapped" if size == announced[::-1] else ""
         raise DataError(
-            f"image {record['file_name']} is {size[0]}x{size[1]}, but {_source(name, record)} says "
-            f"{announced[0]}x{announced[1]}; mend its width and height there"
+            f"image {record['file_name']} is {size[0]}x{size[1]}, but {source} says "
+            f"{announced[0]}x{announced[1]}{swapped}; correct its width and height there"
         )
 
 

@@ -3,17 +3,22 @@
 Detectron2's reader turns palettes into grey tones; here the label is the palette's index.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 
 from groupnet_det.errors import DataError
 
 from .images import open_image
 
 Labels = NDArray[np.uint8]  # (H, W)
+LabelOfValue = Mapping[int, int]
 
 NUM_LABELS = 256
 # Modes of Pillow that hold labels, and how others are called in messages.
@@ -33,24 +38,62 @@ def check_kind(image: Image.Image, path: str | Path) -> None:
         raise DataError(f"mask {path} is {kind} instead of labels; {MEND}")
 
 
-def read_labels(path: str | Path, dtype: DTypeLike = np.uint8) -> NDArray:
+def read_labels(
+    path: str | Path, dtype: DTypeLike = np.uint8, *, label_of_value: LabelOfValue | None = None
+) -> NDArray:
     """A mask's labels (H, W), in an array of its own.
 
+    Args:
+        path: The file.
+        dtype: Of the array.
+        label_of_value: Labels of all values that the mask may hold; None if values are labels.
+
     Raises:
-        DataError: The file is absent, broken, or no mask.
+        DataError: The file is absent, broken, or no mask, or holds a value without a label.
     """
     with open_image(str(path)) as image:
         check_kind(image, path)
-        return np.array(image).astype(dtype)
+        steps = _grey_steps(image)
+        values = np.array(image).astype(np.uint8) // steps
+    if label_of_value is not None:
+        values = _mapped(values, path, label_of_value)
+    return values.astype(dtype)
 
 
-def count_labels(path: str | Path) -> NDArray[np.int64]:
-    """Pixels of each of the 256 labels of a mask.
+def read_mask(record: Mapping[str, Any]) -> Labels:
+    """The labels of a record's mask, see `read_labels`; ``label_of_value`` of it is heeded."""
+    return read_labels(record["sem_seg_file_name"], label_of_value=record.get("label_of_value"))
 
-    Raises:
-        DataError: The file is absent, broken, or no mask.
-    """
-    return np.bincount(read_labels(path).reshape(-1), minlength=NUM_LABELS)
+
+def count_labels(record: Mapping[str, Any]) -> NDArray[np.int64]:
+    """Pixels of each of the 256 labels of a record's mask, see `read_mask`."""
+    return np.bincount(read_mask(record).reshape(-1), minlength=NUM_LABELS)
+
+
+def _grey_steps(image: Image.Image) -> int:
+    """By what Pillow multiplies grey values of 2 or 4 bits, so that white is 255."""
+    if image.mode != "L":
+        return 1
+    if isinstance(image, TiffImageFile):
+        bits = image.tag_v2.get(BITSPERSAMPLE, (8,))[0]
+    else:
+        tiles = image.tile if isinstance(image, ImageFile) else []
+        raw = tiles[0][3] if tiles else ""  # "L;2" of a PNG of 2 bits
+        bits = int(raw[2:]) if raw in ("L;2", "L;4") else 8
+    return {2: 85, 4: 17}.get(bits, 1)
+
+
+def _mapped(values: Labels, path: str | Path, label_of_value: LabelOfValue) -> Labels:
+    table = np.full(NUM_LABELS, -1, dtype=np.int16)
+    table[list(label_of_value)] = list(label_of_value.values())
+    labels = table[values]
+    if (labels < 0).any():
+        unknown = ", ".join(map(str, np.unique(values[labels < 0])[:5]))
+        raise DataError(
+            f"mask {path} holds value {unknown}, which LABELS of its data set does not name; name "
+            "every value there, or correct the mask"
+        )
+    return labels.astype(np.uint8)
 
 
 def check_range(
@@ -70,8 +113,36 @@ def check_range(
         ignored = "" if ignore_label is None else f", and {ignore_label}, which is ignored"
         raise DataError(
             f"mask {path} holds label {listed}, but valid are 0 to {num_classes - 1}, the classes"
-            f"{ignored}; mend the mask, or the list of classes"
+            f"{ignored}; correct the mask or the list of classes, or name the labels of its values "
+            "in LABELS of the data set"
         )
+
+
+def ignored_class_problem(
+    class_names: Sequence[str], ignore_label: int | None, pixels: NDArray[np.int64]
+) -> str | None:
+    """Whether the ignored label hides a class: one class alone has pixels, and all others are
+    ignored, as in masks of 0 and 255.
+
+    Args:
+        pixels: Of each of the 256 labels.
+    """
+    found = np.flatnonzero(pixels)
+    classes = found[found != ignore_label]
+    if len(class_names) < 2 or len(found) != 2 or len(classes) != 1:
+        return None
+    (label,) = classes.tolist()
+    if label > 1:  # no mask of an object and its background
+        return None
+    other = next(n for n in range(len(class_names)) if n != label)
+    return (
+        f"all masks hold {label} and {ignore_label} alone, and {ignore_label} is ignored, so that "
+        f"nothing but class {class_names[label]!r} can be learned or scored; if {ignore_label} "
+        f"means {class_names[other]!r}, give it that label: LABELS "
+        f"{{{label}: {label}, {ignore_label}: {other}}} of the data set in DATASETS.CUSTOM, or "
+        f"--labels {label}={label},{ignore_label}={other} of evaluate; if not, add masks with other"
+        " classes"
+    )
 
 
 def write_labels(path: Path, labels: NDArray, colours: NDArray[np.uint8]) -> None:

@@ -7,7 +7,6 @@ from detectron2.config import CfgNode
 from detectron2.data import (
     DatasetCatalog,
     DatasetFromList,
-    DatasetMapper,
     MetadataCatalog,
     build_detection_test_loader,
     get_detection_dataset_dicts,
@@ -21,24 +20,11 @@ from groupnet_det.errors import ConfigError, lookup
 from .catalog import TASKS
 from .check import check_same_classes
 from .classification_mapper import ClassificationMapper
-from .images import check_depth, open_image
+from .detection_mapper import DetectionMapper
 from .instance_check import without_empty_boxes
 from .semantic_mapper import SemanticMapper
 from .shared_memory import share_batch
 from .stream import NamingMapper, SeededDataset, TrainingBatchStream
-
-
-class DetectionMapper(DatasetMapper):
-    """Detectron2's, but that it refuses images of more than 8 bits, whose values that cuts off."""
-
-    def __call__(self, dataset_dict: dict[str, Any]) -> Any:
-        """
-        Raises:
-            DataError: The image cannot be used.
-        """
-        with open_image(dataset_dict["file_name"]) as image:
-            check_depth(image)
-        return super().__call__(dataset_dict)
 
 
 def build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:

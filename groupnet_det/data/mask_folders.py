@@ -8,6 +8,9 @@ from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from groupnet_det.errors import DataError
 
+from .folder_files import without_system_files
+from .text_files import read_text
+
 SUFFIXES = {*IMG_EXTENSIONS, *(suffix.upper() for suffix in IMG_EXTENSIONS)}
 
 
@@ -37,7 +40,8 @@ def load_mask_folders(
     for folder in (images, masks):
         if not folder.is_dir():
             raise DataError(f"folder {folder} does not exist; {mend}")
-    found = sorted(path for path in images.iterdir() if path.suffix in SUFFIXES)
+    listed = without_system_files(images.iterdir(), images)
+    found = sorted(path for path in listed if path.suffix in SUFFIXES)
     if not found:
         raise DataError(f"folder {images} holds no image; {mend}")
     chosen = found if list_file is None else _listed(list_file, images, found, mend)
@@ -56,11 +60,8 @@ def read_names(path: Path, mend: str) -> list[str]:
     """
     if not path.is_file():
         raise DataError(f"list {path} does not exist; {mend}")
-    try:
-        names = [line.strip() for line in path.read_text().splitlines()]
-    except UnicodeDecodeError as error:
-        raise DataError(f"list {path} is no text: {error}") from error
-    names = [name for name in names if name]
+    lines = read_text(path, "list").splitlines()
+    names = [name for name in map(str.strip, lines) if name]
     if not names:
         raise DataError(f"list {path} is empty; it needs one name a line")
     return names

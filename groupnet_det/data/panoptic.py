@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from detectron2.data.datasets import load_coco_json
 from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco_mask
@@ -14,6 +13,8 @@ from pycocotools import mask as coco_mask
 from groupnet_det.json_text import parse_json
 
 from .catalog import datasets_root, register
+from .coco_file import load_coco
+from .folder_files import without_system_files
 from .label_images import read_labels
 from .photo_digits_sources import CLASS_NAMES, SPLITS
 
@@ -40,7 +41,8 @@ def write_stuff_masks(root: Path, split: str) -> None:
     """
     folder = stuff_folder(root, split)
     folder.mkdir(exist_ok=True)
-    for source in sorted((root / f"semantic_{split}").glob("*.png")):
+    masks = root / f"semantic_{split}"
+    for source in without_system_files(sorted(masks.glob("*.png")), masks):
         target = folder / source.name
         if not target.exists():
             background = (read_labels(source) == 0).astype(np.uint8)
@@ -148,7 +150,7 @@ def _load(root: Path, split: str, annotations: str) -> list[dict[str, Any]]:
     write_stuff_masks(root, split)
     write_panoptic(root, split)
     folder = stuff_folder(root, split)
-    records = load_coco_json(annotations, str(root / split), PREFIX + split, ["id"])
+    records = load_coco(Path(annotations), root / split, PREFIX + split)
     for record in records:
         name = Path(record["file_name"]).with_suffix(".png").name
         record["sem_seg_file_name"] = str(folder / name)

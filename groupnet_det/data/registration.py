@@ -6,13 +6,14 @@ from typing import Any
 
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
-from detectron2.data.datasets import load_coco_json
 
 from groupnet_det.config.load import expand_path
 from groupnet_det.errors import ConfigError, lookup
 
 from . import mnist5k, photo_digits
 from .catalog import datasets_root, register
+from .class_names import check_class_names, checked_text, checked_texts
+from .coco_file import load_coco
 from .image_folder import load_image_folder
 from .panoptic import register_photo_digits_panoptic
 from .semantic_registration import (
@@ -31,7 +32,7 @@ def register_coco(name: str, annotations: str, images: str, **metadata: Any) -> 
     """Register a COCO json file; its categories give the class names."""
     register(
         name,
-        lambda: load_coco_json(annotations, images, name, extra_annotation_keys=["id"]),
+        lambda: load_coco(Path(annotations), Path(images), name),
         json_file=annotations,
         image_root=images,
         evaluator_type="coco",
@@ -115,10 +116,11 @@ def _register_custom_voc(name: str, entry: Mapping[str, Any], where: str) -> Non
     classes = _required(entry, "CLASSES", where)
     if not isinstance(classes, list) or not classes:
         raise ConfigError(f"{where}.CLASSES must be a list of class names, not {classes!r}")
-    split = str(_required(entry, "SPLIT", where))
+    split = checked_text(_required(entry, "SPLIT", where), f"{where}.SPLIT")
     metric = str(entry.get("METRIC", "coco"))
     lookup(VOC_METRICS, metric, f"{where}.METRIC")
-    names = [str(label) for label in classes]
+    names = checked_texts(classes, f"{where}.CLASSES")
+    check_class_names(names, f"{where}.CLASSES", ConfigError)
     register_voc(name, _path(entry, "ROOT", where), split, names, metric=metric)
 
 
@@ -149,7 +151,7 @@ def register_custom_datasets(cfg: CfgNode) -> None:
     used = {*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST}
     for index, entry in enumerate(cfg.DATASETS.CUSTOM):
         where = f"DATASETS.CUSTOM[{index}]"
-        name = str(_required(entry, "NAME", where))
+        name = checked_text(_required(entry, "NAME", where), f"{where}.NAME")
         data_format = str(_required(entry, "FORMAT", where))
         register_entry = lookup(CUSTOM_FORMATS, data_format, f"{where}.FORMAT")
         unknown = set(entry) - CUSTOM_KEYS[data_format]

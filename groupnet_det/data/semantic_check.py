@@ -8,18 +8,24 @@ import numpy as np
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
 from numpy.typing import NDArray
-from PIL import ExifTags
 from tabulate import tabulate
 
 from groupnet_det.errors import ConfigError, DataError
 
-from .images import open_image
-from .label_images import NUM_LABELS, check_kind, check_range, count_labels
+from .folder_files import is_system_file
+from .images import open_image, upright_size
+from .label_images import (
+    NUM_LABELS,
+    check_kind,
+    check_range,
+    count_labels,
+    ignored_class_problem,
+)
 
 logger = logging.getLogger(__name__)
 
+TELLING = 20  # masks that show all that a data set has
 SEGMENTERS = ("SemanticSegmentor", "PanopticFPN")  # they learn labels of pixels
-TURNED = {5, 6, 7, 8}  # EXIF orientations that swap width and height
 
 
 def check_ignore_label(cfg: CfgNode, name: str) -> None:
@@ -58,7 +64,7 @@ def check_masks(name: str, records: list[dict[str, Any]], num_decoded: int) -> N
     masks = np.zeros(NUM_LABELS, dtype=np.int64)
     for index in np.linspace(0, len(records) - 1, count).astype(int):
         path = records[index]["sem_seg_file_name"]
-        found = count_labels(path)
+        found = count_labels(records[index])
         check_range(
             np.flatnonzero(found), path, num_classes=len(class_names), ignore_label=ignore_label
         )
@@ -68,6 +74,9 @@ def check_masks(name: str, records: list[dict[str, Any]], num_decoded: int) -> N
     told = f"{count} of {len(records)} masks (DATASETS.CHECK_DECODE), of which all labels are valid"
     logger.info(f"labels of {name}, of {told}:\n{table}")
     _check_counts(name, class_names, pixels)
+    problem = ignored_class_problem(class_names, ignore_label, pixels)
+    if problem and count >= min(len(records), TELLING):
+        raise DataError(f"data set {name!r}: {problem}")
 
 
 def check_mask_file(image_path: str, mask_path: str) -> None:
@@ -82,10 +91,8 @@ def check_mask_file(image_path: str, mask_path: str) -> None:
         check_kind(mask, mask_path)
         mask_size = mask.size
     with open_image(image_path) as image:
-        width, height = image.size
-        if image.getexif().get(ExifTags.Base.Orientation) in TURNED:
-            width, height = height, width
-    check_sizes(image_path, (width, height), mask_path, mask_size)
+        size = upright_size(image)
+    check_sizes(image_path, size, mask_path, mask_size)
 
 
 def check_sizes(
@@ -155,6 +162,12 @@ def check_cityscapes_layout(image_dir: Path, gt_dir: Path) -> None:
                 f"folder {folder} does not exist; lay Cityscapes out as datasets/README.md says"
             )
     images = sorted(image_dir.glob("*/*"))
+    for path in (*sorted(image_dir.iterdir()), *images):
+        if is_system_file(path, image_dir):
+            raise DataError(
+                f"{path} is a hidden or system file, which Detectron2's loader of Cityscapes takes "
+                "for one of the data set; delete it"
+            )
     if not images:
         raise DataError(f"folder {image_dir} holds no image; see datasets/README.md")
     for image in images:

@@ -9,10 +9,11 @@ from detectron2.config import CfgNode, configurable
 from detectron2.data import transforms as T
 from numpy.typing import NDArray
 
+from groupnet_det.config import own_node
 from groupnet_det.errors import ConfigError, lookup
 
 from .images import CHANNEL_ORDERS, read_rgb
-from .label_images import check_range, read_labels
+from .label_images import check_range, read_mask
 from .semantic_check import check_sizes
 
 PAD_COLOUR = 128.0
@@ -81,7 +82,7 @@ class SemanticMapper:
 
     @classmethod
     def from_config(cls, cfg: CfgNode, is_train: bool) -> dict[str, Any]:
-        options = cfg.INPUT.SEMANTIC
+        options = own_node(cfg, "INPUT.SEMANTIC")
         ignore_label = cfg.MODEL.SEM_SEG_HEAD.IGNORE_VALUE
         if is_train:
             augmentations = training_augmentations(
@@ -120,7 +121,7 @@ class SemanticMapper:
 
     def _labels(self, record: dict[str, Any], size: tuple[int, int]) -> NDArray[np.uint8]:
         path = record["sem_seg_file_name"]
-        labels = read_labels(path)
+        labels = read_mask(record)
         check_sizes(record["file_name"], size, path, (labels.shape[1], labels.shape[0]))
         check_range(labels, path, num_classes=self.num_classes, ignore_label=self.ignore_label)
         return labels

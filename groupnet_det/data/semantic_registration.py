@@ -8,7 +8,8 @@ from groupnet_det.config.load import expand_path
 from groupnet_det.errors import ConfigError
 
 from .catalog import datasets_root, register
-from .label_images import NUM_LABELS, voc_colours
+from .class_names import check_class_names, checked_texts
+from .label_images import NUM_LABELS, LabelOfValue, voc_colours
 from .mask_folders import load_mask_folders, read_names
 from .photo_digits_sources import CLASS_NAMES, SPLITS
 
@@ -37,6 +38,7 @@ def register_masks(
     list_file: Path | None = None,
     ignore_label: int = IGNORE_LABEL,
     mask_suffix: str = ".png",
+    label_of_value: LabelOfValue | None = None,
     mend: str = "check the path in the config",
     **metadata: Any,
 ) -> None:
@@ -45,17 +47,22 @@ def register_masks(
     Args:
         class_names: Of labels 0, 1, ...
         ignore_label: Of pixels that neither training nor scores count.
+        label_of_value: See `read_labels`.
         metadata: More of it, such as ``prepare_with``.
     """
     register(
         name,
-        lambda: load_mask_folders(
-            images, masks, list_file=list_file, mask_suffix=mask_suffix, mend=mend
-        ),
+        lambda: [
+            record if label_of_value is None else {**record, "label_of_value": label_of_value}
+            for record in load_mask_folders(
+                images, masks, list_file=list_file, mask_suffix=mask_suffix, mend=mend
+            )
+        ],
         evaluator_type="sem_seg",
         stuff_classes=list(class_names),
         stuff_colors=voc_colours(len(class_names)).tolist(),
         ignore_label=ignore_label,
+        label_of_value=label_of_value,
         image_root=str(images),
         sem_seg_root=str(masks),
         source=str(list_file or images),
@@ -90,7 +97,7 @@ def register_builtin_masks() -> None:
 
 
 CUSTOM_MASKS_REQUIRED = {"NAME", "FORMAT", "IMAGES", "MASKS", "CLASSES"}
-CUSTOM_MASKS_KEYS = CUSTOM_MASKS_REQUIRED | {"LIST", "IGNORE_LABEL", "MASK_SUFFIX"}
+CUSTOM_MASKS_KEYS = CUSTOM_MASKS_REQUIRED | {"LIST", "IGNORE_LABEL", "MASK_SUFFIX", "LABELS"}
 
 
 def register_custom_masks(name: str, entry: Mapping[str, Any], where: str) -> None:
@@ -122,7 +129,41 @@ def register_custom_masks(name: str, entry: Mapping[str, Any], where: str) -> No
         list_file=paths.get("LIST"),
         ignore_label=ignore_label,
         mask_suffix=str(entry.get("MASK_SUFFIX", ".png")),
+        label_of_value=parse_label_of_value(
+            entry.get("LABELS"), f"{where}.LABELS", len(class_names), ignore_label
+        ),
     )
+
+
+def parse_label_of_value(
+    value: Any, key: str, num_classes: int, ignore_label: int
+) -> dict[int, int] | None:
+    """The labels of a mask's values, ``{0: 0, 255: 1}``; what is to be ignored stays so unless it
+    is named.
+
+    Args:
+        value: A mapping, or None where values are labels.
+        key: For messages.
+        num_classes, ignore_label: Valid labels.
+
+    Raises:
+        ConfigError: It is no such mapping.
+    """
+    if value is None:
+        return None
+    valid = {*range(num_classes), ignore_label}
+    if not (
+        isinstance(value, Mapping)
+        and value
+        and all(type(one) is int for one in (*value, *value.values()))
+        and set(value) <= set(range(NUM_LABELS))
+        and set(value.values()) <= valid
+    ):
+        raise ConfigError(
+            f"{key} is {value!r}; it must map the values of masks, 0 to {NUM_LABELS - 1}, to labels"
+            f", 0 to {num_classes - 1} or {ignore_label}, such as {{0: 0, 255: 1}}"
+        )
+    return {ignore_label: ignore_label, **value}
 
 
 def _class_names(value: Any, key: str) -> list[str]:
@@ -130,8 +171,9 @@ def _class_names(value: Any, key: str) -> list[str]:
     if isinstance(value, str):
         names = read_names(Path(expand_path(value, key)), f"check {key}")
     else:
-        names = [str(name) for name in value] if isinstance(value, list) else []
-    if not 2 <= len(names) < NUM_LABELS or len(set(names)) < len(names):
+        names = checked_texts(value, key) if isinstance(value, list) else []
+    check_class_names(names, key, ConfigError)
+    if not 2 <= len(names) < NUM_LABELS:
         raise ConfigError(
             f"{key} must be a list of 2 to {NUM_LABELS - 1} different class names, or a file of "
             f"one a line, not {value!r}"

@@ -1,20 +1,28 @@
 """Detection data sets in the layout of PASCAL VOC.
 
 ``JPEGImages/<id>.jpg``, ``Annotations/<id>.xml`` and ``ImageSets/Main/<split>.txt``, an id a line.
+Images may be of other kinds, and sizes missing from the XML files: they are the images'.
 """
 
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from detectron2.structures import BoxMode
+from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from groupnet_det.errors import DataError
 
-SUFFIXES = (".jpg", ".jpeg", ".JPG", ".png")
+from .folder_files import is_system_name
+from .images import open_image, upright_size
+from .text_files import read_text, read_xml
+
+# True is how some tools write it.
+DIFFICULT = {"": False, "0": False, "false": False, "1": True, "true": True}
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -36,12 +44,13 @@ class VocObject:
 class VocAnnotation:
     """
     Attributes:
-        width, height: Of the image in pixels.
+        size: (width, height) of the image in pixels, where the file tells it.
+        file_name: Of the image, without its folder, where the file tells it.
         objects: Those in it.
     """
 
-    width: int
-    height: int
+    size: tuple[int, int] | None
+    file_name: str
     objects: tuple[VocObject, ...]
 
 
@@ -54,7 +63,7 @@ def read_split(root: Path, split: str) -> list[str]:
     path = root / "ImageSets" / "Main" / f"{split}.txt"
     if not path.is_file():
         raise DataError(f"{path} does not exist; the VOC layout of {root} needs it")
-    ids = [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
+    ids = [line.split()[0] for line in read_text(path, "list").splitlines() if line.strip()]
     if not ids:
         raise DataError(f"{path} names no image")
     return ids
@@ -66,14 +75,13 @@ def read_annotation(path: Path) -> VocAnnotation:
         DataError: The file is absent, no XML, or lacks what it should have.
     """
     try:
-        tree = ElementTree.parse(path)
+        tree = read_xml(path)
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; its image is listed in ImageSets/Main") from error
-    except ElementTree.ParseError as error:
-        raise DataError(f"{path} is no XML: {error}") from error
+    file_name = (tree.findtext("filename") or "").strip()
     return VocAnnotation(
-        width=int(_number(tree, "size/width", f"{path}")),
-        height=int(_number(tree, "size/height", f"{path}")),
+        size=_read_size(tree, f"{path}"),
+        file_name=file_name.replace("\\", "/").rpartition("/")[2],
         objects=tuple(
             _read_object(element, f"{path}: object {number}")
             for number, element in enumerate(tree.iterfind("object"), start=1)
@@ -81,13 +89,24 @@ def read_annotation(path: Path) -> VocAnnotation:
     )
 
 
-def _read_object(element: ElementTree.Element, where: str) -> VocObject:
+def _read_size(tree: Element, where: str) -> tuple[int, int] | None:
+    """None where one side is missing or 0, as some tools write it."""
+    texts = [(tree.findtext(f"size/{side}") or "").strip() for side in ("width", "height")]
+    if not all(texts):
+        return None
+    width, height = (int(_number(tree, f"size/{side}", where)) for side in ("width", "height"))
+    return (width, height) if min(width, height) > 0 else None
+
+
+def _read_object(element: Element, where: str) -> VocObject:
     name = element.findtext("name", "").strip()
     if not name:
         raise DataError(f"{where} has no name")
     xmin, ymin, xmax, ymax = (_number(element, f"bndbox/{side}", where) for side in SIDES)
-    difficult = element.findtext("difficult", "0").strip() == "1"
-    return VocObject(name=name, box=(xmin, ymin, xmax, ymax), difficult=difficult)
+    difficult = (element.findtext("difficult") or "").strip().lower()
+    if difficult not in DIFFICULT:
+        raise DataError(f"{where} has difficult {difficult[:20]!r}; it must be 0 or 1")
+    return VocObject(name=name, box=(xmin, ymin, xmax, ymax), difficult=DIFFICULT[difficult])
 
 
 def _number(element: Any, key: str, where: str) -> float:
@@ -111,7 +130,8 @@ def load_voc(root: Path, split: str, class_names: Sequence[str]) -> list[dict[st
     Raises:
         DataError: A file is absent or broken, or an object is of no class of `class_names`.
     """
-    classes = {name: index for index, name in enumerate(class_names)}
+    classes = {name.strip(): index for index, name in enumerate(class_names)}
+    images = _images_by_stem(root / "JPEGImages")
     records = []
     for image_id in read_split(root, split):
         path = root / "Annotations" / f"{image_id}.xml"
@@ -122,12 +142,14 @@ def load_voc(root: Path, split: str, class_names: Sequence[str]) -> list[dict[st
                     f"{path}: object {number} is of class {item.name!r}; its classes must be among "
                     f"CLASSES {list(class_names)}"
                 )
+        image = _image_path(root, image_id, annotation.file_name, images)
+        width, height = annotation.size or _size_of(image)
         records.append(
             {
-                "file_name": str(_image_path(root, image_id)),
+                "file_name": str(image),
                 "image_id": image_id,
-                "height": annotation.height,
-                "width": annotation.width,
+                "height": height,
+                "width": width,
                 "annotations": [
                     {
                         "category_id": classes[item.name],
@@ -141,7 +163,38 @@ def load_voc(root: Path, split: str, class_names: Sequence[str]) -> list[dict[st
     return records
 
 
-def _image_path(root: Path, image_id: str) -> Path:
-    """The image, or where VOC would have it."""
-    candidates = [root / "JPEGImages" / f"{image_id}{suffix}" for suffix in SUFFIXES]
-    return next((path for path in candidates if path.is_file()), candidates[0])
+def _images_by_stem(folder: Path) -> dict[str, list[str]]:
+    """Names of image files by their names without suffix, JPEG files first."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(os.listdir(folder)) if folder.is_dir() else ():
+        stem, suffix = os.path.splitext(name)
+        if suffix.lower() in IMG_EXTENSIONS and not is_system_name(name):
+            found.setdefault(stem, []).append(name)
+    order = IMG_EXTENSIONS.index
+    for names in found.values():
+        names.sort(key=lambda name: order(os.path.splitext(name)[1].lower()))
+    return found
+
+
+def _image_path(root: Path, image_id: str, told: str, images: Mapping[str, Sequence[str]]) -> Path:
+    """The image, or where VOC would have it.
+
+    Args:
+        told: The name that the annotation gives, or "". It decides where several images have the
+            name of the id, and is taken where none has: other tools leave names of other files in
+            it.
+        images: Of `_images_by_stem`.
+    """
+    named = images.get(image_id, [])
+    if not named:
+        stem = os.path.splitext(told)[0]
+        named = [n for n in images.get(stem, []) if n == told] or images.get(told, [])
+    name = told if told in named else next(iter(named), f"{image_id}.jpg")
+    return root / "JPEGImages" / name
+
+
+def _size_of(image: Path) -> tuple[int, int]:
+    if not image.is_file():
+        raise DataError(f"image {image} does not exist; its annotation does not tell its size")
+    with open_image(str(image)) as opened:
+        return upright_size(opened)

@@ -6,6 +6,7 @@ from typing import Any
 from detectron2.config import CfgNode
 
 from groupnet_det import __version__
+from groupnet_det.config import own_node
 
 from .export import architecture_of, class_names, source_of
 from .onnx_export import OnnxModel, export_onnx
@@ -35,12 +36,12 @@ def export_trained_onnx(cfg: CfgNode, model: Any, rest: dict[str, Any]) -> OnnxM
 
 
 def _of_classes(cfg: CfgNode) -> dict[str, int]:
-    options = cfg.INPUT.CLASSIFICATION
+    options = own_node(cfg, "INPUT.CLASSIFICATION")
     return {"shortest_side": options.TEST_RESIZE, "centre_crop": options.TEST_CROP}
 
 
 def _of_labels(cfg: CfgNode) -> dict[str, int]:
-    return {"shortest_side": cfg.INPUT.SEMANTIC.TEST_SHORT_SIDE}
+    return {"shortest_side": own_node(cfg, "INPUT.SEMANTIC").TEST_SHORT_SIDE}
 
 
 def _of_boxes(cfg: CfgNode) -> dict[str, int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from detectron2.config import CfgNode
 
+from groupnet_det.config import own_node
 from groupnet_det.data.images import CHANNEL_ORDERS
 from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.modeling.meta_arch.semantic_inference import INFERENCE
@@ -47,7 +48,7 @@ def describe_postprocessing(cfg: CfgNode, task: str) -> dict[str, Any]:
         raise ConfigError(
             "TEST.AUG.ENABLED is set, and a packed file sees an image once; switch it off"
         )
-    options = cfg.TEST.SEMANTIC
+    options = own_node(cfg, "TEST.SEMANTIC")
     if not lookup(INFERENCE, options.INFERENCE, "TEST.SEMANTIC.INFERENCE"):
         return {"inference": options.INFERENCE}
     return {
@@ -58,7 +59,7 @@ def describe_postprocessing(cfg: CfgNode, task: str) -> dict[str, Any]:
 
 
 def _of_classifier(cfg: CfgNode) -> dict[str, Any]:
-    options = cfg.INPUT.CLASSIFICATION
+    options = own_node(cfg, "INPUT.CLASSIFICATION")
     return {
         "kind": "classification",
         "resize": options.TEST_RESIZE,
@@ -77,7 +78,7 @@ def _of_detector(cfg: CfgNode) -> dict[str, Any]:
 def _of_segmenter(cfg: CfgNode) -> dict[str, Any]:
     return {
         "kind": "shortest_edge",
-        "min_size": cfg.INPUT.SEMANTIC.TEST_SHORT_SIDE,
+        "min_size": own_node(cfg, "INPUT.SEMANTIC").TEST_SHORT_SIDE,
         "max_size": NO_RESIZING,
     }
 

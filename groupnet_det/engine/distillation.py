@@ -15,7 +15,7 @@ from detectron2.modeling import build_model
 from torch import Tensor, nn
 
 from groupnet_det.checkpoint.checkpointer import Checkpointer
-from groupnet_det.config import load_config
+from groupnet_det.config import load_config, own_node
 from groupnet_det.errors import ConfigError
 
 from .dense_distillation import dense_head, distill_dense
@@ -240,7 +240,7 @@ def attach_distillation(cfg: CfgNode, model: nn.Module) -> None:
         ConfigError: The keys do not fit together, or the teacher not to the student.
         CheckpointError: The teacher's weights do not fit.
     """
-    options = cfg.MODEL.DISTILLATION
+    options = own_node(cfg, "MODEL.DISTILLATION")
     if not options.TEACHER_CONFIG:
         return
     if not options.TEACHER_WEIGHTS:

@@ -5,9 +5,10 @@ import math
 from typing import Any
 
 from detectron2.config import CfgNode
-from detectron2.engine import HookBase, hooks
+from detectron2.engine import HookBase
 from detectron2.utils import comm
 
+from groupnet_det.config import own_node
 from groupnet_det.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -105,35 +106,13 @@ class EarlyStopping(HookBase):
         self.best, self.waited = state["best"], state["waited"]
 
 
-class CheckpointAfterEvaluation(HookBase):
-    """Write a checkpoint anew once its iteration was evaluated.
-
-    Detectron2 writes it before, so that a failing evaluation loses nothing; but then it does not
-    know of the score, and a training resumed from it would take a worse model for the best one.
-    """
-
-    def __init__(self, checkpointer: hooks.PeriodicCheckpointer, *, eval_period: int) -> None:
-        """
-        Args:
-            checkpointer: Of the training; it is in the main process alone.
-            eval_period: Iterations between evaluations.
-        """
-        self.checkpointer = checkpointer
-        self.eval_period = eval_period
-
-    def after_step(self) -> None:
-        done = self.trainer.iter + 1
-        if self.eval_period > 0 and done % self.eval_period == 0 and done < self.trainer.max_iter:
-            self.checkpointer.step(self.trainer.iter)
-
-
 def build_early_stopping(cfg: CfgNode, *, first_iteration: int) -> list[EarlyStopping]:
     """The hook, or none, as ``SOLVER.EARLY_STOPPING`` wants it.
 
     Raises:
         ConfigError: It cannot work.
     """
-    options = cfg.SOLVER.EARLY_STOPPING
+    options = own_node(cfg, "SOLVER.EARLY_STOPPING")
     if options.PATIENCE == 0:
         return []
     metric = options.METRIC or cfg.SOLVER.BEST_METRIC

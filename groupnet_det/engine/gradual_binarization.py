@@ -13,6 +13,7 @@ from detectron2.config import CfgNode
 from detectron2.engine import HookBase
 from torch import nn
 
+from groupnet_det.config import own_node
 from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.quantizers import SignActivation, SignWeight
@@ -95,6 +96,10 @@ class GradualBinarization(HookBase):
         progress = iteration / self.num_iterations
         return self.schedule(progress, len(self.layers), self.max_slope)
 
+    def before_train(self) -> None:
+        """As in the step before, whose evaluation a resumed training may have to make."""
+        self.apply(max(self.trainer.start_iter - 1, 0))
+
     def before_step(self) -> None:
         self.apply(self.trainer.iter)
 
@@ -144,7 +149,7 @@ def build_gradual_binarization(cfg: CfgNode, model: nn.Module) -> Iterable[Gradu
     Raises:
         ConfigError: A value is not among the valid ones.
     """
-    options = cfg.SOLVER.GRADUAL_BINARIZATION
+    options = own_node(cfg, "SOLVER.GRADUAL_BINARIZATION")
     lookup({"none": None, **SCHEDULES}, options.SCHEDULE, "SOLVER.GRADUAL_BINARIZATION.SCHEDULE")
     if options.SCHEDULE == "none":
         return []

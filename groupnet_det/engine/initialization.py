@@ -4,6 +4,7 @@ from detectron2.config import CfgNode
 from torch import nn
 
 from groupnet_det.checkpoint.initialization import initialize
+from groupnet_det.config import own_node
 from groupnet_det.config.load import expand_path
 from groupnet_det.errors import ConfigError
 
@@ -15,7 +16,7 @@ def initialize_model(cfg: CfgNode, model: nn.Module) -> bool:
         ConfigError: ``MODEL.WEIGHTS`` is named too, or a key cannot work.
         CheckpointError: A file is missing, broken, or of another network.
     """
-    options = cfg.MODEL.INIT
+    options = own_node(cfg, "MODEL.INIT")
     if not (options.DETECTOR or options.BACKBONE):
         return False
     if cfg.MODEL.WEIGHTS:

@@ -28,22 +28,13 @@ PEER_LOST = ("Connection closed by peer", "Connection reset by peer", "remote pr
 Main = Callable[[argparse.Namespace], object]
 
 
-def add_process_flag(parser: argparse.ArgumentParser) -> None:
-    """``--num-processes``, beside Detectron2's ``--num-gpus``, ``--num-machines`` and others."""
-    parser.add_argument(
-        "--num-processes",
-        type=int,
-        default=0,
-        help="train on the CPU, in this many processes *per machine*, whatever --num-gpus is",
-    )
-
-
 def run_in_processes(main: Main, arguments: argparse.Namespace) -> None:
     """Run ``main(arguments)`` in the processes that the flags ask for.
 
     Args:
         main: A function at the top level of its module.
-        arguments: Of Detectron2's ``default_argument_parser`` with `add_process_flag`.
+        arguments: Those of Detectron2's ``default_argument_parser``, and ``num_processes``: of the
+            CPU, per machine; 0 for what ``num_gpus`` says.
 
     Raises:
         UserError: What `main` raises; where there are several processes, the one that met it prints

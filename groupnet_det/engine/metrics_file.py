@@ -10,8 +10,8 @@ from groupnet_det.json_text import parse_json
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The rows of Detectron2's ``metrics.json``, one JSON object a line; of rows of the same
-    iteration, which a resumed training writes again, the last.
+    """The rows of Detectron2's ``metrics.json``, one JSON object a line; those of the same
+    iteration, which a resumed training writes again, are one row of the latest values.
 
     Raises:
         DataError: The file is absent or holds no row.
@@ -24,7 +24,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
             row = parse_json(line)
         except json.JSONDecodeError:  # an interrupted training may leave half a line
             continue
-        rows[row.get("iteration", len(rows))] = row
+        rows.setdefault(row.get("iteration", len(rows)), {}).update(row)
     if not rows:
         raise DataError(f"{path} holds no metrics")
     return [rows[key] for key in sorted(rows)]

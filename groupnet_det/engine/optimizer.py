@@ -35,7 +35,9 @@ def build_optimizer(cfg: CfgNode, model: torch.nn.Module) -> torch.optim.Optimiz
         ConfigError: Unknown optimizer, or ``HEAD_LR_FACTOR`` cannot work.
     """
     solver = cfg.SOLVER
-    make_arguments = lookup(OPTIMIZERS, solver.OPTIMIZER, "SOLVER.OPTIMIZER")
+    spelt = {name.lower(): name for name in OPTIMIZERS}  # other projects write ADAMW
+    name = spelt.get(solver.OPTIMIZER.lower(), solver.OPTIMIZER)
+    make_arguments = lookup(OPTIMIZERS, name, "SOLVER.OPTIMIZER")
     optimizer_class, arguments = make_arguments(solver)
     params = get_default_optimizer_params(
         model,

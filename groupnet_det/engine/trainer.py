@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import weakref
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,11 +12,12 @@ from detectron2.config import CfgNode
 from detectron2.engine import DefaultTrainer, HookBase, SimpleTrainer, TrainerBase, hooks
 from detectron2.evaluation import DatasetEvaluator
 from detectron2.utils import comm
+from detectron2.utils.events import EventWriter
 from torch.utils.data import DataLoader
 
 import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to Detectron2)
 from groupnet_det.analysis.precision_map import format_precision_map
-from groupnet_det.checkpoint.checkpointer import Checkpointer
+from groupnet_det.checkpoint.checkpointer import DIVERGED, Checkpointer
 from groupnet_det.checkpoint.provenance import checkpoint_metadata, expected_names
 from groupnet_det.data.loaders import build_test_loader, build_train_loader
 from groupnet_det.data.shared_memory import explain_ended_worker
@@ -25,16 +27,15 @@ from groupnet_det.evaluation.evaluators import build_evaluator
 from .amp import MixedPrecisionTrainer
 from .distillation import attach_distillation
 from .distributed import distribute, share_buffers
-from .early_stopping import (
-    CheckpointAfterEvaluation,
-    TrainingStoppedError,
-    build_early_stopping,
-)
+from .early_stopping import TrainingStoppedError, build_early_stopping
+from .evaluation_record import EvaluationRecord, RecentMetrics
+from .files import CHECKPOINT
 from .gradual_binarization import build_gradual_binarization
 from .hooks import BestCheckpointer, RecordBitFlips, SeedEachIteration
 from .initialization import initialize_model
 from .optimizer import build_lr_scheduler, build_optimizer
 from .packed_model import PackedModel
+from .resumption import check_same_optimizer, own_settings, tell_of_other_settings
 from .test_time_augmentation import wrap_for_testing
 
 DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
@@ -48,6 +49,8 @@ class Trainer(DefaultTrainer):
     A training that is resumed gives the losses of one that was never interrupted, whatever the
     number of loader processes. ``cfg.SEED`` must not be negative; `engine.setup` draws one.
     """
+
+    iter: int
 
     def __init__(self, cfg: CfgNode) -> None:
         """What Detectron2's constructor does, which however distributes and casts for GPUs only.
@@ -71,27 +74,38 @@ class Trainer(DefaultTrainer):
         self.register_hooks(self.build_hooks())
 
     def build_hooks(self) -> list[HookBase]:
+        """Detectron2's and ours: those of a step, then what saves it, scores it and writes it."""
+        self.checkpointer = self._build_checkpointer()
+        gradual = list(build_gradual_binarization(self.cfg, self.model))
+        first_iteration = max((hook.num_iterations for hook in gradual), default=0)
+        self.early_stopping = build_early_stopping(self.cfg, first_iteration=first_iteration)
+
+        common = [hook for hook in super().build_hooks() if hook]
+        saving, scoring, writing = (
+            [hook for hook in common if isinstance(hook, kind)]
+            for kind in (hooks.PeriodicCheckpointer, hooks.EvalHook, hooks.PeriodicWriter)
+        )
+        stepping = [hook for hook in common if hook not in saving + scoring + writing]
+        scoring += [*self._best_hooks(first_iteration), *self.early_stopping]
+        record = EvaluationRecord(
+            scoring,
+            eval_period=self.cfg.TEST.EVAL_PERIOD,
+            writers=self.writers if writing else (),
+            checkpointer=saving[0] if saving else None,
+        )
+        stepping = [SeedEachIteration(self.cfg.SEED), *gradual, *stepping]
+        stepping += [*self._recording_hooks(), RecentMetrics()]
+        return [*stepping, *saving, *scoring, record, *writing]
+
+    def _build_checkpointer(self) -> Checkpointer:
         first = self.cfg.DATASETS.TRAIN[0]
-        self.checkpointer = Checkpointer(
+        return Checkpointer(
             self.model,
             self.cfg.OUTPUT_DIR,
             extra=checkpoint_metadata(self.cfg) if comm.is_main_process() else None,
             class_names={first: expected_names(first)},
             trainer=weakref.proxy(self),
         )
-        gradual = list(build_gradual_binarization(self.cfg, self.model))
-        first_iteration = max((hook.num_iterations for hook in gradual), default=0)
-        self.early_stopping = build_early_stopping(self.cfg, first_iteration=first_iteration)
-        common = super().build_hooks()
-        after_evaluation = [*self._best_hooks(first_iteration), *self.early_stopping]
-        writers: list[HookBase] = []
-        if comm.is_main_process():
-            writers = [*self._recording_hooks(), common.pop()]
-            (periodic,) = [h for h in common if isinstance(h, hooks.PeriodicCheckpointer)]
-            period = self.cfg.TEST.EVAL_PERIOD
-            after_evaluation.append(CheckpointAfterEvaluation(periodic, eval_period=period))
-        seed = SeedEachIteration(self.cfg.SEED)
-        return [seed, *gradual, *common, *after_evaluation, *writers]
 
     def _best_hooks(self, first_iteration: int) -> list[HookBase]:
         cfg = self.cfg
@@ -106,12 +120,18 @@ class Trainer(DefaultTrainer):
         return [best]
 
     def _recording_hooks(self) -> list[HookBase]:
-        period = self.cfg.SOLVER.BIT_FLIPS_PERIOD
+        period = self.cfg.SOLVER.BIT_FLIPS_PERIOD if comm.is_main_process() else 0
         return [RecordBitFlips(self.checkpointer.model, period)] if period > 0 else []
+
+    def build_writers(self) -> list[EventWriter]:
+        self.writers = super().build_writers()
+        return self.writers
 
     def train(self) -> Any:
         """As Detectron2's, but it may end early: ``SOLVER.EARLY_STOPPING``."""
         if any(hook.stopped for hook in self.early_stopping):
+            if Path(self.checkpointer.get_checkpoint_file()).name != CHECKPOINT:
+                self._save_final()  # which an interruption prevented
             logger.info(
                 "this training was stopped early and does not go on; to have it go on, raise "
                 "SOLVER.EARLY_STOPPING.PATIENCE"
@@ -124,12 +144,15 @@ class Trainer(DefaultTrainer):
                 raise
             raise TrainingError(
                 f"OUTPUT_DIR {self.cfg.OUTPUT_DIR} cannot be written any more at iteration "
-                f"{self.iter}: {error}; {self._last_checkpoint()}"
+                f"{self.iter}: {error}; {self.checkpointer.kept()}"
             ) from error
         except TrainingStoppedError:
-            self.checkpointer.save("model_final", iteration=self.iter)
+            self._save_final()
             logger.info(f"training was stopped early, after iteration {self.iter}")
             return None
+
+    def _save_final(self) -> None:
+        self.checkpointer.save(Path(CHECKPOINT).stem, iteration=self.iter)
 
     def resume_or_load(self, resume: bool = True) -> None:
         """Go on where the last checkpoint is; else start from ``MODEL.WEIGHTS`` or ``MODEL.INIT``.
@@ -141,18 +164,45 @@ class Trainer(DefaultTrainer):
             self.cfg, self.checkpointer.model
         ):
             return
-        super().resume_or_load(resume)
+        stored = self.checkpointer.resume_or_load(self.cfg.MODEL.WEIGHTS, resume=resume)
+        if resume and self.checkpointer.has_checkpoint():
+            self.start_iter = self.iter + 1
+            if comm.is_main_process():
+                path = self.checkpointer.get_checkpoint_file()
+                tell_of_other_settings(path, stored, self.cfg)
         self.data_loader.batch_sampler.start_batch = self.start_iter
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """What a checkpoint holds of a training; settings, as the learning rate, are the config's.
+
+        Raises:
+            CheckpointError: It is of another optimizer.
+        """
+        with own_settings(self.optimizer, self.scheduler):
+            check_same_optimizer(self.optimizer, state_dict["_trainer"]["optimizer"])
+            super().load_state_dict(state_dict)
+
+    def after_train(self) -> None:
+        # Where nothing was left to be trained, Detectron2 counts one too far.
+        self.iter = min(self.iter, max(self.start_iter, self.max_iter))
+        super().after_train()
+
     def run_step(self) -> None:
+        """One iteration. TorchScript runs operation by operation, as PyTorch does without it: what
+        its optimizer makes of a loss after two calls rounds otherwise, so that the first steps of a
+        resumed training would differ from those of one that runs on.
+
+        Raises:
+            UserError: The loss is not finite, or an image cannot be used.
+        """
         try:
-            super().run_step()
+            with torch.jit.optimized_execution(False):
+                super().run_step()
         except FloatingPointError as error:
             rate = self.optimizer.param_groups[0]["lr"]
             raise TrainingError(
                 f"the loss is not finite at iteration {self.iter} (learning rate {rate:.3g}); "
-                f"{self._last_checkpoint()}. Lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_ITERS or "
-                "enable SOLVER.CLIP_GRADIENTS"
+                f"{self.checkpointer.kept()}. {DIVERGED}"
             ) from error
         except DataError as error:
             raise DataError(f"{error}{self._keep_what_is_trained()}") from error
@@ -160,11 +210,6 @@ class Trainer(DefaultTrainer):
             if not (told := explain_ended_worker(error)):
                 raise
             raise DataError(f"{told}{self._keep_what_is_trained()}") from error
-
-    def _last_checkpoint(self) -> str:
-        saved = self.checkpointer.has_checkpoint()
-        kept = f"{self.checkpointer.get_checkpoint_file()} is kept" if saved else "none yet"
-        return f"last checkpoint: {kept}"
 
     def _keep_what_is_trained(self) -> str:
         """Save what was trained before this iteration, which could not be; words that tell."""

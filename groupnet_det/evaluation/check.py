@@ -6,6 +6,7 @@ import logging
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
 
+from groupnet_det.config import own_node
 from groupnet_det.data.catalog import class_names_of, stuff_names_of
 from groupnet_det.data.cityscapes import require_cityscapesscripts
 from groupnet_det.errors import ConfigError, lookup
@@ -54,7 +55,7 @@ def check_evaluation(cfg: CfgNode, *, training: bool) -> None:
     for name in cfg.DATASETS.TEST:
         kind = MetadataCatalog.get(name).get("evaluator_type", "coco")
         lookup(EVALUATORS, kind, f"evaluator type of data set {name!r}")
-        if kind == "cityscapes_sem_seg" and cfg.TEST.SEMANTIC.OFFICIAL_CITYSCAPES:
+        if kind == "cityscapes_sem_seg" and own_node(cfg, "TEST.SEMANTIC").OFFICIAL_CITYSCAPES:
             require_cityscapesscripts("TEST.SEMANTIC.OFFICIAL_CITYSCAPES")
         if _has_panoptic_truth(name) and not importlib.util.find_spec("panopticapi"):
             logger.warning(
@@ -63,8 +64,8 @@ def check_evaluation(cfg: CfgNode, *, training: bool) -> None:
             )
     if training and cfg.DATASETS.TEST:
         _check_metric(cfg, "SOLVER.BEST_METRIC", cfg.SOLVER.BEST_METRIC)
-        if cfg.SOLVER.EARLY_STOPPING.PATIENCE > 0:
-            metric = cfg.SOLVER.EARLY_STOPPING.METRIC
+        if own_node(cfg, "SOLVER.EARLY_STOPPING").PATIENCE > 0:
+            metric = own_node(cfg, "SOLVER.EARLY_STOPPING").METRIC
             _check_metric(cfg, "SOLVER.EARLY_STOPPING.METRIC", metric)
 
 
@@ -102,7 +103,7 @@ def _parts(cfg: CfgNode, name: str) -> list[str]:
     wanted = {
         "segm": cfg.MODEL.MASK_ON,
         "keypoints": cfg.MODEL.KEYPOINT_ON,
-        "cityscapes": cfg.TEST.SEMANTIC.OFFICIAL_CITYSCAPES,
+        "cityscapes": own_node(cfg, "TEST.SEMANTIC").OFFICIAL_CITYSCAPES,
         "panoptic_seg": _has_panoptic_truth(name) and importlib.util.find_spec("panopticapi"),
     }
     kind = MetadataCatalog.get(name).get("evaluator_type", "coco")

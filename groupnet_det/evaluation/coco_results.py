@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +12,11 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from groupnet_det.data.coco_check import (
-    check_polygons,
-    is_box,
-    is_id,
-    is_number,
-    read_coco_file,
-)
+from groupnet_det.data.coco_check import check_polygons, is_box, read_coco_file
+from groupnet_det.data.coco_values import is_id, is_number, renumber_annotations
 from groupnet_det.data.run_lengths import run_length_problem
+from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError, lookup
-from groupnet_det.json_text import parse_json
 
 IOU_TYPES = {"bbox": "bbox", "segm": "segmentation"}
 # Member of a result -> whether it is one.
@@ -86,6 +80,7 @@ def evaluate_coco_results(annotations: Path, results: Path, iou_type: str = "bbo
             )
     if iou_type == "segm":
         check_polygons(annotations, content, scored=True)
+    renumber_annotations(content)
     content.setdefault("info", {})  # loadRes demands it
     with contextlib.redirect_stdout(io.StringIO()):
         try:
@@ -132,10 +127,7 @@ def load_result_list(path: Path, needed: str) -> list[dict[str, Any]]:
     """
     if not path.is_file():
         raise DataError(f"results file {path} does not exist")
-    try:
-        loaded = parse_json(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"results file {path} is not valid JSON: {error}") from error
+    loaded = read_json(path, "results file", "write it again: evaluation does")
     keys = ["category_id", "image_id", "score", needed]
     if not isinstance(loaded, list) or not all(
         isinstance(result, dict) and set(keys) <= set(result) for result in loaded

@@ -1,7 +1,8 @@
 """Evaluators by the data set's ``evaluator_type``."""
 
+import contextlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from detectron2.config import CfgNode
@@ -13,6 +14,8 @@ from detectron2.evaluation import (
     DatasetEvaluators,
 )
 
+from groupnet_det.config import own_node
+from groupnet_det.data.coco_file import plain_coco_file
 from groupnet_det.errors import lookup
 
 from .cityscapes import OfficialCityscapesEvaluator
@@ -22,12 +25,36 @@ from .voc import VocEvaluator
 
 
 def _coco(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
-    return COCOEvaluator(
-        name,
-        output_dir=str(output_dir),
-        use_fast_impl=False,  # its compiled part is absent from some installations
-        allow_cached_coco=False,  # a converted data set may have changed since
-    )
+    with _scored_name(name) as scored:
+        return COCOEvaluator(
+            scored,
+            output_dir=str(output_dir),
+            use_fast_impl=False,  # its compiled part is absent from some installations
+            allow_cached_coco=False,  # a converted data set may have changed since
+        )
+
+
+@contextlib.contextmanager
+def _scored_name(name: str) -> Iterator[str]:
+    """A data set whose annotation file pycocotools scores rightly: `name`, or for a while one like
+    it with a plain copy of the file."""
+    metadata = MetadataCatalog.get(name)
+    if "json_file" not in metadata.as_dict():
+        yield name
+        return
+    if "thing_dataset_id_to_contiguous_id" not in metadata.as_dict():
+        DatasetCatalog.get(name)  # notes it, for the results
+    with plain_coco_file(Path(metadata.json_file), scored=True) as path:
+        if path == Path(metadata.json_file):
+            yield name
+            return
+        scored = f"{name} (plain copy)"
+        changes = {"name": scored, "json_file": str(path)}
+        MetadataCatalog.get(scored).set(**{**metadata.as_dict(), **changes})
+        try:
+            yield scored
+        finally:
+            MetadataCatalog.remove(scored)
 
 
 def _voc(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
@@ -47,7 +74,7 @@ def _semantic(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
 
 def _cityscapes(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
     evaluator = SemanticEvaluator(name, output_dir=output_dir)
-    if not cfg.TEST.SEMANTIC.OFFICIAL_CITYSCAPES:
+    if not own_node(cfg, "TEST.SEMANTIC").OFFICIAL_CITYSCAPES:
         return evaluator
     return DatasetEvaluators([evaluator, OfficialCityscapesEvaluator(name)])
 

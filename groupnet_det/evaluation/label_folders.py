@@ -9,7 +9,14 @@ from detectron2.data import DatasetCatalog, MetadataCatalog
 from numpy.typing import NDArray
 
 from groupnet_det.data.catalog import register
-from groupnet_det.data.label_images import check_range, read_labels
+from groupnet_det.data.folder_files import without_system_files
+from groupnet_det.data.label_images import (
+    NUM_LABELS,
+    LabelOfValue,
+    check_range,
+    ignored_class_problem,
+    read_labels,
+)
 from groupnet_det.data.mask_folders import SUFFIXES, read_names
 from groupnet_det.errors import DataError
 
@@ -26,6 +33,7 @@ def score_label_folders(
     class_names: Sequence[str],
     ignore_label: int,
     list_file: Path | None = None,
+    label_of_value: LabelOfValue | None = None,
 ) -> SemanticScores:
     """Score each predicted mask against the mask of the same name, in `masks` or below it.
 
@@ -36,6 +44,7 @@ def score_label_folders(
         ignore_label: Of true pixels that do not count.
         list_file: Names, with or without suffix, of which each must have both masks; by default
             each prediction must have a true mask.
+        label_of_value: Labels of all values of the true masks; None if values are labels.
 
     Raises:
         DataError: A file is absent, no mask, of another size, or holds labels that are no classes.
@@ -46,13 +55,19 @@ def score_label_folders(
         lambda: [{"file_name": str(p), "sem_seg_file_name": str(m)} for p, m in pairs],
         stuff_classes=list(class_names),
         ignore_label=ignore_label,
+        label_of_value=label_of_value,
     )
     try:
         evaluator = SemanticEvaluator(DATASET, output_dir=None)
         evaluator.reset()
+        pixels = np.zeros(NUM_LABELS, dtype=np.int64)
         for predicted, mask in pairs:
             labels = read_labels(predicted)
-            _check_pair(predicted, labels, mask, len(class_names), ignore_label)
+            truth = read_labels(mask, label_of_value=label_of_value)
+            check_range(labels, predicted, num_classes=len(class_names), ignore_label=None)
+            check_range(truth, mask, num_classes=len(class_names), ignore_label=ignore_label)
+            _check_sizes(predicted, labels, mask, truth)
+            pixels += np.bincount(truth.reshape(-1), minlength=NUM_LABELS)
             one_hot = to_one_hot(labels, len(class_names))
             evaluator.process([{"file_name": str(predicted)}], [{"sem_seg": one_hot}])
         if not evaluator.has_truth():
@@ -60,6 +75,9 @@ def score_label_folders(
                 f"no pixel of the masks in {masks} is labelled: all are {ignore_label}, which is "
                 "ignored; are these the true masks, and is --ignore-label right?"
             )
+        problem = ignored_class_problem(class_names, ignore_label, pixels)
+        if problem:
+            raise DataError(f"{masks}: {problem}")
         evaluator.evaluate()
     finally:
         DatasetCatalog.remove(DATASET)
@@ -79,12 +97,13 @@ def pair_masks(
     for folder in (predictions, masks):
         if not folder.is_dir():
             raise DataError(f"folder {folder} does not exist")
-    found = {path.stem: path for path in sorted(predictions.glob("*.png"))}
+    predicted = without_system_files(sorted(predictions.glob("*.png")), predictions)
+    found = {path.stem: path for path in predicted}
     wanted = list(found) if list_file is None else _listed(list_file)
     if not wanted:
         raise DataError(f"folder {predictions} holds no PNG file")
     true: dict[str, Path] = {}
-    for path in masks.rglob("*.png"):
+    for path in without_system_files(masks.rglob("*.png"), masks):
         if true.setdefault(path.stem, path) is not path and path.stem in found:
             raise DataError(f"{masks} holds two masks of one name: {true[path.stem]}, {path}")
     for name in wanted:
@@ -105,16 +124,9 @@ def to_one_hot(labels: NDArray[np.uint8], num_classes: int) -> torch.Tensor:
     return torch.from_numpy(labels == np.arange(num_classes)[:, None, None]).to(torch.uint8)
 
 
-def _check_pair(
-    predicted: Path,
-    labels: NDArray[np.uint8],
-    mask: Path,
-    num_classes: int,
-    ignore_label: int,
+def _check_sizes(
+    predicted: Path, labels: NDArray[np.uint8], mask: Path, truth: NDArray[np.uint8]
 ) -> None:
-    check_range(labels, predicted, num_classes=num_classes, ignore_label=None)
-    truth = read_labels(mask)
-    check_range(truth, mask, num_classes=num_classes, ignore_label=ignore_label)
     if labels.shape != truth.shape:
         sizes = [f"{pixels.shape[1]}x{pixels.shape[0]}" for pixels in (labels, truth)]
         raise DataError(f"prediction {predicted} is {sizes[0]}, but mask {mask} is {sizes[1]}")

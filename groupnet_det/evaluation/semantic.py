@@ -1,5 +1,6 @@
 """Evaluation of semantic segmentation: Detectron2's scores, and files to look at."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,18 @@ class SemanticEvaluator(SemSegEvaluator):
     def __init__(self, dataset_name: str, *, output_dir: Path | None) -> None:
         """
         Args:
-            dataset_name: With ``stuff_classes`` and ``ignore_label`` in its metadata.
+            dataset_name: With ``stuff_classes`` and ``ignore_label`` in its metadata, and
+                ``label_of_value`` where values of its masks are no labels.
             output_dir: None writes nothing.
         """
         super().__init__(
             dataset_name,
             output_dir=str(output_dir) if output_dir else None,
-            sem_seg_loading_fn=read_labels,  # Detectron2's own fails with NumPy 2
+            # Detectron2's own fails with NumPy 2.
+            sem_seg_loading_fn=functools.partial(
+                read_labels,
+                label_of_value=MetadataCatalog.get(dataset_name).get("label_of_value"),
+            ),
         )
         self.dataset_name = dataset_name
         self.class_names = list(MetadataCatalog.get(dataset_name).stuff_classes)

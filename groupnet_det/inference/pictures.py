@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from groupnet_det.data.folder_files import without_system_files
 from groupnet_det.errors import DataError
 
 FALLBACK_SUFFIX = ".png"  # of a picture whose own kind cannot be written
@@ -25,7 +26,8 @@ def find_pictures(patterns: Iterable[str]) -> tuple[list[Path], list[str]]:
     for pattern in patterns:
         path = Path(pattern).expanduser()
         if path.is_dir():
-            matches = sorted(p for p in path.iterdir() if p.suffix.lower() in readable_suffixes())
+            listed = without_system_files(path.iterdir(), path)
+            matches = sorted(p for p in listed if p.suffix.lower() in readable_suffixes())
             problem = f"folder {path} holds no picture"
         elif path.is_file():
             matches, problem = [path], ""

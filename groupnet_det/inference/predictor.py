@@ -18,7 +18,7 @@ from torch import Tensor
 import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to Detectron2)
 from groupnet_det.checkpoint.checkpointer import Checkpointer, read_checkpoint
 from groupnet_det.checkpoint.provenance import stored_looks
-from groupnet_det.config import load_config, load_config_text
+from groupnet_det.config import load_config, load_config_text, own_node
 from groupnet_det.data.check import TASKS
 from groupnet_det.data.images import CHANNEL_ORDERS, center_crop_transform, to_channels
 from groupnet_det.data.registration import register_builtin_datasets
@@ -230,11 +230,13 @@ def _for_detection(cfg: CfgNode) -> Callable[[Pixels], Tensor]:
 
 
 def _for_segmentation(cfg: CfgNode) -> Callable[[Pixels], Tensor]:
-    return _augmented(cfg, inference_augmentations(short_side=cfg.INPUT.SEMANTIC.TEST_SHORT_SIDE))
+    return _augmented(
+        cfg, inference_augmentations(short_side=own_node(cfg, "INPUT.SEMANTIC").TEST_SHORT_SIDE)
+    )
 
 
 def _for_classification(cfg: CfgNode) -> Callable[[Pixels], Tensor]:
-    options = cfg.INPUT.CLASSIFICATION
+    options = own_node(cfg, "INPUT.CLASSIFICATION")
     transform = center_crop_transform(resize=options.TEST_RESIZE, crop=options.TEST_CROP)
     channels = lookup(CHANNEL_ORDERS, cfg.INPUT.FORMAT, "INPUT.FORMAT")
     return partial(_crop, transform=transform, channels=channels)

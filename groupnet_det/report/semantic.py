@@ -10,7 +10,7 @@ from detectron2.data import MetadataCatalog
 from numpy.typing import NDArray
 
 from groupnet_det.data.images import read_rgb
-from groupnet_det.data.label_images import read_labels
+from groupnet_det.data.label_images import read_labels, read_mask
 from groupnet_det.errors import DataError
 from groupnet_det.evaluation.semantic import LABEL_MAPS, class_colours
 from groupnet_det.visualization.label_maps import draw_labels
@@ -77,7 +77,7 @@ class SemanticView:
         return saved(self.run, self.folder / LABEL_MAPS)
 
     def _count(self, record: dict[str, Any]) -> NDArray[np.int64]:
-        truth = read_labels(record["sem_seg_file_name"])
+        truth = read_mask(record)
         path = saved(self.run, self._map_of(record))
         ignored = MetadataCatalog.get(self.dataset).get("ignore_label", 255)
         found = read_labels(path)
@@ -140,10 +140,8 @@ class SemanticView:
         record = image.record
         pixels = read_rgb(record["file_name"])
         colours = class_colours(self.dataset)
-        files = {"ground truth": record["sem_seg_file_name"], "prediction": self._map_of(record)}
-        drawn = {
-            title: draw_labels(pixels, read_labels(path), colours) for title, path in files.items()
-        }
+        masks = {"ground truth": read_mask(record), "prediction": read_labels(self._map_of(record))}
+        drawn = {title: draw_labels(pixels, mask, colours) for title, mask in masks.items()}
         return Example(
             caption=f"{Path(record['file_name']).name}: mean IoU {100 * image.iou:.1f} %",
             panels=[

@@ -81,14 +81,16 @@ def compile_files(target: Target, sources: Iterable[Path], folder: Path) -> list
     """Compile each file, with the flags of its instruction set; the object files in `folder`.
 
     An object that is there already, made by the same command, is kept where it is newer than its
-    source and all headers.
+    source and all headers, those beside the source among them.
 
     Raises:
         ExtensionError: The compiler refuses one.
     """
     flags = json.loads((CSRC / "flags.json").read_text())
     folder.mkdir(parents=True, exist_ok=True)
-    headers_changed = max(path.stat().st_mtime for path in CSRC.rglob("*.h"))
+    sources = list(sources)
+    headers = {*CSRC.rglob("*.h"), *(path for s in sources for path in s.parent.glob("*.h"))}
+    headers_changed = max(path.stat().st_mtime for path in headers)
 
     def compile_one(source: Path) -> Path:
         own = flags.get(target.machine, {}).get(source.name, [])

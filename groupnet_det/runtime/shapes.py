@@ -26,6 +26,8 @@ from .program import (
 )
 
 MAX_ELEMENTS = 2**31 - 1
+BLOCK = 16  # engines hold channels in whole blocks of so many
+IMAGE_CHANNELS = 2  # beside its own that count for an image: the stem's, and room to read pairs
 
 # (N, H, W, C), or (N, H, W) where the channels are known.
 Shape = tuple[int, ...]
@@ -56,6 +58,8 @@ def canvas_size(images: Shape, divisor: int) -> tuple[int, int]:
 def buffer_shapes(program: Program, tensors: Mapping[str, Tensor], given: Shape) -> list[Shape]:
     """Shape of each buffer; (0, 0, 0, C) for one that is never written.
 
+    `csrc/core/shapes.cpp` infers the same in C++.
+
     Args:
         program, tensors: A valid program, or a part of one.
         given: (N, H, W, C) of the images, or of the maps that a part is given.
@@ -70,6 +74,7 @@ def buffer_shapes(program: Program, tensors: Mapping[str, Tensor], given: Shape)
         out: Shape = getattr(sizes, step.op)(step)
         for buffer in written(step):
             sizes.write(buffer, out, step.name)
+    sizes.check_borders()
     return sizes.shapes
 
 
@@ -94,8 +99,21 @@ class _Sizes:
     def __init__(self, program: Program, tensors: Mapping[str, Tensor], given: Shape) -> None:
         self.program, self.tensors = program, tensors
         self.given = (given[0], *canvas_size(given, program.size_divisor), given[3])
-        _check_size(self.given, "the canvas of the images")
+        self.check_canvas("the canvas of the images", border=0)
         self.shapes: list[Shape] = [(0, 0, 0, buffer.channels) for buffer in program.buffers]
+        self.borders = [0] * len(self.shapes)  # what convolutions read around each
+
+    def check_canvas(self, what: str, *, border: int) -> None:
+        images, height, width, channels = self.given
+        sides = (height + 2 * border, width + 2 * border)
+        _check_size((images, *sides, channels + IMAGE_CHANNELS), what)
+
+    def check_borders(self) -> None:
+        for number, (images, height, width, channels) in enumerate(self.shapes):
+            if images:
+                border = 2 * self.borders[number]
+                shape = (images, height + border, width + border, channels)
+                _check_size(_in_blocks(shape), f"buffer {number} with its border")
 
     def write(self, buffer: int, size: Shape, name: str) -> None:
         shape = (*size, self.program.buffers[buffer].channels)
@@ -107,6 +125,7 @@ class _Sizes:
         self.shapes[buffer] = shape
 
     def stem(self, step: Stem) -> Shape:
+        self.check_canvas(f"the canvas of step {step.name!r} with its border", border=step.padding)
         weight = self.tensors[step.weight].shape
         sides = [
             out_size(size, kernel=kernel, stride=step.stride, padding=step.padding)
@@ -138,6 +157,7 @@ class _Sizes:
 
     def term(self, name: str, term: Term) -> Shape:
         weight, source = self.tensors[term.weight].shape, self.shapes[term.input]
+        self.borders[term.input] = max(self.borders[term.input], term.padding)
         options = {"stride": term.stride, "padding": term.padding, "dilation": term.dilation}
         sides = [
             out_size(size, kernel=kernel, **options)
@@ -197,8 +217,13 @@ def _checked(shape: Shape, source: Shape, name: str) -> Shape:
             f"the images are too small: step {name!r} does not fit on its input of "
             f"{source[0]} x {source[1]} pixels"
         )
-    _check_size(shape, f"the result of step {name!r}")
+    _check_size(_in_blocks(shape), f"the result of step {name!r}")
     return shape
+
+
+def _in_blocks(shape: Shape) -> Shape:
+    """With the channels that are held in memory."""
+    return (*shape[:-1], _divided_up(shape[-1], BLOCK) * BLOCK)
 
 
 def _check_size(shape: Shape, what: str) -> None:

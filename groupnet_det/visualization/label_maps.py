@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from groupnet_det.data.images import read_rgb
-from groupnet_det.data.label_images import Labels, read_labels
+from groupnet_det.data.label_images import Labels, read_labels, read_mask
 from groupnet_det.errors import DataError
 from groupnet_det.evaluation.semantic import class_colours
 
@@ -137,8 +137,11 @@ def render_label_maps(
         mask = Path(record["sem_seg_file_name"])
         pixels = read_rgb(record["file_name"])
         panels = [("image", pixels)]
-        for title, path in (("ground truth", mask), ("prediction", label_maps / mask.name)):
-            labels = read_labels(path)
+        predicted = label_maps / mask.name
+        for title, path, labels in (
+            ("ground truth", mask, read_mask(record)),
+            ("prediction", predicted, read_labels(predicted)),
+        ):
             if labels.shape != pixels.shape[:2]:
                 raise DataError(f"{path} is not of the size of image {record['file_name']}")
             used |= set(np.unique(labels).tolist())

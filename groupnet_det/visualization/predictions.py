@@ -1,6 +1,5 @@
 """Ground truth and predictions side by side, from saved results."""
 
-import json
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,20 @@ from detectron2.structures import Boxes, BoxMode, Instances
 from PIL import Image, ImageDraw, ImageFont
 from torchvision.ops import nms
 
+from groupnet_det.data.coco_check import is_box
+from groupnet_det.data.coco_values import is_id, is_number, told
 from groupnet_det.data.images import read_rgb
 from groupnet_det.data.run_lengths import run_length_problem
+from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError
-from groupnet_det.json_text import parse_json
 
 from .instances import draw_instances
 
 PANEL_HEIGHT = 360  # pixels, of each rendered image
 TITLE_HEIGHT = 26
 TITLE_SIZE, LEAST_SIZE = 16, 8  # pixels, of letters
+# What each result is drawn by -> whether a value can be it.
+RESULT_MEMBERS = {"image_id": is_id, "category_id": is_id, "bbox": is_box, "score": is_number}
 SAME_OBJECT = 0.6  # IoU of two predictions that are drawn as one
 
 
@@ -33,14 +36,23 @@ def load_results(path: Path) -> dict[Any, list[dict[str, Any]]]:
     """
     if not path.is_file():
         raise DataError(f"results file {path} does not exist; evaluation writes it")
-    try:
-        results = parse_json(path.read_text())
-        by_image: dict[Any, list[dict[str, Any]]] = defaultdict(list)
-        for result in results:
-            by_image[result["image_id"]].append(result)
-    except (json.JSONDecodeError, TypeError, KeyError) as error:
-        raise DataError(f"{path} is no list of COCO results: {error!r}") from error
+    results = read_json(path, "results file", "write it again: evaluation does")
+    if not isinstance(results, list):
+        raise DataError(f"{path} is no list of COCO results, but a {type(results).__name__}")
+    by_image: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    for number, result in enumerate(results):
+        _check_result(path, number, result)
+        by_image[result["image_id"]].append(result)
     return by_image
+
+
+def _check_result(path: Path, number: int, result: Any) -> None:
+    for key, fits in RESULT_MEMBERS.items():
+        if not isinstance(result, dict) or not fits(result.get(key)):
+            found = result.get(key) if isinstance(result, dict) else result
+            raise DataError(
+                f"{path} is no list of COCO results: result {number} has {key} {told(found)}"
+            )
 
 
 def results_to_instances(

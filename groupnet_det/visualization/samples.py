@@ -9,7 +9,7 @@ from detectron2.utils.visualizer import Visualizer
 
 from groupnet_det.data.check import check_files
 from groupnet_det.data.images import CHANNEL_ORDERS, read_rgb
-from groupnet_det.data.label_images import read_labels
+from groupnet_det.data.label_images import read_mask
 from groupnet_det.data.semantic_check import check_mask_file
 from groupnet_det.errors import ConfigError, DataError, UserError, lookup
 
@@ -50,7 +50,7 @@ def draw_record(record: dict[str, Any], metadata: Metadata) -> np.ndarray:
     pixels = read_rgb(record["file_name"])
     if "sem_seg_file_name" in record:
         check_mask_file(record["file_name"], record["sem_seg_file_name"])
-        pixels = _draw_labels(pixels, read_labels(record["sem_seg_file_name"]), metadata)
+        pixels = _draw_labels(pixels, read_mask(record), metadata)
     if "annotations" in record:
         size = pixels.shape[0], pixels.shape[1]
         return draw_instances(pixels, truth_to_instances(record, size), metadata)

@@ -57,7 +57,7 @@ def test_heads_run_on_as_many_regions_as_the_config_allows(root, name):
 
 
 def test_heads_without_a_box_head_are_named(root):
-    cfg = load_config(str(root / "configs/Base/photo_digits.yaml"), ["MODEL.DEVICE", "cpu"])
+    cfg = load_config(str(root / "configs/Base/recipes/Photo-Digits.yaml"), ["MODEL.DEVICE", "cpu"])
     model = build_model(cfg).eval()  # Detectron2's default, whose heads are a stage of its ResNet
     message = "ROI_HEADS.NAME Res5ROIHeads cannot be analyzed; valid: .*StandardROIHeads"
     with pytest.raises(ConfigError, match=message):

@@ -15,10 +15,10 @@ from groupnet_det.benchmark.training import (
     make_row,
     size_of,
 )
+from groupnet_det.commands.benchmark.flags import QUICK
 from groupnet_det.config import load_config
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import ConfigError
-from tools.benchmark_training import QUICK
 
 NARROW = [
     *("MODEL.DEVICE", "cpu", "MODEL.GROUPNET.WIDTH", "0.125", "MODEL.FPN.OUT_CHANNELS", "8"),

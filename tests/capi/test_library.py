@@ -273,3 +273,20 @@ def test_nothing_but_the_interface_is_exported(native):
     assert library.groupnet_open
     with pytest.raises(AttributeError):
         _ = library._ZN8groupnet5crc32EjPKhm
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("kernel-larger-than-map", (160, 160)),
+        ("kernel-larger-than-map-segmenter", (64, 4096)),
+        ("kernel-larger-than-map-segmenter", (64, 64)),
+    ],
+    ids=str,
+)
+def test_kernels_larger_than_maps(library, root, name, size):
+    """Of real files, in which the next term of the step fits."""
+    model = library.model(root / f"tests/runtime/files/{name}.gnp")
+    with pytest.raises(LibraryError, match="is too small"):
+        library.outputs(model, np.full((*size, 3), 77, np.uint8))
+    library.close(model)

@@ -26,16 +26,20 @@ HEADS = {
     "deeplabv3plus": "GroupNetDeepLabV3PlusHead",
 }
 NAMES = [
-    f"{folder}/{head}_groupnet_r{depth}{bpac}"
-    for folder in ("VOC-Segmentation", "Cityscapes-Segmentation")
-    for head in HEADS
-    for depth in (18, 34, 50)
-    for bpac in ("", "_bpac")
+    *(f"VOC-Segmentation/{head}_groupnet_r18_bpac" for head in HEADS),
+    *(
+        f"Cityscapes-Segmentation/{head}_groupnet_r18_bpac"
+        for head in ("fcn16s", "deeplabv3", "deeplabv3plus")
+    ),
+]
+# Depth, and BPAC or not, by override, as MODEL_ZOO.md says.
+TRAINED = [
+    (name, depth, bpac) for name in NAMES for depth in (18, 34, 50) for bpac in (True, False)
 ]
 IN_EACH_RUN = {
-    "VOC-Segmentation/fcn8s_groupnet_r18_bpac",
-    "Cityscapes-Segmentation/deeplabv3_groupnet_r18_bpac",
-    "VOC-Segmentation/deeplabv3plus_groupnet_r18",
+    ("VOC-Segmentation/fcn8s_groupnet_r18_bpac", 18, True),
+    ("Cityscapes-Segmentation/deeplabv3_groupnet_r18_bpac", 18, True),
+    ("VOC-Segmentation/deeplabv3plus_groupnet_r18_bpac", 18, False),
 }
 DATA = {  # data sets, classes, crop, images, batch
     "VOC-Segmentation": ("voc_2012_seg_trainaug", "voc_2012_seg_val", 21, 480, 16),
@@ -128,18 +132,21 @@ def test_the_backbones_of_paper_have_the_papers_rates(load):
 
 @pytest.mark.usefixtures("free_memory")
 @pytest.mark.parametrize(
-    "name",
-    [name if name in IN_EACH_RUN else pytest.param(name, marks=pytest.mark.slow) for name in NAMES],
+    ("name", "depth", "bpac"),
+    [
+        case if case in IN_EACH_RUN else pytest.param(*case, marks=pytest.mark.slow)
+        for case in TRAINED
+    ],
 )
-def test_it_starts_from_a_classifier_and_trains(load, tmp_path, name):
-    depth = load(name).MODEL.GROUPNET.DEPTH
-    classifier = Trainer.build_model(load(f"ImageNet/groupnet_r{depth}_k5"))
+def test_it_starts_from_a_classifier_and_trains(load, tmp_path, name, depth, bpac):
+    options = ["MODEL.GROUPNET.DEPTH", str(depth)]
+    classifier = Trainer.build_model(load("ImageNet/groupnet_r18_k5", *options))
     Checkpointer(classifier, str(tmp_path)).save("model_final")
     expected = first_values(classifier.backbone)
     del classifier
     gc.collect()
 
-    cfg = load(name)
+    cfg = load(name, *options, "MODEL.GROUPNET.BPAC.ENABLED", str(bpac))
     model = Trainer.build_model(cfg)
     path = tmp_path / "model_final.pth"
     Checkpointer(model).load(str(path))

@@ -1,13 +1,14 @@
 // The few lines of a test framework that the engine's own tests need.
 #pragma once
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
 namespace groupnet_test {
 
-inline int failures = 0, checks = 0;
+inline std::atomic<int> failures{0}, checks{0};
 
 inline void check(bool ok, const std::string& what) {
   ++checks;
@@ -28,6 +29,7 @@ void test_choice();
 void test_json();
 void test_memory_plan();
 void test_plain_steps();
+void test_shapes();
 void test_examples(const std::string& folder);
 void test_concurrency(const std::string& folder);
 void test_broken_files(const std::string& folder, int mutations);

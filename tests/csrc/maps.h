@@ -1,12 +1,33 @@
-// Maps of floats as kernels take them, for tests.
+// Maps of floats as kernels take them, and what is around them, for tests.
 #pragma once
 
 #include <vector>
 
 #include "core/layout.h"
+#include "core/program.h"
 #include "kernels/kernel_table.h"
 
 namespace groupnet_test {
+
+// Rows and columns of the kernel, stride, padding, dilation.
+inline groupnet::Window window_of(int rows, int columns, int stride, int padding, int dilation) {
+  groupnet::Window window;
+  window.kernel_height = rows;
+  window.kernel_width = columns;
+  window.stride = stride;
+  window.padding = padding;
+  window.dilation = dilation;
+  return window;
+}
+
+// All rows of the 64 channels of a quad, of one image.
+inline groupnet::RowRange rows_of(int image, int quad, int height) {
+  groupnet::RowRange range;
+  range.image = image;
+  range.quad = quad;
+  range.end_row = height;
+  return range;
+}
 
 // (N, H, W, C) with channels in whole blocks.
 struct FloatMap {

@@ -79,9 +79,13 @@ void test_suppress(ThreadPool& pool) {
     scores.push_back(static_cast<float>(count - i));
     classes.push_back(i % 10 == 9 ? 7 : 3);
   }
+  Candidates candidates;
+  candidates.boxes = boxes.data();
+  candidates.scores = scores.data();
+  candidates.classes = classes.data();
+  candidates.count = count;
   for (int threads = 1; threads < 4; ++threads) {
-    const auto kept =
-        suppress({boxes.data(), scores.data(), classes.data(), count}, 0.3, pool, threads);
+    const auto kept = suppress(candidates, 0.3, pool, threads);
     std::vector<int64_t> expected;
     for (int64_t i = 0; i < count; ++i) {
       // Every other one of nine; the tenth, of a class of its own, parts the row.
@@ -89,7 +93,7 @@ void test_suppress(ThreadPool& pool) {
     }
     check(kept == expected, "boxes that remain, by " + std::to_string(threads) + " threads");
   }
-  check(suppress({nullptr, nullptr, nullptr, 0}, 0.5, pool, 2).empty(), "no boxes");
+  check(suppress(Candidates(), 0.5, pool, 2).empty(), "no boxes");
 }
 
 }  // namespace

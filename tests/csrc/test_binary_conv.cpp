@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/isa.h"
 #include "core/layout.h"
+#include "maps.h"
 
 namespace groupnet_test {
 
@@ -80,22 +81,24 @@ void test_binary_conv() {
   for (int in_channels : {1, 31, 32, 33, 63, 64, 65, 127, 256}) {
     for (int out_channels : {1, 16, 33, 64, 80}) {
       for (int pad : {0, 1}) {
-        compare({1, 5, 9, in_channels, out_channels, {3, 3, 1, 1, 1}, pad}, random);
-        compare({3, 7, 4, in_channels, out_channels, {3, 3, 2, 1, 1}, pad}, random);
-        compare({1, 6, 7, in_channels, out_channels, {1, 1, 2, 0, 1}, pad}, random);
-        compare({1, 1, 1, in_channels, out_channels, {3, 3, 1, 1, 1}, pad}, random);
+        compare({1, 5, 9, in_channels, out_channels, window_of(3, 3, 1, 1, 1), pad}, random);
+        compare({3, 7, 4, in_channels, out_channels, window_of(3, 3, 2, 1, 1), pad}, random);
+        compare({1, 6, 7, in_channels, out_channels, window_of(1, 1, 2, 0, 1), pad}, random);
+        compare({1, 1, 1, in_channels, out_channels, window_of(3, 3, 1, 1, 1), pad}, random);
       }
     }
   }
   for (int dilation : {2, 3, 5, 10, 12, 24, 36}) {
-    compare({1, 11, 13, 65, 48, {3, 3, 1, dilation, dilation}, dilation % 2}, random);
-    compare({1, 11, 13, 32, 48, {3, 3, 2, dilation, dilation}, dilation % 2}, random);
+    compare({1, 11, 13, 65, 48, window_of(3, 3, 1, dilation, dilation), dilation % 2}, random);
+    compare({1, 11, 13, 32, 48, window_of(3, 3, 2, dilation, dilation), dilation % 2}, random);
   }
-  for (int kernel : {2, 5, 7}) compare({2, 9, 17, 33, 70, {kernel, kernel, 2, 2, 1}, 1}, random);
-  compare({1, 9, 9, 40, 20, {3, 5, 1, 2, 1}, 0}, random);
+  for (int kernel : {2, 5, 7})
+    compare({2, 9, 17, 33, 70, window_of(kernel, kernel, 2, 2, 1), 1}, random);
+  compare({1, 9, 9, 40, 20, window_of(3, 5, 1, 2, 1), 0}, random);
   std::uniform_int_distribution<int> side(1, 20), channels(1, 140), small(1, 3);
   for (int i = 0; i < 200; ++i) {
-    Case c{small(random), side(random), side(random), channels(random), channels(random), {}, 0};
+    Case c{
+        small(random), side(random), side(random), channels(random), channels(random), Window(), 0};
     c.window.kernel_height = small(random);
     c.window.kernel_width = small(random);
     c.window.stride = small(random);

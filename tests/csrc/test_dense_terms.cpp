@@ -9,6 +9,7 @@
 #include "core/isa.h"
 #include "core/layout.h"
 #include "core/program.h"
+#include "maps.h"
 
 namespace groupnet_test {
 
@@ -109,7 +110,7 @@ std::vector<float> run(const Case& c, const std::vector<TermArgs>& terms,
   out.origin = values.data();
   for (int n = 0; n < c.images; ++n) {
     for (int quad = 0; quad < quads_of(c.out_channels); ++quad) {
-      kernels.conv(args, RowRange{n, 0, quad, 0, args.height});
+      kernels.conv(args, rows_of(n, quad, args.height));
     }
   }
   std::vector<float> existing;
@@ -250,18 +251,18 @@ void test_dense_terms() {
   std::mt19937 random(3);
   for (int width = 1; width <= 30; ++width) {  // tiles of every size
     for (int out_channels : {16, 33, 80}) {
-      compare({1, 2, width, 5, out_channels, {1, 1, 1, 0, 1}}, random);
+      compare({1, 2, width, 5, out_channels, window_of(1, 1, 1, 0, 1)}, random);
     }
   }
   for (int in_channels : {1, 3, 15, 16, 17, 40}) {
-    compare({2, 5, 9, in_channels, 36, {3, 3, 1, 1, 1}}, random);
-    compare({2, 7, 4, in_channels, 18, {3, 3, 2, 1, 1}}, random);
-    compare({1, 9, 11, in_channels, 16, {3, 2, 1, 3, 3}}, random);
+    compare({2, 5, 9, in_channels, 36, window_of(3, 3, 1, 1, 1)}, random);
+    compare({2, 7, 4, in_channels, 18, window_of(3, 3, 2, 1, 1)}, random);
+    compare({1, 9, 11, in_channels, 16, window_of(3, 2, 1, 3, 3)}, random);
   }
-  compare({1, 1, 1, 100, 70, {3, 3, 1, 1, 1}}, random);
-  compare({1, 2, 700, 3, 65, {1, 1, 1, 0, 1}}, random);     // more than a stretch
-  compare({1, 2, 90, 3, 65, {1, 3, 1, 1, 1}, 7}, random);   // several terms: shorter ones
-  compare({1, 1, 40, 2, 64, {1, 1, 1, 0, 1}, 64}, random);  // as many as a branch may have
+  compare({1, 1, 1, 100, 70, window_of(3, 3, 1, 1, 1)}, random);
+  compare({1, 2, 700, 3, 65, window_of(1, 1, 1, 0, 1)}, random);     // more than a stretch
+  compare({1, 2, 90, 3, 65, window_of(1, 3, 1, 1, 1), 7}, random);   // several terms: shorter ones
+  compare({1, 1, 40, 2, 64, window_of(1, 1, 1, 0, 1), 64}, random);  // as many as a branch may have
 }
 
 }  // namespace groupnet_test

@@ -1,10 +1,16 @@
 // Which steps run side by side, how long buffers live, and where they lie.
 #include <algorithm>
+#include <functional>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "check.h"
+#include "core/arena.h"
 #include "core/error.h"
+#include "core/isa.h"
+#include "core/label_map.h"
+#include "core/memory_limit.h"
 #include "core/memory_plan.h"
 
 namespace groupnet_test {
@@ -75,9 +81,52 @@ void test_place(std::mt19937& random) {
   check(largest <= whole && whole <= total, "the whole is no larger than all pieces");
 }
 
+// Nothing is taken where it would be too much.
+void test_limits() {
+  LabelMap map;
+  map.channels = 65536;
+  map.height = map.width = map.out_height = 1;
+  map.out_width = 1 << 20;
+  ThreadPool pool;
+  const std::vector<std::function<void()>> all = {
+      [] { Slab().fit((size_t{8} << 30) + 1); },
+      [] { Arena().make<uint8_t>((size_t{8} << 30) + 1); },
+      [] { Arena().make<int64_t>(SIZE_MAX / 4); },  // whose bytes pass 64 bits
+      [] { check_memory(size_t{1} << 40, size_t{1} << 40); },
+      [&] { label_map(map, pool, 2, nullptr); }};
+  for (size_t i = 0; i < all.size(); ++i) {
+    std::string reason = "none";
+    try {
+      all[i]();
+    } catch (const Error& error) {
+      reason = error.what();
+    }
+    check(reason.find("8 GiB") != std::string::npos, "limit " + std::to_string(i) + ": " + reason);
+  }
+  check_memory(size_t{8} << 30);
+  check_memory(size_t{1} << 30, 8);
+  check_memory(size_t{9} << 30, 0);
+}
+
+// However large the window of a pooling, no more rows than there are.
+void test_stem_scratch() {
+  for (const KernelTable* kernels : available_kernels()) {
+    StemArgs args;
+    args.conv_height = 3;
+    args.conv_width = 5;
+    args.pool_kernel = 3;
+    const int64_t whole = kernels->stem_scratch(args);
+    args.pool_kernel = 4096;
+    check(kernels->stem_scratch(args) == whole, std::string(kernels->name) + " scratch of a stem");
+    args.pool_kernel = 2;
+    check(kernels->stem_scratch(args) < whole, std::string(kernels->name) + " scratch of a ring");
+  }
+}
+
 }  // namespace
 
 void test_memory_plan() {
+  test_stem_scratch();
   test_schedule();
   std::mt19937 random(5);
   for (int i = 0; i < 300; ++i) test_place(random);
@@ -94,12 +143,7 @@ void test_memory_plan() {
   check(slab.data() == memory && slab.capacity() == 100 << 20, "a slab is used again");
   slab.fit(1000);
   check(slab.capacity() < 1 << 20, "a slab that is far too large is given up");
-  try {
-    slab.fit(size_t{9} << 30);
-    check(false, "more than 8 GiB are refused");
-  } catch (const Error& error) {
-    check(std::string(error.what()).find("8 GiB") != std::string::npos, error.what());
-  }
+  test_limits();
 }
 
 }  // namespace groupnet_test

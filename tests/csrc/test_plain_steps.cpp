@@ -50,33 +50,57 @@ void compare(const FloatMap& got, const FloatMap& expected, const std::string& w
 
 float plain_lerp(float a, float b, float t) { return std::fmaf(b - a, t, a); }
 
-void test_resize(const KernelTable& kernels) {
+// Both maps, their sizes, and the blocks of their channels.
+template <class Args>
+void set_maps(const FloatMap& in, FloatMap& out, Args& args) {
+  args.input = in.view();
+  args.output = out.view();
+  args.blocks = blocks_of(in.channels);
+  args.in_height = in.height;
+  args.in_width = in.width;
+  args.height = out.height;
+  args.width = out.width;
+}
+
+// Where position `at` of the result lies between two of the input: the first of them, and the share
+// of the other.
+std::pair<int, float> plain_place(int at, int factor, bool by_centers) {
+  const int halves = by_centers ? std::max(2 * at + 1 - factor, 0) : 2 * at;
+  return {halves / (2 * factor),
+          static_cast<float>(halves % (2 * factor)) / static_cast<float>(2 * factor)};
+}
+
+void test_resize(const KernelTable& kernels, bool by_centers) {
   const int factor = draw(1, 9), images = draw(1, 2), channels = draw(1, 40);
   const FloatMap in = random_map(images, draw(1, 5), draw(1, 5), channels);
   FloatMap got(images, draw(1, factor * in.height), draw(1, factor * in.width), channels);
   FloatMap expected = got;
   expected.each([&](int n, int y, int x, int c) {
-    const int i = y / factor, below = std::min(i + 1, in.height - 1);
-    const int j = x / factor, right = std::min(j + 1, in.width - 1);
-    const float s = static_cast<float>(y % factor) / static_cast<float>(factor);
-    const float t = static_cast<float>(x % factor) / static_cast<float>(factor);
+    const auto [i, s] = plain_place(y, factor, by_centers);
+    const auto [j, t] = plain_place(x, factor, by_centers);
+    const int below = std::min(i + 1, in.height - 1), right = std::min(j + 1, in.width - 1);
     expected.at(n, y, x, c) =
         plain_lerp(plain_lerp(in.at(n, i, j, c), in.at(n, i, right, c), t),
                    plain_lerp(in.at(n, below, j, c), in.at(n, below, right, c), t), s);
   });
-  const ResizeArgs args = {in.view(), got.view(), factor,     blocks_of(channels),
-                           in.height, in.width,   got.height, got.width};
+  ResizeArgs args;
+  set_maps(in, got, args);
+  args.step = by_centers ? 2 : 1;
+  args.start = by_centers ? 1 - factor : 0;
+  args.parts = args.step * factor;
   for (int n = 0; n < images; ++n) {
     for (int y = 0; y < got.height; ++y) kernels.resize(args, n, y, y + 1);
   }
-  compare(got, expected, std::string(kernels.name) + " resize by " + std::to_string(factor));
+  compare(got, expected,
+          std::string(kernels.name) + (by_centers ? " interpolate by " : " resize by ") +
+              std::to_string(factor));
 }
 
 void test_max_pool(const KernelTable& kernels) {
   const int kernel = draw(1, 5), stride = draw(1, 3), padding = draw(0, kernel - 1);
   const int channels = draw(1, 40);
   const FloatMap in = random_map(2, draw(kernel, 9), draw(kernel, 9), channels);
-  const Window window{kernel, kernel, stride, padding, 1};
+  const Window window = window_of(kernel, kernel, stride, padding, 1);
   FloatMap got(2, static_cast<int>(window.output(in.height, kernel)),
                static_cast<int>(window.output(in.width, kernel)), channels);
   FloatMap expected = got;
@@ -94,8 +118,11 @@ void test_max_pool(const KernelTable& kernels) {
     }
     expected.at(n, y, x, c) = most;
   });
-  const MaxPoolArgs args = {in.view(),           got.view(), kernel,   stride,     padding,
-                            blocks_of(channels), in.height,  in.width, got.height, got.width};
+  MaxPoolArgs args;
+  set_maps(in, got, args);
+  args.kernel = kernel;
+  args.stride = stride;
+  args.padding = padding;
   for (int n = 0; n < 2; ++n) kernels.max_pool(args, n, 0, got.height);
   compare(got, expected, std::string(kernels.name) + " max_pool of " + std::to_string(kernel));
 }
@@ -109,7 +136,13 @@ void test_depth_to_space(const KernelTable& kernels) {
     expected.at(n, factor * y + part / factor, factor * x + part % factor, c % channels) =
         in.at(n, y, x, c);
   });
-  const DepthToSpaceArgs args = {in.view(), got.view(), factor, channels, got.height, got.width};
+  DepthToSpaceArgs args;
+  args.input = in.view();
+  args.output = got.view();
+  args.factor = factor;
+  args.channels = channels;
+  args.height = got.height;
+  args.width = got.width;
   for (int n = 0; n < 2; ++n) {
     kernels.depth_to_space(args, n, 0, 1);
     kernels.depth_to_space(args, n, 1, got.height);
@@ -165,10 +198,15 @@ void test_residual(const KernelTable& kernels, int factor) {
   branch.residual = residual.view();
   branch.residual_factor = factor;
   branch.sinks.floats = got.view();
-  const ConvArgs args = {&branch, 1, nullptr, blocks_of(channels), height, width};
+  ConvArgs args;
+  args.branches = &branch;
+  args.num_branches = 1;
+  args.blocks = blocks_of(channels);
+  args.height = height;
+  args.width = width;
   for (int n = 0; n < 2; ++n) {
     for (int quad = 0; quad < quads_of(channels); ++quad) {
-      kernels.conv(args, RowRange{n, 0, quad, 0, height});
+      kernels.conv(args, rows_of(n, quad, height));
     }
   }
   compare(got, expected,
@@ -192,7 +230,10 @@ void test_sinks_of_bytes(float scale, int zero) {
   }
   for (const KernelTable* kernels : available_kernels()) {
     std::vector<uint8_t> got(static_cast<size_t>(width) * 32);
-    const BytesSinkArgs sink = {{got.data(), 0, 0, 32}, scale, zero};
+    BytesSinkArgs sink;
+    sink.map = {got.data(), 0, 0, 32};
+    sink.scale = scale;
+    sink.zero = zero;
     InputArgs args;
     args.values = {given.data(), 0, 0, channels};
     args.channels = channels;
@@ -218,7 +259,8 @@ void test_sinks_of_bytes(float scale, int zero) {
 void test_plain_steps() {
   for (const KernelTable* kernels : available_kernels()) {
     for (int i = 0; i < 60; ++i) {
-      test_resize(*kernels);
+      test_resize(*kernels, false);
+      test_resize(*kernels, true);
       test_max_pool(*kernels);
       test_depth_to_space(*kernels);
       test_input(*kernels);

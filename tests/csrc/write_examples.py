@@ -6,6 +6,8 @@
 For each: NAME.gnp; NAME.expected, little endian: four int32 N, H, W, C and the image's bytes, then
 for each buffer that is written int32 step, buffer, 1 for bits and bytes or 4 for floats, and number
 of values, and the values. For each part of it: NAME.PART.part, the same with float32 maps.
+
+In FOLDER/tasks: TASK.gnp, a narrow network of each task as it is exported.
 """
 
 import struct
@@ -16,9 +18,17 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from groupnet_det.runtime.packed_file import write_packed
+from groupnet_det.deploy.classifier import export_classifier
+from groupnet_det.runtime.packed_file import PackedFile, write_packed
 from groupnet_det.runtime.reference import Trace, trace_reference, trace_reference_part
+from tests.deploy.models import export, make_model
+from tests.deploy.networks import CLASS_NAMES, make_classifier
 from tests.runtime.programs import example_maps, example_packed_files
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# Classifiers are made in another way.
+TASKS = ("retinanet", "fcos", "faster_rcnn", "mask_rcnn", "panoptic_fpn", "fcn8s", "deeplabv3")
+ONE_BASE = ("MODEL.GROUPNET.NUM_BASES", "1")
 
 
 def main(folder: Path) -> None:
@@ -34,6 +44,22 @@ def main(folder: Path) -> None:
             maps = example_maps(packed, part)
             trace = trace_reference_part(packed, part, maps)
             write_expected(folder / f"{stem}.{part}.part", maps, trace)
+    write_tasks(folder / "tasks")
+
+
+def write_tasks(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for task in ("classifier", *TASKS):
+        torch.manual_seed(0)
+        packed = make_task(task)
+        write_packed(folder / f"{task}.gnp", packed.program, packed.info, packed.tensors)
+
+
+def make_task(task: str) -> PackedFile:
+    if task == "classifier":
+        model = make_classifier(quantization={"num_bases": 1})
+        return export_classifier(model, class_names=CLASS_NAMES)
+    return export(make_model(ROOT, task, *ONE_BASE))
 
 
 def write_expected(path: Path, given: torch.Tensor, trace: Trace) -> None:

@@ -6,8 +6,8 @@ from PIL import Image
 
 from groupnet_det.config import load_config
 from groupnet_det.data.check import check_decoding
+from groupnet_det.data.detection_mapper import DetectionMapper
 from groupnet_det.data.images import read_rgb
-from groupnet_det.data.loaders import DetectionMapper
 from groupnet_det.errors import DataError
 
 RAMP = np.linspace(0, 1, 40 * 50).reshape(40, 50)

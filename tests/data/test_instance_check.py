@@ -120,7 +120,8 @@ def test_a_wrong_size_of_the_image_is_not_the_masks_fault(coco):
         item["segmentation"] = run_lengths()
     coco.content["images"][0]["width"] = WIDTH - 7
     with pytest.raises(
-        DataError, match=r"a\.jpg is 40x30, but .*ann\.json says 33x30; mend its width and height"
+        DataError,
+        match=r"a\.jpg is 40x30, but .*ann\.json says 33x30; correct its width",
     ):
         coco("MODEL.MASK_ON", "True", "INPUT.MASK_FORMAT", "bitmask")
 

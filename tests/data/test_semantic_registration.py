@@ -103,7 +103,7 @@ def test_class_names_from_a_file(mask_folders, tmp_path):
     ("changes", "message"),
     [
         ({"CLASSES": "nowhere.txt"}, r"nowhere\.txt does not exist; check DATASETS.CUSTOM\[0\]"),
-        ({"CLASSES": ["cat", "cat"]}, "CLASSES must be a list of 2 to 255 different"),
+        ({"CLASSES": ["cat", "cat "]}, "CLASSES has classes of the same name .*'cat' and 'cat '"),
         ({"CLASSES": 3}, "CLASSES must be a list of 2 to 255 different"),
         ({"IGNORE_LABEL": 0}, "IGNORE_LABEL is 0; valid with 3 classes: 3 to 255"),
         ({"IGNORE_LABEL": 256}, "IGNORE_LABEL is 256; valid"),

@@ -3,7 +3,7 @@
 import pytest
 
 SOURCE = '''
-def add_config_keys(cfg):
+def define_keys(cfg):
     """Add them."""
     if "ONE" in cfg:
         return

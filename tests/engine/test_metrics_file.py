@@ -18,6 +18,13 @@ def test_doubled_and_cut_rows_are_dropped_and_stages_counted_on(tmp_path):
     assert ends == [40, 80]
 
 
+def test_rows_of_an_iteration_are_one_of_the_latest_values(tmp_path):
+    path = tmp_path / "metrics.json"
+    rows = [{"iteration": 3, "lr": 1, "loss": 2}, {"iteration": 3, "lr": 5, "bbox/AP": 7}]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    assert read_metrics(path) == [{"iteration": 3, "lr": 5, "loss": 2, "bbox/AP": 7}]
+
+
 def test_missing_metrics_are_named(tmp_path):
     with pytest.raises(DataError, match=r"metrics\.json does not exist; train first"):
         read_metrics(tmp_path / "metrics.json")

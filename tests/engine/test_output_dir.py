@@ -41,9 +41,7 @@ def train_into(folder, monkeypatch, error):
     trainer.cfg = SimpleNamespace(OUTPUT_DIR=str(folder))
     trainer.early_stopping, trainer.iter = [], 7
     kept = str(folder / "model_5.pth")
-    trainer.checkpointer = SimpleNamespace(
-        has_checkpoint=lambda: True, get_checkpoint_file=lambda: kept
-    )
+    trainer.checkpointer = SimpleNamespace(kept=lambda: f"last checkpoint: {kept} is kept")
     trainer.train()
 
 

@@ -200,3 +200,23 @@ def test_unknown_optimizer_lists_the_valid_ones(root, tmp_path, datasets_env):
 def test_evaluation_of_nothing_is_refused(root, tmp_path):
     with pytest.raises(ConfigError, match=r"DATASETS\.TEST is empty; name a data set for --eval-o"):
         make_config(root, tmp_path, "DATASETS.TEST", "[]", flags=["--eval-only"])
+
+
+def test_weights_that_are_not_finite_end_the_training_at_the_next_checkpoint(
+    root, tmp_path, datasets_env
+):
+    """Their loss was finite: only the step's gradients were not."""
+    trainer = Trainer(make_config(root, tmp_path, "SOLVER.MAX_ITER", "6"))
+    trainer.resume_or_load(False)
+    run_step = trainer.run_step
+
+    def spoil():
+        run_step()
+        if trainer.iter == 3:
+            torch.nn.init.constant_(trainer.model.head.cls_score.bias, float("nan"))
+
+    trainer.run_step = spoil
+    kept = r"cls_score.bias is not finite; .*/model_0000001.pth is kept. Lower SOLVER.BASE_LR"
+    with pytest.raises(TrainingError, match=kept):
+        trainer.train()
+    assert not (tmp_path / "model_0000003.pth").exists()

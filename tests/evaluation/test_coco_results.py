@@ -130,7 +130,7 @@ def test_results_of_another_category(files):
         (lambda content: {**content, "categories": None}, "has no list 'categories'"),
         (lambda content: content["annotations"][0].update(bbox=[0, 0]), "annotation 1 has bbox"),
         (lambda content: content["images"][0].update(id=[1]), r"images\[0\] has id \[1\]"),
-        (lambda content: content["annotations"][0].update(area="x"), "cannot be scored"),
+        (lambda content: content["annotations"][0].update(area="x"), "annotation 1 has area 'x'"),
     ],
     ids=["list", "no categories", "short box", "list as id", "text as area"],
 )
@@ -146,7 +146,7 @@ def test_broken_annotations(files, spoil, message):
 def test_annotations_that_are_no_text(files):
     annotations, results = files(PERFECT)
     annotations.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match=r"ann\.json is not valid JSON"):
+    with pytest.raises(DataError, match=r"ann\.json is in UTF-16; save it as UTF-8"):
         score_coco_results(annotations, results)
 
 

@@ -9,6 +9,7 @@ from detectron2.data import Metadata
 from detectron2.structures import Boxes, Instances
 from PIL import Image
 
+from groupnet_det.engine.files import PACKED
 from groupnet_det.errors import ConfigError
 from groupnet_det.inference.answers import Segment, Segments, answer_of, open_model
 from groupnet_det.inference.predictor import open_predictor
@@ -117,9 +118,9 @@ def test_what_is_opened_can_be_pickled(tmp_path, task):
 
 @pytest.mark.parametrize("protocol", [2, pickle.HIGHEST_PROTOCOL])
 def test_a_packed_predictor_is_pickled_by_its_file(tiny_packed, protocol):
-    predictor = PackedPredictor(tiny_packed, backend="reference")
+    predictor = PackedPredictor(tiny_packed / PACKED, backend="reference")
     again = pickle.loads(pickle.dumps(predictor, protocol))
     assert type(again.network) is type(predictor.network)
     assert str(again(PIXELS)) == str(predictor(PIXELS))
-    opened = open_model(tiny_packed)
+    opened = open_model(tiny_packed / PACKED)
     assert str(pickle.loads(pickle.dumps(opened))(PIXELS)) == str(opened(PIXELS))

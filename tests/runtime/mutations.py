@@ -1,10 +1,15 @@
-"""Damage of many kinds to a packed file, seeded; for tests of every reader of the format."""
+"""Damage of many kinds to a packed file, seeded; for tests of every reader of the format.
+
+Checksums are made right again, or tests would see nothing but the checksum.
+"""
 
 import json
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from groupnet_det.errors import PackedFileError
+from groupnet_det.runtime import packed_file
 from groupnet_det.runtime.container import METADATA
 from tests.runtime.edits import (
     ABSENT,
@@ -31,12 +36,21 @@ DTYPES = ["U8", "I8", "I16", "I32", "I64", "F16", "BF16", "F32", "F64", "BOOL", 
 
 
 def mutated(content: bytes, seed: int) -> bytes:
-    """One damaged copy of a packed file."""
+    """One damaged copy of a packed file, whose checksum is right where it still has one."""
     rng = random.Random(seed)
     try:
-        return MUTATIONS[seed % len(MUTATIONS)](content, rng)
+        damaged = MUTATIONS[seed % len(MUTATIONS)](content, rng)
     except UnicodeEncodeError:
-        return content[: rng.randrange(len(content))]
+        damaged = content[: rng.randrange(len(content))]
+    return sealed(damaged)
+
+
+def sealed(content: bytes) -> bytes:
+    """The file with a right checksum, if it has the place for one."""
+    try:
+        return packed_file.with_checksum(content)
+    except PackedFileError:
+        return content
 
 
 def places(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -48,6 +48,9 @@ def test_as_torchvision(networks, channels, aligned, ratio, size):
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 
+ZEROS = torch.zeros(1, dtype=torch.int64).expand(60_000)
+
+
 def test_no_region(networks):
     options = AlignOptions(scales=[1.0], rows=2, columns=3, sampling_ratio=0, aligned=True)
     none = torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64)
@@ -65,8 +68,13 @@ def test_no_region(networks):
         ({"maps": []}, "there are 0 maps and 1 scales"),
         ({"maps": [torch.zeros(1, 4, 4)]}, "maps must be float32"),
         ({"rows": 0}, "rows and columns are 1 to 4096"),
+        (
+            {"rows": 4096, "boxes": torch.zeros(1, 4).expand(60_000, 4), "level_of": ZEROS},
+            "60000 regions of 4096 x 2 pixels with 5 channels have more than",
+        ),
+        ({"maps": [torch.zeros(1).expand(1, 1, 2**25, 1)]}, r"of sides up to 2\^24"),
     ],
-    ids=["level", "negative level", "boxes", "no map", "map", "rows"],
+    ids=["level", "negative level", "boxes", "no map", "map", "rows", "elements", "side"],
 )
 def test_refusals(networks, changes, message):
     values = {

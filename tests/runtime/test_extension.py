@@ -133,6 +133,8 @@ def test_arguments_that_do_not_fit_are_refused():
         ops.binary_conv2d(words, weight, 64, 0, 1, 1, 0)
     with pytest.raises(ValueError, match="pad_bit"):
         ops.binary_conv2d(words, weight, 64, 1, 1, 1, 2)
+    with pytest.raises(ValueError, match=r"2\^31 - 1 elements"):
+        ops.binary_conv2d(words, pack_sign_bits(torch.ones(64, 64, 1, 1)), 64, 1, 4096, 1, 0)
     with pytest.raises(ValueError, match="smaller than the kernel"):
         ops.binary_conv2d(words, weight, 64, 1, 0, 3, 0)
 

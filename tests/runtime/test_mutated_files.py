@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from groupnet_det.errors import DataError, PackedFileError
-from groupnet_det.runtime.packed_file import read_info, read_packed, write_packed
+from groupnet_det.runtime.packed_file import checksum, read_info, read_packed, write_packed
 from groupnet_det.runtime.program import Conv, MaxPool, Stem
 from groupnet_det.runtime.reference import run_reference, run_reference_part
 from groupnet_det.runtime.shapes import buffer_shapes
@@ -111,6 +111,22 @@ def test_mutated_files(contents, tmp_path):
     counts = check(contents, tmp_path / "a.gnp", range(FEW))
     assert counts[True] >= FEW // len(MUTATIONS)  # whose only change is a new checksum
     assert counts[False] > FEW // 2
+
+
+def test_checksums_are_right(contents):
+    files = [mutated(contents[0], seed) for seed in range(4 * len(MUTATIONS))]
+    sealed = [content for content in files if checksum_of(content)]
+    assert len(sealed) > len(files) * 3 // 4
+    for content in sealed:
+        assert b'"crc32":"' + checksum_of(content).encode() + b'"' in content
+
+
+def checksum_of(content):
+    """What it should be; none where there is no place for one."""
+    try:
+        return checksum(content)
+    except PackedFileError:
+        return None
 
 
 def test_memory_is_bounded(contents, tmp_path):

@@ -36,14 +36,17 @@ def test_shapes_are_those_of_the_maps(packed):
 
 
 def shapes_of(b, size=(1, 13, 17, 3)):
-    packed = b.build()
+    return shapes_of_packed(b.build(), size)
+
+
+def shapes_of_packed(packed, size):
     return buffer_shapes(packed.program, packed.tensors, size)
 
 
 def test_no_maps_are_made_to_learn_their_shapes():
     packed = simple_example(channels=1)
-    shapes = buffer_shapes(packed.program, packed.tensors, (1, 20_000, 30_000, 3))
-    assert shapes[0] == (1, 20_000, 30_000, 1)
+    shapes = buffer_shapes(packed.program, packed.tensors, (1, 8_000, 16_000, 3))
+    assert shapes[0] == (1, 8_000, 16_000, 1)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,20 @@ def test_too_many_elements(images):
     packed = simple_example(channels=3)
     with pytest.raises(DataError, match=r"would have .* more than 2147483647 elements"):
         buffer_shapes(packed.program, packed.tensors, images)
+
+
+def test_channels_count_in_whole_blocks_and_with_their_border():
+    packed = simple_example(channels=1)
+    with pytest.raises(DataError, match="more than"):
+        shapes_of_packed(packed, (1, 11_600, 11_600, 3))  # times 16
+    b = ProgramBuilder()
+    source, out = b.bits(16), b.floats(16)
+    b.stem(16, Sinks(bits=(BitsSink(buffer=source),)))
+    term = b.bits_term(source, 16, 1, padding=4000, stride=4096)
+    b.conv(Branch(terms=(term,), sinks=Sinks(float_=out)))
+    shapes_of(b, (1, 1000, 1000, 3))
+    with pytest.raises(DataError, match="buffer 0 with its border would have"):
+        shapes_of(b, (1, 4000, 4000, 3))
 
 
 def test_a_map_before_its_pooling_counts():

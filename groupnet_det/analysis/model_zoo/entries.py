@@ -135,13 +135,21 @@ def untrained(name: str, spec: TableSpec, root: Path) -> list[Entry]:
     """Full-scale networks, with the paper's figures."""
     return [
         Entry(
-            name=f"`{Path(network.split()[0]).stem}`",
+            name=_config_and_overrides(network),
             network=network,
             columns={spec.figure: str(figure or "none known to us"), "ours": NOT_TRAINED},
             size=spec.size,
         )
         for network, figure in spec.rows.items()
     ]
+
+
+def _config_and_overrides(network: str) -> str:
+    """Name of a config and the overrides, their keys without the nodes that hold them."""
+    path, *overrides = network.split()
+    keys = (key.rpartition(".")[2] for key in overrides[::2])
+    pairs = zip(keys, overrides[1::2], strict=True)
+    return " ".join([f"`{Path(path).stem}`", *(f"`{key} {value}`" for key, value in pairs)])
 
 
 def bases(name: str, spec: TableSpec, root: Path) -> list[Entry]:

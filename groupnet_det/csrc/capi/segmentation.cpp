@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/lease.h"
+#include "core/memory_limit.h"
 
 namespace groupnet {
 
@@ -95,6 +96,7 @@ std::vector<float> Segmentation::mean_of_windows(Network& network, const uint8_t
   const int64_t pixel_bytes = network.program().input_channels;
   const PixelSize part{std::min(window_.height, size.height), std::min(window_.width, size.width)};
   const auto pixels = static_cast<size_t>(size.height * size.width);
+  check_memory(pixels, static_cast<size_t>(channels_) * sizeof(float));
   std::vector<float> total(pixels * static_cast<size_t>(channels_)), count(pixels);
   for (int64_t top : starts(size.height, window_.height, stride_.height)) {
     for (int64_t left : starts(size.width, window_.width, stride_.width)) {

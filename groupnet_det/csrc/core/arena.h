@@ -4,8 +4,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <new>
 #include <vector>
+
+#include "core/memory_limit.h"
 
 namespace groupnet {
 
@@ -13,10 +14,12 @@ class Arena {
  public:
   template <class T>
   T* make(size_t count) {
+    check_memory(count, sizeof(T));
     size_t bytes = (count * sizeof(T) + kLine - 1) / kLine * kLine;
     if (bytes == 0) bytes = kLine;
+    check_memory(num_bytes_ + bytes);
     void* memory = std::aligned_alloc(kLine, bytes);
-    if (memory == nullptr) throw std::bad_alloc();
+    require(memory != nullptr, "there is not enough memory");
     blocks_.emplace_back(memory, std::free);
     std::memset(memory, 0, bytes);
     num_bytes_ += bytes;

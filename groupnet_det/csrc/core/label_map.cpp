@@ -4,6 +4,8 @@
 #include <limits>
 #include <vector>
 
+#include "core/memory_limit.h"
+
 namespace groupnet {
 
 namespace {
@@ -51,13 +53,13 @@ class Labeler {
  public:
   Labeler(const LabelMap& map, const std::vector<Blend>& down, const std::vector<Blend>& across)
       : map_(map), down_(down), across_(across) {
-    if (keeps_size()) return;
+    if (map_.keeps_size()) return;
     const auto size = static_cast<size_t>(map.out_width * map.channels);
     for (auto* values : {&kept_[0].values, &kept_[1].values, &row_}) values->resize(size);
   }
 
   void label_row(int64_t y, int32_t* labels) {
-    if (keeps_size()) {
+    if (map_.keeps_size()) {
       for (int64_t x = 0; x < map_.width; ++x) {
         labels[x] = greatest(map_.logits.at(0, y, x), map_.channels);
       }
@@ -78,8 +80,6 @@ class Labeler {
     int64_t row = -1;
     std::vector<float> values;
   };
-
-  bool keeps_size() const { return map_.height == map_.out_height && map_.width == map_.out_width; }
 
   // That row of logits, in a place that `other` does not need.
   const Widened& widened(int64_t row, int64_t other) {
@@ -106,6 +106,11 @@ class Labeler {
 }  // namespace
 
 void label_map(const LabelMap& map, ThreadPool& pool, int threads, int32_t* labels) {
+  if (!map.keeps_size()) {
+    const auto rows = static_cast<size_t>(3 * std::max(1, threads));  // of each Labeler three
+    check_memory(static_cast<size_t>(map.channels) * sizeof(float) * rows,
+                 static_cast<size_t>(map.out_width));
+  }
   const std::vector<Blend> down = blends(map.height, map.out_height);
   const std::vector<Blend> across = blends(map.width, map.out_width);
   std::vector<Labeler> labelers(static_cast<size_t>(std::max(1, threads)),

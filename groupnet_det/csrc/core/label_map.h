@@ -15,10 +15,13 @@ struct LabelMap {
   int channels = 0;
   int64_t height = 0, width = 0;
   int64_t out_height = 0, out_width = 0;
+
+  bool keeps_size() const { return height == out_height && width == out_width; }
 };
 
 // For each pixel of the result the number of its greatest channel, the first of several; NaN counts
-// as -infinity. All sizes are above 0. docs/c-api.md gives each operation: the bits are those of
+// as -infinity. All sizes are above 0. Throws Error where rows of the result are too large for
+// memory. docs/c-api.md gives each operation: the bits are those of
 // groupnet_det/runtime/label_maps.py.
 void label_map(const LabelMap& map, ThreadPool& pool, int threads, int32_t* labels);
 

@@ -5,14 +5,13 @@
 #include <set>
 #include <string>
 
-#include "core/error.h"
+#include "core/memory_limit.h"
 
 namespace groupnet {
 
 namespace {
 
 constexpr size_t kLine = 64;
-constexpr size_t kMaxBytes = size_t{8} << 30;
 constexpr size_t kSlack = size_t{4} << 20;  // that a slab may be too large at any rate
 
 bool touches(const std::set<int>& some, const std::vector<int>& others) {
@@ -69,10 +68,10 @@ size_t place(std::vector<Piece>& pieces) {
 }
 
 void Slab::fit(size_t bytes) {
-  require(bytes <= kMaxBytes, "an image of this size needs more than 8 GiB of memory");
+  check_memory(bytes);
   if (bytes <= capacity_ && capacity_ <= 2 * bytes + kSlack) return;
   // One that was too small may soon be so again; what nobody touches costs nothing.
-  if (capacity_ > 0 && capacity_ < bytes) bytes = std::min(bytes + bytes / 4, kMaxBytes);
+  if (capacity_ > 0 && capacity_ < bytes) bytes = std::min(bytes + bytes / 4, kMaxMemory);
   memory_.reset();
   capacity_ = 0;
   bytes = std::max((bytes + kLine - 1) / kLine * kLine, kLine);

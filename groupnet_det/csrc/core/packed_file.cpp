@@ -33,7 +33,7 @@ Tensor read_tensor(const Json& entry, const std::string& name, const uint8_t* da
   size_t count = bytes_of(tensor.dtype);
   for (const Json& side : entry.at("shape", name).as_array(name)) {
     int64_t n = side.as_integer(name);
-    require(n >= 0 && (n == 0 || count <= kMaxBytes / static_cast<size_t>(n)),
+    require(n > 0 && count <= kMaxBytes / static_cast<size_t>(n),
             "tensor '" + name + "' has an impossible shape");
     tensor.shape.push_back(n);
     count *= static_cast<size_t>(n);

@@ -61,7 +61,9 @@ class Preparer {
     for (const auto& sink : sinks.bits) prepared.bits.push_back(prepare(sink));
     for (const auto& sink : sinks.levels) prepared.levels.push_back(prepare(sink));
     for (const auto& sink : sinks.bytes) {
-      prepared.bytes.push_back({{}, sink.scale, sink.zero});
+      BytesSinkArgs& args = prepared.bytes.emplace_back();
+      args.scale = sink.scale;
+      args.zero = sink.zero;
     }
     return prepared;
   }

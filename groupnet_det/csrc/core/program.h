@@ -77,6 +77,8 @@ struct SinksSpec {
 };
 
 struct Window {
+  explicit Window() = default;  // members are set by name
+
   int kernel_height = 1, kernel_width = 1, stride = 1, padding = 0, dilation = 1;
 
   // Size of the output along an axis; at most 0 where the window does not fit.

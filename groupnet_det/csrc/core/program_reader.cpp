@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/program.h"
+#include "core/step_order.h"
 #include "core/step_reader.h"
 
 namespace groupnet {
@@ -31,6 +32,7 @@ class ProgramReader {
       read_output(name, buffer);
     }
     require(!program_.outputs.empty(), where_ + " has no outputs");
+    check_step_order(program_, where_);
     if (const Json* parts = json.find("parts", where_)) read_parts(*parts);
     return std::move(program_);
   }

@@ -107,8 +107,14 @@ class Aligner {
         weights_.push_back(row.weight[i] * column.weight[j]);
       }
     }
-    kernels_.weighted_sum({level.map, offsets_.data(), weights_.data(),
-                           static_cast<int>(offsets_.size()), regions_.channels, to});
+    WeightedSumArgs args;
+    args.values = level.map;
+    args.offsets = offsets_.data();
+    args.weights = weights_.data();
+    args.count = static_cast<int>(offsets_.size());
+    args.channels = regions_.channels;
+    args.out = to;
+    kernels_.weighted_sum(args);
   }
 
   const RegionAlign& regions_;

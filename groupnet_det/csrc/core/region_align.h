@@ -11,6 +11,8 @@ namespace groupnet {
 
 // One map (H, W, C) of floats without gaps; `scale` pixels of it are one of the image.
 struct AlignLevel {
+  explicit AlignLevel() = default;  // members are set by name
+
   const float* map = nullptr;
   int height = 0, width = 0;
   float scale = 1;

@@ -1,7 +1,7 @@
 #include "core/shapes.h"
 
 #include <algorithm>
-#include <set>
+#include <optional>
 
 #include "core/error.h"
 #include "core/layout.h"
@@ -12,25 +12,24 @@ namespace {
 
 constexpr int64_t kMaxElements = (int64_t{1} << 31) - 1;
 
-std::string size_text(int64_t height, int64_t width) {
-  return std::to_string(height) + " x " + std::to_string(width);
+std::string size_text(const MapSize& size) {
+  return std::to_string(size.height) + " x " + std::to_string(size.width);
 }
 
 class Inference {
  public:
-  Inference(const Program& program, const ImageSize& size) : program_(program), size_(size) {
+  Inference(const Program& program, const ImageSize& size)
+      : program_(program), images_(size.images), given_{size.height, size.width} {
     shapes_.buffers.resize(program.buffers.size());
   }
 
   Shapes infer() {
-    check_elements(size_.height, size_.width, program_.input_channels + 2, "the image");
+    check_elements(given_, program_.input_channels + 2, "the image");
     const int64_t divisor = program_.size_divisor;
-    shapes_.canvas_height = (size_.height + divisor - 1) / divisor * divisor;
-    shapes_.canvas_width = (size_.width + divisor - 1) / divisor * divisor;
+    shapes_.canvas = {(given_.height + divisor - 1) / divisor * divisor,
+                      (given_.width + divisor - 1) / divisor * divisor};
+    check_elements(shapes_.canvas, program_.input_channels + 2, "the canvas of the image");
     for (const StepSpec& step : program_.steps) infer_step(step);
-    for (const auto& [name, buffer] : program_.outputs) {
-      require(shapes_.buffers[buffer].height > 0, "output '" + name + "' is never written");
-    }
     check_borders();
     return std::move(shapes_);
   }
@@ -38,153 +37,128 @@ class Inference {
  private:
   void infer_step(const StepSpec& step) {
     where_ = "step '" + step.name + "'";
-    check_hazards(step);
-    BufferShape shape = output_of(step);
-    require(
-        shape.height > 0 && shape.width > 0,
-        where_ + ": an image of " + size_text(size_.height, size_.width) + " pixels is too small");
-    for (const auto& branch : step.conv.branches) check_residual(branch, shape);
-    for (int buffer : step.written()) write(buffer, shape, step.out_channels);
-    shapes_.steps.push_back(shape);
+    const MapSize size = checked(output_of(step), step.out_channels);
+    for (const auto& branch : step.conv.branches) check_residual(branch, size);
+    for (int buffer : step.written()) write(buffer, size);
+    shapes_.steps.push_back(size);
   }
 
-  void check_residual(const BranchSpec& branch, const BufferShape& shape) const {
+  // Each size that follows from others comes through here before it is used for anything.
+  MapSize checked(const MapSize& size, int channels) const {
+    require(size.height > 0 && size.width > 0,
+            where_ + ": an image of " + size_text(given_) + " pixels is too small");
+    check_elements(size, padded(channels), where_);
+    return size;
+  }
+
+  MapSize windowed(const MapSize& input, const Window& window, int channels) const {
+    return checked({window.output(input.height, window.kernel_height),
+                    window.output(input.width, window.kernel_width)},
+                   channels);
+  }
+
+  void check_residual(const BranchSpec& branch, const MapSize& size) const {
     if (branch.residual < 0) return;
-    const BufferShape& residual = written(branch.residual);
+    const MapSize& residual = written(branch.residual);
     const int64_t factor = branch.residual_factor;
-    const int64_t height = factor == 0 ? 1 : (shape.height + factor - 1) / factor;
-    const int64_t width = factor == 0 ? 1 : (shape.width + factor - 1) / factor;
-    require(residual.height == height && residual.width == width,
-            where_ + ": its residual is " + size_text(residual.height, residual.width) + ", not " +
-                size_text(height, width));
+    const auto side = [&](int64_t whole) {
+      return factor == 0 ? 1 : (whole + factor - 1) / factor;
+    };
+    const MapSize expected{side(size.height), side(size.width)};
+    require(residual == expected,
+            where_ + ": its residual is " + size_text(residual) + ", not " + size_text(expected));
   }
 
-  BufferShape output_of(const StepSpec& step) {
+  MapSize output_of(const StepSpec& step) {
     switch (step.op) {
-      case StepSpec::Op::kStem: return stem_output(step.stem);
-      case StepSpec::Op::kInput: return {size_.height, size_.width, 0};
-      case StepSpec::Op::kConv: return conv_output(step.conv);
-      case StepSpec::Op::kMean: written(step.move.input); return {1, 1, 0};
+      case StepSpec::Op::kStem: return stem_output(step);
+      case StepSpec::Op::kInput: return given_;
+      case StepSpec::Op::kConv: return conv_output(step);
+      case StepSpec::Op::kMean: written(step.move.input); return {1, 1};
       case StepSpec::Op::kResize: return resize_output(step.move);
-      case StepSpec::Op::kMaxPool: return pool_output(written(step.move.input), step.move.pool);
+      case StepSpec::Op::kMaxPool:
+        return windowed(written(step.move.input), step.move.pool, step.out_channels);
       case StepSpec::Op::kDepthToSpace: break;
     }
-    const BufferShape& input = written(step.move.input);
-    return {input.height * step.move.factor, input.width * step.move.factor, 0};
+    const MapSize& input = written(step.move.input);
+    return {input.height * step.move.factor, input.width * step.move.factor};
   }
 
-  BufferShape resize_output(const MoveSpec& move) const {
-    const BufferShape& input = written(move.input);
-    BufferShape shape{shapes_.canvas_height, shapes_.canvas_width, 0};
-    if (move.like >= 0) shape = written(move.like);
-    require(shape.height <= input.height * move.factor && shape.width <= input.width * move.factor,
-            where_ + " cannot make " + size_text(shape.height, shape.width) + " of " +
-                size_text(input.height, input.width) + " pixels");
-    return {shape.height, shape.width, 0};
+  MapSize resize_output(const MoveSpec& move) const {
+    const MapSize& input = written(move.input);
+    const MapSize& size = move.like >= 0 ? written(move.like) : shapes_.canvas;
+    require(size.height <= input.height * move.factor && size.width <= input.width * move.factor,
+            where_ + " cannot make " + size_text(size) + " of " + size_text(input) + " pixels");
+    return size;
   }
 
-  static BufferShape pool_output(const BufferShape& input, const Window& pool) {
-    return {pool.output(input.height, pool.kernel_height),
-            pool.output(input.width, pool.kernel_width), 0};
+  MapSize stem_output(const StepSpec& step) const {
+    const Window& conv = step.stem.conv;
+    check_elements(with_border(shapes_.canvas, conv.padding), program_.input_channels + 2, where_);
+    const MapSize size = windowed(shapes_.canvas, conv, step.out_channels);
+    return step.stem.pool ? windowed(size, *step.stem.pool, step.out_channels) : size;
   }
 
-  BufferShape stem_output(const StemSpec& stem) const {
-    const Window& conv = stem.conv;
-    const int64_t height = shapes_.canvas_height, width = shapes_.canvas_width;
-    check_elements(height + 2 * conv.padding, width + 2 * conv.padding, program_.input_channels + 2,
-                   where_);
-    BufferShape shape{conv.output(height, conv.kernel_height),
-                      conv.output(width, conv.kernel_width), 0};
-    if (!stem.pool || shape.height == 0 || shape.width == 0) return shape;
-    return pool_output(shape, *stem.pool);
-  }
-
-  BufferShape conv_output(const ConvSpec& conv) {
-    BufferShape shape;
-    for (const auto& branch : conv.branches) {
+  MapSize conv_output(const StepSpec& step) {
+    std::optional<MapSize> common;
+    for (const auto& branch : step.conv.branches) {
       for (const auto& term : branch.terms) {
-        const BufferShape& input = written(term.input);
-        BufferShape own{term.conv.output(input.height, term.conv.kernel_height),
-                        term.conv.output(input.width, term.conv.kernel_width), 0};
-        require(shape.height == 0 || (shape.height == own.height && shape.width == own.width),
+        const MapSize own = windowed(written(term.input), term.conv, step.out_channels);
+        require(!common || *common == own,
                 where_ + ": its convolutions give maps of different sizes");
-        shape = own;
+        common = own;
         int& border = shapes_.buffers[term.input].border;
         border = std::max(border, term.conv.padding);
       }
     }
-    return shape;
+    require(common.has_value(), where_ + " has no convolution");
+    return *common;
   }
 
-  const BufferShape& written(int buffer) const {
+  const MapSize& written(int buffer) const {
     const BufferShape& shape = shapes_.buffers[buffer];
-    require(shape.height > 0,
+    require(shape.is_written,
             where_ + " reads buffer " + std::to_string(buffer) + " before it is written");
     return shape;
   }
 
-  void write(int buffer, const BufferShape& shape, int channels) {
+  void write(int buffer, const MapSize& size) {
     BufferShape& target = shapes_.buffers[buffer];
-    require(target.height == 0 || (target.height == shape.height && target.width == shape.width),
-            where_ + " writes a map of " + size_text(shape.height, shape.width) + " to buffer " +
-                std::to_string(buffer) + " of " + size_text(target.height, target.width));
-    target.height = shape.height;
-    target.width = shape.width;
-    check_elements(shape.height, shape.width, blocks_of(channels) * kBlock, where_);
+    require(!target.is_written || target == size, where_ + " writes a map of " + size_text(size) +
+                                                      " to buffer " + std::to_string(buffer) +
+                                                      " of " + size_text(target));
+    static_cast<MapSize&>(target) = size;
+    target.is_written = true;
   }
 
-  // Threads work on a step's branches and rows in any order: none may write what another reads.
-  void check_hazards(const StepSpec& step) const {
-    std::set<int> targets;
-    for (int buffer : step.written()) {
-      require(targets.insert(buffer).second, where_ + " writes a buffer twice");
-    }
-    for (int buffer : step.convolved()) {
-      require(targets.count(buffer) == 0, where_ + " writes what its convolutions read");
-    }
-    for (const auto& branch : step.conv.branches) {
-      require(branch.residual_factor == 1 || targets.count(branch.residual) == 0,
-              where_ + " writes a residual that other places read");
-    }
-    if (step.conv.join) return;  // reads all residuals of a place before it writes there
-    const auto& branches = step.conv.branches;
-    for (size_t reader = 0; reader < branches.size(); ++reader) {
-      for (size_t writer = 0; writer < branches.size(); ++writer) {
-        if (reader == writer || !branches[writer].sinks) continue;
-        for (int buffer : branches[writer].sinks->buffers()) {
-          require(buffer != branches[reader].residual,
-                  where_ + ": a branch writes the residual of another");
-        }
-      }
-    }
+  static int64_t padded(int channels) { return int64_t{blocks_of(channels)} * kBlock; }
+
+  static MapSize with_border(const MapSize& size, int border) {
+    return {size.height + 2 * int64_t{border}, size.width + 2 * int64_t{border}};
   }
 
-  void check_elements(int64_t height, int64_t width, int64_t channels,
-                      const std::string& what) const {
-    // Sides are below 2^31 and channels below 2^17: no product overflows when taken in turn.
-    bool fits = height <= kMaxElements && width <= kMaxElements && size_.images <= kMaxElements &&
-                height * width <= kMaxElements / size_.images &&
-                height * width * size_.images <= kMaxElements / channels;
-    require(fits, what + ": " + std::to_string(size_.images) + " maps of " +
-                      size_text(height, width) + " with " + std::to_string(channels) +
-                      " channels have more than 2^31 - 1 elements");
+  void check_elements(const MapSize& size, int64_t channels, const std::string& what) const {
+    // Sides are below 2^44, channels below 2^17: no product overflows when taken in turn.
+    const bool fits = size.height <= kMaxElements && size.width <= kMaxElements &&
+                      images_ <= kMaxElements &&
+                      size.height * size.width <= kMaxElements / images_ &&
+                      size.height * size.width * images_ <= kMaxElements / channels;
+    require(fits, what + ": " + std::to_string(images_) + " maps of " + size_text(size) + " with " +
+                      std::to_string(channels) + " channels have more than 2^31 - 1 elements");
   }
 
   void check_borders() const {
     for (size_t i = 0; i < program_.buffers.size(); ++i) {
       const BufferShape& shape = shapes_.buffers[i];
-      if (shape.height == 0) continue;
-      const BufferSpec& buffer = program_.buffers[i];
-      const int64_t channels = buffer.kind == BufferKind::kBits
-                                   ? words_of(buffer.channels)
-                                   : blocks_of(buffer.channels) * int64_t{kBlock};
-      check_elements(shape.height + 2 * shape.border, shape.width + 2 * shape.border, channels,
+      if (!shape.is_written) continue;
+      check_elements(with_border(shape, shape.border), padded(program_.buffers[i].channels),
                      "buffer " + std::to_string(i));
     }
   }
 
   const Program& program_;
-  const ImageSize size_;
+  const int64_t images_;
+  const MapSize given_;
   Shapes shapes_;
   std::string where_;
 };
@@ -194,7 +168,7 @@ class Inference {
 Shapes infer_shapes(const Program& program, const ImageSize& size) {
   require(size.images > 0 && size.height > 0 && size.width > 0,
           "the image is empty: " + std::to_string(size.images) + " images of " +
-              size_text(size.height, size.width) + " pixels");
+              size_text({size.height, size.width}) + " pixels");
   return Inference(program, size).infer();
 }
 

@@ -16,18 +16,26 @@ struct ImageSize {
   }
 };
 
-struct BufferShape {
-  int64_t height = 0, width = 0;  // 0 where nothing has been written
+struct MapSize {
+  int64_t height = 0, width = 0;
+  bool operator==(const MapSize& other) const {
+    return height == other.height && width == other.width;
+  }
+};
+
+struct BufferShape : MapSize {
+  bool is_written = false;  // else it has no size
   int border = 0;
 };
 
 struct Shapes {
-  int64_t canvas_height = 0, canvas_width = 0;
+  MapSize canvas;
   std::vector<BufferShape> buffers;
-  std::vector<BufferShape> steps;  // outputs of the steps
+  std::vector<MapSize> steps;  // outputs of the steps
 };
 
-// Throws Error where the image is too small or too large, or maps that must agree do not.
+// All sizes are above 0. groupnet_det/runtime/shapes.py infers the same in Python. Throws Error
+// where the image is too small or too large, or maps that must agree do not.
 Shapes infer_shapes(const Program& program, const ImageSize& size);
 
 }  // namespace groupnet

@@ -41,8 +41,8 @@ void StepPlanner::plan_stem(const StemSpec& spec, const int32_t* last_channel_su
   const Window& conv = spec.conv;
   StemArgs& args = step.stem;
   args.pixels = read_only(step.pixels.map);
-  args.conv_height = static_cast<int>(conv.output(shapes_.canvas_height, conv.kernel_height));
-  args.conv_width = static_cast<int>(conv.output(shapes_.canvas_width, conv.kernel_width));
+  args.conv_height = static_cast<int>(conv.output(shapes_.canvas.height, conv.kernel_height));
+  args.conv_width = static_cast<int>(conv.output(shapes_.canvas.width, conv.kernel_width));
   args.height = step.height;
   args.width = step.width;
   args.sinks = plan_sinks(spec.sinks, step.sinks);

@@ -128,42 +128,64 @@ void StepPlanner::plan_runs(const TermSpec& spec, const MapView<T>& map, bool wh
 }
 
 void StepPlanner::plan_move(const StepSpec& spec, PlannedStep& step) {
-  const MoveSpec& move = spec.move;
-  const BufferMemory& from = buffers_[move.input];
-  const auto input = read_only(from.floats);
-  const MapView<float>& output = buffers_[move.output].floats;
-  const int in_height = static_cast<int>(from.height), in_width = static_cast<int>(from.width);
-  const int blocks = blocks_of(spec.out_channels);
   switch (spec.op) {
-    case StepSpec::Op::kMean: {
-      const auto factor = static_cast<float>(1.0 / static_cast<double>(from.height * from.width));
-      step.mean = {input, output, in_height, in_width, factor};
-      break;
-    }
-    case StepSpec::Op::kResize: {
-      const int unit = move.by_centers ? 2 : 1;  // halves of pixels, as a center is between two
-      const int start = move.by_centers ? 1 - move.factor : 0;
-      step.resize = {input,  output,    unit,     start,       unit * move.factor,
-                     blocks, in_height, in_width, step.height, step.width};
-      break;
-    }
-    case StepSpec::Op::kMaxPool:
-      step.max_pool = {input,
-                       output,
-                       move.pool.kernel_height,
-                       move.pool.stride,
-                       move.pool.padding,
-                       blocks,
-                       in_height,
-                       in_width,
-                       step.height,
-                       step.width};
-      break;
-    default:
-      step.depth_to_space = {input,       output,    move.factor, spec.out_channels,
-                             step.height, step.width};
-      break;
+    case StepSpec::Op::kMean: plan_mean(spec.move, step.mean); break;
+    case StepSpec::Op::kResize: plan_resize(spec, step); break;
+    case StepSpec::Op::kMaxPool: plan_max_pool(spec, step); break;
+    default: plan_depth_to_space(spec, step); break;
   }
+}
+
+template <class Args>
+void StepPlanner::plan_maps(const MoveSpec& move, Args& args) const {
+  args.input = read_only(buffers_[move.input].floats);
+  args.output = buffers_[move.output].floats;
+}
+
+void StepPlanner::plan_mean(const MoveSpec& move, MeanArgs& args) const {
+  const BufferMemory& from = buffers_[move.input];
+  plan_maps(move, args);
+  args.height = static_cast<int>(from.height);
+  args.width = static_cast<int>(from.width);
+  args.factor = static_cast<float>(1.0 / static_cast<double>(from.height * from.width));
+}
+
+// Sizes of both maps, for each of which `args` has a place.
+template <class Args>
+void StepPlanner::plan_sizes(const StepSpec& spec, const PlannedStep& step, Args& args) const {
+  plan_maps(spec.move, args);
+  const BufferMemory& from = buffers_[spec.move.input];
+  args.blocks = blocks_of(spec.out_channels);
+  args.in_height = static_cast<int>(from.height);
+  args.in_width = static_cast<int>(from.width);
+  args.height = step.height;
+  args.width = step.width;
+}
+
+void StepPlanner::plan_resize(const StepSpec& spec, PlannedStep& step) const {
+  const MoveSpec& move = spec.move;
+  ResizeArgs& args = step.resize;
+  plan_sizes(spec, step, args);
+  args.step = move.by_centers ? 2 : 1;  // halves of pixels, as a center is between two
+  args.start = move.by_centers ? 1 - move.factor : 0;
+  args.parts = args.step * move.factor;
+}
+
+void StepPlanner::plan_max_pool(const StepSpec& spec, PlannedStep& step) const {
+  MaxPoolArgs& args = step.max_pool;
+  plan_sizes(spec, step, args);
+  args.kernel = spec.move.pool.kernel_height;
+  args.stride = spec.move.pool.stride;
+  args.padding = spec.move.pool.padding;
+}
+
+void StepPlanner::plan_depth_to_space(const StepSpec& spec, PlannedStep& step) const {
+  DepthToSpaceArgs& args = step.depth_to_space;
+  plan_maps(spec.move, args);
+  args.factor = spec.move.factor;
+  args.channels = spec.out_channels;
+  args.height = step.height;
+  args.width = step.width;
 }
 
 SinksArgs StepPlanner::plan_sinks(const SinksSpec& spec, PreparedSinks& parts) {

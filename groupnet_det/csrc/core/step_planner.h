@@ -35,6 +35,14 @@ class StepPlanner {
   template <class T>
   void plan_runs(const TermSpec& spec, const MapView<T>& map, bool whole_rows, TermArgs& args);
   void plan_move(const StepSpec& spec, PlannedStep& step);
+  template <class Args>
+  void plan_maps(const MoveSpec& move, Args& args) const;
+  void plan_mean(const MoveSpec& move, MeanArgs& args) const;
+  template <class Args>
+  void plan_sizes(const StepSpec& spec, const PlannedStep& step, Args& args) const;
+  void plan_resize(const StepSpec& spec, PlannedStep& step) const;
+  void plan_max_pool(const StepSpec& spec, PlannedStep& step) const;
+  void plan_depth_to_space(const StepSpec& spec, PlannedStep& step) const;
   SinksArgs plan_sinks(const SinksSpec& spec, PreparedSinks& parts);
   template <class T>
   MapView<T> seen(const MapView<T>& map) const;

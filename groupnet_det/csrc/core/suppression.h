@@ -9,6 +9,8 @@
 namespace groupnet {
 
 struct Candidates {
+  explicit Candidates() = default;  // members are set by name
+
   const float* boxes = nullptr;      // (R, 4): left, upper, right, lower side
   const float* scores = nullptr;     // (R,), no NaN
   const int64_t* classes = nullptr;  // (R,)

@@ -87,7 +87,7 @@ void Workspace::allocate(const Program& program, const Schedule& schedule, const
   std::vector<Piece> pieces(program.buffers.size() + steps_.size());
   for (size_t i = 0; i < program.buffers.size(); ++i) {
     const BufferSpec& spec = program.buffers[i];
-    if (shapes.buffers[i].height == 0) continue;
+    if (!shapes.buffers[i].is_written) continue;
     const size_t bytes = map_bytes(size_.images, shapes.buffers[i], pixel_bytes(spec));
     const bool is_output = std::any_of(program.outputs.begin(), program.outputs.end(),
                                        [&](const auto& o) { return o.second == int(i); });
@@ -106,7 +106,11 @@ void Workspace::allocate(const Program& program, const Schedule& schedule, const
         sizeof(int16_t) * static_cast<size_t>(size_.images * steps_[i].pixels.map.image_stride + 1);
     piece.life.include(schedule.sections[i]);
   }
-  slab_.fit(place(pieces));
+  const size_t shared = place(pieces);
+  size_t total = shared;
+  for (const OutputMemory& output : outputs_) total += output.bytes();
+  check_memory(total);
+  slab_.fit(shared);
 
   buffers_.resize(program.buffers.size());
   for (size_t i = 0; i < buffers_.size(); ++i) {
@@ -145,9 +149,9 @@ void Workspace::allocate_pixels(const Program& program, const Shapes& shapes) {
     if (program.steps[i].op != StepSpec::Op::kStem) continue;
     PixelMap& pixels = steps_[i].pixels;
     pixels.border = program.steps[i].stem.conv.padding;
-    pixels.rows = shapes.canvas_height + 2 * pixels.border;
+    pixels.rows = shapes.canvas.height + 2 * pixels.border;
     pixels.map.pixel_stride = program.input_channels;
-    pixels.map.row_stride = (shapes.canvas_width + 2 * pixels.border) * pixels.map.pixel_stride;
+    pixels.map.row_stride = (shapes.canvas.width + 2 * pixels.border) * pixels.map.pixel_stride;
     pixels.map.image_stride = pixels.rows * pixels.map.row_stride;
   }
 }
@@ -198,6 +202,7 @@ Border Workspace::plan_border(const BufferSpec& spec, const BufferShape& shape,
 
 size_t Workspace::num_bytes() const {
   size_t total = arena_.num_bytes() + slab_.capacity();
+  for (const Slab& scratch : scratch_) total += scratch.capacity();
   for (const OutputMemory& output : outputs_) total += output.bytes();
   return total;
 }
@@ -219,11 +224,17 @@ std::shared_ptr<const void> Workspace::holder_of(int buffer) const {
   return nullptr;
 }
 
-float* Workspace::scratch(int thread) { return scratch_[static_cast<size_t>(thread)]; }
+float* Workspace::scratch(int thread) {
+  return reinterpret_cast<float*>(scratch_[static_cast<size_t>(thread)].data());
+}
 
 void Workspace::reserve_scratch(int threads) {
+  const auto bytes = static_cast<size_t>(scratch_size_) * sizeof(float);
+  check_memory(bytes, static_cast<size_t>(threads));
   while (static_cast<int>(scratch_.size()) < threads) {
-    scratch_.push_back(arena_.make<float>(static_cast<size_t>(scratch_size_)));
+    Slab scratch;
+    scratch.fit(bytes);
+    scratch_.push_back(std::move(scratch));
   }
 }
 

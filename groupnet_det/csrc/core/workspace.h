@@ -95,7 +95,7 @@ class Workspace {
   ImageSize size_;
   std::vector<BufferMemory> buffers_;
   std::vector<PlannedStep> steps_;
-  std::vector<float*> scratch_;
+  std::vector<Slab> scratch_;  // of each thread
   int64_t scratch_size_ = 0;
 };
 

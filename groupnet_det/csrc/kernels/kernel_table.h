@@ -5,6 +5,9 @@
 // channels in two 32-bit words a0 and a1: as (a0 ^ a1, a0) for kernels with the paired adder, else
 // as (a0, a1). Weights are stored so that one vector holds the same word (or number) of 16 output
 // channels.
+//
+// Constructors are explicit so that members are set by name: a list of values in an old order does
+// not compile.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +36,7 @@ enum class ActCode : int { kNone, kRelu, kPrelu };
 
 // For all channels in whole blocks; null where a part is absent.
 struct MapArgs {
+  explicit MapArgs() = default;
   const float* scale1 = nullptr;
   const float* shift1 = nullptr;
   const float* slope = nullptr;
@@ -43,6 +47,7 @@ struct MapArgs {
 };
 
 struct BitsSinkArgs {
+  explicit BitsSinkArgs() = default;
   MapView<uint32_t> map;
   const float* threshold = nullptr;
   const uint16_t* flip = nullptr;   // of each block: 1 where the bit is not (v >= threshold)
@@ -50,6 +55,7 @@ struct BitsSinkArgs {
 };
 
 struct LevelsSinkArgs {
+  explicit LevelsSinkArgs() = default;
   MapView<float> map;
   const float* thresholds = nullptr;  // (L, padded channels)
   const float* values = nullptr;      // (L + 1, padded channels)
@@ -58,12 +64,14 @@ struct LevelsSinkArgs {
 
 // Unsigned bytes: v * scale rounded to an integer, plus zero, within 0 to 255.
 struct BytesSinkArgs {
+  explicit BytesSinkArgs() = default;
   MapView<uint8_t> map;
   float scale = 1;
   int zero = 0;
 };
 
 struct SinksArgs {
+  explicit SinksArgs() = default;
   MapView<float> floats;  // origin null where absent
   const BitsSinkArgs* bits = nullptr;
   int num_bits = 0;
@@ -80,6 +88,7 @@ enum class TermKind : int { kBits, kFloats, kBytes };
 // neighbouring outputs are: where the images are taken for the pixels of a row, it is that of
 // images.
 struct TermArgs {
+  explicit TermArgs() = default;
   TermKind kind = TermKind::kFloats;
   MapView<const uint32_t> words;  // where of bits
   MapView<const float> values;    // where of floats
@@ -97,6 +106,7 @@ struct TermArgs {
 };
 
 struct BranchArgs {
+  explicit BranchArgs() = default;
   const TermArgs* terms = nullptr;
   int num_terms = 0;
   MapView<const float> residual;  // origin null where absent
@@ -106,6 +116,7 @@ struct BranchArgs {
 };
 
 struct JoinArgs {
+  explicit JoinArgs() = default;
   const float* scales = nullptr;
   float mean = 1;
   bool alias = false;
@@ -117,6 +128,7 @@ struct JoinArgs {
 };
 
 struct ConvArgs {
+  explicit ConvArgs() = default;
   const BranchArgs* branches = nullptr;
   int num_branches = 0;
   const JoinArgs* join = nullptr;
@@ -125,6 +137,7 @@ struct ConvArgs {
 };
 
 struct StemArgs {
+  explicit StemArgs() = default;
   MapView<const int16_t> pixels;  // its origin is the first pixel of the border
   int stride = 1;
   int kernel_height = 0, run_length = 0;  // pairs of numbers in a row of the kernel
@@ -144,6 +157,7 @@ struct StemArgs {
 };
 
 struct MeanArgs {
+  explicit MeanArgs() = default;
   MapView<const float> input;
   MapView<float> output;
   int height = 0, width = 0;
@@ -152,6 +166,7 @@ struct MeanArgs {
 
 // The map that a part of a network is given, with its channels without gaps.
 struct InputArgs {
+  explicit InputArgs() = default;
   MapView<const float> values;
   int channels = 0;
   MapArgs map;
@@ -163,6 +178,7 @@ struct InputArgs {
 // Upsampling by linear interpolation; sizes of the input, and of the output. Position p of the
 // output is at max(step * p + start, 0) / parts of the input.
 struct ResizeArgs {
+  explicit ResizeArgs() = default;
   MapView<const float> input;
   MapView<float> output;
   int step = 1, start = 0, parts = 1;
@@ -172,6 +188,7 @@ struct ResizeArgs {
 };
 
 struct MaxPoolArgs {
+  explicit MaxPoolArgs() = default;
   MapView<const float> input;
   MapView<float> output;
   int kernel = 1, stride = 1, padding = 0;
@@ -181,6 +198,7 @@ struct MaxPoolArgs {
 };
 
 struct DepthToSpaceArgs {
+  explicit DepthToSpaceArgs() = default;
   MapView<const float> input;
   MapView<float> output;
   int factor = 1;
@@ -190,6 +208,7 @@ struct DepthToSpaceArgs {
 
 // out[c] = sum over i of weights[i] * values[offsets[i] + c], from the first on, each fused.
 struct WeightedSumArgs {
+  explicit WeightedSumArgs() = default;
   const float* values = nullptr;
   const int64_t* offsets = nullptr;
   const float* weights = nullptr;
@@ -200,6 +219,7 @@ struct WeightedSumArgs {
 
 // Rows [first_row, end_row) of the 64 channels of a quad, of one image.
 struct RowRange {
+  explicit RowRange() = default;
   int image = 0, branch = 0, quad = 0;
   int first_row = 0, end_row = 0;
 };

@@ -9,7 +9,8 @@ namespace groupnet {
 namespace {
 
 int64_t stem_scratch(const StemArgs& args) {
-  return int64_t{args.pool_kernel} * args.conv_width * Vector::kBlocks * kBlock;
+  return int64_t{smaller(args.pool_kernel, args.conv_height)} * args.conv_width * Vector::kBlocks *
+         kBlock;
 }
 
 // Rows of the convolution stand in a ring of as many as the pooling looks at.

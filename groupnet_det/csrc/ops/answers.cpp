@@ -66,11 +66,14 @@ at::Tensor PackedNetwork::suppress(const at::Tensor& boxes, const at::Tensor& sc
                     "boxes, scores and classes must be float32 (R, 4), float32 (R,), int64 (R,)");
   const at::Tensor sides = boxes.contiguous(), values = scores.contiguous(),
                    labels = classes.contiguous();
+  Candidates candidates;
+  candidates.boxes = sides.const_data_ptr<float>();
+  candidates.scores = values.const_data_ptr<float>();
+  candidates.classes = labels.const_data_ptr<int64_t>();
+  candidates.count = boxes.size(0);
   return as_value_error([&] {
     const std::vector<int64_t> kept =
-        network_->suppress({sides.const_data_ptr<float>(), values.const_data_ptr<float>(),
-                            labels.const_data_ptr<int64_t>(), boxes.size(0)},
-                           threshold, at::get_num_threads());
+        network_->suppress(candidates, threshold, at::get_num_threads());
     at::Tensor numbers = at::empty({static_cast<int64_t>(kept.size())}, at::kLong);
     std::copy(kept.begin(), kept.end(), numbers.data_ptr<int64_t>());
     return numbers;

@@ -96,6 +96,21 @@ PackedNetwork::trace(const at::Tensor& images) {
   });
 }
 
+std::vector<std::vector<int64_t>> PackedNetwork::shapes(int64_t images, int64_t height,
+                                                        int64_t width) const {
+  return as_value_error([&] {
+    const Program& program = network_->program();
+    const Shapes shapes = infer_shapes(program, {images, height, width});
+    std::vector<std::vector<int64_t>> all;
+    for (size_t i = 0; i < program.buffers.size(); ++i) {
+      const BufferShape& shape = shapes.buffers[i];
+      all.push_back(
+          {shape.is_written ? images : 0, shape.height, shape.width, program.buffers[i].channels});
+    }
+    return all;
+  });
+}
+
 at::Tensor PackedNetwork::time_steps(const at::Tensor& images, int64_t repeats) {
   return as_value_error([&] {
     TORCH_CHECK_VALUE(repeats > 0, "repeats must be positive");

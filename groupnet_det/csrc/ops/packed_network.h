@@ -6,6 +6,7 @@
 #include <torch/custom_class.h>
 
 #include <memory>
+#include <new>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -22,6 +23,8 @@ auto as_value_error(const Run& run) {
     return run();
   } catch (const Error& error) {
     TORCH_CHECK_VALUE(false, error.what());
+  } catch (const std::bad_alloc&) {
+    TORCH_CHECK_VALUE(false, "there is not enough memory");
   }
 }
 
@@ -36,6 +39,9 @@ class PackedNetwork : public torch::CustomClassHolder {
   // Steps, buffers, and what each of these holds after its step.
   std::tuple<std::vector<int64_t>, std::vector<int64_t>, std::vector<at::Tensor>> trace(
       const at::Tensor& given);
+  // (N, H, W, C) of each buffer for (images, height, width), 0 where it is never written; nothing
+  // is computed.
+  std::vector<std::vector<int64_t>> shapes(int64_t images, int64_t height, int64_t width) const;
   // Seconds of (repeats, steps).
   at::Tensor time_steps(const at::Tensor& given, int64_t repeats);
   // RoIAlign of boxes (R, 4), each on the map (1, H, W, C) that `level_of` names: (R, rows,

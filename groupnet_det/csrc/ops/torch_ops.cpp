@@ -64,10 +64,13 @@ Tensor binary_conv2d(const Tensor& words, const Tensor& weight, int64_t in_chann
     TORCH_CHECK_VALUE(room >= 0, "the map is smaller than the kernel");
     return room / stride + 1;
   };
-  Tensor out = at::empty({words.size(0), output(1), output(2), weight.size(0)}, at::kInt);
-  TORCH_CHECK_VALUE(out.numel() <= kMostElements && words.numel() <= kMostElements &&
-                        weight.numel() <= kMostElements,
+  TORCH_CHECK_VALUE(words.numel() <= kMostElements && weight.numel() <= kMostElements,
                     "more than 2^31 - 1 elements");
+  const int64_t pixels = output(1) * output(2);  // sides are below 2^32
+  TORCH_CHECK_VALUE(pixels <= kMostElements / weight.size(0) &&
+                        words.size(0) <= kMostElements / (pixels * weight.size(0)),
+                    "more than 2^31 - 1 elements");
+  Tensor out = at::empty({words.size(0), output(1), output(2), weight.size(0)}, at::kInt);
   if (out.numel() == 0) return out;
   Tensor input = words.contiguous(), signs = weight.contiguous();
   BinaryConv conv;
@@ -79,8 +82,11 @@ Tensor binary_conv2d(const Tensor& words, const Tensor& weight, int64_t in_chann
   conv.weight.shape = signs.sizes().vec();
   conv.weight.data = signs.const_data_ptr<uint8_t>();
   conv.weight.num_bytes = static_cast<size_t>(signs.numel());
-  conv.window = {static_cast<int>(weight.size(1)), static_cast<int>(weight.size(2)),
-                 static_cast<int>(stride), static_cast<int>(padding), static_cast<int>(dilation)};
+  conv.window.kernel_height = static_cast<int>(weight.size(1));
+  conv.window.kernel_width = static_cast<int>(weight.size(2));
+  conv.window.stride = static_cast<int>(stride);
+  conv.window.padding = static_cast<int>(padding);
+  conv.window.dilation = static_cast<int>(dilation);
   conv.pad = static_cast<int>(pad_bit);
   as_value_error([&] {
     binary_conv(conv, choose_kernels_from_environment(), in_torch_threads, out.data_ptr<int32_t>());
@@ -126,6 +132,7 @@ TORCH_LIBRARY(groupnet_det, m) {
       .def("part", &PackedNetwork::part)
       .def("run", &PackedNetwork::run)
       .def("trace", &PackedNetwork::trace)
+      .def("shapes", &PackedNetwork::shapes)
       .def("time_steps", &PackedNetwork::time_steps)
       .def("align_regions", &PackedNetwork::align_regions)
       .def("label_map", &PackedNetwork::label_map)

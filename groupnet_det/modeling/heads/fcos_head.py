@@ -6,6 +6,8 @@ from detectron2.config import CfgNode, configurable
 from detectron2.layers import ShapeSpec
 from torch import Tensor, nn
 
+from groupnet_det.config import own_node
+
 from .predictor import common_channels, make_predictor, prior_logit
 from .towers import TowerDesign, conv_chain
 
@@ -43,7 +45,7 @@ class GroupNetFCOSHead(nn.Module):
 
     @classmethod
     def from_config(cls, cfg: CfgNode, input_shape: list[ShapeSpec]) -> dict[str, Any]:
-        options = cfg.MODEL.FCOS
+        options = own_node(cfg, "MODEL.FCOS")
         return {
             "design": TowerDesign.from_config(cfg),
             "channels": common_channels(input_shape, LEVELS),

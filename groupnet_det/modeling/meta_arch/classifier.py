@@ -9,6 +9,7 @@ from detectron2.modeling import META_ARCH_REGISTRY, Backbone, build_backbone
 from detectron2.structures import ImageList
 from torch import Tensor, nn
 
+from groupnet_det.config import own_node
 from groupnet_det.errors import ConfigError
 
 
@@ -60,10 +61,10 @@ class ImageClassifier(nn.Module):
     def from_config(cls, cfg: CfgNode) -> dict[str, Any]:
         return {
             "backbone": build_backbone(cfg),
-            "num_classes": cfg.MODEL.CLASSIFIER.NUM_CLASSES,
+            "num_classes": own_node(cfg, "MODEL.CLASSIFIER").NUM_CLASSES,
             "pixel_mean": tuple(cfg.MODEL.PIXEL_MEAN),
             "pixel_std": tuple(cfg.MODEL.PIXEL_STD),
-            "label_smoothing": cfg.MODEL.CLASSIFIER.LABEL_SMOOTHING,
+            "label_smoothing": own_node(cfg, "MODEL.CLASSIFIER").LABEL_SMOOTHING,
         }
 
     @property

@@ -6,6 +6,7 @@ from detectron2.config import CfgNode, configurable
 from detectron2.modeling import META_ARCH_REGISTRY, build_backbone
 from detectron2.modeling.meta_arch.fcos import FCOS
 
+from groupnet_det.config import own_node
 from groupnet_det.modeling.features import PYRAMID, find_features
 from groupnet_det.modeling.heads.fcos_head import LEVELS, GroupNetFCOSHead
 
@@ -23,7 +24,7 @@ class GroupNetFCOS(SavedLossNormalizer, FCOS):
 
     @classmethod
     def from_config(cls, cfg: CfgNode) -> dict[str, Any]:
-        options = cfg.MODEL.FCOS
+        options = own_node(cfg, "MODEL.FCOS")
         backbone = build_backbone(cfg)
         shapes = backbone.output_shape()
         in_features = find_features(shapes, options.IN_FEATURES, LEVELS, made_by=PYRAMID)

@@ -12,6 +12,7 @@ from detectron2.modeling.postprocessing import sem_seg_postprocess
 from torch import Tensor, nn
 from torchvision.transforms import functional as F
 
+from groupnet_det.config import own_node
 from groupnet_det.data.windows import windows
 from groupnet_det.errors import ConfigError, lookup
 
@@ -135,7 +136,7 @@ def wrap_for_inference(cfg: CfgNode, model: nn.Module) -> nn.Module:
     Raises:
         ConfigError: A value cannot work.
     """
-    options = cfg.TEST.SEMANTIC
+    options = own_node(cfg, "TEST.SEMANTIC")
     if lookup(INFERENCE, options.INFERENCE, "TEST.SEMANTIC.INFERENCE"):
         model = SlidingWindow(model, window=options.WINDOW, stride=options.STRIDE)
     if cfg.TEST.AUG.ENABLED:

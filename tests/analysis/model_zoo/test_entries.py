@@ -104,10 +104,10 @@ def test_trainings_of_a_table(tmp_path):
 
 
 def test_networks_that_were_not_trained(tmp_path):
-    rows = {"configs/big.yaml KEY 1": 64.8, "configs/bigger.yaml": None}
+    rows = {"configs/big.yaml MODEL.KEY 1": 64.8, "configs/bigger.yaml": None}
     spec = TableSpec(kind="untrained", figure="paper's top-1", rows=rows)
     first, second = entries_of("any", spec, tmp_path)
-    assert first.name == "`big`"
+    assert first.name == "`big` `KEY 1`"
     assert first.columns == {"paper's top-1": "64.8", "ours": "not trained by us"}
     assert second.columns["paper's top-1"] == "none known to us"
 

@@ -1,0 +1,191 @@
+"""Flags of the commands in this folder, which can be shown without importing what they need."""
+
+import argparse
+from pathlib import Path
+
+from groupnet_det.commands.parser import CommandParser
+from groupnet_det.project_files import project_root
+
+QUICK = tuple(
+    f"configs/quick/{name}.yaml"
+    for name in (
+        "classifier_groupnet_mnist5k",
+        "semseg_groupnet_photo_digits",
+        "retinanet_groupnet_photo_digits",
+        "fcos_groupnet_photo_digits",
+        "faster_rcnn_groupnet_photo_digits",
+        "cascade_rcnn_groupnet_photo_digits",
+        "mask_rcnn_groupnet_photo_digits",
+        "panoptic_fpn_groupnet_photo_digits",
+    )
+)
+WHAT = (
+    "layers",
+    "threads",
+    "network",
+    "body",
+    "scaling",
+    "avx2",
+    "file",
+    "models",
+    "stages",
+    "memory",
+)
+DEFAULT_TASKS = ("precision", "bops", "flop", "parameter", "memory")
+
+
+def parse_shape(word: str) -> tuple[int, int, int]:
+    """``64@56x48`` -> channels, height, width."""
+    try:
+        channels, _, sides = word.partition("@")
+        height, _, width = sides.partition("x")
+        return int(channels), int(height), int(width)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{word!r} is no shape such as 64@56x56") from None
+
+
+def analyze_model() -> CommandParser:
+    """What each layer of a network costs: operations, parameters, bytes, time.
+
+      %(prog)s --config-file configs/ImageNet/groupnet_r18_k4.yaml
+      %(prog)s --config-file my.yaml --tasks structure latency --csv layers.csv
+      %(prog)s --config-file configs/ImageNet/groupnet_r18_k4.yaml \\
+          --compare-bases 1 2 3 4 5 6 7 8 --tasks latency --csv bases.csv --plot bases.png
+
+    Tasks: precision (bits of weights and activations), bops, flop, parameter, activation (shape
+    and number of the output's values), memory (bytes as float, as simulated and as packed),
+    structure (the modules, as PyTorch prints them), latency (milliseconds of each layer in the
+    packed engine; weights are random, on which no time depends).
+
+    --compare-bases takes the network with several K and holds each against full precision: memory
+    saving, operation saving and, with --tasks latency, how many times faster the packed network is
+    than the full-precision one in PyTorch. No data set is needed. More: docs/complexity.md.
+    """
+    parser = CommandParser(analyze_model.__doc__)
+    parser.add_config()
+    parser.add_argument("--tasks", nargs="+", default=DEFAULT_TASKS, metavar="TASK")
+    parser.add_argument("--size", help="of the image, HEIGHTxWIDTH (default: as in evaluation)")
+    parser.add_argument("--compare-bases", type=int, nargs="+", metavar="K")
+    parser.add_argument("--threads", type=int, default=2, help="of latencies (%(default)s)")
+    parser.add_argument("--runs", type=int, default=30, help="the fastest counts (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=9, help="of --compare-bases (%(default)s)")
+    parser.add_argument("--csv", type=Path, help="rows, with all columns")
+    parser.add_argument("--plot", type=Path, help="PNG")
+    return parser
+
+
+def benchmark_packed() -> CommandParser:
+    """Time a packed file beside its float32 twin and the trained network, on an image of the data
+    set.
+
+      %(prog)s --config-file configs/quick/classifier_groupnet_mnist5k.yaml \\
+          --packed digits.gnp --json latency.json \\
+          MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth
+
+    All three take turns in one process, from the pixels of the first image of DATASETS.TEST to
+    boxes, masks, labels or the class; ``least`` and ``median`` are those of the rounds. ``packed``
+    runs on the compiled engine. ``float`` is the same network in full precision with one branch
+    under PyTorch, with random weights; R-CNNs are made to find as many objects as the packed
+    network. ``simulation`` is the trained network as PyTorch evaluates it. Other engines, and
+    layers: `groupnet-det benchmark`.
+    """
+    parser = CommandParser(benchmark_packed.__doc__)
+    parser.add_config()
+    parser.add_argument("--packed", type=Path, required=True, help="file to time, .gnp")
+    parser.add_argument("--threads", type=int, help="(default: all cores)")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--burst-ms", type=float, default=50, help="of one side in one round")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    return parser
+
+
+def benchmark_runtime() -> CommandParser:
+    """Time the packed engine side by side with other engines.
+
+      %(prog)s network --rounds 15
+      %(prog)s all --csv results/runtime_2026-12-01.csv
+      %(prog)s layers --shapes 64@56x56 --sides ours "torch eager"
+
+    What can be measured:
+      layers     3x3 convolutions, alone and fused with BN, ReLU, residual and packing. A chain of
+               six with weights of their own is timed, and divided by six; ours by the engine's own
+               clock of each step, which leaves out the stem that makes its bits.
+      threads   Our layers with one thread, and with more.
+      network   Group-Net ResNet-18 with gates, from bytes of an image to the most probable class;
+               the float sides compute torchvision's ResNet-18 from the same bytes.
+      body         The residual blocks of these alone.
+      scaling   How the time grows: K 1 to 8, 128 to 1024 pixels, threads, images.
+      avx2         body, in a process in which all sides are held to AVX2.
+      file         Bytes of the packed file, and the time from the file to the first result.
+      models     Detectors and a segmenter, full width, from an image to boxes or labels; the float
+               side is the same network in full precision under Detectron2. ONNX Runtime's stops at
+               raw outputs.
+      stages     Where the time of our side of these goes, ``x`` being the share of the whole: each
+               step of the engine by its own clock, and what is done around them.
+      memory     What each of these takes at its peak, in a process of its own.
+      all           All of these.
+
+    How it is measured: all sides of a work take turns in one process, so that what else runs on
+    the machine falls on all of them. In each round every side has a burst of runs, of which the
+    least time counts; rounds start with another side each. Before each burst is a pause: the
+    threads of the side before spin for some milliseconds, and would hold a core. One run of each
+    burst is not counted. Columns ``least`` and ``median`` are those of the rounds; ``x`` is how
+    many times longer than ours a side takes: by the least of all rounds, and the median of the
+    ratios in each round. A side whose engine is absent is listed with what to install (``pip
+    install .[bench]``).
+
+    Weights are random, and so is what int8 is calibrated with: for the speed it makes no
+    difference. Networks of int8 and OpenVINO get their images as bytes too; their graphs hold the
+    normalization.
+    """
+    parser = CommandParser(benchmark_runtime.__doc__)
+    parser.add_argument("what", nargs="+", choices=[*WHAT, "all"])
+    parser.add_argument("--num-bases", type=int, nargs="+", default=[1, 4], help="K, one or more")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--size", type=int, default=224, help="side of the images, pixels")
+    parser.add_argument("--batch", type=int, default=1, help="images, of networks")
+    parser.add_argument("--width", type=float, default=1.0, help="of the binary networks")
+    parser.add_argument("--shapes", type=parse_shape, nargs="+", help="C@HxW")
+    parser.add_argument("--sides", nargs="+", default=[], metavar="SIDE", help="all if absent")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--burst-ms", type=float, default=50, help="of one side in one round")
+    parser.add_argument("--pause-ms", type=float, default=20, help="before each burst")
+    parser.add_argument("--csv", type=Path, help="rows (default: results/runtime_DATE.csv)")
+    parser.add_argument("--no-plot", action="store_true", help="no PNG beside the CSV")
+    return parser
+
+
+def benchmark_training() -> CommandParser:
+    """Time a training iteration of configs against that of their full-precision twins.
+
+      %(prog)s
+      %(prog)s configs/COCO-Detection/retinanet_groupnet_r18_k4.yaml \\
+          --batch 2 --size 320 320 --opts MODEL.GROUPNET.NUM_BASES 5
+
+    The twin has MODEL.GROUPNET.METHOD float in all parts and differs in nothing else. The
+    iterations of both take turns in one process, so that what else runs on the machine falls on
+    both; each round starts with the other one, and two iterations of each are not counted. An
+    iteration is the trainer's (forward, losses, backward, clipping, optimizer) on random images;
+    reading data is left out.
+
+    Columns: seconds an iteration, the least and the median of the rounds; ``x``, how many times
+    longer than the twin's: by the least of all rounds, and the median of the rounds' ratios; the
+    most memory in MiB that a process of its own took for three iterations, less what it took
+    before the network.
+
+    Without --batch and --size, those that the config trains with; give both for full-scale
+    configs.
+    """
+    parser = CommandParser(benchmark_training.__doc__)
+    default = [str(project_root() / path) for path in QUICK]
+    parser.add_argument("configs", nargs="*", default=default, help="those of configs/quick")
+    parser.add_argument("--batch", type=int, default=0, help="images of an iteration")
+    parser.add_argument("--size", type=int, nargs=2, default=(0, 0), metavar=("H", "W"))
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=9, help="iterations of each that count")
+    parser.add_argument("--device", default="", help="(default: the GPU if any)")
+    parser.add_argument("--no-memory", action="store_true", help="seconds alone")
+    parser.add_argument("--csv", type=Path, help="rows (default: results/training_DATE.csv)")
+    parser.add_argument("--opts", nargs="*", default=[], help="KEY VALUE pairs")
+    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
+    return parser

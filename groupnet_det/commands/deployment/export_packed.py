@@ -1,0 +1,36 @@
+"""Pack a trained network into one small file that runs without Detectron2."""
+
+import sys
+from collections.abc import Sequence
+
+from groupnet_det.analysis.precision_map import format_precision_map
+from groupnet_det.commands.deployment import flags
+from groupnet_det.config import load_config
+from groupnet_det.data.registration import register_datasets
+from groupnet_det.deploy.export import (
+    export_trained,
+    load_trained,
+    make_predictors,
+)
+from groupnet_det.deploy.report import describe
+from groupnet_det.errors import UserError
+from groupnet_det.runtime.packed_file import write_packed
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = flags.export_packed()
+    arguments = parser.parse_args(argv)
+    try:
+        cfg = load_config(arguments.config_file, arguments.opts)
+        register_datasets(cfg)
+        model, rest = load_trained(cfg)
+        predictors = make_predictors(cfg, model, arguments.predictors, arguments.calibration_images)
+        packed = export_trained(cfg, model, rest, predictors)
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        write_packed(arguments.output, packed.program, packed.info, packed.tensors)
+    except (UserError, OSError) as error:
+        sys.exit(f"error: {error}")
+    print(format_precision_map(model))
+    print("\n" + describe(packed, arguments.output.stat().st_size))
+    print(f"\nwritten: {arguments.output}")
+    return 0

@@ -1,0 +1,86 @@
+"""Flags of the commands in this folder, which can be shown without importing what they need."""
+
+from pathlib import Path
+
+from groupnet_det.commands.parser import CommandParser
+
+# As the tables that they choose from, which are not imported here.
+BACKENDS = ("native", "reference")
+PREDICTORS = ("float", "int8")
+CALIBRATION_IMAGES = 32
+
+
+def export_onnx() -> CommandParser:
+    """Write a trained network as an ONNX file that ONNX Runtime runs: the simulation with floats.
+
+      %(prog)s --config-file configs/quick/classifier_groupnet_mnist5k.yaml \\
+          --output digits.onnx MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth
+
+    Classifiers and segmenters give their logits, detectors the raw outputs of their heads. The
+    file is run by ONNX Runtime on sample images of two sizes and compared with the trained
+    network; one that disagrees is not written. ONNX has no weights of one bit: the file is as
+    large as that of a float network, and slower. For small and fast files: `groupnet-det export`.
+    See docs/onnx.md.
+    """
+    parser = CommandParser(export_onnx.__doc__)
+    parser.add_config()
+    parser.add_argument("--output", type=Path, required=True, help="file to write, .onnx")
+    return parser
+
+
+def export_packed() -> CommandParser:
+    """Pack a trained network into one small file that runs without Detectron2.
+
+      %(prog)s --config-file configs/quick/classifier_groupnet_mnist5k.yaml \\
+          --output digits.gnp MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth
+
+    Classifiers, detectors, segmenters and Panoptic FPN. Binary weights take one bit each. What
+    cannot be computed with bits is listed with the reason. The last layers of all but classifiers,
+    which are not binary, can be given 8 bits: --predictors int8. What is in the file:
+    docs/packed-format.md.
+    """
+    parser = CommandParser(export_packed.__doc__)
+    parser.add_config()
+    parser.add_argument("--output", type=Path, required=True, help="file to write, .gnp")
+    parser.add_argument(
+        "--predictors", choices=PREDICTORS, default="float", help="the layers that are not binary"
+    )
+    parser.add_argument(
+        "--calibration-images",
+        type=int,
+        default=CALIBRATION_IMAGES,
+        metavar="N",
+        help="of --predictors int8: the first N of DATASETS.TEST (%(default)s)",
+    )
+    return parser
+
+
+def verify_packed() -> CommandParser:
+    """Prove that a packed file gives the answers of the network that it was made from.
+
+      %(prog)s --config-file configs/quick/classifier_groupnet_mnist5k.yaml \\
+          --packed digits.gnp MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth
+
+    Three checks: the compiled engine against a reference in PyTorch, every bit of every step; the
+    blocks of the training model's backbone on identical inputs, integers equal and floats to 1e-4;
+    the accuracy (AP, mIoU) on DATASETS.TEST, at most 0.1 points apart, or of classifiers one image
+    in less than 1,000. The file rounds the stem's weights to 16 bits, on which single signs may
+    turn. Where AP or mIoU are further apart, the trained network is therefore scored again with
+    its stem rounded so: the packed one must be within 0.1 points of that, and that within 0.5 of
+    the trained one. The exit code is 0 only where all that was compared agrees.
+
+    ``--predictors int8`` also shows what it costs to give the last layers of a detector or
+    segmenter 8 bits: the network is packed anew, and its scores are set beside the file's, without
+    a verdict.
+
+    ``--backend reference`` is for machines without the engine: the first check is skipped, which
+    the table says, and the others are done with the reference, slowly.
+    """
+    parser = CommandParser(verify_packed.__doc__)
+    parser.add_config()
+    parser.add_argument("--packed", type=Path, required=True, help="file to verify, .gnp")
+    parser.add_argument("--backend", choices=BACKENDS, default="native")
+    parser.add_argument("--predictors", choices=PREDICTORS, help="show what other last layers cost")
+    parser.add_argument("--num-images", type=int, default=4, help="whose maps are compared")
+    parser.add_argument("--report", type=Path, help="write the findings to this file, JSON")
+    return parser

@@ -1,0 +1,178 @@
+"""Flags of the commands in this folder, which can be shown without importing what they need."""
+
+from pathlib import Path
+
+from groupnet_det.commands.parser import CommandParser
+
+# As the tables that they choose from, which are not imported here.
+BACKENDS = ("native", "reference")
+IOU_TYPES = ("bbox", "segm")
+VOC_METRICS = ("07", "12")
+
+
+def compare_methods() -> CommandParser:
+    """Train a list of methods with one schedule, and show what they reach against what they cost.
+
+      %(prog)s --config-file configs/Comparison/sign_digits.yaml --jobs 2
+      %(prog)s --config-file configs/Comparison/sign_digits.yaml --show-only
+      %(prog)s --config-file configs/Comparison/bccd.yaml \\
+          --methods-file bccd --seeds 1 2
+
+    What counts is SOLVER.BEST_METRIC of the config: top-1, mIoU or AP. The file of methods maps
+    names to config keys and values; _BASE_ names another config file for a method, such as another
+    detector.
+
+    Each method first gets its best learning rate from one common grid, with a shorter schedule and
+    a seed that is used for nothing else. Every finished training is a row of the CSV at once;
+    started again, the tool goes on with the rows that are missing. A training that diverges counts
+    as 0 %. Table and plot show what is finished of the grid that the flags describe.
+    """
+    parser = CommandParser(compare_methods.__doc__)
+    parser.add_config(help_="schedule and data of all rows")
+    parser.add_argument("--methods-file", type=Path, default=Path("methods"), help="or a name")
+    parser.add_argument("--methods", nargs="+", help="some names of that file; all if absent")
+    parser.add_argument("--learning-rates", nargs="+", type=float, default=[0.003, 0.01, 0.03])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--single-seed", nargs="*", default=["ABC-Net 5/5"], metavar="METHOD")
+    parser.add_argument(
+        "--search-share", type=float, default=1 / 3, help="length of a search, of MAX_ITER"
+    )
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
+    parser.add_argument("--csv", type=Path, help="rows; by default results/comparison_<config>.csv")
+    parser.add_argument("--show-only", action="store_true", help="train nothing")
+    return parser
+
+
+def convert_checkpoint() -> CommandParser:
+    """Convert weights: foreign ones to ours, and ours to a folder for other people and back.
+
+      %(prog)s resnet18_groupnet.pth.tar --output groupnet_r18.pth
+      %(prog)s resnet18-f37072fd.pth --output float_r18.pth
+      %(prog)s resnet18-f37072fd.pth --output start_r18_k4.pth --num-bases 4
+      %(prog)s output/model_final.pth --output my_detector
+      %(prog)s my_detector --output my_detector.pth
+
+    Foreign are the Group-Net authors' files and torchvision's ResNets. The variant is recognised
+    from the keys. Beside the output a YAML file is written with the config of the network that the
+    weights belong to; to score it on a data set:
+
+      groupnet-det train --eval-only --config-file groupnet_r18.yaml DATASETS.TEST "['mine']"
+
+    A folder holds model.safetensors, config.json and README.md, as model hubs keep them: weights,
+    class names, the whole config, and the scores that metrics.json beside the checkpoint knows.
+    MODEL.WEIGHTS takes it wherever it takes a .pth file. Weights that carry no config need
+    --config-file.
+
+    Files are read without running code that they hold; what needs it is refused.
+    """
+    parser = CommandParser(convert_checkpoint.__doc__)
+    parser.add_argument("checkpoint", type=Path, help="file, or folder of weights")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="file to write, .pth; or of ours a folder"
+    )
+    parser.add_argument(
+        "--config-file", default="", help="of the training, for a folder of weights without one"
+    )
+    parser.add_argument(
+        "--num-bases", type=int, default=0, help="torchvision: K to start with; 0: float"
+    )
+    parser.add_argument(
+        "--noise", type=float, default=0.1, help="torchvision: what tells the K copies apart"
+    )
+    parser.add_argument(
+        "--bpac", action="store_true", help="authors' segmentation: trained with dilated branches"
+    )
+    return parser
+
+
+def evaluate() -> CommandParser:
+    """Score saved predictions without a model.
+
+      %(prog)s --annotations instances_val.json \\
+          --results output/inference/coco_instances_results.json --csv scores.csv
+      %(prog)s --voc VOC2007 --split test --voc-metric 07 \\
+          --results output/inference/coco_instances_results.json
+      %(prog)s --predictions output/inference/predictions.csv
+      %(prog)s --masks SegmentationClass --label-maps output/inference/label_maps \\
+          --classes classes.txt --csv scores.csv --confusion-matrix confusion.png
+    """
+    parser = CommandParser(evaluate.__doc__)
+    parser.add_argument("--csv", type=Path, help="write the scores of each class to this file")
+    parser.add_argument("--classes", help="file of class names, one a line; or name,name,...")
+    group = parser.add_argument_group("detections")
+    group.add_argument("--annotations", type=Path, help="COCO instances json")
+    group.add_argument("--results", type=Path, help="COCO results json")
+    group.add_argument("--iou-type", choices=IOU_TYPES, help="default: bbox")
+    group.add_argument("--voc", type=Path, help="folder of VOC layout, instead of --annotations")
+    group.add_argument("--split", help="of it, such as test")
+    group.add_argument("--voc-metric", choices=VOC_METRICS, help="default: 12 (area); 07: points")
+    group = parser.add_argument_group("classes of images")
+    group.add_argument("--predictions", type=Path, help="predictions.csv of a classifier")
+    group = parser.add_argument_group("masks")
+    group.add_argument("--masks", type=Path, help="folder of true masks, also in folders below")
+    group.add_argument("--label-maps", type=Path, help="folder of predicted masks")
+    group.add_argument("--ignore-label", type=int, help="of true masks (default: 255)")
+    group.add_argument("--labels", help="of the values of true masks, where they differ: 0=0,255=1")
+    group.add_argument(
+        "--list", type=Path, help="file of names, with or without suffix: each must have both masks"
+    )
+    group.add_argument("--confusion-matrix", type=Path, help="PNG file to draw")
+    return parser
+
+
+def report() -> CommandParser:
+    """Make one HTML page of a training: scores, curves, pictures, what its network is and costs.
+
+      %(prog)s output/retinanet_groupnet_photo_digits
+
+    The page, OUTPUT_DIR/report.html, needs no other file and no network. What it shows lies in
+    OUTPUT_DIR already; where something is absent, the page names the command that makes it.
+    Training makes the page at its end with ``groupnet-det train --report``. What is on it:
+    docs/report.md.
+    """
+    parser = CommandParser(report.__doc__)
+    parser.add_argument("output_dir", type=Path, help="OUTPUT_DIR of a training")
+    return parser
+
+
+def train_net() -> CommandParser:
+    """Train or evaluate; the flags and files are Detectron2's.
+
+      %(prog)s --config-file configs/quick/retinanet_groupnet_photo_digits.yaml
+      %(prog)s --config-file ... --resume
+      %(prog)s --config-file ... --eval-only MODEL.WEIGHTS output/model_final.pth
+      %(prog)s --config-file ... --eval-only MODEL.WEIGHTS model.gnp
+      %(prog)s --config-file ... --num-gpus 8
+      %(prog)s --config-file ... --num-processes 2
+      %(prog)s --config-file ... --report
+
+    A packed file (`groupnet-det export`) runs on the compiled engine, on the CPU. The CPU is
+    taken where there is no GPU, and with ``--num-gpus 0``. Several processes and machines:
+    docs/distributed.md.
+    """
+    parser = CommandParser(train_net.__doc__)
+    parser.add_config()
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--eval-only", action="store_true", help="evaluate MODEL.WEIGHTS")
+    parser.add_argument("--num-gpus", type=int, default=1, help="*per machine*")
+    parser.add_argument("--num-machines", type=int, default=1)
+    parser.add_argument("--machine-rank", type=int, default=0, help="of this machine, from 0 on")
+    parser.add_argument("--dist-url", default="", help="where processes meet: docs/distributed.md")
+    parser.add_argument(
+        "--num-processes",
+        type=int,
+        default=0,
+        help="train on the CPU, in this many processes *per machine*, whatever --num-gpus is",
+    )
+    parser.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default="native",
+        help="of a packed file: the compiled engine, or PyTorch, which is slow",
+    )
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="at the end of training, make OUTPUT_DIR/report.html (`groupnet-det report`)",
+    )
+    return parser

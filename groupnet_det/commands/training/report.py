@@ -1,0 +1,20 @@
+"""Make one HTML page of a training: scores, curves, pictures, what its network is and costs."""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from groupnet_det.commands.training import flags
+from groupnet_det.errors import UserError
+from groupnet_det.report.page import write_report
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = flags.report()
+    arguments = parser.parse_args(argv)
+    logging.disable(logging.INFO)
+    try:
+        print(f"written: {write_report(arguments.output_dir)}")
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    return 0

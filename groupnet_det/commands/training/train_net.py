@@ -1,0 +1,56 @@
+"""Train or evaluate; the flags and files are Detectron2's."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from detectron2.engine import default_argument_parser
+from detectron2.utils import comm
+
+from groupnet_det.checkpoint.checkpointer import Checkpointer
+from groupnet_det.checkpoint.provenance import expected_names, warn_of_training_data
+from groupnet_det.commands.training import flags
+from groupnet_det.engine.launch import run_in_processes
+from groupnet_det.engine.packed_model import build_packed_model, is_packed
+from groupnet_det.engine.setup import setup
+from groupnet_det.engine.trainer import Trainer
+from groupnet_det.errors import UserError
+from groupnet_det.report.page import write_report
+
+
+def train_or_evaluate(arguments: argparse.Namespace) -> Any:
+    cfg = setup(arguments)
+    if arguments.eval_only and is_packed(cfg.MODEL.WEIGHTS) and not arguments.resume:
+        packed = build_packed_model(cfg, cfg.MODEL.WEIGHTS, backend=arguments.backend)
+        return Trainer.test(cfg, packed)
+    if arguments.eval_only:
+        model = Trainer.build_model(cfg)
+        expected = {name: expected_names(name) for name in cfg.DATASETS.TEST}
+        checkpointer = Checkpointer(model, cfg.OUTPUT_DIR, strict=True, class_names=expected)
+        stored = checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=arguments.resume)
+        if comm.is_main_process():
+            used = "the last checkpoint" if arguments.resume else cfg.MODEL.WEIGHTS
+            warn_of_training_data(used, stored, cfg.DATASETS.TEST)
+        return Trainer.test(cfg, model)
+    trainer = Trainer(cfg)
+    trainer.resume_or_load(resume=arguments.resume)
+    results = trainer.train()
+    if arguments.report and comm.is_main_process():
+        print(f"report: {write_report(Path(cfg.OUTPUT_DIR))}")
+    return results
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = flags.train_net()
+    arguments = parser.parse_args(argv)
+    if arguments.report and arguments.eval_only:
+        parser.error("--report goes with training; later there is tools/report.py OUTPUT_DIR")
+    if not arguments.dist_url:
+        arguments.dist_url = default_argument_parser().get_default("dist_url")
+    try:
+        run_in_processes(train_or_evaluate, arguments)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    return 0

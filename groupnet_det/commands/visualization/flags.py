@@ -1,0 +1,113 @@
+"""Flags of the commands in this folder, which can be shown without importing what they need."""
+
+from pathlib import Path
+
+from groupnet_det.commands.parser import CommandParser
+
+SOURCES = ("annotation", "dataloader")
+
+
+def app() -> CommandParser:
+    """Packed models on your own pictures, in a browser on this machine.
+
+      make web
+      %(prog)s
+      %(prog)s --models output/my_detector.gnp digits.gnp
+
+    It offers the models of `make zoo` and all output/**/model.gnp, or those that --models names.
+    Nobody but this machine can open the page, and the page asks for nothing elsewhere.
+    docs/web-demo.md
+    """
+    parser = CommandParser(app.__doc__)
+    parser.add_argument("--models", nargs="+", type=Path, default=[], metavar="FILE.gnp")
+    parser.add_argument("--port", type=int, help="of 127.0.0.1; any free one from 7860 if absent")
+    return parser
+
+
+def demo() -> CommandParser:
+    """Run a trained model on pictures, a video or a webcam, and draw what it finds.
+
+      %(prog)s --weights output/model_final.pth --input photos/*.jpg --output drawn
+      %(prog)s --weights output/model_final.pth --video-input street.mp4 --output drawn.mp4
+      %(prog)s --config-file configs/... --webcam --opts MODEL.WEIGHTS model_final.pth
+      %(prog)s --weights classifier.gnp --input photo.jpg --output drawn.jpg
+
+    The flags are those of Detectron2's demo. Checkpoints carry their config and class names; of
+    those that do not, give ``--config-file``. Objects and their masks, semantic and panoptic
+    segmentation, classes of whole images: whatever the model is for. Without ``--output`` a window
+    opens, which Escape closes.
+
+    A picture that cannot be read is told, and the others go on; the exit code is then 1.
+    """
+    parser = CommandParser(demo.__doc__)
+    parser.add_argument("--config-file", default="", metavar="FILE", help="of the training")
+    parser.add_argument("--weights", default="", metavar="FILE", help="as --opts MODEL.WEIGHTS")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--input", nargs="+", help="picture files, folders, patterns '*.jpg'")
+    source.add_argument("--video-input", metavar="FILE")
+    source.add_argument("--webcam", nargs="?", type=int, const=0, metavar="NUMBER")
+    parser.add_argument("--output", type=Path, help="file or folder; without, a window opens")
+    parser.add_argument(
+        "--confidence-threshold", type=float, default=0.5, help="least score of objects"
+    )
+    parser.add_argument("--opts", nargs="*", default=[], help="config KEY VALUE pairs")
+    return parser
+
+
+def visualize_data() -> CommandParser:
+    """Draw training data with their annotations; the flags are those of Detectron2's tool.
+
+      %(prog)s --source annotation --config-file configs/... --output-dir drawn
+      %(prog)s --source dataloader --config-file configs/... --output-dir drawn
+
+    ``annotation`` draws the images of DATASETS.TRAIN as they are, ``dataloader`` what the network
+    sees of them, resized, cropped and flipped, and refuses what training refuses. Boxes, masks,
+    labels of pixels and classes of images are drawn.
+    """
+    parser = CommandParser(visualize_data.__doc__)
+    parser.add_argument("--source", choices=SOURCES, required=True)
+    parser.add_config(required=False)
+    parser.add_argument("--output-dir", type=Path, default=Path())
+    parser.add_argument("--show", action="store_true", help="in a window instead")
+    parser.add_argument("--num-images", type=int, default=0, help="default: all")
+    return parser
+
+
+def visualize_json_results() -> CommandParser:
+    """Draw saved detections beside the ground truth, a picture for each image.
+
+    The flags are those of Detectron2's tool.
+
+      %(prog)s --input output/inference/coco_instances_results.json \\
+          --output drawn --dataset photo_digits_val --conf-threshold 0.5
+
+    A data set of your own is one of DATASETS.CUSTOM in ``--config-file``. A sheet of a few images,
+    and results of other tasks: `groupnet-det visualize`.
+    """
+    parser = CommandParser(visualize_json_results.__doc__)
+    parser.add_argument("--input", type=Path, required=True, help="COCO results json")
+    parser.add_argument("--output", type=Path, required=True, help="folder")
+    parser.add_argument("--dataset", default="coco_2017_val", help="its name")
+    parser.add_argument("--conf-threshold", type=float, default=0.5, help="least score drawn")
+    parser.add_config(required=False, help_="of a data set of yours")
+    return parser
+
+
+def visualize_results() -> CommandParser:
+    """Draw saved predictions beside the ground truth, and the curves of the training.
+
+      %(prog)s --config-file configs/... --output sheet.png --curves curves.png
+
+    The results are those of the last evaluation in the config's OUTPUT_DIR, or ``--results``; the
+    curves are those of its metrics.json.
+    """
+    parser = CommandParser(visualize_results.__doc__)
+    parser.add_config()
+    parser.add_argument(
+        "--results", type=Path, help="COCO results json, predictions.csv, or folder of label maps"
+    )
+    parser.add_argument("--output", type=Path, help="PNG file of predictions")
+    parser.add_argument("--curves", type=Path, help="PNG file of losses and metrics")
+    parser.add_argument("--num-images", type=int, default=6)
+    parser.add_argument("--threshold", type=float, default=0.5, help="least score drawn")
+    return parser

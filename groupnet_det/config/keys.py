@@ -1,0 +1,75 @@
+"""Our keys in configs that other projects extend too.
+
+Nothing that another project defined is replaced: a key is added only where it is missing. A project
+that is added after us may replace a whole node, such as ``MODEL.FCOS``; `own_node` then still has
+our keys.
+"""
+
+import copy
+import functools
+
+from detectron2.config import CfgNode, get_cfg
+
+from .defaults import define_keys
+
+
+def add_config_keys(cfg: CfgNode) -> None:
+    """Add those of our keys to `cfg` that are missing; what is there stays as it is.
+
+    Doing it again changes nothing, or adds what another project has removed in between.
+    """
+    _add_missing(cfg, _own_config())
+
+
+def own_node(cfg: CfgNode, path: str) -> CfgNode:
+    """The node `path` with all of our keys: those that are missing have their defaults.
+
+    Args:
+        path: Such as ``MODEL.FCOS``; a node that we define.
+
+    Returns:
+        The node itself where it is complete, otherwise a copy.
+    """
+    defaults = _at(_own_config(), path)
+    node = _at(cfg, path)
+    if not isinstance(node, CfgNode):
+        return copy.deepcopy(defaults)
+    if _is_complete(node, defaults):
+        return node
+    filled = node.clone()
+    filled.defrost()
+    _add_missing(filled, defaults)
+    return filled
+
+
+@functools.cache
+def _own_config() -> CfgNode:
+    """Detectron2's defaults with all of our keys; not to be changed."""
+    cfg = get_cfg()
+    define_keys(cfg)
+    return cfg
+
+
+def _at(cfg: CfgNode, path: str) -> object:
+    """What is at `path`; None where the path ends before."""
+    return functools.reduce(lambda node, name: getattr(node, name, None), path.split("."), cfg)
+
+
+def _is_complete(node: CfgNode, defaults: CfgNode) -> bool:
+    return all(
+        key in node
+        and (
+            not isinstance(value, CfgNode)
+            or (isinstance(node[key], CfgNode) and _is_complete(node[key], value))
+        )
+        for key, value in defaults.items()
+    )
+
+
+def _add_missing(node: CfgNode, defaults: CfgNode) -> None:
+    """Add to `node` what it lacks; a value of another kind counts as there."""
+    for key, value in defaults.items():
+        if key not in node:
+            setattr(node, key, copy.deepcopy(value))
+        elif isinstance(value, CfgNode) and isinstance(node[key], CfgNode):
+            _add_missing(node[key], value)

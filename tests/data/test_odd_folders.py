@@ -1,0 +1,116 @@
+"""Folders with what systems and tools leave there, and image folders of odd classes."""
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+
+from groupnet_det.data import folder_files
+from groupnet_det.data.cityscapes import prepare_train_ids
+from groupnet_det.data.image_folder import load_image_folder
+from groupnet_det.data.mask_folders import load_mask_folders
+from groupnet_det.data.semantic_check import check_cityscapes_layout
+from groupnet_det.errors import DataError
+from groupnet_det.evaluation.label_folders import pair_masks
+from groupnet_det.inference.pictures import find_pictures
+
+from .test_check import check_image_folders
+
+# Path below a folder of classes or images, that is no image of it.
+LEFT_THERE = [
+    ".ipynb_checkpoints/x.png",
+    "__MACOSX/cat/._0.png",
+    "cat/.ipynb_checkpoints/0-checkpoint.png",
+    "cat/._0.png",
+    "cat/deeper/.hidden.jpg",
+    "@eaDir/cat/x.jpg",
+    ".DS_Store",
+    "cat/Thumbs.db",
+    "$RECYCLE.BIN/y.png",
+]
+
+
+@pytest.fixture(autouse=True)
+def said_nothing_yet():
+    folder_files.tell_skipped.cache_clear()
+
+
+def leave(root, name):
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\0\5\x16\7")
+
+
+@pytest.mark.parametrize("name", LEFT_THERE)
+def test_image_folders(image_folder, caplog, name):
+    root = image_folder("mine", cat=2, dog=1)
+    clean = load_image_folder(root, "")
+    leave(root, name)
+    with caplog.at_level(logging.WARNING):
+        assert load_image_folder(root, "") == clean
+        assert load_image_folder(root, "") == clean
+    assert caplog.text.count("hidden and system files are skipped") == 1
+    check_image_folders({"mine": root})
+
+
+@pytest.mark.parametrize("name", ["._a.png", ".a.png", ".ipynb_checkpoints/a.png"])
+def test_folders_of_masks_and_pictures(mask_folders, name):
+    from pathlib import Path
+
+    entry = mask_folders()
+    images, masks = Path(entry["IMAGES"]), Path(entry["MASKS"])
+    leave(images, name)
+    leave(masks, name)
+    options = {"list_file": None, "mask_suffix": ".png", "mend": ""}
+    assert len(load_mask_folders(images, masks, **options)) == 6
+    assert [found.stem for found, _ in pair_masks(masks, masks)] == list("abcdef")
+    assert [path.stem for path in find_pictures([str(images)])[0]] == list("abcdef")
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "aachen/._a_leftImg8bit.png", "__MACOSX/a.png"])
+def test_cityscapes_names_what_its_loader_takes_for_a_city(tmp_path, name):
+    images, masks = tmp_path / "images", tmp_path / "gt"
+    for folder in (images / "aachen", masks):
+        folder.mkdir(parents=True)
+    Image.new("RGB", (4, 4)).save(images / "aachen/a_leftImg8bit.png")
+    leave(images, name)
+    with pytest.raises(DataError, match=r"is a hidden or system file, .* delete it"):
+        check_cityscapes_layout(images, masks)
+
+
+def test_polygons_of_cityscapes_that_are_hidden_are_not_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr("groupnet_det.data.cityscapes.require_cityscapesscripts", lambda what: None)
+    drawn = []
+
+    def draw(source, target, kind):
+        drawn.append(source)
+        Image.new("L", (4, 4)).save(target)
+
+    scripts = SimpleNamespace(json2labelImg=draw)
+    monkeypatch.setattr("importlib.import_module", lambda name: scripts)
+    folder = tmp_path / "gtFine/val/aachen"
+    for name in ("a_gtFine_polygons.json", "._a_gtFine_polygons.json"):
+        leave(folder, name)
+    assert prepare_train_ids(tmp_path, ("val",)) == 1
+    assert drawn == [str(folder / "a_gtFine_polygons.json")]
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 1000])
+def test_one_class_needs_no_classifier(image_folder, num_classes):
+    root = image_folder("mine", cat=3)
+    leave(root, ".ipynb_checkpoints/x.png")
+    with pytest.raises(DataError, match=r"'mine' has one class alone, 'cat' .*needs no classifier"):
+        check_image_folders({"mine": root}, num_classes=num_classes)
+
+
+@pytest.mark.parametrize("names", [("b", "b "), ("no", " no")], ids=repr)
+def test_class_folders_that_tell_nothing_apart(image_folder, names):
+    root = image_folder("mine", **dict.fromkeys(names, 1))
+    with pytest.raises(DataError, match=r"image folder .*mine has classes of the same name"):
+        check_image_folders({"mine": root})
+
+
+def test_class_folders_with_names_of_yaml(image_folder):
+    root = image_folder("mine", **{"no": 1, "02": 1, "null": 1})
+    assert load_image_folder(root, "")[0] == ["02", "no", "null"]
