@@ -1,5 +1,6 @@
 """Detectron2's checkpointer, reading safely and writing whole files only."""
 
+import contextlib
 import os
 import pickle
 import re
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 from detectron2.checkpoint import DetectionCheckpointer
 
-from groupnet_det.errors import CheckpointError, TrainingError
+from groupnet_det.errors import CheckpointError, TrainingError, UserError
 from groupnet_det.runtime.packed_file import FORMAT
 
 from .compatibility import check_fit, move_backbone
@@ -91,8 +92,13 @@ class Checkpointer(DetectionCheckpointer):
         """Note the name of the file to resume from; an interruption leaves the older note."""
         note = Path(self.save_dir) / "last_checkpoint"
         partial = note.with_suffix(".partial")
-        partial.write_text(last_filename_basename)
-        os.replace(partial, note)
+        try:
+            partial.write_text(last_filename_basename)
+            os.replace(partial, note)
+        except OSError as error:
+            raise CheckpointError(
+                f"{note} cannot be written ({error}); make room, and go on with --resume"
+            ) from error
 
     def load(self, path: str, checkpointables: list[str] | None = None) -> dict[str, Any]:
         """Load the file or folder at `path`, or nothing where it is empty.
@@ -118,6 +124,14 @@ class Checkpointer(DetectionCheckpointer):
             )
         try:
             return super().load(_checked_file(path) if path else path, checkpointables)
+        except UserError:
+            raise
+        except (TypeError, ValueError, KeyError, AttributeError, IndexError, RuntimeError) as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise CheckpointError(
+                f"{path} has a member of another kind than a training writes ({reason}); start "
+                "from its weights alone, without --resume, or from an older checkpoint"
+            ) from error
         finally:
             self._parsed_url_during_load = None  # a failed load would otherwise block the next
 
@@ -197,7 +211,37 @@ def load_tensors(path: str) -> dict[str, Any]:
         ) from error
     if not isinstance(loaded, dict):
         raise CheckpointError(f"{path} holds a {type(loaded).__name__}, not tensors by name")
+    _check_members(path, loaded)
     return loaded
+
+
+# What a training writes beside the weights.
+MEMBERS: dict[str, type] = {
+    "iteration": int,
+    "config": str,
+    "class_names": list,
+    "looks": dict,
+    "fingerprints": dict,
+    "optimizer": dict,
+    "scheduler": dict,
+    "trainer": dict,
+}
+
+
+def _check_members(path: str, loaded: dict[Any, Any]) -> None:
+    """
+    Raises:
+        CheckpointError: A member of ours is of another kind.
+    """
+    if not isinstance(loaded.get("model", {}), Mapping):
+        return  # of other projects; `named_state` tells where it matters
+    for key, kind in MEMBERS.items():
+        # Tensors under such names are weights.
+        if "model" in loaded and not isinstance(loaded.get(key, kind()), kind):
+            raise CheckpointError(
+                f"{path} has {key!r} of the kind {type(loaded[key]).__name__}, a training writes "
+                f"{kind.__name__}; is it a checkpoint of this project?"
+            )
 
 
 def _refuse_packed(path: str) -> None:
@@ -215,11 +259,22 @@ def write_tensors(state: dict[str, Any], path: Path) -> None:
 
     Raises:
         NotFiniteError: A tensor has a NaN or an infinite value; nothing is written.
+        CheckpointError: The disk is full or refuses; older files are as they were.
     """
     check_finite(state, before=f"{path} is not written:")
     partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    os.replace(partial, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have deleted it
+        torch.save(state, partial)
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:  # PyTorch's own writer has RuntimeErrors
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(
+            f"{path} cannot be written ({reason}): is the disk full, or the folder read-only? What "
+            "was saved before is as it was; make room, and go on with --resume"
+        ) from error
 
 
 def named_state(path: str, state: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from groupnet_det.errors import CheckpointError
+from groupnet_det.json_text import parse_json
 
 from .finite import check_finite
 from .model_card import model_card
@@ -109,7 +110,7 @@ def read_folder(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        described = json.loads(path.read_text(encoding="utf-8"))
+        described = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:  # JSONDecodeError and UnicodeDecodeError among them
         raise CheckpointError(f"{path} is broken or cut short: {error}") from error
     if not isinstance(described, dict) or described.get("model_type") != MODEL_TYPE:

@@ -76,6 +76,9 @@ def _add_network_keys(model: CfgNode) -> None:
     # Gradient of that sign: "polynomial" (Bi-Real Net), "hardtanh" (BNN), "identity", "tanh" or
     # "swish".
     options.GRADIENT = "polynomial"
+    # Gradient of activations of {0, 1}: "clipped", passed where they are from 0 to 1, or
+    # "identity", passed everywhere, as in the code that the authors published.
+    options.ZERO_ONE_GRADIENT = "clipped"
     # Weight quantizer: "sign" (sign(W) times a scale); "float", as with ACTIVATION "tanh"; "abc",
     # "dorefa", "lq", "lsq".
     options.WEIGHT = "sign"

@@ -12,6 +12,7 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.project_files import find_config
 
 from .keys import add_config_keys
+from .value_types import fit_options, fit_tree
 
 
 def load_config(config_file: str, options: Sequence[str] = ()) -> CfgNode:
@@ -32,7 +33,7 @@ def load_config(config_file: str, options: Sequence[str] = ()) -> CfgNode:
 
     def merge(cfg: CfgNode) -> None:
         if config_file:
-            cfg.merge_from_file(config_file, allow_unsafe=False)
+            _merge_file(cfg, config_file)
 
     return _load(merge, config_file, options)
 
@@ -53,7 +54,7 @@ def load_config_text(text: str, source: str, options: Sequence[str] = ()) -> Cfg
         content = yaml.safe_load(text)
         if not isinstance(content, dict):
             raise TypeError(f"it is a {type(content).__name__}")
-        cfg.merge_from_other_cfg(CfgNode(content))
+        cfg.merge_from_other_cfg(CfgNode(fit_tree(cfg, content)))
 
     return _load(merge, source, options)
 
@@ -64,7 +65,11 @@ def _load(merge: Callable[[CfgNode], None], config_file: str, options: Sequence[
     valid_keys = list(_all_keys(cfg))
     try:
         merge(cfg)
-        cfg.merge_from_list(list(options))
+        cfg.merge_from_list(fit_options(cfg, options))
+    except ConfigError:
+        raise
+    except RecursionError as error:
+        raise ConfigError(_explain_depth(config_file)) from error
     except FileNotFoundError as error:  # a _BASE_ of it
         raise ConfigError(f"{config_file} names {error.filename}, which does not exist") from error
     except yaml.YAMLError as error:
@@ -77,7 +82,39 @@ def _load(merge: Callable[[CfgNode], None], config_file: str, options: Sequence[
     for index, dataset in enumerate(cfg.DATASETS.CUSTOM):
         if not isinstance(dataset, dict):
             raise ConfigError(f"DATASETS.CUSTOM[{index}] must be a mapping, not {dataset!r}")
+    for node in ("SOLVER", "TEST"):
+        if cfg[node].IMS_PER_BATCH < 1:
+            raise ConfigError(
+                f"{node}.IMS_PER_BATCH is {cfg[node].IMS_PER_BATCH}; write at least 1"
+            )
     return cfg
+
+
+def _merge_file(cfg: CfgNode, config_file: str) -> None:
+    content = CfgNode.load_yaml_with_base(config_file, allow_unsafe=False)
+    if content.get("VERSION", cfg.VERSION) == cfg.VERSION:
+        cfg.merge_from_other_cfg(CfgNode(fit_tree(cfg, content)))
+    else:  # which Detectron2 translates
+        cfg.merge_from_file(config_file, allow_unsafe=False)
+
+
+def _explain_depth(config_file: str) -> str:
+    """One line for what Python could not follow: a circle of ``_BASE_``, or YAML like a well."""
+    seen: list[str] = []
+    path = os.path.abspath(config_file)
+    while path not in seen:
+        seen.append(path)
+        try:
+            with open(path) as file:
+                content = yaml.safe_load(file)
+        except (OSError, yaml.YAMLError, RecursionError):
+            return f"{path} is nested too deeply to be a config"
+        base = content.get("_BASE_") if isinstance(content, dict) else None
+        if not isinstance(base, str):
+            return f"{config_file} is nested too deeply to be a config"
+        path = os.path.abspath(os.path.join(os.path.dirname(path), os.path.expanduser(base)))
+    circle = [*seen[seen.index(path) :], path]
+    return f"_BASE_ goes in a circle: {' -> '.join(circle)}; remove one of them"
 
 
 def expand_path(path: str, key: str) -> str:

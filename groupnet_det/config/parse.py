@@ -20,6 +20,7 @@ def parse_method(cfg: CfgNode, part: str) -> Method:
         num_bases=options.NUM_BASES,
         activation=options.ACTIVATION,
         gradient=options.GRADIENT,
+        zero_one_gradient=options.ZERO_ONE_GRADIENT,
         weight=options.WEIGHT,
         weight_scale=options.WEIGHT_SCALE,
         weight_gradient=options.WEIGHT_GRADIENT,

@@ -11,7 +11,7 @@ from detectron2.data import (
     build_detection_test_loader,
     get_detection_dataset_dicts,
 )
-from detectron2.data.build import trivial_batch_collator, worker_init_reset_seed
+from detectron2.data.build import worker_init_reset_seed
 from detectron2.utils import comm
 from torch.utils.data import DataLoader
 
@@ -23,6 +23,7 @@ from .classification_mapper import ClassificationMapper
 from .detection_mapper import DetectionMapper
 from .instance_check import without_empty_boxes
 from .semantic_mapper import SemanticMapper
+from .shared_memory import share_batch
 from .stream import NamingMapper, SeededDataset, TrainingBatchStream
 
 
@@ -51,7 +52,7 @@ def build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
 def build_named_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
     """Detectron2's loader for testing detectors; what cannot be read is a `DataError`."""
     mapper = NamingMapper(DetectionMapper(cfg, is_train=False))
-    return build_detection_test_loader(cfg, dataset_name, mapper=mapper)
+    return build_detection_test_loader(cfg, dataset_name, mapper=mapper, collate_fn=share_batch)
 
 
 def build_classification_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
@@ -79,6 +80,7 @@ def build_classification_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoa
         mapper=ClassificationMapper(cfg, is_train=False),
         batch_size=cfg.TEST.IMS_PER_BATCH,
         num_workers=cfg.DATALOADER.NUM_WORKERS,
+        collate_fn=share_batch,
     )
 
 
@@ -101,6 +103,7 @@ def build_semantic_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
         DatasetCatalog.get(dataset_name),
         mapper=SemanticMapper(cfg, is_train=False),
         num_workers=cfg.DATALOADER.NUM_WORKERS,
+        collate_fn=share_batch,
     )
 
 
@@ -129,7 +132,7 @@ def _build_stream_loader(
         SeededDataset(DatasetFromList(records, copy=False), mapper),
         batch_sampler=stream,
         num_workers=cfg.DATALOADER.NUM_WORKERS,
-        collate_fn=trivial_batch_collator,
+        collate_fn=share_batch,
         worker_init_fn=worker_init_reset_seed,
     )
 

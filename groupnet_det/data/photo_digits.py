@@ -18,6 +18,7 @@ from PIL import Image, ImageFilter
 from pycocotools import mask as coco_mask
 
 from groupnet_det.errors import DataError
+from groupnet_det.json_text import parse_json
 
 from .photo_digits_sources import (
     CLASS_NAMES,
@@ -238,7 +239,7 @@ def make_split(root: Path, split: str, options: PhotoDigitsOptions) -> None:
 def is_complete(root: Path, split: str, options: PhotoDigitsOptions) -> bool:
     """Whether the split is there and was made with the same options."""
     try:
-        content = json.loads((root / "annotations" / f"instances_{split}.json").read_text())
+        content = parse_json((root / "annotations" / f"instances_{split}.json").read_text())
     except (OSError, json.JSONDecodeError):
         return False
     return content.get("info", {}).get("options") == vars(options)

@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from groupnet_det.errors import DataError
+from groupnet_det.json_text import parse_json
 
 # Beginnings of files -> their encodings; those of UTF-32 begin as those of UTF-16 do.
 MARKS = {
@@ -57,12 +58,8 @@ def read_json(path: Path, what: str, remedy: str) -> Any:
         DataError: It is in another encoding, or no JSON.
     """
     try:
-        return json.loads(read_text(path, what))
-    except RecursionError as error:
-        raise DataError(f"{what} {path} is not valid JSON: it is nested too deep") from error
-    except DataError:
-        raise
-    except ValueError as error:  # also numbers with too many digits
+        return parse_json(read_text(path, what))
+    except json.JSONDecodeError as error:
         raise DataError(f"{what} {path} is not valid JSON: {error}; {remedy}") from error
 
 

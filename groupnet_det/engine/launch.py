@@ -11,11 +11,19 @@ from detectron2.engine import launch
 from detectron2.utils import comm
 from torch.multiprocessing import ProcessExitedException
 
-from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.errors import ConfigError, TrainingError, UserError
 
 from .distributed import leave_process_group
 
 SECONDS_FOR_THE_FIRST = 15
+
+RESUME = "its own lines above may tell why; --resume goes on from the last checkpoint"
+OFTEN = {
+    "SIGKILL": ", often for want of memory: lower SOLVER.IMS_PER_BATCH or the number of processes",
+    "SIGBUS": ", often since /dev/shm is full: set DATALOADER.NUM_WORKERS 0",
+}
+# What gloo and NCCL say where the other end is gone.
+PEER_LOST = ("Connection closed by peer", "Connection reset by peer", "remote process exited")
 
 Main = Callable[[argparse.Namespace], object]
 
@@ -50,8 +58,13 @@ def run_in_processes(main: Main, arguments: argparse.Namespace) -> None:
             dist_url=arguments.dist_url,
             args=(main, arguments, per_machine),
         )
-    except ProcessExitedException as error:  # it has said why
-        sys.exit(error.exit_code)
+    except ProcessExitedException as error:
+        if error.signal_name:
+            raise TrainingError(
+                f"process {error.error_index} of {per_machine} was ended by {error.signal_name}"
+                f"{OFTEN.get(error.signal_name, '')}; {RESUME}"
+            ) from error
+        sys.exit(error.exit_code)  # it has said why
 
 
 def processes_per_machine(arguments: argparse.Namespace) -> int:
@@ -101,4 +114,14 @@ def _run_one_of_many(main: Main, arguments: argparse.Namespace, per_machine: int
         if comm.get_local_rank() > 0:
             time.sleep(SECONDS_FOR_THE_FIRST)
         print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    except RuntimeError as error:
+        if not any(words in str(error) for words in PEER_LOST):
+            raise
+        time.sleep(
+            SECONDS_FOR_THE_FIRST
+        )  # the launcher tells of the one that died, where it sees it
+        print(
+            f"error: another process of the training ended; {RESUME}", file=sys.stderr, flush=True
+        )
         sys.exit(1)

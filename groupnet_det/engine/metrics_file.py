@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from groupnet_det.errors import DataError
+from groupnet_det.json_text import parse_json
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -20,7 +21,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     rows: dict[int, dict[str, Any]] = {}
     for line in path.read_text().splitlines():
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except json.JSONDecodeError:  # an interrupted training may leave half a line
             continue
         rows.setdefault(row.get("iteration", len(rows)), {}).update(row)

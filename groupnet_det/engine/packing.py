@@ -1,12 +1,12 @@
 """What follows a training: the network as a packed file, verified and timed, by the project's own
 commands, and the report of it all."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from groupnet_det.errors import UserError
+from groupnet_det.json_text import parse_json
 from groupnet_det.runtime.extension import is_built
 
 from .files import LATENCY, PACKED, REPORT, VERIFICATION
@@ -57,11 +57,11 @@ def pack_and_time(
         *("benchmark-packed", *same, "--rounds", str(ROUNDS)),
         *("--json", str(latency), *weights),
     )
-    figures = json.loads(latency.read_text())
+    figures = parse_json(latency.read_text())
     kept = ("image", "threads", "isa", "milliseconds", "times_packed")
     return {
         **summary,
-        "verified": json.loads(found.read_text())["verified"],
+        "verified": parse_json(found.read_text())["verified"],
         **{key: figures[key] for key in kept},
     }
 

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import tempfile
 from pathlib import Path
 
 import torch
@@ -46,6 +47,8 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
         )
     cfg.SEED = choose_seed(cfg, resume=arguments.resume)
     cfg.freeze()
+    if comm.is_main_process():
+        check_output_dir(cfg.OUTPUT_DIR)
     setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank(), name="groupnet_det")
     used = cfg.DATASETS.TEST if arguments.eval_only else cfg.DATASETS.TRAIN + cfg.DATASETS.TEST
     if comm.is_main_process():
@@ -57,6 +60,23 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
     comm.synchronize()
     default_setup(cfg, arguments)  # only now: it replaces the config.yaml of an earlier run
     return cfg
+
+
+def check_output_dir(folder: str) -> None:
+    """Make it, and see that files can be written there.
+
+    Raises:
+        ConfigError: It cannot be, or is a file.
+    """
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = "it is a file" if os.path.isfile(folder) else error.strerror
+        raise ConfigError(
+            f"OUTPUT_DIR {folder!r} cannot be written to ({reason}); name another folder"
+        ) from error
 
 
 def choose_device(cfg: CfgNode, num_gpus: int) -> None:
@@ -86,7 +106,17 @@ def _choose_seed_alone(cfg: CfgNode, *, resume: bool) -> int:
         return cfg.SEED
     earlier = Path(cfg.OUTPUT_DIR) / "config.yaml"
     if resume and earlier.is_file():
-        seed = yaml.safe_load(earlier.read_text()).get("SEED", -1)
+        seed = _seed_of(earlier)
         if seed >= 0:
             return seed
     return int.from_bytes(os.urandom(4), "little") % 2**31
+
+
+def _seed_of(config: Path) -> int:
+    """What a run wrote down; -1 where it did not, or the file is broken."""
+    try:
+        content = yaml.safe_load(config.read_text())
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return -1
+    seed = content.get("SEED") if isinstance(content, dict) else None
+    return seed if isinstance(seed, int) else -1

@@ -1,6 +1,8 @@
 """The one trainer of all tasks."""
 
+import errno
 import logging
+import os
 import weakref
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from groupnet_det.analysis.precision_map import format_precision_map
 from groupnet_det.checkpoint.checkpointer import DIVERGED, Checkpointer
 from groupnet_det.checkpoint.provenance import checkpoint_metadata, expected_names
 from groupnet_det.data.loaders import build_test_loader, build_train_loader
+from groupnet_det.data.shared_memory import explain_ended_worker
 from groupnet_det.errors import DataError, TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
 
@@ -34,6 +37,8 @@ from .optimizer import build_lr_scheduler, build_optimizer
 from .packed_model import PackedModel
 from .resumption import check_same_optimizer, own_settings, tell_of_other_settings
 from .test_time_augmentation import wrap_for_testing
+
+DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
 
 logger = logging.getLogger(__name__)
 
@@ -134,6 +139,13 @@ class Trainer(DefaultTrainer):
             return None
         try:
             return super().train()
+        except OSError as error:  # of metrics.json, logs and results
+            if not is_of_output(error, self.cfg.OUTPUT_DIR):
+                raise
+            raise TrainingError(
+                f"OUTPUT_DIR {self.cfg.OUTPUT_DIR} cannot be written any more at iteration "
+                f"{self.iter}: {error}; {self.checkpointer.kept()}"
+            ) from error
         except TrainingStoppedError:
             self._save_final()
             logger.info(f"training was stopped early, after iteration {self.iter}")
@@ -194,6 +206,10 @@ class Trainer(DefaultTrainer):
             ) from error
         except DataError as error:
             raise DataError(f"{error}{self._keep_what_is_trained()}") from error
+        except RuntimeError as error:
+            if not (told := explain_ended_worker(error)):
+                raise
+            raise DataError(f"{told}{self._keep_what_is_trained()}") from error
 
     def _keep_what_is_trained(self) -> str:
         """Save what was trained before this iteration, which could not be; words that tell."""
@@ -238,6 +254,15 @@ class Trainer(DefaultTrainer):
     @classmethod
     def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> DatasetEvaluator:
         return build_evaluator(cfg, dataset_name)
+
+
+def is_of_output(error: OSError, folder: str) -> bool:
+    """Whether an error is of writing to the folder: it names a file there, or says that a disk is
+    full or refuses."""
+    if error.filename is None:
+        return error.errno in DISK_REFUSES
+    path = os.path.abspath(os.fsdecode(error.filename))
+    return path.startswith(os.path.abspath(folder))
 
 
 def build_step(

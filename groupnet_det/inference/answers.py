@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from detectron2.data import Metadata
@@ -19,7 +20,7 @@ from groupnet_det.runtime.label_maps import LabelMap
 from groupnet_det.runtime.panoptic import PanopticSegmentation
 from groupnet_det.runtime.predictor import PackedPredictor
 
-from .predictor import check_threshold, open_predictor
+from .predictor import Predictor, check_threshold, open_predictor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,14 +75,19 @@ def open_model(
     path = os.fspath(model)
     if is_packed(path):
         packed = PackedPredictor(path)
-        return lambda image: _above(packed(image), threshold)
+        return partial(_answer_packed, packed, threshold)
     predictor = open_predictor(config_file="", weights=path, options=(), threshold=threshold)
+    return partial(_answer, predictor)
 
-    def answer(image: AnyImage) -> Answer:
-        pixels = read_image(image, least_side=FULL_SIZE)
-        return answer_of(predictor(pixels), predictor.looks)
 
-    return answer
+# Functions of the module, so that what `open_model` gives can be pickled.
+def _answer_packed(packed: PackedPredictor, threshold: float, image: AnyImage) -> Answer:
+    return _above(packed(image), threshold)
+
+
+def _answer(predictor: Predictor, image: AnyImage) -> Answer:
+    pixels = read_image(image, least_side=FULL_SIZE)
+    return answer_of(predictor(pixels), predictor.looks)
 
 
 def answer_of(outputs: Mapping[str, Any], looks: Metadata) -> Answer:

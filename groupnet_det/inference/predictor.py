@@ -1,6 +1,7 @@
 """From pixels to what a network says of them, for models of every task."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -209,12 +210,18 @@ def set_threshold(cfg: CfgNode, threshold: float) -> None:
 def _augmented(cfg: CfgNode, augmentations: Sequence[T.Augmentation]) -> Callable[[Pixels], Tensor]:
     channels = lookup(CHANNEL_ORDERS, cfg.INPUT.FORMAT, "INPUT.FORMAT")
 
-    def apply(pixels: Pixels) -> Tensor:
-        sample = T.AugInput(np.ascontiguousarray(pixels[:, :, channels]))
-        T.AugmentationList(list(augmentations))(sample)
-        return torch.from_numpy(np.ascontiguousarray(sample.image.transpose(2, 0, 1)))
+    return partial(_augment, augmentations=list(augmentations), channels=channels)
 
-    return apply
+
+# Functions of the module, which can be pickled.
+def _augment(pixels: Pixels, *, augmentations: list[T.Augmentation], channels: Any) -> Tensor:
+    sample = T.AugInput(np.ascontiguousarray(pixels[:, :, channels]))
+    T.AugmentationList(augmentations)(sample)
+    return torch.from_numpy(np.ascontiguousarray(sample.image.transpose(2, 0, 1)))
+
+
+def _crop(pixels: Pixels, *, transform: Any, channels: Any) -> Tensor:
+    return to_channels(transform(Image.fromarray(pixels)), channels)
 
 
 def _for_detection(cfg: CfgNode) -> Callable[[Pixels], Tensor]:
@@ -232,7 +239,7 @@ def _for_classification(cfg: CfgNode) -> Callable[[Pixels], Tensor]:
     options = own_node(cfg, "INPUT.CLASSIFICATION")
     transform = center_crop_transform(resize=options.TEST_RESIZE, crop=options.TEST_CROP)
     channels = lookup(CHANNEL_ORDERS, cfg.INPUT.FORMAT, "INPUT.FORMAT")
-    return lambda pixels: to_channels(transform(Image.fromarray(pixels)), channels)
+    return partial(_crop, transform=transform, channels=channels)
 
 
 # What is done to images, by the task; the same as in evaluation.

@@ -78,7 +78,7 @@ class GroupBlock(nn.Module):
         )
         make_downsample = lookup(DOWNSAMPLES, design.downsample, "MODEL.GROUPNET.DOWNSAMPLE")
         changes_shape = stride != 1 or in_channels != out_channels
-        # One module for all branches: each applies it with its own batch statistics.
+        # One module for all branches; see `_residuals`.
         self.downsample = (
             make_downsample(
                 in_channels, out_channels, stride, design=design, quantization=of_branch
@@ -102,10 +102,18 @@ class GroupBlock(nn.Module):
             (N, C_out, H/stride, W/stride).
         """
         inputs = self.connect(merged, branches, len(self.branches))
+        residuals = self._residuals(inputs)
         outputs = [
-            branch(x, self.downsample(x)) for branch, x in zip(self.branches, inputs, strict=True)
+            branch(x, r) for branch, x, r in zip(self.branches, inputs, residuals, strict=True)
         ]
         return self.merge(outputs) if self.merge is not None else (merged, outputs)
+
+    def _residuals(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """The shortcut of each branch: with batch statistics of its own where it has an input of
+        its own; computed once, with one update of the running statistics, where all share one."""
+        if all(x is inputs[0] for x in inputs):
+            return [self.downsample(inputs[0])] * len(inputs)
+        return [self.downsample(x) for x in inputs]
 
 
 def _of_branches(dilation: int | Sequence[int], num_branches: int) -> Sequence[int]:

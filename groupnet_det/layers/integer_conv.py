@@ -107,9 +107,13 @@ def pack_weight(
         1,
         input_shape,
     )
+    return PackedWeight(packed, magnitude * abs(step), _bias(weight, magnitude, pad_value))
+
+
+def _bias(weight: Tensor, magnitude: Tensor, pad_value: float) -> Tensor:
     # A whole number of magnitudes, so that a sum of 0 is 0 and not the rounding of floats.
-    balance = weight.sum(dim=(1, 2, 3)).div_(magnitude.clamp(min=TINY)).round_()
-    return PackedWeight(packed, magnitude * abs(step), balance * magnitude * pad_value)
+    balance = (weight.sum(dim=(1, 2, 3)) / magnitude.clamp(min=TINY)).round()
+    return balance * magnitude * pad_value
 
 
 def integer_conv2d(codes: Tensor, weight: PackedWeight, geometry: ConvGeometry) -> Tensor:
@@ -135,6 +139,22 @@ def integer_conv2d(codes: Tensor, weight: PackedWeight, geometry: ConvGeometry) 
         "",
     )
     return y
+
+
+def plain_integer_conv2d(
+    x: Tensor, weight: Tensor, step: float, pad_value: float, geometry: ConvGeometry
+) -> Tensor:
+    """What `integer_conv2d` computes, with a convolution of whole numbers that are floats.
+
+    Args:
+        x: (N, C, H, W), 0 or `step`.
+        weight, step, pad_value, geometry: As of `pack_weight`.
+    """
+    magnitude = weight[:, 0, 0, 0].abs()
+    signs = (weight >= 0).to(weight.dtype) * 2 - 1
+    sums = F.conv2d(x / step, signs, None, geometry.stride, geometry.padding, geometry.dilation)
+    scale, bias = magnitude * step, _bias(weight, magnitude, pad_value)
+    return sums * scale.view(-1, 1, 1) + bias.view(-1, 1, 1)
 
 
 class _BinaryConv2d(torch.autograd.Function):

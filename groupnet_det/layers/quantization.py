@@ -10,6 +10,7 @@ from groupnet_det.quantizers import (
     WEIGHT_GRADIENTS,
     WEIGHT_QUANTIZERS,
     WEIGHT_SCALES,
+    ZERO_ONE_GRADIENTS,
     ActivationQuantizer,
     ActivationSpec,
     WeightQuantizer,
@@ -32,6 +33,7 @@ class Quantization:
         num_bases: K of the paper, 1 to 8: binary branches per full-precision group.
         activation: A key of `ACTIVATION_QUANTIZERS`.
         gradient: A key of `SIGN_GRADIENTS`: how the sign of activations is differentiated.
+        zero_one_gradient: A key of `ZERO_ONE_GRADIENTS`: the same for activations of {0, 1}.
         weight: A key of `WEIGHT_QUANTIZERS`.
         weight_scale: One of `WEIGHT_SCALES`.
         weight_gradient: A key of `WEIGHT_GRADIENTS`: the same for the sign of weights.
@@ -45,6 +47,7 @@ class Quantization:
     num_bases: int = 4
     activation: str = "sign"
     gradient: str = "polynomial"
+    zero_one_gradient: str = "clipped"
     weight: str = "sign"
     weight_scale: str = "layer"
     weight_gradient: str = "identity"
@@ -60,6 +63,7 @@ class Quantization:
         tables: dict[str, tuple[Iterable[str], str]] = {
             "ACTIVATION": (ACTIVATION_QUANTIZERS, self.activation),
             "GRADIENT": (SIGN_GRADIENTS, self.gradient),
+            "ZERO_ONE_GRADIENT": (ZERO_ONE_GRADIENTS, self.zero_one_gradient),
             "WEIGHT": (WEIGHT_QUANTIZERS, self.weight),
             "WEIGHT_SCALE": (WEIGHT_SCALES, self.weight_scale),
             "WEIGHT_GRADIENT": (WEIGHT_GRADIENTS, self.weight_gradient),
@@ -96,6 +100,7 @@ class Quantization:
             bits=self.bits,
             num_bases=self.activation_terms,
             gradient=self.gradient,
+            zero_one_gradient=self.zero_one_gradient,
         )
         return build_activation_quantizer(self.activation, spec)
 

@@ -6,10 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from groupnet_det.quantizers import ActivationQuantizer, WeightQuantizer
+from groupnet_det.quantizers import ActivationQuantizer, WeightQuantizer, is_exporting
 
 from . import integer_conv
-from .integer_conv import ConvGeometry, PackedWeight, binary_conv2d, integer_conv2d, pack_weight
+from .integer_conv import (
+    ConvGeometry,
+    PackedWeight,
+    binary_conv2d,
+    integer_conv2d,
+    pack_weight,
+    plain_integer_conv2d,
+)
 
 
 class QuantizedConv2d(nn.Conv2d):
@@ -70,6 +77,8 @@ class QuantizedConv2d(nn.Conv2d):
             maps = [x[:, :, :: self.subsampling, :: self.subsampling] for x in maps]
         if all(self._fits_integers(x) for x in maps):
             return self._convolve_integers(maps)
+        if is_exporting() and self._is_binary():
+            return self._convolve_plainly(maps)
         return self._convolve_floats(maps)
 
     def train(self, mode: bool = True) -> "QuantizedConv2d":
@@ -81,16 +90,19 @@ class QuantizedConv2d(nn.Conv2d):
         """Without what is prepared for evaluation, which can neither be copied nor be saved."""
         return {**self.__dict__, "_packed": None}
 
+    def _is_binary(self) -> bool:
+        """Whether both operands have one bit."""
+        return self.activation.code_step is not None and self.weight_quantizer.binary
+
     def _fits_integers(self, x: Tensor) -> bool:
         """Whether `integer_conv` does the same as floats, but faster."""
         return (
-            self.activation.code_step is not None
-            and self.weight_quantizer.binary
+            self._is_binary()
+            and not (torch.compiler.is_compiling() or is_exporting())
             and x.device.type == "cpu"
             and x.dtype == self.weight.dtype == torch.float32
             and x.numel() > 0
             and not torch.is_autocast_enabled("cpu")
-            and not (torch.compiler.is_compiling() or torch.jit.is_tracing())
             and integer_conv.is_supported()
         )
 
@@ -123,6 +135,14 @@ class QuantizedConv2d(nn.Conv2d):
             binary_conv2d(self.activation.shifted(x), weight, packed, pad_value, self.geometry)
             for x in maps
         ]
+
+    def _convolve_plainly(self, maps: list[Tensor]) -> list[Tensor]:
+        """As `_convolve_integers`, in operations that every file knows."""
+        weight = self.weight_quantizer(self.weight)
+        step, pad_value = self.activation.code_step, float(self.activation.pad_value)
+        assert step is not None
+        shifted = [self.activation.shifted(x) for x in maps]
+        return [plain_integer_conv2d(x, weight, step, pad_value, self.geometry) for x in shifted]
 
     def _pack(self, weight: Tensor, input_shape: torch.Size) -> PackedWeight:
         step = self.activation.code_step

@@ -44,12 +44,13 @@ class BottleneckBranch(nn.Module):
     def __init__(self, units: list[ConvUnit], final: nn.Module) -> None:
         super().__init__()
         self.unit1, self.unit2, self.unit3 = units
+        self.keeps_size = units[1].conv.geometry.stride == (1, 1)
 
     def forward(self, x: Tensor, residual: Tensor) -> Tensor:
         """As `BasicBranch`."""
         narrow = self.unit1(x)
         middle = self.unit2(narrow)
-        if middle.shape == narrow.shape:
+        if self.keeps_size:
             middle = middle + narrow
         return self.unit3(middle) + residual
 

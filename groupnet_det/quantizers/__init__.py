@@ -3,6 +3,7 @@
 from .abc_net import ABCActivation, ABCWeight, approximate_weight
 from .base import ActivationQuantizer, WeightQuantizer
 from .dorefa import DorefaActivation, DorefaWeight, quantize_dorefa_weight, quantize_uniform
+from .exporting import is_exporting
 from .full_precision import FloatWeight, TanhActivation
 from .lq_nets import LQActivation, LQWeight
 from .lsq import LSQActivation, LSQWeight, quantize_step
@@ -18,7 +19,7 @@ from .rsign import RSignActivation
 from .sign_activation import SIGN_GRADIENTS, SignActivation, sign, sign_polynomial
 from .sign_weight import WEIGHT_GRADIENTS, WEIGHT_SCALES, SignWeight, binarize_weight
 from .straight_through import pass_through, pass_through_clipped
-from .zero_one import ZeroOneActivation, round_clipped
+from .zero_one import ZERO_ONE_GRADIENTS, ZeroOneActivation, round_clipped
 
 __all__ = [
     "ACTIVATION_QUANTIZERS",
@@ -26,6 +27,7 @@ __all__ = [
     "WEIGHT_GRADIENTS",
     "WEIGHT_QUANTIZERS",
     "WEIGHT_SCALES",
+    "ZERO_ONE_GRADIENTS",
     "ABCActivation",
     "ABCWeight",
     "ActivationQuantizer",
@@ -48,6 +50,7 @@ __all__ = [
     "binarize_weight",
     "build_activation_quantizer",
     "build_weight_quantizer",
+    "is_exporting",
     "pass_through",
     "pass_through_clipped",
     "quantize_dorefa_weight",

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .base import ActivationQuantizer, WeightQuantizer
+from .exporting import is_exporting
 from .first_batch import FirstBatchState, mean_magnitude
 from .sign_activation import plain_sign
 
@@ -25,6 +26,12 @@ def code_limits(bits: int, *, signed: bool) -> tuple[int, int]:
     return (-1, 1) if bits == 1 else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
+def _codes(scaled: Tensor, bits: int, signed: bool) -> Tensor:
+    if signed and bits == 1:
+        return plain_sign(scaled)
+    return scaled.clamp(*code_limits(bits, signed=signed)).round()
+
+
 class _QuantizeStep(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -33,8 +40,7 @@ class _QuantizeStep(torch.autograd.Function):
         ctx.limits = code_limits(bits, signed=signed)
         ctx.gradient_scale = gradient_scale
         scaled = x / step
-        is_sign = signed and bits == 1
-        codes = plain_sign(scaled) if is_sign else scaled.clamp(*ctx.limits).round_()
+        codes = _codes(scaled, bits, signed)
         ctx.save_for_backward(scaled, codes, step)
         return codes * step
 
@@ -62,6 +68,8 @@ def quantize_step(
         step: s, of a shape that broadcasts to that of x.
         bits, signed: Q_N and Q_P, see `code_limits`.
     """
+    if is_exporting():
+        return _codes(x / step, bits, signed) * step
     return _QuantizeStep.apply(x, step, bits, signed, gradient_scale)
 
 

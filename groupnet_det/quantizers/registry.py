@@ -14,7 +14,7 @@ from .lsq import LSQActivation, LSQWeight
 from .rsign import RSignActivation
 from .sign_activation import SIGN_GRADIENTS, SignActivation
 from .sign_weight import WEIGHT_GRADIENTS, WEIGHT_SCALES, SignWeight
-from .zero_one import ZeroOneActivation
+from .zero_one import ZERO_ONE_GRADIENTS, ZeroOneActivation
 
 MAX_BITS = 8
 MAX_TERMS = 8
@@ -29,6 +29,7 @@ class ActivationSpec:
         bits: Of k-bit quantizers (`dorefa`, `lq`, `lsq`), 1 to 8.
         num_bases: ABC-Net's N, 1 to 8.
         gradient: Estimator of `sign` and `rsign`, a key of `SIGN_GRADIENTS`.
+        zero_one_gradient: Estimator of `zero_one`, a key of `ZERO_ONE_GRADIENTS`.
 
     Raises:
         ConfigError: A value is not among the valid ones, which the message lists.
@@ -38,11 +39,13 @@ class ActivationSpec:
     bits: int = 1
     num_bases: int = 1
     gradient: str = "polynomial"
+    zero_one_gradient: str = "clipped"
 
     def __post_init__(self) -> None:
         _check_range(self.bits, MAX_BITS, "bits of activations")
         _check_range(self.num_bases, MAX_TERMS, "number of activation bases")
         lookup(SIGN_GRADIENTS, self.gradient, "gradient of sign")
+        lookup(ZERO_ONE_GRADIENTS, self.zero_one_gradient, "gradient of {0, 1}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +90,7 @@ def _check_range(value: int, largest: int, what: str) -> None:
 
 ACTIVATION_QUANTIZERS: dict[str, Callable[[ActivationSpec], ActivationQuantizer]] = {
     "sign": lambda spec: SignActivation(gradient=spec.gradient),
-    "zero_one": lambda spec: ZeroOneActivation(),
+    "zero_one": lambda spec: ZeroOneActivation(gradient=spec.zero_one_gradient),
     "tanh": lambda spec: TanhActivation(),
     "clip": lambda spec: ClipActivation(),
     "rsign": lambda spec: RSignActivation(spec.num_channels, gradient=spec.gradient),

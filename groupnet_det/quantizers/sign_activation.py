@@ -14,6 +14,7 @@ from torch import Tensor
 from groupnet_det.errors import lookup
 
 from .base import ActivationQuantizer
+from .exporting import is_exporting
 
 # From (g, x) to the gradient of x.
 SignGradient = Callable[[Tensor, Tensor], Tensor]
@@ -21,6 +22,8 @@ SignGradient = Callable[[Tensor, Tensor], Tensor]
 
 def plain_sign(x: Tensor, *, shift: float = 0.0) -> Tensor:
     """``sign(x) + shift`` without a gradient, in place, without the temporaries of torch.where."""
+    if is_exporting():
+        return (x >= 0).to(x.dtype) * 2 + (shift - 1)
     return torch.ge(x, 0, out=torch.empty_like(x)).mul_(2).add_(shift - 1)
 
 
@@ -86,6 +89,8 @@ def sign(x: Tensor, *, gradient: SignGradient, shift: float = 0.0) -> Tensor:
         gradient: Such as a value of `SIGN_GRADIENTS`.
         shift: Added to the result at no cost; see `ActivationQuantizer.shifted`.
     """
+    if is_exporting():
+        return plain_sign(x, shift=shift)
     return _Sign.apply(x, gradient, shift)
 
 

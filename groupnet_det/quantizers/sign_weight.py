@@ -9,6 +9,7 @@ from torch import Tensor
 from groupnet_det.errors import lookup
 
 from .base import WeightQuantizer
+from .exporting import is_exporting
 from .sign_activation import plain_sign
 
 
@@ -102,7 +103,10 @@ def binarize_weight(
     """
     make_scale = lookup(WEIGHT_SCALES, scale, "weight scale")
     estimator = lookup(WEIGHT_GRADIENTS, gradient, "weight gradient")
-    return _ScaledSign.apply(weight, make_scale(weight.detach(), num_groups), estimator)
+    scales = make_scale(weight.detach(), num_groups)
+    if is_exporting():
+        return plain_sign(weight) * scales
+    return _ScaledSign.apply(weight, scales, estimator)
 
 
 class SignWeight(WeightQuantizer):

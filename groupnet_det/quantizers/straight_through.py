@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .exporting import is_exporting
+
 
 class _PassThrough(torch.autograd.Function):
     @staticmethod
@@ -38,6 +40,8 @@ def pass_through(source: Tensor, value: Tensor) -> Tensor:
     Args:
         source, value: Of one shape and dtype.
     """
+    if is_exporting():
+        return value
     return _PassThrough.apply(source, value.detach())
 
 
@@ -53,5 +57,7 @@ def pass_through_clipped(
         source, value: Of one shape and dtype.
         low, high: Numbers or tensors without dimensions.
     """
+    if is_exporting():
+        return value
     mask = (source >= low) & (source <= high)
     return _PassWhere.apply(source, value.detach(), mask)

@@ -1,7 +1,6 @@
 """The files of a training, read when a section asks for them."""
 
 import contextlib
-import json
 import os
 import shlex
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from groupnet_det.engine import files
 from groupnet_det.engine.metrics_file import join_stages, read_metrics
 from groupnet_det.errors import DataError, UserError
 from groupnet_det.evaluation.evaluators import inference_dir
+from groupnet_det.json_text import parse_json
 from groupnet_det.runtime.packed_file import PackedFile, read_packed
 
 
@@ -156,7 +156,7 @@ class Run:
         """
         path = self.folder / name
         try:
-            return json.loads(path.read_text())
+            return parse_json(path.read_text())
         except OSError:
             raise MissingError(f"{path} does not exist", command) from None
         except ValueError as error:

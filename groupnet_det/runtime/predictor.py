@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -44,6 +45,7 @@ class PackedPredictor:
             ExtensionError: The compiled engine is absent, or `GROUPNET_DET_ISA` is impossible.
             ConfigError: Unknown `backend`.
         """
+        self._opened = os.path.abspath(path), backend
         open_network = lookup(BACKENDS, backend, "backend")
         packed = read_packed(path)
         try:
@@ -59,6 +61,10 @@ class PackedPredictor:
         self.preprocessing = self._task.preprocessing
         self.program = packed.program
         self.network: Network = open_network(path, packed)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by the path of its file, which is opened again, as in a spawned process."""
+        return _reopen, self._opened
 
     def __call__(self, image: AnyImage) -> Answer:
         """The answer about one image, of any kind that `read_image` takes.
@@ -100,3 +106,7 @@ class PackedPredictor:
             DataError: The network does not take images of this size.
         """
         return self._task.answers(self.network, [(pixels, wanted)])[0]
+
+
+def _reopen(path: str, backend: str) -> PackedPredictor:
+    return PackedPredictor(path, backend=backend)

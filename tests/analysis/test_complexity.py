@@ -58,19 +58,27 @@ def test_float_resnet18_at_224_pixels_has_the_known_figures():
     assert found.num_bytes == 4 * (11_689_512 + 2 * 4800)  # with the statistics of 4,800 channels
 
 
-@pytest.mark.parametrize("group", ["block", "layer", "network"])
+@pytest.mark.parametrize(
+    ("group", "gates"), [("block", True), ("layer", False), ("network", False)]
+)
 @pytest.mark.parametrize("num_bases", [1, 3])
-def test_group_net_does_everything_k_times(num_bases, group):
-    found = count(make_network(num_bases=num_bases, group=group, gates=False))
+def test_group_net_does_everything_k_times(num_bases, group, gates):
+    found = count(make_network(num_bases=num_bases, group=group, gates=gates))
     assert found.binary_operations == num_bases * (CONVS_3X3 + DOWNSAMPLES)
     assert found.float_operations == STEM
     assert found.operations == num_bases * (CONVS_3X3 + DOWNSAMPLES) / 64 + STEM
 
 
-def test_float_downsampling_counts_as_float():
-    found = count(make_network(num_bases=3, downsample="float"))
+def test_downsampling_of_a_common_input_is_done_once():
+    found = count(make_network(num_bases=3, gates=False))
+    assert found.binary_operations == 3 * CONVS_3X3 + DOWNSAMPLES
+
+
+@pytest.mark.parametrize(("gates", "times"), [(True, 3), (False, 1)], ids=["gates", "no-gates"])
+def test_float_downsampling_counts_as_float(gates, times):
+    found = count(make_network(num_bases=3, downsample="float", gates=gates))
     assert found.binary_operations == 3 * CONVS_3X3
-    assert found.float_operations == STEM + 3 * DOWNSAMPLES
+    assert found.float_operations == STEM + times * DOWNSAMPLES
 
 
 @pytest.mark.parametrize(
@@ -115,13 +123,12 @@ def test_a_segmenter_by_hand():
     ).eval()
     found = count_complexity(model, lambda: model([{"image": torch.zeros(3, 64, 64)}]))
     # res3 to res5 are of 8 x 8 pixels.
-    backbone = (
-        16 * 16 * 9 * (4 * 8 * 8)
-        + 8 * 8 * 9 * (8 * 16 + 3 * 16 * 16 + 16 * 32 + 3 * 32 * 32 + 32 * 64 + 3 * 64 * 64)
-        + 8 * 8 * (8 * 16 + 16 * 32 + 32 * 64)
+    backbone = 16 * 16 * 9 * (4 * 8 * 8) + 8 * 8 * 9 * (
+        8 * 16 + 3 * 16 * 16 + 16 * 32 + 3 * 32 * 32 + 32 * 64 + 3 * 64 * 64
     )
+    downsampling = 8 * 8 * (8 * 16 + 16 * 32 + 32 * 64)  # once, as there are no gates
     pyramid = 8 * 8 * (64 * channels) * (1 + 3 * 9) + 64 * channels  # on one pixel: the pooling
-    assert found.binary_operations == bases * (backbone + pyramid)
+    assert found.binary_operations == bases * (backbone + pyramid) + downsampling
     decoder = 5 * channels * channels + 9 * channels * channels + channels * classes
     assert found.float_operations == STEM + 8 * 8 * decoder
 

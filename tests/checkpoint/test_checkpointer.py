@@ -1,4 +1,6 @@
 import pickle
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -126,3 +128,67 @@ def test_every_damage_ends_in_the_one_error(saved, start):
             except CheckpointError as error:
                 assert str(path) in str(error)  # noqa: PT017
                 assert "\n" not in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(28, "No space left on device"), RuntimeError("PytorchStreamWriter failed writing")],
+    ids=["system", "pytorch"],
+)
+def test_a_full_disk_harms_no_older_file(saved, monkeypatch, error):
+    checkpointer, folder = saved
+    file = folder / "model_0000001.pth"
+    before = file.read_bytes()
+
+    def fail(state, path):
+        Path(path).write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(CheckpointError, match=r"cannot be written \(.*--resume") as told:
+        checkpointer.save(file.stem)
+    assert "\n" not in str(told.value)
+    assert file.read_bytes() == before
+    assert not list(folder.glob("*.partial"))
+
+
+def test_a_deleted_folder_is_made_again(tmp_path):
+    folder = tmp_path / "output"
+    checkpointer = Checkpointer(nn.Linear(2, 2), str(folder))
+    checkpointer.save("model_0")
+    shutil.rmtree(folder)
+    checkpointer.save("model_1")
+    assert checkpointer.get_checkpoint_file() == str(folder / "model_1.pth")
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"iteration": "many"},
+        {"iteration": None},
+        {"config": ["SEED: 1"]},
+        {"class_names": "abc"},
+        {"looks": 3},
+        {"fingerprints": [1]},
+        {"optimizer": [1]},
+        {"trainer": "x"},
+    ],
+    ids=lambda member: "-".join(map(str, next(iter(member.items())))),
+)
+def test_odd_members_are_named(tmp_path, member):
+    path = tmp_path / "odd.pth"
+    torch.save({"model": nn.Linear(2, 2).state_dict(), **member}, path)
+    with pytest.raises(CheckpointError, match=f"odd.pth has '{next(iter(member))}'") as error:
+        Checkpointer(nn.Linear(2, 2)).load(str(path))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("state", [{}, {"state": 1}, {"state": {}, "param_groups": [3]}])
+def test_an_odd_optimizer_is_refused_in_one_line(tmp_path, state):
+    path = tmp_path / "odd.pth"
+    model = nn.Linear(2, 2)
+    torch.save({"model": model.state_dict(), "optimizer": state}, path)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(CheckpointError, match=r"odd.pth has a member of another kind") as error:
+        Checkpointer(nn.Linear(2, 2), optimizer=optimizer).load(str(path))
+    assert "\n" not in str(error.value)

@@ -57,6 +57,73 @@ def test_unsafe_or_broken_yaml_is_refused(tmp_path, content):
         load_config(str(path))
 
 
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_a_circle_of_bases_is_named(tmp_path, length):
+    paths = [tmp_path / f"{number}.yaml" for number in range(length)]
+    for number, path in enumerate(paths):
+        path.write_text(f"_BASE_: {(number + 1) % length}.yaml")
+    with pytest.raises(ConfigError, match=r"_BASE_ goes in a circle: \S+0.yaml -> ") as error:
+        load_config(str(paths[0]))
+    assert str(error.value).count("->") == length
+    assert "\n" not in str(error.value)
+
+
+def test_a_circle_that_starts_later_is_named(tmp_path):
+    for name, base in (("start", "a"), ("a", "b"), ("b", "a")):
+        (tmp_path / f"{name}.yaml").write_text(f"_BASE_: {base}.yaml")
+    with pytest.raises(ConfigError, match=r"circle: \S+a.yaml -> \S+b.yaml -> \S+a.yaml;"):
+        load_config(str(tmp_path / "start.yaml"))
+
+
+def test_yaml_like_a_well_is_refused(tmp_path):
+    path = tmp_path / "deep.yaml"
+    path.write_text("SEED: " + "[" * 100_000)
+    with pytest.raises(ConfigError, match=r"deep.yaml is nested too deeply"):
+        load_config(str(path))
+
+
+def load_value(tmp_path, way, key, value):
+    if way == "option":
+        return load_config("", [key, value])
+    *parents, leaf = key.split(".")
+    path = tmp_path / "one.yaml"
+    path.write_text("".join(f"{'  ' * i}{p}:\n" for i, p in enumerate(parents)))
+    with path.open("a") as file:
+        file.write(f"{'  ' * len(parents)}{leaf}: {value}\n")
+    return load_config(str(path))
+
+
+@pytest.mark.parametrize("way", ["option", "file"])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("SOLVER.BASE_LR", 1.0), ("SOLVER.WEIGHT_DECAY", 0.0), ("MODEL.GROUPNET.WIDTH", 2.0)],
+)
+def test_a_whole_number_is_a_float_where_one_is_needed(tmp_path, way, key, value):
+    cfg = load_value(tmp_path, way, key, str(int(value)))
+    for part in key.split("."):
+        cfg = cfg[part]
+    assert (type(cfg), cfg) == (float, value)
+
+
+@pytest.mark.parametrize("way", ["option", "file"])
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("INPUT.MIN_SIZE_TRAIN", "160", r'MIN_SIZE_TRAIN is 160, .*write \S+ "\[160\]"'),
+        ("SOLVER.STEPS", "0.5", r'STEPS is 0.5, but takes a list; write SOLVER.STEPS "\[0.5\]"'),
+        ("SOLVER.MAX_ITER", "90.0", r"MAX_ITER is 90.0, but .* whole number; write \S+ 90$"),
+        ("SOLVER.IMS_PER_BATCH", "0", r"SOLVER.IMS_PER_BATCH is 0; .*1"),
+        ("SOLVER.IMS_PER_BATCH", "-4", r"SOLVER.IMS_PER_BATCH is -4; .*1"),
+        ("TEST.IMS_PER_BATCH", "0", r"TEST.IMS_PER_BATCH is 0; .*1"),
+    ],
+    ids=["list", "list-of-floats", "broken-number", "no-batch", "negative-batch", "no-test-batch"],
+)
+def test_an_impossible_value_says_what_to_write(tmp_path, way, key, value, message):
+    with pytest.raises(ConfigError, match=message) as error:
+        load_value(tmp_path, way, key, value)
+    assert "\n" not in str(error.value)
+
+
 def test_every_config_of_ours_loads(root):
     configs = sorted((root / "configs").rglob("*.yaml"))
     assert configs

@@ -1,5 +1,6 @@
 """photo-digits for Panoptic FPN."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -75,3 +76,39 @@ def test_masks_of_stuff_are_looked_at(cfg):
             check_datasets(cfg, NAMES)
     finally:
         path.write_bytes(content)
+
+
+def test_detectron2s_own_evaluators_find_what_they_ask_for(cfg, tmp_path):
+    from detectron2.evaluation import COCOEvaluator, COCOPanopticEvaluator, SemSegEvaluator
+
+    for name in NAMES:
+        assert DatasetCatalog.get(name)
+        evaluator = COCOPanopticEvaluator(name, str(tmp_path))
+        SemSegEvaluator(name, output_dir=str(tmp_path))
+        COCOEvaluator(name, output_dir=str(tmp_path))
+        digit, background = (
+            evaluator._convert_category_id({"category_id": category, "isthing": thing})
+            for category, thing in ((3, True), (1, False))
+        )
+        metadata = MetadataCatalog.get(name)
+        truth = json.loads(Path(metadata.panoptic_json).read_text())
+        names = {category["id"]: category["name"] for category in truth["categories"]}
+        assert names[digit["category_id"]] == metadata.thing_classes[3]
+        assert names[background["category_id"]] == "background"
+
+
+def test_scenes_are_whole(cfg):
+    for name in NAMES:
+        records = {record["image_id"]: record for record in DatasetCatalog.get(name)}
+        metadata = MetadataCatalog.get(name)
+        truth = json.loads(Path(metadata.panoptic_json).read_text())
+        assert len(truth["annotations"]) == len(records)
+        for scene in truth["annotations"]:
+            numbers = np.asarray(Image.open(Path(metadata.panoptic_root) / scene["file_name"]))
+            segments = {segment["id"]: segment for segment in scene["segments_info"]}
+            assert set(np.unique(numbers[..., 0])) == set(segments)
+            assert not numbers[..., 1:].any()
+            stuff = np.asarray(Image.open(records[scene["image_id"]]["sem_seg_file_name"]))
+            assert np.array_equal(stuff == 1, numbers[..., 0] == 1)
+            assert len(segments) - 1 == len(records[scene["image_id"]]["annotations"])
+            assert sum(segment["area"] for segment in segments.values()) == stuff.size

@@ -1,6 +1,8 @@
 """From flags to processes."""
 
 import argparse
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from torch import nn
 
 from groupnet_det.engine.distributed import distribute, leave_process_group, share_buffers
 from groupnet_det.engine.launch import processes_per_machine, run_in_processes
-from groupnet_det.errors import ConfigError
+from groupnet_det.errors import ConfigError, TrainingError
 from tests.processes import run_in_two_processes
 
 
@@ -101,3 +103,16 @@ def test_no_thread_of_a_process_group_outlives_the_work(tmp_path, monkeypatch):
 
 def test_in_one_process_there_is_no_group_to_leave():
     leave_process_group()
+
+
+def die(arguments):
+    if comm.get_rank() == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    comm.synchronize()
+
+
+def test_a_process_that_died_is_told_in_one_line():
+    arguments = make_arguments(num_processes=2, dist_url="auto")
+    with pytest.raises(TrainingError, match=r"process 1 of 2 .*SIGKILL.*--resume") as error:
+        run_in_processes(die, arguments)
+    assert "\n" not in str(error.value)

@@ -1,5 +1,7 @@
 """Answers of trained networks, in the form that packed ones give theirs."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -7,12 +9,14 @@ from detectron2.data import Metadata
 from detectron2.structures import Boxes, Instances
 from PIL import Image
 
+from groupnet_det.engine.files import PACKED
 from groupnet_det.errors import ConfigError
 from groupnet_det.inference.answers import Segment, Segments, answer_of, open_model
 from groupnet_det.inference.predictor import open_predictor
 from groupnet_det.runtime.classification import Classification
 from groupnet_det.runtime.detections import Detections
 from groupnet_det.runtime.label_maps import LabelMap
+from groupnet_det.runtime.predictor import PackedPredictor
 
 from .models import STUFF, THINGS, write_checkpoint
 
@@ -103,3 +107,20 @@ def test_segments_have_names_of_things_and_stuff():
 def test_unknown_outputs_are_told():
     with pytest.raises(ConfigError, match=r"the network gives \['proposals'\]; known are"):
         answer_of({"proposals": None}, looks())
+
+
+@pytest.mark.parametrize("task", KINDS)
+def test_what_is_opened_can_be_pickled(tmp_path, task):
+    opened = open_model(write_checkpoint(tmp_path, task), threshold=0.1)
+    again = pickle.loads(pickle.dumps(opened))
+    assert str(again(PIXELS)) == str(opened(PIXELS))
+
+
+@pytest.mark.parametrize("protocol", [2, pickle.HIGHEST_PROTOCOL])
+def test_a_packed_predictor_is_pickled_by_its_file(tiny_packed, protocol):
+    predictor = PackedPredictor(tiny_packed / PACKED, backend="reference")
+    again = pickle.loads(pickle.dumps(predictor, protocol))
+    assert type(again.network) is type(predictor.network)
+    assert str(again(PIXELS)) == str(predictor(PIXELS))
+    opened = open_model(tiny_packed / PACKED)
+    assert str(pickle.loads(pickle.dumps(opened))(PIXELS)) == str(opened(PIXELS))

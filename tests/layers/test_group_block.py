@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -166,3 +168,44 @@ def test_aliased_merge_hands_the_sum_on_as_branch_0():
     torch.testing.assert_close(merged, sum(outputs) / 4)
     torch.testing.assert_close(branches[0], sum(outputs))
     assert all(ours is theirs for ours, theirs in zip(branches[1:], outputs[1:], strict=True))
+
+
+def of_each_branch(block, merged):
+    """The block without gates, with the shared downsampling applied K times."""
+    outputs = [branch(merged, block.downsample(merged)) for branch in block.branches]
+    return block.merge(outputs)[0]
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("downsample", ["binary", "float"])
+@pytest.mark.parametrize(
+    ("kind", "stride"), [("basic", 2), ("bottleneck", 1)], ids=["basic", "first-of-resnet-50"]
+)
+def test_downsampling_of_a_common_input_gives_what_that_of_each_branch_gives(
+    training, downsample, kind, stride
+):
+    torch.manual_seed(0)
+    ours = make_block(4, 8, kind=kind, stride=stride, gated=False, downsample=downsample)
+    theirs = copy.deepcopy(ours)
+    image = torch.randn(2, 4, 8, 8, dtype=torch.float64)
+    ours.train(training), theirs.train(training)
+    our_input, their_input = image.clone().requires_grad_(), image.clone().requires_grad_()
+    our_output, their_output = ours(our_input, [])[0], of_each_branch(theirs, their_input)
+    assert torch.equal(our_output, their_output)
+    our_output.square().sum().backward()
+    their_output.square().sum().backward()
+    torch.testing.assert_close(our_input.grad, their_input.grad, rtol=1e-12, atol=1e-12)
+    for our, their in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(our.grad, their.grad, rtol=1e-12, atol=1e-12)
+
+
+def test_downsampling_of_a_common_input_updates_its_statistics_once():
+    torch.manual_seed(0)
+    block = make_block(4, 8, stride=2, num_bases=4, gated=False).train()
+    norm_module = block.downsample.norm[0]
+    given = []
+    norm_module.register_forward_hook(lambda module, inputs, output: given.append(inputs[0]))
+    block(torch.randn(2, 4, 8, 8, dtype=torch.float64), [])
+    (x,) = given
+    assert norm_module.num_batches_tracked.item() == 1
+    torch.testing.assert_close(norm_module.running_mean, 0.1 * x.mean(dim=(0, 2, 3)))

@@ -101,12 +101,18 @@ class PlainBlock(nn.Module):
 
     def forward(self, merged: Tensor, branches: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         outputs = []
+        # One input of all branches is downsampled once.
+        common = self.block_gate is None and self.downsample is not None
+        common_shortcut = self.downsample(merged) if common else merged
         for k in range(self.num_bases):
             x = merged
             if self.block_gate is not None:
                 share = torch.sigmoid(self.block_gate)
                 x = share * branches[k] + (1 - share) * merged
-            shortcut = x if self.downsample is None else self.downsample(x)
+            if self.downsample is None:
+                shortcut = x
+            else:
+                shortcut = common_shortcut if common else self.downsample(x)
             hidden = self.bn1[k](F.relu(self.conv1[k](Sign.apply(x)))) + shortcut
             output = self.bn2[k](F.relu(self.conv2[k](Sign.apply(hidden)))) + hidden
             outputs.append(output)

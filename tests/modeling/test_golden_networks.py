@@ -49,7 +49,7 @@ def _without(prefix, state):
 
 def assert_golden(ours, theirs):
     theirs = torch.from_numpy(np.asarray(theirs))
-    assert (ours - theirs).abs().max() <= 1e-9 * theirs.abs().max()
+    assert (ours - theirs).abs().max() <= 1e-12 * theirs.abs().max()
 
 
 @pytest.fixture

@@ -69,6 +69,14 @@ def test_activations_of_the_pyramid(options, aspp, decoder):
     assert aspp_activations(*options) == ({aspp}, {decoder})
 
 
+@pytest.mark.parametrize("gradient", ["clipped", "identity"])
+def test_gradient_of_the_pyramids_activations(gradient):
+    key = "MODEL.GROUPNET.ZERO_ONE_GRADIENT"
+    head = make_segmentor("deeplabv3", key, gradient).sem_seg_head
+    units = [*head.aspp.branches, head.aspp.pooling.unit]
+    assert {unit.conv.activation.gradient for unit in units} == {gradient}
+
+
 def test_the_float_pyramid_is_deeplabs():
     """Convolution, BN, ReLU; the binary one has no ReLU."""
     binary, full = (

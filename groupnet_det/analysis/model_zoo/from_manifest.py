@@ -5,6 +5,7 @@ from pathlib import Path
 
 from groupnet_det.config import load_config
 from groupnet_det.errors import DataError
+from groupnet_det.json_text import parse_json
 
 from .records import TrainedRow
 
@@ -29,7 +30,7 @@ def rows_of_manifest(path: Path, root: Path) -> list[TrainedRow]:
         DataError: It is none.
     """
     try:
-        manifest = json.loads(path.read_text())
+        manifest = parse_json(path.read_text())
         preset, models = manifest["preset"], manifest["models"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is no manifest of tools/make_zoo.py: {error}") from error

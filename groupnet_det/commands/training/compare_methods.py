@@ -92,7 +92,7 @@ def read_methods(path: Path) -> dict[str, dict[str, Any]]:
     path = find_methods(path)
     try:
         methods = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
     if not isinstance(methods, dict) or not all(isinstance(m, dict) for m in methods.values()):
         raise ConfigError(f"{path} must map names to config keys and values")

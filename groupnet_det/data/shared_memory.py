@@ -1,0 +1,61 @@
+"""Hands batches of loader processes on through shared memory, or says that it is full.
+
+PyTorch moves tensors to shared memory in a thread of the loader process. Where that fails, as in a
+container whose ``/dev/shm`` has 64 MB, the thread loses the batch and the training waits for ever.
+Here they are moved before, where an error reaches the training.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from torch import Tensor
+from torch.utils.data import get_worker_info
+
+from groupnet_det.errors import DataError
+
+REMEDY = (
+    "the shared memory (/dev/shm) is too small for the loader processes; set "
+    "DATALOADER.NUM_WORKERS 0, or give more: docker run --shm-size 8g, or --ipc host"
+)
+# What PyTorch says of a loader process that the kernel ended, and of shared memory.
+WORKER_ENDED = "DataLoader worker"
+
+
+def share_batch(batch: list[Any]) -> list[Any]:
+    """The batch as it is, its tensors in shared memory where this is a loader process.
+
+    Raises:
+        DataError: It is too small.
+    """
+    if get_worker_info() is not None:
+        try:
+            for tensor in _tensors(batch):
+                tensor.share_memory_()
+        except RuntimeError as error:
+            raise DataError(f"{REMEDY} ({str(error).splitlines()[0]})") from error
+    return batch
+
+
+def explain_ended_worker(error: RuntimeError) -> str:
+    """One line for a loader process that was ended; "" for any other error."""
+    told = str(error).splitlines()[0] if str(error) else ""
+    if not told.startswith(WORKER_ENDED):
+        return ""
+    if "bus error" in told.lower():
+        return f"{REMEDY} ({told})"
+    cause = "a loader process was ended, often for want of memory"
+    return f"{cause}: lower DATALOADER.NUM_WORKERS ({told})"
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """Those in dicts, lists, and structures of Detectron2 such as ``Instances``."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for member in value.values():
+            yield from _tensors(member)
+    elif isinstance(value, list | tuple):
+        for member in value:
+            yield from _tensors(member)
+    elif hasattr(value, "__dict__"):
+        yield from _tensors(vars(value))

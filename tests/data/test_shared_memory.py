@@ -1,0 +1,62 @@
+import re
+
+import pytest
+import torch
+from detectron2.structures import BitMasks, Boxes, Instances
+from torch.utils.data import DataLoader
+
+from groupnet_det.data.shared_memory import explain_ended_worker, share_batch
+from groupnet_det.errors import DataError
+
+
+class Records:
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        instances = Instances((4, 6))
+        instances.gt_boxes = Boxes(torch.ones(1, 4))
+        instances.gt_masks = BitMasks(torch.ones(1, 4, 6, dtype=torch.bool))
+        return {"image": torch.full((3, 4, 6), float(index)), "instances": instances}
+
+
+def load(num_workers):
+    return list(
+        DataLoader(Records(), batch_size=2, num_workers=num_workers, collate_fn=share_batch)
+    )
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_batches_arrive_whole(num_workers):
+    ((first, second),) = load(num_workers)
+    assert (first["image"].max().item(), second["image"].max().item()) == (0, 1)
+    assert second["instances"].gt_masks.tensor.all()
+    assert second["image"].is_shared() == bool(num_workers)
+
+
+@pytest.mark.parametrize("refused", ["image", "mask"])
+def test_a_full_shared_memory_ends_with_the_remedy(monkeypatch, refused):
+    share = torch.Tensor.share_memory_
+
+    def full(tensor):
+        if (tensor.dtype == torch.bool) == (refused == "mask"):
+            raise RuntimeError("unable to write to file </torch_1>: No space left on device (28)")
+        return share(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "share_memory_", full)
+    with pytest.raises(DataError, match=r"/dev/shm.*NUM_WORKERS 0.*--shm-size.*\(28\)") as error:
+        load(1)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("DataLoader worker (pid 7) is killed by signal: Bus error. It is", "/dev/shm"),
+        ("DataLoader worker (pid 7) is killed by signal: Killed. ", "want of memory.*NUM_WORKERS"),
+        ("DataLoader worker (pid(s) 7) exited unexpectedly", "NUM_WORKERS"),
+        ("CUDA out of memory", "^$"),
+    ],
+)
+def test_an_ended_worker_is_explained(told, expected):
+    assert re.search(expected, explain_ended_worker(RuntimeError(told)))
