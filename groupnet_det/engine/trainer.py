@@ -20,6 +20,7 @@ from groupnet_det.errors import DataError, TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
 
 from .amp import MixedPrecisionTrainer
+from .binary_share import check_binary_share
 from .distillation import attach_distillation
 from .distributed import distribute, share_buffers
 from .early_stopping import (
@@ -31,6 +32,7 @@ from .gradual_binarization import build_gradual_binarization
 from .hooks import BestCheckpointer, RecordBitFlips, SeedEachIteration
 from .initialization import initialize_model
 from .optimizer import build_lr_scheduler, build_optimizer
+from .other_trainings import AnnounceTraining
 from .packed_model import PackedModel
 from .test_time_augmentation import wrap_for_testing
 
@@ -53,6 +55,7 @@ class Trainer(DefaultTrainer):
         TrainerBase.__init__(self)
         self.cfg = cfg = self.auto_scale_workers(cfg, comm.get_world_size())
         model = self.build_model(cfg)
+        check_binary_share(cfg, model)
         attach_distillation(cfg, model)
         if cfg.DATASETS.TEST:
             wrap_for_testing(cfg, model)  # what cannot be tested shows before it is trained
@@ -86,7 +89,8 @@ class Trainer(DefaultTrainer):
             period = self.cfg.TEST.EVAL_PERIOD
             after_evaluation.append(CheckpointAfterEvaluation(periodic, eval_period=period))
         seed = SeedEachIteration(self.cfg.SEED)
-        return [seed, *gradual, *common, *after_evaluation, *writers]
+        announce = [AnnounceTraining()] if comm.get_local_rank() == 0 else []
+        return [seed, *announce, *gradual, *common, *after_evaluation, *writers]
 
     def _best_hooks(self, first_iteration: int) -> list[HookBase]:
         cfg = self.cfg
