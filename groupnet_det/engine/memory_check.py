@@ -36,6 +36,8 @@ SIZE_KEYS = {
 }
 REGIONS = ("GeneralizedRCNN", "PanopticFPN")
 MODULE = "groupnet_det.engine.memory_probe"
+# What libraries say where memory is refused.
+REFUSED = ("Thread creation failed", "bad_alloc", "MemoryError", "Cannot allocate memory")
 
 
 def check_memory(cfg: CfgNode, model: nn.Module, records: Records) -> None:
@@ -160,7 +162,8 @@ def _probe(
 
 
 def _result(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    if done.returncode < 0:  # by a signal: the kernel's, for want of memory, or of an allocation
+    # By a signal: the kernel's, for want of memory, or that of an allocation that failed.
+    if done.returncode < 0 or any(words in done.stderr for words in REFUSED):
         return {"refused": True}
     try:
         found = json.loads(done.stdout.splitlines()[-1])
