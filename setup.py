@@ -4,8 +4,8 @@ OpenCV and Detectron2 are absent from ``install_requires``: any build of OpenCV 
 installed ``cv2`` must be kept), and Detectron2 is not on the package index under its own name.
 ``tools/setup_environment.py`` installs both; INSTALL.md tells how to do it by hand.
 
-A wheel carries ``tools``, ``demo``, ``datasets`` and ``configs`` inside of the package, for the
-command ``groupnet-det``; in a checkout, and installed as editable, they stay where they are.
+A wheel carries ``configs`` inside of the package; in a checkout, and installed as editable, they
+stay where they are. It has no commands that need a checkout.
 """
 
 import importlib.util
@@ -35,32 +35,16 @@ CSRC = ROOT / "groupnet_det/csrc"
 FLAGS = json.loads((CSRC / "flags.json").read_text())
 
 
-# What goes into a wheel besides the package: folder -> patterns of files.
-CARRIED = {
-    "tools": ["*.py", "comparison/*.yaml", "model_zoo/*"],
-    "demo": ["*.py"],
-    "datasets": ["*.py"],
-    "configs": ["**/*.yaml", "**/*.py"],
-}
-# What is of use in a checkout alone.
-OF_CHECKOUTS = {
-    "tools/build_groupnet_run.py",
-    "tools/make_zoo.py",
-    "tools/setup_environment.py",
-    "tools/test_engine.py",
-    "demo/photo_digits.py",
-}
+# What goes into a wheel besides the package.
+CARRIED = ("configs/**/*.yaml", "configs/**/*.py")
+# Packages that are of use in a checkout alone.
+OF_CHECKOUTS = ["groupnet_det.commands.development"]
 
 
 def carried_files() -> list[str]:
     """Files of `CARRIED`, from the root."""
-    names = {
-        path.relative_to(ROOT).as_posix()
-        for folder, patterns in CARRIED.items()
-        for pattern in patterns
-        for path in (ROOT / folder).glob(pattern)
-    }
-    return sorted(names - OF_CHECKOUTS)
+    paths = (path for pattern in CARRIED for path in ROOT.glob(pattern))
+    return sorted(path.relative_to(ROOT).as_posix() for path in paths)
 
 
 def why_no_engine() -> str:
@@ -73,7 +57,7 @@ def why_no_engine() -> str:
 
 
 class BuildPackage(build_py):
-    """The package, and in a wheel the tools and configs inside of it."""
+    """The package, and in a wheel the configs inside of it."""
 
     def run(self) -> None:
         super().run()
@@ -186,8 +170,12 @@ setup(
         "Typing :: Typed",
     ],
     python_requires=">=3.10",
-    packages=find_packages(include=["groupnet_det", "groupnet_det.*"]),
-    package_data={"groupnet_det": ["py.typed"], "groupnet_det.report": ["templates/*"]},
+    packages=find_packages(include=["groupnet_det", "groupnet_det.*"], exclude=OF_CHECKOUTS),
+    package_data={
+        "groupnet_det": ["py.typed"],
+        "groupnet_det.commands.training": ["methods/*.yaml"],
+        "groupnet_det.report": ["templates/*"],
+    },
     entry_points={"console_scripts": ["groupnet-det = groupnet_det.cli:main"]},
     ext_modules=[] if why_no_engine() else [ENGINE],
     cmdclass={"build_py": BuildPackage, "build_ext": BuildEngine, "bdist_wheel": Wheel},

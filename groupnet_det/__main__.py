@@ -1,5 +1,8 @@
 """``python -m groupnet_det``: as ``groupnet-det``."""
 
+import sys
+
 from groupnet_det.cli import main
 
-main()
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,93 +1,124 @@
-"""``groupnet-det``: one command that leads to all tools.
+"""``groupnet-det``: one program for all commands of `groupnet_det.commands`.
 
-It runs the same files as ``python tools/train_net.py`` and the others, as the main program, so
-flags, help and processes are theirs.
+Only the command that is asked for is imported.
 """
 
-import io
+import difflib
+import importlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 
 from groupnet_det import __version__
 from groupnet_det.errors import ConfigError, UserError, lookup
-from groupnet_det.project_files import project_root
 
 PROGRAM = "groupnet-det"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A tool under a short name.
+    """What a name stands for.
 
     Attributes:
-        file: Its Python file, from the root of the project.
+        module: In ``groupnet_det.commands``; its ``main`` takes the arguments.
         does: What it does, for the list of commands.
         words: Arguments before those of the user.
     """
 
-    file: str
+    module: str
     does: str
     words: tuple[str, ...] = ()
 
 
-def _tool(name: str, does: str, *words: str) -> Command:
-    return Command(file=f"tools/{name}.py", does=does, words=words)
-
-
-def _preparation(name: str, does: str) -> Command:
-    return Command(file=f"datasets/prepare_{name}.py", does=does)
+def _command(module: str, does: str, *words: str) -> Command:
+    return Command(module=f"groupnet_det.commands.{module}", does=does, words=words)
 
 
 COMMANDS: Mapping[str, Command] = {
-    "train": _tool("train_net", "train a network; the flags are Detectron2's"),
-    "eval": _tool("train_net", "evaluate a trained network, or a packed file", "--eval-only"),
-    "score": _tool("evaluate", "score saved predictions without a network"),
-    "export": _tool("export_packed", "pack a trained network into one small file"),
-    "export-onnx": _tool("export_onnx", "write a trained network as ONNX"),
-    "verify": _tool("verify_packed", "prove that a packed file answers as its network"),
-    "benchmark": _tool("benchmark_runtime", "time the packed engine beside other engines"),
-    "benchmark-packed": _tool("benchmark_packed", "time a packed file beside its own network"),
-    "benchmark-training": _tool("benchmark_training", "seconds and memory of a training step"),
-    "analyze": _tool("analyze_model", "operations, bytes and latency of each layer"),
-    "report": _tool("report", "one HTML page about a training"),
-    "demo": Command(file="demo/demo.py", does="draw what a network finds in pictures or videos"),
-    "web": Command(file="demo/app.py", does="the same in a browser, on this machine"),
-    "compare": _tool("compare_methods", "train many methods under one schedule"),
-    "convert": _tool("convert_checkpoint", "weights of others to ours; ours to a folder and back"),
-    "visualize": _tool("visualize_results", "a sheet of predictions, and training curves"),
-    "visualize-data": _tool("visualize_data", "draw a data set as it is, or as training sees it"),
-    "visualize-json": _tool("visualize_json_results", "draw saved predictions beside the truth"),
-    "prepare-photo-digits": _preparation("photo_digits", "make the photo-digits data set"),
-    "prepare-mnist5k": _preparation("mnist5k", "make the MNIST-5k data set"),
-    "prepare-sbd": _preparation("sbd", "turn SBD's files into masks for VOC"),
-    "prepare-cityscapes": _preparation("cityscapes", "make Cityscapes' masks of training ids"),
-    "install-detectron2": _tool("install_detectron2", "install Detectron2, and try it"),
+    "train": _command("training.train_net", "train a network; the flags are Detectron2's"),
+    "eval": _command(
+        "training.train_net",
+        "evaluate a trained network, or a packed file",
+        "--eval-only",
+    ),
+    "score": _command("training.evaluate", "score saved predictions without a network"),
+    "export": _command("deployment.export_packed", "pack a trained network into one small file"),
+    "export-onnx": _command("deployment.export_onnx", "write a trained network as ONNX"),
+    "verify": _command(
+        "deployment.verify_packed",
+        "prove that a packed file answers as its network",
+    ),
+    "benchmark": _command(
+        "benchmark.benchmark_runtime",
+        "time the packed engine beside other engines",
+    ),
+    "benchmark-packed": _command(
+        "benchmark.benchmark_packed",
+        "time a packed file beside its own network",
+    ),
+    "benchmark-training": _command(
+        "benchmark.benchmark_training",
+        "seconds and memory of a training step",
+    ),
+    "analyze": _command("benchmark.analyze_model", "operations, bytes and latency of each layer"),
+    "report": _command("training.report", "one HTML page about a training"),
+    "demo": _command("visualization.demo", "draw what a network finds in pictures or videos"),
+    "web": _command("visualization.app", "the same in a browser, on this machine"),
+    "compare": _command("training.compare_methods", "train many methods under one schedule"),
+    "convert": _command(
+        "training.convert_checkpoint",
+        "weights of others to ours; ours to a folder and back",
+    ),
+    "visualize": _command(
+        "visualization.visualize_results",
+        "a sheet of predictions, and training curves",
+    ),
+    "visualize-data": _command(
+        "visualization.visualize_data",
+        "draw a data set as it is, or as training sees it",
+    ),
+    "visualize-json": _command(
+        "visualization.visualize_json_results",
+        "draw saved predictions beside the truth",
+    ),
+    "prepare-photo-digits": _command(
+        "datasets.prepare_photo_digits",
+        "make the photo-digits data set",
+    ),
+    "prepare-mnist5k": _command("datasets.prepare_mnist5k", "make the MNIST-5k data set"),
+    "prepare-sbd": _command("datasets.prepare_sbd", "turn SBD's files into masks for VOC"),
+    "prepare-cityscapes": _command(
+        "datasets.prepare_cityscapes",
+        "make Cityscapes' masks of training ids",
+    ),
+    "install-detectron2": _command("install_detectron2", "install Detectron2, and try it"),
 }
-# Top-level module -> what to do where it is absent.
-MENDS = {
+# Top-level module -> what to do where it is missing.
+REMEDIES = {
     "detectron2": f"install it with: {PROGRAM} install-detectron2",
     "cv2": "install OpenCV: pip install 'groupnet-det[opencv]'",
 }
 HELP, VERSION = ("-h", "--help"), "--version"
 
 
-def main(words: Sequence[str] | None = None) -> None:
+def main(words: Sequence[str] | None = None) -> int:
     """Run ``groupnet-det``.
 
     Args:
-        words: Of the command line; those of this process if absent.
+        words: Of the command line; those of this process if None.
+
+    Returns:
+        The exit code.
     """
     name, *rest = list(sys.argv[1:] if words is None else words) or ["--help"]
     if name in HELP:
         print(overview())
-        return
+        return 0
     if name == VERSION:
         print(f"groupnet_det {__version__}")
-        return
+        return 0
     try:
-        run(name, rest)
+        return run(name, rest)
     except UserError as error:
         sys.exit(f"error: {error}")
 
@@ -100,36 +131,40 @@ def overview() -> str:
         f"usage: {PROGRAM} COMMAND ...\n\n"
         "Binary neural networks (Group-Net) for detection, segmentation and classification.\n\n"
         + "\n".join(lines)
-        + f"\n\n{PROGRAM} COMMAND --help tells the flags of a command."
+        + f"\n\n{PROGRAM} COMMAND --help lists the flags of a command."
     )
 
 
-def run(name: str, words: Sequence[str]) -> None:
-    """Run the tool called `name` as the main program of this process.
+def run(name: str, words: Sequence[str]) -> int:
+    """Run the command called `name`; its exit code.
 
     Raises:
-        ConfigError: There is no such command, its file is not there, or a module is absent that
-            pip does not install with this project.
+        ConfigError: There is no such command, or a module is missing that pip does not install
+            with this project.
     """
-    command = lookup(COMMANDS, name, "the command")
-    path = project_root() / command.file
-    if not path.is_file():
-        raise ConfigError(f"{path}, which is `{PROGRAM} {name}`, is absent; install again")
-    # As Python does for `python tools/x.py`. Processes that it starts find it by this name.
-    module = ModuleType("__main__")
-    module.__file__ = str(path)
-    sys.modules["__main__"] = module
-    sys.argv = [f"{PROGRAM} {name}", *command.words, *words]
-    with io.open_code(str(path)) as file:
-        code = compile(file.read(), str(path), "exec")
+    command = find_command(name)
+    sys.argv[0] = f"{PROGRAM} {name}"  # what usage and help call the program
     try:
-        exec(code, vars(module))
+        module = importlib.import_module(command.module)
+        code: int = module.main([*command.words, *words])
     except ModuleNotFoundError as error:
-        absent = (error.name or "").split(".")[0]
-        if absent not in MENDS:
+        missing = (error.name or "").split(".")[0]
+        if missing not in REMEDIES:
             raise
-        raise ConfigError(f"{absent} is not installed; {MENDS[absent]}") from error
+        raise ConfigError(f"{missing} is not installed; {REMEDIES[missing]}") from error
+    return code
+
+
+def find_command(name: str) -> Command:
+    """
+    Raises:
+        ConfigError: There is no such command; the message names the nearest, or lists all.
+    """
+    near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
+    if name not in COMMANDS and near:
+        raise ConfigError(f"there is no command {name!r}; the nearest is {near[0]!r}")
+    return lookup(COMMANDS, name, "the command")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

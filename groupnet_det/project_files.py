@@ -1,6 +1,6 @@
-"""Where the tools, demos and configs are: in a checkout, or within the installed package.
+"""Where the configs are: in a checkout, or within the installed package.
 
-In a checkout they stand beside the package; a wheel carries them inside of it, in the same folders.
+In a checkout they stand beside the package; a wheel carries them inside of it.
 """
 
 import difflib
@@ -13,13 +13,13 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def project_root() -> Path:
-    """The folder that holds ``tools``, ``demo``, ``datasets`` and ``configs``."""
+    """The folder that holds ``configs``."""
     return PACKAGE if (PACKAGE / "configs").is_dir() else PACKAGE.parent
 
 
 def work_folder() -> Path:
-    """Where tools look for models and write to unless they are told: the checkout, or the current
-    folder where the package is installed."""
+    """Where commands look for models and write to by default: the checkout, or the current folder
+    where the package is installed."""
     root = project_root()
     return Path.cwd() if root == PACKAGE else root
 

@@ -1,6 +1,7 @@
 """groupnet-det: each name leads to a tool that is there, and to its help."""
 
-import ast
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -8,8 +9,10 @@ import sys
 import pytest
 
 from groupnet_det import __version__
-from groupnet_det.cli import COMMANDS
+from groupnet_det.cli import COMMANDS, main
 
+# Scripts that run before the package can be imported, or need a checkout.
+OF_CHECKOUTS = {"build_groupnet_run", "install_detectron2", "setup_environment", "test_engine"}
 # What the project promises to have.
 PROMISED = {"train", "eval", "export", "verify", "benchmark", "analyze", "report", "demo"}
 
@@ -24,17 +27,32 @@ def test_the_promised_commands_are_there():
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_is_a_program(root, name):
-    path = root / COMMANDS[name].file
-    assert path.is_file(), f"{path} of `groupnet-det {name}` does not exist"
-    tree = ast.parse(path.read_text())
-    guards = [node for node in tree.body if isinstance(node, ast.If)]
-    assert any(ast.unparse(g.test) == "__name__ == '__main__'" for g in guards), path
+def test_each_command_is_a_function_of_its_words(name):
+    main = importlib.import_module(COMMANDS[name].module).main
+    assert list(inspect.signature(main).parameters) == ["argv"]
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    assert end.value.code == 0
+
+
+@pytest.mark.parametrize("folder", ["tools", "demo", "datasets"])
+def test_scripts_only_call_what_is_in_the_package(root, folder):
+    """So that nothing is imported from `tools`, as which Detectron2 installs a package."""
+    called = set()
+    for path in (root / folder).glob("*.py"):
+        if path.stem in OF_CHECKOUTS:
+            continue
+        text = path.read_text()
+        (module,) = re.findall(r"^from (groupnet_det\.commands[\w.]+) import main$", text, re.M)
+        assert module.rpartition(".")[2] == path.stem
+        assert text.endswith('if __name__ == "__main__":\n    sys.exit(main())\n'), path
+        called.add(module)
+    assert called
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_shows_the_help_of_its_tool(name, tmp_path):
+def test_each_command_shows_its_help(name, tmp_path):
     done = run(name, "--help", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"usage: groupnet-det {name} [-h]")
@@ -57,7 +75,8 @@ def test_messages_name_commands_that_are_there(root):
     for path in (root / "groupnet_det").rglob("*.py"):
         text = path.read_text()
         named |= set(re.findall(r"groupnet-det ([a-z][a-z0-9-]+)", text))
-        assert not re.search(r"python (tools|datasets|demo)/", text) or path.name == "cli.py", path
+        if "commands" not in path.parts:
+            assert not re.search(r"python (tools|datasets|demo)/", text), path
     assert named <= set(COMMANDS)
     assert {"verify", "convert", "prepare-mnist5k"} <= named
     source = (root / "groupnet_det/report/run.py").read_text()
@@ -70,11 +89,21 @@ def test_version():
     assert run("--version").stdout == f"groupnet_det {__version__}\n"
 
 
-def test_an_unknown_command_ends_in_one_line_with_the_valid_ones():
-    done = run("trian")
+@pytest.mark.parametrize(
+    ("typed", "nearest"),
+    [("trian", "train"), ("evaluate", "eval"), ("exportonnx", "export-onnx"), ("Train", "train")],
+)
+def test_an_unknown_command_names_the_nearest(typed, nearest):
+    with pytest.raises(SystemExit) as end:
+        main([typed])
+    assert end.value.code == f"error: there is no command {typed!r}; the nearest is {nearest!r}"
+
+
+def test_an_unknown_command_without_a_near_one_lists_all_in_one_line():
+    done = run("xyzzy")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: the command is 'trian'; valid: 'train', 'eval', ")
+    assert line.startswith("error: the command is 'xyzzy'; valid: 'train', 'eval', ")
     assert all(repr(name) in line for name in COMMANDS)
 
 

@@ -72,12 +72,15 @@ def test_the_sources_hold_all_that_builds_the_engine(root, sources):
 def test_the_wheel_holds_the_commands_and_configs(root, wheel):
     assert wheel.name == f"groupnet_det-{__version__}-py3-none-any.whl"
     names = set(zipfile.ZipFile(wheel).namelist())
-    wanted = {f"groupnet_det/{command.file}" for command in COMMANDS.values()}
+    wanted = {f"{command.module.replace('.', '/')}.py" for command in COMMANDS.values()}
     wanted |= {f"groupnet_det/configs/{name}.yaml" for name in config_names()}
-    wanted |= {f"groupnet_det/{p.relative_to(root)}" for p in (root / "tools").rglob("*.yaml")}
+    wanted |= {
+        str(path.relative_to(root)) for path in (root / "groupnet_det/commands").rglob("*.yaml")
+    }
     wanted |= {"groupnet_det/py.typed", "groupnet_det/configs/Base/photo_digits.yaml"}
     assert wanted <= names
     assert not [name for name in names if name.endswith((".so", ".pyc", ".cpp"))]
+    assert not [name for name in names if "/development/" in name]
     assert {name.split("/")[0].split("-")[0] for name in names} == {"groupnet_det"}
 
 

@@ -23,7 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = Path(sys.prefix) / ".groupnet_det_ready"
 INPUTS = [
-    *("setup.py", "pyproject.toml", "tools/setup_environment.py", "tools/install_detectron2.py"),
+    *("setup.py", "pyproject.toml", "tools/setup_environment.py"),
+    "groupnet_det/commands/install_detectron2.py",
     "groupnet_det/csrc",
 ]
 

@@ -10,29 +10,30 @@ from pathlib import Path
 
 from groupnet_det.errors import UserError
 
-TRAIN = "tools/train_net.py"
+TRAIN = "train"
+PROGRAM = ("-m", "groupnet_det")
 
 
 def run(command: Sequence[str], *, root: Path) -> None:
     """Print and run a command of the project.
 
     Args:
-        command: A tool, relative to `root`, and its arguments.
-        root: The checkout.
+        command: Its name, as `groupnet_det.cli` lists it, and its arguments.
+        root: The folder that it runs in.
 
     Raises:
         UserError: It failed; its own output has told why.
     """
     print(f"\n$ {shown(command)}", flush=True)
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    done = subprocess.run([sys.executable, *command], cwd=root, env=environment)
+    done = subprocess.run([sys.executable, *PROGRAM, *command], cwd=root, env=environment)
     if done.returncode:
         raise UserError(f"'{command[0]}' failed with exit code {done.returncode}, see above")
 
 
 def shown(command: Sequence[str]) -> str:
     """The command as one would type it."""
-    return shlex.join(["python", *command])
+    return shlex.join(["python", *PROGRAM, *command])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from groupnet_det.runtime.extension import is_built
 
 from .files import LATENCY, PACKED, REPORT, VERIFICATION
 
-# Enough for a figure to be read; tools/benchmark_packed.py measures longer.
+# Enough for a figure to be read; `groupnet-det benchmark-packed` measures longer.
 ROUNDS = 5
 IMAGES = 2  # whose maps are compared bit by bit
 
@@ -37,7 +37,7 @@ def pack_and_time(
     packed = output / PACKED
     same = ["--config-file", config]
     weights = [*options, "MODEL.WEIGHTS", str(output / "model_final.pth")]
-    run("tools/export_packed.py", *same, "--output", str(packed), *weights)
+    run("export", *same, "--output", str(packed), *weights)
     summary: dict[str, Any] = {"file": packed.name, "bytes": packed.stat().st_size}
     if not is_built():
         return {**summary, "engine": "absent, so nothing was verified or timed; see INSTALL.md"}
@@ -46,7 +46,7 @@ def pack_and_time(
     found.unlink(missing_ok=True)
     try:
         run(
-            *("tools/verify_packed.py", *same, "--num-images", str(IMAGES)),
+            *("verify", *same, "--num-images", str(IMAGES)),
             *("--report", str(found), *weights),
         )
     except UserError:
@@ -54,7 +54,7 @@ def pack_and_time(
             raise
     latency = output / LATENCY
     run(
-        *("tools/benchmark_packed.py", *same, "--rounds", str(ROUNDS)),
+        *("benchmark-packed", *same, "--rounds", str(ROUNDS)),
         *("--json", str(latency), *weights),
     )
     figures = json.loads(latency.read_text())
@@ -82,5 +82,5 @@ def shown(summary: dict[str, Any]) -> str:
 
 def write_report(output: Path, run: Callable[..., None]) -> Path:
     """Make ``report.html`` of a training."""
-    run("tools/report.py", str(output))
+    run("report", str(output))
     return output / REPORT

@@ -12,12 +12,12 @@ from groupnet_det.benchmark.training import (
     make_row,
     size_of,
 )
+from groupnet_det.commands.benchmark.benchmark_training import QUICK
 from groupnet_det.config import load_config
 from groupnet_det.data.random_batches import NUM_OBJECTS, random_batch
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.engine.training_steps import BatchSize, TrainingSteps
 from groupnet_det.errors import ConfigError
-from tools.benchmark_training import QUICK
 
 NARROW = [
     *("MODEL.DEVICE", "cpu", "MODEL.GROUPNET.WIDTH", "0.125", "MODEL.FPN.OUT_CHANNELS", "8"),

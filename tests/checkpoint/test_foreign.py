@@ -1,14 +1,13 @@
 """The converter as a tool: reading, refusing, writing."""
 
-import importlib.util
 import pickle
-import sys
 
 import pytest
 import torch
 import yaml
 
 from groupnet_det.checkpoint.checkpointer import load_tensors
+from groupnet_det.commands.training import convert_checkpoint as tool
 
 from .authors_network import make_state
 
@@ -19,15 +18,11 @@ class Evil:
 
 
 @pytest.fixture
-def convert(root, monkeypatch):
+def convert():
     """Run the tool in this process; its exit status as a shell would see it."""
-    spec = importlib.util.spec_from_file_location("tool", root / "tools/convert_checkpoint.py")
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
 
     def run_tool(*arguments):
-        monkeypatch.setattr(sys, "argv", ["convert_checkpoint.py", *map(str, arguments)])
-        tool.main()
+        tool.main(list(map(str, arguments)))
 
     return run_tool
 

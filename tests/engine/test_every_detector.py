@@ -2,7 +2,6 @@
 
 import copy
 import math
-import sys
 
 import numpy as np
 import pytest
@@ -13,9 +12,9 @@ from detectron2.utils.events import EventStorage
 from PIL import Image
 
 from groupnet_det.analysis.precision_map import layer_precisions
+from groupnet_det.commands.visualization import visualize_results
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
-from tools import visualize_results
 
 BOXES = {"bbox/AP", "bbox/AP50", "bbox/AP75"}
 MASKS = {"segm/AP", "segm/AP50", "segm/AP75"}
@@ -77,6 +76,5 @@ def draw(monkeypatch, config, folder, threshold):
     picture = folder / f"{threshold}.png"
     command = ["--config-file", config, "--output", picture, "--threshold", threshold]
     options = ["OUTPUT_DIR", folder / "out"]
-    monkeypatch.setattr(sys, "argv", ["visualize_results.py", *map(str, [*command, *options])])
-    visualize_results.main()
+    visualize_results.main(list(map(str, [*command, *options])))
     return np.asarray(Image.open(picture)).astype(int)

@@ -20,36 +20,35 @@ FIGURES = {
 
 @pytest.fixture
 def pack(tmp_path, monkeypatch):
-    """``pack(verified, built)``: the summary, and the tools that were run."""
+    """``pack(verified, built)``: the summary, and the commands that were run."""
 
     def make(verified=True, built=True):
         monkeypatch.setattr(packing, "is_built", lambda: built)
-        tools = []
+        commands = []
 
-        def run(tool, *words):
-            tools.append(tool)
+        def run(command, *words):
+            commands.append(command)
             values = dict(pairwise(words))
             assert values["MODEL.WEIGHTS"] == str(tmp_path / "model_final.pth")
             assert values["SOLVER.MAX_ITER"] == "9"
-            if "export" in tool:
+            if "export" in command:
                 (tmp_path / "model.gnp").write_bytes(b"x" * 540_000)
-            if "verify" in tool and verified is not None:
+            if "verify" in command and verified is not None:
                 outcome = json.dumps({"verified": verified})
                 (tmp_path / "verification.json").write_text(outcome)
-            if "benchmark" in tool:
+            if "benchmark" in command:
                 (tmp_path / "latency.json").write_text(json.dumps(FIGURES))
-            if "verify" in tool and not verified:
+            if "verify" in command and not verified:
                 raise UserError("it failed, see above")
 
-        return packing.pack_and_time("c.yaml", ["SOLVER.MAX_ITER", "9"], tmp_path, run), tools
+        return packing.pack_and_time("c.yaml", ["SOLVER.MAX_ITER", "9"], tmp_path, run), commands
 
     return make
 
 
 def test_all_is_done_and_told(pack):
-    summary, tools = pack()
-    names = ("export_packed", "verify_packed", "benchmark_packed")
-    assert tools == [f"tools/{name}.py" for name in names]
+    summary, commands = pack()
+    assert commands == ["export", "verify", "benchmark-packed"]
     assert summary["bytes"] == 540_000
     assert summary["verified"] is True
     assert summary["times_packed"] == FIGURES["times_packed"]
@@ -59,9 +58,9 @@ def test_all_is_done_and_told(pack):
 
 
 def test_answers_that_differ_are_told_and_the_rest_is_done(pack):
-    summary, tools = pack(verified=False)
+    summary, commands = pack(verified=False)
     assert summary["verified"] is False
-    assert len(tools) == 3
+    assert len(commands) == 3
     assert "NOT verified, see verification.json" in packing.shown(summary)
 
 
@@ -72,6 +71,6 @@ def test_a_verification_that_cannot_be_done_ends_it(pack, tmp_path):
 
 
 def test_without_the_engine(pack):
-    summary, tools = pack(built=False)
-    assert tools == ["tools/export_packed.py"]
+    summary, commands = pack(built=False)
+    assert commands == ["export"]
     assert "absent" in packing.shown(summary)

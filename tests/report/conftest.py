@@ -1,9 +1,9 @@
 """Tiny trainings of each task, with their reports."""
 
-import importlib.util
-
 import pytest
 from detectron2.engine import default_argument_parser
+
+from groupnet_det.commands.training.train_net import train_or_evaluate
 
 SMALL = [
     *("MODEL.GROUPNET.WIDTH", "0.125", "MODEL.FPN.OUT_CHANNELS", "16", "SEED", "1"),
@@ -22,15 +22,12 @@ CONFIGS = {
 
 def train_with_report(root, task, output):
     """As ``tools/train_net.py --report`` does."""
-    spec = importlib.util.spec_from_file_location("train_net", root / "tools/train_net.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     config = root / f"configs/quick/{CONFIGS[task]}.yaml"
     words = ["--config-file", str(config), "--num-gpus", "0"]
     options = [*SMALL, "OUTPUT_DIR", str(output)]
     arguments = default_argument_parser().parse_args([*words, *options])
     arguments.report = True
-    module.main(arguments)
+    train_or_evaluate(arguments)
 
 
 @pytest.fixture(scope="session")

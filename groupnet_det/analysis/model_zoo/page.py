@@ -15,9 +15,9 @@ from .records import CostRow, LatencyRow, read_records
 from .spec import TableSpec, read_specs
 from .tables import Measured, format_table
 
-FOLDER = "tools/model_zoo"
+FOLDER = "groupnet_det/analysis/model_zoo"
 COSTS, LATENCIES = "results/costs.csv", "results/latency.csv"
-NOTE = "<!-- Made by tools/make_model_zoo.py from results/*.csv and tools/model_zoo/*. -->\n"
+NOTE = f"<!-- Made by tools/make_model_zoo.py from results/*.csv and {FOLDER}/*. -->\n"
 
 
 def make_page(root: Path) -> str:

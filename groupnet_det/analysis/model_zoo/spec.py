@@ -1,4 +1,4 @@
-"""The tables of MODEL_ZOO.md as ``tools/model_zoo/tables.yaml`` describes them."""
+"""The tables of MODEL_ZOO.md as ``tables.yaml`` describes them."""
 
 import shlex
 from collections.abc import Mapping, Sequence

@@ -1,0 +1,144 @@
+"""What each layer of a network costs: operations, parameters, bytes, time.
+
+  python tools/analyze_model.py --config-file configs/ImageNet/groupnet_r18_k4.yaml
+  python tools/analyze_model.py --config-file my.yaml --tasks structure latency --csv layers.csv
+  python tools/analyze_model.py --config-file configs/ImageNet/groupnet_r18_k4.yaml \\
+      --compare-bases 1 2 3 4 5 6 7 8 --tasks latency --csv bases.csv --plot bases.png
+
+Tasks: precision (bits of weights and activations), bops, flop, parameter, activation (shape and
+number of the output's values), memory (bytes as float, as simulated and as packed), structure (the
+modules, as PyTorch prints them), latency (milliseconds of each layer in the packed engine; weights
+are random, on which no time depends).
+
+--compare-bases takes the network with several K and holds each against full precision: memory
+saving, operation saving and, with --tasks latency, how many times faster the packed network is
+than the full-precision one in PyTorch. No data set is needed. More: docs/complexity.md.
+"""
+
+import argparse
+import datetime
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from detectron2.config import CfgNode
+
+from groupnet_det import __version__
+from groupnet_det.analysis.complexity import CONVENTION
+from groupnet_det.analysis.cost_table import TASKS, format_costs, summary
+from groupnet_det.analysis.forward import default_size, parse_size, region_parts
+from groupnet_det.analysis.latency import backbone_path, time_steps, with_latency
+from groupnet_det.analysis.layer_costs import LayerCost
+from groupnet_det.analysis.networks import count_layers, pack, shapes_of
+from groupnet_det.analysis.precision_map import count_weights
+from groupnet_det.benchmark.bases import BasesRow, compare_bases, format_bases, time_bases
+from groupnet_det.benchmark.facts import processor
+from groupnet_det.benchmark.table import write_rows
+from groupnet_det.benchmark.timing import Schedule
+from groupnet_det.config import load_config
+from groupnet_det.errors import UserError, lookup
+from groupnet_det.visualization.bases import plot_bases
+from groupnet_det.visualization.layer_costs import plot_layer_costs
+
+DEFAULT_TASKS = ("precision", "bops", "flop", "parameter", "memory")
+
+
+def analyze(cfg: CfgNode, size: tuple[int, int], arguments: argparse.Namespace) -> list[LayerCost]:
+    """The rows of all layers; prints the table.
+
+    Raises:
+        UserError: The network cannot be analyzed, or not be timed.
+    """
+    model = shapes_of(cfg)
+    if "structure" in arguments.tasks:
+        print(f"{model}\n")
+    rows = count_layers(cfg, size)
+    if "latency" in arguments.tasks:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "network.gnp"
+            packed = pack(cfg, path)
+            parts = region_parts(model)
+            steps = time_steps(path, packed, size=size, parts=parts, runs=arguments.runs)
+            print(f"packed file: {path.stat().st_size:,} bytes; threads: {arguments.threads}\n")
+        rows = with_latency(rows, steps, backbone_path(model))
+    print(format_costs(rows, arguments.tasks))
+    for name, regions in region_parts(model).items():
+        print(f"{name}: counted for {regions.number} regions")
+    print("\n" + summary(rows, count_weights(model)))
+    return rows
+
+
+def compare(cfg: CfgNode, size: tuple[int, int], arguments: argparse.Namespace) -> list[BasesRow]:
+    """The rows of all K; prints the table.
+
+    Raises:
+        UserError: A network cannot be analyzed, or not be timed.
+    """
+    rows = compare_bases(cfg, arguments.compare_bases, size)
+    if "latency" in arguments.tasks:
+        rows = time_bases(cfg, rows, size, Schedule(rounds=arguments.rounds))
+    print(format_bases(rows))
+    return rows
+
+
+def gather(arguments: argparse.Namespace, size: tuple[int, int]) -> dict[str, str]:
+    """Facts that each line of the CSV has."""
+    return {
+        "config": " ".join([arguments.config_file, *arguments.opts]),
+        "size": "x".join(map(str, size)),
+        "threads": str(arguments.threads),
+        "device": processor(),
+        "torch": torch.__version__,
+        "groupnet_det": __version__,
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config-file", required=True)
+    parser.add_argument("--tasks", nargs="+", default=DEFAULT_TASKS, metavar="TASK")
+    parser.add_argument("--size", help="of the image, HEIGHTxWIDTH (default: as in evaluation)")
+    parser.add_argument("--compare-bases", type=int, nargs="+", metavar="K")
+    parser.add_argument("--threads", type=int, default=2, help="of latencies (%(default)s)")
+    parser.add_argument("--runs", type=int, default=30, help="the fastest counts (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=9, help="of --compare-bases (%(default)s)")
+    parser.add_argument("--csv", type=Path, help="rows, with all columns")
+    parser.add_argument("--plot", type=Path, help="PNG")
+    parser.add_argument("opts", nargs="*", help="config KEY VALUE pairs")
+    return parser.parse_intermixed_args(words)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """
+    Raises:
+        UserError: The config or a flag holds what cannot work.
+    """
+    for task in arguments.tasks:
+        lookup(TASKS, task, "--tasks")
+    cfg = load_config(arguments.config_file, arguments.opts)
+    size = parse_size(arguments.size) if arguments.size else default_size(cfg, shapes_of(cfg))
+    torch.set_num_threads(arguments.threads)
+    facts = gather(arguments, size)
+    title = ", ".join(facts[name] for name in ("config", "size", "device", "date"))
+    print(f"{CONVENTION}\n\n{title}\n")
+    rows: Sequence[Any] = (compare if arguments.compare_bases else analyze)(cfg, size, arguments)
+    if arguments.plot:
+        (plot_bases if arguments.compare_bases else plot_layer_costs)(rows, arguments.plot, title)
+        print(f"plot: {arguments.plot}")
+    if arguments.csv:
+        write_rows(arguments.csv, rows, facts)
+        print(f"rows: {arguments.csv}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    try:
+        run(parse_arguments(argv))
+    except (UserError, OSError) as error:
+        sys.exit(f"error: {error}")
+    return 0

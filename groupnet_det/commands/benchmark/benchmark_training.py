@@ -1,0 +1,176 @@
+"""Time a training iteration of configs against that of their full-precision twins.
+
+  python tools/benchmark_training.py
+  python tools/benchmark_training.py configs/COCO-Detection/retinanet_groupnet_r18_k4.yaml \\
+      --batch 2 --size 320 320 --opts MODEL.GROUPNET.NUM_BASES 5
+
+The twin has MODEL.GROUPNET.METHOD float in all parts and differs in nothing else. The iterations of
+both take turns in one process, so that what else runs on the machine falls on both; each round
+starts with the other one, and two iterations of each are not counted. An iteration is the trainer's
+(forward, losses, backward, clipping, optimizer) on random images; reading data is left out.
+
+Columns: seconds an iteration, the least and the median of the rounds; ``x``, how many times longer
+than the twin's: by the least of all rounds, and the median of the rounds' ratios; the most memory
+in MiB that a process of its own took for three iterations, less what it took before the network.
+
+Without --batch and --size, those that the config trains with; give both for full-scale configs.
+"""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from detectron2.config import CfgNode
+from tabulate import tabulate
+from tqdm import tqdm
+
+from groupnet_det.analysis.memory import peak_mib
+from groupnet_det.benchmark.facts import gather_facts
+from groupnet_det.benchmark.table import write_rows
+from groupnet_det.benchmark.timing import alternate_single_runs
+from groupnet_det.benchmark.training import (
+    SIDES,
+    TrainingRow,
+    make_row,
+    size_of,
+)
+from groupnet_det.config import load_config
+from groupnet_det.engine.training_steps import BatchSize, TrainingSteps
+from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.project_files import project_root, results_folder
+
+QUICK = tuple(
+    f"configs/quick/{name}.yaml"
+    for name in (
+        "classifier_groupnet_mnist5k",
+        "semseg_groupnet_photo_digits",
+        "retinanet_groupnet_photo_digits",
+        "fcos_groupnet_photo_digits",
+        "faster_rcnn_groupnet_photo_digits",
+        "cascade_rcnn_groupnet_photo_digits",
+        "mask_rcnn_groupnet_photo_digits",
+        "panoptic_fpn_groupnet_photo_digits",
+    )
+)
+# This command, in a process of its own.
+COMMAND = ("-m", "groupnet_det", "benchmark-training")
+MEMORY_STEPS = 3
+
+
+def read_config(path: str, arguments: argparse.Namespace) -> CfgNode:
+    """
+    Raises:
+        ConfigError: It cannot be read, or is itself a twin.
+    """
+    cfg = load_config(path, ["MODEL.DEVICE", arguments.device, *arguments.opts])
+    if cfg.MODEL.GROUPNET.METHOD == "float":
+        raise ConfigError(f"{path} is full-precision itself; name the binary config")
+    cfg.freeze()
+    return cfg
+
+
+def batch_size(cfg: CfgNode, arguments: argparse.Namespace) -> BatchSize:
+    height, width = arguments.size
+    return size_of(cfg, num_images=arguments.batch, height=height, width=width)
+
+
+def measure_memory(path: str, arguments: argparse.Namespace) -> float:
+    """MiB that this process grows by, at most, in some steps of ``--memory-of``."""
+    cfg = read_config(path, arguments)
+    device = torch.device(cfg.MODEL.DEVICE)
+    before = peak_mib(device)
+    steps = TrainingSteps(SIDES[arguments.memory_of](cfg), batch_size(cfg, arguments))
+    for _ in range(MEMORY_STEPS):
+        steps()
+    return peak_mib(device) - before
+
+
+def memory_in_process(path: str, side: str, arguments: argparse.Namespace) -> float:
+    """`measure_memory` in a process of its own.
+
+    Raises:
+        UserError: It failed, such as for want of memory.
+    """
+    command = [sys.executable, "-W", "ignore", *COMMAND, path, "--memory-of", side]
+    for name in ("batch", "threads", "device"):
+        command += [f"--{name}", str(getattr(arguments, name))]
+    command += ["--size", *map(str, arguments.size), "--opts", *arguments.opts]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        raise UserError(f"{path}: the process that measures memory ({side}) failed: {last}")
+    return float(done.stdout.splitlines()[-1])
+
+
+def measure(path: str, arguments: argparse.Namespace) -> TrainingRow:
+    """The row of a config."""
+    cfg = read_config(path, arguments)
+    size = batch_size(cfg, arguments)
+    sides = {name: TrainingSteps(make(cfg), size) for name, make in SIDES.items()}
+    seconds = alternate_single_runs(sides, arguments.rounds)
+    del sides
+    memory = {}
+    if not arguments.no_memory:
+        memory = {name: memory_in_process(path, name, arguments) for name in SIDES}
+    return make_row(name_of(path), size, seconds, memory)
+
+
+def name_of(path: str) -> str:
+    """Such as ``quick/retinanet_groupnet_photo_digits``."""
+    return "/".join(Path(path).with_suffix("").parts[-2:])
+
+
+def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    default = [str(project_root() / path) for path in QUICK]
+    parser.add_argument("configs", nargs="*", default=default, help="those of configs/quick")
+    parser.add_argument("--batch", type=int, default=0, help="images of an iteration")
+    parser.add_argument("--size", type=int, nargs=2, default=(0, 0), metavar=("H", "W"))
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=9, help="iterations of each that count")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--no-memory", action="store_true", help="seconds alone")
+    parser.add_argument("--csv", type=Path, help="rows (default: results/training_DATE.csv)")
+    parser.add_argument("--opts", nargs=argparse.REMAINDER, default=[], help="KEY VALUE pairs")
+    parser.add_argument("--memory-of", choices=list(SIDES), help=argparse.SUPPRESS)
+    return parser.parse_args(words)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parse_arguments(argv)
+    torch.set_num_threads(arguments.threads)
+    try:
+        if arguments.memory_of:
+            print(measure_memory(arguments.configs[0], arguments))
+            return 0
+        facts = describe(arguments)
+        arguments.csv = arguments.csv or results_folder() / f"training_{facts['date']}.csv"
+        rows: list[TrainingRow] = []
+        for path in tqdm(arguments.configs, desc="configs", disable=None):
+            rows.append(measure(path, arguments))
+            write_rows(arguments.csv, rows, facts)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    print(tabulate([asdict(row) for row in rows], headers="keys"))
+    print("; ".join(f"{name} {value}" for name, value in facts.items()))
+    print(f"written: {arguments.csv}")
+    return 0
+
+
+def describe(arguments: argparse.Namespace) -> dict[str, str]:
+    facts = gather_facts(
+        {
+            "threads": arguments.threads,
+            "rounds": arguments.rounds,
+            "options": " ".join(arguments.opts),
+        }
+    )
+    if arguments.device.startswith("cuda"):
+        facts["device"] = torch.cuda.get_device_name(arguments.device)
+    return facts

@@ -1,0 +1,1 @@
+"""Prepare data sets."""

@@ -1,0 +1,1 @@
+"""Export trained networks, and verify what was exported."""

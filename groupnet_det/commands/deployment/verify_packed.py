@@ -1,0 +1,237 @@
+"""Prove that a packed file gives the answers of the network that it was made from.
+
+  python tools/verify_packed.py --config-file configs/quick/classifier_groupnet_mnist5k.yaml \
+      --packed digits.gnp MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth
+
+Three checks: the compiled engine against a reference in PyTorch, every bit of every step; the
+blocks of the training model's backbone on identical inputs, integers equal and floats to 1e-4; the
+accuracy (AP, mIoU) on DATASETS.TEST, at most 0.1 points apart, or of classifiers one image in less
+than 1,000. The file rounds the stem's weights to 16 bits, on which single signs may turn. Where AP
+or mIoU are further apart, the trained network is therefore scored again with its stem rounded so:
+the packed one must be within 0.1 points of that, and that within 0.5 of the trained one. The exit
+code is 0 only where all that was compared agrees.
+
+``--predictors int8`` also shows what it costs to give the last layers of a detector or segmenter 8
+bits: the network is packed anew, and its scores are set beside the file's, without a verdict.
+
+``--backend reference`` is for machines without the engine: the first check is skipped, which the
+table says, and the others are done with the reference, slowly.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from detectron2.config import CfgNode
+from tabulate import tabulate
+from torch import nn
+
+from groupnet_det.config import load_config
+from groupnet_det.data.check import check_datasets
+from groupnet_det.data.registration import make_absent_datasets, register_datasets
+from groupnet_det.deploy.block_comparison import Trace
+from groupnet_det.deploy.engine_verification import check_engine, engine_trace, skipped_engine
+from groupnet_det.deploy.export import (
+    PREDICTORS,
+    export_trained,
+    load_trained,
+    make_predictors,
+    source_of,
+)
+from groupnet_det.deploy.rounded_stem import with_rounded_stem
+from groupnet_det.deploy.verification import (
+    MAX_POINTS,
+    PASSED,
+    SKIPPED,
+    Finding,
+    check_blocks,
+    check_metric,
+    check_score,
+    is_verified,
+    report,
+    show_cost,
+)
+from groupnet_det.engine.answers import classify_dataset, first_images, score_dataset
+from groupnet_det.engine.packed_model import PackedModel, build_packed_model
+from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.modeling.meta_arch.semantic_inference import wrap_for_inference
+from groupnet_det.runtime.packed_file import PackedFile, read_packed, write_packed
+from groupnet_det.runtime.predictor import BACKENDS
+from groupnet_det.runtime.reference import trace_reference
+
+# Task -> the scores that are compared.
+SCORES = {
+    "detection": ("bbox/AP", "bbox/AP50"),
+    "instance_segmentation": ("bbox/AP", "segm/AP"),
+    "semantic_segmentation": ("sem_seg/mIoU",),
+    "panoptic_segmentation": ("bbox/AP", "segm/AP", "sem_seg/mIoU"),
+}
+TRACES: dict[str, Trace] = {"native": engine_trace, "reference": trace_reference}
+NO_ENGINE = "asked for with --backend reference: the engine itself was not compared"
+
+
+def verify(
+    cfg: CfgNode, path: Path, *, backend: str, num_images: int, predictors: str | None = None
+) -> list[Finding]:
+    """All findings, in the order of the checks.
+
+    Args:
+        predictors: Other last layers, whose cost is shown.
+
+    Raises:
+        UserError: A file, a data set or the engine is missing, or of another network.
+    """
+    packed = read_packed(path)
+    packed_model = build_packed_model(cfg, str(path), backend=backend)
+    if predictors is not None:
+        check_other(packed_model, predictors)
+    trained, rest = load_trained(cfg)
+    warn_of_other_checkpoint(cfg, packed)
+    images = first_images(cfg, cfg.DATASETS.TEST[0], num_images)
+    findings = (
+        [skipped_engine(NO_ENGINE)] if backend == "reference" else check_engine(packed, images)
+    )
+    findings += check_blocks(trained, packed, images, TRACES[backend])
+    for dataset in cfg.DATASETS.TEST:
+        findings += compare_answers(cfg, trained, packed_model, dataset)
+    if predictors is not None:
+        anew = export_trained(cfg, trained, rest, make_predictors(cfg, trained, predictors))
+        findings += cost_of(cfg, packed_model, anew, backend)
+    return findings
+
+
+def check_other(packed: PackedModel, predictors: str) -> None:
+    """
+    Raises:
+        ConfigError: A packed model cannot be compared with one of such last layers.
+    """
+    if packed.predictor.task not in SCORES:
+        raise ConfigError("--predictors is for detectors and segmenters; leave it out here")
+    if packed.predictor.info.get("predictors") == predictors:
+        raise ConfigError(f"the packed file has --predictors {predictors} already; name the other")
+
+
+def cost_of(cfg: CfgNode, own: PackedModel, anew: PackedFile, backend: str) -> list[Finding]:
+    """The scores of a packed model beside those of the same network with other last layers."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "anew.gnp"
+        write_packed(path, anew.program, anew.info, anew.tensors)
+        other = build_packed_model(cfg, str(path), backend=backend)
+    models = {str(model.predictor.info["predictors"]): model for model in (own, other)}
+    findings = []
+    for dataset in cfg.DATASETS.TEST:
+        found = {kind: score_dataset(cfg, model, dataset) for kind, model in models.items()}
+        (_, images), *_ = found.values()
+        for name in SCORES[own.predictor.task]:
+            scores = {kind: values[name] for kind, (values, _) in found.items()}
+            findings.append(show_cost(dataset, name, scores, images))
+    return findings
+
+
+def compare_answers(
+    cfg: CfgNode, trained: nn.Module, packed: PackedModel, dataset: str
+) -> list[Finding]:
+    """What both networks reach on a data set; of classifiers also each single answer."""
+    task = packed.predictor.task
+    if task not in SCORES:
+        answers = [classify_dataset(cfg, model, dataset) for model in (trained, packed)]
+        return [check_metric(dataset, *answers)]
+    ours, images = score_trained(cfg, trained, dataset, task)
+    theirs, _ = score_dataset(cfg, packed, dataset)
+
+    def compare(rounded: Mapping[str, float]) -> list[Finding]:
+        return [
+            check_score(
+                dataset,
+                name,
+                trained=ours[name],
+                packed=theirs[name],
+                images=images,
+                most=MAX_POINTS,
+                rounded=rounded.get(name),
+            )
+            for name in SCORES[task]
+        ]
+
+    findings = compare({})
+    if all(finding.verdict == PASSED for finding in findings):
+        return findings
+    rounded, _ = score_trained(cfg, with_rounded_stem(trained), dataset, task)
+    return compare(rounded)
+
+
+def score_trained(
+    cfg: CfgNode, model: nn.Module, dataset: str, task: str
+) -> tuple[Mapping[str, float], int]:
+    """Scores, and the number of images."""
+    if task == "semantic_segmentation":
+        model = wrap_for_inference(cfg, model)  # a packed file does so itself
+    return score_dataset(cfg, model, dataset)
+
+
+def warn_of_other_checkpoint(cfg: CfgNode, packed: PackedFile) -> None:
+    """Say what would explain all failures."""
+    recorded = (packed.info.get("source") or {}).get("checkpoint_sha256")
+    if recorded and recorded != source_of(cfg)["checkpoint_sha256"]:
+        print(f"note: the packed file was not made from {cfg.MODEL.WEIGHTS}", file=sys.stderr)
+
+
+def prepare(config_file: str, options: list[str]) -> CfgNode:
+    """A checked config, with its data sets.
+
+    Raises:
+        UserError: Anything that would fail later.
+    """
+    cfg = load_config(config_file, options)
+    cfg.MODEL.DEVICE = "cpu"
+    cfg.freeze()
+    if not cfg.DATASETS.TEST:
+        raise ConfigError("DATASETS.TEST is empty; name a data set whose images are compared")
+    register_datasets(cfg)
+    make_absent_datasets(cfg.DATASETS.TEST)
+    check_datasets(cfg, list(cfg.DATASETS.TEST))
+    return cfg
+
+
+def show(findings: list[Finding]) -> None:
+    """Print the table and the verdict."""
+    rows = [(f.check, f.part, f.compared, f.found, f.verdict) for f in findings]
+    headers = ["check", "part", "compared", "found", "verdict"]
+    print("\n" + tabulate(rows, headers=headers) + "\n")
+    verdict = "verified" if is_verified(findings) else "NOT verified"
+    skipped = any(finding.verdict == SKIPPED for finding in findings)
+    print(verdict + (", without the engine" if skipped else ""))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config-file", required=True)
+    parser.add_argument("--packed", type=Path, required=True, help="file to verify, .gnp")
+    parser.add_argument("--backend", choices=list(BACKENDS), default="native")
+    parser.add_argument("--predictors", choices=PREDICTORS, help="show what other last layers cost")
+    parser.add_argument("--num-images", type=int, default=4, help="whose maps are compared")
+    parser.add_argument("--report", type=Path, help="write the findings to this file, JSON")
+    parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
+    arguments = parser.parse_args(argv)
+    if arguments.num_images < 1:
+        parser.error("--num-images must be positive")
+    try:
+        cfg = prepare(arguments.config_file, arguments.opts)
+        findings = verify(
+            cfg,
+            arguments.packed,
+            backend=arguments.backend,
+            num_images=arguments.num_images,
+            predictors=arguments.predictors,
+        )
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    show(findings)
+    if arguments.report:
+        arguments.report.write_text(json.dumps(report(findings), indent=2) + "\n")
+    return 0 if is_verified(findings) else 1

@@ -1,0 +1,306 @@
+"""Train a binary network on photo-digits, evaluate it, and draw what it finds.
+
+``--task detection`` gives boxes, ``--task segmentation`` a class for each pixel. The detector takes
+the paper's two stages: first float weights with tanh in the place of the sign, then, from there,
+the binary network; the segmenter is binary from the start. At the end the network is packed, held
+against the packed file, timed beside its float32 twin, and all is put into ``report.html``.
+
+What it runs are the commands that one would type, and it prints them. Interrupted, it goes on
+where it stopped; ``--fresh`` starts over.
+"""
+
+import argparse
+import csv
+import datetime
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from detectron2.config import CfgNode
+
+from groupnet_det.config import load_config
+from groupnet_det.data.photo_digits_sources import CLASS_NAMES
+from groupnet_det.data.registration import photo_digits_root, register_datasets
+from groupnet_det.engine import commands
+from groupnet_det.engine.commands import TRAIN, Stage, training_commands
+from groupnet_det.engine.files import REPORT
+from groupnet_det.engine.metrics_file import read_metrics
+from groupnet_det.engine.packing import pack_and_time, write_report
+from groupnet_det.engine.packing import shown as shown_packed
+from groupnet_det.errors import UserError
+from groupnet_det.evaluation.semantic import LABEL_MAPS
+from groupnet_det.project_files import project_root
+from groupnet_det.visualization.curves import plot_training_curves
+from groupnet_det.visualization.label_maps import render_label_maps
+from groupnet_det.visualization.predictions import render_results
+
+ROOT = project_root()
+SEMANTIC_CLASSES = ["background", *CLASS_NAMES]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Sizes of the data set and overrides of the config."""
+
+    data: list[str] = field(default_factory=list)
+    data_folder: str = "photo_digits"
+    options: list[str] = field(default_factory=list)
+    tanh_options: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """Where everything is."""
+
+    data: Path
+    output: Path
+
+    @property
+    def tanh(self) -> Path:
+        return self.output / "tanh"
+
+    @property
+    def reloaded(self) -> Path:
+        return self.output / "reloaded"
+
+    @property
+    def results(self) -> Path:
+        return self.reloaded / "inference"
+
+    @property
+    def scores(self) -> Path:
+        return self.output / "scores.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What differs between the tasks.
+
+    Attributes:
+        title: Of the network.
+        config: Under ``configs/quick``; that of the tanh stage ends in ``_tanh``.
+        tanh_stage: Whether there is one, before the binary stage.
+        metrics: From keys of ``metrics.json`` to columns of ``scores.csv``.
+        data_entry: From a folder of photo-digits and a split to an entry of ``DATASETS.CUSTOM``.
+        score: From `Files` to the flags that make ``groupnet-det score`` score the predictions.
+        draw: From a data set's name, `Files` and a PNG file to a picture there.
+        presets: By the name that ``--preset`` takes.
+    """
+
+    title: str
+    config: str
+    tanh_stage: bool
+    metrics: Mapping[str, str]
+    data_entry: Callable[[Path, str], dict[str, Any]]
+    score: Callable[[Files], list[str]]
+    draw: Callable[[str, Files, Path], None]
+    presets: Mapping[str, Preset]
+
+    def config_file(self, suffix: str = "") -> str:
+        return f"configs/quick/{self.config}{suffix}.yaml"
+
+
+QUICK_DATA = ["--num-train", "300", "--num-val", "60"]
+TASKS = {
+    "detection": Task(
+        title="Group-Net RetinaNet",
+        config="retinanet_groupnet_photo_digits",
+        tanh_stage=True,
+        metrics={"bbox/AP": "AP", "bbox/AP50": "AP50"},
+        data_entry=lambda root, split: {
+            "FORMAT": "coco",
+            "ANNOTATIONS": str(root / "annotations" / f"instances_{split}.json"),
+            "IMAGES": str(root / split),
+        },
+        score=lambda files: [
+            *("--results", str(files.results / "coco_instances_results.json")),
+            *("--annotations", str(files.data / "annotations" / "instances_val.json")),
+        ],
+        draw=lambda name, files, output: render_results(
+            name,
+            files.results / "coco_instances_results.json",
+            output,
+            threshold=0.4,  # the focal loss keeps scores low
+        ),
+        presets={
+            "full": Preset(),
+            "quick": Preset(
+                data=QUICK_DATA,
+                data_folder="photo_digits_quick",
+                options=["SOLVER.MAX_ITER", "220", "TEST.EVAL_PERIOD", "110"],
+                tanh_options=["SOLVER.MAX_ITER", "150"],
+            ),
+        },
+    ),
+    "segmentation": Task(
+        title="Group-Net segmenter",
+        config="semseg_groupnet_photo_digits",
+        tanh_stage=False,
+        metrics={"sem_seg/mIoU": "IoU", "sem_seg/mACC": "accuracy"},
+        data_entry=lambda root, split: {
+            "FORMAT": "masks",
+            "IMAGES": str(root / split),
+            "MASKS": str(root / f"semantic_{split}"),
+            "CLASSES": SEMANTIC_CLASSES,
+        },
+        score=lambda files: [
+            *("--masks", str(files.data / "semantic_val")),
+            *("--label-maps", str(files.results / LABEL_MAPS)),
+            *("--classes", ",".join(SEMANTIC_CLASSES)),
+            *("--confusion-matrix", str(files.output / "confusion_matrix.png")),
+        ],
+        draw=lambda name, files, output: render_label_maps(
+            name, files.results / LABEL_MAPS, output, num_images=8
+        ),
+        presets={
+            "full": Preset(),
+            "quick": Preset(
+                data=QUICK_DATA,
+                data_folder="photo_digits_quick",
+                options=["SOLVER.MAX_ITER", "300", "TEST.EVAL_PERIOD", "150"],
+            ),
+        },
+    ),
+}
+
+
+def run(*command: str) -> None:
+    """See `commands.run`."""
+    commands.run(command, root=ROOT)
+
+
+def demo(task: Task, preset_name: str, *, output: Path, fresh: bool) -> None:
+    preset = task.presets[preset_name]
+    default_root = photo_digits_root().absolute()
+    files = Files(data=default_root.with_name(preset.data_folder), output=output)
+    if fresh:
+        shutil.rmtree(files.output, ignore_errors=True)
+    started = time.monotonic()
+    run("prepare-photo-digits", "--output", str(files.data), *preset.data)
+    data_options = [] if files.data == default_root else custom_data(task, files.data)
+    train(task, preset, files, data_options)
+    evaluate_reloaded(task, preset, files, data_options)
+    cfg = load_config(str(ROOT / task.config_file()), [*preset.options, *data_options])
+    draw(task, cfg, files)
+    packed = pack_and_time(task.config_file(), [*preset.options, *data_options], files.output, run)
+    write_report(files.output, run)
+    minutes = (time.monotonic() - started) / 60
+    summarize(task, cfg, files, preset_name, minutes=minutes, packed=packed)
+
+
+def train(task: Task, preset: Preset, files: Files, data_options: list[str]) -> None:
+    """Each stage goes on from its last checkpoint."""
+    options = [*preset.options, *data_options]
+    stages = [Stage(config=task.config_file(), output=files.output, options=options)]
+    if task.tanh_stage:
+        tanh_options = [*preset.tanh_options, *data_options, "DATASETS.TEST", "[]"]
+        tanh = Stage(config=task.config_file("_tanh"), output=files.tanh, options=tanh_options)
+        stages = [tanh, *stages]
+    for command in training_commands(stages):
+        run(*command)
+
+
+def evaluate_reloaded(task: Task, preset: Preset, files: Files, data_options: list[str]) -> None:
+    """The checkpoint read back, and the saved predictions scored without a model."""
+    run(
+        *(TRAIN, "--config-file", task.config_file(), "--eval-only"),
+        *(*preset.options, *data_options),
+        *("MODEL.WEIGHTS", str(files.output / "model_final.pth")),
+        *("OUTPUT_DIR", str(files.reloaded)),
+    )
+    run("score", "--csv", str(files.scores), *task.score(files))
+
+
+def draw(task: Task, cfg: CfgNode, files: Files) -> None:
+    register_datasets(cfg)
+    task.draw(cfg.DATASETS.TEST[0], files, files.output / "predictions.png")
+    stages, told = ([files.tanh], ": with tanh, then binary") if task.tanh_stage else ([], "")
+    plot_training_curves(
+        [stage / "metrics.json" for stage in (*stages, files.output)],
+        files.output / "curves.png",
+        f"{task.title}, K = {cfg.MODEL.GROUPNET.NUM_BASES}, on photo-digits{told}",
+    )
+
+
+def summarize(
+    task: Task,
+    cfg: CfgNode,
+    files: Files,
+    preset_name: str,
+    *,
+    minutes: float,
+    packed: dict[str, Any],
+) -> None:
+    """Write ``summary.json`` and say what was reached and where everything is."""
+    first, *_ = task.metrics
+    last = [row for row in read_metrics(files.output / "metrics.json") if first in row][-1]
+    with files.scores.open(newline="") as file:
+        *_, of_all = csv.DictReader(file)
+    names = {key: key.split("/")[-1] for key in task.metrics}
+    at_end = {name: last[key] for key, name in names.items()}
+    reloaded = {names[key]: float(of_all[column]) for key, column in task.metrics.items()}
+    summary = {
+        "config": task.config_file(),
+        "preset": preset_name,
+        "num_bases": cfg.MODEL.GROUPNET.NUM_BASES,
+        "iterations": cfg.SOLVER.MAX_ITER,
+        "at_end_of_training": at_end,
+        "reloaded": reloaded,
+        "date": datetime.date.today().isoformat(),
+        "torch": torch.__version__,
+        "device": "GPU" if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores",
+        "minutes": round(minutes, 1),
+        "packed": packed,
+    }
+    (files.output / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    print(
+        f"\n{task.title}, K = {summary['num_bases']}, on photo-digits val, in per cent:\n"
+        f"  at the end of training  {shown(at_end)}\n"
+        f"  checkpoint reloaded     {shown(reloaded)}\n"
+        f"packed file: {shown_packed(packed)}\n"
+        f"after {minutes:.1f} minutes. Look at"
+    )
+    for name in ("predictions.png", "curves.png", "scores.csv", "summary.json", "model_final.pth"):
+        print(f"  {files.output / name}")
+    print(f"and at all of it in one page:\n  {files.output / REPORT}")
+
+
+def shown(scores: Mapping[str, float]) -> str:
+    return "  ".join(f"{name} {value:.1f}" for name, value in scores.items())
+
+
+def custom_data(task: Task, root: Path) -> list[str]:
+    """Config options for a photo-digits data set of another size: data of one's own."""
+    entries = [
+        {"NAME": f"{root.name}_{split}", **task.data_entry(root, split)}
+        for split in ("train", "val")
+    ]
+    train, val = (f"['{entry['NAME']}']" for entry in entries)
+    return [
+        *("DATASETS.CUSTOM", str(entries)),
+        *("DATASETS.TRAIN", train, "DATASETS.TEST", val),
+    ]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=list(TASKS), default="detection")
+    parser.add_argument("--preset", choices=list(TASKS["detection"].presets), default="full")
+    parser.add_argument("--output", type=Path, help="folder (default: output/demo_[TASK_]PRESET)")
+    parser.add_argument("--fresh", action="store_true", help="start over")
+    arguments = parser.parse_args(argv)
+    folder = "demo_" if arguments.task == "detection" else f"demo_{arguments.task}_"
+    output = (arguments.output or ROOT / "output" / f"{folder}{arguments.preset}").absolute()
+    os.chdir(ROOT)  # data sets lie in ./datasets unless $DETECTRON2_DATASETS says otherwise
+    try:
+        demo(TASKS[arguments.task], arguments.preset, output=output, fresh=arguments.fresh)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    return 0

@@ -1,0 +1,1 @@
+"""Train, score and compare networks."""

@@ -1,0 +1,178 @@
+"""Train a list of methods with one schedule, and show what they reach against what they cost.
+
+  python tools/compare_methods.py --config-file configs/Comparison/sign_digits.yaml --jobs 2
+  python tools/compare_methods.py --config-file configs/Comparison/sign_digits.yaml --show-only
+  python tools/compare_methods.py --config-file configs/Comparison/bccd.yaml \\
+      --methods-file bccd --seeds 1 2
+
+What counts is SOLVER.BEST_METRIC of the config: top-1, mIoU or AP. The file of methods maps names
+to config keys and values; _BASE_ names another config file for a method, such as another detector.
+
+Each method first gets its best learning rate from one common grid, with a shorter schedule and a
+seed that is used for nothing else. Every finished training is a row of the CSV at once; started
+again, the tool goes on with the rows that are missing. A training that diverges counts as 0 %.
+Table and plot show what is finished of the grid that the flags describe.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tabulate import tabulate
+
+from groupnet_det.analysis.comparison import Grid, Summary, summarize
+from groupnet_det.analysis.comparison_rows import read_rows
+from groupnet_det.config import load_config
+from groupnet_det.data.check import check_datasets
+from groupnet_det.data.registration import make_absent_datasets, register_datasets
+from groupnet_det.engine.comparison_training import train_grid
+from groupnet_det.errors import ConfigError, UserError, lookup
+from groupnet_det.project_files import results_folder
+from groupnet_det.visualization.comparison import plot_comparison
+
+METHODS = Path(__file__).with_name("methods")
+
+
+def check_data(config: str, options: list[str]) -> None:
+    """What would fail in every row fails here, once."""
+    cfg = load_config(config, options)
+    register_datasets(cfg)
+    used = [*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST]
+    make_absent_datasets(used)
+    check_datasets(cfg, used)
+
+
+def show(summaries: list[Summary], path: Path, picture: Path, title: str) -> None:
+    """Print the table and draw the plot of the finished rows."""
+    if not summaries:
+        print(f"{path} holds no result of this grid yet (methods, learning rates, seeds, lengths)")
+        return
+    table = [
+        (
+            s.method,
+            f"{s.score:.2f} ± {s.deviation:.2f}" if s.num_seeds > 1 else f"{s.score:.2f}",
+            s.num_seeds,
+            f"{s.learning_rate:g}",
+            f"{s.operations / 1e6:.2f}",
+            f"{s.num_bytes / 1e3:.0f}",
+            f"{s.seconds:.0f}",
+        )
+        for s in summaries
+    ]
+    headers = [
+        "method",
+        summaries[0].metric,
+        "seeds",
+        "learning rate",
+        "M operations",
+        "kB",
+        "seconds",
+    ]
+    print("\n" + tabulate(table, headers=headers, disable_numparse=True, tablefmt="pipe"))
+    plot_comparison(summaries, picture, title)
+    print(f"\nrows: {path}\nplot: {picture}")
+
+
+def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config-file", required=True, help="schedule and data of all rows")
+    parser.add_argument("--methods-file", type=Path, default=Path("methods"), help="or a name")
+    parser.add_argument("--methods", nargs="+", help="some names of that file; all if absent")
+    parser.add_argument("--learning-rates", nargs="+", type=float, default=[0.003, 0.01, 0.03])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--single-seed", nargs="*", default=["ABC-Net 5/5"], metavar="METHOD")
+    parser.add_argument(
+        "--search-share", type=float, default=1 / 3, help="length of a search, of MAX_ITER"
+    )
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
+    parser.add_argument("--csv", type=Path, help="rows; by default results/comparison_<config>.csv")
+    parser.add_argument("--show-only", action="store_true", help="train nothing")
+    parser.add_argument("opts", nargs="*", default=[], help="config keys and values, of all rows")
+    return parser.parse_args(words)
+
+
+def find_methods(name: Path) -> Path:
+    """A file, or one of the project's by its name, such as ``methods``.
+
+    Raises:
+        ConfigError: There is neither.
+    """
+    if name.is_file():
+        return name
+    own = METHODS / f"{name.stem}.yaml"
+    if own.is_file() and name.parent in (Path(), Path("tools/comparison")):
+        return own
+    known = ", ".join(sorted(path.stem for path in METHODS.glob("*.yaml")))
+    raise ConfigError(f"--methods-file {name} does not exist; the project has: {known}")
+
+
+def read_methods(path: Path) -> dict[str, dict[str, Any]]:
+    """Name -> config keys and values.
+
+    Raises:
+        ConfigError: The file holds something else, or `find_methods`.
+    """
+    path = find_methods(path)
+    try:
+        methods = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(methods, dict) or not all(isinstance(m, dict) for m in methods.values()):
+        raise ConfigError(f"{path} must map names to config keys and values")
+    return methods
+
+
+def make_grid(
+    arguments: argparse.Namespace, methods: dict[str, dict[str, Any]], iterations: int
+) -> Grid:
+    """The grid that the flags describe.
+
+    Raises:
+        ConfigError: A flag holds what cannot work.
+    """
+    names = list(dict.fromkeys(arguments.methods or methods))
+    for name in names:
+        lookup(methods, name, "--methods")
+    if not 0 < arguments.search_share <= 1:
+        raise ConfigError(f"--search-share is {arguments.search_share}; valid: above 0, to 1")
+    if arguments.jobs < 1:
+        raise ConfigError(f"--jobs is {arguments.jobs}; valid: 1 and more")
+    return Grid(
+        methods=names,
+        learning_rates=list(dict.fromkeys(arguments.learning_rates)),
+        seeds=list(dict.fromkeys(arguments.seeds)),
+        iterations=iterations,
+        search_iterations=max(1, round(iterations * arguments.search_share)),
+        single_seed=frozenset(arguments.single_seed),
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parse_arguments(argv)
+    try:
+        methods = read_methods(arguments.methods_file)
+        cfg = load_config(arguments.config_file, arguments.opts)
+        grid = make_grid(arguments, methods, cfg.SOLVER.MAX_ITER)
+        label = Path(arguments.config_file).stem
+        path = arguments.csv or results_folder() / f"comparison_{label}.csv"
+        if not arguments.show_only:
+            check_data(arguments.config_file, arguments.opts)
+            train_grid(
+                grid,
+                methods,
+                path,
+                config=arguments.config_file,
+                options=arguments.opts,
+                num_jobs=arguments.jobs,
+            )
+        picture = Path(cfg.OUTPUT_DIR) / "comparison.png"
+        title = f"{label}: what methods reach, against what they cost"
+        show(summarize(grid, read_rows(path)), path, picture, title)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    return 0

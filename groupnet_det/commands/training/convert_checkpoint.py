@@ -1,0 +1,145 @@
+"""Convert weights: foreign ones to ours, and ours to a folder for other people and back.
+
+  python tools/convert_checkpoint.py resnet18_groupnet.pth.tar --output groupnet_r18.pth
+  python tools/convert_checkpoint.py resnet18-f37072fd.pth --output float_r18.pth
+  python tools/convert_checkpoint.py resnet18-f37072fd.pth --output start_r18_k4.pth --num-bases 4
+  python tools/convert_checkpoint.py output/model_final.pth --output my_detector
+  python tools/convert_checkpoint.py my_detector --output my_detector.pth
+
+Foreign are the Group-Net authors' files and torchvision's ResNets. The variant is recognised from
+the keys. Beside the output a YAML file is written with the config of the network that the weights
+belong to; to score it on a data set:
+
+  python tools/train_net.py --eval-only --config-file groupnet_r18.yaml DATASETS.TEST "['mine']"
+
+A folder holds model.safetensors, config.json and README.md, as model hubs keep them: weights, class
+names, the whole config, and the scores that metrics.json beside the checkpoint knows. MODEL.WEIGHTS
+takes it wherever it takes a .pth file. Weights that carry no config need --config-file.
+
+Files are read without running code that they hold; what needs it is refused.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from groupnet_det.checkpoint.checkpointer import load_tensors, read_checkpoint, write_tensors
+from groupnet_det.checkpoint.conversion import Conversion
+from groupnet_det.checkpoint.folder import is_folder, write_folder
+from groupnet_det.checkpoint.foreign import check_output, convert_file, write_conversion
+from groupnet_det.config import load_config
+from groupnet_det.engine.recorded_scores import of_all_classes, recorded_scores
+from groupnet_det.errors import CheckpointError, UserError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parse_arguments(argv)
+    path, output = arguments.checkpoint, arguments.output
+    try:
+        if output.exists() and path.exists() and output.samefile(path):
+            raise CheckpointError(f"--output {output} is the file to convert; name another")
+        if is_folder(path):
+            from_folder(path, output)
+        elif arguments.config_file or is_ours(path):
+            to_folder(path, output, arguments.config_file)
+        else:
+            from_foreign(arguments)
+    except (UserError, OSError) as error:
+        sys.exit(f"error: {error}")
+    return 0
+
+
+def is_ours(path: Path) -> bool:
+    """Whether it is a file that our training wrote."""
+    return path.is_file() and "groupnet_det_version" in load_tensors(str(path))
+
+
+def to_folder(path: Path, output: Path, config_file: str) -> None:
+    """A checkpoint of ours to a folder.
+
+    Args:
+        config_file: That of its training, for a checkpoint that carries none; else empty.
+
+    Raises:
+        CheckpointError: `output` is no new folder, or there is no config.
+    """
+    if output.suffix == ".pth":
+        raise CheckpointError(f"{path} is a checkpoint of ours already; --output names a folder")
+    checkpoint = read_checkpoint(path)
+    if "config" not in checkpoint:
+        if not config_file:
+            raise CheckpointError(f"{path} carries no config; give its training's: --config-file")
+        checkpoint["config"] = load_config(config_file).dump()
+    scores = recorded_scores(path.parent, checkpoint.get("iteration", -1))
+    if scores:
+        checkpoint["metrics"] = of_all_classes(scores)
+    left_out = write_folder(output, checkpoint)
+    print(f"tensors: {len(checkpoint['model'])}; scores: {len(checkpoint.get('metrics', ()))}")
+    print(f"left out, for a training to go on: {', '.join(left_out) or 'nothing'}")
+    print(f"written: {output}")
+
+
+def from_folder(path: Path, output: Path) -> None:
+    """A folder to one file.
+
+    Raises:
+        CheckpointError: The folder cannot be read, or `output` is no ``.pth`` file.
+    """
+    check_output(output)
+    checkpoint = read_checkpoint(path)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_tensors(checkpoint, output)
+    print(f"tensors: {len(checkpoint['model'])}\nwritten: {output}")
+
+
+def from_foreign(arguments: argparse.Namespace) -> None:
+    """Weights of others to a file of ours, and the config of their network.
+
+    Raises:
+        CheckpointError: They are of no known kind, or `output` is no ``.pth`` file.
+    """
+    conversion = convert_file(
+        arguments.checkpoint,
+        num_bases=arguments.num_bases,
+        noise=arguments.noise,
+        bpac=arguments.bpac,
+    )
+    config = write_conversion(conversion, arguments.output)
+    report(conversion)
+    print(f"written: {arguments.output} and {config}")
+
+
+def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkpoint", type=Path, help="file, or folder of weights")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="file to write, .pth; or of ours a folder"
+    )
+    parser.add_argument(
+        "--config-file", default="", help="of the training, for a folder of weights without one"
+    )
+    parser.add_argument(
+        "--num-bases", type=int, default=0, help="torchvision: K to start with; 0: float"
+    )
+    parser.add_argument(
+        "--noise", type=float, default=0.1, help="torchvision: what tells the K copies apart"
+    )
+    parser.add_argument(
+        "--bpac", action="store_true", help="authors' segmentation: trained with dilated branches"
+    )
+    return parser.parse_args(words)
+
+
+def report(conversion: Conversion) -> None:
+    """Say what was recognised, and what found no place."""
+    print(f"recognised: {conversion.source}")
+    for key, value in conversion.options.items():
+        print(f"  {key}: {value}")
+    print(f"converted: {len(conversion.state) - len(conversion.new)} tensors")
+    print(f"not in the file, new: {', '.join(conversion.new) or 'nothing'}")
+    print(f"in the file, but unused: {', '.join(conversion.unused) or 'nothing'}")
+    for note in conversion.notes:
+        print(f"note: {note}")

@@ -1,0 +1,1 @@
+"""Draw data, predictions and curves."""

@@ -1,0 +1,167 @@
+"""Run a trained model on pictures, a video or a webcam, and draw what it finds.
+
+  python demo/demo.py --weights output/model_final.pth --input photos/*.jpg --output drawn
+  python demo/demo.py --weights output/model_final.pth --video-input street.mp4 --output drawn.mp4
+  python demo/demo.py --config-file configs/... --webcam --opts MODEL.WEIGHTS model_final.pth
+  python demo/demo.py --weights classifier.gnp --input photo.jpg --output drawn.jpg
+
+The flags are those of Detectron2's demo. Checkpoints carry their config and class names; of those
+that do not, give ``--config-file``. Objects and their masks, semantic and panoptic segmentation,
+classes of whole images: whatever the model is for. Without ``--output`` a window opens, which
+Escape closes.
+
+A picture that cannot be read is told, and the others go on; the exit code is then 1.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from groupnet_det.data.images import read_rgb
+from groupnet_det.errors import UserError
+from groupnet_det.inference.pictures import find_pictures, output_paths, save_picture
+from groupnet_det.inference.predictor import Predictor, open_predictor
+from groupnet_det.inference.videos import (
+    FrameSource,
+    VideoFile,
+    Window,
+    check_display,
+    video_output,
+)
+from groupnet_det.visualization.outputs import VideoDrawer, describe_outputs, draw_outputs
+
+
+def tell(problem: str) -> None:
+    """A line on stderr, above the progress bar."""
+    tqdm.write(f"error: {problem}", file=sys.stderr)
+
+
+def run_on_pictures(predictor: Predictor, patterns: Sequence[str], output: Path | None) -> int:
+    """Draw files.
+
+    Returns:
+        How many could not be used, patterns without a match among them.
+
+    Raises:
+        UserError: Nothing can be read, or nothing written.
+    """
+    paths, problems = find_pictures(patterns)
+    targets = output_paths(paths, output) if output else [None] * len(paths)
+    for problem in problems:
+        tell(problem)
+    failed = len(problems)
+    bar = tqdm(list(zip(paths, targets, strict=True)), unit="picture", disable=None)
+    for path, target in bar:
+        try:
+            go_on = draw_picture(predictor, path, target)
+        except (UserError, RuntimeError) as error:
+            tell(str(error) if isinstance(error, UserError) else f"{path}: {first_line(error)}")
+            failed += 1
+        else:
+            if not go_on:
+                break
+    if failed:
+        tell(f"{failed} of {len(paths) + len(problems)} inputs could not be used")
+    return failed
+
+
+def draw_picture(predictor: Predictor, path: Path, target: Path | None) -> bool:
+    """Draw one file.
+
+    Returns:
+        Whether to go on.
+
+    Raises:
+        DataError: It cannot be read, or its picture not written.
+    """
+    pixels = read_rgb(str(path))
+    start = time.perf_counter()
+    outputs = predictor(pixels)
+    seconds = time.perf_counter() - start
+    drawn = draw_outputs(pixels, outputs, predictor.looks)
+    tqdm.write(f"{path}: {describe_outputs(outputs, predictor.looks)}, {seconds:.2f} s")
+    if target:
+        save_picture(drawn, target)
+        return True
+    with Window(path.name, wait=True) as window:
+        return window.show(drawn)
+
+
+def run_on_video(predictor: Predictor, source: Path | int, output: Path | None) -> int:
+    """Draw the frames of a video or webcam; Ctrl-C ends it, and what is written stays.
+
+    Returns:
+        0.
+
+    Raises:
+        DataError: The source cannot be opened, or is damaged; what could be read is drawn.
+    """
+    draw = VideoDrawer(predictor.looks)
+    with FrameSource(source) as frames:
+        sink = VideoFile(output, frames.rate) if output else Window(frames.name)
+        with sink:
+            try:
+                for frame in tqdm(frames, total=frames.announced, unit="frame", disable=None):
+                    if not sink.show(draw(frame, predictor(frame))):
+                        return 0
+            except KeyboardInterrupt:
+                return 0
+        if isinstance(source, Path):
+            frames.check_complete()
+    return 0
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config-file", default="", metavar="FILE", help="of the training")
+    parser.add_argument("--weights", default="", metavar="FILE", help="as --opts MODEL.WEIGHTS")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--input", nargs="+", help="picture files, folders, patterns '*.jpg'")
+    source.add_argument("--video-input", metavar="FILE")
+    source.add_argument("--webcam", nargs="?", type=int, const=0, metavar="NUMBER")
+    parser.add_argument("--output", type=Path, help="file or folder; without, a window opens")
+    parser.add_argument(
+        "--confidence-threshold", type=float, default=0.5, help="least score of objects"
+    )
+    parser.add_argument(
+        "--opts", nargs=argparse.REMAINDER, default=[], help="config KEY VALUE pairs"
+    )
+    return parser.parse_args(words)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parse_arguments(argv)
+    try:
+        failed = run(arguments)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    return 1 if failed else 0
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """What was asked for; see `run_on_pictures` and `run_on_video`."""
+    if not arguments.output:
+        check_display()
+    predictor = open_predictor(
+        config_file=arguments.config_file,
+        weights=arguments.weights,
+        options=arguments.opts,
+        threshold=arguments.confidence_threshold,
+    )
+    if arguments.input:
+        return run_on_pictures(predictor, arguments.input, arguments.output)
+    is_file = arguments.video_input is not None
+    source = Path(arguments.video_input) if is_file else arguments.webcam
+    name = source.stem if is_file else f"webcam{source}"
+    output = arguments.output and video_output(name, arguments.output)
+    return run_on_video(predictor, source, output)

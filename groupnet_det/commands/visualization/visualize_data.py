@@ -1,0 +1,115 @@
+"""Draw training data with their annotations; the flags are those of Detectron2's tool.
+
+  python tools/visualize_data.py --source annotation --config-file configs/... --output-dir drawn
+  python tools/visualize_data.py --source dataloader --config-file configs/... --output-dir drawn
+
+``annotation`` draws the images of DATASETS.TRAIN as they are, ``dataloader`` what the network sees
+of them, resized, cropped and flipped, and refuses what training refuses. Boxes, masks, labels of
+pixels and classes of images are drawn.
+"""
+
+import argparse
+import itertools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from detectron2.config import CfgNode
+from detectron2.data import MetadataCatalog
+from tqdm import tqdm
+
+from groupnet_det.config import load_config
+from groupnet_det.data.check import check_datasets
+from groupnet_det.data.loaders import build_train_loader
+from groupnet_det.data.registration import make_absent_datasets, register_datasets
+from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.inference.pictures import files_in_folder, save_picture
+from groupnet_det.inference.videos import Window, check_display
+from groupnet_det.visualization.samples import draw_record, draw_sample, load_records
+
+# The file that a picture is of, and how it is drawn.
+Item = tuple[Path, Callable[[], np.ndarray]]
+
+
+def annotation_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
+    """The images of all training data sets, or so many of them, evenly chosen."""
+    found = [
+        (record, MetadataCatalog.get(name))
+        for name in cfg.DATASETS.TRAIN
+        for record in load_records(name)
+    ]
+    number = min(num_images or len(found), len(found))
+    for index in np.linspace(0, len(found) - 1, number).astype(int) if number else ():
+        record, metadata = found[index]
+        yield Path(record["file_name"]), partial(draw_record, record, metadata)
+
+
+def loader_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
+    """What training sees first; by default as many images as there are."""
+    metadata = MetadataCatalog.get(cfg.DATASETS.TRAIN[0])
+    number = num_images or sum(len(load_records(name)) for name in cfg.DATASETS.TRAIN)
+    batches = build_train_loader(cfg, seed=max(cfg.SEED, 0))
+    samples = itertools.chain.from_iterable(batches)
+    for sample in itertools.islice(samples, number):
+        drawn = partial(draw_sample, sample, metadata, cfg.INPUT.FORMAT)
+        yield Path(sample["file_name"]), drawn
+
+
+SOURCES = {"annotation": annotation_items, "dataloader": loader_items}
+
+
+def draw(cfg: CfgNode, arguments: argparse.Namespace) -> int:
+    """Draw all; returns how many could not be drawn.
+
+    Raises:
+        UserError: Nothing can be drawn.
+    """
+    if arguments.show:
+        check_display()
+    if not cfg.DATASETS.TRAIN:
+        raise ConfigError("DATASETS.TRAIN is empty; name a data set")
+    register_datasets(cfg)
+    make_absent_datasets(cfg.DATASETS.TRAIN)
+    if arguments.source == "dataloader":
+        check_datasets(cfg, cfg.DATASETS.TRAIN)  # as training does
+    failed = 0
+    used: set[str] = set()
+    for path, drawn in tqdm(
+        SOURCES[arguments.source](cfg, arguments.num_images), unit="image", disable=None
+    ):
+        try:
+            pixels = drawn()
+            if not arguments.show:
+                (target,) = files_in_folder([path], arguments.output_dir, used)
+                save_picture(pixels, target)
+                continue
+        except UserError as error:
+            tqdm.write(f"error: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        with Window(path.name, wait=True) as window:
+            if not window.show(pixels):
+                break
+    return failed
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--source", choices=list(SOURCES), required=True)
+    parser.add_argument("--config-file", default="", metavar="FILE")
+    parser.add_argument("--output-dir", type=Path, default=Path())
+    parser.add_argument("--show", action="store_true", help="in a window instead")
+    parser.add_argument("--num-images", type=int, default=0, help="default: all")
+    parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
+    arguments = parser.parse_args(argv)
+    try:
+        failed = draw(load_config(arguments.config_file, arguments.opts), arguments)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    if not arguments.show:
+        print(f"written into {arguments.output_dir}")
+    return 1 if failed else 0

@@ -1,0 +1,81 @@
+"""Draw saved detections beside the ground truth, a picture for each image; the flags are those of
+Detectron2's tool.
+
+  python tools/visualize_json_results.py --input output/inference/coco_instances_results.json \\
+      --output drawn --dataset photo_digits_val --conf-threshold 0.5
+
+A data set of your own is one of DATASETS.CUSTOM in ``--config-file``. A sheet of a few images, and
+results of other tasks: tools/visualize_results.py.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from detectron2.data import MetadataCatalog
+from tqdm import tqdm
+
+from groupnet_det.config import load_config
+from groupnet_det.data.registration import make_absent_datasets, register_datasets
+from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.inference.pictures import files_in_folder, save_picture
+from groupnet_det.visualization.predictions import draw_pair, load_results
+from groupnet_det.visualization.samples import load_records
+
+
+def draw(arguments: argparse.Namespace) -> int:
+    """Draw each image with results; returns how many could not be drawn.
+
+    Raises:
+        UserError: Nothing can be drawn.
+    """
+    name = arguments.dataset
+    cfg = load_config(arguments.config_file, [*arguments.opts, "DATASETS.TEST", f"['{name}']"])
+    results = load_results(arguments.input)
+    register_datasets(cfg)
+    make_absent_datasets([name])
+    records = load_records(name)
+    metadata = MetadataCatalog.get(name)
+    if not metadata.get("thing_classes"):
+        raise ConfigError(f"data set {name!r} is not for detection; see visualize_results.py")
+    failed = 0
+    used: set[str] = set()
+    for record in tqdm(records, unit="image", disable=None):
+        found = results.get(record["image_id"], [])
+        if not any(result["score"] >= arguments.conf_threshold for result in found):
+            continue
+        try:
+            pair = draw_pair(
+                record,
+                found,
+                metadata,
+                results_file=arguments.input,
+                threshold=arguments.conf_threshold,
+            )
+            (target,) = files_in_folder([Path(record["file_name"])], arguments.output, used)
+            save_picture(np.asarray(pair), target)
+        except UserError as error:
+            tqdm.write(f"error: {error}", file=sys.stderr)
+            failed += 1
+    return failed
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--input", type=Path, required=True, help="COCO results json")
+    parser.add_argument("--output", type=Path, required=True, help="folder")
+    parser.add_argument("--dataset", default="coco_2017_val", help="its name")
+    parser.add_argument("--conf-threshold", type=float, default=0.5, help="least score drawn")
+    parser.add_argument("--config-file", default="", metavar="FILE", help="of a data set of yours")
+    parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
+    arguments = parser.parse_args(argv)
+    try:
+        failed = draw(arguments)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    print(f"written into {arguments.output}")
+    return 1 if failed else 0

@@ -1,0 +1,99 @@
+"""Draw saved predictions beside the ground truth, and the curves of the training.
+
+  python tools/visualize_results.py --config-file configs/... --output sheet.png --curves curves.png
+
+The results are those of the last evaluation in the config's OUTPUT_DIR, or ``--results``; the
+curves are those of its metrics.json.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from detectron2.config import CfgNode
+from detectron2.data import MetadataCatalog
+
+from groupnet_det.config import load_config
+from groupnet_det.data.check import check_datasets
+from groupnet_det.data.registration import register_datasets
+from groupnet_det.errors import ConfigError, UserError, lookup
+from groupnet_det.evaluation.classification_scores import read_predictions_csv
+from groupnet_det.evaluation.evaluators import inference_dir
+from groupnet_det.evaluation.semantic import LABEL_MAPS
+from groupnet_det.output_files import PICTURES, PLOTS, check_output
+from groupnet_det.visualization.classes import render_classes
+from groupnet_det.visualization.curves import plot_training_curves
+from groupnet_det.visualization.label_maps import render_label_maps
+from groupnet_det.visualization.predictions import render_results
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config-file", required=True)
+    parser.add_argument(
+        "--results", type=Path, help="COCO results json, predictions.csv, or folder of label maps"
+    )
+    parser.add_argument("--output", type=Path, help="PNG file of predictions")
+    parser.add_argument("--curves", type=Path, help="PNG file of losses and metrics")
+    parser.add_argument("--num-images", type=int, default=6)
+    parser.add_argument("--threshold", type=float, default=0.5, help="least score drawn")
+    parser.add_argument("opts", nargs=argparse.REMAINDER, help="config KEY VALUE pairs")
+    arguments = parser.parse_args(argv)
+    if not (arguments.output or arguments.curves):
+        parser.error("name a file to write: --output or --curves")
+    try:
+        check_output(arguments.output, "--output", PICTURES)
+        check_output(arguments.curves, "--curves", PLOTS)
+        cfg = load_config(arguments.config_file, arguments.opts)
+        if arguments.output:
+            draw_predictions(cfg, arguments)
+        if arguments.curves:
+            metrics = Path(cfg.OUTPUT_DIR) / "metrics.json"
+            plot_training_curves([metrics], arguments.curves, title=cfg.OUTPUT_DIR)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    for path in filter(None, (arguments.output, arguments.curves)):
+        print(f"written: {path}")
+    return 0
+
+
+def draw_detections(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
+    render_results(
+        name,
+        arguments.results or results_dir / "coco_instances_results.json",
+        arguments.output,
+        num_images=arguments.num_images,
+        threshold=arguments.threshold,
+    )
+
+
+def draw_classes(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
+    rows = read_predictions_csv(arguments.results or results_dir / "predictions.csv")
+    render_classes(rows, arguments.output, num_images=arguments.num_images)
+
+
+def draw_masks(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
+    label_maps = arguments.results or results_dir / LABEL_MAPS
+    render_label_maps(name, label_maps, arguments.output, num_images=arguments.num_images)
+
+
+# By the data set's ``evaluator_type``.
+DRAWERS = {
+    **dict.fromkeys(("coco", "coco_panoptic_seg", "pascal_voc"), draw_detections),
+    "classification": draw_classes,
+    **dict.fromkeys(("sem_seg", "cityscapes_sem_seg"), draw_masks),
+}
+
+
+def draw_predictions(cfg: CfgNode, arguments: argparse.Namespace) -> None:
+    if not cfg.DATASETS.TEST:
+        raise ConfigError("DATASETS.TEST is empty; nothing to draw")
+    register_datasets(cfg)
+    name = cfg.DATASETS.TEST[0]
+    check_datasets(cfg, [name])
+    evaluator_type = MetadataCatalog.get(name).get("evaluator_type", "coco")
+    draw = lookup(DRAWERS, evaluator_type, f"evaluator type of data set {name!r}")
+    draw(name, inference_dir(cfg, name), arguments)

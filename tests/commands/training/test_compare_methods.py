@@ -1,0 +1,128 @@
+"""The comparison as a user runs it: two tiny methods on a few images."""
+
+import csv
+import os
+import subprocess
+import sys
+
+import pytest
+
+from groupnet_det.commands.training import compare_methods
+
+METHODS = """
+Full precision: {MODEL.GROUPNET.METHOD: float}
+Group-Net K=2: {MODEL.GROUPNET.NUM_BASES: 2}
+"""
+
+
+@pytest.fixture
+def arguments(root, image_folder, tmp_path):
+    """Command-line arguments of a grid of two rows for each method, on a config of its own."""
+    images = image_folder("train", cat=4, dog=4)
+    (tmp_path / "methods.yaml").write_text(METHODS)
+    (tmp_path / "tiny.yaml").write_text(f"""
+_BASE_: {root}/configs/Base/classifier_groupnet_r18.yaml
+MODEL: {{CLASSIFIER: {{NUM_CLASSES: 2}}, GROUPNET: {{WIDTH: 0.0625}}}}
+INPUT: {{CLASSIFICATION: {{TRAIN_CROP: 32, TEST_RESIZE: 32, TEST_CROP: 32}}}}
+DATASETS:
+  CUSTOM: [{{NAME: tiny_comparison, FORMAT: image_folder, ROOT: {images}}}]
+  TRAIN: [tiny_comparison]
+  TEST: [tiny_comparison]
+SOLVER: {{IMS_PER_BATCH: 4, MAX_ITER: 3}}
+DATALOADER: {{NUM_WORKERS: 0}}
+OUTPUT_DIR: {tmp_path}/output
+""")
+    return [
+        *("--config-file", str(tmp_path / "tiny.yaml"), "--csv", str(tmp_path / "a.csv")),
+        *("--methods-file", str(tmp_path / "methods.yaml")),
+        *("--learning-rates", "0.001", "--seeds", "1"),
+    ]
+
+
+@pytest.fixture
+def compare(root, arguments):
+    """Run the tool in a process of its own, as its workers need."""
+
+    def run(*flags):
+        return subprocess.run(
+            [sys.executable, "-W", "ignore", "tools/compare_methods.py", *arguments, *flags],
+            cwd=root,
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+@pytest.fixture
+def main(arguments):
+    """The tool in this process; for what starts no training."""
+
+    def run(*options, flags=()):
+        compare_methods.main([*options, *arguments, *flags])
+
+    return run
+
+
+@pytest.mark.slow
+def test_train_resume_and_show(compare, tmp_path):
+    done = compare("--methods", "Group-Net K=2")
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader((tmp_path / "a.csv").open()))
+    assert [(row["purpose"], row["iterations"]) for row in rows] == [
+        ("search", "1"),
+        ("result", "3"),
+    ]
+    assert "0 rows left" in done.stdout
+
+    done = compare("--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader((tmp_path / "a.csv").open()))
+    assert [row["method"] for row in rows] == ["Group-Net K=2"] * 2 + ["Full precision"] * 2
+    assert all(0 <= float(row["score"]) <= 100 for row in rows)
+    assert not list(tmp_path.glob("output/**/*.pth"))
+
+    shown = compare("--show-only")
+    table = [line for line in shown.stdout.splitlines() if line.startswith("| ")]
+    assert [line.split("|")[1].strip() for line in table] == [
+        *("method", "Full precision", "Group-Net K=2")
+    ]
+    assert (tmp_path / "output/comparison.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--methods", "nothing"], "--methods is 'nothing'; valid: 'Full precision', 'Group-Net"),
+        (["--search-share", "0"], r"--search-share is 0\.0; valid: above 0, to 1"),
+        (["--jobs", "0"], "--jobs is 0; valid: 1 and more"),
+        (["--methods-file", "absent.yaml"], r"--methods-file absent\.yaml does not exist"),
+    ],
+    ids=["method", "share", "jobs", "absent"],
+)
+def test_bad_flags(main, flags, message):
+    with pytest.raises(SystemExit, match=f"^error: {message}"):
+        main(flags=flags)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("* a", "is no YAML: [^\n]*$"), ("- a", "must map names"), ("a: 3", "must map names")],
+    ids=["broken", "list", "number"],
+)
+def test_bad_list_of_methods(main, tmp_path, text, message):
+    (tmp_path / "methods.yaml").write_text(text)
+    with pytest.raises(SystemExit, match=f"^error: .*methods.yaml {message}"):
+        main()
+
+
+def test_data_is_checked_before_any_training(main, tmp_path):
+    with pytest.raises(SystemExit, match=r"^error: .*'nobody' is not known"):
+        main("DATASETS.TEST", "['nobody']")
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_nothing_to_show(main, capsys):
+    main(flags=["--show-only"])
+    assert "a.csv holds no result of this grid yet" in capsys.readouterr().out
