@@ -20,7 +20,7 @@ RUNS = 3
 PACKED = """
 import sys
 import numpy, torch
-from groupnet_det.benchmark.memory import peak_resident_kib as peak
+from groupnet_det.analysis.memory import peak_resident_kib as peak
 from groupnet_det.runtime.predictor import PackedPredictor
 path, height, width, threads, runs = sys.argv[1], *map(int, sys.argv[2:6])
 torch.set_num_threads(threads)
@@ -34,7 +34,7 @@ print((peak() - before) / 1024)
 FLOAT = """
 import sys
 import torch
-from groupnet_det.benchmark.memory import peak_resident_kib as peak
+from groupnet_det.analysis.memory import peak_resident_kib as peak
 from groupnet_det.benchmark.models_of_tasks import batch_of, float_twin
 from groupnet_det.benchmark.work import ModelWork
 model, classes, height, width, threads, runs = sys.argv[1], *map(int, sys.argv[2:7])

@@ -3,40 +3,19 @@
 Needs Detectron2, as the steps are those of the trainer.
 """
 
-import itertools
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import torch
 from detectron2.config import CfgNode
-from detectron2.utils.events import EventStorage
 
 from groupnet_det.config import own_node
 from groupnet_det.config.network import float_twin_of
-from groupnet_det.engine.trainer import Trainer, build_step
+from groupnet_det.engine.training_steps import BatchSize
 
-from .random_batches import random_batch
 from .timing import median_ratio, ratio_of_least
 
-SEED = 0
-HARMLESS_RATE = 1e-6
 OURS, TWIN = "config", "twin"
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchSize:
-    """Of a training batch.
-
-    Attributes:
-        num_images: In a step.
-        height, width: Of each image in pixels.
-    """
-
-    num_images: int
-    height: int
-    width: int
 
 
 def size_of(cfg: CfgNode, *, num_images: int = 0, height: int = 0, width: int = 0) -> BatchSize:
@@ -63,41 +42,6 @@ SIDES: Mapping[str, Callable[[CfgNode], CfgNode]] = {
     OURS: lambda cfg: cfg,
     TWIN: lambda cfg: float_twin_of(cfg, device=cfg.MODEL.DEVICE),
 }
-
-
-class TrainingSteps:
-    """A new model with the trainer's optimizer and step, and one random batch for all steps.
-
-    Weights, losses and gradients are as in any training but for the learning rate, which is so
-    small that nothing learned from random images grows beyond measure.
-    """
-
-    def __init__(self, cfg: CfgNode, size: BatchSize) -> None:
-        """
-        Raises:
-            ConfigError: The config does not fit together, or `random_batch` has no such batches.
-        """
-        cfg = cfg.clone()
-        cfg.defrost()
-        cfg.SOLVER.BASE_LR = HARMLESS_RATE
-        cfg.freeze()
-        batch = random_batch(
-            cfg, num_images=size.num_images, height=size.height, width=size.width, seed=SEED
-        )
-        torch.manual_seed(SEED)
-        self.model = Trainer.build_model(cfg)
-        self.device = torch.device(cfg.MODEL.DEVICE)
-        optimizer = Trainer.build_optimizer(cfg, self.model)
-        loader: Any = itertools.repeat(batch)
-        self.trainer = build_step(cfg, self.model, loader, optimizer)
-        self.trainer.iter = 0
-
-    def __call__(self) -> None:
-        """One step, to its end: a GPU is waited for."""
-        with EventStorage():
-            self.trainer.run_step()
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -180,6 +180,10 @@ def _add_training_keys(cfg: CfgNode) -> None:
     # that changed their sign since the time before; 0 for never.
     cfg.SOLVER.BIT_FLIPS_PERIOD = 20
 
+    # Whether the memory of an iteration is estimated before training, and a training refused that
+    # needs more than is free.
+    cfg.SOLVER.CHECK_MEMORY = True
+
     # With several processes, whether BatchNorm takes its statistics over the batches of all of
     # them: training is then what it is in one process. Without, each has its own statistics, and
     # those of the first are saved and evaluated.

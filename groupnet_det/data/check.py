@@ -37,13 +37,17 @@ NUM_CLASSES_KEYS = {
 TASKS = {"ImageClassifier": "classification", "SemanticSegmentor": "semantic segmentation"}
 
 
-def check_datasets(cfg: CfgNode, names: Sequence[str]) -> None:
+def check_datasets(cfg: CfgNode, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     """Check each data set against itself and against the config.
+
+    Returns:
+        The records of each.
 
     Raises:
         ConfigError: A name is not registered, or the class count does not fit.
         DataError: A file is absent or broken, or an annotation cannot be right.
     """
+    found: dict[str, list[dict[str, Any]]] = {}
     for position, name in enumerate(names):
         checked_text(name, "a name in DATASETS.TRAIN or TEST")
         if name not in DatasetCatalog.list():
@@ -53,7 +57,7 @@ def check_datasets(cfg: CfgNode, names: Sequence[str]) -> None:
             )
         metadata = MetadataCatalog.get(name)
         check_files(name, scores_masks=cfg.MODEL.MASK_ON and name in cfg.DATASETS.TEST)
-        records = DatasetCatalog.get(name)
+        records = found[name] = DatasetCatalog.get(name)
         if not records:
             raise DataError(f"data set {name!r} holds no image; see {source_of(name)}")
         check_same_classes(names[: position + 1])
@@ -69,6 +73,7 @@ def check_datasets(cfg: CfgNode, names: Sequence[str]) -> None:
         if "classes" in metadata.as_dict():
             counts = format_class_counts(metadata.classes, [r["label"] for r in records])
             logger.info(f"images per class of {name}:\n{counts}")
+    return found
 
 
 def check_files(name: str, *, scores_masks: bool = False) -> None:

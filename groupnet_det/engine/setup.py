@@ -19,7 +19,10 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.evaluation.check import check_evaluation
 from groupnet_det.project_files import find_config
 
+from .binary_share import build_without_weights, check_binary_share
 from .launch import check_num_gpus
+from .memory_check import check_memory
+from .training_check import check_training
 
 
 def setup(arguments: argparse.Namespace) -> CfgNode:
@@ -49,14 +52,22 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
     cfg.freeze()
     if comm.is_main_process():
         check_output_dir(cfg.OUTPUT_DIR)
+    network = None
+    if not arguments.eval_only:  # before classes are counted, whose key depends on the network
+        network = build_without_weights(cfg)
+        check_binary_share(cfg, network)
     setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank(), name="groupnet_det")
     used = cfg.DATASETS.TEST if arguments.eval_only else cfg.DATASETS.TRAIN + cfg.DATASETS.TEST
     if comm.is_main_process():
         make_absent_datasets(used)
     comm.synchronize()
     if comm.get_local_rank() == 0:  # each machine reads its own disk
-        check_datasets(cfg, list(dict.fromkeys(used)))
+        records = check_datasets(cfg, list(dict.fromkeys(used)))
         check_evaluation(cfg, training=not arguments.eval_only)
+        if network is not None:
+            learned = [record for name in cfg.DATASETS.TRAIN for record in records[name]]
+            check_training(cfg, network, learned)
+            check_memory(cfg, network, learned)
     comm.synchronize()
     default_setup(cfg, arguments)  # only now: it replaces the config.yaml of an earlier run
     return cfg

@@ -25,6 +25,7 @@ from groupnet_det.errors import DataError, TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
 
 from .amp import MixedPrecisionTrainer
+from .binary_share import check_binary_share
 from .distillation import attach_distillation
 from .distributed import distribute, share_buffers
 from .early_stopping import TrainingStoppedError, build_early_stopping
@@ -34,6 +35,7 @@ from .gradual_binarization import build_gradual_binarization
 from .hooks import BestCheckpointer, RecordBitFlips, SeedEachIteration
 from .initialization import initialize_model
 from .optimizer import build_lr_scheduler, build_optimizer
+from .other_trainings import AnnounceTraining
 from .packed_model import PackedModel
 from .resumption import check_same_optimizer, own_settings, tell_of_other_settings
 from .test_time_augmentation import wrap_for_testing
@@ -61,6 +63,7 @@ class Trainer(DefaultTrainer):
         TrainerBase.__init__(self)
         self.cfg = cfg = self.auto_scale_workers(cfg, comm.get_world_size())
         model = self.build_model(cfg)
+        check_binary_share(cfg, model)
         attach_distillation(cfg, model)
         if cfg.DATASETS.TEST:
             wrap_for_testing(cfg, model)  # what cannot be tested shows before it is trained
@@ -93,7 +96,8 @@ class Trainer(DefaultTrainer):
             writers=self.writers if writing else (),
             checkpointer=saving[0] if saving else None,
         )
-        stepping = [SeedEachIteration(self.cfg.SEED), *gradual, *stepping]
+        announce = [AnnounceTraining()] if comm.get_local_rank() == 0 else []
+        stepping = [SeedEachIteration(self.cfg.SEED), *announce, *gradual, *stepping]
         stepping += [*self._recording_hooks(), RecentMetrics()]
         return [*stepping, *saving, *scoring, record, *writing]
 

@@ -9,9 +9,9 @@ from PIL import EpsImagePlugin, Image
 
 from groupnet_det.config import load_config
 from groupnet_det.data.classification_mapper import ClassificationMapper
+from groupnet_det.data.detection_mapper import DetectionMapper
 from groupnet_det.data.images import FORMATS, open_image, read_rgb
 from groupnet_det.data.label_images import read_labels
-from groupnet_det.data.detection_mapper import DetectionMapper
 from groupnet_det.errors import DataError
 from groupnet_det.inference.pictures import find_pictures
 from groupnet_det.runtime.image_reading import read_image

@@ -27,8 +27,8 @@ from tabulate import tabulate
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from groupnet_det.analysis.memory import peak_resident_kib
 from groupnet_det.benchmark.facts import processor
-from groupnet_det.benchmark.memory import peak_resident_kib
 from groupnet_det.layers import Quantization
 from groupnet_det.layers.methods import Method
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet

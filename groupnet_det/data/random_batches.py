@@ -11,16 +11,22 @@ from torch import Tensor
 from groupnet_det.config import own_node
 from groupnet_det.errors import lookup
 
-NUM_OBJECTS = 6  # in each image
+NUM_OBJECTS = 6  # in each image, unless told
 # Of the objects' sides, by those of the image.
 SMALLEST, LARGEST = 0.1, 0.5
 
 Annotations = dict[str, Any]
-Annotate = Callable[[CfgNode, int, int, torch.Generator], Annotations]
+Annotate = Callable[[CfgNode, int, int, int, torch.Generator], Annotations]
 
 
 def random_batch(
-    cfg: CfgNode, *, num_images: int, height: int, width: int, seed: int = 0
+    cfg: CfgNode,
+    *,
+    num_images: int,
+    height: int,
+    width: int,
+    seed: int = 0,
+    num_objects: int = NUM_OBJECTS,
 ) -> list[Annotations]:
     """What a model's ``forward`` takes in training.
 
@@ -28,6 +34,7 @@ def random_batch(
         cfg: Its ``MODEL.META_ARCHITECTURE`` says what annotations are needed.
         num_images, height, width: Of the images (3, height, width), uint8.
         seed: The batch is a function of it and of the other arguments.
+        num_objects: In each image, for detectors.
 
     Raises:
         ConfigError: A meta-architecture that is not among `ANNOTATIONS`.
@@ -41,24 +48,24 @@ def random_batch(
             ),
             "height": height,
             "width": width,
-            **annotate(cfg, height, width, generator),
+            **annotate(cfg, num_objects, height, width, generator),
         }
         for _ in range(num_images)
     ]
 
 
 def _random_instances(
-    num_classes: int, height: int, width: int, generator: torch.Generator
+    num_classes: int, num_objects: int, height: int, width: int, generator: torch.Generator
 ) -> Annotations:
     """Boxes anywhere, each with a mask that fills it."""
     size = torch.tensor([width, height])
-    share = torch.rand(NUM_OBJECTS, 2, generator=generator) * (LARGEST - SMALLEST) + SMALLEST
+    share = torch.rand(num_objects, 2, generator=generator) * (LARGEST - SMALLEST) + SMALLEST
     extent = share * size
-    corner = torch.rand(NUM_OBJECTS, 2, generator=generator) * (size - extent)
+    corner = torch.rand(num_objects, 2, generator=generator) * (size - extent)
     boxes = torch.cat([corner, corner + extent], dim=1)
     instances = Instances((height, width))
     instances.gt_boxes = Boxes(boxes)
-    instances.gt_classes = torch.randint(num_classes, (NUM_OBJECTS,), generator=generator)
+    instances.gt_classes = torch.randint(num_classes, (num_objects,), generator=generator)
     instances.gt_masks = BitMasks(_filled(boxes, height, width))
     return {"instances": instances}
 
@@ -71,13 +78,13 @@ def _filled(boxes: Tensor, height: int, width: int) -> Tensor:
 
 
 def _random_labels(
-    num_classes: int, height: int, width: int, generator: torch.Generator
+    num_classes: int, num_objects: int, height: int, width: int, generator: torch.Generator
 ) -> Annotations:
     return {"sem_seg": torch.randint(num_classes, (height, width), generator=generator)}
 
 
 def _classification(
-    cfg: CfgNode, height: int, width: int, generator: torch.Generator
+    cfg: CfgNode, num_objects: int, height: int, width: int, generator: torch.Generator
 ) -> Annotations:
     number = own_node(cfg, "MODEL.CLASSIFIER").NUM_CLASSES
     return {"label": int(torch.randint(number, (), generator=generator))}

@@ -1,0 +1,162 @@
+"""Measurement of the memory of a training step on one image, in a process of its own.
+
+    python -m groupnet_det.engine.memory_probe < request.json
+
+A process of its own leaves the training's random numbers, statistics and compiled functions as they
+are, and dies alone if one image is too much.
+"""
+
+import json
+import resource
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from detectron2.config import CfgNode
+
+from groupnet_det.analysis.memory import memory_bytes, peak_bytes, reset_peak
+from groupnet_det.config import load_config_text
+from groupnet_det.errors import UserError
+
+from .training_steps import BatchSize, TrainingSteps
+
+# What PyTorch says where memory is refused.
+REFUSED = ("can't allocate memory", "out of memory")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepMemory:
+    """Bytes of a training step above those of a process that has done its imports.
+
+    Attributes:
+        fixed: Weights, gradients, the optimizer's state, and what else is there once.
+        gradients: Those alone.
+        small, full: For each image of the size that was measured with one and two images, and of
+            the full size where that was measured too.
+        free: Of the GPU with the least; nothing on the CPU.
+    """
+
+    fixed: int
+    gradients: int
+    small: int
+    full: int | None = None
+    free: int | None = None
+
+
+def measure(
+    cfg: CfgNode, small: BatchSize, full: BatchSize | None, *, num_objects: int, num_devices: int
+) -> StepMemory:
+    """Make training steps and look at what they took.
+
+    Steps with one and two images tell apart what an image takes and what is there once, such as
+    binary copies of the weights. Gradients, which the backward pass adds, are counted once.
+
+    Args:
+        cfg: Of the training.
+        small: Of a batch that takes little time; a second one has twice the images.
+        full: Of a batch of images of full size, and as many; nothing where `small` tells enough.
+        num_objects: In each image, for detectors.
+        num_devices: GPUs to look at; 0 on the CPU.
+    """
+    device = torch.device(cfg.MODEL.DEVICE)
+    free = [torch.cuda.mem_get_info(index)[0] for index in range(num_devices)]
+    before = memory_bytes(device)
+    probe = _Probe(TrainingSteps(cfg, small, num_objects=num_objects), device)
+    count = small.num_images
+    once = probe.growth(small, num_objects)
+    twice = probe.growth(replace(small, num_images=2 * count), num_objects)
+    image = max(0, twice - once) // count
+    rest = max(0, once - count * image)
+    most = None if full is None else (probe.growth(full, num_objects) - rest) // count
+    gradients = probe.gradients()
+    return StepMemory(
+        fixed=max(0, probe.start - before) + gradients + probe.optimizer_state() + rest,
+        gradients=gradients,
+        small=image,
+        full=most,
+        free=min(free, default=None),
+    )
+
+
+class _Probe:
+    """Training steps that note the most memory of their forward and backward passes."""
+
+    def __init__(self, steps: TrainingSteps, device: torch.device) -> None:
+        self.steps, self.device = steps, device
+        self.start = memory_bytes(device)
+        self.peaks: list[int] = []
+        steps.model.register_forward_hook(self._note)
+        steps.trainer.after_backward = self._note
+        self.optimizer_step = steps.optimizer.step
+        # Its own memory would hide that of later steps.
+        setattr(steps.optimizer, "step", lambda *_: None)  # noqa: B010
+
+    def growth(self, size: BatchSize, num_objects: int) -> int:
+        """Bytes that a step takes above the weights, without the gradients."""
+        self.steps.optimizer.zero_grad()
+        self.steps.set_batch(size, num_objects=num_objects)
+        reset_peak(self.device)
+        self.peaks.clear()
+        self.steps()
+        forward, backward = self.peaks
+        return max(forward, backward - self.gradients()) - self.start
+
+    def gradients(self) -> int:
+        """Bytes of those of the last step."""
+        return _bytes(p.grad for p in self.steps.model.parameters() if p.grad is not None)
+
+    def optimizer_state(self) -> int:
+        """Bytes of it after a step."""
+        self.optimizer_step()
+        return _bytes(v for s in self.steps.optimizer.state.values() for v in s.values())
+
+    def _note(self, *_: object) -> None:
+        self.peaks.append(peak_bytes(self.device))
+
+
+def _bytes(tensors: Any) -> int:
+    return sum(t.numel() * t.element_size() for t in tensors if isinstance(t, torch.Tensor))
+
+
+def limit_memory(num_bytes: int) -> None:
+    """Let allocations fail when this process has taken so much more than now, and have the kernel,
+    where it runs out of memory all the same, end this process and no other."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    with suppress(OSError, ValueError):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        (taken,) = [1024 * int(line.split()[1]) for line in lines if line.startswith("VmData")]
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (taken + num_bytes, hard))
+
+
+def run(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What `measure` finds, or ``{"refused": True}`` where memory did not suffice, or
+    ``{"failed": why}``.
+
+    Args:
+        request: As `memory_check` writes it.
+    """
+    torch.set_num_threads(request["threads"])
+    if request["limit"] is not None:
+        limit_memory(request["limit"])
+    small, full = (size and BatchSize(**size) for size in (request["small"], request["full"]))
+    looks = {name: request[name] for name in ("num_objects", "num_devices")}
+    try:
+        cfg = load_config_text(request["config"], "the config of the training")
+        found = measure(cfg, small, full, **looks)
+    except MemoryError:
+        return {"refused": True}
+    except (UserError, RuntimeError, ValueError, KeyError) as error:
+        if any(words in str(error) for words in REFUSED):
+            return {"refused": True}
+        return {"failed": " ".join(str(error).split())}
+    return asdict(found)
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(json.load(sys.stdin))))

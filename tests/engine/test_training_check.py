@@ -1,0 +1,102 @@
+"""Warnings before training: each is given where it must be, and not where all is usual."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from groupnet_det.config import load_config
+from groupnet_det.data.training_sizes import TrainingObjects
+from groupnet_det.engine.binary_share import build_without_weights
+from groupnet_det.engine.training_check import (
+    check_anchors,
+    check_object_sizes,
+    check_schedule,
+    check_training,
+)
+from tests.data.test_training_sizes import record
+
+QUICK = "quick/retinanet_groupnet_photo_digits"
+LOGGER = "groupnet_det.engine.training_check"
+
+
+@pytest.fixture
+def told(caplog, monkeypatch):
+    """Messages of at least a level."""
+    monkeypatch.setattr(logging.getLogger("groupnet_det"), "propagate", True)
+    caplog.set_level(logging.INFO, logger=LOGGER)
+    return lambda level: [r.getMessage() for r in caplog.records if r.levelno >= level]
+
+
+def squares(*sides, image=160.0):
+    boxes = np.array([(10, 10, 10 + side, 10 + side) for side in sides], dtype=float)
+    return TrainingObjects(boxes=boxes, images=np.full((len(sides), 2), image))
+
+
+@pytest.mark.parametrize(
+    ("warmup", "iterations", "factor", "expected"),
+    [(21, 100, 0.001, True), (20, 100, 0.001, False), (1000, 600, 1.0, False)],
+    ids=["more than a fifth", "a fifth", "no warm-up"],
+)
+def test_a_long_warm_up(told, warmup, iterations, factor, expected):
+    options = ["SOLVER.WARMUP_ITERS", warmup, "SOLVER.MAX_ITER", iterations]
+    check_schedule(load_config(QUICK, [*options, "SOLVER.WARMUP_FACTOR", factor]), 100)
+    warnings = told(logging.WARNING)
+    assert bool(warnings) == expected
+    assert not expected or "set SOLVER.WARMUP_ITERS to 20 or less" in warnings[0]
+
+
+@pytest.mark.parametrize(("images", "expected"), [(7, True), (8, False)])
+def test_a_batch_larger_than_the_data_set(told, images, expected):
+    check_schedule(load_config(QUICK, ["SOLVER.IMS_PER_BATCH", "8"]), images)
+    warnings = told(logging.WARNING)
+    assert bool(warnings) == expected
+    assert not expected or "set it to 7 or less" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("small", "expected"), [(0, False), (1, True), (60, True)], ids=["none", "one", "most"]
+)
+def test_small_objects(told, small, expected):
+    objects = squares(*[3.9] * small, *[4.0] * (100 - small))
+    check_object_sizes(load_config(QUICK), objects)
+    warnings = told(logging.WARNING)
+    assert bool(warnings) == expected
+    assert not expected or warnings[0].startswith(f"{small} of 100 objects ({small} %)")
+
+
+@pytest.mark.parametrize(
+    ("config", "sides", "recall"),
+    [
+        (QUICK, [24, 48, 70], 100),
+        (QUICK, [24, 150, 150, 6], 25),
+        ("quick/faster_rcnn_groupnet_photo_digits", [24, 150, 150, 150, 6], 20),
+    ],
+    ids=["fitting", "RetinaNet", "R-CNN"],
+)
+def test_the_share_of_objects_that_anchors_fit_is_told(told, config, sides, recall):
+    cfg = load_config(config)
+    check_anchors(cfg, build_without_weights(cfg), squares(*sides))
+    (message,) = told(logging.INFO)
+    assert f"{recall} % of {len(sides)} objects" in message
+    assert bool(told(logging.WARNING)) == (recall < 60)
+    assert recall > 60 or "set MODEL.ANCHOR_GENERATOR.SIZES" in message
+
+
+def test_a_detector_without_anchors_has_none_to_fit(told):
+    cfg = load_config("quick/fcos_groupnet_photo_digits")
+    check_anchors(cfg, build_without_weights(cfg), squares(1, 2))
+    assert not told(logging.INFO)
+
+
+def test_usual_trainings_are_not_warned_of(told):
+    cfg = load_config(QUICK)
+    records = [record(160, 160, (10, 10, 20, 30), (60, 60, 40, 70))] * 20
+    check_training(cfg, build_without_weights(cfg), records)
+    assert not told(logging.WARNING)
+
+
+def test_records_without_boxes_have_no_objects_to_check(told):
+    cfg = load_config("quick/classifier_groupnet_mnist5k")
+    check_training(cfg, build_without_weights(cfg), [{"file_name": "x", "label": 0}] * 64)
+    assert not told(logging.INFO)
