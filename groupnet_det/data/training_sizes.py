@@ -67,9 +67,10 @@ def largest_batch(cfg: CfgNode, records: Records) -> tuple[int, int]:
     """
     kind = cfg.MODEL.META_ARCHITECTURE
     if kind == "ImageClassifier":
-        return (cfg.INPUT.CLASSIFICATION.TRAIN_CROP,) * 2
+        return (own_node(cfg, "INPUT.CLASSIFICATION").TRAIN_CROP,) * 2
     if kind == "SemanticSegmentor":
-        return (cfg.INPUT.SEMANTIC.CROP,) * 2 if cfg.INPUT.SEMANTIC.CROP else _scaled(cfg, records)
+        crop = own_node(cfg, "INPUT.SEMANTIC").CROP
+        return (crop, crop) if crop else _scaled(cfg, records)
     sides = {"short": max(_short_sides(cfg)), "longest": cfg.INPUT.MAX_SIZE_TRAIN}
     new = resized(_own_sizes(records), **sides)
     if not cfg.DATALOADER.ASPECT_RATIO_GROUPING:

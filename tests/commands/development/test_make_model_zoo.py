@@ -76,7 +76,7 @@ def test_costs_are_counted_once(zoo):
     assert rows[QUICK].binary_percent == 98.8
     assert rows[QUICK].file_bytes == pytest.approx(rows[QUICK].counted_bytes, rel=0.06)
     assert f"| binary | 97.00 | 5 | {rows[QUICK].parameters / 1e6:.2f} | 98.8 %" in page
-    assert "| `classifier_groupnet_mnist5k` | 12.5 | not trained by us | 2." in page
+    assert "| `classifier_groupnet_mnist5k` `NUM_BASES 3` | 12.5 | not trained by us | 2." in page
 
     kept = path.read_text().replace("48x32", "33x33")
     path.write_text(kept)
