@@ -9,6 +9,8 @@ from detectron2.config import CfgNode
 from detectron2.structures import BoxMode
 from numpy.typing import NDArray
 
+from groupnet_det.config import own_node
+
 from .images import open_image
 
 Records = Sequence[dict[str, Any]]
