@@ -59,7 +59,9 @@ def main() -> int:
         )
     parser.set_defaults(target="native")
     parser.add_argument("--mutations", type=int, help="files to tamper with")
-    parser.add_argument("--short", action="store_true", help="without the long loops, and few mutations")
+    parser.add_argument(
+        "--short", action="store_true", help="without the long loops, and few mutations"
+    )
     arguments = parser.parse_args()
     target = TARGETS[arguments.target]
     mutations = arguments.mutations or (FEW_MUTATIONS if arguments.short else MUTATIONS)
