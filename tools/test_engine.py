@@ -3,7 +3,7 @@
 
   python tools/test_engine.py
   python tools/test_engine.py --sanitize
-  python tools/test_engine.py --sanitize --short   # files that were tampered with alone, and few
+  python tools/test_engine.py --sanitize --short   # without the long loops, and few mutations
   python tools/test_engine.py --sanitize-threads   # the tests of concurrency alone
   python tools/test_engine.py --arm        # Debian's cross compiler and qemu-user
 
@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests/csrc"
 OBJECTS = ROOT / "build/test_engine"
 MUTATIONS, FEW_MUTATIONS = 1000, 300
+SHORT = ["plain_steps", "memory_plan", "shapes", "answers", "broken_files"]
 
 
 def build(target: Target, folder: Path) -> Path:
@@ -45,7 +46,7 @@ def chosen_tests(target: str, *, short: bool) -> list[str]:
     """Names of a group of tests, or none for all."""
     if target == "sanitize_threads":
         return ["concurrency"]
-    return ["broken_files"] if short else []
+    return SHORT if short else []
 
 
 def main() -> int:
@@ -58,7 +59,9 @@ def main() -> int:
         )
     parser.set_defaults(target="native")
     parser.add_argument("--mutations", type=int, help="files to tamper with")
-    parser.add_argument("--short", action="store_true", help="only files that were tampered with")
+    parser.add_argument(
+        "--short", action="store_true", help="without the long loops, and few mutations"
+    )
     arguments = parser.parse_args()
     target = TARGETS[arguments.target]
     mutations = arguments.mutations or (FEW_MUTATIONS if arguments.short else MUTATIONS)
