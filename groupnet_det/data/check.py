@@ -60,6 +60,8 @@ def check_datasets(cfg: CfgNode, names: Sequence[str]) -> dict[str, list[dict[st
         records = found[name] = DatasetCatalog.get(name)
         if not records:
             raise DataError(f"data set {name!r} holds no image; see {source_of(name)}")
+        if "panoptic_json" in metadata.as_dict():  # evaluation alone reads it
+            check_panoptic_file(Path(metadata.panoptic_json))
         check_same_classes(names[: position + 1])
         check_class_count(cfg, name)
         if "image_folder" not in metadata.as_dict():  # those were just listed
@@ -89,8 +91,6 @@ def check_files(name: str, *, scores_masks: bool = False) -> None:
     if "json_file" in metadata.as_dict():
         path = Path(metadata.json_file)
         check_coco_file(path, metadata.get("prepare_with"), scores_masks=scores_masks)
-        if "panoptic_json" in metadata.as_dict():
-            check_panoptic_file(Path(metadata.panoptic_json))
     elif "dirname" in metadata.as_dict():
         check_voc_layout(Path(metadata.dirname), metadata.split)
     elif metadata.get("evaluator_type") == "cityscapes_sem_seg":

@@ -51,7 +51,7 @@ def test_samples_have_instances_with_masks_and_semantic_labels(cfg):
 
 def test_evaluators_are_those_of_boxes_masks_and_semantics(cfg):
     evaluators = build_evaluator(cfg, NAMES[1])._evaluators
-    assert [type(e).__name__ for e in evaluators] == ["COCOEvaluator", "SemanticEvaluator"]
+    assert [type(e).__name__ for e in evaluators][:2] == ["COCOEvaluator", "SemanticEvaluator"]
 
 
 @pytest.mark.parametrize(
