@@ -7,23 +7,24 @@ asked for, and what needs no Detectron2 (quantizers, layers, `GroupNetResNet`) i
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # what type checkers and editors see
-    from .layers import Quantization
-    from .modeling.backbones.groupnet_resnet import GroupNetResNet
-    from .plugin import add_groupnet_config
-    from .quick_start import export, predict, train
-    from .runtime.predictor import PackedPredictor
+from .version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:  # what type checkers and editors see
+    from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
+    from groupnet_det.runtime.predictor import PackedPredictor
+
+    from .api import export, predict, train
+    from .detectron2_plugin import add_groupnet_config
+    from .layers import Quantization
 
 _PUBLIC = {
     "Quantization": "groupnet_det.layers",
     "PackedPredictor": "groupnet_det.runtime.predictor",
     "GroupNetResNet": "groupnet_det.modeling.backbones.groupnet_resnet",
-    "add_groupnet_config": "groupnet_det.plugin",
-    "train": "groupnet_det.quick_start",
-    "predict": "groupnet_det.quick_start",
-    "export": "groupnet_det.quick_start",
+    "add_groupnet_config": "groupnet_det.detectron2_plugin",
+    "train": "groupnet_det.api",
+    "predict": "groupnet_det.api",
+    "export": "groupnet_det.api",
 }
 __all__ = [
     "GroupNetResNet",

@@ -9,16 +9,16 @@ from typing import Any
 from detectron2.engine import default_argument_parser
 
 from groupnet_det.checkpoint.checkpointer import read_checkpoint
-from groupnet_det.data.registration import register_datasets
-from groupnet_det.deploy.export import export_trained, load_trained, make_predictors
-from groupnet_det.deploy.samples import DEFAULT_IMAGES
-from groupnet_det.engine.recorded_scores import recorded_scores
+from groupnet_det.data.datasets.registration import register_datasets
+from groupnet_det.engine.records.recorded_scores import recorded_scores
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
-from groupnet_det.inference.answers import Answer, open_model
-from groupnet_det.inference.predictor import WEIGHTS, trained_config
-from groupnet_det.runtime.image_reading import AnyImage
-from groupnet_det.runtime.packed_file import write_packed
+from groupnet_det.export.packed.calibration_images import DEFAULT_IMAGES
+from groupnet_det.export.packed.trained import export_trained, load_trained, make_predictors
+from groupnet_det.images.reading import AnyImage
+from groupnet_det.inference.results import Answer, open_model
+from groupnet_det.inference.trained_predictor import WEIGHTS, trained_config
+from groupnet_det.packed.packed_file import write_packed
 
 AnyPath = str | os.PathLike[str]
 Overrides = Mapping[str, Any]

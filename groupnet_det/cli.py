@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from groupnet_det import __version__
 from groupnet_det.commands.parser import CommandParser
-from groupnet_det.errors import ConfigError, UserError, lookup
+from groupnet_det.version import __version__
+
+from .errors import ConfigError, UserError, lookup
 
 PROGRAM = "groupnet-det"
 COMMANDS_PACKAGE = "groupnet_det.commands"

@@ -3,7 +3,8 @@
 from detectron2.config import CfgNode
 
 import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to Detectron2)
-from groupnet_det.config import add_config_keys
+
+from .config import add_config_keys
 
 
 def add_groupnet_config(cfg: CfgNode) -> None:

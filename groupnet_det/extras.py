@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Sequence
 from types import ModuleType
 
-from groupnet_det.errors import UserError
+from .errors import UserError
 
 
 class ExtraAbsentError(UserError):

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from groupnet_det.errors import ConfigError
+from .errors import ConfigError
 
 PICTURES = (".png", ".jpg", ".jpeg")
 PLOTS = (*PICTURES, ".pdf", ".svg")

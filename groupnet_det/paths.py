@@ -7,7 +7,7 @@ import difflib
 import os
 from pathlib import Path
 
-from groupnet_det.errors import ConfigError
+from .errors import ConfigError
 
 PACKAGE = Path(__file__).resolve().parent
 

@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from groupnet_det.engine.distributed import leave_process_group
+from groupnet_det.engine.processes.distributed import leave_process_group
 
 WORLD_SIZE = 2
 

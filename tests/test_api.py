@@ -12,7 +12,7 @@ from groupnet_det import export, predict, train
 from groupnet_det.checkpoint.checkpointer import read_checkpoint
 from groupnet_det.checkpoint.folder import write_folder
 from groupnet_det.errors import CheckpointError, ConfigError
-from groupnet_det.runtime.extension import is_built
+from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor
 from tests.inference.models import write_checkpoint
 

@@ -102,7 +102,7 @@ def test_messages_name_commands_that_are_there(root):
             assert not re.search(r"python (tools|datasets|demo)/", text), path
     assert named <= set(COMMANDS)
     assert {"verify", "convert", "prepare-mnist5k"} <= named
-    source = (root / "groupnet_det/report/run.py").read_text()
+    source = (root / "groupnet_det/report/training_run.py").read_text()
     asked = re.findall(r'_command\("([a-z-]+)"', source)
     assert asked
     assert set(asked) <= set(COMMANDS)

@@ -49,8 +49,8 @@ def test_that_environment_lacks_detectron2(environment_without_detectron2):
         "from groupnet_det import Quantization, GroupNetResNet; import torch;"
         "print(GroupNetResNet(width=0.125)(torch.zeros(1, 3, 64, 64))['res5'].shape)",
         "import groupnet_det.quantizers, groupnet_det.layers",
-        "import groupnet_det.data.photo_digits, groupnet_det.data.stream",
-        "import groupnet_det.analysis.precision_map, groupnet_det.evaluation.coco_results",
+        "import groupnet_det.data.datasets.photo_digits, groupnet_det.data.loading.seeded_batches",
+        "import groupnet_det.analysis.precision_map, groupnet_det.evaluation.saved.coco_scores",
         "from groupnet_det import PackedPredictor",
     ],
     ids=["network", "layers", "data", "tools", "runtime"],

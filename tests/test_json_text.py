@@ -2,14 +2,14 @@ import json
 
 import pytest
 
-from groupnet_det.analysis.model_zoo.from_manifest import rows_of_manifest
 from groupnet_det.checkpoint.folder import CONFIG_FILE, WEIGHTS_FILE, read_folder
-from groupnet_det.data.coco_check import check_coco_file
-from groupnet_det.engine.metrics_file import read_metrics
+from groupnet_det.data.checks.coco_json import check_coco_file
+from groupnet_det.engine.records.metrics_file import read_metrics
 from groupnet_det.errors import UserError
-from groupnet_det.evaluation.coco_results import load_result_list
+from groupnet_det.evaluation.saved.coco_scores import load_result_list
 from groupnet_det.json_text import parse_json
-from groupnet_det.visualization.predictions import load_results
+from groupnet_det.model_zoo.from_manifest import rows_of_manifest
+from groupnet_det.visualization.prediction_sheets import load_results
 
 WELLS = {"lists": "[" * 100_000, "objects": '{"a":' * 100_000, "digits": "9" * 100_000}
 READERS = {

@@ -2,10 +2,10 @@
 
 import pytest
 
-from groupnet_det import project_files
+from groupnet_det import paths
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError
-from groupnet_det.project_files import config_names, find_config, project_root, results_folder
+from groupnet_det.paths import config_names, find_config, project_root, results_folder
 
 NAME = "quick/classifier_groupnet_mnist5k"
 
@@ -18,7 +18,7 @@ def installed(tmp_path, monkeypatch):
     (package / "configs/quick/mine.yaml").write_text("SEED: 3\n")
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setattr(project_files, "PACKAGE", package)
+    monkeypatch.setattr(paths, "PACKAGE", package)
     return package
 
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from groupnet_det.errors import UserError
-from groupnet_det.runtime.native_build import (
+from groupnet_det.runtime.backends.native_build import (
     CSRC,
     TARGETS,
     Target,

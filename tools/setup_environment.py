@@ -118,7 +118,7 @@ def report_engine() -> None:
     code = (
         "import torch\n"
         "from groupnet_det.errors import ExtensionError\n"
-        "from groupnet_det.runtime.extension import load_extension\n"
+        "from groupnet_det.runtime.backends.extension import load_extension\n"
         "try:\n"
         "    load_extension()\n"
         "    print('engine for packed models:', *torch.ops.groupnet_det.available_isas())\n"

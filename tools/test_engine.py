@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 from groupnet_det.errors import UserError
-from groupnet_det.runtime.native_build import (
+from groupnet_det.runtime.backends.native_build import (
     TARGETS,
     Target,
     compile_files,

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
-from groupnet_det.runtime.networks import NativeNetwork
-from groupnet_det.runtime.packed_file import PackedFile
-from groupnet_det.runtime.program import Program
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program import Program
+from groupnet_det.runtime.backends.networks import NativeNetwork
 
 from .forward import Regions
 from .layer_costs import LayerCost

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from groupnet_det.layers import QuantizedConv2d
-from groupnet_det.layers.branched_unit import BranchedUnit
-from groupnet_det.layers.group_block import GroupBlock
+from groupnet_det.layers.blocks.branched_unit import BranchedUnit
+from groupnet_det.layers.blocks.group_block import GroupBlock
 
 from .counting import LAYERS, Seen, watched_layers
 from .precision_map import activation_bits, kind_of, weight_bits

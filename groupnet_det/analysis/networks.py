@@ -9,8 +9,8 @@ from detectron2.modeling import build_model
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.config.network import float_twin_of
-from groupnet_det.deploy.export import pack_network
-from groupnet_det.runtime.packed_file import PackedFile, write_packed
+from groupnet_det.export.packed.trained import pack_network
+from groupnet_det.packed.packed_file import PackedFile, write_packed
 
 from .forward import default_size, forward_of
 from .layer_costs import LayerCost, layer_costs, with_float_twin

@@ -13,7 +13,7 @@ import torch
 from detectron2.checkpoint import DetectionCheckpointer
 
 from groupnet_det.errors import CheckpointError, TrainingError, UserError
-from groupnet_det.runtime.packed_file import FORMAT
+from groupnet_det.packed.packed_file import FORMAT
 
 from .compatibility import check_fit, move_backbone
 from .finite import NotFiniteError, check_finite

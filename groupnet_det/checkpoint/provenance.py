@@ -7,10 +7,10 @@ from typing import Any
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, Metadata, MetadataCatalog
 
-from groupnet_det import __version__
 from groupnet_det.data.catalog import class_names_of, stuff_names_of
-from groupnet_det.data.fingerprint import fingerprint
+from groupnet_det.data.checks.fingerprint import fingerprint
 from groupnet_det.errors import CheckpointError
+from groupnet_det.version import __version__
 
 logger = logging.getLogger(__name__)
 

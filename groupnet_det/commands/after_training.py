@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from groupnet_det.engine.records.output_names import LATENCY, PACKED, REPORT, VERIFICATION
 from groupnet_det.errors import UserError
 from groupnet_det.json_text import parse_json
-from groupnet_det.runtime.extension import is_built
-
-from .files import LATENCY, PACKED, REPORT, VERIFICATION
+from groupnet_det.runtime.backends.extension import is_built
 
 # Enough for a figure to be read; `groupnet-det benchmark-packed` measures longer.
 ROUNDS = 5

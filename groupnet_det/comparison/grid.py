@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from .comparison_rows import Row, RowKey
+from .rows import Row, RowKey
 
 SEARCH_SEED = 1000
 Done = Mapping[RowKey, Row]

@@ -14,15 +14,15 @@ from typing import Any
 import torch
 from detectron2.config import CfgNode
 
-from groupnet_det.analysis.comparison import Grid
-from groupnet_det.analysis.comparison_rows import Row, RowKey, append_row, make_row, read_rows
 from groupnet_det.analysis.complexity import count_complexity
 from groupnet_det.config import load_config
-from groupnet_det.data.registration import register_datasets
+from groupnet_det.data.datasets.registration import register_datasets
+from groupnet_det.engine.setup import choose_device
+from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import DataError, TrainingError
 
-from .setup import choose_device
-from .trainer import Trainer
+from .grid import Grid
+from .rows import Row, RowKey, append_row, make_row, read_rows
 
 # In the keys of a method: its config file, in the place of the one of all rows.
 BASE = "_BASE_"

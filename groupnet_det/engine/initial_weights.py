@@ -3,7 +3,7 @@
 from detectron2.config import CfgNode
 from torch import nn
 
-from groupnet_det.checkpoint.initialization import initialize
+from groupnet_det.checkpoint.detector_start import initialize
 from groupnet_det.config import own_node
 from groupnet_det.config.load import expand_path
 from groupnet_det.errors import ConfigError

@@ -19,26 +19,30 @@ import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to De
 from groupnet_det.analysis.precision_map import format_precision_map
 from groupnet_det.checkpoint.checkpointer import DIVERGED, Checkpointer
 from groupnet_det.checkpoint.provenance import checkpoint_metadata, expected_names
-from groupnet_det.data.loaders import build_test_loader, build_train_loader
-from groupnet_det.data.shared_memory import explain_ended_worker
+from groupnet_det.data.loading.loaders import build_test_loader, build_train_loader
+from groupnet_det.data.loading.shared_memory import explain_ended_worker
+from groupnet_det.engine.checks.binary_share import check_binary_share
+from groupnet_det.engine.checks.other_trainings import AnnounceTraining
+from groupnet_det.engine.distillation.feature_maps import attach_distillation
+from groupnet_det.engine.processes.distributed import distribute, share_buffers
+from groupnet_det.engine.records.early_stopping import TrainingStoppedError, build_early_stopping
+from groupnet_det.engine.records.evaluation_record import EvaluationRecord, RecentMetrics
+from groupnet_det.engine.records.output_names import CHECKPOINT
+from groupnet_det.engine.records.resumption import (
+    check_same_optimizer,
+    own_settings,
+    tell_of_other_settings,
+)
 from groupnet_det.errors import DataError, TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
+from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
+from groupnet_det.inference.packed_model import PackedModel
 
 from .amp import MixedPrecisionTrainer
-from .binary_share import check_binary_share
-from .distillation import attach_distillation
-from .distributed import distribute, share_buffers
-from .early_stopping import TrainingStoppedError, build_early_stopping
-from .evaluation_record import EvaluationRecord, RecentMetrics
-from .files import CHECKPOINT
 from .gradual_binarization import build_gradual_binarization
 from .hooks import BestCheckpointer, RecordBitFlips, SeedEachIteration
-from .initialization import initialize_model
+from .initial_weights import initialize_model
 from .optimizer import build_lr_scheduler, build_optimizer
-from .other_trainings import AnnounceTraining
-from .packed_model import PackedModel
-from .resumption import check_same_optimizer, own_settings, tell_of_other_settings
-from .test_time_augmentation import wrap_for_testing
 
 DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
 

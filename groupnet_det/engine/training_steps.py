@@ -7,9 +7,9 @@ import torch
 from detectron2.config import CfgNode
 from detectron2.utils.events import EventStorage
 
-from groupnet_det.data.random_batches import NUM_OBJECTS, random_batch
+from groupnet_det.data.loading.random_batches import NUM_OBJECTS, random_batch
+from groupnet_det.engine.distillation.feature_maps import attach_distillation
 
-from .distillation import attach_distillation
 from .trainer import Trainer, build_step
 
 SEED = 0

@@ -7,7 +7,7 @@ import numpy as np
 from detectron2.evaluation import CityscapesSemSegEvaluator
 from detectron2.utils import comm
 
-from groupnet_det.data.cityscapes import require_cityscapesscripts
+from groupnet_det.data.datasets.cityscapes_masks import require_cityscapesscripts
 from groupnet_det.errors import DataError
 
 

@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from groupnet_det.errors import ConfigError, TrainingError
-
-from .classification_scores import (
+from groupnet_det.evaluation.saved.classification_scores import (
     CLASS_SCORES,
     PREDICTIONS,
     Prediction,
@@ -20,6 +19,7 @@ from .classification_scores import (
     write_class_scores_csv,
     write_predictions_csv,
 )
+
 from .confusion_matrix import plot_confusion_matrix
 
 

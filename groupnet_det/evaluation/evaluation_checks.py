@@ -8,7 +8,7 @@ from detectron2.data import MetadataCatalog
 
 from groupnet_det.config import own_node
 from groupnet_det.data.catalog import class_names_of, stuff_names_of
-from groupnet_det.data.cityscapes import require_cityscapesscripts
+from groupnet_det.data.datasets.cityscapes_masks import require_cityscapesscripts
 from groupnet_det.errors import ConfigError, lookup
 
 from .evaluators import EVALUATORS

@@ -15,13 +15,13 @@ from detectron2.evaluation import (
 )
 
 from groupnet_det.config import own_node
-from groupnet_det.data.coco_file import plain_coco_file
+from groupnet_det.data.datasets.coco_file import plain_coco_file
 from groupnet_det.errors import lookup
 
-from .cityscapes import OfficialCityscapesEvaluator
-from .classification import ClassificationEvaluator
-from .semantic import SemanticEvaluator
-from .voc import VocEvaluator
+from .cityscapes_evaluator import OfficialCityscapesEvaluator
+from .classification_evaluator import ClassificationEvaluator
+from .semantic_evaluator import SemanticEvaluator
+from .voc_evaluator import VocEvaluator
 
 
 def _coco(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:

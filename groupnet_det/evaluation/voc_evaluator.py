@@ -10,7 +10,7 @@ from detectron2.evaluation import DatasetEvaluator
 from detectron2.evaluation.coco_evaluation import instances_to_coco_json
 from detectron2.utils import comm
 
-from .voc_scores import read_truth, score_voc
+from groupnet_det.evaluation.saved.voc_scores import read_truth, score_voc
 
 RESULTS = "coco_instances_results.json"
 METRIC_OF_YEAR = {2007: "07", 2012: "12"}

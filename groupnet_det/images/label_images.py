@@ -15,7 +15,7 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 
 from groupnet_det.errors import DataError
 
-from .images import open_image
+from .decoding import open_image
 
 Labels = NDArray[np.uint8]  # (H, W)
 LabelOfValue = Mapping[int, int]

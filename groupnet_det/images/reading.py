@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from groupnet_det.data.images import CHANNEL_ORDERS, check_depth, decode_rgb, open_image
 from groupnet_det.errors import DataError, UserError
+
+from .decoding import CHANNEL_ORDERS, check_depth, decode_rgb, open_image
 
 # A path, a PIL image, uint8 RGB (H, W, 3) in numpy, or uint8 RGB (3, H, W) in torch.
 AnyImage = str | os.PathLike[str] | Image.Image | NDArray[np.uint8] | Tensor

@@ -8,11 +8,11 @@ from detectron2.evaluation import inference_on_dataset
 from detectron2.evaluation.testing import flatten_results_dict
 from torch import Tensor, nn
 
-from groupnet_det.data.loaders import build_test_loader
-from groupnet_det.deploy.verification import Answers
+from groupnet_det.data.loading.loaders import build_test_loader
 from groupnet_det.errors import ConfigError
-from groupnet_det.evaluation.classification import ClassificationEvaluator
+from groupnet_det.evaluation.classification_evaluator import ClassificationEvaluator
 from groupnet_det.evaluation.evaluators import build_evaluator
+from groupnet_det.export.verify.predictions import Answers
 
 
 def classify_dataset(cfg: CfgNode, model: nn.Module, dataset: str) -> Answers:

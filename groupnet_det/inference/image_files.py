@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from groupnet_det.data.folder_files import without_system_files
-from groupnet_det.data.images import FORMATS
 from groupnet_det.errors import DataError
+from groupnet_det.images.decoding import FORMATS
 
 FALLBACK_SUFFIX = ".png"  # of a picture whose own kind cannot be written
 

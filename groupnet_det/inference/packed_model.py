@@ -14,14 +14,14 @@ from detectron2.structures import Boxes, Instances
 from torch import Tensor, nn
 
 from groupnet_det.data.catalog import class_names_of, stuff_names_of, task_of
-from groupnet_det.deploy.preparation import describe_preprocessing
 from groupnet_det.errors import ConfigError
-from groupnet_det.runtime.classification import Classification
-from groupnet_det.runtime.detections import Detections
-from groupnet_det.runtime.label_maps import LabelMap
-from groupnet_det.runtime.panoptic import PanopticSegmentation
+from groupnet_det.export.packed.models.preprocessing_info import describe_preprocessing
+from groupnet_det.runtime.postprocessing.panoptic import PanopticSegmentation
+from groupnet_det.runtime.postprocessing.segmentation import LabelMap
 from groupnet_det.runtime.predictor import PackedPredictor
-from groupnet_det.runtime.tasks import Answer
+from groupnet_det.runtime.results.classification import Classification
+from groupnet_det.runtime.results.detections import Detections
+from groupnet_det.runtime.task_pipelines import Answer
 
 SUFFIX = ".gnp"
 # Task of a packed file -> tasks of the data sets that it can be evaluated on.

@@ -9,18 +9,18 @@ from typing import Any
 from detectron2.data import Metadata
 from torch import Tensor
 
-import groupnet_det.runtime.tasks as packed_tasks
-from groupnet_det.data.images import FULL_SIZE
-from groupnet_det.engine.packed_model import is_packed
+import groupnet_det.runtime.task_pipelines as packed_tasks
 from groupnet_det.errors import ConfigError
-from groupnet_det.runtime.classification import Classification
-from groupnet_det.runtime.detections import Detections
-from groupnet_det.runtime.image_reading import AnyImage, read_image
-from groupnet_det.runtime.label_maps import LabelMap
-from groupnet_det.runtime.panoptic import PanopticSegmentation
+from groupnet_det.images.decoding import FULL_SIZE
+from groupnet_det.images.reading import AnyImage, read_image
+from groupnet_det.runtime.postprocessing.panoptic import PanopticSegmentation
+from groupnet_det.runtime.postprocessing.segmentation import LabelMap
 from groupnet_det.runtime.predictor import PackedPredictor
+from groupnet_det.runtime.results.classification import Classification
+from groupnet_det.runtime.results.detections import Detections
 
-from .predictor import Predictor, check_threshold, open_predictor
+from .packed_model import is_packed
+from .trained_predictor import Predictor, check_threshold, open_predictor
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,16 +19,17 @@ import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to De
 from groupnet_det.checkpoint.checkpointer import Checkpointer, read_checkpoint
 from groupnet_det.checkpoint.provenance import stored_looks
 from groupnet_det.config import load_config, load_config_text, own_node
-from groupnet_det.data.check import TASKS
-from groupnet_det.data.images import CHANNEL_ORDERS, center_crop_transform, to_channels
-from groupnet_det.data.registration import register_builtin_datasets
-from groupnet_det.data.semantic_mapper import inference_augmentations
-from groupnet_det.engine.packed_model import is_packed, model_outputs
-from groupnet_det.engine.test_time_augmentation import wrap_for_testing
+from groupnet_det.data.checks.datasets import TASKS
+from groupnet_det.data.datasets.registration import register_builtin_datasets
+from groupnet_det.data.loading.semantic_mapper import inference_augmentations
 from groupnet_det.errors import ConfigError, lookup
-from groupnet_det.runtime.detections import Detections
-from groupnet_det.runtime.panoptic import PanopticSegmentation
+from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
+from groupnet_det.images.decoding import CHANNEL_ORDERS, center_crop_transform, to_channels
+from groupnet_det.runtime.postprocessing.panoptic import PanopticSegmentation
 from groupnet_det.runtime.predictor import PackedPredictor
+from groupnet_det.runtime.results.detections import Detections
+
+from .packed_model import is_packed, model_outputs
 
 Pixels = NDArray[np.uint8]  # RGB (H, W, 3)
 WEIGHTS = "MODEL.WEIGHTS"

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from groupnet_det.errors import lookup
-
-from .block_design import BlockDesign
-from .quantization import Quantization
+from groupnet_det.layers.blocks.block_design import BlockDesign
+from groupnet_det.layers.convs.quantization import Quantization
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from statistics import mean, stdev
 
 import yaml
 
-from groupnet_det.analysis.comparison_rows import Row, read_rows
+from groupnet_det.comparison.rows import Row, read_rows
 from groupnet_det.errors import DataError
 
 from .records import TrainedRow, read_records

@@ -10,19 +10,19 @@ from typing import Any
 import torch
 from detectron2.config import CfgNode
 
-from groupnet_det import __version__
 from groupnet_det.analysis.forward import default_size, parse_size
 from groupnet_det.analysis.layer_costs import total
-from groupnet_det.analysis.model_zoo.records import CostRow, LatencyRow
 from groupnet_det.analysis.networks import Size, count_layers, pack, shapes_of
 from groupnet_det.analysis.precision_map import count_weights, layer_precisions
+from groupnet_det.benchmark.engines.packed_engines import engine_isa
+from groupnet_det.benchmark.measure.environment import processor
+from groupnet_det.benchmark.measure.timing import Schedule, alternate
+from groupnet_det.benchmark.suites.timed_networks import float_burst, packed_burst
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError
+from groupnet_det.version import __version__
 
-from .bursts import float_burst, packed_burst
-from .facts import processor
-from .packed_sides import engine_isa
-from .timing import Schedule, alternate
+from .records import CostRow, LatencyRow
 
 
 def measure_costs(network: str, size: str, root: Path) -> CostRow:

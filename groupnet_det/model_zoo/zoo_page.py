@@ -13,7 +13,7 @@ from groupnet_det.errors import ConfigError, lookup
 from .entries import Entry, entries_of
 from .records import CostRow, LatencyRow, read_records
 from .spec import TableSpec, read_specs
-from .tables import Measured, format_table
+from .zoo_tables import Measured, format_table
 
 FOLDER = "groupnet_det/analysis/model_zoo"
 COSTS, LATENCIES = "results/costs.csv", "results/latency.csv"

@@ -1,16 +1,19 @@
 """Importing this module registers all our parts with Detectron2: the one place that does."""
 
-from .backbones.detectron2_backbones import build_groupnet_resnet_backbone
-from .heads.box_head import GroupNetBoxHead
-from .heads.deeplab_head import GroupNetDeepLabV3Head, GroupNetDeepLabV3PlusHead
-from .heads.fcn_head import GroupNetFCNHead
-from .heads.mask_head import GroupNetMaskHead
-from .heads.panoptic_head import GroupNetPanopticHead
-from .heads.rpn_head import GroupNetRPNHead
-from .meta_arch.classifier import ImageClassifier
-from .meta_arch.fcos import GroupNetFCOS
-from .meta_arch.retinanet import GroupNetRetinaNet
-from .necks.binary_fpn import build_groupnet_resnet_fpn_backbone
+from groupnet_det.modeling.backbones.detectron2_backbones import build_groupnet_resnet_backbone
+from groupnet_det.modeling.heads.box_head import GroupNetBoxHead
+from groupnet_det.modeling.heads.deeplab_head import (
+    GroupNetDeepLabV3Head,
+    GroupNetDeepLabV3PlusHead,
+)
+from groupnet_det.modeling.heads.fcn_head import GroupNetFCNHead
+from groupnet_det.modeling.heads.mask_head import GroupNetMaskHead
+from groupnet_det.modeling.heads.panoptic_head import GroupNetPanopticHead
+from groupnet_det.modeling.heads.rpn_head import GroupNetRPNHead
+from groupnet_det.modeling.meta_arch.classifier import ImageClassifier
+from groupnet_det.modeling.meta_arch.fcos import GroupNetFCOS
+from groupnet_det.modeling.meta_arch.retinanet import GroupNetRetinaNet
+from groupnet_det.modeling.necks.binary_fpn import build_groupnet_resnet_fpn_backbone
 
 __all__ = [
     "GroupNetBoxHead",

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from groupnet_det.packed.validation.part_checks import in_range
+
 from .program_json import read_value
-from .validation_parts import in_range
 
 MAX_BYTES_OF_WEIGHTS = 1 << 50
 

@@ -9,14 +9,19 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from groupnet_det import __version__
-from groupnet_det.engine.files import REPORT
+from groupnet_det.engine.records.output_names import REPORT
 from groupnet_det.errors import UserError
+from groupnet_det.report.html.html_blocks import Block, Missing
+from groupnet_det.report.sections import (
+    deployment_section,
+    network_section,
+    overview_section,
+    training_section,
+)
+from groupnet_det.report.sections.prediction_sections import Answers
+from groupnet_det.version import __version__
 
-from . import deployment, network, overview, training
-from .answers import Answers
-from .blocks import Block, Missing
-from .run import Run
+from .training_run import Run
 
 MakeSection = Callable[[Run], list[Block]]
 
@@ -38,17 +43,17 @@ def sections_of(run: Run) -> Iterable[tuple[str, MakeSection]]:
     """Titles, and what makes each section."""
     answers = Answers(run)
     return (
-        ("At a glance", overview.overview),
-        ("Scores", training.scores),
-        ("Curves", training.curves),
+        ("At a glance", overview_section.overview),
+        ("Scores", training_section.scores),
+        ("Curves", training_section.curves),
         ("Best and worst", answers.examples),
         ("Precision and recall", answers.precision_recall),
         ("Confusion", answers.confusion),
-        ("Size and latency", deployment.deployment),
-        ("Precision map", network.precision_map),
-        ("Bit flips", training.bit_flips),
-        ("Gates", network.gates),
-        ("Configuration", training.configuration),
+        ("Size and latency", deployment_section.deployment),
+        ("Precision map", network_section.precision_map),
+        ("Bit flips", training_section.bit_flips),
+        ("Gates", network_section.gates),
+        ("Configuration", training_section.configuration),
     )
 
 

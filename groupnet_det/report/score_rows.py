@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from groupnet_det.engine.recorded_scores import TASKS
+from groupnet_det.engine.records.recorded_scores import TASKS
 
 # The scores with a curve, of which the first one that there is stands for the training.
 LEADING = ("AP", "AP50", "AP75", "mIoU", "pACC", "top1", "top5", "PQ", "IoU")

@@ -15,13 +15,13 @@ from torch import nn
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import load_tensors
 from groupnet_det.config import load_config
-from groupnet_det.data.registration import register_datasets
-from groupnet_det.engine import files
-from groupnet_det.engine.metrics_file import join_stages, read_metrics
+from groupnet_det.data.datasets.registration import register_datasets
+from groupnet_det.engine.records import output_names
+from groupnet_det.engine.records.metrics_file import join_stages, read_metrics
 from groupnet_det.errors import DataError, UserError
 from groupnet_det.evaluation.evaluators import inference_dir
 from groupnet_det.json_text import parse_json
-from groupnet_det.runtime.packed_file import PackedFile, read_packed
+from groupnet_det.packed.packed_file import PackedFile, read_packed
 
 
 class MissingError(UserError):
@@ -46,10 +46,10 @@ class Run:
         """
         if not folder.is_dir():
             raise DataError(f"folder {folder} does not exist; name the OUTPUT_DIR of a training")
-        if not any((folder / name).is_file() for name in files.SOURCES):
+        if not any((folder / name).is_file() for name in output_names.SOURCES):
             raise DataError(
-                f"folder {folder} holds none of {', '.join(files.SOURCES)}; name the OUTPUT_DIR of "
-                "a training"
+                f"folder {folder} holds none of {', '.join(output_names.SOURCES)}; name the OUTPUT_DIR"
+                " of a training"
             )
         self.folder = folder
 
@@ -60,7 +60,7 @@ class Run:
         Raises:
             MissingError: It is absent.
         """
-        path = self.folder / files.CONFIG
+        path = self.folder / output_names.CONFIG
         if not path.is_file():
             raise MissingError(f"{path} does not exist; training writes it")
         return path
@@ -72,7 +72,7 @@ class Run:
         Raises:
             MissingError: It is absent.
         """
-        path = self.folder / files.METRICS
+        path = self.folder / output_names.METRICS
         if not path.is_file():
             raise MissingError(f"{path} does not exist; training writes it", self.train_command)
         return path
@@ -105,10 +105,10 @@ class Run:
         where each of them ends."""
         folders = [self.metrics_file.parent.resolve()]
         while (before := _weights_folder(folders[0])) and before not in folders:
-            if not (before / files.METRICS).is_file():
+            if not (before / output_names.METRICS).is_file():
                 break
             folders.insert(0, before)
-        return join_stages([folder / files.METRICS for folder in folders])
+        return join_stages([folder / output_names.METRICS for folder in folders])
 
     @cached_property
     def model(self) -> nn.Module:
@@ -125,7 +125,7 @@ class Run:
         """
         note = self.folder / "last_checkpoint"
         names = [note.read_text().strip()] if note.is_file() else []
-        for name in [*names, files.CHECKPOINT]:
+        for name in [*names, output_names.CHECKPOINT]:
             if (self.folder / name).is_file():
                 return self.folder / name
         raise MissingError(f"{self.folder} holds no checkpoint", self.train_command)
@@ -143,7 +143,7 @@ class Run:
         Raises:
             UserError: It is absent or broken.
         """
-        path = self.folder / files.PACKED
+        path = self.folder / output_names.PACKED
         if not path.is_file():
             raise MissingError(f"{path} does not exist", self.export_command)
         return read_packed(path)
@@ -195,17 +195,17 @@ class Run:
 
     @property
     def export_command(self) -> str:
-        output = str(self.folder / files.PACKED)
+        output = str(self.folder / output_names.PACKED)
         return self._command("export", "--output", output, *self._weights)
 
     @property
     def verify_command(self) -> str:
-        report = str(self.folder / files.VERIFICATION)
+        report = str(self.folder / output_names.VERIFICATION)
         return self._command("verify", *self._packed, "--report", report, *self._weights)
 
     @property
     def benchmark_command(self) -> str:
-        figures = ["--json", str(self.folder / files.LATENCY)]
+        figures = ["--json", str(self.folder / output_names.LATENCY)]
         return self._command("benchmark-packed", *self._packed, *figures, *self._weights)
 
     @property
@@ -214,20 +214,20 @@ class Run:
 
     @property
     def _packed(self) -> list[str]:
-        return ["--packed", str(self.folder / files.PACKED)]
+        return ["--packed", str(self.folder / output_names.PACKED)]
 
     @property
     def _weights(self) -> list[str]:
-        return ["MODEL.WEIGHTS", str(self.folder / files.CHECKPOINT)]
+        return ["MODEL.WEIGHTS", str(self.folder / output_names.CHECKPOINT)]
 
     def _command(self, name: str, *words: str) -> str:
-        config = str(self.folder / files.CONFIG)
+        config = str(self.folder / output_names.CONFIG)
         return shlex.join(["groupnet-det", name, "--config-file", config, *words])
 
 
 def _weights_folder(folder: Path) -> Path | None:
     """The folder of the checkpoint that a training started from, if its config names one."""
-    config = folder / files.CONFIG
+    config = folder / output_names.CONFIG
     if not config.is_file():
         return None
     weights = load_config(str(config)).MODEL.WEIGHTS

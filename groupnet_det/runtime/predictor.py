@@ -7,11 +7,11 @@ from typing import Any
 from torch import Tensor
 
 from groupnet_det.errors import DataError, PackedFileError, UserError, lookup
+from groupnet_det.images.reading import AnyImage
+from groupnet_det.packed.packed_file import error_about, read_packed
+from groupnet_det.runtime.backends.networks import BACKENDS, Network
 
-from .image_reading import AnyImage
-from .networks import BACKENDS, Network
-from .packed_file import error_about, read_packed
-from .tasks import Answer, make_task
+from .task_pipelines import Answer, make_task
 
 
 class PackedPredictor:

@@ -6,24 +6,27 @@ from typing import Any
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, shortened
-
-from .boxes import larger_than, rescale
-from .classification import Classification
-from .dense_detection import DensePostprocessing
-from .detections import Detections
-from .image_reading import AnyImage
-from .label_maps import LabelMap, SegmentationPostprocessing
-from .maps import joined, pick
-from .masks import paste_masks
-from .networks import Network
-from .outputs import channels_of
-from .packed_file import PackedFile
-from .panoptic import PanopticPostprocessing, PanopticSegmentation, combine
-from .preprocessing import Preprocessing
-from .program_json import read_value
-from .region_checks import count_classes
-from .region_detection import RegionPostprocessing
-from .shortest_edge import ShortestEdge
+from groupnet_det.images.reading import AnyImage
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program_json import read_value
+from groupnet_det.runtime.backends.networks import Network
+from groupnet_det.runtime.backends.numpy_ops import joined, pick
+from groupnet_det.runtime.postprocessing.boxes import larger_than, rescale
+from groupnet_det.runtime.postprocessing.dense_detectors import DensePostprocessing
+from groupnet_det.runtime.postprocessing.output_checks import channels_of
+from groupnet_det.runtime.postprocessing.panoptic import (
+    PanopticPostprocessing,
+    PanopticSegmentation,
+    combine,
+)
+from groupnet_det.runtime.postprocessing.pasted_masks import paste_masks
+from groupnet_det.runtime.postprocessing.rcnn import RegionPostprocessing
+from groupnet_det.runtime.postprocessing.rcnn_checks import count_classes
+from groupnet_det.runtime.postprocessing.segmentation import LabelMap, SegmentationPostprocessing
+from groupnet_det.runtime.preprocessing.center_crop import Preprocessing
+from groupnet_det.runtime.preprocessing.shortest_edge import ShortestEdge
+from groupnet_det.runtime.results.classification import Classification
+from groupnet_det.runtime.results.detections import Detections
 
 Size = tuple[int, int]  # height, width
 Answer = Classification | Detections | LabelMap | PanopticSegmentation

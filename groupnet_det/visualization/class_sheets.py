@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from groupnet_det.data.images import read_rgb
+from groupnet_det.images.decoding import read_rgb
 
 IMAGE_SIDE = 180  # pixels
 TEXT_HEIGHT = 44

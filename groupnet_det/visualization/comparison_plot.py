@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from groupnet_det.analysis.comparison import Summary
+from groupnet_det.comparison.grid import Summary
 
-from .curves import METRICS
+from .training_curves import METRICS
 
 
 def plot_comparison(summaries: Sequence[Summary], output: Path, title: str) -> None:

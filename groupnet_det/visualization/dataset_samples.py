@@ -7,16 +7,16 @@ from detectron2.data import DatasetCatalog, Metadata
 from detectron2.structures import Instances
 from detectron2.utils.visualizer import Visualizer
 
-from groupnet_det.data.check import check_files
-from groupnet_det.data.images import CHANNEL_ORDERS, read_rgb
-from groupnet_det.data.label_images import read_mask
-from groupnet_det.data.semantic_check import check_mask_file
+from groupnet_det.data.checks.datasets import check_files
+from groupnet_det.data.checks.label_masks import check_mask_file
 from groupnet_det.errors import ConfigError, DataError, UserError, lookup
+from groupnet_det.images.decoding import CHANNEL_ORDERS, read_rgb
+from groupnet_det.images.label_images import read_mask
 
+from .drawn_results import complete_looks
 from .instances import draw_instances
-from .label_maps import draw_segments
-from .outputs import complete_looks
-from .predictions import truth_to_instances
+from .label_map_images import draw_segments
+from .prediction_sheets import truth_to_instances
 
 
 def load_records(name: str) -> list[dict[str, Any]]:

@@ -11,12 +11,12 @@ from detectron2.utils.video_visualizer import VideoVisualizer
 from detectron2.utils.visualizer import Visualizer
 from torch import Tensor
 
-from groupnet_det.data.label_images import voc_colours
+from groupnet_det.images.label_images import voc_colours
 
 from .instances import class_colour, draw_instances
-from .label_maps import draw_segments
+from .label_map_images import draw_segments
 
-Outputs = dict[str, Any]  # of `groupnet_det.inference.predictor.Predictor`
+Outputs = dict[str, Any]  # of `groupnet_det.inference.trained_predictor.Predictor`
 TOP = 3  # classes of an image that are named
 LEAST_SHARE = 0.5  # per cent of the pixels, of labels that are named
 # What is drawn is the first of these that there is.

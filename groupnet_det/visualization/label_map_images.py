@@ -9,12 +9,12 @@ from detectron2.utils.visualizer import Visualizer
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from groupnet_det.data.images import read_rgb
-from groupnet_det.data.label_images import Labels, read_labels, read_mask
 from groupnet_det.errors import DataError
-from groupnet_det.evaluation.semantic import class_colours
+from groupnet_det.evaluation.semantic_evaluator import class_colours
+from groupnet_det.images.decoding import read_rgb
+from groupnet_det.images.label_images import Labels, read_labels, read_mask
 
-from .predictions import make_sheet, titled_row
+from .prediction_sheets import make_sheet, titled_row
 
 OPACITY = 0.6  # of colours over images
 BORDER = 0.35  # brightness of the line around regions

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from groupnet_det.benchmark.bases import FULL_PRECISION, BasesRow
+from groupnet_det.benchmark.suites.num_bases import FULL_PRECISION, BasesRow
 
 BARS = {
     "memory saving": "memory_saving",

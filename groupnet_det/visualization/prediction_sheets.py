@@ -11,12 +11,12 @@ from detectron2.structures import Boxes, BoxMode, Instances
 from PIL import Image, ImageDraw, ImageFont
 from torchvision.ops import nms
 
-from groupnet_det.data.coco_check import is_box
-from groupnet_det.data.coco_values import is_id, is_number, told
-from groupnet_det.data.images import read_rgb
-from groupnet_det.data.run_lengths import run_length_problem
+from groupnet_det.data.checks.coco_json import is_box
+from groupnet_det.data.checks.coco_values import is_id, is_number, told
+from groupnet_det.data.checks.run_lengths import run_length_problem
 from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError
+from groupnet_det.images.decoding import read_rgb
 
 from .instances import draw_instances
 

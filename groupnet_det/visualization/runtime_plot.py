@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from groupnet_det.benchmark.table import Row
+from groupnet_det.benchmark.measure.table import Row
 
 # Row -> place on the axis, by what is varied.
 CURVES: dict[str, tuple[str, Callable[[Row], float]]] = {

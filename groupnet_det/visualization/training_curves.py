@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from groupnet_det.engine.metrics_file import join_stages
+from groupnet_det.engine.records.metrics_file import join_stages
 
 # In metrics.json -> in the picture; drawn where the training has them. All are per cent.
 METRICS = {

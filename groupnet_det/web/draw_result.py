@@ -9,20 +9,20 @@ from detectron2.data import Metadata
 from numpy.typing import NDArray
 from PIL import Image
 
-from groupnet_det.data.images import open_image
-from groupnet_det.engine.packed_model import model_outputs
 from groupnet_det.errors import DataError
-from groupnet_det.runtime.classification import Classification
-from groupnet_det.runtime.detections import Detections
-from groupnet_det.runtime.image_reading import read_image
-from groupnet_det.runtime.label_maps import LabelMap
-from groupnet_det.runtime.panoptic import PanopticSegmentation
-from groupnet_det.runtime.tasks import Answer
+from groupnet_det.images.decoding import open_image
+from groupnet_det.images.reading import read_image
+from groupnet_det.inference.packed_model import model_outputs
+from groupnet_det.runtime.postprocessing.panoptic import PanopticSegmentation
+from groupnet_det.runtime.postprocessing.segmentation import LabelMap
+from groupnet_det.runtime.results.classification import Classification
+from groupnet_det.runtime.results.detections import Detections
+from groupnet_det.runtime.task_pipelines import Answer
+from groupnet_det.visualization.drawn_results import complete_looks
 from groupnet_det.visualization.instances import class_colour, draw_instances
-from groupnet_det.visualization.label_maps import draw_segments
-from groupnet_det.visualization.outputs import complete_looks
+from groupnet_det.visualization.label_map_images import draw_segments
 
-from .models import LABELS, MASKS, WebModel
+from .offered_models import LABELS, MASKS, WebModel
 
 Pixels = NDArray[np.uint8]  # RGB (H, W, 3)
 Colour = tuple[int, int, int]

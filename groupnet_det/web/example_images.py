@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from groupnet_det.data.photo_digits import PhotoDigitsOptions, compose
-from groupnet_det.data.photo_digits_sources import (
+from groupnet_det.data.datasets.photo_digits import PhotoDigitsOptions, compose
+from groupnet_det.data.datasets.photo_digits_sources import (
     PHOTOS,
     load_backgrounds,
     load_digits,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from html import escape
 
-from .answers import Finding
-from .comparison import Comparison
+from .draw_result import Finding
+from .speed_comparison import Comparison
 
 MOST_LINES = 12
 LEAST_SHARE = 0.0005  # smaller ones would read 0.0 %

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from groupnet_det.benchmark.float_twin import FloatTwin
+from groupnet_det.benchmark.suites.float_baseline import FloatTwin
 from groupnet_det.errors import ConfigError, UserError
-from groupnet_det.inference.predictor import PackedImagePredictor
+from groupnet_det.inference.trained_predictor import PackedImagePredictor
 from groupnet_det.runtime.predictor import PackedPredictor
 
 FOLDERS = ("zoo", "output")  # of the checkout: `make zoo`, and trainings

@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from groupnet_det.benchmark.against_float import FLOAT, PACKED, runs_of, time_in_turns
-from groupnet_det.benchmark.facts import processor
-from groupnet_det.benchmark.timing import Schedule, median_ratio
+from groupnet_det.benchmark.measure.environment import processor
+from groupnet_det.benchmark.measure.timing import Schedule, median_ratio
+from groupnet_det.benchmark.suites.against_float import FLOAT, PACKED, runs_of, time_in_turns
 from groupnet_det.errors import UserError
-from groupnet_det.runtime.image_reading import AnyImage
+from groupnet_det.images.reading import AnyImage
 
-from .models import WebModel
+from .offered_models import WebModel
 
 # What answers sooner than this, in seconds, is timed in bursts; else once a round.
 SHORT = 0.15

@@ -10,13 +10,13 @@ from typing import Any
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.extras import import_extra
 
-from . import fragments
-from .answers import Pixels, read_picture, show_answer
-from .comparison import compare
-from .examples import ATTRIBUTION
+from . import html_fragments
+from .draw_result import Pixels, read_picture, show_answer
+from .example_images import ATTRIBUTION
 from .guard import guarded
 from .handover import Handover
-from .models import BOXES, MASKS, WebModel, by_name, questions
+from .offered_models import BOXES, MASKS, WebModel, by_name, questions
+from .speed_comparison import compare
 from .uploads import Uploads
 
 ADDRESS = "127.0.0.1"  # of this machine alone
@@ -102,9 +102,9 @@ class Page:
                 threshold=_threshold(threshold),
             )
         except UserError as error:
-            return None, fragments.problem(str(error)), "", None
-        found = fragments.findings_list(shown.findings)
-        return shown.picture, found, fragments.waiting(), asked
+            return None, html_fragments.problem(str(error)), "", None
+        found = html_fragments.findings_list(shown.findings)
+        return shown.picture, found, html_fragments.waiting(), asked
 
     def time(self, asked: Asked | None) -> str:
         """The comparison in HTML; nothing where `answer` has told what is wrong.
@@ -116,7 +116,7 @@ class Page:
             return ""
         try:
             model, pixels = self._read(asked, "the picture")
-            return fragments.comparison(self.handover.run(lambda: compare(model, pixels)))
+            return html_fragments.comparison(self.handover.run(lambda: compare(model, pixels)))
         except UserError:
             return ""
 
@@ -163,7 +163,7 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
     with gr.Blocks(
         title=TITLE, analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)
     ) as blocks:
-        gr.HTML(fragments.intro(len(page.models)))
+        gr.HTML(html_fragments.intro(len(page.models)))
         with gr.Row():
             with gr.Column():
                 question = gr.Radio(asked, value=asked[0], label="Task")
@@ -265,7 +265,7 @@ def launch(gradio: ModuleType, blocks: Any, uploads: Uploads, *, port: int | Non
         theme=gr.themes.Default(
             font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
         ),
-        css=fragments.CSS,
+        css=html_fragments.CSS,
         footer_links=[],
         run_history=False,
         ssr_mode=False,

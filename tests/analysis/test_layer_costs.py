@@ -12,9 +12,10 @@ from groupnet_det.config import load_config
 from groupnet_det.layers import Quantization
 from groupnet_det.layers.methods import Method, make_method
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
-from tests.analysis import hand_counts as hand
 from tests.modeling.detectors import make_detector
 from tests.modeling.segmentors import make_segmentor
+
+from . import hand_counts as hand
 
 R18 = "configs/ImageNet/groupnet_r18_k4.yaml"
 

@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from groupnet_det.errors import ExtensionError
-from groupnet_det.runtime.native_build import TARGETS
-from groupnet_det.runtime.packed_file import write_packed
-from tests.capi.library import Library
-from tests.runtime.programs import group_net_example
+from groupnet_det.packed.packed_file import write_packed
+from groupnet_det.runtime.backends.native_build import TARGETS
+from tests.packed.programs import group_net_example
+
+from .library import Library
 
 FOLDERS = {"native": "build/native", "arm": "build/aarch64"}
 

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from groupnet_det.runtime.predictor import PackedPredictor
-from tests.runtime.programs import group_net_example
-from tests.runtime.programs_of_shapes import simple_example
+from tests.packed.programs import group_net_example
+from tests.packed.programs_of_shapes import simple_example
 
 
 def bits(values):

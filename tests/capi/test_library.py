@@ -7,11 +7,12 @@ import threading
 import numpy as np
 import pytest
 
-from groupnet_det.runtime import answers
-from groupnet_det.runtime.reference import run_reference
-from tests.capi.library import Error, LibraryError
-from tests.runtime.programs import example_images, example_packed_files, group_net_example
-from tests.runtime.programs_of_shapes import simple_example
+from groupnet_det.runtime.reference.interpreter import run_reference
+from groupnet_det.runtime.results import softmax
+from tests.packed.programs import example_images, example_packed_files, group_net_example
+from tests.packed.programs_of_shapes import simple_example
+
+from .library import Error, LibraryError
 
 EXAMPLES = dict(example_packed_files())
 
@@ -213,12 +214,12 @@ def test_softmax_and_top_are_those_of_python(library, count):
         logits = logits_of(count, seed)
         got = np.zeros(count, np.float32)
         library.softmax(logits.ctypes.data, count, got.ctypes.data)
-        assert same_bits(got, answers.softmax(logits))
+        assert same_bits(got, softmax.softmax(logits))
         for top in (0, 1, 3, count, count + 5):
             classes = np.full(count, -1, np.int32)
             number = library.top(logits.ctypes.data, count, top, classes.ctypes.data)
             assert number == min(top, count)
-            assert classes[:number].tolist() == answers.rank(logits, top).tolist()
+            assert classes[:number].tolist() == softmax.rank(logits, top).tolist()
 
 
 def test_labels(library, write_model):

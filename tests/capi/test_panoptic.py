@@ -7,10 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from groupnet_det.runtime.packed_file import read_packed
-from groupnet_det.runtime.reference import run_reference
-from tests.capi.library import LibraryError
-from tests.deploy.tiny_panoptic import PACKED
+from groupnet_det.packed.packed_file import read_packed
+from groupnet_det.runtime.reference.interpreter import run_reference
+from tests.export.tiny_panoptic import PACKED
+
+from .library import LibraryError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
 TASK = "its task is 'panoptic_segmentation', not 'semantic_segmentation'"

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from groupnet_det.errors import DataError
-from groupnet_det.runtime.preprocessing import Preprocessing
-from tests.capi.library import LibraryError
+from groupnet_det.runtime.preprocessing.center_crop import Preprocessing
+
+from .library import LibraryError
 
 # (height, width): smaller, larger, equal; odd and even remainders; far from square.
 SIZES = [(1, 1), (1, 2), (2, 1), (3, 5), (20, 20), (19, 23), (16, 16), (21, 20), (20, 27), (33, 20)]

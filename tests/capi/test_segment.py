@@ -8,9 +8,10 @@ from PIL import Image
 
 from groupnet_det.errors import DataError
 from groupnet_det.runtime.predictor import PackedPredictor
-from groupnet_det.runtime.shortest_edge import ShortestEdge
-from tests.capi.library import Error, LibraryError
-from tests.runtime.programs_of_parts import segmenter_example
+from groupnet_det.runtime.preprocessing.shortest_edge import ShortestEdge
+from tests.packed.programs_of_parts import segmenter_example
+
+from .library import Error, LibraryError
 
 # (height, width): larger, smaller and the network's own size; far from square.
 SIZES = [(30, 41), (41, 30), (24, 24), (1, 1), (9, 70), (70, 9), (120, 50), (200, 260)]

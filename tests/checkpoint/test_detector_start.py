@@ -6,9 +6,9 @@ import re
 import pytest
 import torch
 
-from groupnet_det.checkpoint.initialization import COPIED, NEW, SAME, initialize
+from groupnet_det.checkpoint.detector_start import COPIED, NEW, SAME, initialize
 from groupnet_det.config import load_config
-from groupnet_det.engine.initialization import initialize_model
+from groupnet_det.engine.initial_weights import initialize_model
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import CheckpointError, ConfigError
 from tests.modeling.detectors import DETECTORS, SMALL, detector_config, make_detector

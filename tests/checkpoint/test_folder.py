@@ -9,10 +9,10 @@ import yaml
 from safetensors.torch import save_file
 
 from groupnet_det.checkpoint.checkpointer import Checkpointer, load_tensors, read_checkpoint
+from groupnet_det.checkpoint.detector_start import initialize
 from groupnet_det.checkpoint.folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, write_folder
-from groupnet_det.checkpoint.initialization import initialize
 from groupnet_det.errors import CheckpointError
-from groupnet_det.inference.predictor import open_predictor
+from groupnet_det.inference.trained_predictor import open_predictor
 from tests.inference.models import LOOKS, THINGS, make_model, write_checkpoint
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (64, 80, 3), dtype=np.uint8)

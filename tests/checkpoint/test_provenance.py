@@ -15,7 +15,7 @@ from groupnet_det.checkpoint.provenance import (
     warn_of_training_data,
 )
 from groupnet_det.config import load_config, load_config_text
-from groupnet_det.data.registration import register_datasets
+from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import CheckpointError, ConfigError
 
 

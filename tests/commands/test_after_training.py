@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from groupnet_det.engine import packing
+from groupnet_det.commands import after_training
 from groupnet_det.errors import UserError
 
 FIGURES = {
@@ -23,7 +23,7 @@ def pack(tmp_path, monkeypatch):
     """``pack(verified, built)``: the summary, and the commands that were run."""
 
     def make(verified=True, built=True):
-        monkeypatch.setattr(packing, "is_built", lambda: built)
+        monkeypatch.setattr(after_training, "is_built", lambda: built)
         commands = []
 
         def run(command, *words):
@@ -41,7 +41,9 @@ def pack(tmp_path, monkeypatch):
             if "verify" in command and not verified:
                 raise UserError("it failed, see above")
 
-        return packing.pack_and_time("c.yaml", ["SOLVER.MAX_ITER", "9"], tmp_path, run), commands
+        return after_training.pack_and_time(
+            "c.yaml", ["SOLVER.MAX_ITER", "9"], tmp_path, run
+        ), commands
 
     return make
 
@@ -52,7 +54,7 @@ def test_all_is_done_and_told(pack):
     assert summary["bytes"] == 540_000
     assert summary["verified"] is True
     assert summary["times_packed"] == FIGURES["times_packed"]
-    line = packing.shown(summary)
+    line = after_training.shown(summary)
     assert line.startswith("0.54 MB, verified; 1.50 ms")
     assert "4.0 times" in line
 
@@ -61,7 +63,7 @@ def test_answers_that_differ_are_told_and_the_rest_is_done(pack):
     summary, commands = pack(verified=False)
     assert summary["verified"] is False
     assert len(commands) == 3
-    assert "NOT verified, see verification.json" in packing.shown(summary)
+    assert "NOT verified, see verification.json" in after_training.shown(summary)
 
 
 def test_a_verification_that_cannot_be_done_ends_it(pack, tmp_path):
@@ -73,4 +75,4 @@ def test_a_verification_that_cannot_be_done_ends_it(pack, tmp_path):
 def test_without_the_engine(pack):
     summary, commands = pack(built=False)
     assert commands == ["export"]
-    assert "absent" in packing.shown(summary)
+    assert "absent" in after_training.shown(summary)

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from groupnet_det import __version__
-from groupnet_det.engine import commands
-from groupnet_det.engine.commands import Stage, run, training_commands
+from groupnet_det.commands import command_runs
+from groupnet_det.commands.command_runs import Stage, run, training_commands
 from groupnet_det.errors import UserError
 
 
@@ -24,7 +24,7 @@ def test_each_stage_starts_from_the_one_before():
 @pytest.fixture
 def program(tmp_path, monkeypatch):
     """``program(code)``: what commands of the project then run, in the folder of the test."""
-    monkeypatch.setattr(commands, "PROGRAM", ("program.py",))
+    monkeypatch.setattr(command_runs, "PROGRAM", ("program.py",))
     return (tmp_path / "program.py").write_text
 
 

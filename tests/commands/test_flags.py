@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from detectron2.engine import default_argument_parser
 
-from groupnet_det.benchmark import training as training_sides
+from groupnet_det.benchmark.suites import training_steps as training_sides
 from groupnet_det.cli import COMMANDS
 from groupnet_det.commands.benchmark import benchmark_runtime
 from groupnet_det.commands.benchmark import flags as benchmark
@@ -14,10 +14,10 @@ from groupnet_det.commands.deployment import flags as deployment
 from groupnet_det.commands.training import flags as training
 from groupnet_det.commands.visualization import flags as visualization
 from groupnet_det.commands.visualization import visualize_data
-from groupnet_det.data import cityscapes
-from groupnet_det.data.photo_digits import PhotoDigitsOptions
-from groupnet_det.deploy import export, samples
-from groupnet_det.evaluation import coco_results, voc_scores
+from groupnet_det.data.datasets import cityscapes_masks
+from groupnet_det.data.datasets.photo_digits import PhotoDigitsOptions
+from groupnet_det.evaluation.saved import coco_scores, voc_scores
+from groupnet_det.export.packed import calibration_images, trained
 from groupnet_det.runtime import predictor
 
 
@@ -26,12 +26,12 @@ from groupnet_det.runtime import predictor
     [
         (training.BACKENDS, predictor.BACKENDS),
         (deployment.BACKENDS, predictor.BACKENDS),
-        (deployment.PREDICTORS, export.PREDICTORS),
-        ([deployment.CALIBRATION_IMAGES], [samples.DEFAULT_IMAGES]),
-        (training.IOU_TYPES, coco_results.IOU_TYPES),
+        (deployment.PREDICTORS, trained.PREDICTORS),
+        ([deployment.CALIBRATION_IMAGES], [calibration_images.DEFAULT_IMAGES]),
+        (training.IOU_TYPES, coco_scores.IOU_TYPES),
         (training.VOC_METRICS, voc_scores.METRICS),
         (visualization.SOURCES, visualize_data.SOURCES),
-        (datasets.SPLITS, cityscapes.SPLITS),
+        (datasets.SPLITS, cityscapes_masks.SPLITS),
         (datasets.SIZES.items(), dataclasses.asdict(PhotoDigitsOptions()).items()),
     ],
     ids=[

@@ -2,8 +2,8 @@
 
 import pytest
 
-from groupnet_det.analysis.comparison import SEARCH_SEED, Grid, summarize
-from groupnet_det.analysis.comparison_rows import Row
+from groupnet_det.comparison.grid import SEARCH_SEED, Grid, summarize
+from groupnet_det.comparison.rows import Row
 
 GRID = Grid(
     methods=["b", "a"],

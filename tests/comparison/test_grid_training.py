@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from groupnet_det.analysis.comparison_rows import RowKey, read_rows
-from groupnet_det.engine.comparison_training import BASE, last_results, row_config, run_grid
+from groupnet_det.comparison.grid_training import BASE, last_results, row_config, run_grid
+from groupnet_det.comparison.rows import RowKey, read_rows
 from groupnet_det.errors import DataError, TrainingError
-from tests.analysis.test_comparison import GRID, make_row
+
+from .test_grid import GRID, make_row
 
 
 class Trainings:

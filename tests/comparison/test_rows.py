@@ -3,8 +3,8 @@ import datetime
 import pytest
 import torch
 
-from groupnet_det.analysis.comparison_rows import RowKey, append_row, make_row, read_rows
 from groupnet_det.analysis.complexity import Complexity
+from groupnet_det.comparison.rows import RowKey, append_row, make_row, read_rows
 from groupnet_det.errors import DataError
 
 HEADER = (

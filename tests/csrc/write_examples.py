@@ -18,12 +18,12 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from groupnet_det.deploy.classifier import export_classifier
-from groupnet_det.runtime.packed_file import PackedFile, write_packed
-from groupnet_det.runtime.reference import Trace, trace_reference, trace_reference_part
-from tests.deploy.models import export, make_model
-from tests.deploy.networks import CLASS_NAMES, make_classifier
-from tests.runtime.programs import example_maps, example_packed_files
+from groupnet_det.export.packed.models.classifiers import export_classifier
+from groupnet_det.packed.packed_file import PackedFile, write_packed
+from groupnet_det.runtime.reference.interpreter import Trace, trace_reference, trace_reference_part
+from tests.export.models import export, make_model
+from tests.export.networks import CLASS_NAMES, make_classifier
+from tests.packed.programs import example_maps, example_packed_files
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Classifiers are made in another way.

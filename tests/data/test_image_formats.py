@@ -8,15 +8,15 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.classification_mapper import ClassificationMapper
-from groupnet_det.data.detection_mapper import DetectionMapper
-from groupnet_det.data.images import FORMATS, open_image, read_rgb
-from groupnet_det.data.label_images import read_labels
+from groupnet_det.data.loading.classification_mapper import ClassificationMapper
+from groupnet_det.data.loading.detection_mapper import DetectionMapper
 from groupnet_det.errors import DataError
-from groupnet_det.inference.pictures import find_pictures
-from groupnet_det.runtime.image_reading import read_image
-from groupnet_det.visualization.classes import draw_class
-from groupnet_det.web.answers import read_picture
+from groupnet_det.images.decoding import FORMATS, open_image, read_rgb
+from groupnet_det.images.label_images import read_labels
+from groupnet_det.images.reading import read_image
+from groupnet_det.inference.image_files import find_pictures
+from groupnet_det.visualization.class_sheets import draw_class
+from groupnet_det.web.draw_result import read_picture
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 MINIMAL_XPM = b'/* XPM */\nstatic char *a[] = {"1 1 1 1", "a c #000000", "a"};\n'

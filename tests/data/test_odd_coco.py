@@ -6,8 +6,8 @@ import logging
 import pytest
 from detectron2.data import DatasetCatalog, MetadataCatalog
 
-from groupnet_det.data.coco_check import open_coco_file
-from groupnet_det.data.coco_file import plain_coco_file
+from groupnet_det.data.checks.coco_json import open_coco_file
+from groupnet_det.data.datasets.coco_file import plain_coco_file
 from groupnet_det.errors import DataError
 
 from .coco_sets import annotation
@@ -170,7 +170,7 @@ def test_a_file_that_needs_no_change_is_read_itself(coco):
 @pytest.mark.parametrize("decoded", ["1", "0"], ids=["checked", "in-training"])
 @pytest.mark.parametrize("size", [(30, 40), (40, 31)], ids=["swapped", "other"])
 def test_wrong_sizes_are_told_with_the_file_and_both(coco, size, decoded):
-    from groupnet_det.data.loaders import build_train_loader
+    from groupnet_det.data.loading.loaders import build_train_loader
 
     width, height = size
     coco.content["images"][0].update(width=width, height=height)
@@ -225,7 +225,7 @@ def test_boxes_that_are_right_are_taken(coco, boxes):
 def test_data_sets_that_other_loaders_registered(coco, value):
     from detectron2.data.datasets import register_coco_instances
 
-    from groupnet_det.data.check import check_datasets
+    from groupnet_det.data.checks.datasets import check_datasets
 
     cfg = coco()
     coco.annotations[0]["iscrowd"] = value

@@ -7,15 +7,14 @@ import pytest
 from PIL import Image
 
 from groupnet_det.data import folder_files
-from groupnet_det.data.cityscapes import prepare_train_ids
-from groupnet_det.data.image_folder import load_image_folder
-from groupnet_det.data.mask_folders import load_mask_folders
-from groupnet_det.data.semantic_check import check_cityscapes_layout
+from groupnet_det.data.checks.label_masks import check_cityscapes_layout
+from groupnet_det.data.datasets.cityscapes_masks import prepare_train_ids
+from groupnet_det.data.datasets.image_folder import load_image_folder
+from groupnet_det.data.datasets.mask_folders import load_mask_folders
 from groupnet_det.errors import DataError
-from groupnet_det.evaluation.label_folders import pair_masks
-from groupnet_det.inference.pictures import find_pictures
-
-from .test_check import check_image_folders
+from groupnet_det.evaluation.saved.label_map_folders import pair_masks
+from groupnet_det.inference.image_files import find_pictures
+from tests.data.checks.test_datasets import check_image_folders
 
 # Path below a folder of classes or images, that is no image of it.
 LEFT_THERE = [
@@ -80,7 +79,9 @@ def test_cityscapes_names_what_its_loader_takes_for_a_city(tmp_path, name):
 
 
 def test_polygons_of_cityscapes_that_are_hidden_are_not_drawn(tmp_path, monkeypatch):
-    monkeypatch.setattr("groupnet_det.data.cityscapes.require_cityscapesscripts", lambda what: None)
+    monkeypatch.setattr(
+        "groupnet_det.data.datasets.cityscapes_masks.require_cityscapesscripts", lambda what: None
+    )
     drawn = []
 
     def draw(source, target, kind):

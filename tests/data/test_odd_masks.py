@@ -9,12 +9,12 @@ from detectron2.data import DatasetCatalog
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.check import check_datasets
-from groupnet_det.data.label_images import read_labels
-from groupnet_det.data.registration import register_datasets
-from groupnet_det.data.semantic_mapper import SemanticMapper
+from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.datasets.registration import register_datasets
+from groupnet_det.data.loading.semantic_mapper import SemanticMapper
 from groupnet_det.errors import ConfigError, DataError
-from groupnet_det.evaluation.label_folders import score_label_folders
+from groupnet_det.evaluation.saved.label_map_folders import score_label_folders
+from groupnet_det.images.label_images import read_labels
 
 from .png_files import write_png
 
@@ -148,7 +148,7 @@ def test_encodings_of_lists_and_classes(masks, tmp_path, encoding):
 
 
 def test_fingerprints_tell_labels_of_values(masks):
-    from groupnet_det.data.fingerprint import fingerprint
+    from groupnet_det.data.checks.fingerprint import fingerprint
 
     masks([0, 255], ["back", "cat"], LABELS={0: 0, 255: 1})
     first = fingerprint("mine")

@@ -4,12 +4,11 @@ import pytest
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.check import check_datasets
-from groupnet_det.data.registration import register_datasets
-from groupnet_det.data.voc import load_voc, read_annotation, read_split
+from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.datasets.registration import register_datasets
+from groupnet_det.data.datasets.voc_layout import load_voc, read_annotation, read_split
 from groupnet_det.errors import ConfigError, DataError
-
-from .test_voc import CLASSES, write_voc
+from tests.data.datasets.test_voc_layout import CLASSES, write_voc
 
 CAT = [("cat", (3, 4, 20, 25), False)]
 

@@ -6,12 +6,12 @@ import torch
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.detection_mapper import DetectionMapper
-from groupnet_det.data.images import open_image, read_rgb, upright_size
-from groupnet_det.data.instance_check import check_announced_size
-from groupnet_det.data.semantic_check import check_mask_file
+from groupnet_det.data.checks.boxes_and_masks import check_announced_size
+from groupnet_det.data.checks.label_masks import check_mask_file
+from groupnet_det.data.loading.detection_mapper import DetectionMapper
 from groupnet_det.errors import DataError
-from groupnet_det.runtime.image_reading import read_image
+from groupnet_det.images.decoding import open_image, read_rgb, upright_size
+from groupnet_det.images.reading import read_image
 
 ORIENTATIONS = [1, 2, 3, 4, 5, 6, 7, 8]
 # As EXIF defines them: from the pixels of the file to the upright image.

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.check import check_datasets
-from groupnet_det.data.label_images import read_mask
-from groupnet_det.data.registration import register_datasets
-from groupnet_det.evaluation.coco_results import score_coco_results
+from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.evaluation.evaluators import build_evaluator
-from groupnet_det.evaluation.label_folders import to_one_hot
+from groupnet_det.evaluation.saved.coco_scores import score_coco_results
+from groupnet_det.evaluation.saved.label_map_folders import to_one_hot
+from groupnet_det.images.label_images import read_mask
+from tests.data.datasets.test_voc_layout import OBJECT
 
 from .png_files import write_png
-from .test_voc import OBJECT
 
 NAME = "generated_files"
 SIZES = [(40, 30), (24, 32), (33, 17)]

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from groupnet_det.data.loaders import build_train_loader
+from groupnet_det.data.loading.loaders import build_train_loader
 from groupnet_det.errors import DataError
 
 from .coco_sets import annotation

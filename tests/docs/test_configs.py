@@ -7,12 +7,13 @@ import yaml
 from detectron2.engine import default_argument_parser
 
 from groupnet_det.analysis.precision_map import count_weights
-from groupnet_det.data.check import NUM_CLASSES_KEYS
+from groupnet_det.data.checks.datasets import NUM_CLASSES_KEYS
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
 from tests.conftest import ROOT
-from tests.docs.data_of_configs import write_data
-from tests.docs.markdown import blocks, pages
+
+from .data_of_configs import write_data
+from .markdown import blocks, pages
 
 CONFIGS = [
     pytest.param(text, id=f"{page.relative_to(ROOT)}-{number}")

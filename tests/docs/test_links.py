@@ -5,7 +5,8 @@ import os
 import pytest
 
 from tests.conftest import ROOT
-from tests.docs.markdown import anchors, links, pages
+
+from .markdown import anchors, links, pages
 
 PAGES = pages(ROOT)
 

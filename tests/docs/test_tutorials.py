@@ -12,7 +12,8 @@ import yaml
 
 from groupnet_det.config import load_config
 from tests.conftest import ROOT
-from tests.docs.markdown import blocks, pages
+
+from .markdown import blocks, pages
 
 PAGES = [page for page in pages(ROOT) if page.name != "CHANGELOG.md"]
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))

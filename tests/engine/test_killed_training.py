@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from groupnet_det.engine.metrics_file import read_metrics
+from groupnet_det.engine.records.metrics_file import read_metrics
 
 from .killed_training import train_in_process
 

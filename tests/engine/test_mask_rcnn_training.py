@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from groupnet_det.evaluation.coco_results import score_coco_results
+from groupnet_det.evaluation.saved.coco_scores import score_coco_results
 from tests.inference.models import FPN, RCNN
 
 from .test_training import make_config, train

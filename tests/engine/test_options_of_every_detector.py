@@ -9,7 +9,7 @@ from detectron2.modeling import GeneralizedRCNNWithTTA
 from detectron2.utils.events import EventStorage
 
 from groupnet_det.engine.amp import MixedPrecisionTrainer
-from groupnet_det.engine.test_time_augmentation import DenseDetectorWithTTA, wrap_for_testing
+from groupnet_det.evaluation.test_time_augmentation import DenseDetectorWithTTA, wrap_for_testing
 from tests.modeling.detectors import (
     DETECTORS,
     detector_config,

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from groupnet_det.engine.packed_model import PackedModel
-from groupnet_det.runtime.extension import is_built
-from groupnet_det.runtime.packed_file import write_packed
-from tests.deploy.models import export, make_model, packed_stem
+from groupnet_det.inference.packed_model import PackedModel
+from groupnet_det.packed.packed_file import write_packed
+from groupnet_det.runtime.backends.extension import is_built
+from tests.export.models import export, make_model, packed_stem
 
 BACKEND = "native" if is_built() else "reference"
 ALL = [

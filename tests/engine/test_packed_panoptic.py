@@ -4,15 +4,15 @@ import dataclasses
 
 import pytest
 
-from groupnet_det.data.panoptic import write_stuff_masks
-from groupnet_det.data.registration import register_datasets
-from groupnet_det.engine.answers import score_dataset
-from groupnet_det.engine.packed_model import build_packed_model
+from groupnet_det.data.datasets.photo_digits_panoptic import write_stuff_masks
+from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import ConfigError, PackedFileError
-from groupnet_det.runtime.extension import is_built
-from groupnet_det.runtime.packed_file import read_packed, write_packed
+from groupnet_det.inference.dataset_scores import score_dataset
+from groupnet_det.inference.packed_model import build_packed_model
+from groupnet_det.packed.packed_file import read_packed, write_packed
+from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor
-from tests.deploy.tiny_panoptic import PACKED, tiny_panoptic_config
+from tests.export.tiny_panoptic import PACKED, tiny_panoptic_config
 
 BACKEND = "native" if is_built() else "reference"
 

@@ -11,7 +11,7 @@ from groupnet_det.checkpoint.checkpointer import load_tensors
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import DataError
-from groupnet_det.evaluation.label_folders import score_label_folders
+from groupnet_det.evaluation.saved.label_map_folders import score_label_folders
 from tests.cityscapes_tree import make_cityscapes, register_cityscapes, write_train_ids
 
 # Detectron2's own head, so that this speaks of data and evaluation alone; at one stride, as it

@@ -8,7 +8,7 @@ from detectron2.engine import HookBase, default_argument_parser
 
 from groupnet_det.checkpoint.checkpointer import Checkpointer, load_tensors
 from groupnet_det.config import load_config
-from groupnet_det.data.registration import register_datasets
+from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.engine.setup import choose_device, choose_seed, setup
 from groupnet_det.engine.trainer import Trainer, checkpoint_metadata
 from groupnet_det.errors import ConfigError, TrainingError

@@ -6,11 +6,11 @@ import torch
 from detectron2.evaluation import DatasetEvaluators, inference_on_dataset
 
 from groupnet_det.config import load_config
-from groupnet_det.data.loaders import build_test_loader
+from groupnet_det.data.loading.loaders import build_test_loader
 from groupnet_det.errors import DataError
-from groupnet_det.evaluation.cityscapes import OfficialCityscapesEvaluator
+from groupnet_det.evaluation.cityscapes_evaluator import OfficialCityscapesEvaluator
 from groupnet_det.evaluation.evaluators import build_evaluator
-from groupnet_det.evaluation.semantic import SemanticEvaluator
+from groupnet_det.evaluation.semantic_evaluator import SemanticEvaluator
 from tests.cityscapes_tree import make_cityscapes, register_cityscapes, write_train_ids
 
 

@@ -8,10 +8,10 @@ from detectron2.utils import comm
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.loaders import build_test_loader
-from groupnet_det.data.registration import register_datasets
+from groupnet_det.data.datasets.registration import register_datasets
+from groupnet_det.data.loading.loaders import build_test_loader
 from groupnet_det.errors import ConfigError, DataError, TrainingError
-from groupnet_det.evaluation.classification import ClassificationEvaluator
+from groupnet_det.evaluation.classification_evaluator import ClassificationEvaluator
 from groupnet_det.evaluation.evaluators import build_evaluator
 
 NAMES = [f"class {i}" for i in range(7)]

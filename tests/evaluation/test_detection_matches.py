@@ -6,13 +6,13 @@ import math
 import numpy as np
 import pytest
 
-from groupnet_det.evaluation.coco_results import evaluate_coco_results
 from groupnet_det.evaluation.detection_matches import (
     best_threshold,
     confusion_of,
     objects_of_images,
     quality_of,
 )
+from groupnet_det.evaluation.saved.coco_scores import evaluate_coco_results
 
 CAT, DOG = 3, 7  # category ids; classes 0 and 1
 SQUARE = [0, 0, 10, 10]

@@ -11,11 +11,11 @@ from detectron2.structures import Boxes, Instances
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.check import check_datasets
-from groupnet_det.data.loaders import build_test_loader
-from groupnet_det.data.registration import register_datasets
-from groupnet_det.evaluation.coco_results import score_coco_results
+from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.datasets.registration import register_datasets
+from groupnet_det.data.loading.loaders import build_test_loader
 from groupnet_det.evaluation.evaluators import build_evaluator
+from groupnet_det.evaluation.saved.coco_scores import score_coco_results
 
 HEIGHT, WIDTH = 60, 80
 IDS = [7, 90]  # of the categories

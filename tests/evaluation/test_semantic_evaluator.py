@@ -9,12 +9,12 @@ from PIL import Image
 
 from groupnet_det.config import load_config
 from groupnet_det.data.catalog import register
-from groupnet_det.data.label_images import read_labels
-from groupnet_det.data.registration import register_datasets
+from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import ConfigError, DataError, TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
-from groupnet_det.evaluation.label_folders import to_one_hot
-from groupnet_det.evaluation.semantic import SemanticEvaluator
+from groupnet_det.evaluation.saved.label_map_folders import to_one_hot
+from groupnet_det.evaluation.semantic_evaluator import SemanticEvaluator
+from groupnet_det.images.label_images import read_labels
 from tests.processes import run_in_two_processes
 
 NAMES = ["sky", "cat", "dog"]

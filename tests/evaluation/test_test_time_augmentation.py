@@ -5,13 +5,12 @@ from detectron2.structures import Boxes, Instances
 from torch import nn
 from torchvision.ops import batched_nms
 
-from groupnet_det.engine.test_time_augmentation import DenseDetectorWithTTA, wrap_for_testing
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import ConfigError
+from groupnet_det.evaluation.test_time_augmentation import DenseDetectorWithTTA, wrap_for_testing
 from groupnet_det.modeling.meta_arch.semantic_inference import MultiScaleFlip
+from tests.engine.test_training import make_config as training_config
 from tests.inference.models import make_config, make_model
-
-from .test_training import make_config as training_config
 
 AUG = ["TEST.AUG.ENABLED", "True", "TEST.AUG.MIN_SIZES", "(64, 96)"]
 

@@ -6,9 +6,9 @@ from detectron2.structures import ImageList
 from detectron2.utils.events import EventStorage
 from torch import nn
 
-from groupnet_det.deploy.models import export_model
-from groupnet_det.deploy.places import keep_places
-from groupnet_det.runtime.reference import run_reference, trace_reference
+from groupnet_det.export.packed.models.meta_architectures import export_model
+from groupnet_det.export.verify.kept_maps import keep_places
+from groupnet_det.runtime.reference.interpreter import run_reference, trace_reference
 from tests.modeling import detectors, segmentors
 
 from .networks import random_images, settle_by

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from groupnet_det.layers import BlockDesign, Quantization
-from groupnet_det.layers.connection import SoftGate
-from groupnet_det.layers.merge import ScaledMerge, WideScales
+from groupnet_det.layers.blocks.soft_gate import SoftGate
+from groupnet_det.layers.convs.base_merge import ScaledMerge, WideScales
 from groupnet_det.layers.methods import Method, make_method
 from groupnet_det.layers.rprelu import RPReLU
 from groupnet_det.modeling.backbones.detectron2_backbones import GroupNetBackbone

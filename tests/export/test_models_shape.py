@@ -4,11 +4,14 @@ import pytest
 import torch
 from detectron2.modeling import build_model
 
-from groupnet_det.deploy.preparation import describe_postprocessing, describe_preprocessing
-from groupnet_det.deploy.sizes import binary_weights
 from groupnet_det.errors import ConfigError
+from groupnet_det.export.packed.file_sizes import binary_weights
+from groupnet_det.export.packed.models.preprocessing_info import (
+    describe_postprocessing,
+    describe_preprocessing,
+)
 from groupnet_det.layers import QuantizedConv2d
-from groupnet_det.runtime.program import Conv, DepthToSpace, Input, MaxPool, Mean, Resize
+from groupnet_det.packed.program import Conv, DepthToSpace, Input, MaxPool, Mean, Resize
 from tests.modeling.detectors import detector_config, make_detector
 from tests.modeling.segmentors import make_segmentor, small_config
 

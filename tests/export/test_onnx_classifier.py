@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from groupnet_det.deploy.onnx_export import export_onnx
-from groupnet_det.deploy.onnx_verification import (
+from groupnet_det.errors import ConfigError
+from groupnet_det.export.onnx.graph_export import export_onnx
+from groupnet_det.export.onnx.onnx_verification import (
     OnnxMismatchError,
     run_onnx,
     sample_images,
     verify_onnx,
 )
-from groupnet_det.errors import ConfigError
 
 from .networks import make_classifier
 from .onnx_graphs import need_onnx, operators, set_weight, spread, weight_of

@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from groupnet_det.deploy.onnx_export import export_onnx
-from groupnet_det.deploy.onnx_verification import run_onnx, sample_images, verify_onnx
+from groupnet_det.export.onnx.graph_export import export_onnx
+from groupnet_det.export.onnx.onnx_verification import run_onnx, sample_images, verify_onnx
 from tests.modeling.detectors import make_detector
 from tests.modeling.segmentors import make_segmentor
 

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from groupnet_det.deploy.region_heads import pixels_first
+from groupnet_det.export.packed.models.roi_heads import pixels_first
 from groupnet_det.modeling.heads.mask_head import channels_to_pixels
-from groupnet_det.runtime.extension import is_built, open_network
-from groupnet_det.runtime.packed_file import read_packed, write_packed
-from groupnet_det.runtime.reference import run_reference_part
+from groupnet_det.packed.packed_file import read_packed, write_packed
+from groupnet_det.runtime.backends.extension import is_built, open_network
+from groupnet_det.runtime.reference.interpreter import run_reference_part
 
 from .models import assert_raw_outputs_agree, export, make_model
 

@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from groupnet_det.deploy.block_comparison import compare_blocks
-from groupnet_det.deploy.classifier import export_classifier
-from groupnet_det.deploy.places import keep_places
-from groupnet_det.deploy.sizes import binary_weights, float32_bytes
 from groupnet_det.errors import ConfigError, PackedFileError
+from groupnet_det.export.packed.file_sizes import binary_weights, float32_bytes
+from groupnet_det.export.packed.models.classifiers import export_classifier
+from groupnet_det.export.verify.blocks import compare_blocks
+from groupnet_det.export.verify.kept_maps import keep_places
 from groupnet_det.layers import QuantizedConv2d
-from groupnet_det.runtime.packed_file import PackedFile, write_packed
-from groupnet_det.runtime.program import Conv, Map, Mean, Stem
-from groupnet_det.runtime.reference import run_reference, trace_reference
+from groupnet_det.packed.packed_file import PackedFile, write_packed
+from groupnet_det.packed.program import Conv, Map, Mean, Stem
+from groupnet_det.runtime.reference.interpreter import run_reference, trace_reference
 
 from .networks import CLASS_NAMES, make_classifier, random_images
 

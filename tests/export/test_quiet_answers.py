@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from groupnet_det.runtime.predictor import PackedPredictor
+from tests.packed.programs import group_net_example
 from tests.runtime.engine import needs_engine, write
-from tests.runtime.programs import group_net_example
 
 from .models import export, make_model
 

@@ -5,9 +5,9 @@ from detectron2.modeling import build_model
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.config import load_config
-from groupnet_det.data.panoptic import STUFF_CLASSES
-from groupnet_det.deploy.export import export_trained
-from groupnet_det.runtime.packed_file import write_packed
+from groupnet_det.data.datasets.photo_digits_panoptic import STUFF_CLASSES
+from groupnet_det.export.packed.trained import export_trained
+from groupnet_det.packed.packed_file import write_packed
 from tests.modeling.detectors import make_batch
 
 from .models import settle_model

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.check import check_decoding
-from groupnet_det.data.detection_mapper import DetectionMapper
-from groupnet_det.data.images import read_rgb
+from groupnet_det.data.checks.datasets import check_decoding
+from groupnet_det.data.loading.detection_mapper import DetectionMapper
 from groupnet_det.errors import DataError
+from groupnet_det.images.decoding import read_rgb
 
 RAMP = np.linspace(0, 1, 40 * 50).reshape(40, 50)
 DEEP = {

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from groupnet_det.data.label_images import (
+from groupnet_det.errors import DataError
+from groupnet_det.images.label_images import (
     check_range,
     count_labels,
     read_labels,
     voc_colours,
     write_labels,
 )
-from groupnet_det.errors import DataError
 
 LABELS = np.array([[0, 1, 2], [255, 20, 0]], dtype=np.uint8)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from groupnet_det.data.windows import windows
+from groupnet_det.images.windows import windows
 
 
 @pytest.mark.parametrize(

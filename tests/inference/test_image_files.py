@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from groupnet_det.errors import DataError
-from groupnet_det.inference.pictures import find_pictures, output_paths, save_picture
+from groupnet_det.inference.image_files import find_pictures, output_paths, save_picture
 
 
 @pytest.fixture

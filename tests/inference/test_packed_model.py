@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from groupnet_det.config import load_config
-from groupnet_det.data.registration import register_datasets
-from groupnet_det.deploy.export import load_trained
-from groupnet_det.engine.answers import classify_dataset, first_images
-from groupnet_det.engine.packed_model import build_packed_model, is_packed
+from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import ConfigError, PackedFileError
-from groupnet_det.runtime.packed_file import read_packed, write_packed
-from tests.deploy.models import export, make_model
-from tests.deploy.tiny_classifier import PACKED, copy_tiny_classifier, tiny_config
+from groupnet_det.export.packed.trained import load_trained
+from groupnet_det.inference.dataset_scores import classify_dataset, first_images
+from groupnet_det.inference.packed_model import build_packed_model, is_packed
+from groupnet_det.packed.packed_file import read_packed, write_packed
+from tests.export.models import export, make_model
+from tests.export.tiny_classifier import PACKED, copy_tiny_classifier, tiny_config
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from groupnet_det.inference.answers import Segments, open_model
-from groupnet_det.inference.predictor import open_predictor
-from groupnet_det.runtime.extension import is_built
-from groupnet_det.runtime.panoptic import PanopticSegmentation
+from groupnet_det.inference.results import Segments, open_model
+from groupnet_det.inference.trained_predictor import open_predictor
+from groupnet_det.runtime.backends.extension import is_built
+from groupnet_det.runtime.postprocessing.panoptic import PanopticSegmentation
 from groupnet_det.runtime.predictor import PackedPredictor
-from groupnet_det.visualization.outputs import describe_outputs, draw_outputs
-from tests.deploy.tiny_panoptic import DIGITS, PACKED, WEIGHTS
+from groupnet_det.visualization.drawn_results import describe_outputs, draw_outputs
+from tests.export.tiny_panoptic import DIGITS, PACKED, WEIGHTS
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
 THRESHOLD = 0.2  # of random scores

@@ -3,10 +3,10 @@ import pytest
 import torch
 from PIL import Image
 
-from groupnet_det.data.loaders import build_test_loader
-from groupnet_det.data.registration import register_datasets
+from groupnet_det.data.datasets.registration import register_datasets
+from groupnet_det.data.loading.loaders import build_test_loader
 from groupnet_det.errors import CheckpointError, ConfigError, PackedFileError
-from groupnet_det.inference.predictor import ModelPredictor, open_predictor
+from groupnet_det.inference.trained_predictor import ModelPredictor, open_predictor
 
 from .models import STUFF, THINGS, make_config, make_model, write_checkpoint
 

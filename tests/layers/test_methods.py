@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.layers.group_block import GroupBlock
+from groupnet_det.layers.blocks.group_block import GroupBlock
 from groupnet_det.layers.methods import METHODS, Method, make_method
 
 

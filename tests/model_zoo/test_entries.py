@@ -5,14 +5,14 @@ import json
 import pytest
 import yaml
 
-from groupnet_det.analysis.comparison_rows import RowKey, append_row, make_row
 from groupnet_det.analysis.complexity import Complexity
-from groupnet_det.analysis.model_zoo.entries import TRAINED, entries_of
-from groupnet_det.analysis.model_zoo.records import TrainedRow, write_records
-from groupnet_det.analysis.model_zoo.spec import TableSpec, method_network, read_specs
-from groupnet_det.benchmark.bases import BasesRow
-from groupnet_det.benchmark.table import write_rows
+from groupnet_det.benchmark.measure.table import write_rows
+from groupnet_det.benchmark.suites.num_bases import BasesRow
+from groupnet_det.comparison.rows import RowKey, append_row, make_row
 from groupnet_det.errors import ConfigError, DataError
+from groupnet_det.model_zoo.entries import TRAINED, entries_of
+from groupnet_det.model_zoo.records import TrainedRow, write_records
+from groupnet_det.model_zoo.spec import TableSpec, method_network, read_specs
 
 COST = Complexity(binary_operations=64, float_operations=1, num_bytes=8)
 COMPARISON = TableSpec(

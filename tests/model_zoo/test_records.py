@@ -1,7 +1,7 @@
 import pytest
 
-from groupnet_det.analysis.model_zoo.records import CostRow, read_records, write_records
 from groupnet_det.errors import DataError
+from groupnet_det.model_zoo.records import CostRow, read_records, write_records
 
 ROW = CostRow(
     network="a.yaml KEY 1",

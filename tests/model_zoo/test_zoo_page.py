@@ -2,12 +2,12 @@
 
 import pytest
 
-from groupnet_det.analysis.model_zoo.entries import Entry
-from groupnet_det.analysis.model_zoo.page import fill, make_page
-from groupnet_det.analysis.model_zoo.records import LatencyRow
-from groupnet_det.analysis.model_zoo.spec import TableSpec
-from groupnet_det.analysis.model_zoo.tables import Measured, format_table
 from groupnet_det.errors import ConfigError
+from groupnet_det.model_zoo.entries import Entry
+from groupnet_det.model_zoo.records import LatencyRow
+from groupnet_det.model_zoo.spec import TableSpec
+from groupnet_det.model_zoo.zoo_page import fill, make_page
+from groupnet_det.model_zoo.zoo_tables import Measured, format_table
 
 from .test_records import ROW
 

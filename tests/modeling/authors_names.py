@@ -2,7 +2,7 @@
 
 import torch
 
-from groupnet_det.checkpoint.authors import convert_authors
+from groupnet_det.checkpoint.converters.groupnet_authors import convert_authors
 
 
 def under_our_names(tensors):

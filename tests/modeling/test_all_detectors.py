@@ -7,13 +7,8 @@ from groupnet_det.analysis.complexity import count_complexity
 from groupnet_det.analysis.precision_map import layer_precisions
 from groupnet_det.errors import ConfigError
 from groupnet_det.layers import BranchedUnit, ConvUnit, QuantizedConv2d
-from tests.modeling.detectors import (
-    DETECTORS,
-    losses_of,
-    make_batch,
-    make_detector,
-    parts_options,
-)
+
+from .detectors import DETECTORS, losses_of, make_batch, make_detector, parts_options
 
 LOSSES = {
     "retinanet": {"loss_cls", "loss_box_reg"},

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from groupnet_det.checkpoint.authors import convert_authors
+from groupnet_det.checkpoint.converters.groupnet_authors import convert_authors
 from groupnet_det.layers import BlockDesign, Quantization
 from groupnet_det.layers.methods import Method
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet

@@ -1,7 +1,7 @@
 import pytest
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.modeling.backbones.layout import block_places
+from groupnet_det.modeling.backbones.resnet_layout import block_places
 
 
 def test_dilations_replace_those_of_the_output_stride():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.runtime.programs import simple_example
-from tests.runtime.refusals import write
+from .programs import simple_example
+from .refusals import write
 
 
 @pytest.fixture

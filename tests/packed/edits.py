@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from groupnet_det.runtime.container import METADATA
+from groupnet_det.packed.container import METADATA
 
 LENGTH = 8
 ABSENT = object()

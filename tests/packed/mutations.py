@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from groupnet_det.errors import PackedFileError
-from groupnet_det.runtime import packed_file
-from groupnet_det.runtime.container import METADATA
-from tests.runtime.edits import (
+from groupnet_det.packed import packed_file
+from groupnet_det.packed.container import METADATA
+
+from .edits import (
     ABSENT,
     LENGTH,
     edited,

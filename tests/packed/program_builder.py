@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from groupnet_det.runtime.packed_file import PackedFile
-from groupnet_det.runtime.program import (
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program import (
     Branch,
     Buffer,
     BytesSink,
@@ -26,7 +26,7 @@ from groupnet_det.runtime.program import (
     Stem,
     Term,
 )
-from groupnet_det.runtime.sign_bits import pack_sign_bits
+from groupnet_det.packed.sign_bits import pack_sign_bits
 
 CLASSES = 10
 

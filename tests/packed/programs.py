@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from groupnet_det.runtime.packed_file import PackedFile
-from groupnet_det.runtime.program import (
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program import (
     BitsSink,
     Branch,
     Join,
@@ -22,9 +22,10 @@ from groupnet_det.runtime.program import (
     Sinks,
     Term,
 )
-from tests.runtime.program_builder import ProgramBuilder
-from tests.runtime.programs_of_bytes import bytes_examples
-from tests.runtime.programs_of_layouts import (
+
+from .program_builder import ProgramBuilder
+from .programs_of_bytes import bytes_examples
+from .programs_of_layouts import (
     canvas_examples,
     depth_to_space_examples,
     max_pool_examples,
@@ -32,19 +33,9 @@ from tests.runtime.programs_of_layouts import (
     residual_examples,
     resize_examples,
 )
-from tests.runtime.programs_of_maps import (
-    join_examples,
-    map_examples,
-    sink_examples,
-    term_examples,
-)
-from tests.runtime.programs_of_parts import part_examples
-from tests.runtime.programs_of_shapes import (
-    channel_examples,
-    geometry_examples,
-    simple_example,
-    stem_examples,
-)
+from .programs_of_maps import join_examples, map_examples, sink_examples, term_examples
+from .programs_of_parts import part_examples
+from .programs_of_shapes import channel_examples, geometry_examples, simple_example, stem_examples
 
 __all__ = ["example_images", "example_maps", "example_packed_files", "simple_example"]
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import torch
 
-from groupnet_det.runtime.packed_file import PackedFile
-from groupnet_det.runtime.program import BitsSink, Branch, Join, Map, Sinks
-from tests.runtime.program_builder import ProgramBuilder
-from tests.runtime.programs_of_shapes import GEOMETRIES, to_output
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program import BitsSink, Branch, Join, Map, Sinks
+
+from .program_builder import ProgramBuilder
+from .programs_of_shapes import GEOMETRIES, to_output
 
 # Input channels, output channels, zero.
 WIDTHS = (

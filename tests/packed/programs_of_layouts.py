@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import torch
 
-from groupnet_det.runtime.packed_file import PackedFile
-from groupnet_det.runtime.program import BitsSink, Branch, Join, Map, Pool, Sinks
-from tests.runtime.program_builder import ProgramBuilder
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program import BitsSink, Branch, Join, Map, Pool, Sinks
+
+from .program_builder import ProgramBuilder
 
 RESIDUAL_FACTORS = (0, 1, 2, 3, 5)
 FACTORS = (1, 2, 3, 4, 8, 16)

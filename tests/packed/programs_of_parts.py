@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import torch
 
-from groupnet_det.runtime.packed_file import PackedFile
-from groupnet_det.runtime.program import BitsSink, Branch, LevelsSink, Map, Pool, Sinks, Term
-from tests.runtime.program_builder import ProgramBuilder
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program import BitsSink, Branch, LevelsSink, Map, Pool, Sinks, Term
+
+from .program_builder import ProgramBuilder
 
 LEVELS = 3
 

@@ -6,16 +6,10 @@ from typing import Any
 
 import torch
 
-from groupnet_det.runtime.packed_file import PackedFile
-from groupnet_det.runtime.program import (
-    BitsSink,
-    Branch,
-    Map,
-    Pool,
-    Sinks,
-    Term,
-)
-from tests.runtime.program_builder import ProgramBuilder
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program import BitsSink, Branch, Map, Pool, Sinks, Term
+
+from .program_builder import ProgramBuilder
 
 CHANNELS = (1, 31, 32, 33, 63, 64, 65, 127, 256)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from groupnet_det.runtime.packed_file import PackedFile
-from groupnet_det.runtime.program import (
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program import (
     BitsSink,
     Branch,
     BytesSink,
@@ -17,7 +17,8 @@ from groupnet_det.runtime.program import (
     Sinks,
     Term,
 )
-from tests.runtime.program_builder import ProgramBuilder
+
+from .program_builder import ProgramBuilder
 
 MAX_SIDE = 4096
 MAX_WEIGHTS = 1 << 12

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from groupnet_det.runtime.reference import trace_reference
-from groupnet_det.runtime.sign_bits import unpack_bits
-from tests.runtime.programs import example_images, example_packed_files
+from groupnet_det.packed.sign_bits import unpack_bits
+from groupnet_det.runtime.reference.interpreter import trace_reference
+
+from .programs import example_images, example_packed_files
 
 EXAMPLES = dict(example_packed_files())
 

@@ -3,10 +3,11 @@
 import pytest
 
 from groupnet_det.errors import PackedFileError
-from groupnet_det.runtime.packed_file import read_info, read_packed, write_packed
-from groupnet_det.runtime.program_json import from_json, to_json
-from groupnet_det.runtime.validation import validate
-from tests.runtime.edits import edited
+from groupnet_det.packed.packed_file import read_info, read_packed, write_packed
+from groupnet_det.packed.program_json import from_json, to_json
+from groupnet_det.packed.validation.program_checks import validate
+
+from .edits import edited
 
 
 def write(path, packed):

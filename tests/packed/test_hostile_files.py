@@ -2,17 +2,10 @@
 
 import pytest
 
-from groupnet_det.runtime.container import METADATA
-from tests.runtime.edits import (
-    edited,
-    joined,
-    program_of,
-    raw_joined,
-    signed,
-    split,
-    with_program,
-)
-from tests.runtime.refusals import refused, refused_when_read
+from groupnet_det.packed.container import METADATA
+
+from .edits import edited, joined, program_of, raw_joined, signed, split, with_program
+from .refusals import refused, refused_when_read
 
 
 @pytest.mark.parametrize(

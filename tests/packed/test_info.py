@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 
 from groupnet_det.errors import PackedFileError, UserError
-from groupnet_det.runtime.container import METADATA
-from groupnet_det.runtime.extension import is_built
-from groupnet_det.runtime.info import MEMBERS
-from groupnet_det.runtime.packed_file import read_info, read_packed, write_packed
+from groupnet_det.packed.container import METADATA
+from groupnet_det.packed.info import MEMBERS
+from groupnet_det.packed.packed_file import read_info, read_packed, write_packed
+from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor
-from tests.runtime.edits import ABSENT, edited, signed, split
-from tests.runtime.mutations import places, value_at
-from tests.runtime.programs import simple_example
-from tests.runtime.refusals import write
 from tests.runtime.small_detectors import dense_detector, region_detector
+
+from .edits import ABSENT, edited, signed, split
+from .mutations import places, value_at
+from .programs import simple_example
+from .refusals import write
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
 LONG = 600  # characters that no message has

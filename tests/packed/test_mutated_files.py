@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from groupnet_det.errors import DataError, PackedFileError
-from groupnet_det.runtime.packed_file import checksum, read_info, read_packed, write_packed
-from groupnet_det.runtime.program import Conv, MaxPool, Stem
-from groupnet_det.runtime.reference import run_reference, run_reference_part
-from groupnet_det.runtime.shapes import buffer_shapes
-from tests.runtime.mutations import MUTATIONS, mutated
-from tests.runtime.programs import example_packed_files
+from groupnet_det.packed.packed_file import checksum, read_info, read_packed, write_packed
+from groupnet_det.packed.program import Conv, MaxPool, Stem
+from groupnet_det.packed.shapes import buffer_shapes
+from groupnet_det.runtime.reference.interpreter import run_reference, run_reference_part
+
+from .mutations import MUTATIONS, mutated
+from .programs import example_packed_files
 
 # One of each kind, as small as they come.
 NAMES = [

@@ -9,20 +9,13 @@ import safetensors.torch
 import torch
 
 from groupnet_det.errors import PackedFileError
-from groupnet_det.runtime import packed_file
-from groupnet_det.runtime.container import METADATA
-from groupnet_det.runtime.packed_file import PackedFile, read_info, read_packed, write_packed
-from tests.runtime.edits import (
-    ABSENT,
-    edited,
-    joined,
-    program_of,
-    split,
-    with_checksum,
-    with_program,
-)
-from tests.runtime.programs import example_packed_files, simple_example
-from tests.runtime.refusals import refused, refused_when_read, write
+from groupnet_det.packed import packed_file
+from groupnet_det.packed.container import METADATA
+from groupnet_det.packed.packed_file import PackedFile, read_info, read_packed, write_packed
+
+from .edits import ABSENT, edited, joined, program_of, split, with_checksum, with_program
+from .programs import example_packed_files, simple_example
+from .refusals import refused, refused_when_read, write
 
 
 @pytest.mark.parametrize(
@@ -43,9 +36,9 @@ def test_round_trip(path, packed):
 WRITE_TO = """
 import sys
 from pathlib import Path
-from tests.runtime.refusals import write
-from tests.runtime.refusals import refused, refused_when_read, write
-from tests.runtime.programs import simple_example
+from tests.packed.refusals import write
+from tests.packed.refusals import refused, refused_when_read, write
+from tests.packed.programs import simple_example
 write(Path(sys.argv[1]), simple_example(channels=3))
 """
 

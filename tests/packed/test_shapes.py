@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from groupnet_det.errors import DataError, PackedFileError
-from groupnet_det.runtime.program import BitsSink, Branch, Pool, Sinks
-from groupnet_det.runtime.reference import run_reference, trace_reference
-from groupnet_det.runtime.shapes import buffer_shapes, out_size
-from tests.runtime.program_builder import ProgramBuilder
-from tests.runtime.programs import example_images, example_packed_files, simple_example
+from groupnet_det.packed.program import BitsSink, Branch, Pool, Sinks
+from groupnet_det.packed.shapes import buffer_shapes, out_size
+from groupnet_det.runtime.reference.interpreter import run_reference, trace_reference
+
+from .program_builder import ProgramBuilder
+from .programs import example_images, example_packed_files, simple_example
 
 
 @pytest.mark.parametrize("kernel", [1, 2, 3])

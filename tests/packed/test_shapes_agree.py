@@ -6,15 +6,16 @@ import random
 import pytest
 
 from groupnet_det.errors import DataError, PackedFileError
-from groupnet_det.runtime import packed_file
-from groupnet_det.runtime.extension import open_network
-from groupnet_det.runtime.packed_file import read_packed
-from groupnet_det.runtime.program import STEPS
-from groupnet_det.runtime.reference import trace_reference
-from groupnet_det.runtime.shapes import buffer_shapes
+from groupnet_det.packed import packed_file
+from groupnet_det.packed.packed_file import read_packed
+from groupnet_det.packed.program import STEPS
+from groupnet_det.packed.shapes import buffer_shapes
+from groupnet_det.runtime.backends.extension import open_network
+from groupnet_det.runtime.reference.interpreter import trace_reference
 from tests.runtime.engine import assert_same_trace, needs_engine
-from tests.runtime.programs import example_images
-from tests.runtime.random_programs import kinds_of_steps, random_packed, random_sizes
+
+from .programs import example_images
+from .random_programs import kinds_of_steps, random_packed, random_sizes
 
 FEW, MANY = 250, 5000
 SMALL = 24

@@ -5,11 +5,12 @@ import dataclasses
 import pytest
 
 from groupnet_det.errors import DataError, PackedFileError
-from groupnet_det.runtime.program import BitsSink, Branch, Sinks
-from groupnet_det.runtime.shapes import buffer_shapes
-from groupnet_det.runtime.validation import validate
-from tests.runtime.program_builder import ProgramBuilder
-from tests.runtime.programs import example_packed_files
+from groupnet_det.packed.program import BitsSink, Branch, Sinks
+from groupnet_det.packed.shapes import buffer_shapes
+from groupnet_det.packed.validation.program_checks import validate
+
+from .program_builder import ProgramBuilder
+from .programs import example_packed_files
 
 EXAMPLES = dict(example_packed_files())
 

@@ -3,8 +3,9 @@ import math
 import pytest
 import torch
 
-from groupnet_det.runtime.sign_bits import pack_bits, pack_sign_bits, unpack_bits
-from tests.runtime.reference_values import unpacked_signs
+from groupnet_det.packed.sign_bits import pack_bits, pack_sign_bits, unpack_bits
+
+from .reference_values import unpacked_signs
 
 
 @pytest.mark.parametrize("channels", [1, 7, 8, 9, 31, 32, 33, 127], ids=lambda c: f"C{c}")

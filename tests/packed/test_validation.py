@@ -3,10 +3,11 @@ import math
 import pytest
 
 from groupnet_det.errors import PackedFileError
-from groupnet_det.runtime.program_json import from_json, to_json
-from groupnet_det.runtime.validation import validate
-from tests.runtime.edits import ABSENT, edited
-from tests.runtime.programs import example_packed_files, simple_example
+from groupnet_det.packed.program_json import from_json, to_json
+from groupnet_det.packed.validation.program_checks import validate
+
+from .edits import ABSENT, edited
+from .programs import example_packed_files, simple_example
 
 STEM, CONV, LAST, MEAN = (("steps", i) for i in range(4))
 BRANCH = (*CONV, "branches", 0)

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from groupnet_det.errors import PackedFileError
-from groupnet_det.runtime.program import Program, Sinks
-from groupnet_det.runtime.program_json import from_json, to_json
-from groupnet_det.runtime.validation import validate
-from tests.runtime.edits import ABSENT, edited
-from tests.runtime.program_builder import ProgramBuilder
-from tests.runtime.programs import example_packed_files, simple_example
-from tests.runtime.refusals import refused_with
+from groupnet_det.packed.program import Program, Sinks
+from groupnet_det.packed.program_json import from_json, to_json
+from groupnet_det.packed.validation.program_checks import validate
+
+from .edits import ABSENT, edited
+from .program_builder import ProgramBuilder
+from .programs import example_packed_files, simple_example
+from .refusals import refused_with
 
 PARTS = dict(example_packed_files())["tiny-pyramid"]
 BOX = ("parts", "box")

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from groupnet_det.errors import PackedFileError
-from groupnet_det.runtime.program import BitsSink, Branch, Join, LevelsSink, Sinks
-from groupnet_det.runtime.validation import validate
-from tests.runtime.program_builder import ProgramBuilder
-from tests.runtime.programs import simple_example
+from groupnet_det.packed.program import BitsSink, Branch, Join, LevelsSink, Sinks
+from groupnet_det.packed.validation.program_checks import validate
+
+from .program_builder import ProgramBuilder
+from .programs import simple_example
 
 
 @pytest.fixture

@@ -5,13 +5,14 @@ import dataclasses
 import pytest
 
 from groupnet_det.errors import PackedFileError
-from groupnet_det.runtime.program import Join, Sinks
-from groupnet_det.runtime.program_json import from_json, to_json
-from groupnet_det.runtime.validation import validate
-from tests.runtime.edits import edited
-from tests.runtime.program_builder import ProgramBuilder
-from tests.runtime.programs import example_packed_files
-from tests.runtime.refusals import refused_with
+from groupnet_det.packed.program import Join, Sinks
+from groupnet_det.packed.program_json import from_json, to_json
+from groupnet_det.packed.validation.program_checks import validate
+
+from .edits import edited
+from .program_builder import ProgramBuilder
+from .programs import example_packed_files
+from .refusals import refused_with
 
 EXAMPLES = dict(example_packed_files())
 HUGE = 2**62

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from groupnet_det.evaluation.classification_scores import read_predictions_csv
-from groupnet_det.report.answers import Answers
-from groupnet_det.report.page import write_report
-from groupnet_det.report.run import Run
-from groupnet_det.report.scores import parse_metric
+from groupnet_det.evaluation.saved.classification_scores import read_predictions_csv
+from groupnet_det.report.report_page import write_report
+from groupnet_det.report.score_rows import parse_metric
+from groupnet_det.report.sections.prediction_sections import Answers
+from groupnet_det.report.training_run import Run
 
 from .conftest import CONFIGS
-from .html import Page, assert_self_contained
+from .parsed_pages import Page, assert_self_contained
 
 SECTIONS = {
     "at-a-glance",
@@ -88,7 +88,7 @@ def test_mean_of_a_precision_curve_is_the_ap(trained, datasets_env, task):
     scores = last_scores(folder)
     kinds = {"bbox", "segm"} if task == "masks" else {"bbox"}
     assert set(view.evaluations) == kinds
-    from groupnet_det.report.detection import class_curves, mean_curves
+    from groupnet_det.report.sections.object_predictions import class_curves, mean_curves
 
     for kind, evaluation in view.evaluations.items():
         means = mean_curves(evaluation)

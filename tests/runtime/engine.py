@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from groupnet_det.runtime.extension import is_built
-from groupnet_det.runtime.packed_file import write_packed
+from groupnet_det.packed.packed_file import write_packed
+from groupnet_det.runtime.backends.extension import is_built
 
 needs_engine = pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
 

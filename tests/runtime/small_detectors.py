@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 
-from groupnet_det.runtime.packed_file import PackedFile
-from groupnet_det.runtime.program import Branch, Map, Sinks
-from tests.runtime.program_builder import ProgramBuilder
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program import Branch, Map, Sinks
+from tests.packed.program_builder import ProgramBuilder
 
 WIDTH, CLASSES, ANCHORS_AT = 8, 2, 2
 ANCHORS = {

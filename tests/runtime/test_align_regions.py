@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from groupnet_det.runtime.extension import is_built
-from groupnet_det.runtime.networks import AlignOptions, NativeNetwork, ReferenceNetwork
-from groupnet_det.runtime.packed_file import write_packed
-from tests.runtime.programs import simple_example
+from groupnet_det.packed.packed_file import write_packed
+from groupnet_det.runtime.backends.extension import is_built
+from groupnet_det.runtime.backends.networks import AlignOptions, NativeNetwork, ReferenceNetwork
+from tests.packed.programs import simple_example
 
 pytestmark = pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
 

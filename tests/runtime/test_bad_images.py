@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 
 from groupnet_det.errors import DataError, PackedFileError
-from groupnet_det.runtime.extension import is_built
-from groupnet_det.runtime.packed_file import write_packed
+from groupnet_det.packed.packed_file import write_packed
+from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor
-from tests.runtime.programs import group_net_example
+from tests.packed.programs import group_net_example
 
 BACKEND = "native" if is_built() else "reference"
 NAN = float("nan")

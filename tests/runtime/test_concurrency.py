@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from groupnet_det.runtime.extension import is_built
-from groupnet_det.runtime.packed_file import write_packed
+from groupnet_det.packed.packed_file import write_packed
+from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor
-from tests.runtime.programs import group_net_example
+from tests.packed.programs import group_net_example
 
 CALLERS, ROUNDS = 8, 12
 BACKENDS = [

@@ -6,10 +6,11 @@ import threading
 import pytest
 import torch
 
-from groupnet_det.runtime.extension import open_network
-from groupnet_det.runtime.reference import run_reference, trace_reference
-from tests.runtime.engine import needs_engine, same_bits, write
-from tests.runtime.programs import example_images, example_maps, example_packed_files
+from groupnet_det.runtime.backends.extension import open_network
+from groupnet_det.runtime.reference.interpreter import run_reference, trace_reference
+from tests.packed.programs import example_images, example_maps, example_packed_files
+
+from .engine import needs_engine, same_bits, write
 
 EXAMPLES = dict(example_packed_files())
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from groupnet_det.errors import UserError
-from groupnet_det.runtime.networks import BACKENDS
+from groupnet_det.runtime.backends.networks import BACKENDS
 from groupnet_det.runtime.predictor import PackedPredictor
-from tests.runtime.engine import needs_engine
+
+from .engine import needs_engine
 
 FILES = Path(__file__).parent / "files"
 DETECTOR, SEGMENTER = "kernel-larger-than-map", "kernel-larger-than-map-segmenter"

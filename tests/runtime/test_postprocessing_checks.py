@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from groupnet_det.errors import PackedFileError
-from groupnet_det.runtime.extension import is_built
-from groupnet_det.runtime.packed_file import write_packed
+from groupnet_det.packed.packed_file import write_packed
+from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor
-from tests.runtime.edits import edited
-from tests.runtime.programs_of_parts import segmenter_example
-from tests.runtime.small_detectors import POOLER, dense_detector, region_detector
+from tests.packed.edits import edited
+from tests.packed.programs_of_parts import segmenter_example
+
+from .small_detectors import POOLER, dense_detector, region_detector
 
 BACKENDS = ["reference", *(["native"] if is_built() else [])]
 IMAGE = torch.randint(0, 256, (3, 32, 40), generator=torch.Generator().manual_seed(0)).byte()

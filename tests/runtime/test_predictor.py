@@ -11,14 +11,14 @@ from PIL import Image
 
 import groupnet_det
 from groupnet_det.errors import ConfigError, DataError, ExtensionError, PackedFileError
-from groupnet_det.runtime import extension
-from groupnet_det.runtime.classification import Classification
-from groupnet_det.runtime.packed_file import write_packed
+from groupnet_det.packed.packed_file import write_packed
+from groupnet_det.packed.program import Sinks
+from groupnet_det.runtime.backends import extension
 from groupnet_det.runtime.predictor import PackedPredictor
-from groupnet_det.runtime.program import Sinks
-from groupnet_det.runtime.reference import run_reference
-from tests.runtime.program_builder import ProgramBuilder
-from tests.runtime.programs import simple_example
+from groupnet_det.runtime.reference.interpreter import run_reference
+from groupnet_det.runtime.results.classification import Classification
+from tests.packed.program_builder import ProgramBuilder
+from tests.packed.programs import simple_example
 
 
 @pytest.fixture

@@ -7,12 +7,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from groupnet_det.runtime.packed_file import PackedFile
-from groupnet_det.runtime.program import Branch, Sinks
-from groupnet_det.runtime.reference import run_reference, run_reference_part, trace_reference_part
-from tests.runtime.program_builder import ProgramBuilder
-from tests.runtime.programs import example_images, example_packed_files
-from tests.runtime.reference_values import nhwc, same, traced
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program import Branch, Sinks
+from groupnet_det.runtime.reference.interpreter import (
+    run_reference,
+    run_reference_part,
+    trace_reference_part,
+)
+from tests.packed.program_builder import ProgramBuilder
+from tests.packed.programs import example_images, example_packed_files
+from tests.packed.reference_values import nhwc, same, traced
 
 EXAMPLES = dict(example_packed_files())
 INF, NAN = math.inf, math.nan

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from groupnet_det.errors import DataError
-from groupnet_det.runtime.reference import run_reference, trace_reference
-from tests.runtime.programs import example_images, example_packed_files, simple_example
+from groupnet_det.runtime.reference.interpreter import run_reference, trace_reference
+from tests.packed.programs import example_images, example_packed_files, simple_example
 
 EXAMPLES = dict(example_packed_files())
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from groupnet_det.runtime.packed_file import read_packed, write_packed
-from groupnet_det.runtime.program import Conv, Map, Sinks, Stem
-from groupnet_det.runtime.reference import run_reference, trace_reference
-from tests.runtime.programs import example_images
-from tests.runtime.reference_values import EXAMPLES, named, plain_map, same, traced
+from groupnet_det.packed.packed_file import read_packed, write_packed
+from groupnet_det.packed.program import Conv, Map, Sinks, Stem
+from groupnet_det.runtime.reference.interpreter import run_reference, trace_reference
+from tests.packed.programs import example_images
+from tests.packed.reference_values import EXAMPLES, named, plain_map, same, traced
 
 
 @pytest.mark.parametrize("packed", named("join-"))

@@ -7,15 +7,15 @@ import torch
 import torch.nn.functional as F
 
 from groupnet_det.errors import DataError, PackedFileError
-from groupnet_det.runtime.packed_file import read_packed, write_packed
-from groupnet_det.runtime.reference import (
+from groupnet_det.packed.packed_file import read_packed, write_packed
+from groupnet_det.runtime.reference.interpreter import (
     run_reference,
     run_reference_part,
     trace_reference,
     trace_reference_part,
 )
-from tests.runtime.programs import example_images, example_maps, example_packed_files
-from tests.runtime.reference_values import nchw, nhwc, plain_map, same
+from tests.packed.programs import example_images, example_maps, example_packed_files
+from tests.packed.reference_values import nchw, nhwc, plain_map, same
 
 EXAMPLES = dict(example_packed_files())
 WITH_PARTS = {name: p for name, p in EXAMPLES.items() if p.program.parts}

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torchvision.ops import batched_nms
 
-from groupnet_det.runtime.networks import FEW, NativeNetwork
-from tests.runtime.engine import needs_engine, write
-from tests.runtime.programs import simple_example
+from groupnet_det.runtime.backends.networks import FEW, NativeNetwork
+from tests.packed.programs import simple_example
+
+from .engine import needs_engine, write
 
 pytestmark = needs_engine
 THRESHOLDS = (0.0, 0.1, 0.3, 0.5, 0.7, 1.0)

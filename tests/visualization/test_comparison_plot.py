@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from groupnet_det.analysis.comparison import Summary
-from groupnet_det.visualization.comparison import plot_comparison
+from groupnet_det.comparison.grid import Summary
+from groupnet_det.visualization.comparison_plot import plot_comparison
 
 
 def summary(method, num_seeds, score, deviation, operations, num_bytes):

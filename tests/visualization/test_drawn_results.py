@@ -5,13 +5,13 @@ import torch
 from detectron2.data import Metadata
 from detectron2.structures import BitMasks, Boxes, Instances
 
-from groupnet_det.visualization.instances import draw_instances
-from groupnet_det.visualization.outputs import (
+from groupnet_det.visualization.drawn_results import (
     VideoDrawer,
     complete_looks,
     describe_outputs,
     draw_outputs,
 )
+from groupnet_det.visualization.instances import draw_instances
 
 SIZE = (60, 80)
 PIXELS = np.full((*SIZE, 3), 100, dtype=np.uint8)

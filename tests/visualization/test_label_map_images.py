@@ -4,9 +4,9 @@ from detectron2.data import DatasetCatalog
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.registration import register_datasets
+from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import DataError
-from groupnet_det.visualization.label_maps import draw_labels, draw_legend, render_label_maps
+from groupnet_det.visualization.label_map_images import draw_labels, draw_legend, render_label_maps
 
 COLOURS = np.array([[0, 0, 0], [200, 0, 0], [0, 100, 0]], dtype=np.uint8)
 

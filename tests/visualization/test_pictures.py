@@ -6,11 +6,11 @@ from detectron2.data import DatasetCatalog
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.registration import register_datasets
+from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import DataError
-from groupnet_det.visualization.classes import draw_class, render_classes
-from groupnet_det.visualization.curves import plot_training_curves
-from groupnet_det.visualization.predictions import render_results, results_to_instances
+from groupnet_det.visualization.class_sheets import draw_class, render_classes
+from groupnet_det.visualization.prediction_sheets import render_results, results_to_instances
+from groupnet_det.visualization.training_curves import plot_training_curves
 
 
 def test_curves_of_two_stages_are_drawn(tmp_path):

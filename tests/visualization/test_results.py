@@ -5,7 +5,7 @@ import json
 import pytest
 
 from groupnet_det.errors import DataError
-from groupnet_det.visualization.predictions import load_results
+from groupnet_det.visualization.prediction_sheets import load_results
 
 RIGHT = {"image_id": 0, "category_id": 0, "bbox": [1, 2, 3, 4], "score": 0.5}
 

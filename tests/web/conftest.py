@@ -11,17 +11,17 @@ from detectron2.modeling import build_model
 from PIL import Image
 
 import groupnet_det.modeling.register  # noqa: F401
-from groupnet_det.benchmark import against_float
+from groupnet_det.benchmark.suites import against_float
 from groupnet_det.config import load_config
-from groupnet_det.deploy.export import export_trained
+from groupnet_det.export.packed.trained import export_trained
 from groupnet_det.extras import ExtraAbsentError
-from groupnet_det.runtime.extension import is_built
-from groupnet_det.runtime.packed_file import write_packed
-from groupnet_det.web import comparison
+from groupnet_det.packed.packed_file import write_packed
+from groupnet_det.runtime.backends.extension import is_built
+from groupnet_det.web import speed_comparison
 from groupnet_det.web.handover import Handover
-from groupnet_det.web.models import open_models
-from groupnet_det.web.page import Page, build_page, launch, load_gradio
+from groupnet_det.web.offered_models import open_models
 from groupnet_det.web.uploads import Uploads
+from groupnet_det.web.web_page import Page, build_page, launch, load_gradio
 
 CONFIGS = {
     "retinanet": "retinanet_groupnet_photo_digits",
@@ -100,7 +100,7 @@ def served(web_models, tmp_path_factory):
     sys.addaudithook(note_hosts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", "")  # what is set is taken back at the end
-        patch.setattr(comparison, "SHORT", 0.0)
+        patch.setattr(speed_comparison, "SHORT", 0.0)
         patch.setattr(against_float, "_in_main_thread", lambda: True)
         try:
             gradio = load_gradio(uploads.folder)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from groupnet_det.web.models import BOXES, CLASS, MASKS
-from groupnet_det.web.page import ADDRESS, MAX_UPLOAD
-from tests.web.conftest import asked_hosts
+from groupnet_det.web.offered_models import BOXES, CLASS, MASKS
+from groupnet_det.web.web_page import ADDRESS, MAX_UPLOAD
+
+from .conftest import asked_hosts
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]

@@ -9,13 +9,13 @@ from detectron2.data import Metadata
 from PIL import Image
 
 from groupnet_det.errors import DataError
-from groupnet_det.runtime.classification import Classification
-from groupnet_det.runtime.detections import Detections
-from groupnet_det.runtime.label_maps import LabelMap
-from groupnet_det.runtime.panoptic import Combination, combine
-from groupnet_det.web import answers
-from groupnet_det.web.answers import fit, read_picture, show_answer
-from groupnet_det.web.models import BOXES, CLASS, LABELS, MASKS
+from groupnet_det.runtime.postprocessing.panoptic import Combination, combine
+from groupnet_det.runtime.postprocessing.segmentation import LabelMap
+from groupnet_det.runtime.results.classification import Classification
+from groupnet_det.runtime.results.detections import Detections
+from groupnet_det.web import draw_result
+from groupnet_det.web.draw_result import fit, read_picture, show_answer
+from groupnet_det.web.offered_models import BOXES, CLASS, LABELS, MASKS
 
 THINGS, STUFF = ("cat", "dog"), ("things", "grass", "sky")
 GREY = np.full((60, 80, 3), 128, dtype=np.uint8)
@@ -111,7 +111,7 @@ def test_classes(model):
 
 @pytest.mark.parametrize("size", [(3000, 100), (100, 3000), (10, 10), (1281, 640)])
 def test_sizes_stay_within_bounds(model, size):
-    pixels = fit(np.zeros((*size, 3), dtype=np.uint8), answers.MAX_SIDE)
+    pixels = fit(np.zeros((*size, 3), dtype=np.uint8), draw_result.MAX_SIDE)
     assert max(pixels.shape) == min(max(size), 1280)
     answer = Classification(torch.tensor([0.0, 2.0]), THINGS)
     shown = show_answer(model, pixels, answer, question=CLASS, threshold=0.5)
@@ -136,7 +136,7 @@ def test_bad_files_are_named_without_their_path(tmp_path, monkeypatch):
     assert str(tmp_path) not in str(error.value)
     Image.new("RGB", (40, 30)).save(bad)
     assert read_picture(str(bad), "cat.png").shape == (30, 40, 3)
-    monkeypatch.setattr(answers, "MAX_PIXELS", 1199)
+    monkeypatch.setattr(draw_result, "MAX_PIXELS", 1199)
     with pytest.raises(DataError, match=r"cat\.png has 40 x 30 pixels"):
         read_picture(str(bad), "cat.png")
     Image.new("I;16", (20, 10)).save(bad)

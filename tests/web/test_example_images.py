@@ -3,8 +3,8 @@
 import pytest
 from PIL import Image
 
-from groupnet_det.data.photo_digits_sources import PHOTOS
-from groupnet_det.web.examples import ATTRIBUTION, WHOLE_PHOTOS, write_examples
+from groupnet_det.data.datasets.photo_digits_sources import PHOTOS
+from groupnet_det.web.example_images import ATTRIBUTION, WHOLE_PHOTOS, write_examples
 
 
 def test_they_are_pictures_and_always_the_same(tmp_path):

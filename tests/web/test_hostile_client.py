@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from groupnet_det.web.models import CLASS
+from groupnet_det.web.offered_models import CLASS
 from groupnet_det.web.uploads import REFUSAL
 
 META = {"_type": "gradio.FileData"}

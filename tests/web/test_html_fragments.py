@@ -2,9 +2,9 @@
 
 import pytest
 
-from groupnet_det.web import fragments
-from groupnet_det.web.answers import Finding
-from groupnet_det.web.comparison import Comparison
+from groupnet_det.web import html_fragments
+from groupnet_det.web.draw_result import Finding
+from groupnet_det.web.speed_comparison import Comparison
 
 EVIL = "<script>alert('1')</script>"
 
@@ -24,9 +24,9 @@ def times(packed, float_seconds=None, **others):
 @pytest.mark.parametrize(
     "html",
     [
-        fragments.problem(EVIL),
-        fragments.findings_list([Finding(name=EVIL, share=1.0)]),
-        fragments.comparison(times(1.0, absence=EVIL)),
+        html_fragments.problem(EVIL),
+        html_fragments.findings_list([Finding(name=EVIL, share=1.0)]),
+        html_fragments.comparison(times(1.0, absence=EVIL)),
     ],
     ids=["problem", "finding", "absence"],
 )
@@ -37,7 +37,7 @@ def test_what_comes_from_files_is_escaped(html):
 
 
 def test_findings_are_bars():
-    html = fragments.findings_list([Finding(name="cat", share=0.256, colour=(1, 2, 3))])
+    html = html_fragments.findings_list([Finding(name="cat", share=0.256, colour=(1, 2, 3))])
     assert "width: 25.6%" in html
     assert "rgb(1, 2, 3)" in html
     assert ">25.6 %<" in html
@@ -45,11 +45,11 @@ def test_findings_are_bars():
 
 def test_many_findings_are_counted_and_tiny_ones_left_out():
     findings = [Finding(name=str(n), share=0.5) for n in range(15)]
-    html = fragments.findings_list([*findings, Finding(name="tiny", share=0.0001)])
+    html = html_fragments.findings_list([*findings, Finding(name="tiny", share=0.0001)])
     assert html.count("gn-bar") == 12
     assert "and 3 more" in html
     assert "tiny" not in html
-    assert "Nothing found" in fragments.findings_list([])
+    assert "Nothing found" in html_fragments.findings_list([])
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_many_findings_are_counted_and_tiny_ones_left_out():
     [(33.2e-6, "33.2 µs"), (2.04e-3, "2.0 ms"), (0.1234, "123 ms"), (1.26, "1.3 s")],
 )
 def test_times_and_ratio(seconds, text):
-    html = fragments.comparison(times(seconds, 4 * seconds, float_bytes=20_000_000))
+    html = html_fragments.comparison(times(seconds, 4 * seconds, float_bytes=20_000_000))
     assert f">{text}<" in html
     assert "4.0 times as fast" in html
     assert "width: 25.0%" in html
@@ -67,4 +67,4 @@ def test_times_and_ratio(seconds, text):
 
 
 def test_a_slower_packed_model_is_called_so():
-    assert "2.5 times as long" in fragments.comparison(times(5.0, 2.0))
+    assert "2.5 times as long" in html_fragments.comparison(times(5.0, 2.0))

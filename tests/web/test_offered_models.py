@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from groupnet_det.errors import ConfigError, PackedFileError
-from groupnet_det.runtime.extension import is_built
-from groupnet_det.web.models import (
+from groupnet_det.runtime.backends.extension import is_built
+from groupnet_det.web.offered_models import (
     BOXES,
     CLASS,
     LABELS,

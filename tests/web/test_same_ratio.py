@@ -11,21 +11,21 @@ import torch
 from detectron2.modeling import build_model
 from PIL import Image
 
-from groupnet_det.benchmark.timing import Schedule
-from groupnet_det.benchmark.trained import first_batch, time_trained
+from groupnet_det.benchmark.measure.timing import Schedule
+from groupnet_det.benchmark.suites.trained_model import first_batch, time_trained
 from groupnet_det.config import load_config
-from groupnet_det.data.registration import register_datasets
-from groupnet_det.deploy.export import export_trained
-from groupnet_det.engine import files
-from groupnet_det.report.deployment import deployment
-from groupnet_det.report.run import Run
-from groupnet_det.runtime.extension import is_built
-from groupnet_det.runtime.packed_file import write_packed
+from groupnet_det.data.datasets.registration import register_datasets
+from groupnet_det.engine.records import output_names
+from groupnet_det.export.packed.trained import export_trained
+from groupnet_det.packed.packed_file import write_packed
+from groupnet_det.report.sections.deployment_section import deployment
+from groupnet_det.report.training_run import Run
+from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.web.handover import Handover
-from groupnet_det.web.models import CLASS, open_models
-from groupnet_det.web.page import Page
+from groupnet_det.web.offered_models import CLASS, open_models
 from groupnet_det.web.uploads import Uploads
-from tests.deploy.networks import settle
+from groupnet_det.web.web_page import Page
+from tests.export.networks import settle
 
 CONFIG = "configs/quick/classifier_groupnet_mnist5k.yaml"
 SIDE = "224"
@@ -36,16 +36,16 @@ AT_MOST = 0.15
 def trained(root, tmp_path, datasets_env):
     """Config and folder of a classifier with random weights that sees large images."""
     options = ["INPUT.CLASSIFICATION.TEST_RESIZE", SIDE, "INPUT.CLASSIFICATION.TEST_CROP", SIDE]
-    options += ["MODEL.DEVICE", "cpu", "MODEL.WEIGHTS", str(tmp_path / files.CHECKPOINT)]
+    options += ["MODEL.DEVICE", "cpu", "MODEL.WEIGHTS", str(tmp_path / output_names.CHECKPOINT)]
     cfg = load_config(str(root / CONFIG), [*options, "OUTPUT_DIR", str(tmp_path)])
     register_datasets(cfg)
     torch.manual_seed(0)
     model = build_model(cfg)
     settle(model)
-    torch.save({"model": model.state_dict()}, tmp_path / files.CHECKPOINT)
+    torch.save({"model": model.state_dict()}, tmp_path / output_names.CHECKPOINT)
     packed = export_trained(cfg, model, {"class_names": [str(digit) for digit in range(10)]})
-    write_packed(tmp_path / files.PACKED, packed.program, packed.info, packed.tensors)
-    (tmp_path / files.CONFIG).write_text(cfg.dump())
+    write_packed(tmp_path / output_names.PACKED, packed.program, packed.info, packed.tensors)
+    (tmp_path / output_names.CONFIG).write_text(cfg.dump())
     return SimpleNamespace(cfg=cfg, folder=tmp_path)
 
 
@@ -55,7 +55,7 @@ def told_by_the_page(trained):
     path = trained.folder / "uploads" / "photo.png"
     path.parent.mkdir()
     Image.fromarray(pixels).save(path)
-    models, _ = open_models([trained.folder / files.PACKED], [], root=trained.folder)
+    models, _ = open_models([trained.folder / output_names.PACKED], [], root=trained.folder)
     handover, told = Handover(), []
     page = Page(models, Uploads(path.parent), handover)
 
@@ -89,7 +89,7 @@ def contextless(ask):
 
 
 def told_by_the_report(trained, figures):
-    (trained.folder / files.LATENCY).write_text(json.dumps(figures))
+    (trained.folder / output_names.LATENCY).write_text(json.dumps(figures))
     blocks = deployment(Run(trained.folder))
     (bars,) = (block for block in blocks if getattr(block, "title", "") == "Latency")
     (text,) = (bar.text for bar in bars.bars if "twin" in bar.label or "baseline" in bar.label)
@@ -99,7 +99,7 @@ def told_by_the_report(trained, figures):
 @pytest.mark.slow
 @pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
 def test_page_report_and_benchmark_tell_one_ratio(trained):
-    packed = trained.folder / files.PACKED
+    packed = trained.folder / output_names.PACKED
     threads = torch.get_num_threads()
     figures = time_trained(trained.cfg, packed, schedule=Schedule(rounds=9), threads=threads)
     ratios = {

@@ -6,16 +6,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from groupnet_det.web import comparison
-from groupnet_det.web.models import BOXES, CLASS, LABELS, MASKS
-from groupnet_det.web.page import Asked, Page
+from groupnet_det.web import speed_comparison
+from groupnet_det.web.offered_models import BOXES, CLASS, LABELS, MASKS
 from groupnet_det.web.uploads import REFUSAL, Uploads
+from groupnet_det.web.web_page import Asked, Page
 
 
 @pytest.fixture
 def page(web_models, monkeypatch, tmp_path):
     """A page whose uploads are in the test's folder."""
-    monkeypatch.setattr(comparison, "SHORT", 0.0)
+    monkeypatch.setattr(speed_comparison, "SHORT", 0.0)
     here = SimpleNamespace(run=lambda task: task())
     return Page(list(web_models.values()), Uploads(tmp_path), here)
 

@@ -11,18 +11,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from groupnet_det.deploy.onnx_export import export_onnx
+from groupnet_det.benchmark.measure.timing import Burst, burst_of
+from groupnet_det.benchmark.measure.unavailable import SideAbsentError, require
+from groupnet_det.benchmark.measure.workload import ModelWork
+from groupnet_det.benchmark.workloads.detectors import (
+    batch_of,
+    binary_model,
+    config_of,
+    float_twin,
+    image_of,
+    packed_model,
+)
+from groupnet_det.benchmark.workloads.onnx_graphs import QUANTIZED_OPS
+from groupnet_det.export.onnx.graph_export import export_onnx
 from groupnet_det.extras import ExtraAbsentError
-from groupnet_det.runtime.packed_file import write_packed
+from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.predictor import PackedPredictor
 
-from .absent import SideAbsentError, require
-from .models_of_tasks import batch_of, binary_model, config_of, float_twin, image_of, packed_model
-from .onnx_graphs import QUANTIZED_OPS
-from .openvino_sides import inference
-from .timing import Burst, burst_of
-from .torch_sides import in_inference_mode
-from .work import ModelWork
+from .openvino_engines import inference
+from .torch_engines import in_inference_mode
 
 CALIBRATION_IMAGES = 2
 

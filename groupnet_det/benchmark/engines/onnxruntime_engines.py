@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from .absent import require
-from .models import body_input, layer_input, network_input
-from .onnx_graphs import INPUT, QUANTIZED_OPS, float_graph
-from .timing import Burst, burst_of
-from .torch_sides import parts_of
-from .work import LayerWork, NetworkWork, Work
+from groupnet_det.benchmark.measure.timing import Burst, burst_of
+from groupnet_det.benchmark.measure.unavailable import require
+from groupnet_det.benchmark.measure.workload import LayerWork, NetworkWork, Work
+from groupnet_det.benchmark.workloads.classifiers import body_input, layer_input, network_input
+from groupnet_det.benchmark.workloads.onnx_graphs import INPUT, QUANTIZED_OPS, float_graph
+
+from .torch_engines import parts_of
 
 CALIBRATION_IMAGES = 2
 

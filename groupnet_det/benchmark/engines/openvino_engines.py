@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from .absent import require
-from .models import layer_input
-from .onnxruntime_sides import graph_input, int8_model
-from .timing import Burst, burst_of
-from .torch_sides import parts_of
-from .work import KERNEL, LayerWork, NetworkWork, Work
+from groupnet_det.benchmark.measure.timing import Burst, burst_of
+from groupnet_det.benchmark.measure.unavailable import require
+from groupnet_det.benchmark.measure.workload import KERNEL, LayerWork, NetworkWork, Work
+from groupnet_det.benchmark.workloads.classifiers import layer_input
+
+from .onnxruntime_engines import graph_input, int8_model
+from .torch_engines import parts_of
 
 
 def make_int8(work: Work, threads: int) -> Burst:

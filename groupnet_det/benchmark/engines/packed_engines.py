@@ -7,16 +7,19 @@ from typing import Any
 
 import torch
 
-from groupnet_det.deploy.classifier import export_classifier
+from groupnet_det.benchmark.measure.timing import Burst, burst_of
+from groupnet_det.benchmark.measure.workload import LayerWork, NetworkWork, Work
+from groupnet_det.benchmark.workloads.classifiers import best_class, binary_network, network_input
+from groupnet_det.benchmark.workloads.packed_layers import (
+    IMAGE_CHANNELS,
+    LEADING_STEPS,
+    layer_program,
+)
 from groupnet_det.errors import ExtensionError
-from groupnet_det.runtime.extension import load_extension, open_network
-from groupnet_det.runtime.packed_file import write_packed
-from groupnet_det.runtime.program import Conv, Mean, Program
-
-from .models import best_class, binary_network, network_input
-from .packed_layers import IMAGE_CHANNELS, LEADING_STEPS, layer_program
-from .timing import Burst, burst_of
-from .work import LayerWork, NetworkWork, Work
+from groupnet_det.export.packed.models.classifiers import export_classifier
+from groupnet_det.packed.packed_file import write_packed
+from groupnet_det.packed.program import Conv, Mean, Program
+from groupnet_det.runtime.backends.extension import load_extension, open_network
 
 LIMIT_ITERATIONS = 2_000_000  # of the register-only loop: some milliseconds
 

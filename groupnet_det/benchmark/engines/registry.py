@@ -3,21 +3,21 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from groupnet_det.benchmark.measure.table import OURS
+from groupnet_det.benchmark.measure.timing import Burst
+from groupnet_det.benchmark.measure.unavailable import SideAbsentError
+from groupnet_det.benchmark.measure.workload import BESIDE, AnyWork, LayerWork, ModelWork
+from groupnet_det.benchmark.suites import neighbours
 from groupnet_det.errors import ExtensionError, lookup
 
 from . import (
-    model_sides,
-    neighbours,
-    onnxruntime_sides,
-    openvino_sides,
-    packed_sides,
-    simulation_sides,
-    torch_sides,
+    complete_models,
+    onnxruntime_engines,
+    openvino_engines,
+    packed_engines,
+    simulation_engines,
+    torch_engines,
 )
-from .absent import SideAbsentError
-from .table import OURS
-from .timing import Burst
-from .work import BESIDE, AnyWork, LayerWork, ModelWork
 
 # From a work and a number of threads to its burst; raises `SideAbsentError`.
 MakeSide = Callable[[Any, int], Burst]
@@ -33,16 +33,16 @@ AFTER_TORCH = "ours, after a torch operation"
 BESIDE_TORCH = "ours, beside a torch thread"
 
 _COMMON: dict[str, MakeSide] = {
-    OURS: packed_sides.make_packed,
-    TORCH: torch_sides.make_eager,
-    "torch.compile": torch_sides.make_compiled,
-    SIMULATION: simulation_sides.make_signed,
-    "simulation, integers": simulation_sides.make_integers,
-    "onnxruntime float32": onnxruntime_sides.make_float,
-    ONNXRUNTIME_INT8: onnxruntime_sides.make_int8,
-    OPENVINO_INT8: openvino_sides.make_int8,
+    OURS: packed_engines.make_packed,
+    TORCH: torch_engines.make_eager,
+    "torch.compile": torch_engines.make_compiled,
+    SIMULATION: simulation_engines.make_signed,
+    "simulation, integers": simulation_engines.make_integers,
+    "onnxruntime float32": onnxruntime_engines.make_float,
+    ONNXRUNTIME_INT8: onnxruntime_engines.make_int8,
+    OPENVINO_INT8: openvino_engines.make_int8,
 }
-NETWORK_SIDES: dict[str, MakeSide] = {**_COMMON, STEPS: packed_sides.make_steps}
+NETWORK_SIDES: dict[str, MakeSide] = {**_COMMON, STEPS: packed_engines.make_steps}
 BODY_SIDES = _COMMON
 NEIGHBOUR_SIDES: dict[str, MakeSide] = {
     OURS: neighbours.make_alone,
@@ -51,8 +51,8 @@ NEIGHBOUR_SIDES: dict[str, MakeSide] = {
 }
 LAYER_SIDES: dict[str, MakeSide] = {
     **_COMMON,
-    OPENVINO_BINARY: openvino_sides.make_binary,
-    LIMIT: packed_sides.make_limit,
+    OPENVINO_BINARY: openvino_engines.make_binary,
+    LIMIT: packed_engines.make_limit,
 }
 # Of a `NetworkWork`, by its part.
 PARTS: dict[str, Mapping[str, MakeSide]] = {
@@ -61,12 +61,12 @@ PARTS: dict[str, Mapping[str, MakeSide]] = {
     BESIDE: NEIGHBOUR_SIDES,
 }
 MODEL_SIDES: dict[str, MakeSide] = {
-    OURS: model_sides.make_packed,
-    STEPS: model_sides.make_steps,
-    TORCH: model_sides.make_eager,
-    "simulation, integers": model_sides.make_simulation,
-    ONNXRUNTIME_INT8: model_sides.make_onnxruntime_int8,
-    OPENVINO_INT8: model_sides.make_openvino_int8,
+    OURS: complete_models.make_packed,
+    STEPS: complete_models.make_steps,
+    TORCH: complete_models.make_eager,
+    "simulation, integers": complete_models.make_simulation,
+    ONNXRUNTIME_INT8: complete_models.make_onnxruntime_int8,
+    OPENVINO_INT8: complete_models.make_openvino_int8,
 }
 SIDE_NAMES = list({**NETWORK_SIDES, **LAYER_SIDES, **NEIGHBOUR_SIDES})
 

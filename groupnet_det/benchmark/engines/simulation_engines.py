@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from groupnet_det.layers import QuantizedConv2d, integer_conv
-
-from .absent import SideAbsentError
-from .models import (
+from groupnet_det.benchmark.measure.timing import Burst, burst_of
+from groupnet_det.benchmark.measure.unavailable import SideAbsentError
+from groupnet_det.benchmark.measure.workload import LayerWork, Work
+from groupnet_det.benchmark.workloads.classifiers import (
     BranchChains,
     EndToEnd,
     binary_layers,
@@ -16,9 +16,10 @@ from .models import (
     layer_input,
     network_input,
 )
-from .timing import Burst, burst_of
-from .torch_sides import in_inference_mode, parts_of
-from .work import LayerWork, Work
+from groupnet_det.layers import QuantizedConv2d
+from groupnet_det.layers.convs import integer_conv
+
+from .torch_engines import in_inference_mode, parts_of
 
 
 class SignedConv2d(nn.Module):

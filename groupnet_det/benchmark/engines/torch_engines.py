@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .absent import SideAbsentError
-from .models import (
+from groupnet_det.benchmark.measure.timing import Burst, burst_of
+from groupnet_det.benchmark.measure.unavailable import SideAbsentError
+from groupnet_det.benchmark.measure.workload import LayerWork, NetworkWork, Work
+from groupnet_det.benchmark.workloads.classifiers import (
     EndToEnd,
     body_input,
     float_layers,
@@ -16,8 +18,6 @@ from .models import (
     layer_input,
     network_input,
 )
-from .timing import Burst, burst_of
-from .work import LayerWork, NetworkWork, Work
 
 
 def make_eager(work: Work, threads: int) -> Burst:

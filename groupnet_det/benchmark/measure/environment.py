@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from groupnet_det import __version__
+from groupnet_det.version import __version__
 
 PACKAGES = ("torchvision", "onnxruntime", "openvino")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .timing import median_ratio, ratio_of_least
-from .work import AnyWork
+from .workload import AnyWork
 
 OURS = "ours"
 

@@ -9,10 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from groupnet_det.runtime.predictor import PackedPredictor
-
-from .float_twin import FloatTwin
-from .timing import (
+from groupnet_det.benchmark.measure.timing import (
     Schedule,
     alternate,
     alternate_single_runs,
@@ -20,6 +17,9 @@ from .timing import (
     median_ratio,
     ratio_of_least,
 )
+from groupnet_det.runtime.predictor import PackedPredictor
+
+from .float_baseline import FloatTwin
 
 PACKED, FLOAT = "packed", "float"
 Runs = Mapping[str, Callable[[], object]]

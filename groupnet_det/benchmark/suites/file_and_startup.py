@@ -7,12 +7,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from groupnet_det.benchmark.engines.packed_engines import export_network
+from groupnet_det.benchmark.measure.table import OURS, Row
+from groupnet_det.benchmark.measure.workload import NetworkWork
 from groupnet_det.errors import ExtensionError
 
-from .aims import FIRST_RESULT, PACKED_FILE
-from .packed_sides import export_network
-from .table import OURS, Row
-from .work import NetworkWork
+from .targets import FIRST_RESULT, PACKED_FILE
 
 # In a process of its own each time: threads, memory and kernels' choice are not there yet. The file
 # is in the system's cache, as it has just been written.

@@ -10,11 +10,11 @@ from torch import Tensor
 import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to Detectron2)
 from groupnet_det.analysis.random_weights import SEED, prepared
 from groupnet_det.config.network import config_of_keys, float_twin_of
-from groupnet_det.engine.test_time_augmentation import wrap_for_testing
 from groupnet_det.errors import PackedFileError
-from groupnet_det.runtime.detections import Detections
-from groupnet_det.runtime.panoptic import PanopticSegmentation
-from groupnet_det.runtime.tasks import Answer
+from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
+from groupnet_det.runtime.postprocessing.panoptic import PanopticSegmentation
+from groupnet_det.runtime.results.detections import Detections
+from groupnet_det.runtime.task_pipelines import Answer
 
 MAX_REASON = 200  # characters that a message quotes
 NO_OBJECT = 2.0  # a least score that none has

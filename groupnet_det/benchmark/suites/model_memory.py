@@ -5,14 +5,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from groupnet_det.benchmark.engines.registry import TORCH
+from groupnet_det.benchmark.measure.table import OURS, Row
+from groupnet_det.benchmark.measure.timing import ratio_of_least
+from groupnet_det.benchmark.measure.workload import ModelWork
+from groupnet_det.benchmark.workloads.detectors import packed_model
 from groupnet_det.errors import ExtensionError
-from groupnet_det.runtime.packed_file import write_packed
-
-from .models_of_tasks import packed_model
-from .sides import TORCH
-from .table import OURS, Row
-from .timing import ratio_of_least
-from .work import ModelWork
+from groupnet_det.packed.packed_file import write_packed
 
 MEMORY = "peak memory"
 RUNS = 3
@@ -35,8 +34,8 @@ FLOAT = """
 import sys
 import torch
 from groupnet_det.analysis.memory import peak_resident_kib as peak
-from groupnet_det.benchmark.models_of_tasks import batch_of, float_twin
-from groupnet_det.benchmark.work import ModelWork
+from groupnet_det.benchmark.workloads.detectors import batch_of, float_twin
+from groupnet_det.benchmark.measure.workload import ModelWork
 model, classes, height, width, threads, runs = sys.argv[1], *map(int, sys.argv[2:7])
 torch.set_num_threads(threads)
 before = peak()

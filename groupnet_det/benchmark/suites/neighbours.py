@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from .models import float_layers
-from .packed_sides import make_run
-from .timing import Burst
-from .work import LayerWork, NetworkWork
+from groupnet_det.benchmark.engines.packed_engines import make_run
+from groupnet_det.benchmark.measure.timing import Burst
+from groupnet_det.benchmark.measure.workload import LayerWork, NetworkWork
+from groupnet_det.benchmark.workloads.classifiers import float_layers
 
 Run = Callable[[], object]
 # What the neighbour computes again and again: a layer of a millisecond, in all of its threads.

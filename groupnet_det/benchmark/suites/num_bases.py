@@ -15,11 +15,17 @@ from groupnet_det.analysis.cost_table import operations
 from groupnet_det.analysis.forward import forward_of
 from groupnet_det.analysis.layer_costs import LayerCost, layer_costs, total
 from groupnet_det.analysis.networks import Size, shapes_of
+from groupnet_det.benchmark.measure.timing import (
+    Burst,
+    Schedule,
+    alternate,
+    median_ratio,
+    ratio_of_least,
+)
 from groupnet_det.config.network import float_twin_of
 from groupnet_det.errors import ConfigError
 
-from .bursts import float_burst, packed_burst
-from .timing import Burst, Schedule, alternate, median_ratio, ratio_of_least
+from .timed_networks import float_burst, packed_burst
 
 FULL_PRECISION = 0  # in the place of K
 

@@ -5,10 +5,25 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from .sides import NOTES, ONNXRUNTIME_INT8, OPENVINO_INT8, TORCH, MakeSide, choose_sides, prepare
-from .table import OURS, Row, rows_of
-from .timing import Schedule, alternate
-from .work import BESIDE, LAYER_SHAPES, AnyWork, LayerWork, ModelWork, NetworkWork
+from groupnet_det.benchmark.engines.registry import (
+    NOTES,
+    ONNXRUNTIME_INT8,
+    OPENVINO_INT8,
+    TORCH,
+    MakeSide,
+    choose_sides,
+    prepare,
+)
+from groupnet_det.benchmark.measure.table import OURS, Row, rows_of
+from groupnet_det.benchmark.measure.timing import Schedule, alternate
+from groupnet_det.benchmark.measure.workload import (
+    BESIDE,
+    LAYER_SHAPES,
+    AnyWork,
+    LayerWork,
+    ModelWork,
+    NetworkWork,
+)
 
 MOST_BASES = 8
 SIZES = (128, 224, 256, 384, 512, 768, 1024)

@@ -10,14 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from groupnet_det.runtime.networks import NativeNetwork
+from groupnet_det.benchmark.engines.complete_models import make_predictor
+from groupnet_det.benchmark.measure.table import Row
+from groupnet_det.benchmark.measure.workload import ModelWork
+from groupnet_det.benchmark.workloads.detectors import image_of
+from groupnet_det.packed.program import Program
+from groupnet_det.runtime.backends.networks import NativeNetwork
 from groupnet_det.runtime.predictor import PackedPredictor
-from groupnet_det.runtime.program import Program
-
-from .model_sides import make_predictor
-from .models_of_tasks import image_of
-from .table import Row
-from .work import ModelWork
 
 STAGE = "stage"
 WHOLE = "whole"

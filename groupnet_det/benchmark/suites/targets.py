@@ -3,8 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .sides import LIMIT, ONNXRUNTIME_INT8, OPENVINO_BINARY, SIMULATION, STEPS, TORCH
-from .table import OURS, Row
+from groupnet_det.benchmark.engines.registry import (
+    LIMIT,
+    ONNXRUNTIME_INT8,
+    OPENVINO_BINARY,
+    SIMULATION,
+    STEPS,
+    TORCH,
+)
+from groupnet_det.benchmark.measure.table import OURS, Row
 
 BODY_AVX2 = "body, AVX2"
 PACKED_FILE = "packed file"

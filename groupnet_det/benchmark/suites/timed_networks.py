@@ -7,10 +7,9 @@ import torch
 from detectron2.config import CfgNode
 
 from groupnet_det.analysis.networks import Size, network_of, pack
+from groupnet_det.benchmark.engines.torch_engines import in_inference_mode
+from groupnet_det.benchmark.measure.timing import Burst, burst_of
 from groupnet_det.runtime.predictor import PackedPredictor
-
-from .timing import Burst, burst_of
-from .torch_sides import in_inference_mode
 
 SEED = 0
 

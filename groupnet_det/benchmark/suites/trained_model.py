@@ -9,15 +9,15 @@ import torch
 from detectron2.config import CfgNode
 from torch import Tensor
 
-from groupnet_det.data.loaders import build_test_loader
-from groupnet_det.deploy.export import load_trained
-from groupnet_det.engine.packed_model import build_packed_model
-from groupnet_det.engine.test_time_augmentation import wrap_for_testing
+from groupnet_det.benchmark.measure.environment import processor
+from groupnet_det.benchmark.measure.timing import Schedule
+from groupnet_det.data.loading.loaders import build_test_loader
+from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
+from groupnet_det.export.packed.trained import load_trained
+from groupnet_det.inference.packed_model import build_packed_model
 
 from .against_float import runs_of, summary, time_in_turns
-from .facts import processor
-from .float_twin import FloatTwin
-from .timing import Schedule
+from .float_baseline import FloatTwin
 
 SIMULATION = "simulation"
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 from detectron2.config import CfgNode
 
+from groupnet_det.benchmark.measure.timing import median_ratio, ratio_of_least
 from groupnet_det.config import own_node
 from groupnet_det.config.network import float_twin_of
 from groupnet_det.engine.training_steps import BatchSize
-
-from .timing import median_ratio, ratio_of_least
 
 OURS, TWIN = "config", "twin"
 

@@ -7,12 +7,17 @@ import torchvision
 from torch import Tensor, nn
 
 from groupnet_det.analysis.random_weights import SEED, prepared
+from groupnet_det.benchmark.measure.workload import (
+    BODY_CHANNELS,
+    BODY_STRIDE,
+    KERNEL,
+    LayerWork,
+    NetworkWork,
+)
 from groupnet_det.layers import Quantization
-from groupnet_det.layers.conv_unit import ConvUnit
+from groupnet_det.layers.convs.conv_unit import ConvUnit
 from groupnet_det.layers.methods import Method
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
-
-from .work import BODY_CHANNELS, BODY_STRIDE, KERNEL, LayerWork, NetworkWork
 
 # Of ImageNet, RGB, in the range 0 to 255.
 PIXEL_MEAN = (123.675, 116.28, 103.53)

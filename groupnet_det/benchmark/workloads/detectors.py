@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.analysis.random_weights import SEED, prepared
+from groupnet_det.benchmark.measure.workload import ModelWork
 from groupnet_det.config import load_config
-from groupnet_det.deploy.calibration import calibrate
-from groupnet_det.deploy.models import export_model
-from groupnet_det.deploy.predictors import FloatPredictors, Int8Predictors, Predictors
 from groupnet_det.errors import lookup
-from groupnet_det.project_files import project_root
-from groupnet_det.runtime.packed_file import PackedFile
-
-from .work import ModelWork
+from groupnet_det.export.packed.layers.calibration import calibrate
+from groupnet_det.export.packed.layers.last_layers import (
+    FloatPredictors,
+    Int8Predictors,
+    Predictors,
+)
+from groupnet_det.export.packed.models.meta_architectures import export_model
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.paths import project_root
 
 CONFIGS_FOLDER = project_root() / "configs"
 # Config, and the keys that hold the number of classes.

@@ -11,9 +11,10 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from .absent import require
-from .models import PIXEL_MEAN, PIXEL_STD, FloatLayer, float_layers, float_network
-from .work import BODY_CHANNELS, LayerWork, Work
+from groupnet_det.benchmark.measure.unavailable import require
+from groupnet_det.benchmark.measure.workload import BODY_CHANNELS, LayerWork, Work
+
+from .classifiers import PIXEL_MEAN, PIXEL_STD, FloatLayer, float_layers, float_network
 
 OPSET = 17
 INPUT, OUTPUT = "input", "output"

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from groupnet_det.analysis.random_weights import SEED
-from groupnet_det.runtime.program import (
+from groupnet_det.benchmark.measure.workload import KERNEL, LayerWork
+from groupnet_det.packed.program import (
     BitsSink,
     Branch,
     Buffer,
@@ -15,9 +16,7 @@ from groupnet_det.runtime.program import (
     Stem,
     Term,
 )
-from groupnet_det.runtime.sign_bits import pack_sign_bits
-
-from .work import KERNEL, LayerWork
+from groupnet_det.packed.sign_bits import pack_sign_bits
 
 IMAGE_CHANNELS = 3
 # Steps that only make the input of the chain: the stem, and a first layer, whose branches all read

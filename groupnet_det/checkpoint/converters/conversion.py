@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from groupnet_det.errors import CheckpointError
-from groupnet_det.modeling.backbones.layout import DEPTHS, STAGE_CHANNELS
+from groupnet_det.modeling.backbones.resnet_layout import DEPTHS, STAGE_CHANNELS
 
 STEM_KEY = "conv1.weight"
 LAYER = re.compile(r"layer(\d)\.(\d+)\.(.+)")

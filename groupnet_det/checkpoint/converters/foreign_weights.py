@@ -11,12 +11,12 @@ from detectron2.modeling import build_backbone, build_model
 from torch import Tensor
 
 import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to Detectron2)
+from groupnet_det.checkpoint.checkpointer import load_tensors, write_tensors
 from groupnet_det.config import load_config
 from groupnet_det.errors import CheckpointError, UserError
 
-from .authors import convert_authors, is_authors_layout
-from .checkpointer import load_tensors, write_tensors
 from .conversion import Conversion
+from .groupnet_authors import convert_authors, is_authors_layout
 from .torchvision_resnet import convert_torchvision, is_torchvision_layout
 
 BACKBONE_OPTIONS: dict[str, Any] = {

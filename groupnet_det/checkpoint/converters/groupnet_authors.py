@@ -14,7 +14,6 @@ from torch import Tensor
 
 from groupnet_det.errors import CheckpointError
 
-from .authors_head import HEAD, convert_head, has_binary_aspp
 from .conversion import (
     Conversion,
     add_once,
@@ -23,6 +22,7 @@ from .conversion import (
     refuse_unknown_in_blocks,
     stage_key,
 )
+from .groupnet_authors_head import HEAD, convert_head, has_binary_aspp
 
 DEPTHS = (18, 34)
 BASE = re.compile(r"(conv|bn)([12])\.(\d+)\.(\w+)")

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from detectron2.config import CfgNode
 
-from groupnet_det import __version__
 from groupnet_det.analysis.complexity import CONVENTION
 from groupnet_det.analysis.cost_table import TASKS, format_costs, summary
 from groupnet_det.analysis.forward import default_size, parse_size, region_parts
@@ -19,15 +18,22 @@ from groupnet_det.analysis.latency import backbone_path, time_steps, with_latenc
 from groupnet_det.analysis.layer_costs import LayerCost
 from groupnet_det.analysis.networks import count_layers, pack, shapes_of
 from groupnet_det.analysis.precision_map import count_weights
-from groupnet_det.benchmark.bases import BasesRow, compare_bases, format_bases, time_bases
-from groupnet_det.benchmark.facts import processor
-from groupnet_det.benchmark.table import write_rows
-from groupnet_det.benchmark.timing import Schedule
-from groupnet_det.commands.benchmark import flags
+from groupnet_det.benchmark.measure.environment import processor
+from groupnet_det.benchmark.measure.table import write_rows
+from groupnet_det.benchmark.measure.timing import Schedule
+from groupnet_det.benchmark.suites.num_bases import (
+    BasesRow,
+    compare_bases,
+    format_bases,
+    time_bases,
+)
 from groupnet_det.config import load_config
 from groupnet_det.errors import UserError, lookup
-from groupnet_det.visualization.bases import plot_bases
-from groupnet_det.visualization.layer_costs import plot_layer_costs
+from groupnet_det.version import __version__
+from groupnet_det.visualization.layer_cost_plot import plot_layer_costs
+from groupnet_det.visualization.num_bases_plot import plot_bases
+
+from . import flags
 
 
 def analyze(cfg: CfgNode, size: tuple[int, int], arguments: argparse.Namespace) -> list[LayerCost]:

@@ -8,13 +8,14 @@ from typing import Any
 
 from tabulate import tabulate
 
-from groupnet_det.benchmark.timing import Schedule
-from groupnet_det.benchmark.trained import time_trained
-from groupnet_det.commands.benchmark import flags
+from groupnet_det.benchmark.measure.timing import Schedule
+from groupnet_det.benchmark.suites.trained_model import time_trained
+from groupnet_det.comparison.grid_training import usable_cores
 from groupnet_det.config import load_config
-from groupnet_det.data.registration import make_absent_datasets, register_datasets
-from groupnet_det.engine.comparison_training import usable_cores
+from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
+
+from . import flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -12,21 +12,22 @@ from pathlib import Path
 from tabulate import tabulate
 from tqdm import tqdm
 
-from groupnet_det.benchmark.aims import BODY_AVX2, NOT_MEASURED, aims_table
-from groupnet_det.benchmark.facts import gather_facts
-from groupnet_det.benchmark.files import measure_file
-from groupnet_det.benchmark.model_memory import measure_memory
-from groupnet_det.benchmark.packed_sides import engine_isa
-from groupnet_det.benchmark.plans import PLANS, Options, measure, model_works
-from groupnet_det.benchmark.sides import SIMULATION, TORCH
-from groupnet_det.benchmark.stages import measure_stages
-from groupnet_det.benchmark.table import OURS, Row, read_rows, write_rows
-from groupnet_det.benchmark.timing import Schedule
-from groupnet_det.benchmark.work import LAYER_SHAPES, NetworkWork
-from groupnet_det.commands.benchmark import flags
+from groupnet_det.benchmark.engines.packed_engines import engine_isa
+from groupnet_det.benchmark.engines.registry import SIMULATION, TORCH
+from groupnet_det.benchmark.measure.environment import gather_facts
+from groupnet_det.benchmark.measure.table import OURS, Row, read_rows, write_rows
+from groupnet_det.benchmark.measure.timing import Schedule
+from groupnet_det.benchmark.measure.workload import LAYER_SHAPES, NetworkWork
+from groupnet_det.benchmark.suites.file_and_startup import measure_file
+from groupnet_det.benchmark.suites.model_memory import measure_memory
+from groupnet_det.benchmark.suites.runtime_suites import PLANS, Options, measure, model_works
+from groupnet_det.benchmark.suites.stages import measure_stages
+from groupnet_det.benchmark.suites.targets import BODY_AVX2, NOT_MEASURED, aims_table
 from groupnet_det.errors import UserError
-from groupnet_det.project_files import results_folder
-from groupnet_det.visualization.runtime import plot_runtime
+from groupnet_det.paths import results_folder
+from groupnet_det.visualization.runtime_plot import plot_runtime
+
+from . import flags
 
 # This command, in a process of its own.
 COMMAND = ("-m", "groupnet_det", "benchmark")

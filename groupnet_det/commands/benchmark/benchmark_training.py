@@ -13,20 +13,16 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from groupnet_det.analysis.memory import peak_mib
-from groupnet_det.benchmark.facts import gather_facts
-from groupnet_det.benchmark.table import write_rows
-from groupnet_det.benchmark.timing import alternate_single_runs
-from groupnet_det.benchmark.training import (
-    SIDES,
-    TrainingRow,
-    make_row,
-    size_of,
-)
-from groupnet_det.commands.benchmark import flags
+from groupnet_det.benchmark.measure.environment import gather_facts
+from groupnet_det.benchmark.measure.table import write_rows
+from groupnet_det.benchmark.measure.timing import alternate_single_runs
+from groupnet_det.benchmark.suites.training_steps import SIDES, TrainingRow, make_row, size_of
 from groupnet_det.config import load_config
 from groupnet_det.engine.training_steps import BatchSize, TrainingSteps
 from groupnet_det.errors import ConfigError, UserError
-from groupnet_det.project_files import results_folder
+from groupnet_det.paths import results_folder
+
+from . import flags
 
 # This command, in a process of its own.
 COMMAND = ("-m", "groupnet_det", "benchmark-training")

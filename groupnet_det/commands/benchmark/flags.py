@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from groupnet_det.commands.parser import CommandParser
-from groupnet_det.project_files import project_root
+from groupnet_det.paths import project_root
 
 QUICK = tuple(
     f"configs/quick/{name}.yaml"

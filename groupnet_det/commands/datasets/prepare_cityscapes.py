@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Sequence
 
-from groupnet_det.commands.datasets import flags
-from groupnet_det.data.cityscapes import prepare_train_ids
+from groupnet_det.data.datasets.cityscapes_masks import prepare_train_ids
 from groupnet_det.errors import UserError
+
+from . import flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:

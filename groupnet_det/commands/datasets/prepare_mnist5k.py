@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Sequence
 
-from groupnet_det.commands.datasets import flags
-from groupnet_det.data.mnist5k import prepare_mnist5k
+from groupnet_det.data.datasets.mnist5k import prepare_mnist5k
 from groupnet_det.errors import UserError
+
+from . import flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:

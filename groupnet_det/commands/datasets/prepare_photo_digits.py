@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Sequence
 
-from groupnet_det.commands.datasets import flags
-from groupnet_det.data.photo_digits import PhotoDigitsOptions, prepare_photo_digits
+from groupnet_det.data.datasets.photo_digits import PhotoDigitsOptions, prepare_photo_digits
 from groupnet_det.errors import UserError
+
+from . import flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -13,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = vars(parser.parse_args(argv))
     root = arguments.pop("output")
     if root is None:
-        from groupnet_det.data.registration import photo_digits_root
+        from groupnet_det.data.datasets.registration import photo_digits_root
 
         root = photo_digits_root()
     try:

@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Sequence
 
-from groupnet_det.commands.datasets import flags
-from groupnet_det.data.sbd import NUM_TRAINAUG, prepare_trainaug
+from groupnet_det.data.datasets.sbd import NUM_TRAINAUG, prepare_trainaug
 from groupnet_det.errors import UserError
+
+from . import flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -13,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     voc = arguments.voc
     if voc is None:
-        from groupnet_det.data.semantic_registration import voc_root
+        from groupnet_det.data.datasets.semantic_registration import voc_root
 
         voc = voc_root()
     try:

@@ -4,17 +4,14 @@ import sys
 from collections.abc import Sequence
 
 from groupnet_det.analysis.precision_map import format_precision_map
-from groupnet_det.commands.deployment import flags
 from groupnet_det.config import load_config
-from groupnet_det.data.registration import register_datasets
-from groupnet_det.deploy.export import (
-    export_trained,
-    load_trained,
-    make_predictors,
-)
-from groupnet_det.deploy.report import describe
+from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import UserError
-from groupnet_det.runtime.packed_file import write_packed
+from groupnet_det.export.packed.summary import describe
+from groupnet_det.export.packed.trained import export_trained, load_trained, make_predictors
+from groupnet_det.packed.packed_file import write_packed
+
+from . import flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:

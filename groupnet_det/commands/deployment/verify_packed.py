@@ -10,20 +10,20 @@ from detectron2.config import CfgNode
 from tabulate import tabulate
 from torch import nn
 
-from groupnet_det.commands.deployment import flags
 from groupnet_det.config import load_config
-from groupnet_det.data.check import check_datasets
-from groupnet_det.data.registration import make_absent_datasets, register_datasets
-from groupnet_det.deploy.block_comparison import Trace
-from groupnet_det.deploy.engine_verification import check_engine, engine_trace, skipped_engine
-from groupnet_det.deploy.export import (
+from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
+from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.export.packed.layers.rounded_stem import with_rounded_stem
+from groupnet_det.export.packed.trained import (
     export_trained,
     load_trained,
     make_predictors,
     source_of,
 )
-from groupnet_det.deploy.rounded_stem import with_rounded_stem
-from groupnet_det.deploy.verification import (
+from groupnet_det.export.verify.blocks import Trace
+from groupnet_det.export.verify.engine import check_engine, engine_trace, skipped_engine
+from groupnet_det.export.verify.predictions import (
     MAX_POINTS,
     PASSED,
     SKIPPED,
@@ -35,12 +35,13 @@ from groupnet_det.deploy.verification import (
     report,
     show_cost,
 )
-from groupnet_det.engine.answers import classify_dataset, first_images, score_dataset
-from groupnet_det.engine.packed_model import PackedModel, build_packed_model
-from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.inference.dataset_scores import classify_dataset, first_images, score_dataset
+from groupnet_det.inference.packed_model import PackedModel, build_packed_model
 from groupnet_det.modeling.meta_arch.semantic_inference import wrap_for_inference
-from groupnet_det.runtime.packed_file import PackedFile, read_packed, write_packed
-from groupnet_det.runtime.reference import trace_reference
+from groupnet_det.packed.packed_file import PackedFile, read_packed, write_packed
+from groupnet_det.runtime.reference.interpreter import trace_reference
+
+from . import flags
 
 # Task -> the scores that are compared.
 SCORES = {

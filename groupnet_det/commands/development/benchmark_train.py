@@ -28,11 +28,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from groupnet_det.analysis.memory import peak_resident_kib
-from groupnet_det.benchmark.facts import processor
+from groupnet_det.benchmark.measure.environment import processor
 from groupnet_det.layers import Quantization
 from groupnet_det.layers.methods import Method
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
-from groupnet_det.project_files import project_root
+from groupnet_det.paths import project_root
 
 PLAIN = project_root() / "tests/modeling/plain_groupnet.py"
 NUM_CLASSES = 1000

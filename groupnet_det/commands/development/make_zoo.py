@@ -26,12 +26,12 @@ from typing import Any
 import torch
 from tabulate import tabulate
 
-from groupnet_det import __version__
-from groupnet_det.engine.commands import Stage, run, shown, training_commands
-from groupnet_det.engine.metrics_file import read_metrics
+from groupnet_det.commands.command_runs import Stage, run, shown, training_commands
+from groupnet_det.engine.records.metrics_file import read_metrics
 from groupnet_det.errors import ConfigError, DataError, UserError, lookup
-from groupnet_det.project_files import project_root
-from groupnet_det.runtime.extension import is_built
+from groupnet_det.paths import project_root
+from groupnet_det.runtime.backends.extension import is_built
+from groupnet_det.version import __version__
 
 ROOT = project_root()
 MANIFEST = "manifest.json"

@@ -25,21 +25,21 @@ from typing import Any
 import torch
 from detectron2.config import CfgNode
 
+from groupnet_det.commands import command_runs
+from groupnet_det.commands.after_training import pack_and_time, write_report
+from groupnet_det.commands.after_training import shown as shown_packed
+from groupnet_det.commands.command_runs import TRAIN, Stage, training_commands
 from groupnet_det.config import load_config
-from groupnet_det.data.photo_digits_sources import CLASS_NAMES
-from groupnet_det.data.registration import photo_digits_root, register_datasets
-from groupnet_det.engine import commands
-from groupnet_det.engine.commands import TRAIN, Stage, training_commands
-from groupnet_det.engine.files import REPORT
-from groupnet_det.engine.metrics_file import read_metrics
-from groupnet_det.engine.packing import pack_and_time, write_report
-from groupnet_det.engine.packing import shown as shown_packed
+from groupnet_det.data.datasets.photo_digits_sources import CLASS_NAMES
+from groupnet_det.data.datasets.registration import photo_digits_root, register_datasets
+from groupnet_det.engine.records.metrics_file import read_metrics
+from groupnet_det.engine.records.output_names import REPORT
 from groupnet_det.errors import UserError
-from groupnet_det.evaluation.semantic import LABEL_MAPS
-from groupnet_det.project_files import project_root
-from groupnet_det.visualization.curves import plot_training_curves
-from groupnet_det.visualization.label_maps import render_label_maps
-from groupnet_det.visualization.predictions import render_results
+from groupnet_det.evaluation.semantic_evaluator import LABEL_MAPS
+from groupnet_det.paths import project_root
+from groupnet_det.visualization.label_map_images import render_label_maps
+from groupnet_det.visualization.prediction_sheets import render_results
+from groupnet_det.visualization.training_curves import plot_training_curves
 
 ROOT = project_root()
 SEMANTIC_CLASSES = ["background", *CLASS_NAMES]
@@ -173,7 +173,7 @@ TASKS = {
 
 def run(*command: str) -> None:
     """See `commands.run`."""
-    commands.run(command, root=ROOT)
+    command_runs.run(command, root=ROOT)
 
 
 def demo(task: Task, preset_name: str, *, output: Path, fresh: bool) -> None:

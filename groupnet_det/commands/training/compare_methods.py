@@ -9,16 +9,17 @@ from typing import Any
 import yaml
 from tabulate import tabulate
 
-from groupnet_det.analysis.comparison import Grid, Summary, summarize
-from groupnet_det.analysis.comparison_rows import read_rows
-from groupnet_det.commands.training import flags
+from groupnet_det.comparison.grid import Grid, Summary, summarize
+from groupnet_det.comparison.grid_training import train_grid
+from groupnet_det.comparison.rows import read_rows
 from groupnet_det.config import load_config
-from groupnet_det.data.check import check_datasets
-from groupnet_det.data.registration import make_absent_datasets, register_datasets
-from groupnet_det.engine.comparison_training import train_grid
+from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError, lookup
-from groupnet_det.project_files import results_folder
-from groupnet_det.visualization.comparison import plot_comparison
+from groupnet_det.paths import results_folder
+from groupnet_det.visualization.comparison_plot import plot_comparison
+
+from . import flags
 
 METHODS = Path(__file__).with_name("methods")
 

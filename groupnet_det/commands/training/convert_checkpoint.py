@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from groupnet_det.checkpoint.checkpointer import load_tensors, read_checkpoint, write_tensors
-from groupnet_det.checkpoint.conversion import Conversion
+from groupnet_det.checkpoint.converters.conversion import Conversion
+from groupnet_det.checkpoint.converters.foreign_weights import (
+    check_output,
+    convert_file,
+    write_conversion,
+)
 from groupnet_det.checkpoint.folder import is_folder, write_folder
-from groupnet_det.checkpoint.foreign import check_output, convert_file, write_conversion
-from groupnet_det.commands.training import flags
 from groupnet_det.config import load_config
-from groupnet_det.engine.recorded_scores import of_all_classes, recorded_scores
+from groupnet_det.engine.records.recorded_scores import of_all_classes, recorded_scores
 from groupnet_det.errors import CheckpointError, UserError
+
+from . import flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,19 +8,20 @@ from pathlib import Path
 from detectron2.data.datasets.pascal_voc import CLASS_NAMES
 from tabulate import tabulate
 
-from groupnet_det.commands.training import flags
 from groupnet_det.data.class_names import check_class_names
-from groupnet_det.data.mask_folders import read_names
-from groupnet_det.data.semantic_registration import parse_label_of_value
+from groupnet_det.data.datasets.mask_folders import read_names
+from groupnet_det.data.datasets.semantic_registration import parse_label_of_value
 from groupnet_det.errors import ConfigError, UserError
-from groupnet_det.evaluation.classification_scores import score_predictions_csv
-from groupnet_det.evaluation.coco_results import (
+from groupnet_det.evaluation.saved.classification_scores import score_predictions_csv
+from groupnet_det.evaluation.saved.coco_scores import (
     DetectionScores,
     score_coco_results,
     write_scores_csv,
 )
-from groupnet_det.evaluation.voc_scores import score_voc_results
+from groupnet_det.evaluation.saved.voc_scores import score_voc_results
 from groupnet_det.output_files import PLOTS, check_output
+
+from . import flags
 
 # What goes together: needed flags, and those that may be added.
 MODES = {
@@ -107,8 +108,8 @@ def score_classes(arguments: argparse.Namespace) -> None:
 
 def score_masks(arguments: argparse.Namespace) -> None:
     from groupnet_det.evaluation.confusion_matrix import plot_confusion_matrix
-    from groupnet_det.evaluation.label_folders import score_label_folders
-    from groupnet_det.evaluation.semantic_scores import write_semantic_scores_csv
+    from groupnet_det.evaluation.saved.label_map_folders import score_label_folders
+    from groupnet_det.evaluation.saved.semantic_scores import write_semantic_scores_csv
 
     class_names = read_classes(arguments.classes)
     ignore_label = 255 if arguments.ignore_label is None else arguments.ignore_label

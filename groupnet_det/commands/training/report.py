@@ -4,9 +4,10 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from groupnet_det.commands.training import flags
 from groupnet_det.errors import UserError
-from groupnet_det.report.page import write_report
+from groupnet_det.report.report_page import write_report
+
+from . import flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,13 +11,14 @@ from detectron2.utils import comm
 
 from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.checkpoint.provenance import expected_names, warn_of_training_data
-from groupnet_det.commands.training import flags
-from groupnet_det.engine.launch import run_in_processes
-from groupnet_det.engine.packed_model import build_packed_model, is_packed
+from groupnet_det.engine.processes.launch import run_in_processes
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import UserError
-from groupnet_det.report.page import write_report
+from groupnet_det.inference.packed_model import build_packed_model, is_packed
+from groupnet_det.report.report_page import write_report
+
+from . import flags
 
 
 def train_or_evaluate(arguments: argparse.Namespace) -> Any:

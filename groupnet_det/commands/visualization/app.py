@@ -6,15 +6,16 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from groupnet_det.commands.visualization import flags
 from groupnet_det.errors import UserError
-from groupnet_det.project_files import work_folder
-from groupnet_det.web.examples import write_examples
+from groupnet_det.paths import work_folder
+from groupnet_det.web.example_images import write_examples
 from groupnet_det.web.handover import Handover
-from groupnet_det.web.models import find_models, open_models
-from groupnet_det.web.page import Page, build_page, launch, load_gradio
+from groupnet_det.web.offered_models import find_models, open_models
 from groupnet_det.web.signals import ending_by_signals
 from groupnet_det.web.uploads import Uploads
+from groupnet_det.web.web_page import Page, build_page, launch, load_gradio
+
+from . import flags
 
 ROOT = work_folder()
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from groupnet_det.commands.visualization import flags
-from groupnet_det.data.images import read_rgb
 from groupnet_det.errors import UserError
-from groupnet_det.inference.pictures import find_pictures, output_paths, save_picture
-from groupnet_det.inference.predictor import Predictor, open_predictor
+from groupnet_det.images.decoding import read_rgb
+from groupnet_det.inference.image_files import find_pictures, output_paths, save_picture
+from groupnet_det.inference.trained_predictor import Predictor, open_predictor
 from groupnet_det.inference.videos import (
     FrameSource,
     VideoFile,
@@ -20,7 +19,9 @@ from groupnet_det.inference.videos import (
     check_display,
     video_output,
 )
-from groupnet_det.visualization.outputs import VideoDrawer, describe_outputs, draw_outputs
+from groupnet_det.visualization.drawn_results import VideoDrawer, describe_outputs, draw_outputs
+
+from . import flags
 
 
 def tell(problem: str) -> None:

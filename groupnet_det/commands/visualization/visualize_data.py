@@ -12,15 +12,16 @@ from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
 from tqdm import tqdm
 
-from groupnet_det.commands.visualization import flags
 from groupnet_det.config import load_config
-from groupnet_det.data.check import check_datasets
-from groupnet_det.data.loaders import build_train_loader
-from groupnet_det.data.registration import make_absent_datasets, register_datasets
+from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
+from groupnet_det.data.loading.loaders import build_train_loader
 from groupnet_det.errors import ConfigError, UserError
-from groupnet_det.inference.pictures import files_in_folder, save_picture
+from groupnet_det.inference.image_files import files_in_folder, save_picture
 from groupnet_det.inference.videos import Window, check_display
-from groupnet_det.visualization.samples import draw_record, draw_sample, load_records
+from groupnet_det.visualization.dataset_samples import draw_record, draw_sample, load_records
+
+from . import flags
 
 # The file that a picture is of, and how it is drawn.
 Item = tuple[Path, Callable[[], np.ndarray]]

@@ -10,13 +10,14 @@ import numpy as np
 from detectron2.data import MetadataCatalog
 from tqdm import tqdm
 
-from groupnet_det.commands.visualization import flags
 from groupnet_det.config import load_config
-from groupnet_det.data.registration import make_absent_datasets, register_datasets
+from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
-from groupnet_det.inference.pictures import files_in_folder, save_picture
-from groupnet_det.visualization.predictions import draw_pair, load_results
-from groupnet_det.visualization.samples import load_records
+from groupnet_det.inference.image_files import files_in_folder, save_picture
+from groupnet_det.visualization.dataset_samples import load_records
+from groupnet_det.visualization.prediction_sheets import draw_pair, load_results
+
+from . import flags
 
 
 def draw(arguments: argparse.Namespace) -> int:

@@ -8,19 +8,20 @@ from pathlib import Path
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
 
-from groupnet_det.commands.visualization import flags
 from groupnet_det.config import load_config
-from groupnet_det.data.check import check_datasets
-from groupnet_det.data.registration import register_datasets
+from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import ConfigError, UserError, lookup
-from groupnet_det.evaluation.classification_scores import read_predictions_csv
 from groupnet_det.evaluation.evaluators import inference_dir
-from groupnet_det.evaluation.semantic import LABEL_MAPS
+from groupnet_det.evaluation.saved.classification_scores import read_predictions_csv
+from groupnet_det.evaluation.semantic_evaluator import LABEL_MAPS
 from groupnet_det.output_files import PICTURES, PLOTS, check_output
-from groupnet_det.visualization.classes import render_classes
-from groupnet_det.visualization.curves import plot_training_curves
-from groupnet_det.visualization.label_maps import render_label_maps
-from groupnet_det.visualization.predictions import render_results
+from groupnet_det.visualization.class_sheets import render_classes
+from groupnet_det.visualization.label_map_images import render_label_maps
+from groupnet_det.visualization.prediction_sheets import render_results
+from groupnet_det.visualization.training_curves import plot_training_curves
+
+from . import flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:

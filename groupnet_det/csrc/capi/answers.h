@@ -1,5 +1,5 @@
 // From logits to what people want to know, with the same bits on every machine
-// (groupnet_det/runtime/answers.py is the same in Python).
+// (groupnet_det/runtime/results/softmax.py is the same in Python).
 #pragma once
 
 #include <cstdint>

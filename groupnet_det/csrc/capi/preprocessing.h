@@ -1,4 +1,4 @@
-// From an RGB image to the bytes that a network takes: groupnet_det/runtime/preprocessing.py and
+// From an RGB image to the bytes that a network takes: groupnet_det/runtime/preprocessing/center_crop.py and
 // shortest_edge.py in C++.
 #pragma once
 

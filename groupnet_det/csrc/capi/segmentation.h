@@ -1,4 +1,4 @@
-// From the logits of a segmenter to a label for each pixel: groupnet_det/runtime/label_maps.py in
+// From the logits of a segmenter to a label for each pixel: groupnet_det/runtime/postprocessing/segmentation.py in
 // C++.
 #pragma once
 

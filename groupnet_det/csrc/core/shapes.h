@@ -34,7 +34,7 @@ struct Shapes {
   std::vector<MapSize> steps;  // outputs of the steps
 };
 
-// All sizes are above 0. groupnet_det/runtime/shapes.py infers the same in Python. Throws Error
+// All sizes are above 0. groupnet_det/packed/shapes.py infers the same in Python. Throws Error
 // where the image is too small or too large, or maps that must agree do not.
 Shapes infer_shapes(const Program& program, const ImageSize& size);
 

@@ -7,9 +7,8 @@ import numpy as np
 from detectron2.structures import BoxMode
 from numpy.typing import NDArray
 
+from groupnet_det.data.catalog import source_of
 from groupnet_det.errors import DataError
-
-from .catalog import source_of
 
 Floats = NDArray[np.float64]
 

@@ -12,11 +12,11 @@ from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
 from detectron2.structures import BoxMode
 
+from groupnet_det.data.catalog import class_names_of, source_of
 from groupnet_det.errors import ConfigError, DataError
+from groupnet_det.images.decoding import open_image, upright_size
 
 from .box_kinds import check_box_kind
-from .catalog import class_names_of, source_of
-from .images import open_image, upright_size
 from .run_lengths import run_length_problem
 
 logger = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from groupnet_det.data.class_names import check_class_names
+from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError
 
-from .class_names import check_class_names
 from .coco_values import check_order_of_ids, is_id, is_number, normalize_annotations, told
-from .text_files import read_json
 
 logger = logging.getLogger(__name__)
 

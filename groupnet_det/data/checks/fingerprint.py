@@ -8,7 +8,7 @@ from typing import Any
 
 from detectron2.data import DatasetCatalog
 
-from .catalog import class_names_of
+from groupnet_det.data.catalog import class_names_of
 
 # What of a record and of its annotations counts; paths count by their last part.
 FILES = ("file_name", "sem_seg_file_name", "pan_seg_file_name")

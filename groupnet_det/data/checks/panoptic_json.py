@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from groupnet_det.data.class_names import check_class_names
+from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError
 
-from .class_names import check_class_names
 from .coco_values import check_order_of_ids, is_id, told
-from .text_files import read_json
 
 KEYS: dict[str, tuple[str, ...]] = {
     "images": ("id", "file_name"),

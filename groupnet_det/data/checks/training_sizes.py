@@ -10,8 +10,7 @@ from detectron2.structures import BoxMode
 from numpy.typing import NDArray
 
 from groupnet_det.config import own_node
-
-from .images import open_image
+from groupnet_det.images.decoding import open_image
 
 Records = Sequence[dict[str, Any]]
 Floats = NDArray[np.float64]

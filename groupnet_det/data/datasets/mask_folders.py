@@ -6,10 +6,9 @@ from typing import Any
 
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
+from groupnet_det.data.folder_files import without_system_files
+from groupnet_det.data.text_files import read_text
 from groupnet_det.errors import DataError
-
-from .folder_files import without_system_files
-from .text_files import read_text
 
 SUFFIXES = {*IMG_EXTENSIONS, *(suffix.upper() for suffix in IMG_EXTENSIONS)}
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from groupnet_det.errors import DataError
+from groupnet_det.images.label_images import Labels, check_range, voc_colours, write_labels
 
-from .label_images import Labels, check_range, voc_colours, write_labels
 from .mask_folders import read_names
 from .semantic_registration import TRAINAUG, TRAINAUG_MASKS, VOC_CLASSES
 

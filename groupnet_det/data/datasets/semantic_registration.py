@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from groupnet_det.config.load import expand_path
+from groupnet_det.data.catalog import datasets_root, register
+from groupnet_det.data.class_names import check_class_names, checked_texts
 from groupnet_det.errors import ConfigError
+from groupnet_det.images.label_images import NUM_LABELS, LabelOfValue, voc_colours
 
-from .catalog import datasets_root, register
-from .class_names import check_class_names, checked_texts
-from .label_images import NUM_LABELS, LabelOfValue, voc_colours
 from .mask_folders import load_mask_folders, read_names
 from .photo_digits_sources import CLASS_NAMES, SPLITS
 

@@ -11,8 +11,7 @@ from torchvision import transforms
 
 from groupnet_det.config import own_node
 from groupnet_det.errors import ConfigError, lookup
-
-from .images import (
+from groupnet_det.images.decoding import (
     CHANNEL_ORDERS,
     TEST_OVERSAMPLING,
     center_crop_transform,

@@ -9,11 +9,10 @@ from detectron2.config import CfgNode
 from detectron2.data import DatasetMapper, detection_utils
 from detectron2.data import transforms as T
 
+from groupnet_det.data.checks.boxes_and_masks import check_size
 from groupnet_det.errors import lookup
-
-from .images import CHANNEL_ORDERS, read_rgb
-from .instance_check import check_size
-from .label_images import read_mask
+from groupnet_det.images.decoding import CHANNEL_ORDERS, read_rgb
+from groupnet_det.images.label_images import read_mask
 
 
 class DetectionMapper(DatasetMapper):

@@ -15,16 +15,16 @@ from detectron2.data.build import worker_init_reset_seed
 from detectron2.utils import comm
 from torch.utils.data import DataLoader
 
+from groupnet_det.data.catalog import TASKS
+from groupnet_det.data.checks.boxes_and_masks import without_empty_boxes
+from groupnet_det.data.checks.datasets import check_same_classes
 from groupnet_det.errors import ConfigError, lookup
 
-from .catalog import TASKS
-from .check import check_same_classes
 from .classification_mapper import ClassificationMapper
 from .detection_mapper import DetectionMapper
-from .instance_check import without_empty_boxes
+from .seeded_batches import NamingMapper, SeededDataset, TrainingBatchStream
 from .semantic_mapper import SemanticMapper
 from .shared_memory import share_batch
-from .stream import NamingMapper, SeededDataset, TrainingBatchStream
 
 
 def build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:

@@ -10,11 +10,10 @@ from detectron2.data import transforms as T
 from numpy.typing import NDArray
 
 from groupnet_det.config import own_node
+from groupnet_det.data.checks.label_masks import check_sizes
 from groupnet_det.errors import ConfigError, lookup
-
-from .images import CHANNEL_ORDERS, read_rgb
-from .label_images import check_range, read_mask
-from .semantic_check import check_sizes
+from groupnet_det.images.decoding import CHANNEL_ORDERS, read_rgb
+from groupnet_det.images.label_images import check_range, read_mask
 
 PAD_COLOUR = 128.0
 

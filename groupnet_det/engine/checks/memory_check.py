@@ -13,7 +13,7 @@ from detectron2.config import CfgNode
 from detectron2.utils import comm
 from torch import nn
 
-from groupnet_det.data.training_sizes import Records, largest_batch
+from groupnet_det.data.checks.training_sizes import Records, largest_batch
 from groupnet_det.errors import TrainingError
 
 from .free_memory import free_bytes
@@ -35,7 +35,7 @@ SIZE_KEYS = {
     "SemanticSegmentor": "INPUT.SEMANTIC.CROP",
 }
 REGIONS = ("GeneralizedRCNN", "PanopticFPN")
-MODULE = "groupnet_det.engine.memory_probe"
+MODULE = "groupnet_det.engine.checks.memory_probe"
 # What libraries say where memory is refused.
 REFUSED = ("Thread creation failed", "bad_alloc", "MemoryError", "Cannot allocate memory")
 

@@ -10,7 +10,7 @@ from detectron2.modeling import build_anchor_generator
 from torch import nn
 
 from groupnet_det.analysis.anchor_recall import best_overlaps
-from groupnet_det.data.training_sizes import (
+from groupnet_det.data.checks.training_sizes import (
     Floats,
     Records,
     TrainingObjects,

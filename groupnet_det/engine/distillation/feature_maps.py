@@ -18,8 +18,8 @@ from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.config import load_config, own_node
 from groupnet_det.errors import ConfigError
 
-from .dense_distillation import dense_head, distill_dense
-from .region_distillation import RegionDistillation, check_region_heads, region_heads
+from .dense_heads_loss import dense_head, distill_dense
+from .roi_heads_loss import RegionDistillation, check_region_heads, region_heads
 
 logger = logging.getLogger(__name__)
 

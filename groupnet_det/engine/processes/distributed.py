@@ -8,7 +8,7 @@ from detectron2.engine.defaults import create_ddp_model
 from detectron2.utils import comm
 from torch import nn
 
-from groupnet_det.layers.sync_batch_norm import SyncBatchNorm2d
+from groupnet_det.layers.norms.sync_batch_norm import SyncBatchNorm2d
 
 
 def distribute(model: nn.Module, *, sync_batch_norm: bool) -> nn.Module:

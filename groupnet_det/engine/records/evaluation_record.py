@@ -8,7 +8,7 @@ from typing import Any
 from detectron2.engine import HookBase, hooks
 from detectron2.utils.events import EventWriter
 
-from .files import CHECKPOINT
+from .output_names import CHECKPOINT
 
 logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from groupnet_det.errors import DataError
 
-from .files import METRICS
 from .metrics_file import read_metrics
+from .output_names import METRICS
 
 # What evaluators call their scores -> what these are of. With several data sets, the data set's
 # name stands before it.

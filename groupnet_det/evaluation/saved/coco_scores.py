@@ -12,9 +12,9 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from groupnet_det.data.coco_check import check_polygons, is_box, read_coco_file
-from groupnet_det.data.coco_values import is_id, is_number, renumber_annotations
-from groupnet_det.data.run_lengths import run_length_problem
+from groupnet_det.data.checks.coco_json import check_polygons, is_box, read_coco_file
+from groupnet_det.data.checks.coco_values import is_id, is_number, renumber_annotations
+from groupnet_det.data.checks.run_lengths import run_length_problem
 from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError, lookup
 

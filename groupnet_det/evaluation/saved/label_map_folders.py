@@ -9,18 +9,18 @@ from detectron2.data import DatasetCatalog, MetadataCatalog
 from numpy.typing import NDArray
 
 from groupnet_det.data.catalog import register
+from groupnet_det.data.datasets.mask_folders import SUFFIXES, read_names
 from groupnet_det.data.folder_files import without_system_files
-from groupnet_det.data.label_images import (
+from groupnet_det.errors import DataError
+from groupnet_det.evaluation.semantic_evaluator import SemanticEvaluator
+from groupnet_det.images.label_images import (
     NUM_LABELS,
     LabelOfValue,
     check_range,
     ignored_class_problem,
     read_labels,
 )
-from groupnet_det.data.mask_folders import SUFFIXES, read_names
-from groupnet_det.errors import DataError
 
-from .semantic import SemanticEvaluator
 from .semantic_scores import SemanticScores
 
 DATASET = "predicted_label_maps"  # registered while scoring

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from groupnet_det.data.voc import VocObject, read_annotation, read_split
+from groupnet_det.data.datasets.voc_layout import VocObject, read_annotation, read_split
 from groupnet_det.errors import DataError, lookup
 
-from .coco_results import DetectionScores, load_result_list
+from .coco_scores import DetectionScores, load_result_list
 
 Floats = NDArray[np.float64]
 

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.extras import import_extra
 
-from .onnx_graph import tidy
+from .graph_edits import tidy
 from .onnx_layers import exportable
-from .onnx_tasks import OnnxTask, find_task
+from .onnx_outputs import OnnxTask, find_task
 
 EXTRA = "onnx"
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")

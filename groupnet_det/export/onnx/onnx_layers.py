@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from groupnet_det.layers.quantized_conv import QuantizedConv2d
+from groupnet_det.export.packed.layers.activation_steps import check_trained
+from groupnet_det.layers.convs.quantized_conv import QuantizedConv2d
 from groupnet_det.quantizers.abc_net import ABCActivation
 from groupnet_det.quantizers.base import ActivationQuantizer
 from groupnet_det.quantizers.dorefa import DorefaActivation, quantize_uniform
@@ -17,8 +18,6 @@ from groupnet_det.quantizers.full_precision import ClipActivation
 from groupnet_det.quantizers.lq_nets import LQActivation, code_table
 from groupnet_det.quantizers.rsign import RSignActivation
 from groupnet_det.quantizers.sign_activation import SignActivation
-
-from .activations import check_trained
 
 FLOAT_BITS = 32
 

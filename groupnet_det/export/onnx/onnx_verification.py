@@ -24,13 +24,13 @@ from torch import Tensor, nn
 
 from groupnet_det.errors import UserError
 from groupnet_det.extras import import_extra
-from groupnet_det.layers.quantized_conv import QuantizedConv2d
+from groupnet_det.layers.convs.quantized_conv import QuantizedConv2d
 from groupnet_det.quantizers.base import ActivationQuantizer
 
-from .onnx_export import EXTRA, INPUT, OnnxModel
-from .onnx_graph import with_outputs
+from .graph_edits import with_outputs
+from .graph_export import EXTRA, INPUT, OnnxModel
 from .onnx_layers import FLOAT_BITS, copy_for_changes, replace_module
-from .onnx_tasks import find_task
+from .onnx_outputs import find_task
 
 TIE = 1e-5  # of the largest magnitude of the map that is quantized
 MOST_TIES = 1e-3  # of the values of a map; one is always allowed

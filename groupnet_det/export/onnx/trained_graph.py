@@ -5,12 +5,12 @@ from typing import Any
 
 from detectron2.config import CfgNode
 
-from groupnet_det import __version__
 from groupnet_det.config import own_node
+from groupnet_det.export.packed.trained import architecture_of, class_names, source_of
+from groupnet_det.version import __version__
 
-from .export import architecture_of, class_names, source_of
-from .onnx_export import OnnxModel, export_onnx
-from .onnx_tasks import find_task
+from .graph_export import OnnxModel, export_onnx
+from .onnx_outputs import find_task
 
 
 def export_trained_onnx(cfg: CfgNode, model: Any, rest: dict[str, Any]) -> OnnxModel:

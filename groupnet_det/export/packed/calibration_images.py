@@ -7,7 +7,7 @@ from typing import Any
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog
 
-from groupnet_det.data.loaders import build_test_loader
+from groupnet_det.data.loading.loaders import build_test_loader
 from groupnet_det.errors import ConfigError
 
 DEFAULT_IMAGES = 32

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from groupnet_det.runtime.packed_file import PackedFile
-from groupnet_det.runtime.program import Conv
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program import Conv
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,9 @@ from typing import Any
 
 from tabulate import tabulate
 
-from groupnet_det.runtime.packed_file import PackedFile
+from groupnet_det.packed.packed_file import PackedFile
 
-from .sizes import binary_weights
+from .file_sizes import binary_weights
 
 SHOWN_NAMES = 4
 

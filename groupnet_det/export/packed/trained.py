@@ -18,15 +18,23 @@ from groupnet_det.checkpoint.folder import weights_file
 from groupnet_det.config.network import float_twin_of, network_keys
 from groupnet_det.data.catalog import class_names_of, stuff_names_of
 from groupnet_det.errors import ConfigError, UserError, lookup
-from groupnet_det.runtime.packed_file import PackedFile
+from groupnet_det.export.packed.layers.calibration import calibrate
+from groupnet_det.export.packed.layers.last_layers import (
+    FloatPredictors,
+    Int8Predictors,
+    Predictors,
+)
+from groupnet_det.export.packed.models.classifiers import export_classifier
+from groupnet_det.export.packed.models.meta_architectures import export_model
+from groupnet_det.export.packed.models.preprocessing_info import (
+    describe_postprocessing,
+    describe_preprocessing,
+    task_of_model,
+)
+from groupnet_det.packed.packed_file import PackedFile
 
-from .calibration import calibrate
-from .classifier import export_classifier
-from .models import export_model
-from .predictors import FloatPredictors, Int8Predictors, Predictors
-from .preparation import describe_postprocessing, describe_preprocessing, task_of_model
-from .samples import DEFAULT_IMAGES, sample_batches
-from .sizes import float32_bytes
+from .calibration_images import DEFAULT_IMAGES, sample_batches
+from .file_sizes import float32_bytes
 
 logger = logging.getLogger(__name__)
 

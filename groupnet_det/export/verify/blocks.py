@@ -13,13 +13,13 @@ import torch
 from detectron2.structures import ImageList
 from torch import Tensor
 
-from groupnet_det.layers.conv_unit import ConvUnit
-from groupnet_det.layers.group_block import GroupBlock
-from groupnet_det.runtime.packed_file import PackedFile
+from groupnet_det.export.packed.layers.activation_steps import ActivationSteps
+from groupnet_det.export.packed.layers.weight_steps import sign_terms
+from groupnet_det.layers.blocks.group_block import GroupBlock
+from groupnet_det.layers.convs.conv_unit import ConvUnit
+from groupnet_det.packed.packed_file import PackedFile
 
-from .activations import ActivationSteps
-from .places import KeptPlaces, Moment, keep_places, key_of
-from .weights import sign_terms
+from .kept_maps import KeptPlaces, Moment, keep_places, key_of
 
 # (packed file, images uint8 (N, H, W, C)) -> steps, buffers, contents, as `trace_reference`.
 Trace = Callable[[PackedFile, Tensor], tuple[list[int], list[int], list[Tensor]]]

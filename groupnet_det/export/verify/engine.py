@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from groupnet_det.runtime.packed_file import PackedFile, write_packed
-from groupnet_det.runtime.program import Program
-from groupnet_det.runtime.reference import trace_reference, trace_reference_part
+from groupnet_det.packed.packed_file import PackedFile, write_packed
+from groupnet_det.packed.program import Program
+from groupnet_det.runtime.reference.interpreter import trace_reference, trace_reference_part
 
-from .block_comparison import Trace
-from .verification import SKIPPED, Finding, finding_of
+from .blocks import Trace
+from .predictions import SKIPPED, Finding, finding_of
 
 Traced = tuple[list[int], list[int], list[Tensor]]  # steps, buffers, contents
 # (packed file, name of a part, maps float32 (N, H, W, C)) -> trace.
@@ -42,7 +42,7 @@ def engine_part_trace(packed: PackedFile, name: str, maps: Tensor) -> Traced:
 
 
 def _open(packed: PackedFile) -> Any:
-    from groupnet_det.runtime.extension import open_network
+    from groupnet_det.runtime.backends.extension import open_network
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.gnp"

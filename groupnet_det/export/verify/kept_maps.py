@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from groupnet_det.errors import PackedFileError
-from groupnet_det.runtime.packed_file import PackedFile
-from groupnet_det.runtime.program import Branch, Buffer, Conv, Join, Sinks, Stem
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program import Branch, Buffer, Conv, Join, Sinks, Stem
 
 # A place as a key: step, at, index.
 PlaceKey = tuple[int, str, int]

@@ -19,9 +19,9 @@ from typing import Any
 
 from torch import Tensor
 
-from groupnet_det.runtime.packed_file import PackedFile
+from groupnet_det.packed.packed_file import PackedFile
 
-from .block_comparison import PartComparison, Trace, compare_blocks
+from .blocks import PartComparison, Trace, compare_blocks
 
 MAX_POINTS = 0.1  # of a score in per cent
 MAX_ROUNDING = 0.5  # points by which rounding the stem may turn a score

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .conv_unit import ConvUnit
-from .quantization import Quantization
+from groupnet_det.layers.convs.conv_unit import ConvUnit
+from groupnet_det.layers.convs.quantization import Quantization
 
 
 @dataclass(frozen=True, kw_only=True)

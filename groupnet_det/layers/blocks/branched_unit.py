@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from .connection import SoftGate
-from .conv_unit import ConvUnit
+from groupnet_det.layers.convs.conv_unit import ConvUnit
+
+from .soft_gate import SoftGate
 
 
 class BranchedUnit(nn.Module):

@@ -4,8 +4,9 @@ from typing import Protocol
 
 from torch import nn
 
+from groupnet_det.layers.convs.quantization import Quantization
+
 from .block_design import BlockDesign
-from .quantization import Quantization
 
 
 def binary_downsample(

@@ -6,13 +6,13 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError, lookup
+from groupnet_det.layers.convs.base_merge import MERGES
+from groupnet_det.layers.convs.quantization import Quantization
 
 from .block_design import BlockDesign
-from .connection import CONNECTIONS
 from .downsample import DOWNSAMPLES
-from .merge import MERGES
-from .quantization import Quantization
 from .residual_branch import make_branch
+from .soft_gate import CONNECTIONS
 
 
 class GroupBlock(nn.Module):

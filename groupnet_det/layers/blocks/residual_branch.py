@@ -9,10 +9,10 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from groupnet_det.errors import lookup
+from groupnet_det.layers.convs.conv_unit import NONLINEARITIES, ConvUnit
+from groupnet_det.layers.convs.quantization import Quantization
 
 from .block_design import BlockDesign
-from .conv_unit import NONLINEARITIES, ConvUnit
-from .quantization import Quantization
 
 BOTTLENECK_EXPANSION = 4
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from .merge import merge_wide
+from .base_merge import merge_wide
 from .quantization import Quantization
 
 

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from groupnet_det.errors import lookup
+from groupnet_det.layers.norms.per_level_norm import PerLevelBatchNorm
+from groupnet_det.layers.rprelu import RPReLU
 
-from .merge import merge_wide
-from .per_level_norm import PerLevelBatchNorm
+from .base_merge import merge_wide
 from .quantization import Quantization
-from .rprelu import RPReLU
 
 # The steps of a unit, in their order. The quantizer of the input belongs to the convolution.
 ORDERS: dict[str, tuple[str, ...]] = {

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from groupnet_det.errors import ConfigError, lookup
 
-from .layout import STAGES
+from .resnet_layout import STAGES
 
 # Dilation of the first base in res4 and in res5, by output stride; 0 where a stage has its stride.
 FIRST_RATES: dict[str, tuple[int, int]] = {"8": (2, 6), "16": (0, 2)}

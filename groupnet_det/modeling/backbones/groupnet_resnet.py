@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError, lookup
-from groupnet_det.layers.group_block import GroupBlock
+from groupnet_det.layers.blocks.group_block import GroupBlock
 from groupnet_det.layers.methods import Method
 
-from .layout import (
+from .resnet_layout import (
     EXPANSIONS,
     STAGE_CHANNELS,
     STAGE_STEPS,

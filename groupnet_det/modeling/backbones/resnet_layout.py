@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from groupnet_det.errors import ConfigError, lookup
-from groupnet_det.layers.residual_branch import BOTTLENECK_EXPANSION
+from groupnet_det.layers.blocks.residual_branch import BOTTLENECK_EXPANSION
 
 STAGES = ("res2", "res3", "res4", "res5")
 STAGE_CHANNELS = (64, 128, 256, 512)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from groupnet_det.errors import TrainingError
-from groupnet_det.layers.averaged_conv import AveragedConv
-from groupnet_det.layers.quantization import Quantization
+from groupnet_det.layers.convs.averaged_conv import AveragedConv
+from groupnet_det.layers.convs.quantization import Quantization
 
 
 class ImagePooling(nn.Module):

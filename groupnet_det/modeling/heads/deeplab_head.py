@@ -17,12 +17,12 @@ from torch import Tensor, nn
 
 from groupnet_det.config import parse_method, part_method
 from groupnet_det.errors import ConfigError, lookup
+from groupnet_det.layers.convs.quantization import Quantization
 from groupnet_det.layers.methods import Method
-from groupnet_det.layers.quantization import Quantization
 from groupnet_det.modeling.features import find_features
 
 from .aspp import BinaryASPP
-from .predictor import make_predictor
+from .prediction_layers import make_predictor
 from .segmentation_head import SegmentationHead, head_arguments, must_normalize, only_feature
 from .upsampling import upsample_aligned
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from groupnet_det.config import own_node
 
-from .predictor import common_channels, make_predictor, prior_logit
+from .prediction_layers import common_channels, make_predictor, prior_logit
 from .towers import TowerDesign, conv_chain
 
 LEVELS = "MODEL.FCOS.IN_FEATURES"

@@ -7,7 +7,7 @@ from detectron2.layers import ShapeSpec
 from detectron2.modeling.anchor_generator import build_anchor_generator
 from torch import Tensor, nn
 
-from .predictor import common_anchors, common_channels, make_predictor, prior_logit
+from .prediction_layers import common_anchors, common_channels, make_predictor, prior_logit
 from .towers import TowerDesign, conv_chain
 
 LEVELS = "MODEL.RETINANET.IN_FEATURES"

@@ -9,7 +9,7 @@ from detectron2.modeling.anchor_generator import build_anchor_generator
 from detectron2.modeling.proposal_generator import RPN_HEAD_REGISTRY
 from torch import Tensor, nn
 
-from .predictor import common_anchors, common_channels, make_predictor
+from .prediction_layers import common_anchors, common_channels, make_predictor
 from .towers import TowerDesign, conv_chain
 
 LEVELS = "MODEL.RPN.IN_FEATURES"

@@ -19,7 +19,7 @@ from groupnet_det.layers.methods import Method
 from groupnet_det.modeling.features import find_features
 
 from .pixel_loss import pixel_cross_entropy
-from .predictor import make_predictor
+from .prediction_layers import make_predictor
 from .upsampling import upsample_aligned
 
 IN_FEATURES_KEY = "MODEL.SEM_SEG_HEAD.IN_FEATURES"

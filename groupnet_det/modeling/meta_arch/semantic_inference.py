@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torchvision.transforms import functional as F
 
 from groupnet_det.config import own_node
-from groupnet_det.data.windows import windows
 from groupnet_det.errors import ConfigError, lookup
+from groupnet_det.images.windows import windows
 
 Inputs = list[dict[str, Any]]  # as `SemanticSegmentor` takes them
 Outputs = list[dict[str, Tensor]]

@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor
 
-from .program import ONE_PIXEL, Branch, Conv, Join, Term
-from .sign_bits import BITS
-from .validation_parts import MAX_GEOMETRY, PartChecks, in_range
+from groupnet_det.packed.program import ONE_PIXEL, Branch, Conv, Join, Term
+from groupnet_det.packed.sign_bits import BITS
+
+from .part_checks import MAX_GEOMETRY, PartChecks, in_range
 
 MAX_BRANCHES = 64
 MAX_TERMS = 64

@@ -8,8 +8,16 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, shortened
-
-from .program import ACTS, BitsSink, BytesSink, LevelsSink, Map, Pool, Program, Sinks
+from groupnet_det.packed.program import (
+    ACTS,
+    BitsSink,
+    BytesSink,
+    LevelsSink,
+    Map,
+    Pool,
+    Program,
+    Sinks,
+)
 
 MAX_CHANNELS = 65536
 MAX_GEOMETRY = 4096  # of kernels, strides, paddings, dilations

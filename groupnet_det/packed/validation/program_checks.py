@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, shortened
-
-from .program import (
+from groupnet_det.packed.program import (
     BUFFER_KINDS,
     Buffer,
     DepthToSpace,
@@ -23,15 +22,9 @@ from .program import (
     Stem,
     Step,
 )
-from .validation_conv import ConvChecks
-from .validation_parts import (
-    MAX_CHANNELS,
-    MAX_GEOMETRY,
-    MAX_PIXEL,
-    Seen,
-    in_range,
-    is_float32,
-)
+
+from .conv_checks import ConvChecks
+from .part_checks import MAX_CHANNELS, MAX_GEOMETRY, MAX_PIXEL, Seen, in_range, is_float32
 
 MAX_STEPS = 4096
 MAX_BUFFERS = 16384

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import Block, Cell, Example, Examples, Matrix, MatrixCell, Panel, Table
-from .images import shares_uri
+from .embedded_images import shares_uri
+from .html_blocks import Block, Cell, Example, Examples, Matrix, MatrixCell, Panel, Table
 
 MAX_CLASSES = 32  # of a table
 MOST_CONFUSED = 15

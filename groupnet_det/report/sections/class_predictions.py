@@ -7,15 +7,23 @@ from pathlib import Path
 
 import numpy as np
 
-from groupnet_det.data.images import read_rgb
-from groupnet_det.evaluation.classification_scores import PREDICTIONS, read_predictions_csv
+from groupnet_det.evaluation.saved.classification_scores import PREDICTIONS, read_predictions_csv
+from groupnet_det.images.decoding import read_rgb
+from groupnet_det.report.html.embedded_images import fit, photo_uri
+from groupnet_det.report.html.html_blocks import (
+    Block,
+    Chart,
+    Charts,
+    Example,
+    Examples,
+    Note,
+    Panel,
+)
+from groupnet_det.report.html.matrix_blocks import matrix_blocks
+from groupnet_det.report.html.svg_charts import NUM_COLOURS, Series, line_chart
+from groupnet_det.report.training_run import Run
 
-from .blocks import Block, Chart, Charts, Example, Examples, Note, Panel
-from .charts import NUM_COLOURS, Series, line_chart
-from .images import fit, photo_uri
-from .matrices import matrix_blocks
-from .run import Run
-from .views import saved
+from .prediction_view import saved
 
 NUM_EXAMPLES = 8
 PANEL_HEIGHT = 128  # pixels

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from groupnet_det.benchmark.against_float import FLOAT, PACKED
-from groupnet_det.benchmark.trained import SIMULATION
-from groupnet_det.engine import files
+from groupnet_det.benchmark.suites.against_float import FLOAT, PACKED
+from groupnet_det.benchmark.suites.trained_model import SIMULATION
+from groupnet_det.engine.records import output_names
 from groupnet_det.errors import UserError
-
-from .blocks import Bar, Bars, Block, Cell, Missing, Note, Table
-from .run import Run
+from groupnet_det.report.html.html_blocks import Bar, Bars, Block, Cell, Missing, Note, Table
+from groupnet_det.report.training_run import Run
 
 # As of `time_trained`, and of ``sizes`` in a packed file.
 NAMES = {FLOAT: "float32 twin", SIMULATION: "trained, simulated", PACKED: "packed file"}
@@ -34,10 +33,10 @@ def packed_bytes(run: Run) -> dict[str, int]:
     Raises:
         UserError: There is no packed file, or it does not say.
     """
-    with run.reading(files.PACKED, run.export_command):
+    with run.reading(output_names.PACKED, run.export_command):
         sizes = run.packed.info["sizes"]
         others = {name: int(sizes[key]) for name, key in SIZES.items()}
-    return {**others, PACKED: (run.folder / files.PACKED).stat().st_size}
+    return {**others, PACKED: (run.folder / output_names.PACKED).stat().st_size}
 
 
 def _sizes(run: Run) -> list[Block]:
@@ -59,13 +58,13 @@ def latency_of(run: Run) -> dict[str, Any]:
     Raises:
         MissingError: It did not.
     """
-    figures: dict[str, Any] = run.read_json(files.LATENCY, run.benchmark_command)
+    figures: dict[str, Any] = run.read_json(output_names.LATENCY, run.benchmark_command)
     return figures
 
 
 def _latency(run: Run) -> list[Block]:
     figures = latency_of(run)
-    with run.reading(files.LATENCY, run.benchmark_command):
+    with run.reading(output_names.LATENCY, run.benchmark_command):
         medians = {name: figures["milliseconds"][name]["median"] for name in NAMES}
         times = {name: one["median"] for name, one in figures["times_packed"].items()}
         height, width = figures["image"]
@@ -93,8 +92,8 @@ def _times(ratio: float, name: str) -> str:
 
 
 def _verdict(run: Run) -> list[Block]:
-    outcome = run.read_json(files.VERIFICATION, run.verify_command)
-    with run.reading(files.VERIFICATION, run.verify_command):
+    outcome = run.read_json(output_names.VERIFICATION, run.verify_command)
+    with run.reading(output_names.VERIFICATION, run.verify_command):
         findings: Sequence[dict[str, Any]] = outcome["findings"]
         checks = dict.fromkeys(finding["check"] for finding in findings)
         rows = [_row(check, [f for f in findings if f["check"] == check]) for check in checks]

@@ -3,9 +3,8 @@
 import torch
 
 from groupnet_det.analysis.precision_map import PRECISION_HEADERS, count_weights, precision_rows
-
-from .blocks import Bar, Bars, Block, Cell, Note, Table
-from .run import MissingError, Run
+from groupnet_det.report.html.html_blocks import Bar, Bars, Block, Cell, Note, Table
+from groupnet_det.report.training_run import MissingError, Run
 
 GATE = ".connect.gate"
 

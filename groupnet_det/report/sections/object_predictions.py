@@ -12,9 +12,7 @@ from detectron2.data.datasets.coco import convert_to_coco_dict
 from numpy.typing import NDArray
 from pycocotools.cocoeval import COCOeval
 
-from groupnet_det.data.images import read_rgb
-from groupnet_det.engine.recorded_scores import TASKS
-from groupnet_det.evaluation.coco_results import evaluate_coco_results
+from groupnet_det.engine.records.recorded_scores import TASKS
 from groupnet_det.evaluation.detection_matches import (
     ImageObjects,
     best_threshold,
@@ -22,21 +20,31 @@ from groupnet_det.evaluation.detection_matches import (
     objects_of_images,
     quality_of,
 )
-from groupnet_det.evaluation.voc import RESULTS
+from groupnet_det.evaluation.saved.coco_scores import evaluate_coco_results
+from groupnet_det.evaluation.voc_evaluator import RESULTS
+from groupnet_det.images.decoding import read_rgb
+from groupnet_det.report.html.embedded_images import photo_uri
+from groupnet_det.report.html.html_blocks import (
+    Block,
+    Chart,
+    Charts,
+    Example,
+    Examples,
+    Note,
+    Panel,
+)
+from groupnet_det.report.html.matrix_blocks import matrix_blocks
+from groupnet_det.report.html.svg_charts import NUM_COLOURS, Series, line_chart
+from groupnet_det.report.training_run import Run
+from groupnet_det.visualization.dataset_samples import load_records
 from groupnet_det.visualization.instances import draw_instances
-from groupnet_det.visualization.predictions import (
+from groupnet_det.visualization.prediction_sheets import (
     load_results,
     results_to_instances,
     truth_to_instances,
 )
-from groupnet_det.visualization.samples import load_records
 
-from .blocks import Block, Chart, Charts, Example, Examples, Note, Panel
-from .charts import NUM_COLOURS, Series, line_chart
-from .images import photo_uri
-from .matrices import matrix_blocks
-from .run import Run
-from .views import ends_of, saved
+from .prediction_view import ends_of, saved
 
 NUM_EXAMPLES = 4
 PANEL_HEIGHT = 300  # pixels

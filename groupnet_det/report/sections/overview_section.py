@@ -1,15 +1,15 @@
 """The figures at the top of a report."""
 
 from groupnet_det.analysis.precision_map import count_weights
-from groupnet_det.benchmark.against_float import FLOAT, PACKED
-from groupnet_det.engine import files
-from groupnet_det.engine.recorded_scores import TASKS
+from groupnet_det.benchmark.suites.against_float import FLOAT, PACKED
+from groupnet_det.engine.records import output_names
+from groupnet_det.engine.records.recorded_scores import TASKS
 from groupnet_det.errors import UserError
+from groupnet_det.report.html.html_blocks import Block, Tile, Tiles
+from groupnet_det.report.score_rows import LABELS, group_metrics, last_value, leading
+from groupnet_det.report.training_run import Run
 
-from .blocks import Block, Tile, Tiles
-from .deployment import latency_of, packed_bytes
-from .run import Run
-from .scores import LABELS, group_metrics, last_value, leading
+from .deployment_section import latency_of, packed_bytes
 
 
 def overview(run: Run) -> list[Block]:
@@ -49,7 +49,7 @@ def _size(run: Run) -> list[Tile]:
 
 def _time(run: Run) -> list[Tile]:
     figures = latency_of(run)
-    with run.reading(files.LATENCY, run.benchmark_command):
+    with run.reading(output_names.LATENCY, run.benchmark_command):
         milliseconds = figures["milliseconds"][PACKED]["median"]
         hint = f"float32 twin: {figures['times_packed'][FLOAT]['median']:.1f} × as long"
         return [Tile(label="packed, an image", value=f"{milliseconds:.1f} ms", hint=hint)]

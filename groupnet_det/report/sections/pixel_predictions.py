@@ -9,19 +9,30 @@ import numpy as np
 from detectron2.data import MetadataCatalog
 from numpy.typing import NDArray
 
-from groupnet_det.data.images import read_rgb
-from groupnet_det.data.label_images import read_labels, read_mask
 from groupnet_det.errors import DataError
-from groupnet_det.evaluation.semantic import LABEL_MAPS, class_colours
-from groupnet_det.visualization.label_maps import draw_labels
-from groupnet_det.visualization.samples import load_records
+from groupnet_det.evaluation.semantic_evaluator import LABEL_MAPS, class_colours
+from groupnet_det.images.decoding import read_rgb
+from groupnet_det.images.label_images import read_labels, read_mask
+from groupnet_det.report.html.embedded_images import fit, photo_uri
+from groupnet_det.report.html.html_blocks import (
+    Block,
+    Cell,
+    Chart,
+    Charts,
+    Example,
+    Examples,
+    Legend,
+    Note,
+    Panel,
+    Table,
+)
+from groupnet_det.report.html.matrix_blocks import matrix_blocks
+from groupnet_det.report.html.svg_charts import NUM_COLOURS, Series, line_chart
+from groupnet_det.report.training_run import Run
+from groupnet_det.visualization.dataset_samples import load_records
+from groupnet_det.visualization.label_map_images import draw_labels
 
-from .blocks import Block, Cell, Chart, Charts, Example, Examples, Legend, Note, Panel, Table
-from .charts import NUM_COLOURS, Series, line_chart
-from .images import fit, photo_uri
-from .matrices import matrix_blocks
-from .run import Run
-from .views import ends_of, saved
+from .prediction_view import ends_of, saved
 
 NUM_EXAMPLES = 4
 PANEL_HEIGHT = 240  # pixels

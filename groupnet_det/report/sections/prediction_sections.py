@@ -6,13 +6,13 @@ from functools import cached_property
 from detectron2.data import MetadataCatalog
 
 from groupnet_det.errors import UserError, lookup
+from groupnet_det.report.html.html_blocks import Block, Heading, Missing
+from groupnet_det.report.training_run import MissingError, Run
 
-from .blocks import Block, Heading, Missing
-from .classification import ClassificationView
-from .detection import DetectionView
-from .run import MissingError, Run
-from .semantic import SemanticView
-from .views import View
+from .class_predictions import ClassificationView
+from .object_predictions import DetectionView
+from .pixel_predictions import SemanticView
+from .prediction_view import View
 
 
 def _panoptic(run: Run, dataset: str) -> list[View]:

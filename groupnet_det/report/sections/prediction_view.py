@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from .blocks import Block
-from .run import MissingError, Run
+from groupnet_det.report.html.html_blocks import Block
+from groupnet_det.report.training_run import MissingError, Run
 
 T = TypeVar("T")
 

@@ -6,12 +6,28 @@ from typing import Any
 from groupnet_det.analysis.bit_flips import ALL, PREFIX
 from groupnet_det.config import load_config
 from groupnet_det.config.network import leaves
-from groupnet_det.evaluation.classification_scores import CLASS_SCORES, read_class_scores_csv
-
-from .blocks import Block, Cell, Chart, Charts, Folded, Missing, Note, Table
-from .charts import Series, line_chart
-from .run import MissingError, Run
-from .scores import LABELS, Metric, best_value, group_metrics, last_value, leading, values_of
+from groupnet_det.evaluation.saved.classification_scores import CLASS_SCORES, read_class_scores_csv
+from groupnet_det.report.html.html_blocks import (
+    Block,
+    Cell,
+    Chart,
+    Charts,
+    Folded,
+    Missing,
+    Note,
+    Table,
+)
+from groupnet_det.report.html.svg_charts import Series, line_chart
+from groupnet_det.report.score_rows import (
+    LABELS,
+    Metric,
+    best_value,
+    group_metrics,
+    last_value,
+    leading,
+    values_of,
+)
+from groupnet_det.report.training_run import MissingError, Run
 
 Rows = Sequence[dict[str, Any]]
 ITERATION = "iteration"

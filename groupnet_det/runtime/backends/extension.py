@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import ExtensionError, PackedFileError
+from groupnet_det.paths import PACKAGE
 
-LIBRARY = Path(__file__).resolve().parent.parent / "_engine.so"
+LIBRARY = PACKAGE / "_engine.so"
 MEND = (
     "build it with `pip install --no-build-isolation .` (or `make setup`) in the checkout or the "
     "unpacked source distribution, which needs a C++ compiler and torch, or ask for "

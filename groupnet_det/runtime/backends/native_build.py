@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groupnet_det.errors import ExtensionError
+from groupnet_det.paths import PACKAGE
 
-CSRC = Path(__file__).resolve().parent.parent / "csrc"
+CSRC = PACKAGE / "csrc"
 
 
 @dataclass(frozen=True, kw_only=True)

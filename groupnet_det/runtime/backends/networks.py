@@ -10,11 +10,11 @@ from torch import Tensor
 from torchvision.ops import batched_nms, roi_align
 
 from groupnet_det.errors import DataError
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.runtime.postprocessing.segmentation import Size, label_map
+from groupnet_det.runtime.reference.interpreter import run_reference, run_reference_part
 
-from .label_maps import Size, label_map
-from .maps import pick
-from .packed_file import PackedFile
-from .reference import run_reference, run_reference_part
+from .numpy_ops import pick
 
 FEW = 4000  # numbers of boxes up to which torchvision's `batched_nms` moves those of classes apart
 

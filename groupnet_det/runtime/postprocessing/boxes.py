@@ -12,9 +12,8 @@ from torch import Tensor
 from torchvision.ops import clip_boxes_to_image
 
 from groupnet_det.errors import PackedFileError, lookup, shortened
-
-from .maps import pick
-from .validation_parts import MAX_GEOMETRY, in_range
+from groupnet_det.packed.validation.part_checks import MAX_GEOMETRY, in_range
+from groupnet_det.runtime.backends.numpy_ops import pick
 
 MAX_FLOAT32 = torch.finfo(torch.float32).max
 

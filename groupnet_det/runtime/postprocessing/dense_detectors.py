@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, lookup
+from groupnet_det.packed.program import Program
+from groupnet_det.packed.shapes import MAX_ELEMENTS
+from groupnet_det.packed.validation.part_checks import in_range
+from groupnet_det.runtime.backends.networks import Network
+from groupnet_det.runtime.backends.numpy_ops import flat, pick, rows_of, sigmoid, sqrt, where_above
 
 from .boxes import Anchors, BoxCoding
-from .maps import flat, pick, rows_of, sigmoid, sqrt, where_above
-from .networks import Network
-from .outputs import channels_of, expect_channels, expect_one_size
-from .program import Program
-from .shapes import MAX_ELEMENTS
-from .validation_parts import in_range
+from .output_checks import channels_of, expect_channels, expect_one_size
 
 Maps = dict[str, Tensor]  # float32 (1, H, W, C) by name
 Found = tuple[Tensor, Tensor, Tensor]  # boxes (R, 4), scores (R,), classes (R,)

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError
-
-from .program import Program
+from groupnet_det.packed.program import Program
 
 
 def channels_of(program: Program, output: str) -> int:

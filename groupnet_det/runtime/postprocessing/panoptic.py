@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError
+from groupnet_det.runtime.results.detections import Detections
 
-from .detections import Detections
-from .label_maps import LabelMap
-from .region_detection import RegionPostprocessing
+from .rcnn import RegionPostprocessing
+from .segmentation import LabelMap
 
 THINGS = 0  # the label that stands for all objects
 

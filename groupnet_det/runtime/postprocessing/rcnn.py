@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, lookup
+from groupnet_det.runtime.backends.networks import Network
+from groupnet_det.runtime.backends.numpy_ops import pick, sigmoid, where_above
 
 from .boxes import BoxCoding, clip
-from .maps import pick, sigmoid, where_above
-from .networks import Network
-from .proposals import Proposals
-from .regions import Pooler
+from .roi_pooling import Pooler
+from .rpn import Proposals
 
 Maps = dict[str, Tensor]  # float32 (N, H, W, C) by name
 # Regions that go through all stages at a time: many enough for the kernels, few enough for the

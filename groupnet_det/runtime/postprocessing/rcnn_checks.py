@@ -1,14 +1,14 @@
 """Whether a packed file has what the postprocessing of its R-CNN takes from it."""
 
 from groupnet_det.errors import DataError, PackedFileError, lookup, shortened
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program import Program
+from groupnet_det.packed.shapes import Shape, buffer_shapes
 
-from .outputs import channels_of, expect_channels
-from .packed_file import PackedFile
-from .program import Program
-from .proposals import Proposals
-from .region_detection import CHUNK, MaskStage, RegionPostprocessing, Stage
-from .regions import Pooler
-from .shapes import Shape, buffer_shapes
+from .output_checks import channels_of, expect_channels
+from .rcnn import CHUNK, MaskStage, RegionPostprocessing, Stage
+from .roi_pooling import Pooler
+from .rpn import Proposals
 
 
 def count_classes(postprocessing: RegionPostprocessing, packed: PackedFile) -> int:

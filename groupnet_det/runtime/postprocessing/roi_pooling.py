@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, lookup
-
-from .networks import AlignOptions, Network
-from .shapes import MAX_ELEMENTS
-from .validation_parts import MAX_GEOMETRY, in_range
+from groupnet_det.packed.shapes import MAX_ELEMENTS
+from groupnet_det.packed.validation.part_checks import MAX_GEOMETRY, in_range
+from groupnet_det.runtime.backends.networks import AlignOptions, Network
 
 MAX_LEVEL = 64
 # postprocessing.pooler.type -> whether the centre of pixel (0, 0) is at (0.5, 0.5).

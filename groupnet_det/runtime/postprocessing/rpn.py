@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError
+from groupnet_det.packed.shapes import MAX_ELEMENTS
+from groupnet_det.packed.validation.part_checks import in_range
+from groupnet_det.runtime.backends.networks import Network
+from groupnet_det.runtime.backends.numpy_ops import flat, pick, rows_of
 
 from .boxes import Anchors, BoxCoding, clip, larger_than
-from .maps import flat, pick, rows_of
-from .networks import Network
-from .outputs import expect_one_size
-from .shapes import MAX_ELEMENTS
-from .validation_parts import in_range
+from .output_checks import expect_one_size
 
 
 @dataclass(frozen=True, kw_only=True)

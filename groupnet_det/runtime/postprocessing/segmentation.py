@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from groupnet_det.data.windows import windows
 from groupnet_det.errors import PackedFileError, lookup
+from groupnet_det.images.windows import windows
 
 Size = tuple[int, int]  # height, width
 Logits = Callable[[Tensor], Tensor]  # pixels (1, H, W, 3) -> logits (1, H' >= H, W' >= W, C)

@@ -9,14 +9,9 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from groupnet_det.data.images import (
-    CHANNEL_ORDERS,
-    TEST_OVERSAMPLING,
-    center_crop_transform,
-)
 from groupnet_det.errors import DataError, PackedFileError, shortened
-
-from .image_reading import AnyImage, ordered, read_image
+from groupnet_det.images.decoding import CHANNEL_ORDERS, TEST_OVERSAMPLING, center_crop_transform
+from groupnet_det.images.reading import AnyImage, ordered, read_image
 
 KIND = "classification"
 MAX_SIDE = 16384
@@ -27,7 +22,7 @@ MAX_RESIZED = 1 << 28  # pixels, before the square is cut out
 class Preprocessing:
     """The shorter side to `resize` pixels, then the square of `crop` pixels at the centre.
 
-    The same pixels as `groupnet_det.data.classification_mapper` gives for evaluation.
+    The same pixels as `groupnet_det.data.loading.classification_mapper` gives for evaluation.
 
     Attributes:
         kind: ``classification``.

@@ -7,10 +7,9 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from groupnet_det.data.images import CHANNEL_ORDERS
 from groupnet_det.errors import DataError, PackedFileError, shortened
-
-from .image_reading import AnyImage, ordered, read_image
+from groupnet_det.images.decoding import CHANNEL_ORDERS
+from groupnet_det.images.reading import AnyImage, ordered, read_image
 
 KIND = "shortest_edge"
 MAX_PIXELS = 1 << 28  # of a prepared image

@@ -12,9 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError
-
-from .packed_file import PackedFile
-from .program import (
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program import (
     Branch,
     Conv,
     DepthToSpace,
@@ -29,11 +28,12 @@ from .program import (
     Stem,
     Term,
 )
-from .reference_layouts import interpolated, max_pooled, nearest, resized, spread
-from .reference_maps import apply_map, sink_bits, sink_bytes, sink_levels
-from .reference_sums import padded, sum_of_fma, sum_of_products
-from .shapes import buffer_shapes, canvas_size, check_images, check_maps
-from .sign_bits import unpack_bits
+from groupnet_det.packed.shapes import buffer_shapes, canvas_size, check_images, check_maps
+from groupnet_det.packed.sign_bits import unpack_bits
+from groupnet_det.packed.value_maps import apply_map, sink_bits, sink_bytes, sink_levels
+
+from .layouts import interpolated, max_pooled, nearest, resized, spread
+from .sums import padded, sum_of_fma, sum_of_products
 
 # What happens after a step: its number, the number of a buffer that it wrote, and the content.
 Observer = Callable[[int, int, Tensor], None]

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from groupnet_det.packed.program import ONE_PIXEL, Pool
+
 from .exact_fma import fma
-from .program import ONE_PIXEL, Pool
 
 
 def resized(x: Tensor, factor: int, height: int, width: int) -> Tensor:

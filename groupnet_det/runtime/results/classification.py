@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .answers import rank, softmax
+from .softmax import rank, softmax
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,24 +5,28 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from groupnet_det.benchmark import packed_sides, sides, simulation_sides, torch_sides
-from groupnet_det.benchmark.models import (
+from groupnet_det.benchmark.engines import (
+    packed_engines,
+    registry,
+    simulation_engines,
+    torch_engines,
+)
+from groupnet_det.benchmark.engines.onnxruntime_engines import graph_input, int8_model
+from groupnet_det.benchmark.engines.openvino_engines import binary_model
+from groupnet_det.benchmark.measure.workload import LayerWork, ModelWork, NetworkWork
+from groupnet_det.benchmark.workloads.classifiers import (
     binary_layers,
     binary_network,
     float_network,
     layer_input,
     network_input,
 )
-from groupnet_det.benchmark.onnx_graphs import INPUT, float_graph
-from groupnet_det.benchmark.onnxruntime_sides import graph_input, int8_model
-from groupnet_det.benchmark.openvino_sides import binary_model
-from groupnet_det.benchmark.packed_layers import LEADING_STEPS, layer_program
-from groupnet_det.benchmark.work import LayerWork, ModelWork, NetworkWork
+from groupnet_det.benchmark.workloads.onnx_graphs import INPUT, float_graph
+from groupnet_det.benchmark.workloads.packed_layers import LEADING_STEPS, layer_program
 from groupnet_det.layers import QuantizedConv2d
-from groupnet_det.runtime.packed_file import PackedFile
-from groupnet_det.runtime.reference import trace_reference
-
-from .fakes import FakeNetwork
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.runtime.reference.interpreter import trace_reference
+from tests.benchmark.fakes import FakeNetwork
 
 
 def layer(kind="fused", num_bases=1, **options):
@@ -40,7 +44,7 @@ def test_signing_beforehand_changes_nothing(kind):
     model, x = binary_layers(work), [layer_input(work)]
     with torch.inference_mode():
         expected = model(x)
-        simulation_sides.sign_beforehand(model)
+        simulation_engines.sign_beforehand(model)
         torch.testing.assert_close(model(x), expected)
     assert not any(isinstance(module, QuantizedConv2d) for module in model.modules())
 
@@ -49,20 +53,20 @@ def test_signing_a_network_beforehand_changes_nothing():
     model, images = binary_network(NETWORK), torch.randn(1, 3, 64, 64)
     with torch.inference_mode():
         expected = model(images)
-        simulation_sides.sign_beforehand(model)
+        simulation_engines.sign_beforehand(model)
         torch.testing.assert_close(model(images), expected, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", [sides.TORCH, sides.SIMULATION, "simulation, integers"])
+@pytest.mark.parametrize("name", [registry.TORCH, registry.SIMULATION, "simulation, integers"])
 @pytest.mark.parametrize(
     "work", [layer(num_bases=2), NETWORK, NetworkWork(part="body", size=32, width=0.125)]
 )
 def test_torch_sides_run(name, work):
-    assert sides.choose_sides(work, [name])[name](work, 1)(1) > 0
+    assert registry.choose_sides(work, [name])[name](work, 1)(1) > 0
 
 
 def test_end_to_end_is_torchvision_on_normalized_pixels():
-    model, images = torch_sides.float_model(NETWORK)
+    model, images = torch_engines.float_model(NETWORK)
     pixels = network_input(NETWORK).permute(0, 3, 1, 2).float()
     mean = torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1)
     std = torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1)
@@ -103,10 +107,10 @@ def test_layer_programs_compute_what_they_say(kind, num_bases):
 @KINDS
 def test_our_layers_are_timed_by_step(monkeypatch, kind):
     work = layer(kind)
-    monkeypatch.setattr(packed_sides, "open_engine", lambda path: FakeNetwork(4))
+    monkeypatch.setattr(packed_engines, "open_engine", lambda path: FakeNetwork(4))
     # the last two of four steps, 3 and 4 ms, two layers
-    assert packed_sides.make_packed(work, 1)(3) == pytest.approx(0.0035)
-    assert packed_sides.engine_isa() == "fake"
+    assert packed_engines.make_packed(work, 1)(3) == pytest.approx(0.0035)
+    assert packed_engines.engine_isa() == "fake"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +120,7 @@ def test_our_layers_are_timed_by_step(monkeypatch, kind):
 def test_onnx_graphs_compute_the_float_models(work):
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
-    model, x = torch_sides.float_model(work)
+    model, x = torch_engines.float_model(work)
     if isinstance(work, NetworkWork) and work.part == "network":
         model = torch.nn.Sequential(Pixels(model), model.network, torch.nn.Softmax(dim=1))
     with torch.inference_mode():
@@ -162,11 +166,11 @@ def affine(rng):
     return rng.uniform(0.01, 0.02, (1, 16, 1, 1)), rng.normal(size=(1, 16, 1, 1))
 
 
-@pytest.mark.parametrize("name", [sides.ONNXRUNTIME_INT8, sides.OPENVINO_INT8])
+@pytest.mark.parametrize("name", [registry.ONNXRUNTIME_INT8, registry.OPENVINO_INT8])
 def test_int8_twins_of_detectors_run(name):
     for package in ("onnx", "onnxruntime", "onnxscript", name.split()[0]):
         pytest.importorskip(package)
     work = ModelWork(
         model="RetinaNet R18", num_bases=1, height=64, width=96, num_classes=3, predictors="float"
     )
-    assert sides.MODEL_SIDES[name](work, 1)(1) > 0
+    assert registry.MODEL_SIDES[name](work, 1)(1) > 0

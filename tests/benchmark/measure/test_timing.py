@@ -2,15 +2,14 @@
 
 import pytest
 
-from groupnet_det.benchmark.timing import (
+from groupnet_det.benchmark.measure.timing import (
     Schedule,
     alternate,
     burst_of,
     median_ratio,
     ratio_of_least,
 )
-
-from .fakes import FakeClock
+from tests.benchmark.fakes import FakeClock
 
 
 def test_sides_take_turns_and_each_round_starts_with_another():

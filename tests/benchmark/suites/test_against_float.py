@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from groupnet_det.benchmark import timing
-from groupnet_det.benchmark.against_float import summary, time_in_turns
-from groupnet_det.benchmark.timing import Schedule
+from groupnet_det.benchmark.measure import timing
+from groupnet_det.benchmark.measure.timing import Schedule
+from groupnet_det.benchmark.suites.against_float import summary, time_in_turns
 
 SCHEDULE = Schedule(rounds=3, burst_seconds=0.02, pause_seconds=0)
 

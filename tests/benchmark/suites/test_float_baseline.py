@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from groupnet_det.benchmark.float_twin import FloatTwin
+from groupnet_det.benchmark.suites.float_baseline import FloatTwin
 from groupnet_det.config.network import network_keys
 from groupnet_det.errors import ConfigError, PackedFileError, UserError
 from groupnet_det.layers import QuantizedConv2d

@@ -5,10 +5,11 @@ import threading
 import pytest
 import torch
 
-from groupnet_det.benchmark import neighbours, sides
-from groupnet_det.benchmark.plans import PLANS, Options
-from groupnet_det.benchmark.table import OURS
-from groupnet_det.benchmark.work import NetworkWork
+from groupnet_det.benchmark.engines import registry
+from groupnet_det.benchmark.measure.table import OURS
+from groupnet_det.benchmark.measure.workload import NetworkWork
+from groupnet_det.benchmark.suites import neighbours
+from groupnet_det.benchmark.suites.runtime_suites import PLANS, Options
 
 WORK = NetworkWork(part="beside torch", num_bases=1, size=32, width=0.125, num_classes=10)
 
@@ -54,6 +55,6 @@ def test_sides_of_the_plan():
         ("beside torch", 1),
         ("beside torch", 4),
     ]
-    assert list(sides.choose_sides(items[0].work, [])) == [
-        *(OURS, sides.AFTER_TORCH, sides.BESIDE_TORCH)
+    assert list(registry.choose_sides(items[0].work, [])) == [
+        *(OURS, registry.AFTER_TORCH, registry.BESIDE_TORCH)
     ]

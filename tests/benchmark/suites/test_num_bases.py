@@ -2,11 +2,16 @@
 
 import pytest
 
-from groupnet_det.benchmark.bases import FULL_PRECISION, compare_bases, format_bases, time_bases
-from groupnet_det.benchmark.timing import Schedule
+from groupnet_det.benchmark.measure.timing import Schedule
+from groupnet_det.benchmark.suites.num_bases import (
+    FULL_PRECISION,
+    compare_bases,
+    format_bases,
+    time_bases,
+)
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError
-from groupnet_det.runtime.extension import is_built
+from groupnet_det.runtime.backends.extension import is_built
 from tests.analysis import hand_counts as hand
 
 R18 = "configs/ImageNet/groupnet_r18_k4.yaml"

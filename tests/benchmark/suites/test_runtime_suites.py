@@ -2,16 +2,15 @@
 
 import pytest
 
-from groupnet_det.benchmark.absent import SideAbsentError, require
-from groupnet_det.benchmark.plans import PLANS, Item, Options, measure
-from groupnet_det.benchmark.sides import SIDE_NAMES, choose_sides
-from groupnet_det.benchmark.table import read_rows, write_rows
-from groupnet_det.benchmark.timing import Schedule
-from groupnet_det.benchmark.work import LayerWork, NetworkWork
+from groupnet_det.benchmark.engines.registry import SIDE_NAMES, choose_sides
+from groupnet_det.benchmark.measure.table import read_rows, write_rows
+from groupnet_det.benchmark.measure.timing import Schedule
+from groupnet_det.benchmark.measure.unavailable import SideAbsentError, require
+from groupnet_det.benchmark.measure.workload import LayerWork, NetworkWork
+from groupnet_det.benchmark.suites.runtime_suites import PLANS, Item, Options, measure
 from groupnet_det.errors import ConfigError
-from groupnet_det.visualization.runtime import plot_runtime
-
-from .fakes import FakeClock
+from groupnet_det.visualization.runtime_plot import plot_runtime
+from tests.benchmark.fakes import FakeClock
 
 QUICK = Schedule(rounds=1, burst_seconds=0, pause_seconds=0)
 LAYER = LayerWork(kind="fused", channels=8, height=4, width=5, num_bases=2, length=2)

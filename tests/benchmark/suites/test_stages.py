@@ -5,8 +5,8 @@ import time
 import pytest
 import torch
 
-from groupnet_det.benchmark.models_of_tasks import AS_IT_IS
-from groupnet_det.benchmark.stages import (
+from groupnet_det.benchmark.measure.workload import ModelWork
+from groupnet_det.benchmark.suites.stages import (
     OTHER,
     OUTPUTS,
     PREPARATION,
@@ -18,10 +18,10 @@ from groupnet_det.benchmark.stages import (
     stages_of,
     time_runs,
 )
-from groupnet_det.benchmark.work import ModelWork
-from groupnet_det.runtime.packed_file import write_packed
+from groupnet_det.benchmark.workloads.detectors import AS_IT_IS
+from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.predictor import PackedPredictor
-from tests.deploy.models import export
+from tests.export.models import export
 from tests.modeling.detectors import make_detector
 from tests.modeling.segmentors import make_segmentor
 from tests.runtime.engine import needs_engine

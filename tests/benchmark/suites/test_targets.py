@@ -2,8 +2,8 @@
 
 import pytest
 
-from groupnet_det.benchmark.aims import AIMS, aims_table
-from groupnet_det.benchmark.table import Row
+from groupnet_det.benchmark.measure.table import Row
+from groupnet_det.benchmark.suites.targets import AIMS, aims_table
 
 BASE = {"work": "64@56x56", "num_bases": 1, "batch": 1, "threads": 2}
 

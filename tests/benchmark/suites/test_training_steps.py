@@ -4,17 +4,11 @@ import pytest
 import torch
 
 from groupnet_det.analysis.precision_map import layer_precisions
-from groupnet_det.benchmark.timing import alternate_single_runs
-from groupnet_det.benchmark.training import (
-    OURS,
-    SIDES,
-    TWIN,
-    make_row,
-    size_of,
-)
+from groupnet_det.benchmark.measure.timing import alternate_single_runs
+from groupnet_det.benchmark.suites.training_steps import OURS, SIDES, TWIN, make_row, size_of
 from groupnet_det.commands.benchmark.flags import QUICK
 from groupnet_det.config import load_config
-from groupnet_det.data.random_batches import NUM_OBJECTS, random_batch
+from groupnet_det.data.loading.random_batches import NUM_OBJECTS, random_batch
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.engine.training_steps import BatchSize, TrainingSteps
 from groupnet_det.errors import ConfigError

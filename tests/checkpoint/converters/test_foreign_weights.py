@@ -8,8 +8,7 @@ import yaml
 
 from groupnet_det.checkpoint.checkpointer import load_tensors
 from groupnet_det.commands.training import convert_checkpoint as tool
-
-from .authors_network import make_state
+from tests.checkpoint.authors_network import make_state
 
 
 class Evil:

@@ -5,14 +5,13 @@ import torch
 from detectron2.layers import ShapeSpec
 from detectron2.modeling import build_backbone, build_model
 
-from groupnet_det.checkpoint.authors import convert_authors, is_authors_layout
 from groupnet_det.checkpoint.checkpointer import Checkpointer, load_tensors
-from groupnet_det.checkpoint.foreign import convert_file, write_conversion
+from groupnet_det.checkpoint.converters.foreign_weights import convert_file, write_conversion
+from groupnet_det.checkpoint.converters.groupnet_authors import convert_authors, is_authors_layout
 from groupnet_det.config import load_config
 from groupnet_det.errors import CheckpointError
-
-from .authors_decoder import make_head, run_head
-from .authors_network import STRIDES_8, classify, make_state, run
+from tests.checkpoint.authors_decoder import make_head, run_head
+from tests.checkpoint.authors_network import STRIDES_8, classify, make_state, run
 
 
 def with_prefix(prefix, state):

@@ -6,8 +6,8 @@ import torchvision
 from detectron2.modeling import build_model
 
 from groupnet_det.checkpoint.checkpointer import Checkpointer
-from groupnet_det.checkpoint.foreign import convert_file, write_conversion
-from groupnet_det.checkpoint.torchvision_resnet import is_torchvision_layout
+from groupnet_det.checkpoint.converters.foreign_weights import convert_file, write_conversion
+from groupnet_det.checkpoint.converters.torchvision_resnet import is_torchvision_layout
 from groupnet_det.config import load_config
 from groupnet_det.errors import CheckpointError
 

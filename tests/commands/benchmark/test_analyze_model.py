@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from groupnet_det.commands.benchmark import analyze_model as tool
-from groupnet_det.runtime.extension import is_built
+from groupnet_det.runtime.backends.extension import is_built
 from tests.analysis import hand_counts as hand
 
 R18 = "configs/ImageNet/groupnet_r18_k4.yaml"

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from groupnet_det.benchmark.files import measure_file
-from groupnet_det.benchmark.table import Row, read_rows, write_rows
-from groupnet_det.benchmark.work import NetworkWork
+from groupnet_det.benchmark.measure.table import Row, read_rows, write_rows
+from groupnet_det.benchmark.measure.workload import NetworkWork
+from groupnet_det.benchmark.suites.file_and_startup import measure_file
 from groupnet_det.commands.benchmark import benchmark_runtime as tool
-from groupnet_det.runtime.extension import is_built
+from groupnet_det.runtime.backends.extension import is_built
 
 QUICK = ["--rounds", "1", "--burst-ms", "0", "--pause-ms", "0", "--threads", "1"]
 LAYERS = ["layers", "--shapes", "8@4x4", "--num-bases", "1", "2", "--sides", "torch eager"]

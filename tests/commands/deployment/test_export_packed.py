@@ -11,9 +11,9 @@ from detectron2.modeling import build_model
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.config import load_config
-from groupnet_det.deploy.export import class_names
-from groupnet_det.runtime.packed_file import read_packed
-from groupnet_det.runtime.reference import run_reference
+from groupnet_det.export.packed.trained import class_names
+from groupnet_det.packed.packed_file import read_packed
+from groupnet_det.runtime.reference.interpreter import run_reference
 
 CONFIG = "configs/quick/classifier_groupnet_mnist5k.yaml"
 SMALL = ["MODEL.GROUPNET.WIDTH", "0.125"]
@@ -78,7 +78,7 @@ def test_mistakes_end_in_one_line(root, checkpoint, tmp_path, name):
 
 
 def test_class_names_fall_back_to_the_data_set_and_to_numbers(root, datasets_env):
-    from groupnet_det.data.registration import register_datasets
+    from groupnet_det.data.datasets.registration import register_datasets
 
     cfg = load_config(str(root / CONFIG))
     register_datasets(cfg)
@@ -90,7 +90,7 @@ def test_class_names_fall_back_to_the_data_set_and_to_numbers(root, datasets_env
 
 
 def test_why_a_data_set_gives_no_names_is_told(tmp_path, caplog):
-    from groupnet_det.data.registration import register_datasets
+    from groupnet_det.data.datasets.registration import register_datasets
 
     entry = {"NAME": "broken", "FORMAT": "image_folder", "ROOT": str(tmp_path)}
     options = ["DATASETS.CUSTOM", str([entry]), "DATASETS.TEST", "['broken']"]

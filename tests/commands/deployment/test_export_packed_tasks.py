@@ -10,8 +10,8 @@ from detectron2.modeling import build_model
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.config import load_config
-from groupnet_det.runtime.packed_file import read_packed
-from groupnet_det.runtime.reference import run_reference
+from groupnet_det.packed.packed_file import read_packed
+from groupnet_det.runtime.reference.interpreter import run_reference
 
 SMALL = ["MODEL.GROUPNET.WIDTH", "0.125", "MODEL.FPN.OUT_CHANNELS", "8"]
 SMALL += ["MODEL.SEM_SEG_HEAD.CONVS_DIM", "8"]

@@ -12,15 +12,15 @@ import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.commands.deployment import verify_packed
 from groupnet_det.config import load_config
-from groupnet_det.deploy.export import export_trained, load_trained, make_predictors
-from groupnet_det.deploy.rounded_stem import RoundedConv
-from groupnet_det.deploy.verification import is_verified
-from groupnet_det.engine.packed_model import build_packed_model
 from groupnet_det.errors import ConfigError
-from groupnet_det.runtime import extension
-from groupnet_det.runtime.packed_file import read_packed, write_packed
-from tests.deploy import tiny_panoptic as panoptic
-from tests.deploy.tiny_classifier import (
+from groupnet_det.export.packed.layers.rounded_stem import RoundedConv
+from groupnet_det.export.packed.trained import export_trained, load_trained, make_predictors
+from groupnet_det.export.verify.predictions import is_verified
+from groupnet_det.inference.packed_model import build_packed_model
+from groupnet_det.packed.packed_file import read_packed, write_packed
+from groupnet_det.runtime.backends import extension
+from tests.export import tiny_panoptic as panoptic
+from tests.export.tiny_classifier import (
     CONFIG,
     OPTIONS,
     PACKED,

@@ -5,16 +5,16 @@ import shutil
 
 import pytest
 
-from groupnet_det.analysis.model_zoo.page import FOLDER
-from groupnet_det.analysis.model_zoo.records import (
+from groupnet_det.commands.development import make_model_zoo as tool
+from groupnet_det.model_zoo.records import (
     CostRow,
     LatencyRow,
     TrainedRow,
     read_records,
     write_records,
 )
-from groupnet_det.commands.development import make_model_zoo as tool
-from groupnet_det.runtime.extension import is_built
+from groupnet_det.model_zoo.zoo_page import FOLDER
+from groupnet_det.runtime.backends.extension import is_built
 
 QUICK = "configs/quick/classifier_groupnet_mnist5k.yaml"
 FLOAT = f"{QUICK} MODEL.GROUPNET.METHOD float"

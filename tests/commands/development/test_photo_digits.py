@@ -5,8 +5,8 @@ import sys
 import pytest
 from PIL import Image
 
-from groupnet_det.runtime.extension import is_built
-from tests.report.html import assert_self_contained
+from groupnet_det.runtime.backends.extension import is_built
+from tests.report.parsed_pages import assert_self_contained
 
 
 @pytest.mark.slow

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from groupnet_det.commands.training import evaluate as command
-from tests.data.test_voc import write_voc
-from tests.evaluation.test_voc_scores import RESULTS
+from tests.data.datasets.test_voc_layout import write_voc
+from tests.evaluation.saved.test_voc_scores import RESULTS
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from groupnet_det.deploy.verification import Finding, report
-from groupnet_det.runtime.extension import is_built
-from groupnet_det.runtime.packed_file import read_packed, write_packed
-from tests.deploy.tiny_classifier import CONFIG, OPTIONS, PACKED, WEIGHTS, copy_tiny_classifier
-from tests.report.html import Page, assert_self_contained
+from groupnet_det.export.verify.predictions import Finding, report
+from groupnet_det.packed.packed_file import read_packed, write_packed
+from groupnet_det.runtime.backends.extension import is_built
+from tests.export.tiny_classifier import CONFIG, OPTIONS, PACKED, WEIGHTS, copy_tiny_classifier
+from tests.report.parsed_pages import Page, assert_self_contained
 
 
 @pytest.fixture

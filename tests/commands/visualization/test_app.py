@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from groupnet_det.commands.visualization import app as command
-from groupnet_det.runtime.extension import is_built
+from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.web.signals import ENDING
 
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))

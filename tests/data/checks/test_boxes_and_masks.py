@@ -7,12 +7,11 @@ import pycocotools.mask as mask_util
 import pytest
 
 from groupnet_det.config import load_config
-from groupnet_det.data.check import check_datasets
-from groupnet_det.data.loaders import build_train_loader
-from groupnet_det.data.registration import register_datasets
+from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.datasets.registration import register_datasets
+from groupnet_det.data.loading.loaders import build_train_loader
 from groupnet_det.errors import ConfigError, DataError
-
-from .coco_sets import HEIGHT, WIDTH, annotation
+from tests.data.coco_sets import HEIGHT, WIDTH, annotation
 
 
 def run_lengths(height=HEIGHT, width=WIDTH):

@@ -3,7 +3,7 @@ import copy
 import numpy as np
 import pytest
 
-from groupnet_det.data.fingerprint import fingerprint_records
+from groupnet_det.data.checks.fingerprint import fingerprint_records
 
 RECORDS = [
     {

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from groupnet_det.data.panoptic_check import check_panoptic_file
+from groupnet_det.data.checks.panoptic_json import check_panoptic_file
 from groupnet_det.errors import DataError
 
 

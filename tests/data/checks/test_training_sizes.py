@@ -6,7 +6,7 @@ from detectron2.data.transforms import ResizeShortestEdge
 from detectron2.structures import BoxMode
 
 from groupnet_det.config import load_config
-from groupnet_det.data.training_sizes import (
+from groupnet_det.data.checks.training_sizes import (
     largest_batch,
     middle_short_side,
     resized,

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from groupnet_det.data.image_folder import format_class_counts, load_image_folder
-from groupnet_det.data.mnist5k import prepare_mnist5k
-from groupnet_det.data.photo_digits_sources import load_digits
+from groupnet_det.data.datasets.image_folder import format_class_counts, load_image_folder
+from groupnet_det.data.datasets.mnist5k import prepare_mnist5k
+from groupnet_det.data.datasets.photo_digits_sources import load_digits
 
 
 def test_files_below_a_class_folder_belong_to_it_and_others_are_left_out(image_folder):

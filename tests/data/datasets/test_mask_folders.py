@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from groupnet_det.data.mask_folders import load_mask_folders
+from groupnet_det.data.datasets.mask_folders import load_mask_folders
 from groupnet_det.errors import DataError
 
 

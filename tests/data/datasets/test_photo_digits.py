@@ -5,8 +5,12 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from groupnet_det.data.photo_digits import PhotoDigitsOptions, draw_digit, prepare_photo_digits
-from groupnet_det.data.photo_digits_sources import load_digits
+from groupnet_det.data.datasets.photo_digits import (
+    PhotoDigitsOptions,
+    draw_digit,
+    prepare_photo_digits,
+)
+from groupnet_det.data.datasets.photo_digits_sources import load_digits
 from groupnet_det.errors import DataError
 
 

@@ -9,9 +9,9 @@ from detectron2.data import DatasetCatalog, MetadataCatalog
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.check import check_datasets
-from groupnet_det.data.loaders import build_train_loader
-from groupnet_det.data.registration import register_datasets
+from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.datasets.registration import register_datasets
+from groupnet_det.data.loading.loaders import build_train_loader
 from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.evaluation.evaluators import build_evaluator
 

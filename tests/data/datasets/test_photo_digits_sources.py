@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from groupnet_det.data.photo_digits_sources import PHOTOS, load_digits, split_digits, split_photo
+from groupnet_det.data.datasets.photo_digits_sources import (
+    PHOTOS,
+    load_digits,
+    split_digits,
+    split_photo,
+)
 
 
 def test_splits_share_no_digit_and_keep_the_classes_balanced():

@@ -8,10 +8,10 @@ from detectron2.data import DatasetCatalog
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.label_images import read_labels, write_labels
-from groupnet_det.data.registration import register_datasets
-from groupnet_det.data.sbd import prepare_trainaug, read_sbd_mask
+from groupnet_det.data.datasets.registration import register_datasets
+from groupnet_det.data.datasets.sbd import prepare_trainaug, read_sbd_mask
 from groupnet_det.errors import DataError
+from groupnet_det.images.label_images import read_labels, write_labels
 
 scipy_io = pytest.importorskip("scipy.io")
 

@@ -4,10 +4,10 @@ from detectron2.data import DatasetCatalog, MetadataCatalog
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.check import check_datasets
-from groupnet_det.data.label_images import write_labels
-from groupnet_det.data.registration import make_absent_datasets, register_datasets
+from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError, DataError
+from groupnet_det.images.label_images import write_labels
 
 SEGMENTOR = ["MODEL.META_ARCHITECTURE", "SemanticSegmentor", "MODEL.SEM_SEG_HEAD.NUM_CLASSES"]
 
@@ -74,7 +74,7 @@ def test_photo_digits_has_masks(datasets_env):
 
 
 def test_photo_digits_is_made_for_its_masks_too(tmp_path, monkeypatch):
-    from groupnet_det.data import photo_digits
+    from groupnet_det.data.datasets import photo_digits
 
     monkeypatch.setenv("DETECTRON2_DATASETS", str(tmp_path))
     calls = []

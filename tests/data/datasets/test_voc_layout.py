@@ -3,10 +3,10 @@ import pytest
 from detectron2.data.datasets import load_voc_instances
 from PIL import Image
 
-from groupnet_det.data.check import check_voc_layout
-from groupnet_det.data.instance_check import check_boxes
-from groupnet_det.data.registration import register_voc
-from groupnet_det.data.voc import load_voc, read_annotation, read_split
+from groupnet_det.data.checks.boxes_and_masks import check_boxes
+from groupnet_det.data.checks.datasets import check_voc_layout
+from groupnet_det.data.datasets.registration import register_voc
+from groupnet_det.data.datasets.voc_layout import load_voc, read_annotation, read_split
 from groupnet_det.errors import DataError
 
 OBJECT = """<object><name>{name}</name><pose>Left</pose><truncated>0</truncated>

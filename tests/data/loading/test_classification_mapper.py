@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.classification_mapper import (
+from groupnet_det.data.loading.classification_mapper import (
     ClassificationMapper,
     read_rgb,
     read_rgb_cached,

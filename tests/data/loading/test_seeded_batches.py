@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from groupnet_det.data.stream import SeededDataset, TrainingBatchStream
+from groupnet_det.data.loading.seeded_batches import SeededDataset, TrainingBatchStream
 from groupnet_det.errors import DataError
 
 

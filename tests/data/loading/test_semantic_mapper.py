@@ -4,9 +4,9 @@ import torch
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.loaders import build_test_loader, build_train_loader
-from groupnet_det.data.registration import register_datasets
-from groupnet_det.data.semantic_mapper import RandomScale, SemanticMapper
+from groupnet_det.data.datasets.registration import register_datasets
+from groupnet_det.data.loading.loaders import build_test_loader, build_train_loader
+from groupnet_det.data.loading.semantic_mapper import RandomScale, SemanticMapper
 from groupnet_det.errors import ConfigError, DataError
 
 PREFIX = "INPUT.SEMANTIC."

@@ -5,7 +5,7 @@ import torch
 from detectron2.structures import BitMasks, Boxes, Instances
 from torch.utils.data import DataLoader
 
-from groupnet_det.data.shared_memory import explain_ended_worker, share_batch
+from groupnet_det.data.loading.shared_memory import explain_ended_worker, share_batch
 from groupnet_det.errors import DataError
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from groupnet_det.config import load_config
-from groupnet_det.engine.binary_share import build_without_weights, check_binary_share
+from groupnet_det.engine.checks.binary_share import build_without_weights, check_binary_share
 from groupnet_det.errors import ConfigError
 from tests.engine.test_training import make_config
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from groupnet_det.engine.other_trainings import (
+from groupnet_det.engine.checks.other_trainings import (
     SOCKETS,
     RunningTraining,
     announce,
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not SOCKETS.exists(), reason="only Linux tells o
 OWN = RunningTraining(process=1, threads=2, cores=0b0011)
 ANNOUNCE = """
 import sys
-from groupnet_det.engine.other_trainings import announce, this_training
+from groupnet_det.engine.checks.other_trainings import announce, this_training
 kept = announce(this_training())
 print("announced", flush=True)
 sys.stdin.read()

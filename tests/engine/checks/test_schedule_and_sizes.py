@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from groupnet_det.config import load_config
-from groupnet_det.data.training_sizes import TrainingObjects
-from groupnet_det.engine.binary_share import build_without_weights
-from groupnet_det.engine.training_check import (
+from groupnet_det.data.checks.training_sizes import TrainingObjects
+from groupnet_det.engine.checks.binary_share import build_without_weights
+from groupnet_det.engine.checks.schedule_and_sizes import (
     check_anchors,
     check_object_sizes,
     check_schedule,
     check_training,
 )
-from tests.data.test_training_sizes import record
+from tests.data.checks.test_training_sizes import record
 
 QUICK = "quick/retinanet_groupnet_photo_digits"
-LOGGER = "groupnet_det.engine.training_check"
+LOGGER = "groupnet_det.engine.checks.schedule_and_sizes"
 
 
 @pytest.fixture

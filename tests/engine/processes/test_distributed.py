@@ -13,14 +13,13 @@ from detectron2.utils import comm
 from PIL import Image
 
 from groupnet_det.checkpoint.checkpointer import load_tensors
-from groupnet_det.engine.distributed import leave_process_group
+from groupnet_det.engine.processes.distributed import leave_process_group
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
-from groupnet_det.evaluation.semantic import LABEL_MAPS
+from groupnet_det.evaluation.semantic_evaluator import LABEL_MAPS
+from tests.engine.test_training import BrokenOffError, Recorder
 
-from .test_training import BrokenOffError, Recorder
-
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 STEPS = 5
 
 # Config and options of each network that is compared. What makes the comparison robust, although

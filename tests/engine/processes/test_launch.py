@@ -11,8 +11,8 @@ import torch
 from detectron2.utils import comm
 from torch import nn
 
-from groupnet_det.engine.distributed import distribute, leave_process_group, share_buffers
-from groupnet_det.engine.launch import processes_per_machine, run_in_processes
+from groupnet_det.engine.processes.distributed import distribute, leave_process_group, share_buffers
+from groupnet_det.engine.processes.launch import processes_per_machine, run_in_processes
 from groupnet_det.errors import ConfigError, TrainingError
 from tests.processes import run_in_two_processes
 

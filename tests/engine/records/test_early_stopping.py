@@ -6,8 +6,7 @@ from detectron2.utils.events import get_event_storage
 
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import ConfigError
-
-from .test_training import BrokenOffError, make_config, train
+from tests.engine.test_training import BrokenOffError, make_config, train
 
 CONFIG = {"config": "classifier_groupnet_mnist5k"}
 OPTIONS = [

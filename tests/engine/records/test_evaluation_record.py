@@ -4,10 +4,9 @@ import pytest
 import torch
 from detectron2.utils.events import get_event_storage
 
-from groupnet_det.engine.metrics_file import read_metrics
+from groupnet_det.engine.records.metrics_file import read_metrics
 from groupnet_det.engine.trainer import Trainer
-
-from .test_training import BrokenOffError, make_config, train
+from tests.engine.test_training import BrokenOffError, make_config, train
 
 CONFIG = {"config": "classifier_groupnet_mnist5k"}
 OPTIONS = [

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from groupnet_det.engine.metrics_file import join_stages, read_metrics
+from groupnet_det.engine.records.metrics_file import join_stages, read_metrics
 from groupnet_det.errors import DataError
 
 

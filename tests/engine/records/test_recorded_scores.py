@@ -2,7 +2,7 @@
 
 import json
 
-from groupnet_det.engine.recorded_scores import of_all_classes, recorded_scores
+from groupnet_det.engine.records.recorded_scores import of_all_classes, recorded_scores
 
 ROWS = [
     {"iteration": 249, "total_loss": 1.0, "bbox/AP": 40.0, "rpn/num_pos_anchors": 3},

@@ -4,8 +4,7 @@ import pytest
 
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import CheckpointError
-
-from .test_training import BrokenOffError, make_config, train
+from tests.engine.test_training import BrokenOffError, make_config, train
 
 CONFIG = {"config": "classifier_groupnet_mnist5k"}
 OPTIONS = [

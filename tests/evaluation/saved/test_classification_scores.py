@@ -4,7 +4,7 @@ import math
 import pytest
 
 from groupnet_det.errors import DataError
-from groupnet_det.evaluation.classification_scores import (
+from groupnet_det.evaluation.saved.classification_scores import (
     Prediction,
     read_predictions_csv,
     score_predictions,

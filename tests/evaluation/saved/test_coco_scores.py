@@ -7,7 +7,7 @@ import pycocotools.mask as mask_util
 import pytest
 
 from groupnet_det.errors import ConfigError, DataError
-from groupnet_det.evaluation.coco_results import score_coco_results, write_scores_csv
+from groupnet_det.evaluation.saved.coco_scores import score_coco_results, write_scores_csv
 
 
 @pytest.fixture

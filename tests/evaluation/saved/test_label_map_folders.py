@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from groupnet_det.errors import DataError
-from groupnet_det.evaluation.label_folders import score_label_folders
-from tests.evaluation.test_semantic import EXPECTED, FOUND, NAMES, TRUTH
+from groupnet_det.evaluation.saved.label_map_folders import score_label_folders
+from tests.evaluation.test_semantic_evaluator import EXPECTED, FOUND, NAMES, TRUTH
 
 
 @pytest.fixture

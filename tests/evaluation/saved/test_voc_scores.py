@@ -11,17 +11,17 @@ from detectron2.evaluation.pascal_voc_evaluation import voc_eval
 from detectron2.structures import Boxes, Instances
 
 from groupnet_det.config import load_config
-from groupnet_det.data.registration import register_datasets
+from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.evaluation.evaluators import build_evaluator
-from groupnet_det.evaluation.voc_scores import (
+from groupnet_det.evaluation.saved.voc_scores import (
     area_under_curve,
     eleven_points,
     read_truth,
     score_voc,
     score_voc_results,
 )
-from tests.data.test_voc import write_voc
+from tests.data.datasets.test_voc_layout import write_voc
 
 CLASSES = ["cat", "dog"]
 
@@ -185,7 +185,7 @@ def test_the_evaluator_that_a_config_names(tree, tmp_path, metric, key):
 
 
 def score_coco(results, folder):
-    from groupnet_det.evaluation.coco_results import score_coco_results
+    from groupnet_det.evaluation.saved.coco_scores import score_coco_results
 
     annotations = folder / "out/inference/mine_coco_format.json"
     return score_coco_results(annotations, results).summary["AP50"]

@@ -3,13 +3,12 @@
 import pytest
 import torch
 
-from groupnet_det.deploy.classifier import export_classifier
-from groupnet_det.deploy.engine_verification import check_engine, differing
-from groupnet_det.deploy.verification import FAILED, PASSED
-from groupnet_det.runtime.extension import is_built
-from groupnet_det.runtime.reference import trace_reference
-
-from .networks import CLASS_NAMES, make_classifier
+from groupnet_det.export.packed.models.classifiers import export_classifier
+from groupnet_det.export.verify.engine import check_engine, differing
+from groupnet_det.export.verify.predictions import FAILED, PASSED
+from groupnet_det.runtime.backends.extension import is_built
+from groupnet_det.runtime.reference.interpreter import trace_reference
+from tests.export.networks import CLASS_NAMES, make_classifier
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from groupnet_det.deploy.classifier import export_classifier
-from groupnet_det.deploy.engine_verification import skipped_engine
-from groupnet_det.deploy.verification import (
+from groupnet_det.export.packed.models.classifiers import export_classifier
+from groupnet_det.export.verify.engine import skipped_engine
+from groupnet_det.export.verify.predictions import (
     FAILED,
     PASSED,
     SKIPPED,
@@ -17,10 +17,9 @@ from groupnet_det.deploy.verification import (
     is_verified,
     report,
 )
-from groupnet_det.runtime.packed_file import PackedFile
-from groupnet_det.runtime.reference import trace_reference
-
-from .networks import CLASS_NAMES, make_classifier
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.runtime.reference.interpreter import trace_reference
+from tests.export.networks import CLASS_NAMES, make_classifier
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from groupnet_det.layers import BlockDesign, Quantization, SoftGate
-from groupnet_det.layers.group_block import GroupBlock
-from groupnet_det.layers.merge import AliasedMeanMerge, MeanMerge, ScaledMerge
+from groupnet_det.layers.blocks.group_block import GroupBlock
+from groupnet_det.layers.convs.base_merge import AliasedMeanMerge, MeanMerge, ScaledMerge
 from groupnet_det.quantizers import binarize_weight, sign_polynomial
 
 

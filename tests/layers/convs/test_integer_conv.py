@@ -6,7 +6,8 @@ import io
 import pytest
 import torch
 
-from groupnet_det.layers import Quantization, QuantizedConv2d, integer_conv
+from groupnet_det.layers import Quantization, QuantizedConv2d
+from groupnet_det.layers.convs import integer_conv
 
 pytestmark = pytest.mark.skipif(
     not integer_conv.is_supported(), reason="this torch has no 8-bit convolution for this CPU"

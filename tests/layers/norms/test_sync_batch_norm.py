@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from groupnet_det.layers.sync_batch_norm import SyncBatchNorm2d
+from groupnet_det.layers.norms.sync_batch_norm import SyncBatchNorm2d
 from tests.processes import run_in_two_processes
 
 STEPS = 5

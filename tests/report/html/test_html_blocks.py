@@ -5,33 +5,39 @@ import dataclasses
 import numpy as np
 import pytest
 
-from groupnet_det.report import blocks
-from groupnet_det.report.classification import by_turns, precision_and_recall
-from groupnet_det.report.matrices import MAX_CLASSES, matrix_blocks
-from groupnet_det.report.page import _environment, breakable
-from groupnet_det.report.scores import parse_metric
-from groupnet_det.report.semantic import count_labels, mean_iou
-from groupnet_det.report.views import ends_of
+from groupnet_det.report.html import html_blocks
+from groupnet_det.report.html.matrix_blocks import MAX_CLASSES, matrix_blocks
+from groupnet_det.report.report_page import _environment, breakable
+from groupnet_det.report.score_rows import parse_metric
+from groupnet_det.report.sections.class_predictions import by_turns, precision_and_recall
+from groupnet_det.report.sections.pixel_predictions import count_labels, mean_iou
+from groupnet_det.report.sections.prediction_view import ends_of
 
 EVIL = "<script>alert(1)</script>\"'&"
-TILE = blocks.Tile(label=EVIL, value=EVIL, hint=EVIL)
-CELL = blocks.MatrixCell(share=0.5, text=EVIL, hint=EVIL)
-PANEL = blocks.Panel(title=EVIL, uri="data:image/png;base64,")
-EXAMPLE = blocks.Example(caption=EVIL, panels=[PANEL])
-BAR = blocks.Bar(label=EVIL, share=0.5, text=EVIL)
+TILE = html_blocks.Tile(label=EVIL, value=EVIL, hint=EVIL)
+CELL = html_blocks.MatrixCell(share=0.5, text=EVIL, hint=EVIL)
+PANEL = html_blocks.Panel(title=EVIL, uri="data:image/png;base64,")
+EXAMPLE = html_blocks.Example(caption=EVIL, panels=[PANEL])
+BAR = html_blocks.Bar(label=EVIL, share=0.5, text=EVIL)
 ALL = [
-    blocks.Note(text=EVIL, warning=True),
-    blocks.Heading(text=EVIL),
-    blocks.Missing(reason=EVIL, command=EVIL),
-    blocks.Tiles(tiles=[TILE]),
-    blocks.Table(headers=[EVIL], rows=[[EVIL]], caption=EVIL, total=True),
-    blocks.Charts(charts=[blocks.Chart(title=EVIL, svg="", legend=[EVIL, EVIL], caption=EVIL)]),
-    blocks.Bars(title=EVIL, bars=[BAR], caption=EVIL, middle=True),
-    blocks.Matrix(title=EVIL, row_names=[EVIL], column_names=[EVIL], cells=[[CELL]], caption=EVIL),
-    blocks.Examples(
-        title=EVIL, examples=[EXAMPLE], legend=[blocks.Legend(label=EVIL, colour="rgb(1, 2, 3)")]
+    html_blocks.Note(text=EVIL, warning=True),
+    html_blocks.Heading(text=EVIL),
+    html_blocks.Missing(reason=EVIL, command=EVIL),
+    html_blocks.Tiles(tiles=[TILE]),
+    html_blocks.Table(headers=[EVIL], rows=[[EVIL]], caption=EVIL, total=True),
+    html_blocks.Charts(
+        charts=[html_blocks.Chart(title=EVIL, svg="", legend=[EVIL, EVIL], caption=EVIL)]
     ),
-    blocks.Folded(title=EVIL, text=EVIL),
+    html_blocks.Bars(title=EVIL, bars=[BAR], caption=EVIL, middle=True),
+    html_blocks.Matrix(
+        title=EVIL, row_names=[EVIL], column_names=[EVIL], cells=[[CELL]], caption=EVIL
+    ),
+    html_blocks.Examples(
+        title=EVIL,
+        examples=[EXAMPLE],
+        legend=[html_blocks.Legend(label=EVIL, colour="rgb(1, 2, 3)")],
+    ),
+    html_blocks.Folded(title=EVIL, text=EVIL),
 ]
 
 
@@ -48,13 +54,15 @@ def test_texts_are_escaped(block):
 
 
 def test_every_kind_is_tested():
-    kinds = {cls for cls in vars(blocks).values() if dataclasses.is_dataclass(cls)}
-    kinds = {cls for cls in kinds if issubclass(cls, blocks.Block) and cls is not blocks.Block}
+    kinds = {cls for cls in vars(html_blocks).values() if dataclasses.is_dataclass(cls)}
+    kinds = {
+        cls for cls in kinds if issubclass(cls, html_blocks.Block) and cls is not html_blocks.Block
+    }
     assert kinds == {type(block) for block in ALL}
 
 
 def test_cells():
-    table = blocks.Table(headers=[], rows=[], decimals=2)
+    table = html_blocks.Table(headers=[], rows=[], decimals=2)
     cells = [1234567, 12.345, float("nan"), None, "12.345"]
     assert [table.text_of(c) for c in cells] == ["1,234,567", "12.35", "–", "–", "12.345"]
 

@@ -5,7 +5,7 @@ import math
 import pytest
 from markupsafe import Markup
 
-from groupnet_det.report.charts import (
+from groupnet_det.report.html.svg_charts import (
     MAX_POINTS,
     Series,
     line_chart,

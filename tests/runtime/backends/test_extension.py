@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from groupnet_det.errors import ExtensionError, PackedFileError
-from groupnet_det.runtime import extension
-from groupnet_det.runtime.extension import is_built, load_extension, open_network
-from groupnet_det.runtime.reference import trace_reference, trace_reference_part
-from groupnet_det.runtime.sign_bits import pack_sign_bits
+from groupnet_det.packed.sign_bits import pack_sign_bits
+from groupnet_det.runtime.backends import extension
+from groupnet_det.runtime.backends.extension import is_built, load_extension, open_network
+from groupnet_det.runtime.reference.interpreter import trace_reference, trace_reference_part
+from tests.packed.programs import example_images, example_maps, example_packed_files
 from tests.runtime.engine import assert_same_trace, needs_engine, write
-from tests.runtime.programs import example_images, example_maps, example_packed_files
 
 EXAMPLES = dict(example_packed_files())
 ISAS = ["avx512_plain", "avx512_paired", "avx2", "neon_dot", "neon", "portable"]

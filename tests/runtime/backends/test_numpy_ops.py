@@ -1,7 +1,15 @@
 import pytest
 import torch
 
-from groupnet_det.runtime.maps import flat, joined, pick, rows_of, sigmoid, sqrt, where_above
+from groupnet_det.runtime.backends.numpy_ops import (
+    flat,
+    joined,
+    pick,
+    rows_of,
+    sigmoid,
+    sqrt,
+    where_above,
+)
 
 
 @pytest.fixture(params=[8, 12], ids=["dense", "apart"])

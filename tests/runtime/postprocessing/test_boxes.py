@@ -6,7 +6,7 @@ from detectron2.modeling.anchor_generator import DefaultAnchorGenerator
 from detectron2.modeling.box_regression import Box2BoxTransform, Box2BoxTransformLinear
 
 from groupnet_det.errors import PackedFileError
-from groupnet_det.runtime.boxes import Anchors, BoxCoding, clip, larger_than, rescale
+from groupnet_det.runtime.postprocessing.boxes import Anchors, BoxCoding, clip, larger_than, rescale
 
 CELLS = {"p3": ((-8.0, -4.0, 8.0, 4.0),) * 2, "p4": ((-1.0, -1.0, 1.0, 1.0),) * 2}
 

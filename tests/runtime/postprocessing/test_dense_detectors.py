@@ -5,12 +5,12 @@ import torch
 from detectron2.structures import ImageList
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.runtime.boxes import Anchors, BoxCoding
-from groupnet_det.runtime.dense_detection import DensePostprocessing, lowest_logit
-from groupnet_det.runtime.networks import NativeNetwork, ReferenceNetwork
+from groupnet_det.runtime.backends.networks import NativeNetwork, ReferenceNetwork
+from groupnet_det.runtime.postprocessing.boxes import Anchors, BoxCoding
+from groupnet_det.runtime.postprocessing.dense_detectors import DensePostprocessing, lowest_logit
+from tests.packed.programs import simple_example
 from tests.runtime.detectron2_models import build_detector, random_maps
 from tests.runtime.engine import needs_engine, write
-from tests.runtime.programs import simple_example
 
 LEVELS = ("p3", "p4")
 SIZES = ((8, 10), (4, 5))

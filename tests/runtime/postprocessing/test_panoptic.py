@@ -6,9 +6,9 @@ import torch
 from detectron2.modeling.meta_arch.panoptic_fpn import combine_semantic_and_instance_outputs
 from detectron2.structures import Instances
 
-from groupnet_det.runtime.detections import Detections
-from groupnet_det.runtime.label_maps import LabelMap
-from groupnet_det.runtime.panoptic import Combination, combine
+from groupnet_det.runtime.postprocessing.panoptic import Combination, combine
+from groupnet_det.runtime.postprocessing.segmentation import LabelMap
+from groupnet_det.runtime.results.detections import Detections
 
 THINGS = ("cat", "dog")
 STUFF = ("things", "grass", "sky")

@@ -3,7 +3,7 @@
 import torch
 from detectron2.layers import paste_masks_in_image
 
-from groupnet_det.runtime.masks import paste_masks
+from groupnet_det.runtime.postprocessing.pasted_masks import paste_masks
 
 
 def test_as_detectron2():

@@ -8,18 +8,18 @@ from detectron2.modeling.postprocessing import detector_postprocess
 from detectron2.structures import ImageList
 
 from groupnet_det.errors import ConfigError, PackedFileError
-from groupnet_det.runtime.boxes import Anchors, BoxCoding
-from groupnet_det.runtime.networks import BACKENDS, ReferenceNetwork
-from groupnet_det.runtime.program_json import read_value
-from groupnet_det.runtime.proposals import Proposals
-from groupnet_det.runtime.region_detection import (
+from groupnet_det.packed.program_json import read_value
+from groupnet_det.runtime.backends.networks import BACKENDS, ReferenceNetwork
+from groupnet_det.runtime.postprocessing.boxes import Anchors, BoxCoding
+from groupnet_det.runtime.postprocessing.rcnn import (
     CHUNK,
     MaskStage,
     RegionPostprocessing,
     Stage,
     run_on_chunk,
 )
-from groupnet_det.runtime.regions import Pooler
+from groupnet_det.runtime.postprocessing.roi_pooling import Pooler
+from groupnet_det.runtime.postprocessing.rpn import Proposals
 from tests.runtime.detectron2_models import build_detector, random_maps
 from tests.runtime.engine import needs_engine, write
 from tests.runtime.small_detectors import region_detector

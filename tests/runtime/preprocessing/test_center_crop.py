@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from groupnet_det.errors import DataError, PackedFileError
-from groupnet_det.runtime.preprocessing import Preprocessing
+from groupnet_det.runtime.preprocessing.center_crop import Preprocessing
 
 SIZES = [(60, 80), (80, 60), (31, 200), (48, 48), (7, 9), (1, 1), (500, 640)]
 
@@ -30,7 +30,7 @@ def save(folder, image, name, **options):
 def mapped(path, resize, crop, format):
     """What the mapper of evaluation gives, (1, H, W, 3)."""
     from groupnet_det.config import load_config
-    from groupnet_det.data.classification_mapper import ClassificationMapper
+    from groupnet_det.data.loading.classification_mapper import ClassificationMapper
 
     prefix = "INPUT.CLASSIFICATION."
     options = {prefix + "TEST_RESIZE": resize, prefix + "TEST_CROP": crop, "INPUT.FORMAT": format}

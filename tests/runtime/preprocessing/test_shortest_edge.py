@@ -5,8 +5,8 @@ import pytest
 from detectron2.data import transforms as T
 
 from groupnet_det.errors import DataError, PackedFileError
-from groupnet_det.runtime import shortest_edge
-from groupnet_det.runtime.shortest_edge import ShortestEdge
+from groupnet_det.runtime.preprocessing import shortest_edge
+from groupnet_det.runtime.preprocessing.shortest_edge import ShortestEdge
 
 
 @pytest.mark.parametrize("size", [(50, 70), (70, 50), (64, 64), (20, 300), (7, 5)], ids=str)

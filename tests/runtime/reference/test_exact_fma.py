@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 import torch
 
-from groupnet_det.runtime.exact_fma import fma
+from groupnet_det.runtime.reference.exact_fma import fma
 
 MOST = (2 - 2**-23) * 2.0**127
 LEAST = 2.0**-149

@@ -8,12 +8,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from groupnet_det.runtime.program import Branch, Buffer, Map, Mean, Sinks
-from groupnet_det.runtime.reference import run_reference
-from tests.runtime.program_builder import ProgramBuilder
-from tests.runtime.programs import example_images
-from tests.runtime.reference_values import named, nchw, nhwc, plain_map, traced, unpacked_signs
-from tests.runtime.test_exact_fma import exact_fma
+from groupnet_det.packed.program import Branch, Buffer, Map, Mean, Sinks
+from groupnet_det.runtime.reference.interpreter import run_reference
+from tests.packed.program_builder import ProgramBuilder
+from tests.packed.programs import example_images
+from tests.packed.reference_values import named, nchw, nhwc, plain_map, traced, unpacked_signs
+
+from .test_exact_fma import exact_fma
 
 
 def pad(x, term, value):

@@ -8,18 +8,19 @@ import torch
 import torch.nn.functional as F
 
 from groupnet_det.modeling.heads.upsampling import upsample_aligned
-from groupnet_det.runtime.program import Pool
-from groupnet_det.runtime.reference import run_reference
-from groupnet_det.runtime.reference_layouts import (
+from groupnet_det.packed.program import Pool
+from groupnet_det.runtime.reference.interpreter import run_reference
+from groupnet_det.runtime.reference.layouts import (
     interpolated,
     max_pooled,
     nearest,
     resized,
     spread,
 )
-from tests.runtime.programs import example_images, example_packed_files
-from tests.runtime.reference_values import nchw, nhwc, plain_map, same, traced
-from tests.runtime.test_exact_fma import exact_fma
+from tests.packed.programs import example_images, example_packed_files
+from tests.packed.reference_values import nchw, nhwc, plain_map, same, traced
+
+from .test_exact_fma import exact_fma
 
 EXAMPLES = dict(example_packed_files())
 INF, NAN = math.inf, math.nan

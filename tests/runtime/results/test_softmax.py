@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from groupnet_det.runtime.answers import rank, softmax
+from groupnet_det.runtime.results.softmax import rank, softmax
 
 NAN, INF = math.nan, math.inf
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from groupnet_det.runtime.program import (
+from groupnet_det.packed.program import (
     BitsSink,
     Branch,
     BytesSink,

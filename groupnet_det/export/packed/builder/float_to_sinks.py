@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import torch
 
-from groupnet_det.runtime.program import Map, Term
+from groupnet_det.packed.program import Map, Term
 
-from .drafts import ConvDraft
 from .program_builder import ProgramBuilder
-from .signal import Signal, StoredSignal
+from .step_drafts import ConvDraft
+from .values import Signal, StoredSignal
 
 
 def pass_on(

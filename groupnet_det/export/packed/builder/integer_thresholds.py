@@ -11,8 +11,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from groupnet_det.runtime.program import BitsSink, Branch, Buffer, Map, Sinks
-from groupnet_det.runtime.reference_maps import apply_map, sink_bits
+from groupnet_det.packed.program import BitsSink, Branch, Buffer, Map, Sinks
+from groupnet_det.packed.value_maps import apply_map, sink_bits
 
 # From the name of a member and its value to the name of the kept tensor.
 Keep = Callable[[str, Tensor], str]

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from groupnet_det.runtime.program import (
+from groupnet_det.packed.program import (
     Buffer,
     Conv,
     DepthToSpace,
@@ -21,12 +21,12 @@ from groupnet_det.runtime.program import (
     Step,
 )
 
-from .drafts import BranchDraft, ConvDraft, Draft, InputDraft, PlainDraft, StemDraft
+from .buffer_reuse import renumber, reuse_residuals
 from .folding import MapValues
-from .in_place import renumber, reuse_residuals
 from .integer_thresholds import on_the_sum
-from .signal import Signal
+from .step_drafts import BranchDraft, ConvDraft, Draft, InputDraft, PlainDraft, StemDraft
 from .tensor_store import TensorStore
+from .values import Signal
 
 
 class ProgramBuilder:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from groupnet_det.runtime.program import (
+from groupnet_det.packed.program import (
     Branch,
     Conv,
     DepthToSpace,
@@ -20,7 +20,7 @@ from groupnet_det.runtime.program import (
     Term,
 )
 
-from .signal import Signal
+from .values import Signal
 
 
 @dataclass

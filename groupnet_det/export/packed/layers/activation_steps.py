@@ -13,7 +13,7 @@ from groupnet_det.quantizers.base import ActivationQuantizer
 from groupnet_det.quantizers.full_precision import FloatActivation, TanhActivation
 from groupnet_det.quantizers.sign_activation import SignActivation
 
-from .staircase import find_switches, find_values, read_levels
+from .threshold_search import find_switches, find_values, read_levels
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from groupnet_det.layers.conv_unit import ConvUnit
-from groupnet_det.layers.merge import WideMean, WideScales
-
-from .folding import Chain
-from .signal import Signal
+from groupnet_det.export.packed.builder.folding import Chain
+from groupnet_det.export.packed.builder.values import Signal
+from groupnet_det.layers.convs.base_merge import WideMean, WideScales
+from groupnet_det.layers.convs.conv_unit import ConvUnit
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.layers.branched_unit import BranchedUnit
-from groupnet_det.layers.conv_unit import ConvUnit
+from groupnet_det.export.packed.builder.step_drafts import ConvDraft
+from groupnet_det.export.packed.builder.values import Signal
+from groupnet_det.layers.blocks.branched_unit import BranchedUnit
+from groupnet_det.layers.convs.conv_unit import ConvUnit
 
-from .drafts import ConvDraft
-from .signal import Signal
-from .units import UnitExporter
+from .conv_terms import UnitExporter
 
 
 def export_layer(

@@ -12,19 +12,19 @@ import torch
 from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.export.packed.builder.folding import Chain
+from groupnet_det.export.packed.builder.program_builder import ProgramBuilder
+from groupnet_det.export.packed.builder.values import Signal
 from groupnet_det.layers import QuantizedConv2d
-from groupnet_det.layers.averaged_conv import AveragedConv
-from groupnet_det.layers.connection import SoftGate
-from groupnet_det.layers.conv_unit import ConvUnit
-from groupnet_det.runtime.program import Term
-from groupnet_det.runtime.sign_bits import pack_sign_bits
+from groupnet_det.layers.blocks.soft_gate import SoftGate
+from groupnet_det.layers.convs.averaged_conv import AveragedConv
+from groupnet_det.layers.convs.conv_unit import ConvUnit
+from groupnet_det.packed.program import Term
+from groupnet_det.packed.sign_bits import pack_sign_bits
 
-from .activations import ActivationSteps, BinaryTerm, Levels, is_identity
-from .bases import Base, Reading, base_channels, base_factors, unit_chain, whole
-from .folding import Chain
-from .program_builder import ProgramBuilder
-from .signal import Signal
-from .weights import SignTerm, quantized_weight, sign_terms
+from .activation_steps import ActivationSteps, BinaryTerm, Levels, is_identity
+from .conv_bases import Base, Reading, base_channels, base_factors, unit_chain, whole
+from .weight_steps import SignTerm, quantized_weight, sign_terms
 
 MAX_TERMS = 64  # of a branch
 

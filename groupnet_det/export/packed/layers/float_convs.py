@@ -6,12 +6,12 @@ from typing import Any
 from torch import nn
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.runtime.program import Term
+from groupnet_det.export.packed.builder.folding import Chain
+from groupnet_det.export.packed.builder.step_drafts import ConvDraft
+from groupnet_det.packed.program import Term
 
-from .bases import Reading
-from .drafts import ConvDraft
-from .folding import Chain
-from .units import UnitExporter
+from .conv_bases import Reading
+from .conv_terms import UnitExporter
 
 NORMS = ("running_mean", "running_var", "weight", "bias", "eps")  # what a BN has, frozen or not
 

@@ -12,12 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.export.packed.builder.folding import Affine, MapValues, norm_affine
+from groupnet_det.export.packed.builder.program_builder import ProgramBuilder
+from groupnet_det.export.packed.builder.step_drafts import StemDraft
 from groupnet_det.modeling.backbones.stems import SignedStem, StandardStem
-from groupnet_det.runtime.program import Pool
-
-from .drafts import StemDraft
-from .folding import Affine, MapValues, norm_affine
-from .program_builder import ProgramBuilder
+from groupnet_det.packed.program import Pool
 
 MAX_WEIGHT = 2**15 - 1
 MAX_PIXEL = 255

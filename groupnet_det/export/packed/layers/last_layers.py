@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.runtime.program import Term
+from groupnet_det.export.packed.builder.folding import MapValues
+from groupnet_det.export.packed.builder.values import Signal
+from groupnet_det.packed.program import Term
 
 from .calibration import ByteRange, Site
+from .conv_terms import UnitExporter
 from .float_convs import conv_geometry
-from .folding import MapValues
-from .signal import Signal
-from .units import UnitExporter
 
 MAX_WEIGHT = 127
 MAX_SUM = 2**31 - 1

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from groupnet_det.modeling.backbones.stems import SignedStem, StandardStem
 
-from .stems import MAX_PIXEL, channel_signs, normalized_weight, to_integers
+from .integer_stems import MAX_PIXEL, channel_signs, normalized_weight, to_integers
 
 
 class RoundedConv(nn.Module):

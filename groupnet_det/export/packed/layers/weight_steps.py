@@ -11,7 +11,7 @@ from groupnet_det.quantizers.abc_net import ABCWeight, binary_bases, least_squar
 from groupnet_det.quantizers.full_precision import FloatWeight
 from groupnet_det.quantizers.sign_weight import SignWeight
 
-from .activations import check_exportable
+from .activation_steps import check_exportable
 
 
 @dataclass(frozen=True, kw_only=True)

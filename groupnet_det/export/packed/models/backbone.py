@@ -7,15 +7,15 @@ from typing import Any
 from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.layers.group_block import GroupBlock
+from groupnet_det.export.packed.builder.program_builder import ProgramBuilder
+from groupnet_det.export.packed.builder.step_drafts import StemDraft
+from groupnet_det.export.packed.builder.values import Signal
+from groupnet_det.export.packed.layers.conv_terms import UnitExporter
+from groupnet_det.export.packed.layers.integer_stems import export_stem
+from groupnet_det.layers.blocks.group_block import GroupBlock
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
 
-from .blocks import BlockPlaces, State, export_block
-from .drafts import StemDraft
-from .program_builder import ProgramBuilder
-from .signal import Signal
-from .stems import export_stem
-from .units import UnitExporter
+from .residual_blocks import BlockPlaces, State, export_block
 
 
 @dataclass

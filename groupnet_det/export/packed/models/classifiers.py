@@ -29,14 +29,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from groupnet_det import __version__
 from groupnet_det.errors import ConfigError
-from groupnet_det.runtime.packed_file import PackedFile
-from groupnet_det.runtime.program import Term
+from groupnet_det.export.packed.builder.folding import MapValues
+from groupnet_det.export.packed.builder.program_builder import ProgramBuilder
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program import Term
+from groupnet_det.version import __version__
 
 from .backbone import describe_blocks, export_backbone
-from .folding import MapValues
-from .program_builder import ProgramBuilder
 
 
 def export_classifier(

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.export.packed.builder.values import Signal
+from groupnet_det.export.packed.layers.conv_layers import export_chain
+from groupnet_det.export.packed.layers.conv_terms import UnitExporter
+from groupnet_det.export.packed.layers.last_layers import Predictors, export_predictor
 from groupnet_det.modeling.heads.fcos_head import GroupNetFCOSHead
 from groupnet_det.modeling.heads.retinanet_head import GroupNetRetinaNetHead
 from groupnet_det.modeling.heads.rpn_head import GroupNetRPNHead
-
-from .layers import export_chain
-from .predictors import Predictors, export_predictor
-from .signal import Signal
-from .units import UnitExporter
 
 # By head: its towers, and for each the predictors on it with the names of their outputs.
 Towers = dict[str, dict[str, str]]

@@ -18,26 +18,26 @@ from detectron2.modeling.proposal_generator import RPN
 from detectron2.modeling.roi_heads import CascadeROIHeads, StandardROIHeads
 from torch import nn
 
-from groupnet_det import __version__
 from groupnet_det.errors import ConfigError
+from groupnet_det.export.packed.builder.program_builder import ProgramBuilder
+from groupnet_det.export.packed.builder.values import Signal
+from groupnet_det.export.packed.layers.conv_terms import UnitExporter
+from groupnet_det.export.packed.layers.last_layers import FloatPredictors, Predictors
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
-from groupnet_det.modeling.backbones.layout import STAGES
+from groupnet_det.modeling.backbones.resnet_layout import STAGES
 from groupnet_det.modeling.meta_arch.fcos import GroupNetFCOS
 from groupnet_det.modeling.meta_arch.retinanet import GroupNetRetinaNet
-from groupnet_det.runtime.packed_file import PackedFile
-from groupnet_det.runtime.program import Program
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program import Program
+from groupnet_det.version import __version__
 
 from .backbone import ExportedBackbone, describe_blocks, export_backbone
 from .dense_heads import export_dense_head
-from .panoptic_head import describe_combination, export_panoptic_head
-from .postprocessing import common_levels, describe_dense, describe_pooler, describe_rcnn
-from .predictors import FloatPredictors, Predictors
-from .program_builder import ProgramBuilder
+from .panoptic_heads import describe_combination, export_panoptic_head
+from .postprocessing_info import common_levels, describe_dense, describe_pooler, describe_rcnn
 from .pyramid import Features, export_pyramid
-from .region_heads import export_box_part, export_mask_part
+from .roi_heads import export_box_part, export_mask_part
 from .segmentation_heads import export_segmentation_head, in_features
-from .signal import Signal
-from .units import UnitExporter
 
 MASK_PART = "mask"
 

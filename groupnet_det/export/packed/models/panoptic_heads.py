@@ -6,16 +6,16 @@ from typing import Any
 import torch
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.export.packed.builder.float_to_sinks import pass_on
+from groupnet_det.export.packed.builder.program_builder import ProgramBuilder
+from groupnet_det.export.packed.builder.step_drafts import ConvDraft
+from groupnet_det.export.packed.builder.values import Signal
+from groupnet_det.export.packed.layers.conv_layers import connect, export_layer
+from groupnet_det.export.packed.layers.conv_terms import UnitExporter
+from groupnet_det.export.packed.layers.last_layers import Predictors, export_predictor
 from groupnet_det.modeling.heads.panoptic_head import GroupNetPanopticHead
 
-from .drafts import ConvDraft
-from .layers import connect, export_layer
-from .passing import pass_on
-from .predictors import Predictors, export_predictor
-from .program_builder import ProgramBuilder
 from .pyramid import UPSAMPLING
-from .signal import Signal
-from .units import UnitExporter
 
 
 def export_panoptic_head(

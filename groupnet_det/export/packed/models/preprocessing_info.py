@@ -9,8 +9,8 @@ from typing import Any
 from detectron2.config import CfgNode
 
 from groupnet_det.config import own_node
-from groupnet_det.data.images import CHANNEL_ORDERS
 from groupnet_det.errors import ConfigError, lookup
+from groupnet_det.images.decoding import CHANNEL_ORDERS
 from groupnet_det.modeling.meta_arch.semantic_inference import INFERENCE
 
 NO_RESIZING = 0

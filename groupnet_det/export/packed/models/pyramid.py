@@ -8,18 +8,17 @@ from detectron2.modeling.backbone.fpn import LastLevelMaxPool, LastLevelP6P7
 from torch import nn
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.export.packed.builder.float_to_sinks import pass_on, stored
+from groupnet_det.export.packed.builder.folding import Chain
+from groupnet_det.export.packed.builder.step_drafts import ConvDraft
+from groupnet_det.export.packed.builder.values import Signal
+from groupnet_det.export.packed.layers.conv_bases import whole
+from groupnet_det.export.packed.layers.conv_layers import connect, export_layer, is_gated
+from groupnet_det.export.packed.layers.conv_terms import UnitExporter
+from groupnet_det.export.packed.layers.float_convs import export_float_conv
 from groupnet_det.modeling.necks.binary_fpn import BinaryFPN
 from groupnet_det.modeling.necks.top_blocks import BinaryP6P7
-from groupnet_det.runtime.program import Map, Pool
-
-from .bases import whole
-from .drafts import ConvDraft
-from .float_convs import export_float_conv
-from .folding import Chain
-from .layers import connect, export_layer, is_gated
-from .passing import pass_on, stored
-from .signal import Signal
-from .units import UnitExporter
+from groupnet_det.packed.program import Map, Pool
 
 UPSAMPLING = 2  # from a level to the next finer one
 

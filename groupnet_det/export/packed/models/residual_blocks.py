@@ -10,16 +10,19 @@ from typing import Any
 from torch import nn
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.layers.connection import BranchInput, MergedInput, SoftGate
-from groupnet_det.layers.conv_unit import ConvUnit
-from groupnet_det.layers.group_block import GroupBlock
-from groupnet_det.layers.merge import AliasedMeanMerge, ScaledMerge
-from groupnet_det.layers.residual_branch import BasicBranch, BottleneckBranch, SingleShortcutBranch
-
-from .drafts import BranchDraft, ConvDraft
-from .folding import Chain
-from .signal import Signal
-from .units import MAX_TERMS, UnitExporter
+from groupnet_det.export.packed.builder.folding import Chain
+from groupnet_det.export.packed.builder.step_drafts import BranchDraft, ConvDraft
+from groupnet_det.export.packed.builder.values import Signal
+from groupnet_det.export.packed.layers.conv_terms import MAX_TERMS, UnitExporter
+from groupnet_det.layers.blocks.group_block import GroupBlock
+from groupnet_det.layers.blocks.residual_branch import (
+    BasicBranch,
+    BottleneckBranch,
+    SingleShortcutBranch,
+)
+from groupnet_det.layers.blocks.soft_gate import BranchInput, MergedInput, SoftGate
+from groupnet_det.layers.convs.base_merge import AliasedMeanMerge, ScaledMerge
+from groupnet_det.layers.convs.conv_unit import ConvUnit
 
 # What is added to a unit's output: nothing, its own input, or the block's shortcut.
 NOTHING, OWN_INPUT, BLOCK = "nothing", "own input", "block"

@@ -7,16 +7,15 @@ from detectron2.modeling.roi_heads.fast_rcnn import FastRCNNOutputLayers
 from torch import Tensor
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.export.packed.builder.float_to_sinks import stored
+from groupnet_det.export.packed.builder.program_builder import ProgramBuilder
+from groupnet_det.export.packed.builder.values import Signal
+from groupnet_det.export.packed.layers.conv_layers import export_chain, units_of
+from groupnet_det.export.packed.layers.conv_terms import UnitExporter
+from groupnet_det.export.packed.layers.last_layers import Predictors, export_predictor
 from groupnet_det.modeling.heads.box_head import GroupNetBoxHead
 from groupnet_det.modeling.heads.mask_head import UPSAMPLING, GroupNetMaskHead
-from groupnet_det.runtime.program import Program
-
-from .layers import export_chain, units_of
-from .passing import stored
-from .predictors import Predictors, export_predictor
-from .program_builder import ProgramBuilder
-from .signal import Signal
-from .units import UnitExporter
+from groupnet_det.packed.program import Program
 
 
 def export_box_part(

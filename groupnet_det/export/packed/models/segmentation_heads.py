@@ -9,9 +9,29 @@ from typing import Any
 from torch import nn
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.layers.averaged_conv import AveragedConv
-from groupnet_det.layers.conv_unit import ConvUnit
-from groupnet_det.layers.merge import WideScales
+from groupnet_det.export.packed.builder.float_to_sinks import stored
+from groupnet_det.export.packed.builder.folding import Chain
+from groupnet_det.export.packed.builder.step_drafts import ConvDraft
+from groupnet_det.export.packed.builder.values import Signal
+from groupnet_det.export.packed.layers.conv_bases import (
+    Base,
+    Reading,
+    base_channels,
+    side_by_side,
+    unit_chain,
+    whole,
+)
+from groupnet_det.export.packed.layers.conv_layers import export_chain
+from groupnet_det.export.packed.layers.conv_terms import UnitExporter
+from groupnet_det.export.packed.layers.float_convs import (
+    export_float_conv,
+    float_chain,
+    float_terms,
+)
+from groupnet_det.export.packed.layers.last_layers import Predictors, export_predictor
+from groupnet_det.layers.convs.averaged_conv import AveragedConv
+from groupnet_det.layers.convs.base_merge import WideScales
+from groupnet_det.layers.convs.conv_unit import ConvUnit
 from groupnet_det.modeling.heads.deeplab_head import (
     DeepLabHead,
     GroupNetDeepLabV3Head,
@@ -19,16 +39,7 @@ from groupnet_det.modeling.heads.deeplab_head import (
 )
 from groupnet_det.modeling.heads.fcn_head import GroupNetFCNHead
 
-from .bases import Base, Reading, base_channels, side_by_side, unit_chain, whole
-from .drafts import ConvDraft
-from .float_convs import export_float_conv, float_chain, float_terms
-from .folding import Chain
-from .layers import export_chain
-from .passing import stored
-from .predictors import Predictors, export_predictor
 from .pyramid import Features
-from .signal import Signal
-from .units import UnitExporter
 
 
 def export_segmentation_head(

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from groupnet_det.deploy.folding import Chain, norm_affine
 from groupnet_det.errors import ConfigError
+from groupnet_det.export.packed.builder.folding import Chain, norm_affine
 from groupnet_det.layers.rprelu import RPReLU
-from groupnet_det.runtime.program import Map
-from groupnet_det.runtime.reference_maps import apply_map
+from groupnet_det.packed.program import Map
+from groupnet_det.packed.value_maps import apply_map
 
 C = 4
 SUMS = torch.arange(-9.0, 10.0, 2.0)[:, None].expand(-1, C)

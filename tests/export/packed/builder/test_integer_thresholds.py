@@ -5,9 +5,13 @@ import math
 import pytest
 import torch
 
-from groupnet_det.deploy.integer_thresholds import find_switch, on_the_sum, possible_sums
-from groupnet_det.runtime.program import BitsSink, Branch, Buffer, Map, Sinks, Term
-from groupnet_det.runtime.reference_maps import apply_map, sink_bits
+from groupnet_det.export.packed.builder.integer_thresholds import (
+    find_switch,
+    on_the_sum,
+    possible_sums,
+)
+from groupnet_det.packed.program import BitsSink, Branch, Buffer, Map, Sinks, Term
+from groupnet_det.packed.value_maps import apply_map, sink_bits
 
 C_IN, C_OUT = 5, 6
 BUFFERS = (

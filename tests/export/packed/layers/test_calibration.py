@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from groupnet_det.deploy.calibration import Site, calibrate, find_range
 from groupnet_det.errors import ConfigError
+from groupnet_det.export.packed.layers.calibration import Site, calibrate, find_range
 
 
 class Twice(nn.Module):

@@ -9,15 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from groupnet_det.deploy.calibration import Site, calibrate
-from groupnet_det.deploy.predictors import Int8Predictors, quantize_weight
 from groupnet_det.errors import ConfigError
-from groupnet_det.runtime.extension import is_built, open_network
-from groupnet_det.runtime.packed_file import read_packed, write_packed
-from groupnet_det.runtime.reference import run_reference, run_reference_part
-
-from .models import export, make_model, raw_outputs
-from .networks import random_images
+from groupnet_det.export.packed.layers.calibration import Site, calibrate
+from groupnet_det.export.packed.layers.last_layers import Int8Predictors, quantize_weight
+from groupnet_det.packed.packed_file import read_packed, write_packed
+from groupnet_det.runtime.backends.extension import is_built, open_network
+from groupnet_det.runtime.reference.interpreter import run_reference, run_reference_part
+from tests.export.models import export, make_model, raw_outputs
+from tests.export.networks import random_images
 
 KINDS = ("retinanet", "fcos", "mask_rcnn", "panoptic_fpn", "fcn8s", "deeplabv3", "deeplabv3plus")
 

@@ -4,14 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from groupnet_det.deploy.program_builder import ProgramBuilder
-from groupnet_det.deploy.rounded_stem import with_rounded_stem
-from groupnet_det.deploy.stems import export_stem
+from groupnet_det.export.packed.builder.program_builder import ProgramBuilder
+from groupnet_det.export.packed.layers.integer_stems import export_stem
+from groupnet_det.export.packed.layers.rounded_stem import with_rounded_stem
 from groupnet_det.modeling.backbones.stems import STEMS
-from groupnet_det.runtime.packed_file import PackedFile
-from groupnet_det.runtime.reference import run_reference
-
-from .networks import random_images
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.runtime.reference.interpreter import run_reference
+from tests.export.networks import random_images
 
 MEAN, STD = torch.tensor([123.675, 116.28, 103.53]), torch.tensor([58.395, 57.12, 57.375])
 

@@ -7,9 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from groupnet_det.deploy.activations import ActivationSteps
-from groupnet_det.deploy.staircase import find_switches, find_values, float_of, read_levels
 from groupnet_det.errors import ConfigError
+from groupnet_det.export.packed.layers.activation_steps import ActivationSteps
+from groupnet_det.export.packed.layers.threshold_search import (
+    find_switches,
+    find_values,
+    float_of,
+    read_levels,
+)
 from groupnet_det.quantizers import ActivationSpec, build_activation_quantizer
 from groupnet_det.quantizers.full_precision import TanhActivation
 

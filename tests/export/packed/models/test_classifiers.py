@@ -3,14 +3,13 @@
 import pytest
 import torch
 
-from groupnet_det.deploy.block_comparison import compare_blocks
-from groupnet_det.deploy.classifier import export_classifier
-from groupnet_det.deploy.places import keep_places
-from groupnet_det.runtime.extension import is_built, open_network
-from groupnet_det.runtime.packed_file import read_packed, write_packed
-from groupnet_det.runtime.reference import run_reference, trace_reference
-
-from .networks import CLASS_NAMES, logits_of, make_classifier, random_images
+from groupnet_det.export.packed.models.classifiers import export_classifier
+from groupnet_det.export.verify.blocks import compare_blocks
+from groupnet_det.export.verify.kept_maps import keep_places
+from groupnet_det.packed.packed_file import read_packed, write_packed
+from groupnet_det.runtime.backends.extension import is_built, open_network
+from groupnet_det.runtime.reference.interpreter import run_reference, trace_reference
+from tests.export.networks import CLASS_NAMES, logits_of, make_classifier, random_images
 
 SINGLE = {"group": "block", "gates": False}
 # Arguments of make_classifier.

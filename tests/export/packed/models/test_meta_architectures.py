@@ -3,12 +3,11 @@
 import pytest
 import torch
 
-from groupnet_det.runtime.extension import is_built, open_network
-from groupnet_det.runtime.packed_file import read_packed, write_packed
-from groupnet_det.runtime.reference import run_reference
-
-from .models import assert_raw_outputs_agree, export, make_model
-from .networks import random_images
+from groupnet_det.packed.packed_file import read_packed, write_packed
+from groupnet_det.runtime.backends.extension import is_built, open_network
+from groupnet_det.runtime.reference.interpreter import run_reference
+from tests.export.models import assert_raw_outputs_agree, export, make_model
+from tests.export.networks import random_images
 
 G = "MODEL.GROUPNET."
 K1, K4 = [f"{G}NUM_BASES", "1"], [f"{G}NUM_BASES", "4"]

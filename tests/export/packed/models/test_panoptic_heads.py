@@ -4,11 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from groupnet_det.runtime.program import Conv, Interpolate, Resize
-from groupnet_det.runtime.reference import trace_reference
-
-from .models import export, make_model
-from .networks import random_images
+from groupnet_det.packed.program import Conv, Interpolate, Resize
+from groupnet_det.runtime.reference.interpreter import trace_reference
+from tests.export.models import export, make_model
+from tests.export.networks import random_images
 
 G = "MODEL.GROUPNET."
 SPLIT = [f"{G}HEAD.GROUP", "tower", f"{G}NUM_BASES", "3"]

@@ -6,17 +6,16 @@ import pytest
 import torch
 from detectron2.modeling.poolers import ROIPooler
 
-from groupnet_det.deploy.postprocessing import (
+from groupnet_det.errors import ConfigError
+from groupnet_det.export.packed.models.postprocessing_info import (
     common_levels,
     describe_anchors,
     describe_box_coding,
     describe_pooler,
 )
-from groupnet_det.errors import ConfigError
-from groupnet_det.runtime.regions import ALIGNED
+from groupnet_det.runtime.postprocessing.roi_pooling import ALIGNED
+from tests.export.models import export
 from tests.modeling.detectors import make_detector
-
-from .models import export
 
 DETECTORS = ("retinanet", "fcos", "faster_rcnn", "cascade_rcnn", "mask_rcnn")
 
