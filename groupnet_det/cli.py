@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groupnet_det.commands.parser import CommandParser
-from groupnet_det.version import __version__
 
 from .errors import ConfigError, UserError, lookup
+from .version import __version__
 
 PROGRAM = "groupnet-det"
 COMMANDS_PACKAGE = "groupnet_det.commands"

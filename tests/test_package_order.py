@@ -84,4 +84,74 @@ def test_imports_against_the_order_are_found(tmp_path, code, imported):
     path = package / "low/part.py"
     path.write_text(f"import os\nfrom groupnet_det.version import __version__\n{code}\n")
     line = 3 + code.count("\n")
-    assert violations(package, ["low", "high"]) == [f"{path}:{line}: low imports {imported}"]
+    assert violations(package, ["version", "low", "high"]) == [f"{path}:{line}: low imports {imported}"]
+
+
+def links(package: Path) -> dict[tuple[str, ...], set[tuple[str, str]]]:
+    """By folder: which of its entries imports which other, in whatever depth of these."""
+    found: dict[tuple[str, ...], set[tuple[str, str]]] = {}
+    modules = {path.relative_to(package).with_suffix("").parts for path in package.rglob("*.py")}
+    for path in package.rglob("*.py"):
+        here = path.relative_to(package).with_suffix("").parts
+        for _, name in imports_of(path, package):
+            there = tuple(name.split(".")[1:])
+            if there not in modules:  # a name of a module
+                there = there[:-1]
+            shared = next((i for i, (a, b) in enumerate(zip(here, there)) if a != b), None)  # noqa: B905
+            if shared is not None and here != ("__init__",):
+                found.setdefault(here[:shared], set()).add((here[shared], there[shared]))
+    return found
+
+
+def circles(pairs: set[tuple[str, str]]) -> set[str]:
+    """What reaches itself."""
+
+    def reached(start: str) -> set[str]:
+        seen, waiting = set(), [start]
+        while waiting:
+            step = waiting.pop()
+            new = {there for here, there in pairs if here == step} - seen
+            seen |= new
+            waiting += new
+        return seen
+
+    return {here for here, _ in pairs if here in reached(here)}
+
+
+def test_folders_of_a_package_import_one_way(root):
+    found = {"/".join(folder): circles(pairs) for folder, pairs in links(root / NAME).items()}
+    assert {folder: names for folder, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "expected"),
+    [
+        ({("a", "b"), ("b", "c"), ("a", "c")}, set()),
+        ({("a", "b"), ("b", "c"), ("c", "b")}, {"b", "c"}),
+        ({("a", "a")}, {"a"}),
+    ],
+    ids=["one way", "two", "itself"],
+)
+def test_circles_are_found(pairs, expected):
+    assert circles(pairs) == expected
+
+
+def source_files(root: Path) -> list[Path]:
+    kinds = ("*.py", "*.cpp", "*.h")
+    return sorted(path for kind in kinds for path in (root / NAME).rglob(kind))
+
+
+def test_no_file_has_more_than_300_lines(root):
+    long = {
+        str(path): n for path in source_files(root) if (n := len(path.open().readlines())) > 300
+    }
+    assert long == {}
+
+
+def test_no_folder_below_the_package_has_more_than_12_entries(root):
+    folders = {path.parent for path in source_files(root)} - {root / NAME}
+    sizes = {
+        str(folder): len([each for each in folder.iterdir() if each.name[:2] != "__"])
+        for folder in folders
+    }
+    assert {folder: size for folder, size in sizes.items() if size > 12} == {}

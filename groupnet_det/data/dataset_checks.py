@@ -9,17 +9,21 @@ import numpy as np
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, MetadataCatalog
 
-from groupnet_det.data.catalog import class_names_of, source_of, stuff_names_of, task_of
-from groupnet_det.data.class_names import checked_text
+from groupnet_det.data.checks.boxes_and_masks import check_announced_size, check_instances
+from groupnet_det.data.checks.coco_json import check_coco_file
+from groupnet_det.data.checks.label_masks import (
+    check_cityscapes_layout,
+    check_ignore_label,
+    check_masks,
+)
+from groupnet_det.data.checks.panoptic_json import check_panoptic_file
 from groupnet_det.data.datasets.image_folder import format_class_counts
 from groupnet_det.data.datasets.voc_layout import read_split
 from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.images.decoding import FULL_SIZE, decode_rgb, open_image, upright_size
 
-from .boxes_and_masks import check_announced_size, check_instances
-from .coco_json import check_coco_file
-from .label_masks import check_cityscapes_layout, check_ignore_label, check_masks
-from .panoptic_json import check_panoptic_file
+from .catalog import class_names_of, source_of, stuff_names_of, task_of
+from .class_names import checked_text
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from detectron2.utils import comm
 from detectron2.utils.logger import setup_logger
 
 from groupnet_det.config import load_config
-from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.engine.checks.binary_share import build_without_weights, check_binary_share
-from groupnet_det.engine.checks.memory_check import check_memory
 from groupnet_det.engine.checks.schedule_and_sizes import check_training
+from groupnet_det.engine.memory.memory_check import check_memory
 from groupnet_det.engine.processes.launch import check_num_gpus
 from groupnet_det.errors import ConfigError
 from groupnet_det.evaluation.evaluation_checks import check_evaluation

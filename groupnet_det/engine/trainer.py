@@ -36,7 +36,6 @@ from groupnet_det.engine.records.resumption import (
 from groupnet_det.errors import DataError, TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
 from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
-from groupnet_det.inference.packed_model import PackedModel
 
 from .amp import MixedPrecisionTrainer
 from .gradual_binarization import build_gradual_binarization
@@ -233,7 +232,9 @@ class Trainer(DefaultTrainer):
     @classmethod
     def test(cls, cfg: CfgNode, model: torch.nn.Module, evaluators: Any = None) -> dict[str, Any]:
         share_buffers(model)
-        if not isinstance(model, PackedModel):  # which says itself how it sees images
+        if not getattr(
+            model, "prepares_images", False
+        ):  # such a model says itself how it sees them
             model = wrap_for_testing(cfg, model)
         return super().test(cfg, model, evaluators)
 

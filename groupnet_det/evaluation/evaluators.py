@@ -15,7 +15,7 @@ from detectron2.evaluation import (
 )
 
 from groupnet_det.config import own_node
-from groupnet_det.data.datasets.coco_file import plain_coco_file
+from groupnet_det.data.checks.plain_coco_file import plain_coco_file
 from groupnet_det.errors import lookup
 
 from .cityscapes_evaluator import OfficialCityscapesEvaluator

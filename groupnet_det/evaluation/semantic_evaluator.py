@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from groupnet_det.errors import ConfigError, DataError, TrainingError
-from groupnet_det.evaluation.saved.semantic_scores import SemanticScores, write_semantic_scores_csv
 from groupnet_det.images.label_images import read_labels, voc_colours, write_labels
 
 from .confusion_matrix import plot_confusion_matrix
+from .semantic_scores import SemanticScores, write_semantic_scores_csv
 
 LABEL_MAPS = "label_maps"  # folder of predicted masks, below that of the evaluation
 

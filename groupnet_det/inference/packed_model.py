@@ -17,10 +17,10 @@ from groupnet_det.data.catalog import class_names_of, stuff_names_of, task_of
 from groupnet_det.errors import ConfigError
 from groupnet_det.export.packed.models.preprocessing_info import describe_preprocessing
 from groupnet_det.runtime.postprocessing.panoptic import PanopticSegmentation
-from groupnet_det.runtime.postprocessing.segmentation import LabelMap
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.results.classification import Classification
 from groupnet_det.runtime.results.detections import Detections
+from groupnet_det.runtime.results.label_maps import LabelMap
 from groupnet_det.runtime.task_pipelines import Answer
 
 SUFFIX = ".gnp"
@@ -48,7 +48,12 @@ class PackedModel(nn.Module):
 
     Images are resized by the loader, as for the training model, and run one after the other, as
     that one pads images of several sizes to one.
+
+    Attributes:
+        prepares_images: Tells the evaluation that no test-time augmentation is to be put around it.
     """
+
+    prepares_images = True
 
     def __init__(self, path: str, *, backend: str = "native") -> None:
         """

@@ -14,10 +14,10 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.images.decoding import FULL_SIZE
 from groupnet_det.images.reading import AnyImage, read_image
 from groupnet_det.runtime.postprocessing.panoptic import PanopticSegmentation
-from groupnet_det.runtime.postprocessing.segmentation import LabelMap
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.results.classification import Classification
 from groupnet_det.runtime.results.detections import Detections
+from groupnet_det.runtime.results.label_maps import LabelMap
 
 from .packed_model import is_packed
 from .trained_predictor import Predictor, check_threshold, open_predictor

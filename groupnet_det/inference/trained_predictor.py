@@ -19,7 +19,7 @@ import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to De
 from groupnet_det.checkpoint.checkpointer import Checkpointer, read_checkpoint
 from groupnet_det.checkpoint.provenance import stored_looks
 from groupnet_det.config import load_config, load_config_text, own_node
-from groupnet_det.data.checks.datasets import TASKS
+from groupnet_det.data.dataset_checks import TASKS
 from groupnet_det.data.datasets.registration import register_builtin_datasets
 from groupnet_det.data.loading.semantic_mapper import inference_augmentations
 from groupnet_det.errors import ConfigError, lookup

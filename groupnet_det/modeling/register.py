@@ -2,14 +2,14 @@
 
 from groupnet_det.modeling.backbones.detectron2_backbones import build_groupnet_resnet_backbone
 from groupnet_det.modeling.heads.box_head import GroupNetBoxHead
-from groupnet_det.modeling.heads.deeplab_head import (
-    GroupNetDeepLabV3Head,
-    GroupNetDeepLabV3PlusHead,
-)
-from groupnet_det.modeling.heads.fcn_head import GroupNetFCNHead
 from groupnet_det.modeling.heads.mask_head import GroupNetMaskHead
 from groupnet_det.modeling.heads.panoptic_head import GroupNetPanopticHead
 from groupnet_det.modeling.heads.rpn_head import GroupNetRPNHead
+from groupnet_det.modeling.heads.segmentation.deeplab_head import (
+    GroupNetDeepLabV3Head,
+    GroupNetDeepLabV3PlusHead,
+)
+from groupnet_det.modeling.heads.segmentation.fcn_head import GroupNetFCNHead
 from groupnet_det.modeling.meta_arch.classifier import ImageClassifier
 from groupnet_det.modeling.meta_arch.fcos import GroupNetFCOS
 from groupnet_det.modeling.meta_arch.retinanet import GroupNetRetinaNet

@@ -1,12 +1,18 @@
 """Quantizers: pure functions, and the modules by which a convolution owns them."""
 
-from .abc_net import ABCActivation, ABCWeight, approximate_weight
+from groupnet_det.quantizers.multi_bit.abc_net import ABCActivation, ABCWeight, approximate_weight
+from groupnet_det.quantizers.multi_bit.dorefa import (
+    DorefaActivation,
+    DorefaWeight,
+    quantize_dorefa_weight,
+    quantize_uniform,
+)
+from groupnet_det.quantizers.multi_bit.lq_nets import LQActivation, LQWeight
+from groupnet_det.quantizers.multi_bit.lsq import LSQActivation, LSQWeight, quantize_step
+
 from .base import ActivationQuantizer, WeightQuantizer
-from .dorefa import DorefaActivation, DorefaWeight, quantize_dorefa_weight, quantize_uniform
 from .exporting import is_exporting
 from .full_precision import FloatWeight, TanhActivation
-from .lq_nets import LQActivation, LQWeight
-from .lsq import LSQActivation, LSQWeight, quantize_step
 from .registry import (
     ACTIVATION_QUANTIZERS,
     WEIGHT_QUANTIZERS,

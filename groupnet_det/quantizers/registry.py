@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from groupnet_det.errors import ConfigError, lookup
+from groupnet_det.quantizers.multi_bit.abc_net import ABCActivation, ABCWeight
+from groupnet_det.quantizers.multi_bit.dorefa import DorefaActivation, DorefaWeight
+from groupnet_det.quantizers.multi_bit.lq_nets import LQActivation, LQWeight
+from groupnet_det.quantizers.multi_bit.lsq import LSQActivation, LSQWeight
 
-from .abc_net import ABCActivation, ABCWeight
 from .base import ActivationQuantizer, WeightQuantizer
-from .dorefa import DorefaActivation, DorefaWeight
 from .full_precision import ClipActivation, FloatActivation, FloatWeight, TanhActivation
-from .lq_nets import LQActivation, LQWeight
-from .lsq import LSQActivation, LSQWeight
 from .rsign import RSignActivation
 from .sign_activation import SIGN_GRADIENTS, SignActivation
 from .sign_weight import WEIGHT_GRADIENTS, WEIGHT_SCALES, SignWeight

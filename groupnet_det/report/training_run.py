@@ -48,8 +48,8 @@ class Run:
             raise DataError(f"folder {folder} does not exist; name the OUTPUT_DIR of a training")
         if not any((folder / name).is_file() for name in output_names.SOURCES):
             raise DataError(
-                f"folder {folder} holds none of {', '.join(output_names.SOURCES)}; name the OUTPUT_DIR"
-                " of a training"
+                f"folder {folder} holds none of {', '.join(output_names.SOURCES)};"
+                " name the OUTPUT_DIR of a training"
             )
         self.folder = folder
 

@@ -22,11 +22,12 @@ from groupnet_det.runtime.postprocessing.panoptic import (
 from groupnet_det.runtime.postprocessing.pasted_masks import paste_masks
 from groupnet_det.runtime.postprocessing.rcnn import RegionPostprocessing
 from groupnet_det.runtime.postprocessing.rcnn_checks import count_classes
-from groupnet_det.runtime.postprocessing.segmentation import LabelMap, SegmentationPostprocessing
+from groupnet_det.runtime.postprocessing.segmentation import SegmentationPostprocessing
 from groupnet_det.runtime.preprocessing.center_crop import Preprocessing
 from groupnet_det.runtime.preprocessing.shortest_edge import ShortestEdge
 from groupnet_det.runtime.results.classification import Classification
 from groupnet_det.runtime.results.detections import Detections
+from groupnet_det.runtime.results.label_maps import LabelMap
 
 Size = tuple[int, int]  # height, width
 Answer = Classification | Detections | LabelMap | PanopticSegmentation

@@ -7,8 +7,8 @@ from detectron2.data import DatasetCatalog, Metadata
 from detectron2.structures import Instances
 from detectron2.utils.visualizer import Visualizer
 
-from groupnet_det.data.checks.datasets import check_files
 from groupnet_det.data.checks.label_masks import check_mask_file
+from groupnet_det.data.dataset_checks import check_files
 from groupnet_det.errors import ConfigError, DataError, UserError, lookup
 from groupnet_det.images.decoding import CHANNEL_ORDERS, read_rgb
 from groupnet_det.images.label_images import read_mask

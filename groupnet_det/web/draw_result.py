@@ -14,9 +14,9 @@ from groupnet_det.images.decoding import open_image
 from groupnet_det.images.reading import read_image
 from groupnet_det.inference.packed_model import model_outputs
 from groupnet_det.runtime.postprocessing.panoptic import PanopticSegmentation
-from groupnet_det.runtime.postprocessing.segmentation import LabelMap
 from groupnet_det.runtime.results.classification import Classification
 from groupnet_det.runtime.results.detections import Detections
+from groupnet_det.runtime.results.label_maps import LabelMap
 from groupnet_det.runtime.task_pipelines import Answer
 from groupnet_det.visualization.drawn_results import complete_looks
 from groupnet_det.visualization.instances import class_colour, draw_instances

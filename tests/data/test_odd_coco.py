@@ -7,7 +7,7 @@ import pytest
 from detectron2.data import DatasetCatalog, MetadataCatalog
 
 from groupnet_det.data.checks.coco_json import open_coco_file
-from groupnet_det.data.datasets.coco_file import plain_coco_file
+from groupnet_det.data.checks.plain_coco_file import plain_coco_file
 from groupnet_det.errors import DataError
 
 from .coco_sets import annotation
@@ -225,7 +225,7 @@ def test_boxes_that_are_right_are_taken(coco, boxes):
 def test_data_sets_that_other_loaders_registered(coco, value):
     from detectron2.data.datasets import register_coco_instances
 
-    from groupnet_det.data.checks.datasets import check_datasets
+    from groupnet_det.data.dataset_checks import check_datasets
 
     cfg = coco()
     coco.annotations[0]["iscrowd"] = value

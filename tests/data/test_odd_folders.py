@@ -14,7 +14,8 @@ from groupnet_det.data.datasets.mask_folders import load_mask_folders
 from groupnet_det.errors import DataError
 from groupnet_det.evaluation.saved.label_map_folders import pair_masks
 from groupnet_det.inference.image_files import find_pictures
-from tests.data.checks.test_datasets import check_image_folders
+
+from .test_dataset_checks import check_image_folders
 
 # Path below a folder of classes or images, that is no image of it.
 LEFT_THERE = [

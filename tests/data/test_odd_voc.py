@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.data.datasets.voc_layout import load_voc, read_annotation, read_split
 from groupnet_det.errors import ConfigError, DataError

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.evaluation.evaluators import build_evaluator
 from groupnet_det.evaluation.saved.coco_scores import score_coco_results

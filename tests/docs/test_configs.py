@@ -7,7 +7,7 @@ import yaml
 from detectron2.engine import default_argument_parser
 
 from groupnet_det.analysis.precision_map import count_weights
-from groupnet_det.data.checks.datasets import NUM_CLASSES_KEYS
+from groupnet_det.data.dataset_checks import NUM_CLASSES_KEYS
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
 from tests.conftest import ROOT

@@ -13,7 +13,7 @@ from groupnet_det.layers.methods import Method, make_method
 from groupnet_det.layers.rprelu import RPReLU
 from groupnet_det.modeling.backbones.detectron2_backbones import GroupNetBackbone
 from groupnet_det.modeling.meta_arch.classifier import ImageClassifier
-from groupnet_det.quantizers.abc_net import ABCActivation
+from groupnet_det.quantizers.multi_bit.abc_net import ABCActivation
 from groupnet_det.quantizers.rsign import RSignActivation
 
 NUM_CLASSES = 5

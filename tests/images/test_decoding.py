@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.checks.datasets import check_decoding
+from groupnet_det.data.dataset_checks import check_decoding
 from groupnet_det.data.loading.detection_mapper import DetectionMapper
 from groupnet_det.errors import DataError
 from groupnet_det.images.decoding import read_rgb

@@ -13,10 +13,10 @@ from groupnet_det.engine.records.output_names import PACKED
 from groupnet_det.errors import ConfigError
 from groupnet_det.inference.results import Segment, Segments, answer_of, open_model
 from groupnet_det.inference.trained_predictor import open_predictor
-from groupnet_det.runtime.postprocessing.segmentation import LabelMap
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.results.classification import Classification
 from groupnet_det.runtime.results.detections import Detections
+from groupnet_det.runtime.results.label_maps import LabelMap
 
 from .models import STUFF, THINGS, write_checkpoint
 

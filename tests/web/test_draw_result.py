@@ -10,9 +10,9 @@ from PIL import Image
 
 from groupnet_det.errors import DataError
 from groupnet_det.runtime.postprocessing.panoptic import Combination, combine
-from groupnet_det.runtime.postprocessing.segmentation import LabelMap
 from groupnet_det.runtime.results.classification import Classification
 from groupnet_det.runtime.results.detections import Detections
+from groupnet_det.runtime.results.label_maps import LabelMap
 from groupnet_det.web import draw_result
 from groupnet_det.web.draw_result import fit, read_picture, show_answer
 from groupnet_det.web.offered_models import BOXES, CLASS, LABELS, MASKS

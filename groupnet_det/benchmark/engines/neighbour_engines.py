@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from groupnet_det.benchmark.engines.packed_engines import make_run
 from groupnet_det.benchmark.measure.timing import Burst
 from groupnet_det.benchmark.measure.workload import LayerWork, NetworkWork
 from groupnet_det.benchmark.workloads.classifiers import float_layers
+
+from .packed_engines import make_run
 
 Run = Callable[[], object]
 # What the neighbour computes again and again: a layer of a millisecond, in all of its threads.

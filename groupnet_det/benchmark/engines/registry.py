@@ -7,11 +7,11 @@ from groupnet_det.benchmark.measure.table import OURS
 from groupnet_det.benchmark.measure.timing import Burst
 from groupnet_det.benchmark.measure.unavailable import SideAbsentError
 from groupnet_det.benchmark.measure.workload import BESIDE, AnyWork, LayerWork, ModelWork
-from groupnet_det.benchmark.suites import neighbours
 from groupnet_det.errors import ExtensionError, lookup
 
 from . import (
     complete_models,
+    neighbour_engines,
     onnxruntime_engines,
     openvino_engines,
     packed_engines,
@@ -45,9 +45,9 @@ _COMMON: dict[str, MakeSide] = {
 NETWORK_SIDES: dict[str, MakeSide] = {**_COMMON, STEPS: packed_engines.make_steps}
 BODY_SIDES = _COMMON
 NEIGHBOUR_SIDES: dict[str, MakeSide] = {
-    OURS: neighbours.make_alone,
-    AFTER_TORCH: neighbours.make_after,
-    BESIDE_TORCH: neighbours.make_beside,
+    OURS: neighbour_engines.make_alone,
+    AFTER_TORCH: neighbour_engines.make_after,
+    BESIDE_TORCH: neighbour_engines.make_beside,
 }
 LAYER_SIDES: dict[str, MakeSide] = {
     **_COMMON,

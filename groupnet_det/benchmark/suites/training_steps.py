@@ -12,7 +12,7 @@ from detectron2.config import CfgNode
 from groupnet_det.benchmark.measure.timing import median_ratio, ratio_of_least
 from groupnet_det.config import own_node
 from groupnet_det.config.network import float_twin_of
-from groupnet_det.engine.training_steps import BatchSize
+from groupnet_det.engine.memory.random_steps import BatchSize
 
 OURS, TWIN = "config", "twin"
 

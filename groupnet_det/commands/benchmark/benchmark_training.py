@@ -18,7 +18,7 @@ from groupnet_det.benchmark.measure.table import write_rows
 from groupnet_det.benchmark.measure.timing import alternate_single_runs
 from groupnet_det.benchmark.suites.training_steps import SIDES, TrainingRow, make_row, size_of
 from groupnet_det.config import load_config
-from groupnet_det.engine.training_steps import BatchSize, TrainingSteps
+from groupnet_det.engine.memory.random_steps import BatchSize, TrainingSteps
 from groupnet_det.errors import ConfigError, UserError
 from groupnet_det.paths import results_folder
 

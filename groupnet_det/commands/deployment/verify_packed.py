@@ -11,7 +11,7 @@ from tabulate import tabulate
 from torch import nn
 
 from groupnet_det.config import load_config
-from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
 from groupnet_det.export.packed.layers.rounded_stem import with_rounded_stem

@@ -13,7 +13,7 @@ from groupnet_det.comparison.grid import Grid, Summary, summarize
 from groupnet_det.comparison.grid_training import train_grid
 from groupnet_det.comparison.rows import read_rows
 from groupnet_det.config import load_config
-from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.paths import results_folder

@@ -109,7 +109,7 @@ def score_classes(arguments: argparse.Namespace) -> None:
 def score_masks(arguments: argparse.Namespace) -> None:
     from groupnet_det.evaluation.confusion_matrix import plot_confusion_matrix
     from groupnet_det.evaluation.saved.label_map_folders import score_label_folders
-    from groupnet_det.evaluation.saved.semantic_scores import write_semantic_scores_csv
+    from groupnet_det.evaluation.semantic_scores import write_semantic_scores_csv
 
     class_names = read_classes(arguments.classes)
     ignore_label = 255 if arguments.ignore_label is None else arguments.ignore_label

@@ -13,7 +13,7 @@ from detectron2.data import MetadataCatalog
 from tqdm import tqdm
 
 from groupnet_det.config import load_config
-from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.data.loading.loaders import build_train_loader
 from groupnet_det.errors import ConfigError, UserError

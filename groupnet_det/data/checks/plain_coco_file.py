@@ -9,8 +9,8 @@ from typing import Any
 
 from detectron2.data.datasets import load_coco_json
 
-from groupnet_det.data.checks.coco_json import open_coco_file
-from groupnet_det.data.checks.coco_values import renumber_annotations
+from .coco_json import open_coco_file
+from .coco_values import renumber_annotations
 
 
 @contextlib.contextmanager

@@ -9,11 +9,11 @@ from detectron2.data import MetadataCatalog
 
 from groupnet_det.config.load import expand_path
 from groupnet_det.data.catalog import datasets_root, register
+from groupnet_det.data.checks.plain_coco_file import load_coco
 from groupnet_det.data.class_names import check_class_names, checked_text, checked_texts
 from groupnet_det.errors import ConfigError, lookup
 
 from . import mnist5k, photo_digits
-from .coco_file import load_coco
 from .image_folder import load_image_folder
 from .photo_digits_panoptic import register_photo_digits_panoptic
 from .semantic_registration import CUSTOM_MASKS_KEYS, register_builtin_masks, register_custom_masks

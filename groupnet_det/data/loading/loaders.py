@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from groupnet_det.data.catalog import TASKS
 from groupnet_det.data.checks.boxes_and_masks import without_empty_boxes
-from groupnet_det.data.checks.datasets import check_same_classes
+from groupnet_det.data.dataset_checks import check_same_classes
 from groupnet_det.errors import ConfigError, lookup
 
 from .classification_mapper import ClassificationMapper

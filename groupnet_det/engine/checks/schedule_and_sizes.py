@@ -9,7 +9,6 @@ from detectron2.layers import ShapeSpec
 from detectron2.modeling import build_anchor_generator
 from torch import nn
 
-from groupnet_det.analysis.anchor_recall import best_overlaps
 from groupnet_det.data.checks.training_sizes import (
     Floats,
     Records,
@@ -17,6 +16,8 @@ from groupnet_det.data.checks.training_sizes import (
     middle_short_side,
     training_objects,
 )
+
+from .anchor_recall import best_overlaps
 
 logger = logging.getLogger(__name__)
 

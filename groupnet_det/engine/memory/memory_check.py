@@ -35,7 +35,7 @@ SIZE_KEYS = {
     "SemanticSegmentor": "INPUT.SEMANTIC.CROP",
 }
 REGIONS = ("GeneralizedRCNN", "PanopticFPN")
-MODULE = "groupnet_det.engine.checks.memory_probe"
+MODULE = "groupnet_det.engine.memory.memory_probe"
 # What libraries say where memory is refused.
 REFUSED = ("Thread creation failed", "bad_alloc", "MemoryError", "Cannot allocate memory")
 

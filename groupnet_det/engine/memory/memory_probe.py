@@ -1,6 +1,6 @@
 """Measurement of the memory of a training step on one image, in a process of its own.
 
-    python -m groupnet_det.engine.checks.memory_probe < request.json
+    python -m groupnet_det.engine.memory.memory_probe < request.json
 
 A process of its own leaves the training's random numbers, statistics and compiled functions as they
 are, and dies alone if one image is too much.
@@ -20,8 +20,9 @@ from detectron2.config import CfgNode
 
 from groupnet_det.analysis.memory import memory_bytes, peak_bytes, reset_peak
 from groupnet_det.config import load_config_text
-from groupnet_det.engine.training_steps import BatchSize, TrainingSteps
 from groupnet_det.errors import UserError
+
+from .random_steps import BatchSize, TrainingSteps
 
 # What PyTorch says where memory is refused.
 REFUSED = ("can't allocate memory", "out of memory")

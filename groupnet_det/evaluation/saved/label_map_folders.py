@@ -13,6 +13,7 @@ from groupnet_det.data.datasets.mask_folders import SUFFIXES, read_names
 from groupnet_det.data.folder_files import without_system_files
 from groupnet_det.errors import DataError
 from groupnet_det.evaluation.semantic_evaluator import SemanticEvaluator
+from groupnet_det.evaluation.semantic_scores import SemanticScores
 from groupnet_det.images.label_images import (
     NUM_LABELS,
     LabelOfValue,
@@ -20,8 +21,6 @@ from groupnet_det.images.label_images import (
     ignored_class_problem,
     read_labels,
 )
-
-from .semantic_scores import SemanticScores
 
 DATASET = "predicted_label_maps"  # registered while scoring
 

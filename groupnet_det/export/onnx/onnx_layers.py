@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from groupnet_det.export.packed.layers.activation_steps import check_trained
 from groupnet_det.layers.convs.quantized_conv import QuantizedConv2d
-from groupnet_det.quantizers.abc_net import ABCActivation
 from groupnet_det.quantizers.base import ActivationQuantizer
-from groupnet_det.quantizers.dorefa import DorefaActivation, quantize_uniform
 from groupnet_det.quantizers.full_precision import ClipActivation
-from groupnet_det.quantizers.lq_nets import LQActivation, code_table
+from groupnet_det.quantizers.multi_bit.abc_net import ABCActivation
+from groupnet_det.quantizers.multi_bit.dorefa import DorefaActivation, quantize_uniform
+from groupnet_det.quantizers.multi_bit.lq_nets import LQActivation, code_table
 from groupnet_det.quantizers.rsign import RSignActivation
 from groupnet_det.quantizers.sign_activation import SignActivation
 

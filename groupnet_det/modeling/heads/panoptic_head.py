@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from groupnet_det.errors import ConfigError
 from groupnet_det.layers import join_branches
 from groupnet_det.modeling.features import PYRAMID, find_features
+from groupnet_det.modeling.heads.segmentation.segmentation_head import IN_FEATURES_KEY
 
-from .segmentation_head import IN_FEATURES_KEY
 from .towers import TowerDesign, conv_chain
 
 

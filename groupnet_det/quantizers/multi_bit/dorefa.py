@@ -7,9 +7,9 @@ quantization of gradients is left out.
 import torch
 from torch import Tensor
 
-from .base import ActivationQuantizer, WeightQuantizer
-from .sign_weight import binarize_weight
-from .straight_through import pass_through, pass_through_clipped
+from groupnet_det.quantizers.base import ActivationQuantizer, WeightQuantizer
+from groupnet_det.quantizers.sign_weight import binarize_weight
+from groupnet_det.quantizers.straight_through import pass_through, pass_through_clipped
 
 
 def quantize_uniform(x: Tensor, *, bits: int) -> Tensor:

@@ -16,9 +16,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .base import ActivationQuantizer, WeightQuantizer
+from groupnet_det.quantizers.base import ActivationQuantizer, WeightQuantizer
+from groupnet_det.quantizers.straight_through import pass_through, pass_through_clipped
+
 from .first_batch import FirstBatchState, mean_magnitude, sum_over_processes
-from .straight_through import pass_through, pass_through_clipped
 
 MOMENTUM = 0.9  # of the moving average
 START_STEPS = 5

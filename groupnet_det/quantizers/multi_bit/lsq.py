@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .base import ActivationQuantizer, WeightQuantizer
-from .exporting import is_exporting
+from groupnet_det.quantizers.base import ActivationQuantizer, WeightQuantizer
+from groupnet_det.quantizers.exporting import is_exporting
+from groupnet_det.quantizers.sign_activation import plain_sign
+
 from .first_batch import FirstBatchState, mean_magnitude
-from .sign_activation import plain_sign
 
 
 def code_limits(bits: int, *, signed: bool) -> tuple[int, int]:

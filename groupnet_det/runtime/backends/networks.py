@@ -11,9 +11,9 @@ from torchvision.ops import batched_nms, roi_align
 
 from groupnet_det.errors import DataError
 from groupnet_det.packed.packed_file import PackedFile
-from groupnet_det.runtime.postprocessing.segmentation import Size, label_map
 from groupnet_det.runtime.reference.interpreter import run_reference, run_reference_part
 
+from .label_map import Size, label_map
 from .numpy_ops import pick
 
 FEW = 4000  # numbers of boxes up to which torchvision's `batched_nms` moves those of classes apart
@@ -57,7 +57,7 @@ class Network(Protocol):
         int64 (R,), names -> float32 (R, rows, columns, C)."""
 
     def label_map(self, logits: Tensor, size: Size) -> Tensor:
-        """As `label_maps.label_map`."""
+        """As `label_map.label_map`."""
 
     def find_above(self, values: Tensor, bound: float) -> tuple[Tensor, Tensor]:
         """Numbers, rising, and values of those of (R,) that are above a bound, which is rounded to

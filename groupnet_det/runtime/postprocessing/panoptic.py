@@ -10,9 +10,9 @@ from torch import Tensor
 
 from groupnet_det.errors import PackedFileError
 from groupnet_det.runtime.results.detections import Detections
+from groupnet_det.runtime.results.label_maps import LabelMap
 
 from .rcnn import RegionPostprocessing
-from .segmentation import LabelMap
 
 THINGS = 0  # the label that stands for all objects
 

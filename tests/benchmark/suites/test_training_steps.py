@@ -9,8 +9,8 @@ from groupnet_det.benchmark.suites.training_steps import OURS, SIDES, TWIN, make
 from groupnet_det.commands.benchmark.flags import QUICK
 from groupnet_det.config import load_config
 from groupnet_det.data.loading.random_batches import NUM_OBJECTS, random_batch
+from groupnet_det.engine.memory.random_steps import BatchSize, TrainingSteps
 from groupnet_det.engine.trainer import Trainer
-from groupnet_det.engine.training_steps import BatchSize, TrainingSteps
 from groupnet_det.errors import ConfigError
 
 NARROW = [

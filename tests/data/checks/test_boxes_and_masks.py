@@ -7,7 +7,7 @@ import pycocotools.mask as mask_util
 import pytest
 
 from groupnet_det.config import load_config
-from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.data.loading.loaders import build_train_loader
 from groupnet_det.errors import ConfigError, DataError

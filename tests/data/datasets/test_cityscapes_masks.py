@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.checks.datasets import check_datasets
+from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.cityscapes_masks import prepare_train_ids, require_cityscapesscripts
 from groupnet_det.errors import DataError
 from tests.cityscapes_tree import make_cityscapes, register_cityscapes, write_train_ids

@@ -4,7 +4,7 @@ from detectron2.data.datasets import load_voc_instances
 from PIL import Image
 
 from groupnet_det.data.checks.boxes_and_masks import check_boxes
-from groupnet_det.data.checks.datasets import check_voc_layout
+from groupnet_det.data.dataset_checks import check_voc_layout
 from groupnet_det.data.datasets.registration import register_voc
 from groupnet_det.data.datasets.voc_layout import load_voc, read_annotation, read_split
 from groupnet_det.errors import DataError

@@ -6,7 +6,7 @@ import torch
 from detectron2.modeling.anchor_generator import DefaultAnchorGenerator
 from detectron2.structures import Boxes, pairwise_iou
 
-from groupnet_det.analysis.anchor_recall import best_overlaps
+from groupnet_det.engine.checks.anchor_recall import best_overlaps
 
 STRIDES = (8, 16, 32)
 SIZES = [[14.0, 20.0], [40.0], [90.0, 120.0]]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from groupnet_det.engine.checks.free_memory import free_bytes
+from groupnet_det.engine.memory.free_memory import free_bytes
 
 MIB = 2**20
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from groupnet_det.config import load_config
-from groupnet_det.engine.checks import memory_check
 from groupnet_det.engine.checks.binary_share import build_without_weights
-from groupnet_det.engine.checks.memory_check import check_memory
+from groupnet_det.engine.memory import memory_check
+from groupnet_det.engine.memory.memory_check import check_memory
 from groupnet_det.errors import TrainingError
 from tests.data.checks.test_training_sizes import record
 from tests.engine.test_training import SMALL, make_config, train

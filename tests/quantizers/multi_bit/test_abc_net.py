@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.quantizers import ABCActivation, ABCWeight, sign_polynomial
-from groupnet_det.quantizers.abc_net import binary_bases, least_squares_scales
+from groupnet_det.quantizers.multi_bit.abc_net import binary_bases, least_squares_scales
 
 
 def make_activation(shifts, scales):

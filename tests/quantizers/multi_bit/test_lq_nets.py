@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from groupnet_det.quantizers import LQActivation, LQWeight
-from groupnet_det.quantizers.lq_nets import fit_basis, quantize_to_basis
+from groupnet_det.quantizers.multi_bit.lq_nets import fit_basis, quantize_to_basis
 
 BITS = pytest.mark.parametrize("bits", [1, 2, 3, 4])
 SIGNED = pytest.mark.parametrize("signed", [False, True], ids=["zero-one", "plus-minus"])

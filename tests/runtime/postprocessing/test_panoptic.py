@@ -7,8 +7,8 @@ from detectron2.modeling.meta_arch.panoptic_fpn import combine_semantic_and_inst
 from detectron2.structures import Instances
 
 from groupnet_det.runtime.postprocessing.panoptic import Combination, combine
-from groupnet_det.runtime.postprocessing.segmentation import LabelMap
 from groupnet_det.runtime.results.detections import Detections
+from groupnet_det.runtime.results.label_maps import LabelMap
 
 THINGS = ("cat", "dog")
 STUFF = ("things", "grass", "sky")

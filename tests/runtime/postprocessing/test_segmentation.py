@@ -7,12 +7,10 @@ from detectron2.modeling.postprocessing import sem_seg_postprocess
 
 from groupnet_det.errors import ConfigError, PackedFileError
 from groupnet_det.modeling.meta_arch.semantic_inference import SlidingWindow
+from groupnet_det.runtime.backends.label_map import label_map
 from groupnet_det.runtime.backends.networks import NativeNetwork
-from groupnet_det.runtime.postprocessing.segmentation import (
-    LabelMap,
-    SegmentationPostprocessing,
-    label_map,
-)
+from groupnet_det.runtime.postprocessing.segmentation import SegmentationPostprocessing
+from groupnet_det.runtime.results.label_maps import LabelMap
 from tests.packed.programs import simple_example
 from tests.runtime.engine import needs_engine, write
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.quantizers.abc_net import ABCActivation
 from groupnet_det.quantizers.base import ActivationQuantizer
 from groupnet_det.quantizers.full_precision import FloatActivation, TanhActivation
+from groupnet_det.quantizers.multi_bit.abc_net import ABCActivation
 from groupnet_det.quantizers.sign_activation import SignActivation
 
 from .threshold_search import find_switches, find_values, read_levels

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from groupnet_det.errors import ConfigError
 from groupnet_det.layers import QuantizedConv2d
-from groupnet_det.quantizers.abc_net import ABCWeight, binary_bases, least_squares_scales
 from groupnet_det.quantizers.full_precision import FloatWeight
+from groupnet_det.quantizers.multi_bit.abc_net import ABCWeight, binary_bases, least_squares_scales
 from groupnet_det.quantizers.sign_weight import SignWeight
 
 from .activation_steps import check_exportable

@@ -32,12 +32,12 @@ from groupnet_det.export.packed.layers.last_layers import Predictors, export_pre
 from groupnet_det.layers.convs.averaged_conv import AveragedConv
 from groupnet_det.layers.convs.base_merge import WideScales
 from groupnet_det.layers.convs.conv_unit import ConvUnit
-from groupnet_det.modeling.heads.deeplab_head import (
+from groupnet_det.modeling.heads.segmentation.deeplab_head import (
     DeepLabHead,
     GroupNetDeepLabV3Head,
     GroupNetDeepLabV3PlusHead,
 )
-from groupnet_det.modeling.heads.fcn_head import GroupNetFCNHead
+from groupnet_det.modeling.heads.segmentation.fcn_head import GroupNetFCNHead
 
 from .pyramid import Features
 

@@ -20,9 +20,9 @@ from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.layers.convs.quantization import Quantization
 from groupnet_det.layers.methods import Method
 from groupnet_det.modeling.features import find_features
+from groupnet_det.modeling.heads.prediction_layers import make_predictor
 
 from .aspp import BinaryASPP
-from .prediction_layers import make_predictor
 from .segmentation_head import SegmentationHead, head_arguments, must_normalize, only_feature
 from .upsampling import upsample_aligned
 

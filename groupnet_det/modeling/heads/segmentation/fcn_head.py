@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
 from groupnet_det.modeling.features import find_features
+from groupnet_det.modeling.heads.prediction_layers import make_predictor
 
-from .prediction_layers import make_predictor
 from .segmentation_head import IN_FEATURES_KEY, SegmentationHead, head_arguments
 from .upsampling import upsample_aligned
 

@@ -17,9 +17,9 @@ from groupnet_det.config import parse_method, part_method
 from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.layers.methods import Method
 from groupnet_det.modeling.features import find_features
+from groupnet_det.modeling.heads.prediction_layers import make_predictor
 
 from .pixel_loss import pixel_cross_entropy
-from .prediction_layers import make_predictor
 from .upsampling import upsample_aligned
 
 IN_FEATURES_KEY = "MODEL.SEM_SEG_HEAD.IN_FEATURES"

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from groupnet_det.modeling.heads import pixel_loss
-from groupnet_det.modeling.heads.pixel_loss import pixel_cross_entropy
+from groupnet_det.modeling.heads.segmentation import pixel_loss
+from groupnet_det.modeling.heads.segmentation.pixel_loss import pixel_cross_entropy
 
 
 def test_mean_over_labelled_pixels_by_a_loop():

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from groupnet_det.modeling.heads.upsampling import upsample_aligned
+from groupnet_det.modeling.heads.segmentation.upsampling import upsample_aligned
 
 
 def test_values_by_hand():
