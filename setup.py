@@ -1,6 +1,6 @@
 """Packaging of groupnet_det.
 
-OpenCV and Detectron2 are absent from ``install_requires``: any build of OpenCV will do (an
+OpenCV and Detectron2 are missing from ``install_requires``: any build of OpenCV will do (an
 installed ``cv2`` must be kept), and Detectron2 is not on the package index under its own name.
 ``tools/setup_environment.py`` installs both; INSTALL.md tells how to do it by hand.
 

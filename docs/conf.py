@@ -24,7 +24,7 @@ extensions = [
     "repository_pages",
 ]
 exclude_patterns = ["_ext", "_static"]
-# Left out of the table of contents where they are absent.
+# Left out of the table of contents where they are missing.
 OPTIONAL_PAGES = {"quick-start", "complexity", "report", "web-demo"}
 
 myst_heading_anchors = 3

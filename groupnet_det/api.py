@@ -85,14 +85,14 @@ def predict(model: AnyPath, image: AnyImage, *, threshold: float = 0.5) -> Answe
     Args:
         model: A packed file (.gnp), a checkpoint of ours (.pth), or a folder of weights.
         image: A path, a PIL image, or uint8 RGB pixels: (H, W, 3) of numpy, (3, H, W) of torch.
-        threshold: Least score of objects.
+        threshold: Score threshold of objects.
 
     Returns:
         A `Classification`, `Detections`, a `LabelMap` or `Segments`, by the task of the network.
 
     Raises:
-        UserError: A file is absent or broken, or a checkpoint carries no config; or a packed file
-            needs the compiled engine, which is absent.
+        UserError: A file is missing or broken, or a checkpoint carries no config; or a packed file
+            needs the compiled engine, which is missing.
     """
     return open_model(model, threshold=threshold)(image)
 
@@ -120,7 +120,7 @@ def export(
         `path`.
 
     Raises:
-        UserError: A file is absent or broken, or no program can compute this network.
+        UserError: A file is missing or broken, or no program can compute this network.
     """
     weights = os.fspath(model)
     options = [*_pairs(overrides), WEIGHTS, weights]

@@ -1,4 +1,4 @@
-"""What a Detectron2 project calls to use our parts."""
+"""Entry point for Detectron2 projects that use our parts."""
 
 from detectron2.config import CfgNode
 

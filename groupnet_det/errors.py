@@ -1,4 +1,4 @@
-"""Errors whose cause is what the user gave: each message names the file or key and the mend.
+"""Errors whose cause is what the user gave: each message names the file or key and the fix.
 
 The tools print them as one line instead of a traceback.
 """
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class UserError(ValueError):
-    """Base of all errors that the user can mend."""
+    """Base of all errors that the user can fix."""
 
     def __init__(self, message: str = "") -> None:
         """
@@ -40,7 +40,7 @@ class PackedFileError(UserError):
 
 
 class ExtensionError(UserError):
-    """The compiled engine is absent, or cannot do what was asked for on this machine."""
+    """The compiled engine is missing, or cannot do what was asked for on this machine."""
 
 
 class TrainingError(UserError):

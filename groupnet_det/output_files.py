@@ -31,4 +31,4 @@ def check_output(path: Path | None, flag: str, suffixes: tuple[str, ...] = ()) -
     except OSError as error:
         raise ConfigError(f"{flag} {path}: its folder cannot be made: {error}") from error
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise ConfigError(f"{flag} {path} cannot be written; mend its rights, or name another")
+        raise ConfigError(f"{flag} {path} cannot be written; fix its rights, or name another")

@@ -1,4 +1,4 @@
-"""Where the configs are: in a checkout, or within the installed package.
+"""Folders of configs and results: in a checkout, or within the installed package.
 
 In a checkout they stand beside the package; a wheel carries them inside of it.
 """

@@ -146,10 +146,10 @@ def test_eval_is_training_that_only_evaluates(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("module", "mend"),
+    ("module", "fix"),
     [("detectron2", "install it with: groupnet-det install-detectron2"), ("cv2", "[opencv]")],
 )
-def test_what_pip_does_not_bring_is_told_in_one_line(module, mend, tmp_path):
+def test_what_pip_does_not_bring_is_told_in_one_line(module, fix, tmp_path):
     code = (
         "import sys\n"
         f"sys.modules[{module!r}] = None\n"
@@ -161,7 +161,7 @@ def test_what_pip_does_not_bring_is_told_in_one_line(module, mend, tmp_path):
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"error: {module} is not installed; ")
-    assert mend in line
+    assert fix in line
 
 
 @pytest.mark.slow

@@ -84,7 +84,9 @@ def test_imports_against_the_order_are_found(tmp_path, code, imported):
     path = package / "low/part.py"
     path.write_text(f"import os\nfrom groupnet_det.version import __version__\n{code}\n")
     line = 3 + code.count("\n")
-    assert violations(package, ["version", "low", "high"]) == [f"{path}:{line}: low imports {imported}"]
+    assert violations(package, ["version", "low", "high"]) == [
+        f"{path}:{line}: low imports {imported}"
+    ]
 
 
 def links(package: Path) -> dict[tuple[str, ...], set[tuple[str, str]]]:

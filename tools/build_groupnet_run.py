@@ -33,7 +33,7 @@ def build(target: Target, output: Path) -> Path:
     """Compile all into a folder; the program.
 
     Raises:
-        ExtensionError: A command is absent, or fails.
+        ExtensionError: A command is missing, or fails.
     """
     target.check()
     program, library = output / "groupnet-run", output / "libgroupnet.a"

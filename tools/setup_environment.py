@@ -173,7 +173,7 @@ def go_through(steps: list[tuple[str, Callable[[], None]]]) -> int:
         except subprocess.CalledProcessError as error:
             print(
                 f"set-up stopped at '{title}' (exit {error.returncode}); the lines above tell why."
-                " Mend that and run the same command again: it goes on where it stopped."
+                " Fix that and run the same command again: it goes on where it stopped."
                 " INSTALL.md lists the known traps.",
                 file=sys.stderr,
             )

@@ -29,7 +29,7 @@ _FENCE = re.compile(r"^(```+|~~~+).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 
 
 def page_text(docname: str, text: str) -> str:
-    """Markdown of a page, `text` where the page is not another file, with the links mended."""
+    """Markdown of a page, `text` where the page is not another file, with the links fixed."""
     source = PAGES.get(docname)
     if source is not None:
         text = (ROOT / source).read_text()

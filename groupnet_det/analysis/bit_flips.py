@@ -1,4 +1,4 @@
-"""How many binary weights change their sign while a network is trained.
+"""Counts of binary weights that change their sign while a network is trained.
 
 A binary network learns by nothing else. Many flips late in a training are weights that swing around
 zero; hardly any early on, a learning rate that is too low (Helwegen et al., Latent Weights Do Not

@@ -1,4 +1,4 @@
-"""What a network costs: operations and bytes, by the `CONVENTION`."""
+"""Cost of a network: operations and bytes, by the `CONVENTION`."""
 
 import math
 from collections.abc import Callable
@@ -16,10 +16,10 @@ bits, a MAC is w * a binary operations (BOPs: an XNOR and its share of a popcoun
 are bits, or the signs whose sum stands for a value (ABC-Net). All other MACs are float operations.
 A 64-bit word does 64 BOPs at once, so the two are summed as BOPs / 64 + MACs (Liu et al., Bi-Real
 Net, arXiv 1808.00278). Bytes: "simulated" are those of the network as it is trained, 32 bits for
-each parameter and BN statistic of all K bases; "float" the same of its full-precision twin, which
-has one base; "packed" those of a packed file, with w bits for a quantized weight and 32 for any
-other number, without what belongs to the file format; scales of quantized weights are left out,
-as they can be folded into the BN."""
+each parameter and BN statistic of all K bases; "float" the same of its full-precision baseline,
+which has one base; "packed" those of a packed file, with w bits for a quantized weight and 32 for
+any other number, without what belongs to the file format; scales of quantized weights are left
+out, as they can be folded into the BN."""
 
 WORD_BITS = 64
 

@@ -82,6 +82,6 @@ def summary(rows: Sequence[LayerCost], weights: tuple[int, int]) -> str:
             f"binary weights: {binary:,} of {number:,} ({100 * binary / max(1, number):.1f} %)",
             f"operations: {whole.binary_operations:,} BOPs / 64 + {whole.float_operations:,} MACs"
             f" = {operations(whole):,.0f}",
-            f"packed: {whole.packed_bits / 8e6:.3f} MB, float twin {ratio:.1f} times as many",
+            f"packed: {whole.packed_bits / 8e6:.3f} MB, full precision {ratio:.1f} times as many",
         ]
     )

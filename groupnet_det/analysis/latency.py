@@ -51,7 +51,7 @@ def time_steps(
         parts: The regions that each part runs on.
 
     Raises:
-        ExtensionError: The compiled engine is absent.
+        ExtensionError: The compiled engine is missing.
     """
     network = NativeNetwork(path, packed)
     generator = torch.Generator().manual_seed(SEED)

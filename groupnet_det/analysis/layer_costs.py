@@ -34,7 +34,7 @@ class LayerCost:
         parameters: That are trained.
         simulated_bytes: As it is trained.
         packed_bits: In a packed file.
-        float_bytes: Of the full-precision twin, where it was compared with one.
+        float_bytes: Of the full-precision baseline, where it was compared with one.
         milliseconds: In the packed engine, where they were measured.
     """
 
@@ -98,12 +98,14 @@ def total(rows: Sequence[LayerCost]) -> LayerCost:
     return replace(add_up([LayerCost(name=""), *rows], "total"), kind="", output="")
 
 
-def with_float_twin(rows: Iterable[LayerCost], twin: Iterable[LayerCost]) -> list[LayerCost]:
-    """`rows` with the bytes of the layers of the same name in the full-precision twin.
+def with_float_baseline(
+    rows: Iterable[LayerCost], baseline: Iterable[LayerCost]
+) -> list[LayerCost]:
+    """`rows` with the bytes of the layers of the same name in the full-precision baseline.
 
-    What the twin alone has, gets a row of its own.
+    What the baseline alone has, gets a row of its own.
     """
-    rest = {row.name: row.simulated_bytes for row in twin}
+    rest = {row.name: row.simulated_bytes for row in baseline}
     joined = [replace(row, float_bytes=rest.pop(row.name, None)) for row in rows]
     return joined + [LayerCost(name=name, float_bytes=size) for name, size in rest.items()]
 

@@ -1,4 +1,4 @@
-"""How much memory something takes, now and at most."""
+"""Memory of this process, now and at most."""
 
 import resource
 from contextlib import suppress

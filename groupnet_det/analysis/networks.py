@@ -8,12 +8,12 @@ from detectron2.config import CfgNode
 from detectron2.modeling import build_model
 
 import groupnet_det.modeling.register  # noqa: F401
-from groupnet_det.config.network import float_twin_of
+from groupnet_det.config.network import float_baseline_of
 from groupnet_det.export.packed.trained import pack_network
 from groupnet_det.packed.packed_file import PackedFile, write_packed
 
 from .forward import default_size, forward_of
-from .layer_costs import LayerCost, layer_costs, with_float_twin
+from .layer_costs import LayerCost, layer_costs, with_float_baseline
 from .random_weights import SEED, prepared
 
 Size = tuple[int, int]
@@ -28,19 +28,19 @@ def shapes_of(cfg: CfgNode) -> Any:
 
 
 def count_layers(cfg: CfgNode, size: Size | None = None) -> list[LayerCost]:
-    """Costs of the layers of the network of `cfg`, beside its full-precision twin.
+    """Costs of the layers of the network of `cfg`, beside its full-precision baseline.
 
     Args:
-        size: Height and width of the image; as in evaluation if absent.
+        size: Height and width of the image; as in evaluation by default.
 
     Raises:
         ConfigError: The config makes no network that can be analyzed.
     """
     rows = []
-    for each in (cfg, float_twin_of(cfg)):
+    for each in (cfg, float_baseline_of(cfg)):
         model = shapes_of(each)
         rows.append(layer_costs(model, forward_of(model, size or default_size(cfg, model))))
-    return with_float_twin(*rows)
+    return with_float_baseline(*rows)
 
 
 def network_of(cfg: CfgNode) -> Any:

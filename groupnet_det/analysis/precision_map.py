@@ -1,4 +1,4 @@
-"""Which layers are binary: bits of weights and activations, layer group by layer group."""
+"""Precision map: bits of weights and activations, layer group by layer group."""
 
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass

@@ -1,5 +1,5 @@
-"""What `tools/benchmark_runtime.py` is made of: works, the sides that do them, and the clock.
+"""Benchmarks of the runtime: workloads, the engines that run them, and the clock.
 
 Needs torch and torchvision; other engines are extras (``pip install .[bench]``), and a side whose
-engine is absent says so.
+engine is missing says so.
 """

@@ -48,7 +48,7 @@ class Checkpointer(DetectionCheckpointer):
             extra: Plain values to store with each checkpoint, such as the class names.
             strict: Whether a file must have exactly the model's keys and shapes, as for evaluation;
                 else predictors of other classes, and missing parts but those of the backbone,
-                start anew with a warning. Where `checkpointables` are loaded with the model, as
+                start again with a warning. Where `checkpointables` are loaded with the model, as
                 when a training is resumed, it always must.
             class_names: `expected_names` of each data set that the model is for: a file that must
                 fit, and names other ones, is refused.
@@ -105,7 +105,7 @@ class Checkpointer(DetectionCheckpointer):
 
         Args:
             path: A file, a folder of weights (`write_folder`), or a URL.
-            checkpointables: Names of those to load with the model; all if absent.
+            checkpointables: Names of those to load with the model; all by default.
 
         Returns:
             What else the file holds.
@@ -120,7 +120,7 @@ class Checkpointer(DetectionCheckpointer):
         self._path_for_messages = path
         if path and "://" not in path and not os.path.exists(path.split("?")[0]):
             raise CheckpointError(
-                f"checkpoint {path} does not exist; mend MODEL.WEIGHTS (or OUTPUT_DIR)"
+                f"checkpoint {path} does not exist; fix MODEL.WEIGHTS (or OUTPUT_DIR)"
             )
         try:
             return super().load(_checked_file(path) if path else path, checkpointables)
@@ -178,10 +178,10 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
         path: A file that a training wrote, or a folder of weights.
 
     Raises:
-        CheckpointError: It is absent, broken, or holds what cannot be read safely.
+        CheckpointError: It is missing, broken, or holds what cannot be read safely.
     """
     if not os.path.exists(path):
-        raise CheckpointError(f"checkpoint {os.fspath(path)} does not exist; mend the path")
+        raise CheckpointError(f"checkpoint {os.fspath(path)} does not exist; fix the path")
     return read_folder(path) if is_folder(path) else load_tensors(os.fspath(path))
 
 

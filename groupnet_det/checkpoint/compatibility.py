@@ -1,4 +1,4 @@
-"""Whether a checkpoint fits a model, and how a backbone moves between the tasks' models.
+"""Checks that a checkpoint fits a model, and moves backbones between the models of tasks.
 
 Keys of a backbone are ``<prefix>res3.0.branches.1.unit2.conv.weight``: stage, block, branch, unit.
 """
@@ -14,7 +14,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 # The backbone within a model, with a pyramid around it or without.
 BACKBONE_PREFIXES = ("backbone.bottom_up.", "backbone.")
-# Layers whose size is that of the data set's list of classes: they start anew on other classes.
+# Layers whose size is that of the data set's list of classes: they start again on other classes.
 PREDICTORS = (
     "fc.",
     "head.cls_score.",
@@ -62,7 +62,7 @@ def check_fit(path: str, theirs: Shapes, ours: Shapes, *, strict: bool) -> None:
         theirs, ours: Of the checkpoint, under the model's prefixes, and of the model.
         strict: Whether all keys and shapes must agree, as in evaluation and for a training that is
             resumed; else parts besides the backbone, gates, states of quantizers and predictors of
-            other classes may start anew.
+            other classes may start again.
 
     Raises:
         CheckpointError: The message names what differs and the config keys to look at.
@@ -121,14 +121,14 @@ def _check_shapes(path: str, theirs: Shapes, ours: Shapes, strict: bool) -> None
         predictor = key.startswith(PREDICTORS)
         if theirs.get(key, shape) == shape or (predictor and not strict):
             continue
-        mend = (
+        fix = (
             "the number of classes"
             if predictor
             else "MODEL.GROUPNET.METHOD, WIDTH, DEPTH, NUM_BASES, GROUP and MODEL.FPN.OUT_CHANNELS"
         )
         raise CheckpointError(
             f"{path} is of another network: {key} has shape {theirs[key]}, the model's {shape}; "
-            f"compare {mend} with the config.yaml that was trained"
+            f"compare {fix} with the config.yaml that was trained"
         )
 
 

@@ -85,7 +85,7 @@ def initialize(
 
 def _read(path: str, key: str) -> dict[str, Tensor]:
     if not Path(path).exists():
-        raise CheckpointError(f"checkpoint {path} does not exist; mend {key}")
+        raise CheckpointError(f"checkpoint {path} does not exist; fix {key}")
     loaded = read_checkpoint(path)
     return named_state(path, loaded.get("model", loaded))
 
@@ -93,7 +93,7 @@ def _read(path: str, key: str) -> dict[str, Tensor]:
 def _take_backbone(plan: Initialization, ours: State, theirs: State, path: str) -> None:
     prefix = backbone_prefix(ours)
     if prefix is None or backbone_prefix(theirs) is None:
-        raise CheckpointError(f"{path} or the model has no backbone of ours; mend MODEL.INIT")
+        raise CheckpointError(f"{path} or the model has no backbone of ours; fix MODEL.INIT")
     moved = move_backbone(dict(theirs), list(ours))
     wanted = _shapes({key: value for key, value in ours.items() if _in_backbone(key, prefix)})
     found = {key: value for key, value in moved.items() if _in_backbone(key, prefix)}

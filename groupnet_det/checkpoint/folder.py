@@ -37,7 +37,7 @@ def write_folder(folder: Path, checkpoint: Mapping[str, Any]) -> list[str]:
     """Write the weights of a checkpoint and what it says about itself.
 
     Args:
-        folder: Made where it is absent; else it must be empty.
+        folder: Made where it is missing; else it must be empty.
         checkpoint: ``model``, tensors by name, and members of `CARRIED`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What travels with the weights: the classes, what they were trained on and how."""
+"""Metadata that travels with the weights: classes, training data and versions."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -82,7 +82,7 @@ def check_class_names(
                     f"{path} was trained for other {kind} than data set {dataset!r} has. "
                     f"Its {len(names)} {kind}: {', '.join(names)}. "
                     f"The data set's {len(wanted)}: {', '.join(wanted)}. Take weights of these "
-                    f"{kind}, or mend the names or their order in the data set"
+                    f"{kind}, or fix the names or their order in the data set"
                 )
 
 

@@ -1,5 +1,6 @@
-"""What follows a training: the network as a packed file, verified and timed, by the project's own
-commands, and the report of it all."""
+"""Packs, verifies and times a network after its training, by the project's own commands, and
+reports it.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ IMAGES = 2  # whose maps are compared bit by bit
 def pack_and_time(
     config: str, options: Sequence[str], output: Path, run: Callable[..., None]
 ) -> dict[str, Any]:
-    """Export ``model_final.pth``, hold the file against it, and time both and the float32 twin.
+    """Export ``model_final.pth``, hold the file against it, and time both and the float32 baseline.
 
     Args:
         config: Config file.
@@ -28,7 +29,7 @@ def pack_and_time(
 
     Returns:
         For ``summary.json``: bytes, the verdict, and milliseconds and ratios by side; without the
-        last two where the compiled engine is absent, which ``engine`` then says.
+        last two where the compiled engine is missing, which ``engine`` then says.
 
     Raises:
         UserError: A command could not do its work. That answers differ is no such error.
@@ -75,7 +76,7 @@ def shown(summary: dict[str, Any]) -> str:
     verdict = "verified" if summary["verified"] else f"NOT verified, see {VERIFICATION}"
     return (
         f"{line}, {verdict}; {ours:.2f} ms an image on {summary['threads']} "
-        f"threads, its float32 twin takes {times:.1f} times as long"
+        f"threads, its float32 baseline takes {times:.1f} times as long"
     )
 
 

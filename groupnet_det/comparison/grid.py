@@ -1,4 +1,4 @@
-"""Which trainings compare many methods under one schedule, and what came out.
+"""Grid of trainings that compare many methods under one schedule, and its results.
 
 The learning rate of each method is the best of a common grid in a search with a shorter schedule
 and a seed of its own; the results of the comparison then use other seeds.

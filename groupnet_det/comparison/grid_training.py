@@ -24,7 +24,7 @@ from groupnet_det.errors import DataError, TrainingError
 from .grid import Grid
 from .rows import Row, RowKey, append_row, make_row, read_rows
 
-# In the keys of a method: its config file, in the place of the one of all rows.
+# In the keys of a method: its config file, instead of the one of all rows.
 BASE = "_BASE_"
 
 

@@ -104,7 +104,7 @@ def make_row(
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The finished rows; none where the file is absent.
+    """The finished rows; none where the file is missing.
 
     Raises:
         DataError: The file has other columns, or a line is broken.

@@ -20,7 +20,7 @@ def _add_network_keys(model: CfgNode) -> None:
     # Which network, in backbone, pyramid and heads. docs/networks.md has tables of what makes what.
     options = model.GROUPNET = CfgNode()
 
-    # The network, or one that it is compared with: "group_net", "float" (the full-precision twin),
+    # The network, or one that it is compared with: "group_net", "float" (full precision),
     # "bnn", "xnor_net", "bireal_net", "abc_net", "dorefa", "lq_net", "lsq". All but "group_net"
     # fix some of the keys below: layers/methods.py.
     options.METHOD = "group_net"
@@ -29,7 +29,7 @@ def _add_network_keys(model: CfgNode) -> None:
     options.PARTS.BACKBONE = "method"
     options.PARTS.NECK = "method"
     options.PARTS.HEAD = "method"
-    # The convolutions behind the ASPP in DeepLabV3+; those of DeepLabV3 are always float.
+    # The convolutions after the ASPP in DeepLabV3+; those of DeepLabV3 are always float.
     options.PARTS.DECODER = "method"
 
     # Layers of the ResNet: 18, 34 or 50.
@@ -38,7 +38,7 @@ def _add_network_keys(model: CfgNode) -> None:
     options.WIDTH = 1.0
     # Of the last stage: 32, or 16 or 8, where stages dilate instead of striding.
     options.OUTPUT_STRIDE = 32
-    # Dilation of all 3x3 convolutions of res2 to res5, such as [1, 1, 6, 10], in the place of what
+    # Dilation of all 3x3 convolutions of res2 to res5, such as [1, 1, 6, 10], instead of what
     # OUTPUT_STRIDE gives; empty for that. A stage may also have a list with one for each base.
     options.DILATIONS = []
     # Binary parallel atrous convolution, for segmentation: in res4 and res5 each base has a
@@ -96,7 +96,7 @@ def _add_network_keys(model: CfgNode) -> None:
     # MODEL.FPN has its channels and inputs.
     options.FPN = CfgNode()
     # Whether a ReLU follows the BN in the pyramid's lateral and output convolutions. The binary
-    # layer behind it then sees no sign but +1: for ablations, or float heads.
+    # layer after it then sees no sign but +1: for ablations, or float heads.
     options.FPN.RELU = False
     # Levels above p5: "p6p7_from_res5" (RetinaNet), "p6p7_from_p5", "maxpool" (p6 alone, for
     # Faster R-CNN) or "none".
@@ -122,7 +122,7 @@ def _add_segmentation_keys(options: CfgNode) -> None:
     # Activations of Group-Net's ASPP: "zero_one" {0, 1} (and clip(x, 0, 1) with ACTIVATION "tanh"),
     # or "method", as ACTIVATION says.
     segmentation.ASPP_ACTIVATION = "zero_one"
-    # Share of the channels behind DeepLab's projection that training drops.
+    # Share of the channels after DeepLab's projection that training drops.
     segmentation.DROPOUT = 0.0
     # The early map of DeepLabV3+, and the channels that it is reduced to.
     segmentation.LOW_LEVEL = CfgNode()

@@ -6,16 +6,16 @@ from detectron2.config import CfgNode
 def add_detection_keys(model: CfgNode) -> None:
     """Add the keys to ``cfg.MODEL``, which has ``GROUPNET``."""
     pyramid = model.GROUPNET.FPN
-    # The bases of the pyramid's convolutions meet behind each "layer", or in its levels alone:
+    # The bases of the pyramid's convolutions meet after each "layer", or in its levels alone:
     # K parallel pyramids ("pyramid").
     pyramid.GROUP = "layer"
     # Soft connections between parallel pyramids.
     pyramid.GATES = True
 
     head = model.GROUPNET.HEAD
-    # The bases meet behind each "layer", or at the end of K parallel towers ("tower").
+    # The bases meet after each "layer", or at the end of K parallel towers ("tower").
     head.GROUP = "layer"
-    # Soft connections between parallel towers behind each layer.
+    # Soft connections between parallel towers after each layer.
     head.GATES = True
     # Whether the levels of a pyramid share their BN in heads. Unshared ones train better; this is
     # for comparisons.
@@ -43,7 +43,7 @@ def _add_fcos_keys(model: CfgNode) -> None:
     # easy.
     options.FOCAL_LOSS_ALPHA = 0.25
     options.FOCAL_LOSS_GAMMA = 2.0
-    # Least score of an answer: the root of class probability times centerness.
+    # Score threshold of an answer: the root of class probability times centerness.
     options.SCORE_THRESH_TEST = 0.2
     # The best of each level that go on to non-maximum suppression.
     options.TOPK_CANDIDATES_TEST = 1000
@@ -52,7 +52,7 @@ def _add_fcos_keys(model: CfgNode) -> None:
 
 
 def _add_initialisation_keys(model: CfgNode) -> None:
-    # What a new training starts from, in the place of MODEL.WEIGHTS. A report of what came from
+    # What a new training starts from, instead of MODEL.WEIGHTS. A report of what came from
     # where is logged.
     options = model.INIT = CfgNode()
     # Checkpoint of a detector of the same config but for METHOD, PARTS or the number of bases, such

@@ -40,17 +40,19 @@ def config_of_keys(keys: Mapping[str, Any]) -> CfgNode:
     return load_config("", [*options, "MODEL.DEVICE", "cpu"])
 
 
-def float_twin_of(cfg: CfgNode, *, device: str = "cpu") -> CfgNode:
+def float_baseline_of(cfg: CfgNode, *, device: str = "cpu") -> CfgNode:
     """The config of the same network in full precision: float layers in all parts, one base, and
     the dilations that belong to the output stride."""
     options = cfg.MODEL.GROUPNET
     parts = [item for part in options.PARTS for item in (f"MODEL.GROUPNET.PARTS.{part}", "method")]
     # Dilations, of which there may be one for each base, change no size.
     plain = ["MODEL.GROUPNET.BPAC.ENABLED", False, "MODEL.GROUPNET.DILATIONS", []]
-    twin = cfg.clone()
-    twin.defrost()
-    twin.merge_from_list(["MODEL.DEVICE", device, "MODEL.GROUPNET.METHOD", "float", *parts, *plain])
-    return twin
+    baseline = cfg.clone()
+    baseline.defrost()
+    baseline.merge_from_list(
+        ["MODEL.DEVICE", device, "MODEL.GROUPNET.METHOD", "float", *parts, *plain]
+    )
+    return baseline
 
 
 def leaves(node: CfgNode, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""From config keys to typed values, validated once."""
+"""Parses config keys to typed values, validated once."""
 
 from detectron2.config import CfgNode
 

@@ -1,4 +1,4 @@
-"""Where data sets lie, and how one is made known to Detectron2."""
+"""Folders of data sets, and their registration with Detectron2."""
 
 import os
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def datasets_root() -> Path:
 
 
 def register(name: str, load: Callable[[], list[dict[str, Any]]], **metadata: Any) -> None:
-    """Register, or register anew, what `load` returns."""
+    """Register, or register again, what `load` returns."""
     if name in DatasetCatalog.list():
         DatasetCatalog.remove(name)
         MetadataCatalog.remove(name)

@@ -1,4 +1,4 @@
-"""Look at a data set before hours of training: every complaint names the file and the mend."""
+"""Look at a data set before hours of training: every complaint names the file and the fix."""
 
 import logging
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ def check_datasets(cfg: CfgNode, names: Sequence[str]) -> dict[str, list[dict[st
 
     Raises:
         ConfigError: A name is not registered, or the class count does not fit.
-        DataError: A file is absent or broken, or an annotation cannot be right.
+        DataError: A file is missing or broken, or an annotation cannot be right.
     """
     found: dict[str, list[dict[str, Any]]] = {}
     for position, name in enumerate(names):
@@ -89,7 +89,7 @@ def check_files(name: str, *, scores_masks: bool = False) -> None:
         scores_masks: Whether masks of instances are evaluated against it.
 
     Raises:
-        DataError: A file is absent or broken.
+        DataError: A file is missing or broken.
     """
     metadata = MetadataCatalog.get(name)
     if "json_file" in metadata.as_dict():
@@ -111,7 +111,7 @@ def check_voc_layout(root: Path, split: str) -> None:
         path = root / "Annotations" / f"{image_id}.xml"
         if not path.is_file():
             listing = root / "ImageSets" / "Main" / f"{split}.txt"
-            raise DataError(f"{path}, listed in {listing}, is absent")
+            raise DataError(f"{path}, listed in {listing}, is missing")
 
 
 def check_class_count(cfg: CfgNode, name: str) -> None:
@@ -185,7 +185,7 @@ def check_presence(name: str, records: list[dict[str, Any]]) -> None:
     absent = [r["file_name"] for r in records if not Path(r["file_name"]).is_file()]
     if absent:
         others = (
-            f", as are {len(absent) - 1} more of {len(records)} that are absent; is "
+            f", as are {len(absent) - 1} more of {len(records)} that are missing; is "
             f"{Path(absent[0]).parent} the right folder?"
         )
         raise DataError(

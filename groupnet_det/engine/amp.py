@@ -56,7 +56,7 @@ class MixedPrecisionTrainer(AMPTrainer):
             losses = {"total_loss": losses}
         self.grad_scaler.scale(sum(losses.values())).backward()
         # Here, and not in the scaler's step: gradient clipping must see true gradients, and the
-        # fused optimizers would unscale only behind it.
+        # fused optimizers would unscale only after it.
         self.grad_scaler.unscale_(self.optimizer)
         self.after_backward()
         self._write_metrics(losses, data_time)

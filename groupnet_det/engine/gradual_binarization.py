@@ -26,7 +26,7 @@ class BinarizationState:
     """What the quantizers of one layer do.
 
     Attributes:
-        slope: Of the tanh in the place of the sign; infinite for the sign itself.
+        slope: Of the tanh instead of the sign; infinite for the sign itself.
         binary_weights: Whether weights are binary.
     """
 
@@ -37,7 +37,7 @@ class BinarizationState:
 FLOAT = BinarizationState(slope=1.0, binary_weights=False)
 BINARY = BinarizationState(slope=math.inf, binary_weights=True)
 
-# From the share of the way that is behind us, in [0, 1), the number of layers, and the last slope
+# From the share of the way that is after us, in [0, 1), the number of layers, and the last slope
 # before the sign, to a state for each layer, from the input on.
 Schedule = Callable[[float, int, float], list[BinarizationState]]
 
@@ -104,7 +104,7 @@ class GradualBinarization(HookBase):
         self.apply(self.trainer.iter)
 
     def after_train(self) -> None:
-        self.apply(self.trainer.iter)  # the number behind the last step: the last score is of this
+        self.apply(self.trainer.iter)  # the number after the last step: the last score is of this
 
     def apply(self, iteration: int) -> None:
         """Set all quantizers, and log which layers have become binary."""

@@ -1,4 +1,4 @@
-"""What a new training starts from, by ``MODEL.INIT``."""
+"""Initial weights of a new training, by ``MODEL.INIT``."""
 
 from detectron2.config import CfgNode
 from torch import nn

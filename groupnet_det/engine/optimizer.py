@@ -92,7 +92,7 @@ def _learning_rate_factors(cfg: CfgNode, model: torch.nn.Module) -> Callable[[st
         return None
     if factor <= 0:
         raise ConfigError(f"SOLVER.HEAD_LR_FACTOR is {factor}; it must be above 0")
-    if cfg.SOLVER.BIAS_LR_FACTOR not in (None, 1.0):  # Detectron2 takes it in the place of ours
+    if cfg.SOLVER.BIAS_LR_FACTOR not in (None, 1.0):  # Detectron2 takes it instead of ours
         raise ConfigError("SOLVER.HEAD_LR_FACTOR and BIAS_LR_FACTOR do not work together; set one")
     prefix = backbone_prefix(name for name, _ in model.named_parameters())
     if prefix is None:

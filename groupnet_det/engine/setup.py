@@ -1,4 +1,4 @@
-"""From command-line arguments to a checked, frozen config."""
+"""Turns command-line arguments into a checked, frozen config."""
 
 import argparse
 import os

@@ -22,7 +22,7 @@ class OfficialCityscapesEvaluator(CityscapesSemSegEvaluator):
     def __init__(self, dataset_name: str) -> None:
         """
         Raises:
-            DataError: ``cityscapesscripts`` is absent.
+            DataError: ``cityscapesscripts`` is missing.
         """
         require_cityscapesscripts("TEST.SEMANTIC.OFFICIAL_CITYSCAPES")
         super().__init__(dataset_name)

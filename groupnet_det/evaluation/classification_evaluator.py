@@ -85,7 +85,7 @@ def _predict(names: list[str], labels: Tensor, logits: Tensor) -> list[Predictio
     if not finite.all():
         raise TrainingError(
             f"the network's logits for {names[int(finite.int().argmin())]} are not finite; its "
-            "weights are unusable: train anew with a lower SOLVER.BASE_LR, or load others"
+            "weights are unusable: train again with a lower SOLVER.BASE_LR, or load others"
         )
     best = logits.topk(min(5, logits.shape[1])).indices
     in_top5 = (best == labels[:, None]).any(dim=1)

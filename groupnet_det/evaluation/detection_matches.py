@@ -1,4 +1,4 @@
-"""Which found object is which true one: for confusion matrices, and for the worst images.
+"""Matches detections with the ground truth, for confusion matrices and for the worst images.
 
 Average precision answers neither what a class is taken for nor which images fail. Here objects of
 at least a threshold's score, best first, each take the free true object that they overlap most, by
@@ -43,7 +43,7 @@ class ImageObjects:
         """Found and true objects that belong together, by their indices.
 
         Args:
-            threshold: Least score.
+            threshold: Score threshold.
             same_class: Whether objects of other classes are left alone.
         """
         pairs = []

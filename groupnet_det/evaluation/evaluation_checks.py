@@ -1,4 +1,4 @@
-"""Whether the data sets of a config can be evaluated as it wants, before hours of training."""
+"""Checks before training that the data sets of a config can be evaluated as it asks."""
 
 import importlib.util
 import logging
@@ -50,7 +50,7 @@ def check_evaluation(cfg: CfgNode, *, training: bool) -> None:
 
     Raises:
         ConfigError: There is no such evaluator, or no such metric.
-        DataError: A package is absent.
+        DataError: A package is missing.
     """
     for name in cfg.DATASETS.TEST:
         kind = MetadataCatalog.get(name).get("evaluator_type", "coco")

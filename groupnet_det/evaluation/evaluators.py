@@ -29,7 +29,7 @@ def _coco(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
         return COCOEvaluator(
             scored,
             output_dir=str(output_dir),
-            use_fast_impl=False,  # its compiled part is absent from some installations
+            use_fast_impl=False,  # its compiled part is missing from some installations
             allow_cached_coco=False,  # a converted data set may have changed since
         )
 

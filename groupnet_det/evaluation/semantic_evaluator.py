@@ -82,7 +82,7 @@ class SemanticEvaluator(SemSegEvaluator):
         if not scores.isfinite().all():
             raise TrainingError(
                 f"the network's scores for {file_name} are not finite; its weights are unusable: "
-                "train anew with a lower SOLVER.BASE_LR, or load others"
+                "train again with a lower SOLVER.BASE_LR, or load others"
             )
 
     def has_truth(self) -> bool:

@@ -1,1 +1,1 @@
-"""From a trained network to the packed file that `groupnet_det.runtime` runs."""
+"""Export of trained networks: packed files, ONNX graphs, and their verification."""

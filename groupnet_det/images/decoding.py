@@ -106,7 +106,7 @@ def read_rgb(file_name: str, least_side: int = FULL_SIZE) -> NDArray[np.uint8]:
             No image is as large as the default.
 
     Raises:
-        DataError: The file is absent or broken, or has more than 8 bits.
+        DataError: The file is missing or broken, or has more than 8 bits.
     """
     with open_image(file_name) as image:
         return decode_rgb(image, least_side)

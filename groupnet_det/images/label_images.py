@@ -49,7 +49,7 @@ def read_labels(
         label_of_value: Labels of all values that the mask may hold; None if values are labels.
 
     Raises:
-        DataError: The file is absent, broken, or no mask, or holds a value without a label.
+        DataError: The file is missing, broken, or no mask, or holds a value without a label.
     """
     with open_image(str(path)) as image:
         check_kind(image, path)

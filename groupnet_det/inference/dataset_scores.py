@@ -1,4 +1,4 @@
-"""What a network says of a data set, by the project's loaders and evaluators."""
+"""Scores of a network on a data set, by the project's loaders and evaluators."""
 
 import tempfile
 from typing import Any

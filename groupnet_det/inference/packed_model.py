@@ -63,7 +63,7 @@ class PackedModel(nn.Module):
 
         Raises:
             PackedFileError: The file cannot be used.
-            ExtensionError: The compiled engine is absent.
+            ExtensionError: The compiled engine is missing.
             ConfigError: Unknown `backend`.
         """
         super().__init__()

@@ -66,10 +66,10 @@ def open_model(
 
     Args:
         model: A packed file, a checkpoint that carries its config, or a folder of weights.
-        threshold: Least score of objects.
+        threshold: Score threshold of objects.
 
     Raises:
-        UserError: A file is absent or broken, or lacks what is needed.
+        UserError: A file is missing or broken, or lacks what is needed.
     """
     check_threshold(threshold)
     path = os.fspath(model)

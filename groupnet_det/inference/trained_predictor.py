@@ -1,4 +1,4 @@
-"""From pixels to what a network says of them, for models of every task."""
+"""Predictor of trained models of every task, from pixels to results."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -57,7 +57,7 @@ class ModelPredictor:
         Args:
             cfg: With ``MODEL.WEIGHTS``.
             stored: What these hold, for class names.
-            threshold: Least score of objects.
+            threshold: Score threshold of objects.
 
         Raises:
             UserError: Weights or config cannot be used.
@@ -89,11 +89,11 @@ class PackedImagePredictor:
         """
         Args:
             path: The packed file.
-            threshold: Least score of objects.
+            threshold: Score threshold of objects.
 
         Raises:
             PackedFileError: It cannot be used.
-            ExtensionError: The compiled engine is absent.
+            ExtensionError: The compiled engine is missing.
         """
         self.predictor = PackedPredictor(path)
         self.threshold = threshold
@@ -129,10 +129,10 @@ def open_predictor(
         config_file: May be empty where the checkpoint carries its config.
         weights: A checkpoint or packed file; empty where the config or the options name it.
         options: Config KEY VALUE pairs.
-        threshold: Least score of objects.
+        threshold: Score threshold of objects.
 
     Raises:
-        UserError: A file is absent or broken, or they do not belong together.
+        UserError: A file is missing or broken, or they do not belong together.
     """
     check_threshold(threshold)
     if len(options) % 2:
@@ -183,7 +183,7 @@ def trained_config(
     if config_file:
         return load_config(config_file, options)
     if not Path(weights).exists():
-        raise ConfigError(f"{weights} does not exist; mend the path, or give --config-file")
+        raise ConfigError(f"{weights} does not exist; fix the path, or give --config-file")
     if not isinstance(stored.get("config"), str):
         raise ConfigError(f"{weights} carries no config; give that of its training: --config-file")
     return load_config_text(stored["config"], weights, options)
@@ -196,12 +196,12 @@ def check_threshold(threshold: float) -> None:
     """
     if not 0 <= threshold <= 1:
         raise ConfigError(
-            f"the least score of objects (--confidence-threshold) is {threshold}; valid: 0 to 1"
+            f"the score threshold of objects (--confidence-threshold) is {threshold}; valid: 0 to 1"
         )
 
 
 def set_threshold(cfg: CfgNode, threshold: float) -> None:
-    """Make `threshold` the least score of the objects that any detector gives."""
+    """Make `threshold` the score threshold of the objects that any detector gives."""
     for node in cfg.MODEL.values():
         if isinstance(node, CfgNode) and "SCORE_THRESH_TEST" in node:
             node.SCORE_THRESH_TEST = threshold

@@ -51,10 +51,8 @@ class FrameSource:
             raise DataError(f"{self.name} does not exist")
         self.capture = cv2.VideoCapture(source if webcam else str(source))
         if not self.capture.isOpened():
-            mend = (
-                "is one connected, and may you use it?" if webcam else "is it a video, and whole?"
-            )
-            raise DataError(f"{self.name} cannot be opened; {mend}")
+            fix = "is one connected, and may you use it?" if webcam else "is it a video, and whole?"
+            raise DataError(f"{self.name} cannot be opened; {fix}")
         rate = self.capture.get(cv2.CAP_PROP_FPS)
         self.rate = rate if math.isfinite(rate) and rate > 0 else DEFAULT_RATE
         count = self.capture.get(cv2.CAP_PROP_FRAME_COUNT)

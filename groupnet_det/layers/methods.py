@@ -55,7 +55,7 @@ def _k_bit(name: str) -> _Fixed:
 METHODS: dict[str, _Fixed] = {
     # Zhuang et al., arXiv 1909.09934: whatever the config says.
     "group_net": _Fixed(),
-    # The full-precision twin: He et al., arXiv 1512.03385.
+    # The full-precision baseline: He et al., arXiv 1512.03385.
     "float": _k_bit("float"),
     # Courbariaux, Hubara et al., arXiv 1602.02830: no scale, hard-tanh gradients.
     "bnn": _Fixed(

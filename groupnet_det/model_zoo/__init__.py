@@ -1,1 +1,1 @@
-"""What MODEL_ZOO.md is made of: measured rows in ``results``, and the tables that show them."""
+"""Sources of MODEL_ZOO.md: measured rows in ``results``, and the tables that show them."""

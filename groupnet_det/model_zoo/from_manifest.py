@@ -1,4 +1,4 @@
-"""What `make zoo` reached, as rows of the zoo."""
+"""Rows of the zoo from the manifest of `make zoo`."""
 
 import json
 from pathlib import Path

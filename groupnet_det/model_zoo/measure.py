@@ -60,7 +60,7 @@ def measure_latency(
 
     Raises:
         ConfigError: It cannot be packed.
-        ExtensionError: The compiled engine is absent.
+        ExtensionError: The compiled engine is missing.
     """
     torch.set_num_threads(threads)
     cfg, model, pixels = _load(network, size, root)

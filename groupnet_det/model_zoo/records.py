@@ -93,7 +93,7 @@ class LatencyRow:
 
 
 def read_records(path: Path, kind: type[R]) -> list[R]:
-    """The rows of a file; none where it is absent.
+    """The rows of a file; none where it is missing.
 
     Raises:
         DataError: It has other columns, or a line is broken.
@@ -104,13 +104,13 @@ def read_records(path: Path, kind: type[R]) -> list[R]:
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
         if reader.fieldnames != list(types):
-            raise DataError(f"{path} has columns {reader.fieldnames}, not {list(types)}; mend it")
+            raise DataError(f"{path} has columns {reader.fieldnames}, not {list(types)}; fix it")
         rows = []
         for line in reader:
             try:
                 rows.append(kind(**{n: _PARSERS[types[n]](text) for n, text in line.items()}))
             except (TypeError, ValueError) as error:
-                raise DataError(f"{path}, line {reader.line_num}: {error}; mend it") from error
+                raise DataError(f"{path}, line {reader.line_num}: {error}; fix it") from error
         return rows
 
 

@@ -24,7 +24,7 @@ class TableSpec:
             absent.
         csv: File with the rows.
         config, methods: Of a comparison: config of all rows, and file with the keys of each.
-        learning_rates: Of a comparison: results with others are left out; none if absent.
+        learning_rates: Of a comparison: results with others are left out; none by default.
         command: That measured a comparison.
         cpu: That did it.
         rows: Of networks that were not trained: network -> figure of the paper.

@@ -47,7 +47,7 @@ def fill(
     entries: Mapping[str, list[Entry]],
     measured: Measured,
 ) -> str:
-    """`text` with the tables in the place of their marks.
+    """`text` with the tables instead of their marks.
 
     Raises:
         ConfigError: A mark names no table, or a table without rows is not within an ``if``.

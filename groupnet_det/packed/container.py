@@ -39,7 +39,7 @@ class Container:
         content: All bytes.
         header: What the file says about its tensors: type, shape, place.
         metadata: Texts by name.
-        data: Bytes behind the header.
+        data: Bytes after the header.
     """
 
     content: bytes
@@ -130,7 +130,7 @@ def load_json(text: str | bytes, what: str) -> Any:
 
 
 def _check_values(text: str, what: str) -> None:
-    # Each value but the first begins behind one of these marks.
+    # Each value but the first begins after one of these marks.
     if sum(map(text.count, ",[{")) > MAX_VALUES:
         raise PackedFileError(f"its {what} has more than {MAX_VALUES} values")
 

@@ -1,4 +1,4 @@
-"""What a packed file says about itself: the types of its ``info``, checked when it is opened."""
+"""The ``info`` of a packed file and its types, checked when the file is opened."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

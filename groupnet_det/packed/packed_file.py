@@ -150,14 +150,16 @@ def _read_container(path: PathLike) -> Container:
     if metadata.get("version") != VERSION:
         raise PackedFileError(
             f"it has the version {shortened(metadata.get('version'))}, and this groupnet_det reads "
-            f"{VERSION!r}; export it anew, or install the groupnet_det that it was made with"
+            f"{VERSION!r}; export it again, or install the groupnet_det that it was made with"
         )
     missing = {"crc32", "program", "info"} - set(metadata)
     if missing:
         raise PackedFileError(f"its header lacks {sorted(missing)}")
     container.check_tensors()
     if metadata["crc32"] != checksum(container.content):
-        raise PackedFileError("its checksum is wrong: the file is damaged; fetch or export it anew")
+        raise PackedFileError(
+            "its checksum is wrong: the file is damaged; fetch or export it again"
+        )
     return container
 
 
@@ -195,7 +197,7 @@ def _to_bytes(program: Program, info: Mapping[str, Any], tensors: dict[str, Tens
         "program": json.dumps(to_json(program), allow_nan=False, separators=(",", ":")),
         "info": json.dumps(dict(info), allow_nan=False, separators=(",", ":")),
     }
-    # safetensors orders metadata at random: its header is written anew around its data.
+    # safetensors orders metadata at random: its header is written again around its data.
     whole = safetensors.torch.save({name: tensor.clone() for name, tensor in tensors.items()})
     parsed = parse_container(whole)
     metadata = {

@@ -1,4 +1,4 @@
-"""What a packed file computes, as values: buffers, and steps that go from some to others.
+"""Programs of packed files, as values: buffers, and steps that go from some to others.
 
 docs/packed-format.md defines what each member means; `program_json` has the way to JSON and back.
 Tensors are named here; the file holds them.

@@ -1,4 +1,4 @@
-"""What a step of the reference does with each value, on its way to buffers.
+"""Operations that a step applies to each value on its way to buffers.
 
 docs/packed-format.md has the order of the operations, each of which is rounded.
 """

@@ -1,4 +1,4 @@
-"""What all quantizers have in common: the attributes that convolutions and tools read."""
+"""Base of all quantizers: the attributes that convolutions and tools read."""
 
 import torch
 from torch import Tensor, nn

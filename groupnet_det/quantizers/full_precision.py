@@ -1,4 +1,4 @@
-"""What stands in the place of quantizers where nothing is quantized."""
+"""Placeholders of quantizers where nothing is quantized."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from .base import ActivationQuantizer, WeightQuantizer
 
 
 class TanhActivation(ActivationQuantizer):
-    """tanh in the place of sign: the smooth first stage of training (Group-Net).
+    """tanh instead of sign: the smooth first stage of training (Group-Net).
 
     The padding stays that of the sign, so that the second stage sees the same network.
     """
@@ -19,7 +19,7 @@ class TanhActivation(ActivationQuantizer):
 
 
 class ClipActivation(ActivationQuantizer):
-    """``clip(x, 0, 1)`` in the place of {0, 1}, for the smooth first stage of training; padded
+    """``clip(x, 0, 1)`` instead of {0, 1}, for the smooth first stage of training; padded
     with 0. The gradient is g inside [0, 1], else 0, as that of {0, 1}."""
 
     def forward(self, x: Tensor) -> Tensor:

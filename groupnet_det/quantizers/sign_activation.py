@@ -108,7 +108,7 @@ class SignActivation(ActivationQuantizer):
     """{-1, +1} by `sign`; padded with +1 (Group-Net, Bi-Real Net, BNN).
 
     Attributes:
-        slope: Where it is finite, ``tanh(slope * x)`` stands in the place of the sign. A state of
+        slope: Where it is finite, ``tanh(slope * x)`` stands instead of the sign. A state of
             training, not of the network: it is in no checkpoint.
     """
 

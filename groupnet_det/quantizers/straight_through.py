@@ -31,7 +31,7 @@ class _PassWhere(torch.autograd.Function):
 
 
 def pass_through(source: Tensor, value: Tensor) -> Tensor:
-    """Return `value`, a constant, in the place of `source`.
+    """Return `value`, a constant, instead of `source`.
 
     Forward: ``value``. Backward: g unchanged, to `source`.
 
@@ -48,7 +48,7 @@ def pass_through(source: Tensor, value: Tensor) -> Tensor:
 def pass_through_clipped(
     source: Tensor, value: Tensor, *, low: float | Tensor, high: float | Tensor
 ) -> Tensor:
-    """Return `value`, a constant, in the place of `source`.
+    """Return `value`, a constant, instead of `source`.
 
     Forward: ``value``. Backward: to `source`, g where ``low <= source <= high``, else 0. (That of
     torch.clamp at the limits themselves depends on the version of torch.)

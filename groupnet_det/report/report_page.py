@@ -60,7 +60,7 @@ def sections_of(run: Run) -> Iterable[tuple[str, MakeSection]]:
 def write_report(folder: Path) -> Path:
     """Make `REPORT` of what a training left in its folder.
 
-    A section whose files are absent says in one line why, and which command makes them.
+    A section whose files are missing says in one line why, and which command makes them.
 
     Raises:
         DataError: There is no such folder.
@@ -113,5 +113,5 @@ def _environment() -> Environment:
 
 
 def breakable(text: str) -> Markup:
-    """Lines may break behind the dots and underscores of long names."""
+    """Lines may break after the dots and underscores of long names."""
     return Markup("<wbr>").join(re.split(r"(?<=[._])(?=\D)", text))

@@ -10,7 +10,7 @@ from groupnet_det.engine.records.recorded_scores import TASKS
 
 # The scores with a curve, of which the first one that there is stands for the training.
 LEADING = ("AP", "AP50", "AP75", "mIoU", "pACC", "top1", "top5", "PQ", "IoU")
-# A score, and behind a hyphen its class; Detectron2's "min(IoU, B-Iou)-cat" has one hyphen more.
+# A score, and after a hyphen its class; Detectron2's "min(IoU, B-Iou)-cat" has one hyphen more.
 NAME_AND_CLASS = re.compile(r"(?P<name>[^-(]*(?:\([^)]*\))?)(?:-(?P<class_name>.*))?", re.DOTALL)
 LABELS = {"top1": "top-1", "top5": "top-5", "pACC": "pixel accuracy"}
 

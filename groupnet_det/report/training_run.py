@@ -58,7 +58,7 @@ class Run:
         """The config that the training wrote.
 
         Raises:
-            MissingError: It is absent.
+            MissingError: It is missing.
         """
         path = self.folder / output_names.CONFIG
         if not path.is_file():
@@ -70,7 +70,7 @@ class Run:
         """What the training wrote of its course.
 
         Raises:
-            MissingError: It is absent.
+            MissingError: It is missing.
         """
         path = self.folder / output_names.METRICS
         if not path.is_file():
@@ -82,7 +82,7 @@ class Run:
         """The config that the training wrote, frozen; its data sets are registered.
 
         Raises:
-            UserError: It is absent, or broken.
+            UserError: It is missing, or broken.
         """
         options = ["OUTPUT_DIR", str(self.folder), "MODEL.DEVICE", "cpu"]
         cfg = load_config(str(self.config_file), options)
@@ -95,13 +95,13 @@ class Run:
         """The rows of ``metrics.json``.
 
         Raises:
-            DataError: It is absent or empty.
+            DataError: It is missing or empty.
         """
         return read_metrics(self.metrics_file)
 
     @cached_property
     def stages(self) -> tuple[list[dict[str, Any]], list[int]]:
-        """The rows of this training behind those of the ones that it started from, counted on, and
+        """The rows of this training after those of the ones that it started from, counted on, and
         where each of them ends."""
         folders = [self.metrics_file.parent.resolve()]
         while (before := _weights_folder(folders[0])) and before not in folders:
@@ -141,7 +141,7 @@ class Run:
         """The packed file.
 
         Raises:
-            UserError: It is absent or broken.
+            UserError: It is missing or broken.
         """
         path = self.folder / output_names.PACKED
         if not path.is_file():
@@ -152,7 +152,7 @@ class Run:
         """A JSON file of the folder.
 
         Raises:
-            MissingError: It is absent, or no JSON; `command` makes it.
+            MissingError: It is missing, or no JSON; `command` makes it.
         """
         path = self.folder / name
         try:
@@ -167,7 +167,7 @@ class Run:
         """While what a file of the folder holds is used.
 
         Raises:
-            MissingError: It lacks something, or has it otherwise; `command` makes it anew.
+            MissingError: It lacks something, or has it otherwise; `command` makes it again.
         """
         try:
             yield

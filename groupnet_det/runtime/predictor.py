@@ -41,8 +41,8 @@ class PackedPredictor:
                 bits with PyTorch, slowly. There is no silent change from one to the other.
 
         Raises:
-            PackedFileError: The file is absent, damaged, of another version, or of an unknown task.
-            ExtensionError: The compiled engine is absent, or `GROUPNET_DET_ISA` is impossible.
+            PackedFileError: The file is missing, damaged, of another version or an unknown task.
+            ExtensionError: The compiled engine is missing, or `GROUPNET_DET_ISA` is impossible.
             ConfigError: Unknown `backend`.
         """
         self._opened = os.path.abspath(path), backend

@@ -1,4 +1,4 @@
-"""What is done with the outputs of a packed network, by the task that its file names."""
+"""Pipelines by task: preparation of an image, and post-processing of a network's outputs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

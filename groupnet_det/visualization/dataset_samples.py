@@ -1,4 +1,4 @@
-"""What a data set holds, and what a network sees of it in training."""
+"""Draws samples of a data set, and what a network sees of them in training."""
 
 from typing import Any
 

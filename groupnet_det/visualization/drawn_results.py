@@ -1,4 +1,4 @@
-"""What a network says of a picture, drawn over it: objects, masks, segments, classes."""
+"""Draws results over an image: objects, masks, segments, classes."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

@@ -124,7 +124,7 @@ def render_label_maps(
         label_maps: Folder of predicted masks, as `SemanticEvaluator` writes them.
 
     Raises:
-        DataError: A prediction, mask or image is absent or broken, or they differ in size.
+        DataError: A prediction, mask or image is missing or broken, or they differ in size.
     """
     if not label_maps.is_dir():
         raise DataError(f"folder {label_maps} does not exist; evaluation writes it")

@@ -1,4 +1,4 @@
-"""What each layer of a network costs."""
+"""Plots the cost of each layer of a network."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ PANELS: dict[str, tuple[Series, bool]] = {
     ),
     "kB": (
         {
-            "float twin": lambda row: (row.float_bytes or 0) / 1e3,
+            "full-precision baseline": lambda row: (row.float_bytes or 0) / 1e3,
             "simulated": lambda row: row.simulated_bytes / 1e3,
             "packed": lambda row: row.packed_bits / 8e3,
         },

@@ -1,4 +1,4 @@
-"""What K binary bases save against full precision."""
+"""Plots what K binary bases save against full precision."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -32,7 +32,7 @@ def load_results(path: Path) -> dict[Any, list[dict[str, Any]]]:
     """COCO results by image id.
 
     Raises:
-        DataError: The file is absent or no list of COCO results.
+        DataError: The file is missing or no list of COCO results.
     """
     if not path.is_file():
         raise DataError(f"results file {path} does not exist; evaluation writes it")
@@ -153,7 +153,7 @@ def draw_pair(
         results: COCO results of this image.
         metadata: Of the data set.
         results_file: Where these come from, for messages.
-        height: In pixels, of both; if absent that of the image, and at least `PANEL_HEIGHT`, for
+        height: In pixels, of both; by default that of the image, and at least `PANEL_HEIGHT`, for
             labels to be read.
 
     Raises:
@@ -192,7 +192,7 @@ def render_results(
     """Draw a sheet of evenly chosen images of a registered data set into the PNG `output`.
 
     Raises:
-        DataError: The results are absent or broken.
+        DataError: The results are missing or broken.
     """
     metadata = MetadataCatalog.get(dataset_name)
     records = DatasetCatalog.get(dataset_name)

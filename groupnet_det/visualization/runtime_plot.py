@@ -20,7 +20,7 @@ def plot_runtime(rows: Sequence[Row], output: Path, title: str) -> None:
     """Draw bars for layers and networks, and curves for how time grows, into a PNG.
 
     Args:
-        rows: With times in ms; others, and sides that are absent, are left out.
+        rows: With times in ms; others, and sides that are missing, are left out.
         output: PNG file.
         title: Above the plots, such as the processor.
     """

@@ -27,7 +27,7 @@ def plot_training_curves(metrics_files: Sequence[Path], output: Path, title: str
         title: Above the plots.
 
     Raises:
-        DataError: A file is absent or holds no row.
+        DataError: A file is missing or holds no row.
     """
     import matplotlib
 

@@ -109,7 +109,7 @@ def show_answer(
     Args:
         pixels: The picture.
         question: One of `models.QUESTIONS`.
-        threshold: Least score of objects.
+        threshold: Score threshold of objects.
     """
     if isinstance(answer, PanopticSegmentation):
         answer = answer.label_map if question == LABELS else answer.detections

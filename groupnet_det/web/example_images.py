@@ -32,7 +32,7 @@ def write_examples(folder: Path) -> list[Path]:
     """Write pictures of pasted digits, single digits, and whole photographs into a folder.
 
     Raises:
-        ModuleNotFoundError: A package that ships the images is absent.
+        ModuleNotFoundError: A package that ships the images is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     digits, labels = load_digits()

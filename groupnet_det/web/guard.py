@@ -1,4 +1,5 @@
-"""What the page's server answers to, and what it refuses before Gradio sees it.
+"""Guard of the page's server: answers what the page uses and refuses the rest before Gradio sees
+it.
 
 Gradio answers to any name of the host, so that a page of somebody else whose name is made to point
 to this machine could read all (DNS rebinding); its clients may call every function by its number,
@@ -83,7 +84,7 @@ class Guard:
             raise RefusedError(405, "not allowed")
 
     async def _checked(self, receive: Receive) -> Receive:
-        """The call of a function, read as data and written anew, with files of the folder alone."""
+        """A function's call, read as data and written again, with files of the folder alone."""
         try:
             call = json.loads(await _body(receive))
             self.uploads.check_all(call)

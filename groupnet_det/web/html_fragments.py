@@ -47,7 +47,8 @@ def findings_list(findings: Sequence[Finding]) -> str:
     told = [finding for finding in findings if finding.share >= LEAST_SHARE]
     if not told:
         return _titled(
-            "Nothing found", _note("Nothing scores as much as the least score of objects asks for.")
+            "Nothing found",
+            _note("Nothing scores as much as the score threshold of objects asks for."),
         )
     lines = [
         _line(f.name, f.share, f"{100 * f.share:.1f} %", f"rgb{f.colour}")
@@ -81,7 +82,7 @@ def comparison(result: Comparison) -> str:
 
 
 def waiting() -> str:
-    """What stands in the place of `comparison` while it is measured."""
+    """What stands instead of `comparison` while it is measured."""
     return _titled("Time on this machine", _note("Both networks are being timed."))
 
 

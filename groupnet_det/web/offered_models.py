@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from groupnet_det.benchmark.suites.float_baseline import FloatTwin
+from groupnet_det.benchmark.suites.float_baseline import FloatBaseline
 from groupnet_det.errors import ConfigError, UserError
 from groupnet_det.inference.trained_predictor import PackedImagePredictor
 from groupnet_det.runtime.predictor import PackedPredictor
@@ -50,13 +50,13 @@ class WebModel:
         return self.predictor.task in QUESTIONS[question]
 
     @functools.cached_property
-    def twin(self) -> FloatTwin:
-        """Its full-precision twin, made when it is first asked for.
+    def baseline(self) -> FloatBaseline:
+        """Its full-precision baseline, made when it is first asked for.
 
         Raises:
-            PackedFileError, ConfigError: As `FloatTwin`.
+            PackedFileError, ConfigError: As `FloatBaseline`.
         """
-        return FloatTwin(self.predictor.info)
+        return FloatBaseline(self.predictor.info)
 
 
 def find_models(root: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The time of a packed model beside its full-precision twin, on one picture and this machine."""
+"""Time of a packed model beside its full-precision baseline, on one image and this machine."""
 
 import statistics
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ class Comparison:
 
     Attributes:
         packed_seconds: From prepared pixels to the answer, median of the rounds.
-        float_seconds: The same of the float32 twin; missing where there is none.
-        ratio: How many times longer the twin takes, median of the rounds' ratios.
-        absence: Why there is no twin.
+        float_seconds: The same of the float32 baseline; missing where there is none.
+        ratio: How many times longer the baseline takes, median of the rounds' ratios.
+        absence: Why there is no baseline.
         packed_bytes: Of the file.
-        float_bytes: Of the twin's weights, if the file says so.
+        float_bytes: Of the baseline's weights, if the file says so.
         seen: Height and width of what the network saw.
         machine: Processor, threads and instruction set.
     """
@@ -45,7 +45,7 @@ class Comparison:
 
 
 def compare(model: WebModel, image: AnyImage) -> Comparison:
-    """Time a model and its twin in turns, as ``groupnet-det benchmark-packed`` does.
+    """Time a model and its baseline in turns, as ``groupnet-det benchmark-packed`` does.
 
     Raises:
         DataError: The image cannot be used.
@@ -54,7 +54,7 @@ def compare(model: WebModel, image: AnyImage) -> Comparison:
     predictor, absence = model.predictor, ""
     pixels, wanted = predictor.prepare(image)
     try:
-        runs = runs_of(predictor, model.twin, pixels, wanted)
+        runs = runs_of(predictor, model.baseline, pixels, wanted)
     except UserError as error:
         absence = str(error)
         runs = {PACKED: lambda: predictor.predict_pixels(pixels, wanted)}

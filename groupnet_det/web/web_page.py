@@ -144,9 +144,9 @@ def _question(question: object, model: WebModel) -> str:
 
 def _threshold(threshold: object) -> float:
     if isinstance(threshold, bool) or not isinstance(threshold, int | float):
-        raise ConfigError("the least score of objects is no number")
+        raise ConfigError("the score threshold of objects is no number")
     if not 0 <= threshold <= 1:
-        raise ConfigError("the least score of objects is not within 0 to 1")
+        raise ConfigError("the score threshold of objects is not within 0 to 1")
     return threshold
 
 
@@ -181,7 +181,7 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
                     1,
                     THRESHOLD,
                     step=0.05,
-                    label="Least score of objects",
+                    label="Score threshold of objects",
                     visible=asked[0] in (BOXES, MASKS),
                     elem_id="threshold",
                 )

@@ -1,6 +1,6 @@
 """A Group-Net ResNet-18 with gates at 224 pixels, counted by hand: numbers by K.
 
-Maps of 112 pixels a side behind the stem, then 56, 28, 14 and 7.
+Maps of 112 pixels a side after the stem, then 56, 28, 14 and 7.
 """
 
 CLASSES = 1000
@@ -40,5 +40,5 @@ def packed_bits(k):
 
 
 def full_precision_bytes():
-    """Of the twin, which has one base and no gates."""
+    """Of the baseline, which has one base and no gates."""
     return 4 * (WEIGHTS_3X3 + WEIGHTS_1X1 + WEIGHTS_FLOAT + 4 * norm_channels(1) + 6)

@@ -25,7 +25,7 @@ WEIGHTS_3X3 = 9 * (
     4 * 8 * 8 + (8 * 16 + 3 * 16 * 16) + (16 * 32 + 3 * 32 * 32) + (32 * 64 + 3 * 64 * 64)
 )
 WEIGHTS_1X1 = 8 * 16 + 16 * 32 + 32 * 64
-# Channels behind the convolutions of a branch, and behind the downsampling ones.
+# Channels after the convolutions of a branch, and after the downsampling ones.
 BN_BRANCH = 4 * (8 + 16 + 32 + 64)
 BN_SHARED = 8 + (16 + 32 + 64)
 
@@ -133,7 +133,7 @@ def test_a_segmenter_by_hand():
     assert found.float_operations == STEM + 8 * 8 * decoder
 
     binary = bases * (WEIGHTS_3X3 + 64 * channels * (1 + 3 * 9 + 1)) + WEIGHTS_1X1
-    norms = 5 * channels + channels + channels  # of the pyramid, the projection and behind it
+    norms = 5 * channels + channels + channels  # of the pyramid, the projection and after it
     full = 8 * 3 * 7 * 7 + 4 * (bases * BN_BRANCH + BN_SHARED + norms) + decoder + classes
     full += 2 * 3  # mean and deviation of the pixels
     assert found.num_bytes == math.ceil((binary + 32 * full) / 8)

@@ -6,7 +6,13 @@ from fvcore.nn import FlopCountAnalysis
 from torch import nn
 
 from groupnet_det.analysis.forward import forward_of
-from groupnet_det.analysis.layer_costs import OTHERS, add_up, layer_costs, total, with_float_twin
+from groupnet_det.analysis.layer_costs import (
+    OTHERS,
+    add_up,
+    layer_costs,
+    total,
+    with_float_baseline,
+)
 from groupnet_det.analysis.networks import count_layers, shapes_of
 from groupnet_det.config import load_config
 from groupnet_det.layers import Quantization
@@ -140,10 +146,10 @@ def test_without_values_the_counts_are_the_same(root, name, method):
     assert rows[0] == rows[1]
 
 
-def test_twin_brings_its_bytes_and_its_own_layers():
+def test_baseline_brings_its_bytes_and_its_own_layers():
     rows = count(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), (2, 2))
-    twin = count(nn.Sequential(nn.Linear(2, 5), nn.BatchNorm1d(5), nn.Linear(5, 7)), (2, 2))
-    joined = with_float_twin(rows, twin)
+    baseline = count(nn.Sequential(nn.Linear(2, 5), nn.BatchNorm1d(5), nn.Linear(5, 7)), (2, 2))
+    joined = with_float_baseline(rows, baseline)
     assert [(row.name, row.float_bytes) for row in joined] == [
         ("0", 4 * 15),
         (OTHERS, 4 * 20),

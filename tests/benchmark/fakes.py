@@ -22,7 +22,7 @@ class FakeClock:
 
 
 class FakeNetwork:
-    """In the place of the compiled engine: step i takes i + 1 ms."""
+    """Instead of the compiled engine: step i takes i + 1 ms."""
 
     def __init__(self, num_steps, classes=10):
         self.num_steps, self.classes = num_steps, classes

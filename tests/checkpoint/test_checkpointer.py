@@ -88,7 +88,7 @@ def test_pkl_is_refused_with_the_reason(saved):
 
 
 def test_missing_file_is_named(saved):
-    with pytest.raises(CheckpointError, match=r"absent\.pth does not exist; mend MODEL.WEIGHTS"):
+    with pytest.raises(CheckpointError, match=r"absent\.pth does not exist; fix MODEL.WEIGHTS"):
         saved[0].load("/nowhere/absent.pth")
 
 

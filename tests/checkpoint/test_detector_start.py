@@ -143,7 +143,7 @@ def test_what_cannot_work_is_named(root, tmp_path):
     for arguments, message in (
         ({"detector": files["wide"]}, "wide.pth is of another network: .* has shape"),
         ({"detector": files["other"]}, "other.pth: no weight of it belongs to this model"),
-        ({"detector": "absent.pth"}, "absent.pth does not exist; mend MODEL.INIT.DETECTOR"),
+        ({"detector": "absent.pth"}, "absent.pth does not exist; fix MODEL.INIT.DETECTOR"),
         ({"backbone": files["wide"]}, "wide.pth has 1 branches in a block, the model 2"),
         ({"backbone": files["k3"]}, "k3.pth has 3 branches in a block, the model 2"),
         ({"backbone": files["other"]}, "other.pth or the model has no backbone"),

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from groupnet_det.config import load_config
-from groupnet_det.config.network import config_of_keys, float_twin_of, network_keys
+from groupnet_det.config.network import config_of_keys, float_baseline_of, network_keys
 
 CONFIGS = [
     "quick/mask_rcnn_groupnet_photo_digits.yaml",
@@ -35,11 +35,11 @@ def test_only_what_is_not_as_by_default():
     assert network_keys(load_config("", options)) == {"MODEL.GROUPNET.NUM_BASES": 2}
 
 
-def test_the_twin_is_float_in_all_parts():
+def test_the_baseline_is_float_in_all_parts():
     options = ["MODEL.GROUPNET.PARTS.HEAD", "bnn", "MODEL.GROUPNET.BPAC.ENABLED", "True"]
     cfg = load_config("", options)
-    twin = float_twin_of(cfg)
-    assert twin.MODEL.GROUPNET.METHOD == "float"
-    assert set(twin.MODEL.GROUPNET.PARTS.values()) == {"method"}
-    assert not twin.MODEL.GROUPNET.BPAC.ENABLED
+    baseline = float_baseline_of(cfg)
+    assert baseline.MODEL.GROUPNET.METHOD == "float"
+    assert set(baseline.MODEL.GROUPNET.PARTS.values()) == {"method"}
+    assert not baseline.MODEL.GROUPNET.BPAC.ENABLED
     assert cfg.MODEL.GROUPNET.METHOD == "group_net"  # as it was

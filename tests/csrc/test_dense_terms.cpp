@@ -34,14 +34,14 @@ struct Case {
   }
 };
 
-// A map with its border, channels in whole blocks. What lies in the blocks behind the channels is
+// A map with its border, channels in whole blocks. What lies in the blocks after the channels is
 // not 0, for nothing may depend on it but products with weights of 0.
 template <class T>
 struct Map {
-  Map(const Case& c, const std::vector<T>& values, T pad, T behind) {
+  Map(const Case& c, const std::vector<T>& values, T pad, T after) {
     const int border = c.window.padding, padded = blocks_of(c.in_channels) * kBlock;
     const int height = c.height + 2 * border, width = c.width + 2 * border;
-    memory.assign(static_cast<size_t>(c.images) * height * width * padded, behind);
+    memory.assign(static_cast<size_t>(c.images) * height * width * padded, after);
     view.pixel_stride = padded;
     view.row_stride = int64_t{width} * padded;
     view.image_stride = height * view.row_stride;

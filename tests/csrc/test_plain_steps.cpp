@@ -151,7 +151,7 @@ void test_depth_to_space(const KernelTable& kernels) {
           std::string(kernels.name) + " depth_to_space by " + std::to_string(factor));
 }
 
-// Its map has no gaps, and nothing behind it.
+// Its map has no gaps, and nothing after it.
 void test_input(const KernelTable& kernels) {
   const int channels = draw(1, 50), height = draw(1, 4), width = draw(1, 4);
   FloatMap got(2, height, width, channels), expected = got;

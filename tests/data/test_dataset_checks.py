@@ -1,4 +1,4 @@
-"""Each defect of a data set ends in a message that names the file and the mend."""
+"""Each defect of a data set ends in a message that names the file and the fix."""
 
 import json
 import logging

@@ -54,7 +54,7 @@ def ghostscript(tmp_path, monkeypatch):
     program.write_text(f"#!/bin/sh\ntouch {mark}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # looked for anew
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # looked for again
     return mark
 
 

@@ -62,7 +62,7 @@ def test_folders_of_masks_and_pictures(mask_folders, name):
     images, masks = Path(entry["IMAGES"]), Path(entry["MASKS"])
     leave(images, name)
     leave(masks, name)
-    options = {"list_file": None, "mask_suffix": ".png", "mend": ""}
+    options = {"list_file": None, "mask_suffix": ".png", "fix": ""}
     assert len(load_mask_folders(images, masks, **options)) == 6
     assert [found.stem for found, _ in pair_masks(masks, masks)] == list("abcdef")
     assert [path.stem for path in find_pictures([str(images)])[0]] == list("abcdef")

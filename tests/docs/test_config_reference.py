@@ -17,7 +17,7 @@ def define_keys(cfg):
 
     options.C = []
     options = cfg.THREE = CfgNode()
-    options.D = 4  # not beside, but behind
+    options.D = 4  # not beside, but after
 
 
 def _add_one(model):

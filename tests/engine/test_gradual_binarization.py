@@ -122,7 +122,7 @@ class StateRecorder(HookBase):
 def record_states(cfg, *, resume=False, stop_after=None):
     trainer = Trainer(cfg)
     recorder = StateRecorder()
-    # Behind it one that breaks off.
+    # After it one that breaks off.
     trainer.register_hooks([recorder, Recorder(stop_after)])
     trainer.resume_or_load(resume)
     if stop_after is None:

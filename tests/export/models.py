@@ -48,7 +48,7 @@ def export(model, **options):
 
 
 def packed_stem(packed, images):
-    """The packed network's map behind the stem, (N, C, H, W).
+    """The packed network's map after the stem, (N, C, H, W).
 
     The stem's weights of 16 bits move its output by some 1e-5, which may turn a sign near 0.
     """

@@ -10,7 +10,7 @@ REASON = "the extra 'onnx' is not installed"
 
 
 def need_onnx():
-    """Skip where the extra is absent."""
+    """Skip where the extra is missing."""
     # pytest would keep every record of the tracer, of which there are very many.
     logging.getLogger("torch.__trace").propagate = False
     for package in ("onnx", "onnxscript", "onnxruntime"):
@@ -19,7 +19,7 @@ def need_onnx():
 
 @torch.no_grad()
 def spread(model: nn.Module) -> nn.Module:
-    """Norms with statistics and affines of their own, as behind a training; in eval mode."""
+    """Norms with statistics and affines of their own, as after a training; in eval mode."""
     for norm in model.modules():
         if isinstance(norm, nn.BatchNorm2d):
             norm.running_mean.normal_(std=0.5)

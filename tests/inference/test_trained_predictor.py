@@ -103,7 +103,7 @@ def test_packed_classifier(tiny_packed):
 def test_what_cannot_be_opened(tmp_path):
     with pytest.raises(ConfigError, match=r"no trained network: name .* by --weights"):
         open_checkpoint()
-    with pytest.raises(ConfigError, match=r"absent\.pth does not exist; mend the path"):
+    with pytest.raises(ConfigError, match=r"absent\.pth does not exist; fix the path"):
         open_checkpoint(tmp_path / "absent.pth")
     with pytest.raises(ConfigError, match=r"--opts MODEL\.DEVICE: MODEL\.DEVICE has no value"):
         open_checkpoint(tmp_path / "absent.pth", options=["MODEL.DEVICE"])

@@ -148,7 +148,7 @@ def test_fcn_sums_from_coarse_to_fine():
 
 
 def twice(x):
-    """Values stay at even places; between them stand means; behind the last it goes on."""
+    """Values stay at even places; between them stand means; after the last it goes on."""
     for dim in (2, 3):
         following = torch.cat([x.narrow(dim, 1, x.shape[dim] - 1), x.narrow(dim, -1, 1)], dim)
         x = torch.stack([x, (x + following) / 2], dim + 1).flatten(dim, dim + 1)

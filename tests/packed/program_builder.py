@@ -100,7 +100,7 @@ class ProgramBuilder:
         return Map(act=act, **names)
 
     def batch_norm(self, channels: int, act: str = "none") -> Map:
-        """Scale and shift behind the act."""
+        """Scale and shift after the act."""
         return self.map(channels, ["scale2", "shift2"], act)
 
     def stem(

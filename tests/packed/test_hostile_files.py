@@ -112,4 +112,4 @@ def test_nothing_that_a_file_names_is_opened(path, content, tmp_path):
     secret = tmp_path / "secret"
     secret.write_bytes(b"secret")
     program = edited(program_of(content), ("steps", 0, "weight"), f"../{secret.name}")
-    refused_when_read(path, with_program(content, program), "names the tensor .*which is absent")
+    refused_when_read(path, with_program(content, program), "names the tensor .*which is missing")

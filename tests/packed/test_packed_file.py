@@ -153,7 +153,7 @@ def test_flipped_bits_of_the_header(path, content):
 def test_other_versions(path, content, version):
     header, data = split(content)
     header = edited(header, (METADATA, "version"), version)
-    refused(path, joined(header, data), "it has the version .* reads '1'; export it anew")
+    refused(path, joined(header, data), "it has the version .* reads '1'; export it again")
 
 
 @pytest.mark.parametrize("key", ["version", "crc32", "program", "info", "format"])

@@ -34,7 +34,11 @@ BOX = ("parts", "box")
         ((*BOX, "buffers", 0, "pad"), 2, "part 'box': buffer 0 of bits has the pad 2"),
         ((*BOX, "steps", 1, "name"), 1, "parts.box.steps.1..name is of the type int"),
         ((*BOX, "steps", 0, "op"), "stem", "unknown members|missing members"),
-        (("parts", "mask", "steps", 4, "like"), ABSENT, "like is absent; in a part there is no im"),
+        (
+            ("parts", "mask", "steps", 4, "like"),
+            ABSENT,
+            "like is missing; in a part there is no im",
+        ),
         (("parts",), [], "program.parts is of the type list"),
         (("parts",), {"a": 3}, "program.parts.a is of the type int"),
     ],
@@ -48,7 +52,7 @@ def test_an_interpolation_in_a_part_needs_a_size():
     tree = edited(to_json(PARTS.program), ("parts", "mask", "steps", 4, "op"), "interpolate")
     validate(from_json(tree), PARTS.tensors)
     tree = edited(tree, ("parts", "mask", "steps", 4, "like"), ABSENT)
-    with pytest.raises(PackedFileError, match="like is absent; in a part there is no image"):
+    with pytest.raises(PackedFileError, match="like is missing; in a part there is no image"):
         validate(from_json(tree), PARTS.tensors)
 
 

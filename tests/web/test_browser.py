@@ -23,7 +23,7 @@ SELF = {ADDRESS, "localhost", None, ""}
 @pytest.fixture(scope="module")
 def browser():
     sync_api = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is absent; pip install '.[browser-tests]'"
+        "playwright.sync_api", reason="playwright is missing; pip install '.[browser-tests]'"
     )
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:

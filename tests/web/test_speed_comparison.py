@@ -1,4 +1,4 @@
-"""Times of a packed model and its twin."""
+"""Times of a packed model and its baseline."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("task", ["retinanet", "mask_rcnn", "panoptic", "semantic", "classifier"])
-def test_a_model_and_its_twin(monkeypatch, web_models, task):
+def test_a_model_and_its_baseline(monkeypatch, web_models, task):
     monkeypatch.setattr(speed_comparison, "SHORT", 0.0)
     model = web_models[task]
     result = compare(model, PIXELS)
@@ -23,12 +23,12 @@ def test_a_model_and_its_twin(monkeypatch, web_models, task):
     assert "threads: " in result.machine
 
 
-def test_a_file_without_its_network_has_no_twin(monkeypatch, web_models):
+def test_a_file_without_its_network_has_no_baseline(monkeypatch, web_models):
     monkeypatch.setattr(speed_comparison, "SHORT", 0.0)
     model = web_models["classifier"]
     info = {key: value for key, value in model.predictor.info.items() if key != "network_keys"}
     monkeypatch.setattr(model.predictor, "info", info)
-    monkeypatch.delitem(model.__dict__, "twin", raising=False)
+    monkeypatch.delitem(model.__dict__, "baseline", raising=False)
     result = compare(model, PIXELS)
     assert result.float_seconds is None
     assert result.ratio is None

@@ -18,7 +18,7 @@ from groupnet_det.benchmark.workloads.detectors import (
     batch_of,
     binary_model,
     config_of,
-    float_twin,
+    float_baseline,
     image_of,
     packed_model,
 )
@@ -38,7 +38,7 @@ def make_packed(work: ModelWork, threads: int) -> Burst:
     """The packed network, as a user calls it.
 
     Raises:
-        ExtensionError: The compiled engine is absent.
+        ExtensionError: The compiled engine is missing.
     """
     predictor, image = make_predictor(work), image_of(work)
     return burst_of(lambda: predictor(image))
@@ -49,7 +49,7 @@ def make_steps(work: ModelWork, threads: int) -> Burst:
     what is done in Python, are not in it.
 
     Raises:
-        ExtensionError: The compiled engine is absent.
+        ExtensionError: The compiled engine is missing.
     """
     network: Any = make_predictor(work).network
     pixels = torch.from_numpy(image_of(work))[None]
@@ -61,8 +61,8 @@ def make_steps(work: ModelWork, threads: int) -> Burst:
 
 
 def make_eager(work: ModelWork, threads: int) -> Burst:
-    """The float32 twin by Detectron2, in channels-last layout."""
-    return burst_of(in_inference_mode(float_twin(work), batch_of(work)))
+    """The float32 baseline by Detectron2, in channels-last layout."""
+    return burst_of(in_inference_mode(float_baseline(work), batch_of(work)))
 
 
 def make_simulation(work: ModelWork, threads: int) -> Burst:
@@ -71,7 +71,7 @@ def make_simulation(work: ModelWork, threads: int) -> Burst:
 
 
 def make_onnxruntime_int8(work: ModelWork, threads: int) -> Burst:
-    """The float twin's graph with 8 bits, up to its raw outputs: boxes and NMS are not in it.
+    """The baseline's graph with 8 bits, up to its raw outputs: boxes and NMS are not in it.
 
     Raises:
         SideAbsentError: A package is not installed, or the graph cannot be made.
@@ -102,7 +102,7 @@ def make_openvino_int8(work: ModelWork, threads: int) -> Burst:
 @functools.lru_cache(maxsize=1)  # two sides run it
 def _int8(work: ModelWork) -> bytes:
     quantization: Any = require("onnxruntime.quantization", "onnx")
-    model = float_twin(work).to(memory_format=torch.contiguous_format)
+    model = float_baseline(work).to(memory_format=torch.contiguous_format)
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         try:
@@ -142,7 +142,7 @@ def make_predictor(work: ModelWork) -> PackedPredictor:
     """The packed network.
 
     Raises:
-        ExtensionError: The compiled engine is absent.
+        ExtensionError: The compiled engine is missing.
     """
     packed = packed_model(work)
     with tempfile.TemporaryDirectory() as folder:

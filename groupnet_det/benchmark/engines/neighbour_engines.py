@@ -23,7 +23,7 @@ def make_alone(work: NetworkWork, threads: int) -> Burst:
     """What the others are held against.
 
     Raises:
-        ExtensionError: The compiled engine is absent.
+        ExtensionError: The compiled engine is missing.
     """
     return _median_burst(make_run(work))
 
@@ -32,7 +32,7 @@ def make_after(work: NetworkWork, threads: int) -> Burst:
     """Before each run, this thread has PyTorch compute a layer, which is not timed.
 
     Raises:
-        ExtensionError: The compiled engine is absent.
+        ExtensionError: The compiled engine is missing.
     """
     return _median_burst(make_run(work), before=_neighbour())
 
@@ -41,7 +41,7 @@ def make_beside(work: NetworkWork, threads: int) -> Burst:
     """All the time, another thread has PyTorch compute layers, in as many threads as ours.
 
     Raises:
-        ExtensionError: The compiled engine is absent.
+        ExtensionError: The compiled engine is missing.
     """
     alone, neighbour = _median_burst(make_run(work)), _neighbour()
 

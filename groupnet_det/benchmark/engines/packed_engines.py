@@ -29,7 +29,7 @@ def make_packed(work: Work, threads: int) -> Burst:
     probable class, as a user calls them.
 
     Raises:
-        ExtensionError: The compiled engine is absent.
+        ExtensionError: The compiled engine is missing.
     """
     if isinstance(work, LayerWork):
         return _layer_burst(work)
@@ -43,7 +43,7 @@ def make_run(work: NetworkWork) -> Callable[[], object]:
     """From bytes to the most probable class.
 
     Raises:
-        ExtensionError: The compiled engine is absent.
+        ExtensionError: The compiled engine is missing.
     """
     network, _ = _exported(work)
     images = network_input(work)
@@ -54,7 +54,7 @@ def make_steps(work: Work, threads: int) -> Burst:
     """All steps of a network by the engine's own clock.
 
     Raises:
-        ExtensionError: The compiled engine is absent.
+        ExtensionError: The compiled engine is missing.
     """
     assert isinstance(work, NetworkWork)
     network, program = _exported(work)
@@ -66,7 +66,7 @@ def make_limit(work: Work, threads: int) -> Burst:
     to count that the instruction set has: paired full adders, or plain popcounts.
 
     Raises:
-        ExtensionError: The compiled engine is absent.
+        ExtensionError: The compiled engine is missing.
     """
     assert isinstance(work, LayerWork)
     load_extension()
@@ -103,7 +103,7 @@ def export_network(work: NetworkWork, path: Path) -> Program:
 def open_engine(path: Path) -> Any:
     """
     Raises:
-        ExtensionError: The compiled engine is absent.
+        ExtensionError: The compiled engine is missing.
     """
     return open_network(path)
 

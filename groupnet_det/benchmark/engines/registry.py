@@ -105,7 +105,7 @@ def choose_sides(work: AnyWork, names: Iterable[str] = ()) -> dict[str, MakeSide
 def prepare(
     makers: Mapping[str, MakeSide], work: AnyWork, threads: int
 ) -> tuple[dict[str, Burst], dict[str, str]]:
-    """Bursts by side, and for those that are absent the reason."""
+    """Bursts by side, and for those that are missing the reason."""
     bursts, absent = {}, {}
     for name, make in makers.items():
         try:

@@ -1,4 +1,4 @@
-"""What a measurement depends on besides the code."""
+"""Environment of a measurement: machine, versions, date."""
 
 import datetime
 import importlib

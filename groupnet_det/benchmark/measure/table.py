@@ -22,10 +22,10 @@ class Row:
         work: Such as ``64@56x56``.
         num_bases, batch, threads: K of the binary sides, images, threads.
         side: Whose figures.
-        least, median: Over the rounds, in `unit`; nothing for a side that is absent.
+        least, median: Over the rounds, in `unit`; nothing for a side that is missing.
         x_least, x_median: How many times longer than ours: by the least, and the median of the
             rounds' ratios.
-        note: Why a side is absent, or what has to be known of its figure.
+        note: Why a side is missing, or what has to be known of its figure.
     """
 
     what: str

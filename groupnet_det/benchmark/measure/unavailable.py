@@ -1,4 +1,4 @@
-"""How a side says that it cannot be had on this machine."""
+"""Errors of engines that are not available on this machine."""
 
 from types import ModuleType
 
@@ -7,7 +7,7 @@ from groupnet_det.extras import ExtraAbsentError, import_extra
 
 
 class SideAbsentError(UserError):
-    """A side cannot be measured here; the message says why, and the mend."""
+    """A side cannot be measured here; the message says why, and the fix."""
 
 
 def require(*packages: str) -> ModuleType:

@@ -1,4 +1,4 @@
-"""What is timed: chains of equal layers, and whole networks. Values only."""
+"""Workloads: chains of equal layers, and complete networks. Values only."""
 
 from dataclasses import dataclass
 

@@ -19,24 +19,24 @@ from groupnet_det.benchmark.measure.timing import (
 )
 from groupnet_det.runtime.predictor import PackedPredictor
 
-from .float_baseline import FloatTwin
+from .float_baseline import FloatBaseline
 
 PACKED, FLOAT = "packed", "float"
 Runs = Mapping[str, Callable[[], object]]
 
 
 def runs_of(
-    predictor: PackedPredictor, twin: FloatTwin, pixels: Tensor, wanted: tuple[int, int]
+    predictor: PackedPredictor, baseline: FloatBaseline, pixels: Tensor, wanted: tuple[int, int]
 ) -> dict[str, Callable[[], object]]:
     """A run of each on an image, in which both find as many objects.
 
     Args:
         pixels, wanted: As `PackedPredictor.prepare` gives them.
     """
-    twin.match_answer(pixels, wanted, predictor.predict_pixels(pixels, wanted))
+    baseline.match_answer(pixels, wanted, predictor.predict_pixels(pixels, wanted))
     return {
         PACKED: lambda: predictor.predict_pixels(pixels, wanted),
-        FLOAT: lambda: twin(pixels, wanted),
+        FLOAT: lambda: baseline(pixels, wanted),
     }
 
 

@@ -1,4 +1,4 @@
-"""The full-precision twin of a packed file, to be timed beside it."""
+"""The full-precision baseline of a packed file, to be timed beside it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from torch import Tensor
 
 import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to Detectron2)
 from groupnet_det.analysis.random_weights import SEED, prepared
-from groupnet_det.config.network import config_of_keys, float_twin_of
+from groupnet_det.config.network import config_of_keys, float_baseline_of
 from groupnet_det.errors import PackedFileError
 from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
 from groupnet_det.runtime.postprocessing.panoptic import PanopticSegmentation
@@ -17,10 +17,10 @@ from groupnet_det.runtime.results.detections import Detections
 from groupnet_det.runtime.task_pipelines import Answer
 
 MAX_REASON = 200  # characters that a message quotes
-NO_OBJECT = 2.0  # a least score that none has
+NO_OBJECT = 2.0  # a score threshold that none has
 
 
-class FloatTwin:
+class FloatBaseline:
     """The same network in float32, by PyTorch and Detectron2, in channels-last layout.
 
     Its weights are random: its times mean something, its answers nothing.
@@ -41,7 +41,7 @@ class FloatTwin:
                 "the packed file does not say which network it holds, as it was made by an older "
                 "version; export it again"
             )
-        cfg = float_twin_of(config_of_keys(keys))
+        cfg = float_baseline_of(config_of_keys(keys))
         torch.manual_seed(SEED)
         try:
             self.model = wrap_for_testing(cfg, prepared(build_model(cfg)))
@@ -63,10 +63,10 @@ class FloatTwin:
         return dict(self.model([item])[0])
 
     def match(self, pixels: Tensor, wanted: tuple[int, int], objects: int) -> None:
-        """Make an R-CNN find as many objects in this image as its trained twin.
+        """Make an R-CNN find as many objects in this image as its trained baseline.
 
         Each object takes time: random scores, which are all alike, would give a hundred of them.
-        The least score becomes that of the last object that is wanted.
+        The score threshold becomes that of the last object that is wanted.
         """
         if not self.choosers:
             return

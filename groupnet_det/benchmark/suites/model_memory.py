@@ -34,23 +34,23 @@ FLOAT = """
 import sys
 import torch
 from groupnet_det.analysis.memory import peak_resident_kib as peak
-from groupnet_det.benchmark.workloads.detectors import batch_of, float_twin
+from groupnet_det.benchmark.workloads.detectors import batch_of, float_baseline
 from groupnet_det.benchmark.measure.workload import ModelWork
 model, classes, height, width, threads, runs = sys.argv[1], *map(int, sys.argv[2:7])
 torch.set_num_threads(threads)
 before = peak()
 work = ModelWork(model=model, num_classes=classes, height=height, width=width)
-twin, batch = float_twin(work), batch_of(work)
+baseline, batch = float_baseline(work), batch_of(work)
 with torch.inference_mode():
     for _ in range(runs):
-        twin(batch)
+        baseline(batch)
 print((peak() - before) / 1024)
 """
 
 
 def measure_memory(work: ModelWork, threads: int) -> list[Row]:
     """MiB at the peak, above what the process had when its imports were done: our predictor's and
-    the float twin's, weights included.
+    the full-precision baseline's, weights included.
 
     Raises:
         ExtensionError: A process failed; the message is its last line.

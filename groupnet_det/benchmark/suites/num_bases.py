@@ -22,12 +22,12 @@ from groupnet_det.benchmark.measure.timing import (
     median_ratio,
     ratio_of_least,
 )
-from groupnet_det.config.network import float_twin_of
+from groupnet_det.config.network import float_baseline_of
 from groupnet_det.errors import ConfigError
 
 from .timed_networks import float_burst, packed_burst
 
-FULL_PRECISION = 0  # in the place of K
+FULL_PRECISION = 0  # instead of K
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ def compare_bases(cfg: CfgNode, bases: Sequence[int], size: Size) -> list[BasesR
     Raises:
         ConfigError: A K that is none, or the config makes no network that can be analyzed.
     """
-    full = _count(float_twin_of(cfg), size)
+    full = _count(float_baseline_of(cfg), size)
     full_bytes = full.simulated_bytes
     rows = [_row(FULL_PRECISION, full, full_bytes, full, full_bytes)]
     for k in dict.fromkeys(bases):
@@ -90,14 +90,14 @@ def time_bases(
         cfg, size: As of `compare_bases`.
 
     Raises:
-        ExtensionError: The compiled engine is absent.
+        ExtensionError: The compiled engine is missing.
         ConfigError: No program can compute the network.
     """
     bursts: dict[str, Burst] = {}
     sizes: dict[int, int] = {}
     for row in rows:
         if row.num_bases == FULL_PRECISION:
-            bursts[str(row.num_bases)] = float_burst(float_twin_of(cfg), size)
+            bursts[str(row.num_bases)] = float_burst(float_baseline_of(cfg), size)
         else:
             packed = packed_burst(_with_bases(cfg, row.num_bases), size)
             bursts[str(row.num_bases)], sizes[row.num_bases] = packed

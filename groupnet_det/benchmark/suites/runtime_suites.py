@@ -1,4 +1,4 @@
-"""What is measured under each name, and the measuring of one item."""
+"""Suites of measurements by name, and the measuring of one item."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Where the time of a packed detector or segmenter goes, from an image to its answer."""
+"""Time of each stage of a packed detector or segmenter, from an image to its result."""
 
 import re
 import statistics
@@ -78,11 +78,11 @@ def measure_stages(work: ModelWork, threads: int, rounds: int) -> list[Row]:
     """A row for each stage and one for the whole, ``x`` being the share of the whole.
 
     The steps of the engine are timed by its own clock, with all threads waiting for each other
-    behind each, which they do not do otherwise; what the network is given and gives back, and all
+    after each, which they do not do otherwise; what the network is given and gives back, and all
     that is done in Python, by the clock of the process.
 
     Raises:
-        ExtensionError: The compiled engine is absent.
+        ExtensionError: The compiled engine is missing.
     """
     torch.set_num_threads(threads)
     predictor = make_predictor(work)

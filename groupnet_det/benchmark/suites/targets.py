@@ -1,4 +1,4 @@
-"""What the engine is to reach, and what the rows say that it reaches."""
+"""Targets of the engine, and how far the measured rows reach them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

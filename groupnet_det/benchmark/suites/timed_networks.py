@@ -19,7 +19,7 @@ def packed_burst(cfg: CfgNode, size: Size) -> tuple[Burst, int]:
 
     Raises:
         ConfigError: No program can compute the network.
-        ExtensionError: The compiled engine is absent.
+        ExtensionError: The compiled engine is missing.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.gnp"

@@ -17,7 +17,7 @@ from groupnet_det.export.packed.trained import load_trained
 from groupnet_det.inference.packed_model import build_packed_model
 
 from .against_float import runs_of, summary, time_in_turns
-from .float_baseline import FloatTwin
+from .float_baseline import FloatBaseline
 
 SIMULATION = "simulation"
 
@@ -26,7 +26,7 @@ def time_trained(
     cfg: CfgNode, packed_file: Path, *, schedule: Schedule, threads: int
 ) -> dict[str, Any]:
     """Seconds from the pixels of the first image of ``DATASETS.TEST`` to the answer, of three
-    networks that take turns: the packed file on the compiled engine, the float32 twin (the same
+    networks that take turns: the packed file on the compiled engine, the float32 baseline (the same
     network in full precision with one branch, random weights, channels-last layout), and the
     trained network as PyTorch evaluates it.
 
@@ -40,14 +40,14 @@ def time_trained(
         What JSON can hold: see `summary`.
 
     Raises:
-        UserError: A file cannot be used, or the engine is absent.
+        UserError: A file cannot be used, or the engine is missing.
     """
     torch.set_num_threads(threads)
     packed = build_packed_model(cfg, str(packed_file))
     trained, _ = load_trained(cfg)
     batch = first_batch(cfg)
     predictor = packed.predictor
-    runs = runs_of(predictor, FloatTwin(predictor.info), *_image_of(batch[0]))
+    runs = runs_of(predictor, FloatBaseline(predictor.info), *_image_of(batch[0]))
     simulation = wrap_for_testing(cfg, trained.eval())
     seconds = time_in_turns({**runs, SIMULATION: lambda: simulation(batch)}, schedule)
     network: Any = predictor.network

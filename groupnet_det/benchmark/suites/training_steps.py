@@ -1,4 +1,4 @@
-"""Training steps of a config beside those of its full-precision twin: seconds and memory.
+"""Training steps of a config beside those of its full-precision baseline: seconds and memory.
 
 Needs Detectron2, as the steps are those of the trainer.
 """
@@ -11,10 +11,10 @@ from detectron2.config import CfgNode
 
 from groupnet_det.benchmark.measure.timing import median_ratio, ratio_of_least
 from groupnet_det.config import own_node
-from groupnet_det.config.network import float_twin_of
+from groupnet_det.config.network import float_baseline_of
 from groupnet_det.engine.memory.random_steps import BatchSize
 
-OURS, TWIN = "config", "twin"
+OURS, BASELINE = "config", "baseline"
 
 
 def size_of(cfg: CfgNode, *, num_images: int = 0, height: int = 0, width: int = 0) -> BatchSize:
@@ -39,24 +39,24 @@ TRAINING_SIDES: dict[str, Callable[[CfgNode], int]] = {
 
 SIDES: Mapping[str, Callable[[CfgNode], CfgNode]] = {
     OURS: lambda cfg: cfg,
-    TWIN: lambda cfg: float_twin_of(cfg, device=cfg.MODEL.DEVICE),
+    BASELINE: lambda cfg: float_baseline_of(cfg, device=cfg.MODEL.DEVICE),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRow:
-    """A config and its twin.
+    """A config and its baseline.
 
     Attributes:
         config: Name.
         num_images, height, width: Of the batch.
         seconds_least, seconds_median: An iteration of the config; over the rounds.
-        twin_least, twin_median: An iteration of its twin.
-        x_least, x_median: How many times longer than the twin's: by the least, and the median of
-            the rounds' ratios.
-        peak_mib, twin_peak_mib: Memory that a process took for some steps, at most; nothing where
-            it was not measured.
-        x_peak: How many times the twin's.
+        baseline_least, baseline_median: An iteration of its baseline.
+        x_least, x_median: How many times longer than the baseline's: by the least, and the median
+            of the rounds' ratios.
+        peak_mib, baseline_peak_mib: Memory that a process took for some steps, at most; nothing
+            where it was not measured.
+        x_peak: How many times the baseline's.
     """
 
     config: str
@@ -65,12 +65,12 @@ class TrainingRow:
     width: int
     seconds_least: float
     seconds_median: float
-    twin_least: float
-    twin_median: float
+    baseline_least: float
+    baseline_median: float
     x_least: float
     x_median: float
     peak_mib: float | None = None
-    twin_peak_mib: float | None = None
+    baseline_peak_mib: float | None = None
     x_peak: float | None = None
 
 
@@ -81,21 +81,21 @@ def make_row(
     memory: Mapping[str, float],
 ) -> TrainingRow:
     """A row from the seconds of each round and the MiB, both by `SIDES`; memory may be empty."""
-    ours, twin = seconds[OURS], seconds[TWIN]
+    ours, baseline = seconds[OURS], seconds[BASELINE]
     figures = {
         "seconds_least": round(min(ours), 4),
         "seconds_median": round(statistics.median(ours), 4),
-        "twin_least": round(min(twin), 4),
-        "twin_median": round(statistics.median(twin), 4),
-        "x_least": round(ratio_of_least(ours, twin), 3),
-        "x_median": round(median_ratio(ours, twin), 3),
+        "baseline_least": round(min(baseline), 4),
+        "baseline_median": round(statistics.median(baseline), 4),
+        "x_least": round(ratio_of_least(ours, baseline), 3),
+        "x_median": round(median_ratio(ours, baseline), 3),
     }
     peaks = {}
     if memory:
         peaks = {
             "peak_mib": round(memory[OURS], 1),
-            "twin_peak_mib": round(memory[TWIN], 1),
-            "x_peak": round(memory[OURS] / memory[TWIN], 3),
+            "baseline_peak_mib": round(memory[BASELINE], 1),
+            "x_peak": round(memory[OURS] / memory[BASELINE], 3),
         }
     return TrainingRow(
         config=config,

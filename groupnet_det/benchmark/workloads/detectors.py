@@ -48,7 +48,7 @@ def binary_model(work: ModelWork) -> Any:
     return _build(work, "MODEL.GROUPNET.NUM_BASES", str(work.num_bases))
 
 
-def float_twin(work: ModelWork) -> Any:
+def float_baseline(work: ModelWork) -> Any:
     """The same network in full precision, in channels-last layout."""
     return _build(work, *FLOAT).to(memory_format=torch.channels_last)
 

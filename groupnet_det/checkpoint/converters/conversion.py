@@ -1,4 +1,4 @@
-"""What a conversion of foreign weights results in, and what is common to all of them."""
+"""Result of a conversion of foreign weights, and what all conversions share."""
 
 import re
 from collections.abc import Mapping, Sequence

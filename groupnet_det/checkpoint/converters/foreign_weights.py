@@ -1,4 +1,4 @@
-"""From a foreign weights file to one of ours, with the config of its network beside it."""
+"""Converts a foreign weights file to one of ours, with the config of its network beside it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -111,7 +111,7 @@ def _complete(conversion: Conversion) -> Conversion:
     """Hold keys and shapes against the network, and add what files of old versions of torch lack.
 
     Raises:
-        CheckpointError: A shape differs, or a tensor is absent.
+        CheckpointError: A shape differs, or a tensor is missing.
     """
     wanted = _network_state(conversion)
     for key, value in conversion.state.items():

@@ -45,7 +45,7 @@ def is_authors_layout(state: Mapping[Any, Any]) -> bool:
 def convert_authors(state: Mapping[str, Any], *, bpac: bool = False) -> Conversion:
     """Rename the authors' weights, and recognise their variant.
 
-    The stem's bias, which some files have, is folded into the BN behind it: max-pooling commutes
+    The stem's bias, which some files have, is folded into the BN after it: max-pooling commutes
     with a shift per channel, so ``running_mean - bias`` gives the same output. The mean is then a
     float64 tensor, so that nothing is rounded here.
 

@@ -1,7 +1,7 @@
 """The decoder of the authors' segmentation networks, under the names of our DeepLabV3 head.
 
 ``head.aspp.b{0..3}.0.convs.k`` and ``head.aspp.b4.gap.1.convs.k`` are the bases of the ASPP's
-convolutions, each group with a BN behind; ``head.aspp.project`` and ``head.block`` are float.
+convolutions, each group with a BN after; ``head.aspp.project`` and ``head.block`` are float.
 """
 
 import re
@@ -79,7 +79,7 @@ def _fold_bias(ours: dict[str, Tensor], part: str) -> None:
         return
     mean = ours.get(f"{part}.norm.running_mean")
     if mean is None or mean.shape != bias.shape:
-        raise CheckpointError(f"{part}.conv has a bias, but no BN of its shape behind it")
+        raise CheckpointError(f"{part}.conv has a bias, but no BN of its shape after it")
     ours[f"{part}.norm.running_mean"] = mean.double() - bias.double()
 
 

@@ -1,4 +1,4 @@
-"""torchvision's ResNets under our names: the full-precision twin, or the start of a Group-Net."""
+"""torchvision's ResNets under our names: full-precision baselines, or starts of a Group-Net."""
 
 import re
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def convert_torchvision(
 
     Args:
         state: Its ``state_dict``.
-        num_bases: 0 for the full-precision twin, whose outputs are torchvision's; else K of the
+        num_bases: 0 for the full-precision baseline, whose outputs are torchvision's; else K of the
             Group-Net that starts from these weights, each branch from a copy of them, with gates
             that start as they do in a new network.
         noise: Standard deviation, in those of each layer's weights, of what is added to the copies.

@@ -1,4 +1,4 @@
-"""What each layer of a network costs: operations, parameters, bytes, time."""
+"""Cost of each layer of a network: operations, parameters, bytes, time."""
 
 import argparse
 import datetime

@@ -41,7 +41,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """The figures of `time_trained`.
 
     Raises:
-        UserError: Something is absent or does not fit.
+        UserError: Something is missing or does not fit.
     """
     cfg = load_config(arguments.config_file, arguments.opts)
     cfg.MODEL.DEVICE = "cpu"

@@ -1,4 +1,4 @@
-"""Time a training iteration of configs against that of their full-precision twins."""
+"""Time a training iteration of configs against that of their full-precision baselines."""
 
 import argparse
 import subprocess
@@ -32,7 +32,7 @@ MEMORY_STEPS = 3
 def read_config(path: str, arguments: argparse.Namespace) -> CfgNode:
     """
     Raises:
-        ConfigError: It cannot be read, or is itself a twin.
+        ConfigError: It cannot be read, or is itself a baseline.
     """
     cfg = load_config(path, ["MODEL.DEVICE", arguments.device, *arguments.opts])
     if cfg.MODEL.GROUPNET.METHOD == "float":

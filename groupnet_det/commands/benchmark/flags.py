@@ -76,8 +76,8 @@ def analyze_model() -> CommandParser:
 
 
 def benchmark_packed() -> CommandParser:
-    """Time a packed file beside its float32 twin and the trained network, on an image of the data
-    set.
+    """Time a packed file beside its float32 baseline and the trained network, on an image of the
+    data set.
 
       %(prog)s --config-file configs/quick/classifier_groupnet_mnist5k.yaml \\
           --packed digits.gnp --json latency.json \\
@@ -134,7 +134,7 @@ def benchmark_runtime() -> CommandParser:
     threads of the side before spin for some milliseconds, and would hold a core. One run of each
     burst is not counted. Columns ``least`` and ``median`` are those of the rounds; ``x`` is how
     many times longer than ours a side takes: by the least of all rounds, and the median of the
-    ratios in each round. A side whose engine is absent is listed with what to install (``pip
+    ratios in each round. A side whose engine is missing is listed with what to install (``pip
     install .[bench]``).
 
     Weights are random, and so is what int8 is calibrated with: for the speed it makes no
@@ -149,7 +149,7 @@ def benchmark_runtime() -> CommandParser:
     parser.add_argument("--batch", type=int, default=1, help="images, of networks")
     parser.add_argument("--width", type=float, default=1.0, help="of the binary networks")
     parser.add_argument("--shapes", type=parse_shape, nargs="+", help="C@HxW")
-    parser.add_argument("--sides", nargs="+", default=[], metavar="SIDE", help="all if absent")
+    parser.add_argument("--sides", nargs="+", default=[], metavar="SIDE", help="all by default")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--burst-ms", type=float, default=50, help="of one side in one round")
     parser.add_argument("--pause-ms", type=float, default=20, help="before each burst")
@@ -159,21 +159,21 @@ def benchmark_runtime() -> CommandParser:
 
 
 def benchmark_training() -> CommandParser:
-    """Time a training iteration of configs against that of their full-precision twins.
+    """Time a training iteration of configs against that of their full-precision baselines.
 
       %(prog)s
       %(prog)s configs/COCO-Detection/retinanet_groupnet_r18_k4.yaml \\
           --batch 2 --size 320 320 --opts MODEL.GROUPNET.NUM_BASES 5
 
-    The twin has MODEL.GROUPNET.METHOD float in all parts and differs in nothing else. The
+    The baseline has MODEL.GROUPNET.METHOD float in all parts and differs in nothing else. The
     iterations of both take turns in one process, so that what else runs on the machine falls on
     both; each round starts with the other one, and two iterations of each are not counted. An
     iteration is the trainer's (forward, losses, backward, clipping, optimizer) on random images;
     reading data is left out.
 
     Columns: seconds an iteration, the least and the median of the rounds; ``x``, how many times
-    longer than the twin's: by the least of all rounds, and the median of the rounds' ratios; the
-    most memory in MiB that a process of its own took for three iterations, less what it took
+    longer than the baseline's: by the least of all rounds, and the median of the rounds' ratios;
+    the most memory in MiB that a process of its own took for three iterations, less what it took
     before the network.
 
     Without --batch and --size, those that the config trains with; give both for full-scale

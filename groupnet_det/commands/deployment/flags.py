@@ -70,7 +70,7 @@ def verify_packed() -> CommandParser:
     the trained one. The exit code is 0 only where all that was compared agrees.
 
     ``--predictors int8`` also shows what it costs to give the last layers of a detector or
-    segmenter 8 bits: the network is packed anew, and its scores are set beside the file's, without
+    segmenter 8 bits: the network is packed again, and its scores are set beside the file's, without
     a verdict.
 
     ``--backend reference`` is for machines without the engine: the first check is skipped, which

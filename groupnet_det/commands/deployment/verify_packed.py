@@ -79,8 +79,8 @@ def verify(
     for dataset in cfg.DATASETS.TEST:
         findings += compare_answers(cfg, trained, packed_model, dataset)
     if predictors is not None:
-        anew = export_trained(cfg, trained, rest, make_predictors(cfg, trained, predictors))
-        findings += cost_of(cfg, packed_model, anew, backend)
+        again = export_trained(cfg, trained, rest, make_predictors(cfg, trained, predictors))
+        findings += cost_of(cfg, packed_model, again, backend)
     return findings
 
 
@@ -95,11 +95,11 @@ def check_other(packed: PackedModel, predictors: str) -> None:
         raise ConfigError(f"the packed file has --predictors {predictors} already; name the other")
 
 
-def cost_of(cfg: CfgNode, own: PackedModel, anew: PackedFile, backend: str) -> list[Finding]:
+def cost_of(cfg: CfgNode, own: PackedModel, again: PackedFile, backend: str) -> list[Finding]:
     """The scores of a packed model beside those of the same network with other last layers."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "anew.gnp"
-        write_packed(path, anew.program, anew.info, anew.tensors)
+        path = Path(folder) / "again.gnp"
+        write_packed(path, again.program, again.info, again.tensors)
         other = build_packed_model(cfg, str(path), backend=backend)
     models = {str(model.predictor.info["predictors"]): model for model in (own, other)}
     findings = []

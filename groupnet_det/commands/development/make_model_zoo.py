@@ -12,7 +12,8 @@ taking what `make zoo` reached.
 
 Comparisons are read from the CSV files of tools/compare_methods.py as far as they are there, other
 trainings from results/trained.csv. --measure keeps the rows that are in results/costs.csv and
-results/latency.csv; with --fresh, those that --networks chooses (all if absent) are measured anew.
+results/latency.csv; with --fresh, those that --networks chooses (all by default)
+are measured again.
 """
 
 import argparse

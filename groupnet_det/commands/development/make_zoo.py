@@ -7,7 +7,7 @@ Each is packed too (tools/export_packed.py), and the packed file is held against
   python tools/make_zoo.py --models classifier_groupnet_mnist5k
 
 It runs the commands that one would type, and prints them. Started again, it keeps finished models
-and goes on with an interrupted training; ``--fresh`` trains the chosen models anew.
+and goes on with an interrupted training; ``--fresh`` trains the chosen models again.
 """
 
 import argparse
@@ -274,7 +274,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--models", nargs="+", default=list(MODELS), metavar="NAME", help="or all")
     parser.add_argument("--preset", choices=list(PRESETS), default="full", help="quick: a trial")
     parser.add_argument("--output", type=Path, help="folder (default: zoo, or zoo/PRESET)")
-    parser.add_argument("--fresh", action="store_true", help="train the chosen models anew")
+    parser.add_argument("--fresh", action="store_true", help="train the chosen models again")
     arguments = parser.parse_args(argv)
     default = ROOT / "zoo" if arguments.preset == "full" else ROOT / "zoo" / arguments.preset
     output = (arguments.output or default).absolute()

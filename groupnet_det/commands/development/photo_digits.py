@@ -1,9 +1,9 @@
 """Train a binary network on photo-digits, evaluate it, and draw what it finds.
 
 ``--task detection`` gives boxes, ``--task segmentation`` a class for each pixel. The detector takes
-the paper's two stages: first float weights with tanh in the place of the sign, then, from there,
+the paper's two stages: first float weights with tanh instead of the sign, then, from there,
 the binary network; the segmenter is binary from the start. At the end the network is packed, held
-against the packed file, timed beside its float32 twin, and all is put into ``report.html``.
+against the packed file, timed beside its float32 baseline, and all is put into ``report.html``.
 
 What it runs are the commands that one would type, and it prints them. Interrupted, it goes on
 where it stopped; ``--fresh`` starts over.

@@ -30,7 +30,7 @@ def compare_methods() -> CommandParser:
     parser = CommandParser(compare_methods.__doc__)
     parser.add_config(help_="schedule and data of all rows")
     parser.add_argument("--methods-file", type=Path, default=Path("methods"), help="or a name")
-    parser.add_argument("--methods", nargs="+", help="some names of that file; all if absent")
+    parser.add_argument("--methods", nargs="+", help="some names of that file; all by default")
     parser.add_argument("--learning-rates", nargs="+", type=float, default=[0.003, 0.01, 0.03])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--single-seed", nargs="*", default=["ABC-Net 5/5"], metavar="METHOD")
@@ -126,7 +126,7 @@ def report() -> CommandParser:
       %(prog)s output/retinanet_groupnet_photo_digits
 
     The page, OUTPUT_DIR/report.html, needs no other file and no network. What it shows lies in
-    OUTPUT_DIR already; where something is absent, the page names the command that makes it.
+    OUTPUT_DIR already; where something is missing, the page names the command that makes it.
     Training makes the page at its end with ``groupnet-det train --report``. What is on it:
     docs/report.md.
     """

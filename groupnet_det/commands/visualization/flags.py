@@ -20,7 +20,7 @@ def app() -> CommandParser:
     """
     parser = CommandParser(app.__doc__)
     parser.add_argument("--models", nargs="+", type=Path, default=[], metavar="FILE.gnp")
-    parser.add_argument("--port", type=int, help="of 127.0.0.1; any free one from 7860 if absent")
+    parser.add_argument("--port", type=int, help="of 127.0.0.1; any free one from 7860 by default")
     return parser
 
 
@@ -48,7 +48,7 @@ def demo() -> CommandParser:
     source.add_argument("--webcam", nargs="?", type=int, const=0, metavar="NUMBER")
     parser.add_argument("--output", type=Path, help="file or folder; without, a window opens")
     parser.add_argument(
-        "--confidence-threshold", type=float, default=0.5, help="least score of objects"
+        "--confidence-threshold", type=float, default=0.5, help="score threshold of objects"
     )
     parser.add_argument("--opts", nargs="*", default=[], help="config KEY VALUE pairs")
     return parser
@@ -88,7 +88,7 @@ def visualize_json_results() -> CommandParser:
     parser.add_argument("--input", type=Path, required=True, help="COCO results json")
     parser.add_argument("--output", type=Path, required=True, help="folder")
     parser.add_argument("--dataset", default="coco_2017_val", help="its name")
-    parser.add_argument("--conf-threshold", type=float, default=0.5, help="least score drawn")
+    parser.add_argument("--conf-threshold", type=float, default=0.5, help="score threshold drawn")
     parser.add_config(required=False, help_="of a data set of yours")
     return parser
 
@@ -109,5 +109,5 @@ def visualize_results() -> CommandParser:
     parser.add_argument("--output", type=Path, help="PNG file of predictions")
     parser.add_argument("--curves", type=Path, help="PNG file of losses and metrics")
     parser.add_argument("--num-images", type=int, default=6)
-    parser.add_argument("--threshold", type=float, default=0.5, help="least score drawn")
+    parser.add_argument("--threshold", type=float, default=0.5, help="score threshold drawn")
     return parser

@@ -10,7 +10,7 @@ namespace groupnet {
 // NaN, or the greatest is infinite.
 void softmax(const float* logits, int64_t count, float* probabilities);
 
-// Whether the class with logit `a` and a lower number stands behind that with `b`: NaN last.
+// Whether the class with logit `a` and a lower number stands after that with `b`: NaN last.
 bool ranks_behind(float a, float b);
 
 // Numbers of the `top` greatest, in falling order; `top` is at most `count`.

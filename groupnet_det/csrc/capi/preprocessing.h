@@ -22,7 +22,7 @@ struct PixelSize {
 
 class Preprocessing {
  public:
-  // That of a packed file's "info". Throws Error where it is absent, or of a kind that is not
+  // That of a packed file's "info". Throws Error where it is missing, or of a kind that is not
   // known.
   static std::unique_ptr<Preprocessing> from_info(const Json& info);
   virtual ~Preprocessing() = default;

@@ -14,7 +14,7 @@ namespace groupnet {
 class Segmentation {
  public:
   // By "info.postprocessing" of a packed file whose network has the output "logits". Throws Error
-  // where these are absent, or of a kind that is not known.
+  // where these are missing, or of a kind that is not known.
   Segmentation(const Json& info, const Program& program);
 
   int channels() const { return channels_; }

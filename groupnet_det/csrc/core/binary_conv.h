@@ -1,4 +1,4 @@
-// One binary convolution by itself: the function behind the torch op, and what tests compare.
+// One binary convolution by itself: the function after the torch op, and what tests compare.
 #pragma once
 
 #include <cstdint>

@@ -16,7 +16,7 @@ constexpr int kMaxDepth = 32;
 constexpr int64_t kMaxValues = 1 << 20;  // each takes some hundred bytes of memory
 constexpr std::string_view kDigits = "0123456789";
 
-// No fewer than there are in `text`: each but the first begins behind one of these.
+// No fewer than there are in `text`: each but the first begins after one of these.
 int64_t count_values(std::string_view text) {
   return std::count_if(text.begin(), text.end(),
                        [](char c) { return c == ',' || c == '[' || c == '{'; });
@@ -33,7 +33,7 @@ class JsonReader {
     if (!is_utf8(text_)) throw Error("JSON is no UTF-8");
     Json value = read_value(0);
     skip_space();
-    if (position_ != text_.size()) fail("text behind the value");
+    if (position_ != text_.size()) fail("text after the value");
     return value;
   }
 

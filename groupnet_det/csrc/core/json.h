@@ -26,9 +26,9 @@ class Json {
   const std::vector<Json>& as_array(const std::string& what) const;
   const std::vector<std::pair<std::string, Json>>& as_object(const std::string& what) const;
 
-  // The member called `key` of an object, or null where it is absent or null.
+  // The member called `key` of an object, or null where it is missing or null.
   const Json* find(const std::string& key, const std::string& what) const;
-  // The same; throws Error where it is absent.
+  // The same; throws Error where it is missing.
   const Json& at(const std::string& key, const std::string& what) const;
 
  private:

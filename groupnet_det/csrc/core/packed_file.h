@@ -19,7 +19,7 @@ struct Tensor {
 
 class PackedFile {
  public:
-  // Throws Error where the file is absent, cut short, changed, of another kind or version.
+  // Throws Error where the file is missing, cut short, changed, of another kind or version.
   static PackedFile open(const std::string& path);
   // `name` for messages.
   static PackedFile parse(std::vector<uint8_t> bytes, const std::string& name);

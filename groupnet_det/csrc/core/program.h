@@ -1,4 +1,4 @@
-// What a packed file computes: the structs behind docs/packed-format.md, names resolved to tensors.
+// What a packed file computes: the structs after docs/packed-format.md, names resolved to tensors.
 #pragma once
 
 #include <array>

@@ -69,7 +69,7 @@ class Workspace {
   const std::vector<PlannedStep>& steps() const { return steps_; }
   const std::vector<BufferMemory>& buffers() const { return buffers_; }
   size_t num_bytes() const;
-  // Before each run, lest it writes to results of a former one that somebody still holds.
+  // Before each run, so that it writes to results of a former one that somebody still holds.
   void claim_outputs();
   // What holds the values of a large output; null for a buffer whose memory others share.
   std::shared_ptr<const void> holder_of(int buffer) const;

@@ -34,7 +34,7 @@ struct MapView {
 
 enum class ActCode : int { kNone, kRelu, kPrelu };
 
-// For all channels in whole blocks; null where a part is absent.
+// For all channels in whole blocks; null where a part is missing.
 struct MapArgs {
   explicit MapArgs() = default;
   const float* scale1 = nullptr;

@@ -20,7 +20,7 @@ struct InputRow {
         values.v[p][b] = Vector::load_f(from);
         return;
       }
-      float part[kBlock] = {};  // nothing lies behind the last channel of the last pixel
+      float part[kBlock] = {};  // nothing lies after the last channel of the last pixel
       for (int i = 0; first + i < args.channels; ++i) part[i] = from[i];
       values.v[p][b] = Vector::load_f(part);
     });

@@ -14,7 +14,7 @@ namespace {
 using I = Vector::I;
 using F = Vector::F;
 
-// In the place of std::min and std::max, which the linker might take from any file.
+// Instead of std::min and std::max, which the linker might take from any file.
 template <class T>
 GROUPNET_INLINE T smaller(T a, T b) {
   return b < a ? b : a;

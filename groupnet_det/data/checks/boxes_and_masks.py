@@ -65,7 +65,7 @@ def check_boxes(name: str, records: Records) -> None:
         x0, y0, x1, y1 = box
         if not np.isfinite(box).all() or x1 < x0 or y1 < y0:
             raise DataError(
-                f"{_told(name, record, annotation)} is of negative size or of no numbers; mend it "
+                f"{_told(name, record, annotation)} is of negative size or of no numbers; fix it "
                 f"in {_source(name, record)}"
             )
         if is_empty(box):
@@ -74,7 +74,7 @@ def check_boxes(name: str, records: Records) -> None:
         if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
             raise DataError(
                 f"{_told(name, record, annotation)} lies outside its image of {width}x{height}; "
-                f"mend it in {_source(name, record)}"
+                f"fix it in {_source(name, record)}"
             )
         low, high = -BOX_TOLERANCE, BOX_TOLERANCE
         if x0 < low or y0 < low or x1 > width + high or y1 > height + high:
@@ -139,7 +139,7 @@ def check_run_lengths(cfg: CfgNode, name: str, records: Records) -> None:
         return
     if cfg.MODEL.MASK_ON:
         _check_real_size(name, record)  # it may be what is wrong
-        raise DataError(f"{first}; mend it in {source_of(name)}")
+        raise DataError(f"{first}; fix it in {source_of(name)}")
     number = 1 + sum(1 for _ in problems)
     logger.warning(
         f"data set {name}: {number} masks cannot be used, which matters not without "

@@ -77,8 +77,8 @@ def open_coco_file(path: Path, prepare_with: str | None = None) -> CocoFile:
         DataError: It cannot be used; what is wrong is named by its id.
     """
     if not path.is_file():
-        mend = f"make it with: {prepare_with}" if prepare_with else "check the path"
-        raise DataError(f"annotation file {path} does not exist; {mend}")
+        fix = f"make it with: {prepare_with}" if prepare_with else "check the path"
+        raise DataError(f"annotation file {path} does not exist; {fix}")
     content = read_json(path, "annotation file", "correct that place, or write the file again")
     for key in KEYS:
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
@@ -125,7 +125,7 @@ def check_polygons(path: Path, content: dict[str, Any], *, scored: bool) -> None
         " an x and a y for each point"
     )
     if scored:
-        raise DataError(f"{path}: {told}; mend or remove it, or masks cannot be evaluated")
+        raise DataError(f"{path}: {told}; fix or remove it, or masks cannot be evaluated")
     logger.warning(
         f"{path}: training leaves out {len(bad)} polygons, and objects that have no other; the "
         f"first: {told}"
@@ -190,7 +190,7 @@ def _check_ids(path: Path, content: dict[str, Any]) -> None:
             raise DataError(
                 f"{path}: annotation {annotation.get('id')} names category "
                 f"{told(annotation['category_id'])}; the categories have ids "
-                f"{sorted(known_categories, key=str)}: mend it, or add the category"
+                f"{sorted(known_categories, key=str)}: fix it, or add the category"
             )
 
 
@@ -200,7 +200,7 @@ def _annotation_problems(annotation: dict[str, Any]) -> Iterator[str]:
     if not is_box(box):
         yield f"has bbox {box!r}; it must be a list of x, y, width, height"
     elif min(box[2:]) < 0:
-        yield f"has bbox {box!r} (x, y, width, height) of negative size; mend or remove it"
+        yield f"has bbox {box!r} (x, y, width, height) of negative size; fix or remove it"
     if isinstance(mask, dict):
         size, counts = mask.get("size"), mask.get("counts")
         if not (isinstance(size, list) and len(size) == 2 and all(map(is_number, size))):

@@ -1,4 +1,4 @@
-"""Look at masks before hours of training: every complaint names the file and the mend."""
+"""Look at masks before hours of training: every complaint names the file and the fix."""
 
 import logging
 from pathlib import Path
@@ -49,7 +49,7 @@ def check_masks(name: str, records: list[dict[str, Any]], num_decoded: int) -> N
     counted, must be valid, and are logged as a table.
 
     Raises:
-        DataError: A mask is absent, no mask, of another size, or has labels that are no classes;
+        DataError: A mask is missing, no mask, of another size, or has labels that are no classes;
             or no pixel of all that were counted is labelled.
     """
     for record in records:
@@ -153,7 +153,7 @@ def check_cityscapes_layout(image_dir: Path, gt_dir: Path) -> None:
     """The files that Detectron2's loader needs.
 
     Raises:
-        DataError: A folder or file is absent.
+        DataError: A folder or file is missing.
     """
     for folder in (image_dir, gt_dir):
         if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""Whether a compressed run-length encoding is one, without decoding it into memory.
+"""Checks compressed run-length encodings without decoding them into memory.
 
 pycocotools trusts its counts; a broken one can make it write where it must not.
 """

@@ -18,7 +18,7 @@ def require_cityscapesscripts(what: str) -> None:
         what: Needs it, for the message.
 
     Raises:
-        DataError: The package is absent.
+        DataError: The package is missing.
     """
     if importlib.util.find_spec("cityscapesscripts") is None:
         raise DataError(
@@ -39,7 +39,7 @@ def prepare_train_ids(root: Path, splits: tuple[str, ...] = SPLITS) -> int:
         The number of masks.
 
     Raises:
-        DataError: ``cityscapesscripts`` or a folder is absent, or a file is broken.
+        DataError: ``cityscapesscripts`` or a folder is missing, or a file is broken.
     """
     require_cityscapesscripts("groupnet-det prepare-cityscapes")
     draw = importlib.import_module("cityscapesscripts.preparation.json2labelImg").json2labelImg

@@ -16,22 +16,22 @@ MAX_LISTED_CLASSES = 40  # of more, a table gives the extremes alone
 COLUMN_PAIRS = 4  # of the table of classes
 
 
-def load_image_folder(root: Path, mend: str) -> tuple[list[str], list[dict[str, Any]]]:
+def load_image_folder(root: Path, fix: str) -> tuple[list[str], list[dict[str, Any]]]:
     """Read the layout ``<root>/<class>/**/<image>``.
 
     Args:
         root: The folder.
-        mend: What to do where it is absent, for the message.
+        fix: What to do where it is missing, for the message.
 
     Returns:
         The class names, sorted; records ``{"file_name", "label"}`` in the order of classes and
         file names.
 
     Raises:
-        DataError: The folder is absent, holds no class folder, or a class holds no image.
+        DataError: The folder is missing, holds no class folder, or a class holds no image.
     """
     if not root.is_dir():
-        raise DataError(f"image folder {root} does not exist; {mend}")
+        raise DataError(f"image folder {root} does not exist; {fix}")
     folders = [path for path in without_system_files(root.iterdir(), root) if path.is_dir()]
     class_names = sorted(folder.name for folder in folders)
     try:

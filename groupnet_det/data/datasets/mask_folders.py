@@ -19,7 +19,7 @@ def load_mask_folders(
     *,
     list_file: Path | None,
     mask_suffix: str,
-    mend: str,
+    fix: str,
 ) -> list[dict[str, Any]]:
     """Pair images with masks by name. Masks are not looked at here.
 
@@ -27,23 +27,23 @@ def load_mask_folders(
         images, masks: The folders.
         list_file: Names of the images, with or without suffix, one a line; None for all images.
         mask_suffix: The mask of ``a.jpg`` is ``a<mask_suffix>``.
-        mend: What to do where a folder or the list is absent, for the message.
+        fix: What to do where a folder or the list is missing, for the message.
 
     Returns:
         Records ``{"file_name", "sem_seg_file_name"}`` in the order of the list, or of names.
 
     Raises:
-        DataError: A folder or the list is absent or empty, or the list names an absent image or
+        DataError: A folder or the list is missing or empty, or the list names an absent image or
             one twice, or two images have the same name but for the suffix.
     """
     for folder in (images, masks):
         if not folder.is_dir():
-            raise DataError(f"folder {folder} does not exist; {mend}")
+            raise DataError(f"folder {folder} does not exist; {fix}")
     listed = without_system_files(images.iterdir(), images)
     found = sorted(path for path in listed if path.suffix in SUFFIXES)
     if not found:
-        raise DataError(f"folder {images} holds no image; {mend}")
-    chosen = found if list_file is None else _listed(list_file, images, found, mend)
+        raise DataError(f"folder {images} holds no image; {fix}")
+    chosen = found if list_file is None else _listed(list_file, images, found, fix)
     _check_stems(chosen, images if list_file is None else list_file)
     return [
         {"file_name": str(path), "sem_seg_file_name": str(masks / f"{path.stem}{mask_suffix}")}
@@ -51,14 +51,14 @@ def load_mask_folders(
     ]
 
 
-def read_names(path: Path, mend: str) -> list[str]:
+def read_names(path: Path, fix: str) -> list[str]:
     """The lines of a file of names, of images or classes, that are not blank.
 
     Raises:
-        DataError: The file is absent, empty or no text.
+        DataError: The file is missing, empty or no text.
     """
     if not path.is_file():
-        raise DataError(f"list {path} does not exist; {mend}")
+        raise DataError(f"list {path} does not exist; {fix}")
     lines = read_text(path, "list").splitlines()
     names = [name for name in map(str.strip, lines) if name]
     if not names:
@@ -66,10 +66,10 @@ def read_names(path: Path, mend: str) -> list[str]:
     return names
 
 
-def _listed(list_file: Path, images: Path, found: Iterable[Path], mend: str) -> list[Path]:
+def _listed(list_file: Path, images: Path, found: Iterable[Path], fix: str) -> list[Path]:
     by_name = {name: path for path in found for name in (path.name, path.stem)}
     chosen = []
-    for name in read_names(list_file, mend):
+    for name in read_names(list_file, fix):
         if name not in by_name:
             raise DataError(
                 f"list {list_file} names {name!r}, but {images} has no such image; add it or "

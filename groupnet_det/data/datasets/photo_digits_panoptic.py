@@ -21,7 +21,7 @@ from .photo_digits_sources import CLASS_NAMES, SPLITS
 PREFIX = "photo_digits_panoptic_"
 # Of the semantic masks, as Detectron2's Panoptic FPN wants them: label 0 stands for all things.
 STUFF_CLASSES = ("things", "background")
-# In the ground truth of whole scenes, behind the ids of the digits, 1 to 10.
+# In the ground truth of whole scenes, after the ids of the digits, 1 to 10.
 BACKGROUND_ID = len(CLASS_NAMES) + 1
 STUFF_COLOURS = ((0, 0, 0), (110, 130, 150))  # pale, for the digits to stand out
 
@@ -31,7 +31,7 @@ def stuff_folder(root: Path, split: str) -> Path:
 
 
 def write_stuff_masks(root: Path, split: str) -> None:
-    """Make the masks of stuff from those of ``semantic_<split>``, where they are absent.
+    """Make the masks of stuff from those of ``semantic_<split>``, where they are missing.
 
     Args:
         root: Of photo-digits, which is complete.

@@ -1,4 +1,4 @@
-"""What photo-digits is made from, by split: digits and photographs that installed packages ship."""
+"""Sources of photo-digits, by split: digits and photographs that installed packages ship."""
 
 import functools
 import importlib

@@ -63,21 +63,21 @@ def register_voc(
     )
 
 
-def register_image_folder(name: str, root: str, *, mend: str = "check ROOT in the config") -> None:
+def register_image_folder(name: str, root: str, *, fix: str = "check ROOT in the config") -> None:
     """Register one folder of images for each class; the folders' names, sorted, are the classes.
 
     As with COCO files, the metadata hold them (``classes``) once the data set was loaded.
     """
     register(
         name,
-        lambda: _load_image_folder(name, root, mend),
+        lambda: _load_image_folder(name, root, fix),
         image_folder=root,
         evaluator_type="classification",
     )
 
 
-def _load_image_folder(name: str, root: str, mend: str) -> list[dict[str, Any]]:
-    class_names, records = load_image_folder(Path(root), mend)
+def _load_image_folder(name: str, root: str, fix: str) -> list[dict[str, Any]]:
+    class_names, records = load_image_folder(Path(root), fix)
     MetadataCatalog.get(name).classes = class_names
     return records
 
@@ -88,12 +88,12 @@ def register_builtin_datasets() -> None:
     register_photo_digits_panoptic()
     root = photo_digits_root()
     for split in photo_digits.SPLITS:
-        for folder, mend in (
+        for folder, fix in (
             ("mnist5k", "make it with: groupnet-det prepare-mnist5k"),
             ("imagenet", "lay ImageNet out as datasets/README.md says"),
         ):
             register_image_folder(
-                f"{folder}_{split}", str(datasets_root() / folder / split), mend=mend
+                f"{folder}_{split}", str(datasets_root() / folder / split), fix=fix
             )
         register_coco(
             f"photo_digits_{split}",
@@ -176,7 +176,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
 
 
 def make_absent_datasets(names: Iterable[str]) -> None:
-    """Make photo-digits and MNIST-5k where they are asked for and their folders are absent."""
+    """Make photo-digits and MNIST-5k where they are asked for and their folders are missing."""
     for folder, make in MAKERS.items():
         root = datasets_root() / folder
         wanted = {

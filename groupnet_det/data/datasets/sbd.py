@@ -37,7 +37,7 @@ def prepare_trainaug(voc: Path, sbd: Path) -> int:
         The number of images, 10,582 with all of VOC and SBD.
 
     Raises:
-        DataError: A file is absent or broken, or scipy is absent.
+        DataError: A file is missing or broken, or scipy is missing.
     """
     loadmat = _require_loadmat()
     lists = voc / "ImageSets" / "Segmentation"
@@ -75,7 +75,7 @@ def read_sbd_mask(path: Path, loadmat: Any) -> Labels:
         loadmat: `scipy.io.loadmat`.
 
     Raises:
-        DataError: The file is absent, or not what it should be.
+        DataError: The file is missing, or not what it should be.
     """
     if not path.is_file():
         raise DataError(f"{path} does not exist; {SBD_MEND}, unpacked completely")

@@ -39,7 +39,7 @@ def register_masks(
     ignore_label: int = IGNORE_LABEL,
     mask_suffix: str = ".png",
     label_of_value: LabelOfValue | None = None,
-    mend: str = "check the path in the config",
+    fix: str = "check the path in the config",
     **metadata: Any,
 ) -> None:
     """Register images and masks that `load_mask_folders` pairs.
@@ -55,7 +55,7 @@ def register_masks(
         lambda: [
             record if label_of_value is None else {**record, "label_of_value": label_of_value}
             for record in load_mask_folders(
-                images, masks, list_file=list_file, mask_suffix=mask_suffix, mend=mend
+                images, masks, list_file=list_file, mask_suffix=mask_suffix, fix=fix
             )
         ],
         evaluator_type="sem_seg",
@@ -75,16 +75,16 @@ def register_builtin_masks() -> None:
     root = voc_root()
     for split in (*VOC_SPLITS, TRAINAUG):
         augmented = split == TRAINAUG
-        mend = "lay VOC 2012 out as datasets/README.md says"
+        fix = "lay VOC 2012 out as datasets/README.md says"
         if augmented:
-            mend += ", then: groupnet-det prepare-sbd --sbd FOLDER"
+            fix += ", then: groupnet-det prepare-sbd --sbd FOLDER"
         register_masks(
             f"voc_2012_seg_{split}",
             images=root / "JPEGImages",
             masks=root / (TRAINAUG_MASKS if augmented else "SegmentationClass"),
             list_file=root / "ImageSets" / "Segmentation" / f"{split}.txt",
             class_names=VOC_CLASSES,
-            mend=mend,
+            fix=fix,
         )
     for split in SPLITS:
         register_masks(
@@ -92,7 +92,7 @@ def register_builtin_masks() -> None:
             images=datasets_root() / "photo_digits" / split,
             masks=datasets_root() / "photo_digits" / f"semantic_{split}",
             class_names=("background", *CLASS_NAMES),
-            mend="make it with: groupnet-det prepare-photo-digits",
+            fix="make it with: groupnet-det prepare-photo-digits",
         )
 
 
@@ -104,8 +104,8 @@ def register_custom_masks(name: str, entry: Mapping[str, Any], where: str) -> No
     """Register an entry of ``DATASETS.CUSTOM`` of the format ``masks``.
 
     Raises:
-        ConfigError: A key is absent or cannot work.
-        DataError: The file of class names is absent or empty.
+        ConfigError: A key is missing or cannot work.
+        DataError: The file of class names is missing or empty.
     """
     for key in sorted(CUSTOM_MASKS_REQUIRED - set(entry)):
         raise ConfigError(f"{where} lacks the key {key}")

@@ -57,7 +57,7 @@ def read_split(root: Path, split: str) -> list[str]:
     """The ids of a split, in the file's order.
 
     Raises:
-        DataError: The file is absent or empty.
+        DataError: The file is missing or empty.
     """
     path = root / "ImageSets" / "Main" / f"{split}.txt"
     if not path.is_file():
@@ -71,7 +71,7 @@ def read_split(root: Path, split: str) -> list[str]:
 def read_annotation(path: Path) -> VocAnnotation:
     """
     Raises:
-        DataError: The file is absent, no XML, or lacks what it should have.
+        DataError: The file is missing, no XML, or lacks what it should have.
     """
     try:
         tree = read_xml(path)
@@ -127,7 +127,7 @@ def load_voc(root: Path, split: str, class_names: Sequence[str]) -> list[dict[st
     which file is wrong.
 
     Raises:
-        DataError: A file is absent or broken, or an object is of no class of `class_names`.
+        DataError: A file is missing or broken, or an object is of no class of `class_names`.
     """
     classes = {name.strip(): index for index, name in enumerate(class_names)}
     images = _images_by_stem(root / "JPEGImages")

@@ -1,4 +1,4 @@
-"""From a classification record to what the network sees."""
+"""Maps a classification record to the network's input."""
 
 import functools
 import math

@@ -1,4 +1,4 @@
-"""From a record with boxes to what a detector sees."""
+"""Maps a record with boxes to a detector's input."""
 
 import copy
 from typing import Any

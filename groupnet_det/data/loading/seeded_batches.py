@@ -18,7 +18,7 @@ SampleKey = tuple[int, int]
 class TrainingBatchStream(Sampler[list[SampleKey]]):
     """Endless batches: one permutation of the data set after the other.
 
-    Detectron2's sampler starts its stream anew at each start of the program. Here ``start_batch``
+    Detectron2's sampler starts its stream again at each start of the program. Here ``start_batch``
     skips, without reading an image, what a training has seen before.
 
     Attributes:

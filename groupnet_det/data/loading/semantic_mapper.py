@@ -1,4 +1,4 @@
-"""From a record with a mask to what a segmentation network sees."""
+"""Maps a record with a mask to a segmentation network's input."""
 
 from collections.abc import Sequence
 from typing import Any

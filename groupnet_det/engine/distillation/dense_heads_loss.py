@@ -1,4 +1,4 @@
-"""What the dense heads of two detectors with the same levels differ by.
+"""Distillation losses between the dense heads of two detectors with the same levels.
 
 Legend: N images, A anchors per position, C classes (1 for region proposals).
 """

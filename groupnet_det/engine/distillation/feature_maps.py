@@ -121,7 +121,7 @@ class Distillation:
         Raises:
             ConfigError: Logits are asked for, but student or teacher is no classifier, or their
                 classes differ in number; head outputs, but one of them has no such head, or they
-                differ in levels, stages or masks; or a feature is absent.
+                differ in levels, stages or masks; or a feature is missing.
         """
         self._check_features(model)
         backbone: Any = inner_backbone(model)

@@ -1,4 +1,4 @@
-"""What the box and mask heads of two R-CNNs differ by, on the student's regions.
+"""Distillation losses between the box and mask heads of two R-CNNs, on the student's regions.
 
 Legend: R regions of all images, C classes without the background.
 """
@@ -25,7 +25,7 @@ def distill_boxes(
     With T the temperature, and c_r the teacher's probability (at T = 1) that region r is an object:
     ``T^2 KL(softmax(teacher / T) || softmax(student / T))``, averaged over the regions, and
     ``sum_r c_r smooth_L1(deltas - deltas_student) / sum_r c_r``, the sum of c at least 1. Deltas of
-    each class count by that class's probability in the place of c.
+    each class count by that class's probability instead of c.
 
     Args:
         scores, their_scores: Logits of the student and the teacher, (R, C + 1), background last.

@@ -79,7 +79,7 @@ def _bound(cfg: CfgNode, model: nn.Module, size: tuple[int, int], share: int) ->
 
 
 def _bases(cfg: CfgNode) -> int:
-    """Binary convolutions in the place of one."""
+    """Binary convolutions instead of one."""
     options = cfg.MODEL.GROUPNET
     is_abc = options.WEIGHT == "abc" or "abc_net" in (options.METHOD, *options.PARTS.values())
     terms = options.ABC_WEIGHT_BASES * options.ABC_ACTIVATION_BASES if is_abc else 1

@@ -1,4 +1,4 @@
-"""From a model of one process to one that several train together."""
+"""Turns a model of one process into one that several train together."""
 
 import gc
 
@@ -14,7 +14,7 @@ from groupnet_det.layers.norms.sync_batch_norm import SyncBatchNorm2d
 def distribute(model: nn.Module, *, sync_batch_norm: bool) -> nn.Module:
     """Wrap `model` for training in several processes; in one process it is left as it is.
 
-    Gradients are averaged over the processes. Keys of the state dict stay those of `model`, behind
+    Gradients are averaged over the processes. Keys of the state dict stay those of `model`, after
     ``module.``.
 
     Args:

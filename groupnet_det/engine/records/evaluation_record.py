@@ -1,4 +1,4 @@
-"""What keeps an evaluation from being lost when a training is interrupted."""
+"""Record of evaluations, so that none is lost when a training is interrupted."""
 
 import logging
 from collections.abc import Sequence
@@ -97,7 +97,7 @@ class RecentMetrics(HookBase):
     """Keep the metrics of the last steps in the checkpoint.
 
     metrics.json has medians over some iterations; those of a resumed training are then the same as
-    of one that was not interrupted. To be placed behind the hooks that measure a step, and before
+    of one that was not interrupted. To be placed after the hooks that measure a step, and before
     the checkpoint and the evaluation, whose scores have a row already.
     """
 

@@ -14,7 +14,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     iteration, which a resumed training writes again, are one row of the latest values.
 
     Raises:
-        DataError: The file is absent or holds no row.
+        DataError: The file is missing or holds no row.
     """
     if not path.is_file():
         raise DataError(f"{path} does not exist; train first, it is written to OUTPUT_DIR")

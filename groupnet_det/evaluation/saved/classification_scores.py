@@ -124,7 +124,7 @@ def read_predictions_csv(path: Path) -> list[dict[str, str]]:
     """The rows that `write_predictions_csv` wrote.
 
     Raises:
-        DataError: The file is absent, has other columns, or no row.
+        DataError: The file is missing, has other columns, or no row.
     """
     if not path.is_file():
         raise DataError(f"predictions file {path} does not exist; evaluation writes it")

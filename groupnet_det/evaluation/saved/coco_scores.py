@@ -65,7 +65,7 @@ def evaluate_coco_results(annotations: Path, results: Path, iou_type: str = "bbo
         iou_type: ``bbox`` or ``segm``.
 
     Raises:
-        DataError: A file is absent or not what it should be, or they do not belong together.
+        DataError: A file is missing or not what it should be, or they do not belong together.
         ConfigError: Unknown `iou_type`.
     """
     needed = lookup(IOU_TYPES, iou_type, "IoU type")
@@ -123,7 +123,7 @@ def load_result_list(path: Path, needed: str) -> list[dict[str, Any]]:
         needed: What each must have: ``bbox`` or ``segmentation``.
 
     Raises:
-        DataError: The file is absent or no such list.
+        DataError: The file is missing or no such list.
     """
     if not path.is_file():
         raise DataError(f"results file {path} does not exist")

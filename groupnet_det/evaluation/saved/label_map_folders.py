@@ -46,7 +46,7 @@ def score_label_folders(
         label_of_value: Labels of all values of the true masks; None if values are labels.
 
     Raises:
-        DataError: A file is absent, no mask, of another size, or holds labels that are no classes.
+        DataError: A file is missing, no mask, of another size, or holds labels that are no classes.
     """
     pairs = pair_masks(predictions, masks, list_file)
     register(
@@ -91,7 +91,7 @@ def pair_masks(
     """Predicted and true masks of the same name, sorted by it.
 
     Raises:
-        DataError: A folder is absent or empty, one of a pair is absent, or two have one name.
+        DataError: A folder is missing or empty, one of a pair is missing, or two have one name.
     """
     for folder in (predictions, masks):
         if not folder.is_dir():

@@ -1,7 +1,7 @@
 """Average precision as PASCAL VOC's development kit computes it.
 
 Everingham et al., The PASCAL Visual Object Classes (VOC) Challenge, IJCV 2010, Section 4.2; since
-2010 the area under the curve in the place of eleven points of it.
+2010 the area under the curve instead of eleven points of it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -109,7 +109,7 @@ def score_voc_results(
     """Score saved results against the XML files of a VOC layout.
 
     Raises:
-        DataError: A file is absent or broken, or they do not belong together.
+        DataError: A file is missing or broken, or they do not belong together.
         ConfigError: Unknown `metric`.
     """
     loaded = [
@@ -136,7 +136,7 @@ def read_truth(root: Path, split: str) -> dict[str, tuple[VocObject, ...]]:
     """The objects of all images of a split.
 
     Raises:
-        DataError: A file is absent or broken.
+        DataError: A file is missing or broken.
     """
     return {
         image_id: read_annotation(root / "Annotations" / f"{image_id}.xml").objects

@@ -1,4 +1,4 @@
-"""What is done to a graph behind torch's exporter."""
+"""Edits of a graph after torch's exporter."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -57,7 +57,7 @@ def with_outputs(proto: Any, names: Sequence[str]) -> Any:
 
 
 def _name_sizes(graph: Any) -> None:
-    """``batch``, ``height`` and ``width`` in the place of the exporter's symbols; a size of an
+    """``batch``, ``height`` and ``width`` instead of the exporter's symbols; a size of an
     output that is none of them has its own name."""
     known: dict[str, str] = {}
     (image,) = graph.input

@@ -139,7 +139,7 @@ class FixedConv(nn.Module):
 
     The padding is a step of its own in front of a convolution without one, so that the graph says
     what a binary network pads with: +1, not 0. Weights of one bit are the numbers +1 and -1, and
-    their scale comes behind: sums of signs are then whole numbers, exact in any order of addition,
+    their scale comes after: sums of signs are then whole numbers, exact in any order of addition,
     and 0 where they are 0, which the next sign may turn on.
     """
 
@@ -168,7 +168,7 @@ class FixedConv(nn.Module):
             height = width = 0
         stride, dilation = self.geometry.stride, self.geometry.dilation
         y = F.conv2d(x, self.weight, None, stride, (height, width), dilation)
-        # In this order: ONNX Runtime would melt a constant *behind* the convolution into its
+        # In this order: ONNX Runtime would melt a constant *after* the convolution into its
         # weights, and the sums would no longer be exact.
         return y if self.scale is None else self.scale * y
 
@@ -209,7 +209,7 @@ def copy_for_changes(model: nn.Module) -> nn.Module:
 
 
 def replace_module(model: nn.Module, name: str, module: nn.Module) -> None:
-    """Put `module` in the place of the submodule called `name`."""
+    """Put `module` instead of the submodule called `name`."""
     parent, _, child = name.rpartition(".")
     setattr(model.get_submodule(parent), child, module)
 

@@ -1,4 +1,4 @@
-"""What an ONNX file of each meta-architecture gives, by name.
+"""Outputs of an ONNX file of each meta-architecture, by name.
 
 N images of H x W pixels; A anchors per position; C classes; levels l of a pyramid.
 """

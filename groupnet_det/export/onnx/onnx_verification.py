@@ -1,7 +1,7 @@
-"""Whether ONNX Runtime gives for an exported graph what the trained network gives.
+"""Checks that ONNX Runtime gives for an exported graph what the trained network gives.
 
 The two add numbers up in different orders, so their floats differ in the last digits, and where a
-value next to a threshold is quantized, that turns a sign, which turns others behind it. So the
+value next to a threshold is quantized, that turns a sign, which turns others after it. So the
 trained network is run with the quantized maps of ONNX Runtime: each of its quantizers computes its
 own map, compares, and goes on with the other's. Then
 
@@ -139,7 +139,7 @@ class _Guide:
         self.values = self.ties = 0
 
     def follow(self, name: str, quantizer: ActivationQuantizer, x: Tensor) -> Tensor:
-        """What ONNX Runtime has in the place of ``quantizer(x)``.
+        """What ONNX Runtime has instead of ``quantizer(x)``.
 
         Raises:
             OnnxMismatchError: It is something else, and not by ties.

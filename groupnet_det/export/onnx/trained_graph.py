@@ -1,4 +1,4 @@
-"""From a config and a checkpoint to an ONNX graph: what tools/export_onnx.py does."""
+"""Exports an ONNX graph from a config and a checkpoint."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ def export_trained_onnx(cfg: CfgNode, model: Any, rest: dict[str, Any]) -> OnnxM
         model, rest: As of `load_trained`.
 
     Raises:
-        UserError: The extra ``onnx`` is absent, or no ONNX file can be made of this network.
+        UserError: The extra ``onnx`` is missing, or no ONNX file can be made of this network.
     """
     task = find_task(model)
     number = task.count_classes(model)

@@ -1,4 +1,4 @@
-"""What tools/export_packed.py prints of a packed file: precision, what is not packed, sizes."""
+"""Summary of a packed file: precision, what is not packed, sizes."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def _sizes(packed: PackedFile, num_bytes: int) -> str:
     sizes = packed.info["sizes"]
     rows = [("packed file", num_bytes, 1.0)]
     for name, key in (
-        ("its float32 twin (one branch)", "float32_twin"),
+        ("its float32 baseline (one branch)", "float32_twin"),
         ("the trained network in float32", "float32_simulation"),
     ):
         rows.append((name, sizes[key], sizes[key] / num_bytes))

@@ -1,4 +1,4 @@
-"""From a config and a checkpoint to a packed file: what tools/export_packed.py does."""
+"""Exports a packed file from a config and a checkpoint."""
 
 import hashlib
 import logging
@@ -15,7 +15,7 @@ from detectron2.utils.file_io import PathManager
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.checkpoint.folder import weights_file
-from groupnet_det.config.network import float_twin_of, network_keys
+from groupnet_det.config.network import float_baseline_of, network_keys
 from groupnet_det.data.catalog import class_names_of, stuff_names_of
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.export.packed.layers.calibration import calibrate
@@ -49,7 +49,7 @@ def load_trained(cfg: CfgNode) -> tuple[Any, dict[str, Any]]:
 
     Raises:
         ConfigError: ``MODEL.WEIGHTS`` is empty.
-        CheckpointError: The file is absent, broken, or of another network.
+        CheckpointError: The file is missing, broken, or of another network.
     """
     if not cfg.MODEL.WEIGHTS:
         raise ConfigError(
@@ -93,7 +93,7 @@ def export_trained(
     Args:
         cfg: Its data sets are registered, for their class names.
         model, rest: As of `load_trained`.
-        predictors: As of `make_predictors`; with floats if absent.
+        predictors: As of `make_predictors`; with floats by default.
 
     Raises:
         UserError: No program can compute this network.
@@ -125,7 +125,7 @@ def pack_network(
         model: On the CPU, in eval mode.
         class_names: Gives as many as there are classes.
         info: Further members of the file's ``info``.
-        predictors: As of `make_predictors`; with floats if absent.
+        predictors: As of `make_predictors`; with floats by default.
 
     Raises:
         UserError: No program can compute this network.
@@ -137,7 +137,7 @@ def pack_network(
         "architecture": architecture_of(cfg),
         "network_keys": network_keys(cfg),
         "sizes": {
-            "float32_twin": float32_bytes(build_model(float_twin_of(cfg))),
+            "float32_twin": float32_bytes(build_model(float_baseline_of(cfg))),
             "float32_simulation": float32_bytes(model),
         },
     }

@@ -1,6 +1,6 @@
 """Hold a packed file against the training model, part by part, on identical inputs.
 
-Part by part, because the rounding of floats may turn a sign near 0, and what lies behind it then
+Part by part, because the rounding of floats may turn a sign near 0, and what lies after it then
 differs with right. So each unit of the training model is given what the packed program computed.
 """
 
@@ -83,8 +83,8 @@ def compare_blocks(
         if following is None:
             run.compare_floats(f"{name}.merged", merged, blocks[name]["merged"])
             continue
-        behind = backbone.get_submodule(following)
-        inputs = behind.connect(merged, branches, len(behind.branches))
+        after = backbone.get_submodule(following)
+        inputs = after.connect(merged, branches, len(after.branches))
         for k, (x, place) in enumerate(zip(inputs, blocks[following]["inputs"], strict=True)):
             run.compare_floats(f"{following}.inputs.{k}", x, place)
     if not hasattr(model, "classify"):
@@ -140,7 +140,7 @@ class _Run:
 
     @contextmanager
     def _fed(self, name: str, branch: Any, units: dict[str, Any]) -> Iterator[None]:
-        """While it lasts, units of `branch` behind the first get the packed network's inputs."""
+        """While it lasts, units of `branch` after the first get the packed network's inputs."""
         last: dict[str, Any] = {}  # the unit before, and its input
 
         def feed(unit_name: str) -> Callable[[ConvUnit, tuple[Tensor]], tuple[Tensor]]:

@@ -1,4 +1,4 @@
-"""Whether the compiled engine computes what the reference in PyTorch does, to the bit."""
+"""Checks that the compiled engine computes what the reference in PyTorch does, to the bit."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ def engine_trace(packed: PackedFile, images: Tensor) -> Traced:
     """As `trace_reference`, by the compiled engine, which reads a file.
 
     Raises:
-        ExtensionError: It is absent.
+        ExtensionError: It is missing.
     """
     steps, buffers, contents = _open(packed).trace(images)
     return list(steps), list(buffers), list(contents)
@@ -35,7 +35,7 @@ def engine_part_trace(packed: PackedFile, name: str, maps: Tensor) -> Traced:
     """As `trace_reference_part`, by the compiled engine.
 
     Raises:
-        ExtensionError: It is absent.
+        ExtensionError: It is missing.
     """
     steps, buffers, contents = _open(packed).part(name).trace(maps)
     return list(steps), list(buffers), list(contents)
@@ -64,7 +64,7 @@ def check_engine(
         trace, part_trace: The engine's. Parts are given random regions.
 
     Raises:
-        ExtensionError: The engine is absent.
+        ExtensionError: The engine is missing.
     """
     main = _Counter(packed.program, "")
     for images in batches:
@@ -143,7 +143,7 @@ def differing(actual: Tensor, expected: Tensor) -> int:
 
 
 def skipped_engine(reason: str) -> Finding:
-    """In the place of what `check_engine` would find."""
+    """Instead of what `check_engine` would find."""
     return Finding(check="engine", part="all steps", compared=0, found=reason, verdict=SKIPPED)
 
 

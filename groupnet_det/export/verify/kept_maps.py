@@ -10,7 +10,7 @@ from groupnet_det.packed.program import Branch, Buffer, Conv, Join, Sinks, Stem
 
 # A place as a key: step, at, index.
 PlaceKey = tuple[int, str, int]
-# A step, and a buffer with what it holds behind that step.
+# A step, and a buffer with what it holds after that step.
 Moment = tuple[int, int]
 
 
@@ -44,7 +44,7 @@ def keep_places(packed: PackedFile) -> KeptPlaces:
     except (KeyError, TypeError, AttributeError) as error:
         raise PackedFileError(
             f"its info does not say where its blocks are ({type(error).__name__}: {error}); export "
-            "it anew"
+            "it again"
         ) from error
     buffers, steps = list(packed.program.buffers), list(packed.program.steps)
     floats, bits = {}, {}
@@ -106,6 +106,6 @@ def _with(step: Any, key: PlaceKey, sinks: Sinks) -> Any:
     join: Join = step.join
     if at == "merged":
         return replace(step, join=replace(join, merged=sinks))
-    behind = list(join.branches)
-    behind[index] = sinks
-    return replace(step, join=replace(join, branches=tuple(behind)))
+    after = list(join.branches)
+    after[index] = sinks
+    return replace(step, join=replace(join, branches=tuple(after)))

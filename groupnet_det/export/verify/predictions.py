@@ -1,4 +1,4 @@
-"""Whether a packed file gives the answers of the network that it was made from.
+"""Compares the predictions of a packed file with those of its source network.
 
 Three checks, of which each can find what the others cannot:
 
@@ -10,7 +10,7 @@ Three checks, of which each can find what the others cannot:
 * *metric*: the scores on a data set: `MAX_POINTS` apart, or that far from the trained network with
   the stem as it is rounded in the file, which may itself turn a score by `MAX_ROUNDING`; or, of
   classifiers below `FEW_IMAGES` images, at most one image that is classified otherwise. What may be
-  wrong: all of it, and what is done before and behind the network.
+  wrong: all of it, and what is done before and after the network.
 """
 
 from collections.abc import Mapping, Sequence

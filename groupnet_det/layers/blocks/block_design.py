@@ -1,4 +1,4 @@
-"""How residual blocks are built and decomposed, as one value to hand around."""
+"""Design of residual blocks and their decomposition, as one value to hand around."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +31,7 @@ class BlockDesign:
 
     @property
     def signed_output(self) -> bool:
-        """Whether blocks give values of both signs, as binary layers behind them need."""
+        """Whether blocks give values of both signs, as binary layers after them need."""
         return self.order == "conv_act_norm" or self.nonlinearity == "none"
 
     def make_unit(

@@ -14,11 +14,11 @@ from .soft_gate import SoftGate
 
 
 class BranchedUnit(nn.Module):
-    """``b'_k = unit_k(x_k)`` with ``x_k = b_k``, or behind a soft gate
+    """``b'_k = unit_k(x_k)`` with ``x_k = b_k``, or after a soft gate
     ``x_k = sigmoid(g) * b_k + (1 - sigmoid(g)) * mean_j b_j``.
 
     A chain of these is decomposed as one group: its K branches meet at its end, and with gates
-    exchange what they know behind each layer. (Group-Net, arXiv 1909.09934, whose groups are
+    exchange what they know after each layer. (Group-Net, arXiv 1909.09934, whose groups are
     residual blocks; chains of a detector's pyramid and heads are ours.)
     """
 

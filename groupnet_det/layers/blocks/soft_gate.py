@@ -1,4 +1,4 @@
-"""What the K branches of a block take as their inputs.
+"""Soft gates: inputs of the K branches of a block.
 
 Legend: m the merged output of the group before, b_k branch k of the block before, each
 (N, C, H, W).

@@ -7,7 +7,7 @@ from .quantization import Quantization
 
 
 class AveragedConv(nn.Module):
-    """``f(BN(mean_k conv_k(Q(x))))``: K bases with one BN behind their average.
+    """``f(BN(mean_k conv_k(Q(x))))``: K bases with one BN after their average.
 
     A `ConvUnit` has a BN for each base, in front of the average. The decoder of Group-Net's
     segmentation networks (arXiv 1909.09934) has this order, with Q to {0, 1} and without f.

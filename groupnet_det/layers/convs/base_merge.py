@@ -1,4 +1,4 @@
-"""How the outputs of K bases become one: averaged, or with learned scales."""
+"""Merges the outputs of K bases: averaged, or with learned scales."""
 
 from collections.abc import Callable, Sequence
 
@@ -43,7 +43,7 @@ class AliasedMeanMerge(nn.Module):
     """`MeanMerge` as in the weights that the authors published for "gates, no scales".
 
     There branch 0 and the accumulator of the sum are one tensor, so the next block receives the sum
-    of all branches in the place of branch 0. For their weights alone, never for new ones.
+    of all branches instead of branch 0. For their weights alone, never for new ones.
     """
 
     def __init__(self, num_bases: int) -> None:

@@ -1,4 +1,4 @@
-"""How the convolutions of one part of a network are quantized, as one value to hand around."""
+"""Quantization of the convolutions of one part of a network, as one value to hand around."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

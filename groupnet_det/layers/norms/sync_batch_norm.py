@@ -63,7 +63,7 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
 
     @classmethod
     def replace_in(cls, module: nn.Module) -> None:
-        """Put one of these in the place of every ``nn.BatchNorm2d`` below `module`.
+        """Put one of these instead of every ``nn.BatchNorm2d`` below `module`.
 
         Parameters and buffers are taken over as they are, so an optimizer made before and the keys
         of checkpoints stay right.

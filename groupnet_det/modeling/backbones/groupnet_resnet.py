@@ -47,11 +47,11 @@ class GroupNetResNet(nn.Module):
             depth: A key of `DEPTHS`.
             width: Factor on all channel counts.
             in_channels: Channels of the image.
-            method: Quantizers and block design; Group-Net with K = 4 and gates if absent.
+            method: Quantizers and block design; Group-Net with K = 4 and gates by default.
             output_stride: Of the last stage: 32, or 16 or 8, which dilate instead of striding.
-            dilations: Of all 3x3 convolutions of each stage, in the place of what `output_stride`
+            dilations: Of all 3x3 convolutions of each stage, instead of what `output_stride`
                 gives; empty for that. For a stage also K of them, one for each base (`bpac`).
-            out_features: Stages whose merged output `forward` returns; those behind the last of
+            out_features: Stages whose merged output `forward` returns; those after the last of
                 them are not built.
 
         Raises:
@@ -65,7 +65,7 @@ class GroupNetResNet(nn.Module):
         for name in out_features:
             lookup(dict.fromkeys(STAGES), name, "an entry of MODEL.GROUPNET.OUT_FEATURES")
         self.out_features = tuple(out_features)
-        # Stages behind the last one asked for would be computed in vain.
+        # Stages after the last one asked for would be computed in vain.
         self.stages = STAGES[: 1 + max(map(STAGES.index, self.out_features))]
         self.feature_channels = {
             name: EXPANSIONS[kind] * scale_channels(channels, width)

@@ -1,4 +1,4 @@
-"""Where the blocks of a ResNet stand, and how they belong to groups: names and numbers only."""
+"""Layout of ResNets: the blocks of each stage and their groups, names and numbers only."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

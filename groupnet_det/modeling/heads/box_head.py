@@ -19,7 +19,7 @@ class GroupNetBoxHead(nn.Module):
 
     A fully connected layer is a convolution whose kernel covers its whole input, so the quantizers
     and the decomposition are those of all other layers: the first one's kernel is of the size of
-    the region, those behind it are 1x1 on a map of one pixel. Detectron2's predictors on top of it
+    the region, those after it are 1x1 on a map of one pixel. Detectron2's predictors on top of it
     stay float.
 
     Source: Ren et al., Faster R-CNN (arXiv 1506.01497); with BN as needed by binary layers.

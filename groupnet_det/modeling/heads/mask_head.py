@@ -41,7 +41,7 @@ class GroupNetMaskHead(BaseMaskRCNNHead):
             input_shape: Of a region's features.
             design: Of the layers.
             conv_dims: Output channels of the convolutions.
-            upsampled_dim: Channels behind the upsampling.
+            upsampled_dim: Channels after the upsampling.
             num_classes: Masks per region: 1 where they do not depend on the class.
             options: Of Detectron2's ``BaseMaskRCNNHead``.
         """

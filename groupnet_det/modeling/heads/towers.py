@@ -65,7 +65,7 @@ class TowerDesign:
     Attributes:
         quantization: Quantizers and K.
         relu: Whether a ReLU follows the BN.
-        group: A key of `GROUPS`: the K bases meet behind each ``layer``, or at the end of K
+        group: A key of `GROUPS`: the K bases meet after each ``layer``, or at the end of K
             parallel towers (``tower``).
         gates: Whether K parallel towers exchange what they know by soft gates, see `BranchedUnit`.
         full_precision: Whether these are the original heads, with the float quantizers.

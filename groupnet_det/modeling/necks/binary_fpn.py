@@ -31,7 +31,7 @@ class BinaryFPN(Backbone):
     """Pyramid ``p3`` ... ``p7`` (or as configured) whose convolutions have K binary bases.
 
     Laterals (1x1) and outputs (3x3) are ``mean_k BN(conv_k(sign(x)))``; the top-down path adds the
-    nearest-neighbour upsampled coarser level in float. The K bases meet behind each of them, or
+    nearest-neighbour upsampled coarser level in float. The K bases meet after each of them, or
     are K pyramids side by side: see `PyramidDesign`.
 
     Source: Lin et al., Feature Pyramid Networks (arXiv 1612.03144), with the binary layers of

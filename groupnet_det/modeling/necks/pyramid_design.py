@@ -1,4 +1,4 @@
-"""How the convolutions of a pyramid are quantized, decomposed and built."""
+"""Design of a pyramid: how its convolutions are quantized, decomposed and built."""
 
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,7 +20,7 @@ class PyramidDesign:
     Attributes:
         quantization: Quantizers and K.
         relu: Whether a ReLU follows each BN.
-        group: A key of `GROUPS`: the K bases meet behind each ``layer``; or there are K parallel
+        group: A key of `GROUPS`: the K bases meet after each ``layer``; or there are K parallel
             pyramids (``pyramid``), whose levels are averaged.
         gates: Whether parallel pyramids exchange what they know by soft gates between the lateral
             and the output convolutions, and between p6 and p7; see `BranchedUnit`.

@@ -176,7 +176,7 @@ class PartChecks:
         """The tensor of this name; sizes of None are open."""
         tensor = self.seen.tensors.get(name)
         if tensor is None:
-            self.fail(f"{what} names the tensor {name[:80]!r}, which is absent")
+            self.fail(f"{what} names the tensor {name[:80]!r}, which is missing")
         fits = tensor.dtype == dtype and tensor.dim() == len(shape) and tensor.numel() > 0
         if not fits or any(s not in (None, t) for s, t in zip(shape, tensor.shape, strict=True)):
             self.fail(

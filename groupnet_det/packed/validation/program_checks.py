@@ -1,4 +1,4 @@
-"""Whether a program can run: all that an engine takes for granted when it reads and writes memory.
+"""Checks of a program: all that an engine takes for granted when it reads and writes memory.
 
 docs/packed-format.md lists the limits. What depends on the images' size is checked in `shapes`.
 """
@@ -171,5 +171,5 @@ class _PartValidator(_Validator):
 
     def resize(self, step: Resize | Interpolate) -> None:
         if step.like is None:
-            self.fail("like is absent; in a part there is no image whose size could be taken")
+            self.fail("like is missing; in a part there is no image whose size could be taken")
         super().resize(step)

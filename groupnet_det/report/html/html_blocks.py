@@ -1,4 +1,4 @@
-"""What a section of a report consists of. Values only; the templates make HTML of them.
+"""Blocks of a report's sections. Values only; the templates make HTML of them.
 
 Texts are escaped by the templates; what is `Markup` was made by `charts` or `images`.
 """
@@ -38,7 +38,7 @@ class Note(Block):
 
 @dataclass(frozen=True, kw_only=True)
 class Missing(Block):
-    """In the place of what cannot be shown.
+    """Instead of what cannot be shown.
 
     Attributes:
         reason: One line.

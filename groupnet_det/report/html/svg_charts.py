@@ -80,7 +80,7 @@ def line_chart(
     Args:
         series: In the order of their colours.
         log: Whether the vertical axis is one of logarithms.
-        x_range, y_range: Of the axes; what the values span if absent.
+        x_range, y_range: Of the axes; what the values span by default.
         marks: Values of the horizontal axis with a dashed line.
         lines: Whether points are joined.
 

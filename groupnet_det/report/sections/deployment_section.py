@@ -11,12 +11,12 @@ from groupnet_det.report.html.html_blocks import Bar, Bars, Block, Cell, Missing
 from groupnet_det.report.training_run import Run
 
 # As of `time_trained`, and of ``sizes`` in a packed file.
-NAMES = {FLOAT: "float32 twin", SIMULATION: "trained, simulated", PACKED: "packed file"}
+NAMES = {FLOAT: "float32 baseline", SIMULATION: "trained, simulated", PACKED: "packed file"}
 SIZES = {FLOAT: "float32_twin", SIMULATION: "float32_simulation"}
 
 
 def deployment(run: Run) -> list[Block]:
-    """Size, latency, verification; each that is absent with the command that makes it."""
+    """Size, latency, verification; each that is missing with the command that makes it."""
     return [*_or_missing(_sizes, run), *_or_missing(_latency, run), *_or_missing(_verdict, run)]
 
 
@@ -46,8 +46,8 @@ def _sizes(run: Run) -> list[Block]:
         for name, number in sizes.items()
     }
     caption = (
-        "The float32 twin is the same network in full precision, with one branch. Simulated: the "
-        "trained network, whose binary weights are floats with a sign."
+        "The float32 baseline is the same network in full precision, with one branch. Simulated: "
+        "the trained network, whose binary weights are floats with a sign."
     )
     return [_bars("Size", sizes, texts, caption)]
 

@@ -90,7 +90,7 @@ class DetectionView:
 
     def _truth_file(self, folder: Path) -> Path:
         """The data set's, or for those of other formats one made of it."""
-        load_records(self.dataset)  # or it says what is absent
+        load_records(self.dataset)  # or it says what is missing
         file = self.metadata.get("json_file")
         if file and Path(file).is_file():
             return Path(file)

@@ -43,7 +43,7 @@ def _weights(run: Run) -> list[Tile]:
 
 def _size(run: Run) -> list[Tile]:
     sizes = packed_bytes(run)
-    hint = f"float32 twin: {sizes[FLOAT] / sizes[PACKED]:.1f} × as large"
+    hint = f"float32 baseline: {sizes[FLOAT] / sizes[PACKED]:.1f} × as large"
     return [Tile(label="packed file", value=f"{sizes[PACKED] / 1e6:.2f} MB", hint=hint)]
 
 
@@ -51,5 +51,5 @@ def _time(run: Run) -> list[Tile]:
     figures = latency_of(run)
     with run.reading(output_names.LATENCY, run.benchmark_command):
         milliseconds = figures["milliseconds"][PACKED]["median"]
-        hint = f"float32 twin: {figures['times_packed'][FLOAT]['median']:.1f} × as long"
+        hint = f"float32 baseline: {figures['times_packed'][FLOAT]['median']:.1f} × as long"
         return [Tile(label="packed, an image", value=f"{milliseconds:.1f} ms", hint=hint)]

@@ -1,4 +1,4 @@
-"""What the views on saved predictions have in common, whatever the task."""
+"""Common parts of the views on saved predictions."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ T = TypeVar("T")
 class View(Protocol):
     """The saved predictions of one task on one data set.
 
-    Each method raises a `UserError` where files are absent.
+    Each method raises a `UserError` where files are missing.
 
     Attributes:
         title: Of what on which data set.
@@ -36,7 +36,7 @@ def saved(run: Run, path: Path) -> Path:
     """A file or folder that evaluation writes.
 
     Raises:
-        MissingError: It is absent.
+        MissingError: It is missing.
     """
     if not path.exists():
         raise MissingError(f"{path} does not exist; evaluation writes it", run.evaluate_command)

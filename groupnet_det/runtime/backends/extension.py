@@ -23,7 +23,7 @@ def load_extension() -> None:
     """Make ``torch.ops.groupnet_det`` and ``torch.classes.groupnet_det`` available.
 
     Raises:
-        ExtensionError: The engine is absent, or was built for another torch.
+        ExtensionError: The engine is missing, or was built for another torch.
     """
     if not LIBRARY.is_file():
         raise ExtensionError(f"the engine for packed models is not built ({LIBRARY}): {MEND}")
@@ -51,7 +51,7 @@ def open_network(path: str | Path) -> Any:
     The instruction set is the best of this machine, or that in ``GROUPNET_DET_ISA``.
 
     Raises:
-        ExtensionError: The engine is absent, or ``GROUPNET_DET_ISA`` asks for what is impossible.
+        ExtensionError: The engine is missing, or ``GROUPNET_DET_ISA`` asks for what is impossible.
         PackedFileError: The file is missing, broken, or not what it should be.
     """
     load_extension()

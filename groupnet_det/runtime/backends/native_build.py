@@ -42,7 +42,7 @@ class Target:
     def check(self) -> None:
         """
         Raises:
-            ExtensionError: A command is absent.
+            ExtensionError: A command is missing.
         """
         commands = [self.compiler.split()[0], self.archiver, *self.runner[:1]]
         absent = [command for command in commands if shutil.which(command) is None]

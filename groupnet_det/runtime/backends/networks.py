@@ -74,7 +74,7 @@ class NativeNetwork:
     def __init__(self, path: str | os.PathLike[str], packed: PackedFile) -> None:
         """
         Raises:
-            ExtensionError: The engine is absent, or `GROUPNET_DET_ISA` is impossible.
+            ExtensionError: The engine is missing, or `GROUPNET_DET_ISA` is impossible.
             PackedFileError: The engine refuses the file.
         """
         from .extension import open_network

@@ -1,4 +1,4 @@
-"""From the maps of RetinaNet and FCOS to boxes."""
+"""Post-processing of RetinaNet and FCOS: maps to boxes."""
 
 import math
 from dataclasses import dataclass

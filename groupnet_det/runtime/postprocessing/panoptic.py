@@ -24,7 +24,7 @@ class Combination:
     Attributes:
         overlap_threshold: Share of an object's mask above which other objects may not have it.
         stuff_area_limit: Least number of pixels of a label.
-        score_threshold: Least score of an object.
+        score_threshold: Score threshold of an object.
     """
 
     overlap_threshold: float
@@ -79,7 +79,7 @@ class PanopticSegmentation:
         return [of_kind[info["isthing"]][info["category_id"]] for info in self.segments_info]
 
     def above(self, score: float) -> "PanopticSegmentation":
-        """The same with objects of at least this score, combined anew."""
+        """The same with objects of at least this score, combined again."""
         options = Combination(
             overlap_threshold=self.combination.overlap_threshold,
             stuff_area_limit=self.combination.stuff_area_limit,

@@ -1,4 +1,4 @@
-"""From the maps of Faster, Cascade and Mask R-CNN to boxes and masks."""
+"""Post-processing of Faster, Cascade and Mask R-CNN: maps to boxes and masks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whether a packed file has what the postprocessing of its R-CNN takes from it."""
+"""Checks that a packed file has what the post-processing of its R-CNN reads."""
 
 from groupnet_det.errors import DataError, PackedFileError, lookup, shortened
 from groupnet_det.packed.packed_file import PackedFile
@@ -15,7 +15,7 @@ def count_classes(postprocessing: RegionPostprocessing, packed: PackedFile) -> i
     """The classes that all stages tell apart.
 
     Raises:
-        UserError: An output, or a part, is absent, or is not what the postprocessing takes.
+        UserError: An output, or a part, is missing, or is not what the postprocessing takes.
     """
     _check_proposals(postprocessing.proposals, packed.program)
     numbers = {

@@ -1,4 +1,4 @@
-"""From the maps of a region proposal network to regions."""
+"""Post-processing of a region proposal network: maps to regions."""
 
 from dataclasses import dataclass
 

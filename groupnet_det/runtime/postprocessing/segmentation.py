@@ -1,4 +1,4 @@
-"""From the logits of a packed segmenter to a label for each pixel."""
+"""Post-processing of a segmenter: logits to a label for each pixel."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""From an image of any kind to the bytes that a packed network takes."""
+"""Preparation of images for classifiers: resize, crop the center, bytes."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ class Preprocessing:
         """That of a packed file's ``info``.
 
         Raises:
-            PackedFileError: It is absent or not valid.
+            PackedFileError: It is missing or not valid.
         """
         members = info.get("preprocessing")
         names = {f.name for f in dataclasses.fields(cls)}

@@ -1,4 +1,4 @@
-"""From an image of any kind to the bytes that a packed detector or segmenter takes."""
+"""Preparation of images for detectors and segmenters: resize by the shortest edge, bytes."""
 
 import sys
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-# Of the 52 bits behind the point, float32 has 23.
+# Of the 52 bits after the point, float32 has 23.
 BEHIND = (1 << 29) - 1
 MIDDLE = 1 << 28
 LEAST_NORMAL = 2.0**-126
@@ -38,7 +38,7 @@ def fma(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
 def _doubtful(total: Tensor) -> Tensor:
     """Where a sum that was rounded to float64 is in the middle of two numbers of float32, or small.
 
-    All that is behind float32's last bit is then a 1 and zeros.
+    All that is after float32's last bit is then a 1 and zeros.
     """
     middle = (total.view(torch.int64) & BEHIND) == MIDDLE
     return middle | (total.abs() < LEAST_NORMAL)

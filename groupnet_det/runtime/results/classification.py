@@ -1,4 +1,4 @@
-"""What a packed classifier says about an image."""
+"""Result of a packed classifier."""
 
 from dataclasses import dataclass
 

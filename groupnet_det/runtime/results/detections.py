@@ -1,4 +1,4 @@
-"""What a packed detector says about an image."""
+"""Result of a packed detector."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""From logits to probabilities and classes, with the same bits on every machine.
+"""Probabilities and classes from logits, with the same bits on every machine.
 
 PyTorch's softmax differs in the last bit from one machine to another, and leaves open which of two
 equal numbers comes first. What is written here is computed in C++ too (csrc/capi/answers.cpp).

@@ -15,7 +15,7 @@ WORK = NetworkWork(part="beside torch", num_bases=1, size=32, width=0.125, num_c
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Who ran, in which thread, in the place of the engine and of PyTorch's layer."""
+    """Who ran, in which thread, instead of the engine and of PyTorch's layer."""
     made = []
 
     def recorded(name):

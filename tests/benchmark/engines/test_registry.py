@@ -88,7 +88,7 @@ def test_layer_programs_compute_what_they_say(kind, num_bases):
     written = {(step, buffer): content for step, buffer, content in zip(*trace, strict=True)}
     branch = num_bases - 1  # the last one: its buffers and tensors come last
     bits, floats = 3 * branch, 3 * branch + 2
-    for number in range(1, work.length + 1):  # behind the first layer, as those that are timed
+    for number in range(1, work.length + 1):  # after the first layer, as those that are timed
         name = f"layer{number}.branch{branch}"
         source = (number, bits + number % 2) if kind == "fused" else (0, bits)
         signs = 1 - 2 * written[source].float()

@@ -1,11 +1,11 @@
-"""The full-precision twin of a packed file."""
+"""The full-precision baseline of a packed file."""
 
 import json
 
 import pytest
 import torch
 
-from groupnet_det.benchmark.suites.float_baseline import FloatTwin
+from groupnet_det.benchmark.suites.float_baseline import FloatBaseline
 from groupnet_det.config.network import network_keys
 from groupnet_det.errors import ConfigError, PackedFileError, UserError
 from groupnet_det.layers import QuantizedConv2d
@@ -25,39 +25,39 @@ def pixels():
 
 @pytest.mark.parametrize("task", ["retinanet", "mask_rcnn", "semantic", "classifier"])
 def test_the_same_network_in_floats(task):
-    twin = FloatTwin(info_of(task))
-    convs = [m for m in twin.model.modules() if isinstance(m, QuantizedConv2d)]
+    baseline = FloatBaseline(info_of(task))
+    convs = [m for m in baseline.model.modules() if isinstance(m, QuantizedConv2d)]
     assert all(isinstance(conv.activation, FloatActivation) for conv in convs)
     expected = make_model(task, "MODEL.GROUPNET.METHOD", "float").state_dict()
-    found = twin.model.state_dict()
+    found = baseline.model.state_dict()
     assert {k: v.shape for k, v in found.items()} == {k: v.shape for k, v in expected.items()}
-    (output,) = twin(pixels(), SIZE).values()
+    (output,) = baseline(pixels(), SIZE).values()
     size = {"semantic": (3, *SIZE), "classifier": (2,)}.get(task)
     assert tuple(output.shape) == size if size else output.image_size == SIZE
 
 
 @pytest.mark.parametrize("objects", [0, 1, 7])
 def test_as_many_objects_as_the_packed_network_finds(objects):
-    twin, image = FloatTwin(info_of("mask_rcnn")), pixels()
+    baseline, image = FloatBaseline(info_of("mask_rcnn")), pixels()
     for wanted in (3, objects):  # not even after another image
-        twin.match(image, SIZE, wanted)
-        found = twin(image, SIZE)["instances"]
+        baseline.match(image, SIZE, wanted)
+        found = baseline(image, SIZE)["instances"]
         assert len(found) == wanted
         assert found.pred_masks.shape == (wanted, *SIZE)
 
 
 def test_what_finds_no_regions_needs_no_match():
-    twin, image = FloatTwin(info_of("classifier")), pixels()[:, :32, :32].contiguous()
-    before = twin(image, (32, 32))["logits"]
-    twin.match(image, (32, 32), 5)
-    assert torch.equal(before, twin(image, (32, 32))["logits"])
+    baseline, image = FloatBaseline(info_of("classifier")), pixels()[:, :32, :32].contiguous()
+    before = baseline(image, (32, 32))["logits"]
+    baseline.match(image, (32, 32), 5)
+    assert torch.equal(before, baseline(image, (32, 32))["logits"])
 
 
 def test_files_that_do_not_say_it():
     with pytest.raises(PackedFileError, match="export it again"):
-        FloatTwin({"task": "detection"})
+        FloatBaseline({"task": "detection"})
     with pytest.raises(ConfigError, match=r"MODEL\.NOTHING"):
-        FloatTwin({"network_keys": {"MODEL.NOTHING": 1}})
+        FloatBaseline({"network_keys": {"MODEL.NOTHING": 1}})
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,6 @@ def test_files_that_do_not_say_it():
 )
 def test_keys_that_make_no_network(keys, message):
     with pytest.raises(UserError, match=message) as error:
-        FloatTwin({"network_keys": keys})
+        FloatBaseline({"network_keys": keys})
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 500

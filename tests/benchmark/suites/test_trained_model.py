@@ -1,4 +1,4 @@
-"""A packed classifier beside its float twin and the network that it was made from."""
+"""A packed classifier beside its full-precision baseline and the network that it was made from."""
 
 import json
 
@@ -12,7 +12,7 @@ from tests.export.tiny_classifier import PACKED, tiny_config
 SHORT = Schedule(rounds=2, burst_seconds=1e-4, pause_seconds=0)
 
 
-@pytest.mark.skipif(not is_built(), reason="the compiled engine is absent")
+@pytest.mark.skipif(not is_built(), reason="the compiled engine is missing")
 def test_all_three_are_timed(root, tiny_packed, datasets_env):
     cfg = tiny_config(root, tiny_packed)
     figures = time_trained(cfg, tiny_packed / PACKED, schedule=SHORT, threads=1)

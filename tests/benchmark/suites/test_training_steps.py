@@ -1,11 +1,11 @@
-"""Training steps beside those of the float twin: batches, twins, turns and rows; no timing."""
+"""Training steps beside those of the full-precision baseline: batches, turns, rows; no timing."""
 
 import pytest
 import torch
 
 from groupnet_det.analysis.precision_map import layer_precisions
 from groupnet_det.benchmark.measure.timing import alternate_single_runs
-from groupnet_det.benchmark.suites.training_steps import OURS, SIDES, TWIN, make_row, size_of
+from groupnet_det.benchmark.suites.training_steps import BASELINE, OURS, SIDES, make_row, size_of
 from groupnet_det.commands.benchmark.flags import QUICK
 from groupnet_det.config import load_config
 from groupnet_det.data.loading.random_batches import NUM_OBJECTS, random_batch
@@ -30,7 +30,7 @@ def load(root):
 
 
 @pytest.mark.parametrize("path", QUICK, ids=lambda path: path.split("/")[-1].split("_group")[0])
-@pytest.mark.parametrize("side", [OURS, TWIN])
+@pytest.mark.parametrize("side", [OURS, BASELINE])
 def test_a_step_moves_the_weights_of_every_kind(load, path, side):
     cfg = SIDES[side](load(path))
     steps = TrainingSteps(cfg, SMALL)
@@ -41,36 +41,36 @@ def test_a_step_moves_the_weights_of_every_kind(load, path, side):
     assert any(".head" in f".{key}" or "fc" in key or "predictor" in key for key in moved)
 
 
-def test_the_twin_is_float_and_differs_in_nothing_else(load):
+def test_the_baseline_is_float_and_differs_in_nothing_else(load):
     cfg = load(QUICK[2], "MODEL.GROUPNET.PARTS.HEAD", "bnn")
-    twin = SIDES[TWIN](cfg)
-    for config, bits in ((cfg, {1, 32}), (twin, {32})):
+    baseline = SIDES[BASELINE](cfg)
+    for config, bits in ((cfg, {1, 32}), (baseline, {32})):
         model = Trainer.build_model(config)
         assert {layer.weight_bits for layer in layer_precisions(model)} == bits
-    options = twin.clone()
+    options = baseline.clone()
     options.defrost()
     options.MODEL.GROUPNET.METHOD = "group_net"
     options.MODEL.GROUPNET.PARTS.HEAD = "bnn"
     assert options.dump() == cfg.dump()
 
 
-def test_parallel_atrous_convolution_has_a_twin(root):
+def test_parallel_atrous_convolution_has_a_baseline(root):
     path = root / "configs/VOC-Segmentation/deeplabv3_groupnet_r18_bpac.yaml"
     cfg = load_config(str(path), ["MODEL.GROUPNET.WIDTH", "0.0625", "MODEL.DEVICE", "cpu"])
-    model = Trainer.build_model(SIDES[TWIN](cfg))
+    model = Trainer.build_model(SIDES[BASELINE](cfg))
     assert {layer.weight_bits for layer in layer_precisions(model)} == {32}
 
 
-def test_dilations_of_several_bases_have_a_twin(load):
+def test_dilations_of_several_bases_have_a_baseline(load):
     groups = [*("OUTPUT_STRIDE", "8", "NUM_BASES", "2", "DILATIONS", "[1, 1, [2, 3], [6, 7]]")]
     options = [f"MODEL.GROUPNET.{word}" if word.isupper() else word for word in groups]
-    twin = SIDES[TWIN](load(QUICK[1], *options))
-    assert {layer.weight_bits for layer in layer_precisions(Trainer.build_model(twin))} == {32}
+    baseline = SIDES[BASELINE](load(QUICK[1], *options))
+    assert {layer.weight_bits for layer in layer_precisions(Trainer.build_model(baseline))} == {32}
 
 
-def test_the_twin_is_on_the_same_device(load):
+def test_the_baseline_is_on_the_same_device(load):
     cfg = load(QUICK[2], "MODEL.DEVICE", "cuda")
-    assert SIDES[TWIN](cfg).MODEL.DEVICE == "cuda"
+    assert SIDES[BASELINE](cfg).MODEL.DEVICE == "cuda"
 
 
 def test_boxes_lie_in_the_image_and_masks_fill_them(load):
@@ -124,10 +124,15 @@ def test_single_runs_take_turns():
 
 
 def test_a_row_by_hand():
-    seconds = {OURS: [4.0, 6.0, 9.0], TWIN: [2.0, 2.0, 1.0]}
-    row = make_row("a/b", SMALL, seconds, {OURS: 300.0, TWIN: 200.0})
-    assert (row.seconds_least, row.seconds_median, row.twin_least, row.twin_median) == (4, 6, 1, 2)
+    seconds = {OURS: [4.0, 6.0, 9.0], BASELINE: [2.0, 2.0, 1.0]}
+    row = make_row("a/b", SMALL, seconds, {OURS: 300.0, BASELINE: 200.0})
+    assert (row.seconds_least, row.seconds_median, row.baseline_least, row.baseline_median) == (
+        4,
+        6,
+        1,
+        2,
+    )
     assert (row.x_least, row.x_median) == (4.0, 3.0)  # 4 / 1; the median of 2, 3, 9
-    assert (row.peak_mib, row.twin_peak_mib, row.x_peak) == (300.0, 200.0, 1.5)
+    assert (row.peak_mib, row.baseline_peak_mib, row.x_peak) == (300.0, 200.0, 1.5)
     assert (row.num_images, row.height, row.width) == (2, 64, 96)
     assert make_row("a/b", SMALL, seconds, {}).x_peak is None

@@ -44,7 +44,7 @@ def test_a_row_for_each_config(run):
 def test_memory_is_that_of_processes_of_their_own(run):
     ((row,), _) = run("retinanet_groupnet_photo_digits")
     assert float(row["peak_mib"]) > 0
-    ratio = float(row["peak_mib"]) / float(row["twin_peak_mib"])
+    ratio = float(row["peak_mib"]) / float(row["baseline_peak_mib"])
     assert float(row["x_peak"]) == pytest.approx(ratio, rel=0.01)
 
 
@@ -54,7 +54,7 @@ def test_a_process_that_fails_is_one_line(run, monkeypatch):
         run("retinanet_groupnet_photo_digits")
 
 
-def test_a_twin_has_no_twin(run):
+def test_a_baseline_has_no_baseline(run):
     opts = ["MODEL.GROUPNET.METHOD", "float"]
     with pytest.raises(SystemExit, match=r"error: .*is full-precision itself"):
         run("retinanet_groupnet_photo_digits", opts=opts)

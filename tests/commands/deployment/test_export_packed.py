@@ -42,7 +42,7 @@ def test_export(root, checkpoint, tmp_path):
     output = tmp_path / "new" / "digits.gnp"
     done = run_tool(root, output, "MODEL.WEIGHTS", checkpoint)
     assert done.returncode == 0, done.stderr
-    for text in ("full precision by the config", "float32 twin", "bits each", str(output)):
+    for text in ("full precision by the config", "float32 baseline", "bits each", str(output)):
         assert text in done.stdout
     packed = read_packed(output)
     assert packed.info["class_names"] == list("0123456789")

@@ -10,7 +10,7 @@ from tests.report.parsed_pages import assert_self_contained
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not is_built(), reason="the compiled engine is absent")
+@pytest.mark.skipif(not is_built(), reason="the compiled engine is missing")
 @pytest.mark.parametrize(("task", "metric"), [("detection", "AP"), ("segmentation", "mIoU")])
 def test_quick_demo_end_to_end_and_again(root, tmp_path, monkeypatch, task, metric):
     monkeypatch.setenv("DETECTRON2_DATASETS", str(tmp_path / "datasets"))

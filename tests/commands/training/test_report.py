@@ -62,7 +62,7 @@ def test_a_packed_file_that_does_not_tell_its_sizes(run, tiny_packed, tmp_path, 
     assert "groupnet-det export --config-file" in told
 
 
-@pytest.mark.skipif(not is_built(), reason="the compiled engine is absent")
+@pytest.mark.skipif(not is_built(), reason="the compiled engine is missing")
 def test_size_latency_and_verdict(run, root, tiny_packed, datasets_env, tmp_path):
     folder = copy_tiny_classifier(tiny_packed, tmp_path)
     words = ["--config-file", root / CONFIG, "--packed", folder / PACKED]

@@ -40,12 +40,12 @@ def test_boxes_without_an_area_are_told_and_left_out_of_training(coco, caplog, b
     [
         (
             (5, 5, -3, 8),
-            r"ann\.json: annotation 3 has bbox \[5, 5, -3, 8\] .* of negative size; mend",
+            r"ann\.json: annotation 3 has bbox \[5, 5, -3, 8\] .* of negative size; fix",
         ),
         (
             (50, 3, 10, 8),
             r"a\.jpg: box \[50.0, 3.0, 10.0, 8.0\] \(x, y, width, height\) of annotation 3 lies "
-            r"outside its image of 40x30; mend it in .*ann\.json",
+            r"outside its image of 40x30; fix it in .*ann\.json",
         ),
     ],
     ids=["negative", "outside"],

@@ -1,4 +1,4 @@
-"""Each defect of masks ends in a message that names the file and the mend."""
+"""Each defect of masks ends in a message that names the file and the fix."""
 
 import logging
 from pathlib import Path

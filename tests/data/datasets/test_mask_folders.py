@@ -16,7 +16,7 @@ def load(tmp_path, mask_folders):
         arguments = {
             "list_file": None if lines is None else tmp_path / "list.txt",
             "mask_suffix": ".png",
-            "mend": "mend it",
+            "fix": "fix it",
             **changes,
         }
         root = tmp_path / "mine"
@@ -60,7 +60,7 @@ def test_bad_lists(load, lines, message):
 
 
 def test_absent_list(load, tmp_path):
-    with pytest.raises(DataError, match=r"gone\.txt does not exist; mend it"):
+    with pytest.raises(DataError, match=r"gone\.txt does not exist; fix it"):
         load(list_file=tmp_path / "gone.txt")
 
 
@@ -73,10 +73,10 @@ def test_list_that_is_no_text(load, tmp_path):
 def test_absent_or_empty_folder(load):
     for path in (load.root / "images").iterdir():
         path.unlink()
-    with pytest.raises(DataError, match=r"images holds no image; mend it"):
+    with pytest.raises(DataError, match=r"images holds no image; fix it"):
         load()
     (load.root / "images").rmdir()
-    with pytest.raises(DataError, match=r"images does not exist; mend it"):
+    with pytest.raises(DataError, match=r"images does not exist; fix it"):
         load()
 
 

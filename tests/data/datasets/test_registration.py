@@ -54,7 +54,7 @@ def test_registering_again_takes_the_new_entry(voc):
     ("path", "message"),
     [
         ("ImageSets/Main/train.txt", r"train\.txt does not exist"),
-        ("Annotations/a.xml", r"a\.xml, listed in .*train\.txt, is absent"),
+        ("Annotations/a.xml", r"a\.xml, listed in .*train\.txt, is missing"),
     ],
 )
 def test_voc_files_that_are_missing(voc, path, message):

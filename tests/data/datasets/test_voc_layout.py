@@ -55,7 +55,7 @@ def test_lists_of_one_class_pass_the_check(tmp_path):
     (tmp_path / "ImageSets/Main/cat_test.txt").write_text("000007  1\n000012 -1\n")
     check_voc_layout(tmp_path, "cat_test")
     (tmp_path / "Annotations/000012.xml").unlink()
-    with pytest.raises(DataError, match=r"000012\.xml, listed in .*cat_test\.txt, is absent"):
+    with pytest.raises(DataError, match=r"000012\.xml, listed in .*cat_test\.txt, is missing"):
         check_voc_layout(tmp_path, "cat_test")
 
 
@@ -123,7 +123,7 @@ def test_impossible_boxes_are_told_as_their_files_have_them(tmp_path, box, fault
     write_voc(tmp_path, {"a": [("cat", (1, 1, 9, 9), 0), ("cat", box, 0)]})
     register_voc("boxes", str(tmp_path), "test", CLASSES)
     told = rf"a\.jpg: box \[{box[0]}.0, .*\(xmin, ymin, xmax, ymax\) of object 2 {fault}"
-    with pytest.raises(DataError, match=rf"{told}.* mend it in \S*/Annotations/a\.xml"):
+    with pytest.raises(DataError, match=rf"{told}.* fix it in \S*/Annotations/a\.xml"):
         check_boxes("boxes", load_voc(tmp_path, "test", CLASSES))
 
 

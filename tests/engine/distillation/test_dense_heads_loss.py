@@ -35,7 +35,7 @@ def test_it_is_normalized_by_what_the_teacher_sees():
 
 @pytest.fixture
 def distilled(root, tmp_path):
-    """A binary detector whose teacher is its full-precision twin, of an own width."""
+    """A binary detector whose teacher is its full-precision baseline, of an own width."""
 
     def make(name, *options, teacher=()):
         cfg = detector_config(

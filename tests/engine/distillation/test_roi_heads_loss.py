@@ -70,7 +70,7 @@ def test_no_regions_cost_nothing():
 
 @pytest.fixture
 def distilled(root, tmp_path):
-    """A binary R-CNN whose teacher is its full-precision twin, or another config."""
+    """A binary R-CNN whose teacher is its full-precision baseline, or another config."""
 
     def make(name, *options, teacher="", teacher_options=("MODEL.GROUPNET.METHOD", "float")):
         cfg = detector_config(root, teacher or name, *teacher_options)

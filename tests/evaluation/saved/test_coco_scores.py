@@ -157,7 +157,7 @@ def test_polygons_that_are_none_cannot_be_scored_as_masks(files, polygon):
     for item in content["annotations"]:
         item["segmentation"] = [polygon]
     annotations.write_text(json.dumps(content))
-    with pytest.raises(DataError, match=r"annotation 1 has a polygon of \d numbers; .* mend or"):
+    with pytest.raises(DataError, match=r"annotation 1 has a polygon of \d numbers; .* fix or"):
         score_coco_results(annotations, results, "segm")
     assert score_coco_results(annotations, results).summary["AP"] == 0
 

@@ -111,7 +111,7 @@ def test_a_block_that_keeps_its_shape_has_no_downsampling():
 
 
 def layerwise(unit_module, x):
-    """Decomposed by layers: the K bases of a convolution meet right behind it."""
+    """Decomposed by layers: the K bases of a convolution meet right after it."""
     conv_module, norm_module = unit_module.conv, unit_module.norm[0]
     bases = zip(
         conv_module.weight.chunk(3),

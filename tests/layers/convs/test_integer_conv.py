@@ -26,10 +26,10 @@ def make_conv(*shape, activation="sign", scale="layer", num_groups=1, **options)
 
 def in_float64(conv, x):
     """The same convolution where whole numbers are not used."""
-    twin = copy.deepcopy(conv).double()
+    baseline = copy.deepcopy(conv).double()
     x = x.detach().double().requires_grad_()
-    assert not twin._fits_integers(x)
-    return twin, x, twin(x)
+    assert not baseline._fits_integers(x)
+    return baseline, x, baseline(x)
 
 
 @pytest.mark.parametrize("activation", ["sign", "zero_one"])
@@ -73,16 +73,16 @@ def test_each_output_channel_has_its_scale(options):
 def test_gradients_equal_those_of_floats(activation):
     conv = make_conv(8, 6, 3, activation=activation, padding=1, stride=2)
     x = torch.randn(2, 8, 9, 10, requires_grad=True)
-    twin, x64, expected = in_float64(conv, x)
+    baseline, x64, expected = in_float64(conv, x)
     upstream = torch.randn(2, 6, 5, 5)
     ours = torch.autograd.grad(conv(x), [x, conv.weight], upstream)
-    theirs = torch.autograd.grad(expected, [x64, twin.weight], upstream.double())
+    theirs = torch.autograd.grad(expected, [x64, baseline.weight], upstream.double())
     for a, b in zip(ours, theirs, strict=True):
         assert (a - b).abs().max() <= 1e-5 * b.abs().max()
 
 
 def test_sums_that_cancel_are_exactly_zero():
-    """Floats leave +-1e-8 there, by chance, and the ReLU behind them a gradient by chance."""
+    """Floats leave +-1e-8 there, by chance, and the ReLU after them a gradient by chance."""
     conv = make_conv(8, 64, 3, padding=1)
     x = torch.randn(4, 8, 12, 12)
     sums = conv(x) / conv.weight.abs().mean()
@@ -171,8 +171,8 @@ def test_an_evaluated_convolution_can_be_copied_and_saved():
     file = io.BytesIO()
     torch.save(conv, file)
     file.seek(0)
-    for twin in (copy.deepcopy(conv), torch.load(file, weights_only=False)):
-        assert torch.equal(evaluate(twin, maps)[0], expected)
+    for baseline in (copy.deepcopy(conv), torch.load(file, weights_only=False)):
+        assert torch.equal(evaluate(baseline, maps)[0], expected)
 
 
 def test_other_networks_use_floats():

@@ -122,13 +122,13 @@ def test_other_scores_combine_anew():
     detections, labels = random_case(3, 12)
     answer = combine(detections, LabelMap(labels, STUFF), rule(score=0.5))
     for score in (0.2, 0.8):
-        anew = answer.above(score)
+        again = answer.above(score)
         expected, infos = of_detectron2(detections, labels, rule(score=score))
-        assert torch.equal(anew.segment_map, expected)
+        assert torch.equal(again.segment_map, expected)
         same = ("id", "isthing", "score", "category_id")
-        kept = [{key: info[key] for key in same if key in info} for info in anew.segments_info]
+        kept = [{key: info[key] for key in same if key in info} for info in again.segments_info]
         assert kept == [{key: info[key] for key in same if key in info} for info in infos]
-        assert len(anew.detections) == int((detections.scores >= score).sum())
+        assert len(again.detections) == int((detections.scores >= score).sum())
     assert str(answer.above(2.0).above(0.1)) == str(answer.above(2.0))
 
 

@@ -74,8 +74,8 @@ def _candidates(step: Conv) -> Iterator[tuple[int, int]]:
     convolved = {term.input for branch in step.branches for term in branch.terms}
     uses = Counter(branch.residual for branch in step.branches)
     joined = step.join.branches if step.join else ()
-    for branch, behind in zip(step.branches, joined or (None,) * len(step.branches), strict=True):
-        sinks = behind if step.join else branch.sinks
+    for branch, after in zip(step.branches, joined or (None,) * len(step.branches), strict=True):
+        sinks = after if step.join else branch.sinks
         if sinks is None or sinks.float_ is None or branch.residual is None:
             continue
         if branch.residual_factor != 1:

@@ -1,4 +1,4 @@
-"""From a buffer of floats to all that later layers may want of it: bits, levels, bytes, gates.
+"""Steps from a buffer of floats to all that later layers read of it: bits, levels, bytes, gates.
 
 Only stems, inputs and convolutions have sinks. What another step has written (a mean, an
 upsampling) goes through a convolution that adds 0 to it: one of a map with a single channel, which

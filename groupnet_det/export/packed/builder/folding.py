@@ -1,4 +1,4 @@
-"""What follows a convolution's sum, folded into the map of a term.
+"""Folds what follows a convolution's sum into the affine map of a term.
 
 The sum v of signs goes through ``before``, the nonlinearity, ``after``: each of the two an affine
 map per channel, composed in float64 and rounded to float32 once.

@@ -1,4 +1,4 @@
-"""Thresholds on the integer sum of a binary convolution, in the place of a map and float ones.
+"""Thresholds on the integer sum of a binary convolution, instead of a map and float ones.
 
 Where a branch keeps no floats (nothing is added to it, and only signs are read from it), all
 sums that can occur are tried. The map is computed in the order and the roundings of the format, so

@@ -25,7 +25,7 @@ from .values import Signal
 
 @dataclass
 class BranchDraft:
-    """What will be a `Branch`; `out` is its value, behind the join where there is one."""
+    """What will be a `Branch`; `out` is its value, after the join where there is one."""
 
     out: Signal
     terms: list[Term] = field(default_factory=list)

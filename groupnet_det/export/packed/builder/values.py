@@ -1,7 +1,7 @@
 """Values on their way to sinks, while a program is being built.
 
 What a value is needed as (floats, signs by some threshold, levels) shows only when the layers
-behind are exported. So sinks are collected, equal ones once, and written at the end.
+after are exported. So sinks are collected, equal ones once, and written at the end.
 """
 
 from dataclasses import dataclass, field

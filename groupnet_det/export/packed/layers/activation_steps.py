@@ -1,4 +1,4 @@
-"""What the activation quantizers of convolutions become: thresholds of bits, or levels."""
+"""Activation quantizers of convolutions as thresholds of bits, or levels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Levels:
 
 
 class ActivationSteps:
-    """The steps of a quantizer's staircase, behind a BN where there is one.
+    """The steps of a quantizer's staircase, after a BN where there is one.
 
     Raises:
         ConfigError: The quantizer is smooth, or has not been trained.
@@ -71,7 +71,7 @@ class ActivationSteps:
             )
             passed = self._reached
             if not self._ends:
-                raise ConfigError(f"the activations of {name} have one value only: train it anew")
+                raise ConfigError(f"the activations of {name} have one value only: train it again")
         with torch.no_grad():
             self._thresholds, self._falling = find_switches(passed, len(self._ends), channels)
 

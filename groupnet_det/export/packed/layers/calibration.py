@@ -1,4 +1,4 @@
-"""What the last layers of a network read, on sample images: the scales of their bytes."""
+"""Calibration: the scales of the bytes that a network's last layers read, from sample images."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ class ByteRange:
 
 @torch.no_grad()
 def calibrate(model: nn.Module, batches: Iterable[list[dict[str, Any]]]) -> dict[Site, ByteRange]:
-    """Run a network and find the ranges of what its float layers behind the backbone read.
+    """Run a network and find the ranges of what its float layers after the backbone read.
 
     Args:
         model: In eval mode.

@@ -28,7 +28,7 @@ def export_layer(
     Args:
         exporter: Of the program.
         layer: A `ConvUnit` or a `BranchedUnit`.
-        inputs: x_k of each branch, behind its gate; or one for all.
+        inputs: x_k of each branch, after its gate; or one for all.
         name: Of the step.
         level, input_norm, order: As of `UnitExporter.terms`.
 

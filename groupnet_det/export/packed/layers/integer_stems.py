@@ -1,8 +1,8 @@
 """The float stem in integers: pixels are bytes, and weights of 16 bits are enough.
 
-Normalization, ``(x - mean) / std``, goes into the weights, and BN into the map behind. The image
+Normalization, ``(x - mean) / std``, goes into the weights, and BN into the map after. The image
 gets one more channel of 255, whose weights take the mean off; outside of the image all is 0, as in
-the training model, whose padding is 0 *behind* the normalization.
+the training model, whose padding is 0 *after* the normalization.
 """
 
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ def round_keeping_sums(values: Tensor) -> Tensor:
     """Round to whole numbers, so that the sum over the last dimension is off by at most a half.
 
     Neighbouring pixels are much alike: what rounding adds up to over the kernel matters most.
-    To mend the sum, the numbers that were rounded the furthest go the other way.
+    To fix the sum, the numbers that were rounded the furthest go the other way.
     """
     rounded = values.round()
     error = rounded - values

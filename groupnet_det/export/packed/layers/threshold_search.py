@@ -1,4 +1,4 @@
-"""Where a quantizer's value changes, found exactly: by bisection over all float32 numbers.
+"""Finds exactly where a quantizer's value changes, by bisection over all float32 numbers.
 
 The quantizer itself is asked, with the BN before it where there is one, so that the thresholds are
 right to the last bit, whatever it computes; each of its steps must be monotone in every channel.
@@ -13,7 +13,7 @@ from torch import Tensor
 
 _LARGEST_KEY = 0x7F7FFFFF  # bits of the largest finite float32
 
-# (L, C, 1, 1) floats -> booleans of that shape: whether step l is behind, in channel c.
+# (L, C, 1, 1) floats -> booleans of that shape: whether step l is after, in channel c.
 Passed = Callable[[Tensor], Tensor]
 
 

@@ -1,4 +1,4 @@
-"""What the weights of quantized convolutions become: signs with magnitudes, or floats."""
+"""Weights of quantized convolutions as signs with magnitudes, or floats."""
 
 from dataclasses import dataclass
 

@@ -50,7 +50,7 @@ def export_backbone(
     if not isinstance(backbone, GroupNetResNet):
         raise ConfigError(
             f"MODEL.BACKBONE.NAME gives a {type(backbone).__name__}, which cannot be exported; "
-            "valid: build_groupnet_resnet_backbone (METHOD 'float' is its full-precision twin)"
+            "valid: build_groupnet_resnet_backbone (METHOD 'float' is its full-precision baseline)"
         )
     names = {id(module): name for name, module in backbone.named_modules()}
     exporter = UnitExporter(builder, names)

@@ -80,7 +80,7 @@ def export_model(
         model: One of `MODELS`; it stays as it is.
         class_names: Gives as many as there are classes.
         info: Further members of the file's ``info``, such as ``preprocessing`` and ``source``.
-        predictors: How the last layers are computed; with floats if absent.
+        predictors: How the last layers are computed; with floats by default.
 
     Raises:
         ConfigError: No program can compute this network; the message says what to change.
@@ -123,7 +123,7 @@ def versions() -> dict[str, str]:
 
 
 def _last_stage(model: Any, backbone: nn.Module) -> str:
-    """The last one that the network behind the backbone reads."""
+    """The last one that the network after the backbone reads."""
     if not isinstance(backbone, GroupNetResNet):
         return STAGES[-1]  # which is refused elsewhere
     neck, head = model.backbone, getattr(model, "sem_seg_head", None)

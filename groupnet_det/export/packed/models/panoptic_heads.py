@@ -67,7 +67,7 @@ def _export_chain(
 ) -> int:
     """The buffer of a level's map at the common stride.
 
-    Behind the last convolution the branches meet before they are upsampled: both are linear, and so
+    After the last convolution the branches meet before they are upsampled: both are linear, and so
     there is one map to upsample.
     """
 

@@ -1,4 +1,4 @@
-"""What follows the raw outputs of detectors, as the plain JSON of docs/packed-format.md."""
+"""Post-processing of detectors as the plain JSON of docs/packed-format.md."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What the config says of images before the network, and of answers behind it, as plain JSON.
+"""Preparation of images, and of results, from the config as plain JSON.
 
 docs/packed-format.md, "Tasks", has the meaning.
 """

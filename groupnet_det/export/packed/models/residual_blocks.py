@@ -1,6 +1,6 @@
 """A `GroupBlock` as convolution steps: one for the first units of all branches, and so on.
 
-The last step of a block carries the join: the merged value, and the gates of the block behind.
+The last step of a block carries the join: the merged value, and the gates of the block after.
 """
 
 from collections.abc import Callable
@@ -53,7 +53,7 @@ class BlockPlaces:
     Attributes:
         first: Step of the first units; that of the last ones is `State.step`.
         inputs: x_k.
-        units: Inputs of the units behind the first, by path below the block.
+        units: Inputs of the units after the first, by path below the block.
     """
 
     first: ConvDraft
@@ -145,7 +145,7 @@ def _add_shortcut(
 
 
 def _add_final(exporter: UnitExporter, branch: nn.Module, part: BranchDraft) -> None:
-    """The nonlinearity behind the sum, in the original residual block."""
+    """The nonlinearity after the sum, in the original residual block."""
     if isinstance(branch, SingleShortcutBranch):
         chain = Chain.identity(part.out.channels).then_act(branch.final)
         name = f"{exporter.name(branch)}.final"

@@ -26,7 +26,7 @@ from .aspp import BinaryASPP
 from .segmentation_head import SegmentationHead, head_arguments, must_normalize, only_feature
 from .upsampling import upsample_aligned
 
-# MODEL.GROUPNET.SEGMENTATION.ASPP_ACTIVATION -> what stands in the place of Group-Net's quantizer.
+# MODEL.GROUPNET.SEGMENTATION.ASPP_ACTIVATION -> what stands instead of Group-Net's quantizer.
 ASPP_ACTIVATIONS: dict[str, dict[str, str]] = {
     "zero_one": {"sign": "zero_one", "tanh": "clip"},
     "method": {},
@@ -53,12 +53,12 @@ class DeepLabHead(SegmentationHead):
         Args:
             input_shape: Of the backbone's maps.
             in_features: The name of the one that the pyramid is on.
-            channels: Of each part of the pyramid, and behind the projection.
+            channels: Of each part of the pyramid, and after the projection.
             rates: Dilations of the pyramid's 3x3 convolutions.
             aspp_quantization: Quantizers and K of the pyramid.
-            dropout: Share of channels that training drops behind the projection.
+            dropout: Share of channels that training drops after the projection.
             projection_relu: Whether the projection ends in a ReLU.
-            stride: Of what `score` returns; that of the map if absent.
+            stride: Of what `score` returns; that of the map by default.
             arguments: Of `SegmentationHead`.
 
         Raises:

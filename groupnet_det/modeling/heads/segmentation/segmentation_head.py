@@ -1,4 +1,4 @@
-"""What the heads of semantic segmentation have in common.
+"""Base of the heads of semantic segmentation.
 
 Call contract, as Detectron2's ``SemanticSegmentor`` has it: ``head(features, targets)`` with the
 backbone's maps by name and, in training, labels (N, H, W). In training it returns nothing and a

@@ -8,7 +8,7 @@ def upsample_aligned(coarse: Tensor, factor: int, size: tuple[int, int] | None =
     """Bilinear; the value at (i, j) of the map stands at (factor i, factor j) of the result.
 
     There the padded convolutions and pooling of odd size, of which ResNets are made, take it from.
-    So any size of image is met exactly, without padding it first. Behind the last value the map
+    So any size of image is met exactly, without padding it first. After the last value the map
     goes on with it.
 
     Args:

@@ -9,7 +9,7 @@ from groupnet_det.export.packed.layers.calibration import Site, calibrate, find_
 
 
 class Twice(nn.Module):
-    """Calls one layer for two maps, and another behind ``backbone``."""
+    """Calls one layer for two maps, and another after ``backbone``."""
 
     def __init__(self):
         super().__init__()

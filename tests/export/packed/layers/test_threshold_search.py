@@ -31,7 +31,7 @@ def test_keys_count_all_numbers():
 
 
 def test_switches_by_hand():
-    """``v >= 2``, ``v <= 3``, never, always; the second is false from the number behind 3 on."""
+    """``v >= 2``, ``v <= 3``, never, always; the second is false from the number after 3 on."""
 
     def passed(x):
         a, b, c, d = x.unbind(1)

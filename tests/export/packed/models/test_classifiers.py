@@ -111,7 +111,7 @@ def test_parts_agree_on_identical_inputs(exported):
 
 
 def test_body_on_the_stem_of_the_packed_network(exported):
-    """The whole network behind the stem; no number is so near 0 that float rounding turns it."""
+    """The whole network after the stem; no number is so near 0 that float rounding turns it."""
     model, packed = exported
     images = random_images(2, 40, 56)
     kept = keep_places(packed)

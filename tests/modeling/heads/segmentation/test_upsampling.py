@@ -35,7 +35,7 @@ def test_each_pixel_by_a_loop(factor, size):
 
 
 def value_at(grid, y, x):
-    """Bilinear; behind the last value the grid goes on with it."""
+    """Bilinear; after the last value the grid goes on with it."""
     top, left = int(y), int(x)
     total = 0.0
     for row, of_row in ((top, 1 - (y - top)), (top + 1, y - top)):
