@@ -8,12 +8,18 @@ from typing import Any
 
 from groupnet_det.engine.records.output_names import LATENCY, PACKED, REPORT, VERIFICATION
 from groupnet_det.errors import UserError
+from groupnet_det.export.verify.predictions import Verdict, verdict_of_report
 from groupnet_det.json_text import parse_json
 from groupnet_det.runtime.backends.extension import is_built
 
 # Enough for a figure to be read; `groupnet-det benchmark-packed` measures longer.
 ROUNDS = 5
 IMAGES = 2  # whose maps are compared bit by bit
+VERDICTS = {
+    Verdict.VERIFIED.value: "verified",
+    Verdict.FAILED.value: f"NOT verified, see {VERIFICATION}",
+    Verdict.INCONCLUSIVE.value: f"verification INCONCLUSIVE, see {VERIFICATION}",
+}
 
 
 def pack_and_time(
@@ -61,7 +67,7 @@ def pack_and_time(
     kept = ("image", "threads", "isa", "milliseconds", "times_packed")
     return {
         **summary,
-        "verified": parse_json(found.read_text())["verified"],
+        "verdict": verdict_of_report(parse_json(found.read_text())).value,
         **{key: figures[key] for key in kept},
     }
 
@@ -73,7 +79,7 @@ def shown(summary: dict[str, Any]) -> str:
         return f"{line}; engine {summary['engine']}"
     ours = summary["milliseconds"]["packed"]["median"]
     times = summary["times_packed"]["float"]["median"]
-    verdict = "verified" if summary["verified"] else f"NOT verified, see {VERIFICATION}"
+    verdict = VERDICTS[summary["verdict"]]
     return (
         f"{line}, {verdict}; {ours:.2f} ms an image on {summary['threads']} "
         f"threads, its float32 baseline takes {times:.1f} times as long"

@@ -1,51 +1,61 @@
-"""Scores of a network on a data set, by the project's loaders and evaluators."""
+"""Scores and single answers of a network on a data set, by the project's loaders and evaluators."""
 
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from detectron2.config import CfgNode
-from detectron2.evaluation import inference_on_dataset
+from detectron2.evaluation import DatasetEvaluator, DatasetEvaluators, inference_on_dataset
 from detectron2.evaluation.testing import flatten_results_dict
 from torch import Tensor, nn
 
 from groupnet_det.data.loading.loaders import build_test_loader
-from groupnet_det.errors import ConfigError
-from groupnet_det.evaluation.classification_evaluator import ClassificationEvaluator
 from groupnet_det.evaluation.evaluators import build_evaluator
-from groupnet_det.export.verify.predictions import Answers
+from groupnet_det.export.verify.agreement import ImageAnswer, answers_of
 
 
-def classify_dataset(cfg: CfgNode, model: nn.Module, dataset: str) -> Answers:
-    """Evaluate a model in eval mode; the evaluator's files are not kept.
+@dataclass(frozen=True, kw_only=True)
+class DatasetScores:
+    """What a network reaches on a data set.
 
-    Raises:
-        ConfigError: The data set is none of classification.
+    Attributes:
+        values: By name, such as ``bbox/AP``, in per cent.
+        answers: Of each image, in the order of the data set.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        own = cfg.clone()
-        own.defrost()
-        own.OUTPUT_DIR = folder
-        evaluator = build_evaluator(own, dataset)
-        if not isinstance(evaluator, ClassificationEvaluator):
-            raise ConfigError(f"data set {dataset!r} in DATASETS.TEST is none of classification")
-        results = inference_on_dataset(model, build_test_loader(cfg, dataset), evaluator)
-    predicted = {p.file_name: p.predicted for p in evaluator.predictions}
-    return Answers(top1=results["classification"]["top1"], predicted=predicted)
+
+    values: dict[str, float]
+    answers: Sequence[dict[str, ImageAnswer]]
+
+    @property
+    def num_images(self) -> int:
+        return len(self.answers)
 
 
-def score_dataset(cfg: CfgNode, model: nn.Module, dataset: str) -> tuple[dict[str, float], int]:
-    """Evaluate a detector or segmenter in eval mode; the evaluator's files are not kept.
+class _AnswerRecorder(DatasetEvaluator):
+    """Keeps the answers that are compared."""
 
-    Returns:
-        Scores by name, such as ``bbox/AP``, in per cent, and the number of images.
-    """
+    def __init__(self) -> None:
+        self.answers: list[dict[str, ImageAnswer]] = []
+
+    def reset(self) -> None:
+        self.answers = []
+
+    def process(self, inputs: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> None:
+        self.answers += map(answers_of, outputs)
+
+
+def score_dataset(cfg: CfgNode, model: nn.Module, dataset: str) -> DatasetScores:
+    """Evaluate a model in eval mode, in one process; the evaluator's files are not kept."""
+    recorder = _AnswerRecorder()
     with tempfile.TemporaryDirectory() as folder:
         own = cfg.clone()
         own.defrost()
         own.OUTPUT_DIR = folder
         loader: Any = build_test_loader(cfg, dataset)
-        results = inference_on_dataset(model, loader, build_evaluator(own, dataset))
-    return flatten_results_dict(results), len(loader.dataset)
+        evaluators = DatasetEvaluators([build_evaluator(own, dataset), recorder])
+        results = inference_on_dataset(model, loader, evaluators)
+    return DatasetScores(values=flatten_results_dict(results), answers=recorder.answers)
 
 
 def first_images(cfg: CfgNode, dataset: str, number: int) -> list[Tensor]:

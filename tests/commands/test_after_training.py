@@ -20,9 +20,9 @@ FIGURES = {
 
 @pytest.fixture
 def pack(tmp_path, monkeypatch):
-    """``pack(verified, built)``: the summary, and the commands that were run."""
+    """``pack(verdict, built)``: the summary, and the commands that were run."""
 
-    def make(verified=True, built=True):
+    def make(verdict="verified", built=True):
         monkeypatch.setattr(after_training, "is_built", lambda: built)
         commands = []
 
@@ -33,12 +33,12 @@ def pack(tmp_path, monkeypatch):
             assert values["SOLVER.MAX_ITER"] == "9"
             if "export" in command:
                 (tmp_path / "model.gnp").write_bytes(b"x" * 540_000)
-            if "verify" in command and verified is not None:
-                outcome = json.dumps({"verified": verified})
+            if "verify" in command and verdict is not None:
+                outcome = json.dumps({"verdict": verdict})
                 (tmp_path / "verification.json").write_text(outcome)
             if "benchmark" in command:
                 (tmp_path / "latency.json").write_text(json.dumps(FIGURES))
-            if "verify" in command and not verified:
+            if "verify" in command and verdict != "verified":
                 raise UserError("it failed, see above")
 
         return after_training.pack_and_time(
@@ -52,24 +52,31 @@ def test_all_is_done_and_told(pack):
     summary, commands = pack()
     assert commands == ["export", "verify", "benchmark-packed"]
     assert summary["bytes"] == 540_000
-    assert summary["verified"] is True
+    assert summary["verdict"] == "verified"
     assert summary["times_packed"] == FIGURES["times_packed"]
     line = after_training.shown(summary)
     assert line.startswith("0.54 MB, verified; 1.50 ms")
     assert "4.0 times" in line
 
 
-def test_answers_that_differ_are_told_and_the_rest_is_done(pack):
-    summary, commands = pack(verified=False)
-    assert summary["verified"] is False
+@pytest.mark.parametrize(
+    ("verdict", "told"),
+    [
+        ("failed", "NOT verified, see verification.json"),
+        ("inconclusive", "verification INCONCLUSIVE, see verification.json"),
+    ],
+)
+def test_what_is_not_verified_is_told_and_the_rest_is_done(pack, verdict, told):
+    summary, commands = pack(verdict=verdict)
+    assert summary["verdict"] == verdict
     assert len(commands) == 3
-    assert "NOT verified, see verification.json" in after_training.shown(summary)
+    assert told in after_training.shown(summary)
 
 
 def test_a_verification_that_cannot_be_done_ends_it(pack, tmp_path):
-    (tmp_path / "verification.json").write_text('{"verified": true}')  # of an earlier time
+    (tmp_path / "verification.json").write_text('{"verdict": "verified"}')  # of an earlier time
     with pytest.raises(UserError, match="failed"):
-        pack(verified=None)
+        pack(verdict=None)
 
 
 def test_without_the_engine(pack):

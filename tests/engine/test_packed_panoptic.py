@@ -41,10 +41,10 @@ def edit(tiny_panoptic, tmp_path):
 
 def test_boxes_masks_and_labels_are_scored(cfg, tiny_panoptic):
     model = build_packed_model(cfg, str(tiny_panoptic / PACKED), backend=BACKEND)
-    scores, number = score_dataset(cfg, model, cfg.DATASETS.TEST[0])
-    assert number == 4
-    assert {"bbox/AP", "segm/AP", "sem_seg/mIoU"} <= set(scores)
-    assert 0 < scores["sem_seg/mIoU"] < 100
+    scores = score_dataset(cfg, model, cfg.DATASETS.TEST[0])
+    assert scores.num_images == 4
+    assert {"bbox/AP", "segm/AP", "sem_seg/mIoU"} <= set(scores.values)
+    assert 0 < scores.values["sem_seg/mIoU"] < 100
 
 
 def test_other_stuff_is_refused(cfg, edit):

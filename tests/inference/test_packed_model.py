@@ -9,7 +9,7 @@ from groupnet_det.config import load_config
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import ConfigError, PackedFileError
 from groupnet_det.export.packed.trained import load_trained
-from groupnet_det.inference.dataset_scores import classify_dataset, first_images
+from groupnet_det.inference.dataset_scores import first_images, score_dataset
 from groupnet_det.inference.packed_model import build_packed_model, is_packed
 from groupnet_det.packed.packed_file import read_packed, write_packed
 from tests.export.models import export, make_model
@@ -28,10 +28,11 @@ def test_it_answers_as_the_training_model(tiny):
     classifier, _ = load_trained(cfg)
     packed = build_packed_model(cfg, str(path), backend="reference")
     (dataset,) = cfg.DATASETS.TEST
-    expected, found = (classify_dataset(cfg, m, dataset) for m in (classifier, packed))
-    assert len(found.predicted) == 20
-    assert found == expected
-    assert len(set(found.predicted.values())) > 1
+    expected, found = (score_dataset(cfg, m, dataset) for m in (classifier, packed))
+    assert found.num_images == 20
+    assert found.answers == expected.answers
+    assert found.values == pytest.approx(expected.values)
+    assert len({answer["classes"] for answer in found.answers}) > 1
 
 
 def test_images_of_several_sizes(tiny):
@@ -120,15 +121,6 @@ def test_absent_file(tiny):
     cfg, path = tiny
     with pytest.raises(PackedFileError, match=r"absent\.gnp"):
         build_packed_model(cfg, str(path.with_name("absent.gnp")), backend="reference")
-
-
-def test_images_that_are_not_of_classification(root, datasets_env, tiny):
-    cfg, path = tiny
-    detection = load_config(str(root / "configs/quick/retinanet_groupnet_photo_digits.yaml"))
-    register_datasets(detection)
-    model = build_packed_model(cfg, str(path), backend="reference")
-    with pytest.raises(ConfigError, match=r"'photo_digits_val' in DATASETS\.TEST is none of"):
-        classify_dataset(detection, model, "photo_digits_val")
 
 
 @pytest.mark.parametrize(

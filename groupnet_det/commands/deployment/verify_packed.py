@@ -21,21 +21,23 @@ from groupnet_det.export.packed.trained import (
     make_predictors,
     source_of,
 )
+from groupnet_det.export.verify.agreement import show_agreement
 from groupnet_det.export.verify.blocks import Trace
 from groupnet_det.export.verify.engine import check_engine, engine_trace, skipped_engine
 from groupnet_det.export.verify.predictions import (
+    FAILED,
     MAX_POINTS,
-    PASSED,
+    MIN_IMAGES,
     SKIPPED,
     Finding,
+    Verdict,
     check_blocks,
-    check_metric,
     check_score,
-    is_verified,
     report,
     show_cost,
+    verdict_of,
 )
-from groupnet_det.inference.dataset_scores import classify_dataset, first_images, score_dataset
+from groupnet_det.inference.dataset_scores import DatasetScores, first_images, score_dataset
 from groupnet_det.inference.packed_model import PackedModel, build_packed_model
 from groupnet_det.modeling.meta_arch.semantic_inference import wrap_for_inference
 from groupnet_det.packed.packed_file import PackedFile, read_packed, write_packed
@@ -45,12 +47,20 @@ from . import flags
 
 # Task -> the scores that are compared.
 SCORES = {
+    "classification": ("classification/top1",),
     "detection": ("bbox/AP", "bbox/AP50"),
     "instance_segmentation": ("bbox/AP", "segm/AP"),
     "semantic_segmentation": ("sem_seg/mIoU",),
     "panoptic_segmentation": ("bbox/AP", "segm/AP", "sem_seg/mIoU"),
 }
 TRACES: dict[str, Trace] = {"native": engine_trace, "reference": trace_reference}
+EXIT_CODES = {Verdict.VERIFIED: 0, Verdict.FAILED: 1, Verdict.INCONCLUSIVE: 3}  # 2: wrong flags
+WORDS = {
+    Verdict.VERIFIED: "verified",
+    Verdict.FAILED: "NOT verified",
+    Verdict.INCONCLUSIVE: "INCONCLUSIVE: nothing is wrong, but the scores cannot tell; "
+    f"name a data set of {MIN_IMAGES} images or more in DATASETS.TEST, or train longer",
+}
 NO_ENGINE = "asked for with --backend reference: the engine itself was not compared"
 
 
@@ -89,7 +99,7 @@ def check_other(packed: PackedModel, predictors: str) -> None:
     Raises:
         ConfigError: A packed model cannot be compared with one of such last layers.
     """
-    if packed.predictor.task not in SCORES:
+    if packed.predictor.task == "classification":
         raise ConfigError("--predictors is for detectors and segmenters; leave it out here")
     if packed.predictor.info.get("predictors") == predictors:
         raise ConfigError(f"the packed file has --predictors {predictors} already; name the other")
@@ -105,9 +115,9 @@ def cost_of(cfg: CfgNode, own: PackedModel, again: PackedFile, backend: str) -> 
     findings = []
     for dataset in cfg.DATASETS.TEST:
         found = {kind: score_dataset(cfg, model, dataset) for kind, model in models.items()}
-        (_, images), *_ = found.values()
+        images = next(iter(found.values())).num_images
         for name in SCORES[own.predictor.task]:
-            scores = {kind: values[name] for kind, (values, _) in found.items()}
+            scores = {kind: one.values[name] for kind, one in found.items()}
             findings.append(show_cost(dataset, name, scores, images))
     return findings
 
@@ -115,39 +125,36 @@ def cost_of(cfg: CfgNode, own: PackedModel, again: PackedFile, backend: str) -> 
 def compare_answers(
     cfg: CfgNode, trained: nn.Module, packed: PackedModel, dataset: str
 ) -> list[Finding]:
-    """What both networks reach on a data set; of classifiers also each single answer."""
+    """What both networks reach on a data set, and on how many images they agree."""
     task = packed.predictor.task
-    if task not in SCORES:
-        answers = [classify_dataset(cfg, model, dataset) for model in (trained, packed)]
-        return [check_metric(dataset, *answers)]
-    ours, images = score_trained(cfg, trained, dataset, task)
-    theirs, _ = score_dataset(cfg, packed, dataset)
+    ours = score_trained(cfg, trained, dataset, task)
+    theirs = score_dataset(cfg, packed, dataset)
+    images = theirs.num_images
+    # of classifiers, one image may be classified otherwise
+    most = max(MAX_POINTS, 100 / images) if task == "classification" else MAX_POINTS
 
     def compare(rounded: Mapping[str, float]) -> list[Finding]:
         return [
             check_score(
                 dataset,
                 name,
-                trained=ours[name],
-                packed=theirs[name],
+                trained=ours.values[name],
+                packed=theirs.values[name],
                 images=images,
-                most=MAX_POINTS,
+                most=most,
                 rounded=rounded.get(name),
             )
             for name in SCORES[task]
         ]
 
     findings = compare({})
-    if all(finding.verdict == PASSED for finding in findings):
-        return findings
-    rounded, _ = score_trained(cfg, with_rounded_stem(trained), dataset, task)
-    return compare(rounded)
+    if any(finding.verdict == FAILED for finding in findings):
+        findings = compare(score_trained(cfg, with_rounded_stem(trained), dataset, task).values)
+    return findings + show_agreement(dataset, ours.answers, theirs.answers)
 
 
-def score_trained(
-    cfg: CfgNode, model: nn.Module, dataset: str, task: str
-) -> tuple[Mapping[str, float], int]:
-    """Scores, and the number of images."""
+def score_trained(cfg: CfgNode, model: nn.Module, dataset: str, task: str) -> DatasetScores:
+    """Scores and answers of a network of Detectron2's."""
     if task == "semantic_segmentation":
         model = wrap_for_inference(cfg, model)  # a packed file does so itself
     return score_dataset(cfg, model, dataset)
@@ -182,9 +189,8 @@ def show(findings: list[Finding]) -> None:
     rows = [(f.check, f.part, f.compared, f.found, f.verdict) for f in findings]
     headers = ["check", "part", "compared", "found", "verdict"]
     print("\n" + tabulate(rows, headers=headers) + "\n")
-    verdict = "verified" if is_verified(findings) else "NOT verified"
     skipped = any(finding.verdict == SKIPPED for finding in findings)
-    print(verdict + (", without the engine" if skipped else ""))
+    print(WORDS[verdict_of(findings)] + (", without the engine" if skipped else ""))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -206,4 +212,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     show(findings)
     if arguments.report:
         arguments.report.write_text(json.dumps(report(findings), indent=2) + "\n")
-    return 0 if is_verified(findings) else 1
+    return EXIT_CODES[verdict_of(findings)]

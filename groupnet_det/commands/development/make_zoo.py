@@ -29,6 +29,7 @@ from tabulate import tabulate
 from groupnet_det.commands.command_runs import Stage, run, shown, training_commands
 from groupnet_det.engine.records.metrics_file import read_metrics
 from groupnet_det.errors import ConfigError, DataError, UserError, lookup
+from groupnet_det.export.verify.predictions import Verdict, verdict_of_report
 from groupnet_det.paths import project_root
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.version import __version__
@@ -36,6 +37,8 @@ from groupnet_det.version import __version__
 ROOT = project_root()
 MANIFEST = "manifest.json"
 EXPORT, VERIFY = "export", "verify"
+TOLD = ("metric", "agreement")  # checks that the manifest tells of where they passed, too
+VERDICTS = {Verdict.VERIFIED: "yes", Verdict.FAILED: "NO", Verdict.INCONCLUSIVE: "inconclusive"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,9 +156,13 @@ def train_model(
 
 
 def is_packed(entry: dict[str, Any], output: Path) -> bool:
-    """Whether the model's packed file is there, and was found right."""
+    """Whether the model's packed file is there, and nothing was found wrong."""
     packed = entry.get("packed")
-    return packed is not None and packed["verified"] and (output / packed["file"]).is_file()
+    return packed is not None and not _failed(packed) and (output / packed["file"]).is_file()
+
+
+def _failed(packed: dict[str, Any]) -> bool:
+    return verdict_of_report(packed) is Verdict.FAILED
 
 
 def pack_model(
@@ -184,12 +191,12 @@ def pack_model(
         "file": str(file.relative_to(output)),
         "bytes": file.stat().st_size,
         "commands": [shown(export), shown(verify)],
-        "verified": outcome["verified"],
+        "verdict": outcome["verdict"],
         "engine": outcome["engine"],
         "findings": [
             f"{f['check']}, {f['part']}: {f['found']}"
             for f in outcome["findings"]
-            if f["check"] == "metric" or f["verdict"] != "passed"
+            if f["check"] in TOLD or f["verdict"] != "passed"
         ],
     }
 
@@ -199,7 +206,7 @@ def check_verified(entries: dict[str, dict[str, Any]]) -> None:
     Raises:
         UserError: A packed file gives other answers than its network.
     """
-    wrong = [n for n, e in entries.items() if not e.get("packed", {"verified": True})["verified"]]
+    wrong = [name for name, entry in entries.items() if _failed(entry["packed"])]
     if wrong:
         raise UserError(
             f"the packed files of {', '.join(wrong)} do not give the answers of the trained "
@@ -263,7 +270,7 @@ def _packed_columns(entry: dict[str, Any]) -> tuple[float | None, str | None]:
     packed = entry.get("packed")
     if packed is None:
         return None, None
-    verified = "yes" if packed["verified"] else "NO"
+    verified = VERDICTS[verdict_of_report(packed)]
     return packed["bytes"] / 1e3, verified + ("" if packed["engine"] else ", without the engine")
 
 

@@ -8,13 +8,21 @@ Three checks, of which each can find what the others cannot:
 * *blocks*: the parts of the training model's backbone and of the packed one, on identical inputs:
   integers equal, floats to 1e-4 of the largest. What may be wrong: the export, or the file.
 * *metric*: the scores on a data set: `MAX_POINTS` apart, or that far from the trained network with
-  the stem as it is rounded in the file, which may itself turn a score by `MAX_ROUNDING`; or, of
-  classifiers below `FEW_IMAGES` images, at most one image that is classified otherwise. What may be
-  wrong: all of it, and what is done before and after the network.
+  the stem as it is rounded in the file, which may itself change a score by `MAX_POINTS_UNCLEAR`;
+  of classifiers at least one image may be classified otherwise. What may be wrong: all of it, and
+  what is done before and after the network. It fails only where `MAX_POINTS_UNCLEAR` are exceeded
+  and rounding does not explain them; it is inconclusive where the data set cannot tell
+  (`cannot_tell`), or where scores are further apart than may be, but no further than turned signs
+  explain.
+
+Besides, *agreement* shows, without a verdict, the share of images that both answer alike: module
+`agreement`.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from enum import Enum
 from typing import Any
 
 from torch import Tensor
@@ -24,10 +32,12 @@ from groupnet_det.packed.packed_file import PackedFile
 from .blocks import PartComparison, Trace, compare_blocks
 
 MAX_POINTS = 0.1  # of a score in per cent
-MAX_ROUNDING = 0.5  # points by which rounding the stem may turn a score
-FEW_IMAGES = 1000
+MAX_POINTS_UNCLEAR = 0.5  # by which roundings may change a score
+MIN_IMAGES = 100  # of a data set that can tell
+MIN_SCORE = 1.0  # per cent; below it a network has learned too little to tell
 
 PASSED, FAILED, SKIPPED, SHOWN = "passed", "FAILED", "skipped", "shown"
+INCONCLUSIVE = "INCONCLUSIVE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +45,11 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        check: ``engine``, ``blocks``, ``metric`` or ``cost``.
+        check: ``engine``, ``blocks``, ``metric``, ``agreement`` or ``cost``.
         part: A step, a block, or a data set.
         compared: Values, maps or images.
         found: What differs, in words.
-        verdict: `PASSED`, `FAILED`, `SKIPPED`, or `SHOWN` where nothing was asked.
+        verdict: `PASSED`, `FAILED`, `INCONCLUSIVE`, `SKIPPED`, or `SHOWN` where nothing was asked.
     """
 
     check: str
@@ -53,19 +63,6 @@ def finding_of(check: str, part: str, compared: int, found: str, *, failed: bool
     """Of what was compared: it passed or failed."""
     verdict = FAILED if failed else PASSED
     return Finding(check=check, part=part, compared=compared, found=found, verdict=verdict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answers:
-    """What one network says of a data set.
-
-    Attributes:
-        top1: Per cent.
-        predicted: Number of the class, by image.
-    """
-
-    top1: float
-    predicted: Mapping[str, int]
 
 
 def check_blocks(
@@ -102,17 +99,6 @@ def _block(name: str, parts: Sequence[PartComparison]) -> Finding:
     return finding_of("blocks", name, len(parts), found, failed=bool(bad))
 
 
-def check_metric(dataset: str, trained: Answers, packed: Answers) -> Finding:
-    """Compare the answers to the images of a data set."""
-    images = set(trained.predicted) | set(packed.predicted)
-    changed = sum(trained.predicted.get(image) != packed.predicted.get(image) for image in images)
-    points = abs(trained.top1 - packed.top1)
-    # beyond the rounding of the difference of two percentages
-    agree = points <= MAX_POINTS + 1e-9 or (len(images) < FEW_IMAGES and changed <= 1)
-    found = f"top-1 {trained.top1:.2f} trained, {packed.top1:.2f} packed; {changed} images changed"
-    return finding_of("metric", dataset, len(images), found, failed=not agree)
-
-
 def check_score(
     dataset: str,
     metric: str,
@@ -120,25 +106,52 @@ def check_score(
     trained: float,
     packed: float,
     images: int,
-    most: float,
+    most: float = MAX_POINTS,
     rounded: float | None = None,
 ) -> Finding:
     """Compare a score, per cent, that both networks reach on a data set.
 
     Args:
+        images: Of the data set.
         most: Points that they may be apart.
         rounded: Score of the trained network with the stem of the packed file (`rounded_stem`).
-            Where it was measured, the packed network is held against it, and what the rounding
-            turns must be below `MAX_ROUNDING` points.
+            Where it was measured, the packed network is compared with it, and what the rounding
+            changes must be below `MAX_POINTS_UNCLEAR`.
     """
     found = f"{metric} {trained:.2f} trained, {packed:.2f} packed"
-    pairs = [(trained, packed, most)]
     if rounded is not None:
         found += f"; {rounded:.2f} trained, but the stem rounded as in the file"
-        pairs = [(rounded, packed, most), (trained, rounded, MAX_ROUNDING)]
-    # beyond the rounding of the difference of two percentages
-    agree = all(abs(one - other) <= points + 1e-9 for one, other, points in pairs)
-    return finding_of("metric", dataset, images, found, failed=not agree)
+    reason = cannot_tell(images, trained, packed)
+    verdict = INCONCLUSIVE if reason else _judge(trained, packed, rounded, most)
+    found += f"; {reason}" if reason else ""
+    return Finding(check="metric", part=dataset, compared=images, found=found, verdict=verdict)
+
+
+def cannot_tell(images: int, *scores: float) -> str:
+    """Why scores on a data set tell nothing about a packed file, in words; empty where they do.
+
+    Args:
+        images: Of the data set.
+        scores: Of both networks, per cent; NaN where nothing was detected.
+    """
+    if images < MIN_IMAGES:
+        return f"fewer than {MIN_IMAGES} images"
+    if all(math.isnan(score) or score < MIN_SCORE for score in scores):
+        return f"scores below {MIN_SCORE:g}"
+    return ""
+
+
+def _judge(trained: float, packed: float, rounded: float | None, most: float) -> str:
+    """A verdict on scores, of which a NaN is far from all others."""
+    if rounded is None:
+        return PASSED if _near(trained, packed, most) else FAILED
+    if _near(rounded, packed, most) and _near(trained, rounded, MAX_POINTS_UNCLEAR):
+        return PASSED
+    return INCONCLUSIVE if _near(rounded, packed, max(most, MAX_POINTS_UNCLEAR)) else FAILED
+
+
+def _near(one: float, other: float, most: float) -> bool:
+    return abs(one - other) <= most + 1e-9  # beyond the rounding of their difference
 
 
 def show_cost(dataset: str, metric: str, scores: Mapping[str, float], images: int) -> Finding:
@@ -152,21 +165,47 @@ def show_cost(dataset: str, metric: str, scores: Mapping[str, float], images: in
     return Finding(check="cost", part=dataset, compared=images, found=found, verdict=SHOWN)
 
 
-def is_verified(findings: Sequence[Finding]) -> bool:
-    """Whether nothing failed, and something was compared in the blocks and in the metric.
+class Verdict(str, Enum):
+    """On a packed file; the value stands in reports."""
+
+    VERIFIED = "verified"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+
+
+def verdict_of(findings: Sequence[Finding]) -> Verdict:
+    """Failed where anything did; verified where blocks and scores were compared, and all can tell.
 
     The engine may have been skipped: the report says so.
     """
+    verdicts = {finding.verdict for finding in findings}
     checks = {finding.check for finding in findings if finding.verdict == PASSED}
-    failed = any(finding.verdict == FAILED for finding in findings)
-    return not failed and {"blocks", "metric"} <= checks
+    if FAILED in verdicts:
+        return Verdict.FAILED
+    if INCONCLUSIVE in verdicts or not {"blocks", "metric"} <= checks:
+        return Verdict.INCONCLUSIVE
+    return Verdict.VERIFIED
 
 
 def report(findings: Sequence[Finding]) -> dict[str, Any]:
-    """For JSON: ``verified``, ``engine`` (whether it was compared too), and all lines."""
+    """For JSON: ``verdict``, ``verified`` (whether it is that), ``engine`` (whether it was compared
+    too), and all lines."""
     engine = [finding for finding in findings if finding.check == "engine"]
+    verdict = verdict_of(findings)
     return {
-        "verified": is_verified(findings),
+        "verdict": verdict.value,
+        "verified": verdict is Verdict.VERIFIED,
         "engine": bool(engine) and all(finding.verdict == PASSED for finding in engine),
         "findings": [asdict(finding) for finding in findings],
     }
+
+
+def verdict_of_report(outcome: Mapping[str, Any]) -> Verdict:
+    """What `report` says; reports of earlier versions only say whether a file is verified.
+
+    Raises:
+        KeyError, ValueError: It is no such report.
+    """
+    if "verdict" in outcome:
+        return Verdict(outcome["verdict"])
+    return Verdict.VERIFIED if outcome["verified"] else Verdict.FAILED

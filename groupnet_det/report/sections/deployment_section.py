@@ -7,6 +7,7 @@ from groupnet_det.benchmark.suites.against_float import FLOAT, PACKED
 from groupnet_det.benchmark.suites.trained_model import SIMULATION
 from groupnet_det.engine.records import output_names
 from groupnet_det.errors import UserError
+from groupnet_det.export.verify.predictions import Verdict, verdict_of_report
 from groupnet_det.report.html.html_blocks import Bar, Bars, Block, Cell, Missing, Note, Table
 from groupnet_det.report.training_run import Run
 
@@ -98,29 +99,34 @@ def _verdict(run: Run) -> list[Block]:
         checks = dict.fromkeys(finding["check"] for finding in findings)
         rows = [_row(check, [f for f in findings if f["check"] == check]) for check in checks]
         failed = {finding["check"] for finding in findings if finding["verdict"] == "FAILED"}
-        verified = bool(outcome["verified"])
-    verdict = VERDICTS[verified, failed == {"metric"}]
+        verdict = verdict_of_report(outcome)
+    told = SCORES_FAILED if failed == {"metric"} else VERDICTS[verdict]
     return [
-        Note(text=f"{verdict} (groupnet-det verify)", warning=not verified),
+        Note(text=f"{told} (groupnet-det verify)", warning=verdict is not Verdict.VERIFIED),
         Table(headers=["check", "passed", "found"], rows=rows, caption="Verification"),
     ]
 
 
 def _row(check: str, findings: Sequence[dict[str, Any]]) -> list[Cell]:
-    told = [f for f in findings if check == "metric" or f["verdict"] != "passed"]
-    passed = sum(finding["verdict"] == "passed" for finding in findings)
+    told = [f for f in findings if f["verdict"] != "passed" or check == "metric"]
+    asked = [f for f in findings if f["verdict"] != "shown"]
+    passed = sum(finding["verdict"] == "passed" for finding in asked)
     found = "; ".join(f"{f['part']}: {f['found']}" for f in told) or CHECKS.get(check, "")
-    return [check, f"{passed} of {len(findings)}", found]
+    return [check, f"{passed} of {len(asked)}" if asked else "", found]
 
 
-# By whether the file is verified, and whether its scores are all that failed.
 VERDICTS = {
-    (True, False): "The packed file answers as the trained network does.",
-    (False, False): "NOT verified: the packed file does not compute what the trained network does.",
-    (False, True): "NOT verified: all steps and blocks agree with the trained network's, but the "
-    "scores differ by more than they may. Roundings turn signs, and the less a network has learned "
-    "and the fewer the images are, the more that moves its scores.",
+    Verdict.VERIFIED: "The packed file answers as the trained network does.",
+    Verdict.FAILED: "NOT verified: the packed file does not compute what the trained network does.",
+    Verdict.INCONCLUSIVE: "INCONCLUSIVE: nothing is wrong, but the scores cannot tell whether the "
+    "packed file answers as the trained network does. Roundings turn signs, and the less a network "
+    "has learned and the fewer the images are, the more that moves its scores.",
 }
+# Where nothing but the scores failed.
+SCORES_FAILED = (
+    "NOT verified: all steps and blocks agree with the trained network's, but the scores differ by "
+    "more than roundings explain."
+)
 # What a check says where nothing failed.
 CHECKS = {
     "engine": "every step bit-identical to the reference in PyTorch",

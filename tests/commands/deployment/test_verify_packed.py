@@ -15,10 +15,12 @@ from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError
 from groupnet_det.export.packed.layers.rounded_stem import RoundedConv
 from groupnet_det.export.packed.trained import export_trained, load_trained, make_predictors
-from groupnet_det.export.verify.predictions import is_verified
+from groupnet_det.export.verify.predictions import Verdict, verdict_of
+from groupnet_det.inference.dataset_scores import DatasetScores
 from groupnet_det.inference.packed_model import build_packed_model
 from groupnet_det.packed.packed_file import read_packed, write_packed
 from groupnet_det.runtime.backends import extension
+from tests.conftest import write_noise_images
 from tests.export import tiny_panoptic as panoptic
 from tests.export.tiny_classifier import (
     CONFIG,
@@ -34,6 +36,15 @@ from tests.export.tiny_classifier import (
 def tiny(tmp_path, tiny_packed, datasets_env):
     """Path of a packed file; ``model.pth`` lies beside."""
     return copy_tiny_classifier(tiny_packed, tmp_path) / PACKED
+
+
+@pytest.fixture
+def many_images(tmp_path):
+    """Config keys of a data set that is large enough to tell."""
+    images = tmp_path / "noise"
+    write_noise_images(images, {str(digit): 10 for digit in range(10)}, shape=(28, 28))
+    entry = {"NAME": "noise_of_verification", "FORMAT": "image_folder", "ROOT": str(images)}
+    return ["DATASETS.CUSTOM", str([entry]), "DATASETS.TEST", "['noise_of_verification']"]
 
 
 @pytest.fixture
@@ -57,21 +68,33 @@ REFERENCE = ("--backend", "reference")
 SEMSEG = "configs/quick/semseg_groupnet_photo_digits.yaml"
 
 
-def test_a_right_file_without_the_engine(verify, tmp_path):
+def test_a_right_file_without_the_engine(verify, many_images, tmp_path):
     path = tmp_path / "report.json"
-    code, printed = verify(*REFERENCE, "--report", path)
+    code, printed = verify(*REFERENCE, "--report", path, options=many_images)
     assert code == 0
     assert printed.splitlines()[-1] == "verified, without the engine"
     assert "skipped" in printed
     assert "FAILED" not in printed
     report = json.loads(path.read_text())
     assert (report["verified"], report["engine"]) == (True, False)
-    assert {f["check"] for f in report["findings"]} == {"engine", "blocks", "metric"}
+    assert {f["check"] for f in report["findings"]} == {"engine", "blocks", "metric", "agreement"}
+    assert "the same classes in 100 of 100 (100.0 %) images" in printed
+
+
+def test_20_images_cannot_tell(verify, tmp_path):
+    path = tmp_path / "report.json"
+    code, printed = verify(*REFERENCE, "--report", path)
+    assert code == 3
+    assert printed.splitlines()[-1].startswith("INCONCLUSIVE: nothing is wrong")
+    assert "FAILED" not in printed
+    report = json.loads(path.read_text())
+    assert (report["verdict"], report["verified"]) == ("inconclusive", False)
+    assert "the same classes in 20 of 20 (100.0 %) images" in printed
 
 
 @pytest.mark.skipif(not extension.is_built(), reason="the engine is not built")
-def test_a_right_file_with_the_engine(verify):
-    code, printed = verify()
+def test_a_right_file_with_the_engine(verify, many_images):
+    code, printed = verify(options=many_images)
     assert (code, printed.splitlines()[-1]) == (0, "verified")
 
 
@@ -147,13 +170,14 @@ def test_what_8_bits_cost_is_shown(small_segmenter, monkeypatch):
     scores = {"float": 71.25, "int8": 71.0}
 
     def score(cfg, model, dataset):
-        return {"sem_seg/mIoU": scores[model.predictor.info["predictors"]]}, 7
+        value = scores[model.predictor.info["predictors"]]
+        return DatasetScores(values={"sem_seg/mIoU": value}, answers=[{}] * 7)
 
     monkeypatch.setattr(verify_packed, "score_dataset", score)
     (finding,) = verify_packed.cost_of(cfg, own, files["int8"], "reference")
     assert finding.found == "sem_seg/mIoU 71.25 float, 71.00 int8: -0.25"
     assert (finding.check, finding.compared, finding.verdict) == ("cost", 7, "shown")
-    assert not is_verified([finding])  # it proves nothing
+    assert verdict_of([finding]) is Verdict.INCONCLUSIVE  # it proves nothing
     with pytest.raises(ConfigError, match="has --predictors float already; name the other"):
         verify_packed.check_other(own, "float")
     verify_packed.check_other(own, "int8")
@@ -186,8 +210,37 @@ def test_boxes_masks_and_labels_of_a_panoptic_file(root, tiny_panoptic, datasets
     names = [finding.found.split()[0] for finding in metrics]
     assert names == ["bbox/AP", "segm/AP", "sem_seg/mIoU"]
     assert {finding.compared for finding in metrics} == {4}
-    others = {finding.verdict for finding in findings if finding.check != "metric"}
+    assert {finding.verdict for finding in metrics} == {"INCONCLUSIVE"}  # of 4 images
+    agreement = [finding for finding in findings if finding.check == "agreement"]
+    assert [finding.found.split()[2] for finding in agreement] == ["detections", "labels"]
+    others = {f.verdict for f in findings if f.check in ("engine", "blocks")}
     assert others == ({"passed"} if backend == "native" else {"passed", "skipped"})
+
+
+@pytest.mark.parametrize(
+    ("trained", "images", "is_rounded_too"),
+    [(89.0, 100, False), (88.0, 100, True), (89.0, 200, True)],
+    ids=["one-image", "two-images", "two-of-more"],
+)
+def test_of_a_classifier_one_image_may_change(
+    root, tiny, monkeypatch, trained, images, is_rounded_too
+):
+    cfg = verify_packed.prepare(
+        str(root / CONFIG), [*OPTIONS, "MODEL.WEIGHTS", str(tiny.with_name(WEIGHTS))]
+    )
+    network, _ = load_trained(cfg)
+    packed = build_packed_model(cfg, str(tiny), backend="reference")
+    scored = []
+
+    def score(cfg, model, dataset):
+        scored.append(model)
+        value = trained if model is network else 90.0
+        return DatasetScores(values={"classification/top1": value}, answers=[{}] * images)
+
+    monkeypatch.setattr(verify_packed, "score_dataset", score)
+    (finding,) = verify_packed.compare_answers(cfg, network, packed, "val")
+    assert (len(scored) == 3) == is_rounded_too
+    assert finding.verdict == ("INCONCLUSIVE" if is_rounded_too else "passed")
 
 
 @pytest.mark.parametrize("apart", [0.05, 0.3], ids=["near", "far"])
@@ -203,7 +256,8 @@ def test_scores_far_apart_are_held_against_the_rounded_stem(small_segmenter, mon
         is_rounded = any(isinstance(each, RoundedConv) for each in model.modules())
         kind = "packed" if model is packed else "rounded" if is_rounded else "trained"
         scored.append(kind)
-        return {"sem_seg/mIoU": 70.0 + (0.0 if kind == "trained" else apart)}, 7
+        value = 70.0 + (0.0 if kind == "trained" else apart)
+        return DatasetScores(values={"sem_seg/mIoU": value}, answers=[{}] * 100)
 
     monkeypatch.setattr(verify_packed, "score_dataset", score)
     (finding,) = verify_packed.compare_answers(cfg, trained, packed, "val")

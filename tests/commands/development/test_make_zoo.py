@@ -18,7 +18,7 @@ def packings(monkeypatch):
     """Commands of exports and verifications; tests may change what the latter find."""
 
     class Packings(list):
-        verified = True
+        verdict = "verified"
 
     monkeypatch.setattr(zoo, "is_built", lambda: True)
     return Packings()
@@ -35,9 +35,9 @@ def fake_packing(command, root, packings):
         return
     finding = {"check": "metric", "part": "mnist5k_val", "found": "same", "verdict": "passed"}
     engine = "--backend" not in command
-    report = {"verified": packings.verified, "engine": engine, "findings": [finding]}
+    report = {"verdict": packings.verdict, "engine": engine, "findings": [finding]}
     (root / option(command, "--report")).write_text(json.dumps(report))
-    if not packings.verified:
+    if packings.verdict != "verified":
         raise UserError("failed with exit code 1")
 
 
@@ -102,9 +102,9 @@ def test_manifest_of_two_models(tmp_path, trainings):
 
 def test_models_are_packed_and_verified(tmp_path, trainings, packings):
     entries = make(tmp_path)
-    assert all(entry["packed"]["verified"] for entry in entries.values())
+    assert {entry["packed"]["verdict"] for entry in entries.values()} == {"verified"}
     packed = entries[CLASSIFIER]["packed"]
-    assert (packed["verified"], packed["engine"], packed["bytes"]) == (True, True, 5)
+    assert (packed["engine"], packed["bytes"]) == (True, 5)
     assert (tmp_path / packed["file"]).is_file()
     assert packed["findings"] == ["metric, mnist5k_val: same"]
     assert packed["commands"] == [
@@ -131,17 +131,43 @@ def test_without_the_engine_the_manifest_says_so(
 ):
     monkeypatch.setattr(zoo, "is_built", lambda: False)
     packed = make(tmp_path, CLASSIFIER)[CLASSIFIER]["packed"]
-    assert (packed["verified"], packed["engine"]) == (True, False)
+    assert (packed["verdict"], packed["engine"]) == ("verified", False)
     assert "--backend reference" in packed["commands"][1]
     assert "yes, without the engine" in capsys.readouterr().out
 
 
 def test_other_answers_are_recorded_and_end_in_an_error(tmp_path, trainings, packings):
-    packings.verified = False
+    packings.verdict = "failed"
     with pytest.raises(UserError, match=f"packed files of {CLASSIFIER} do not give the answers"):
         make(tmp_path, CLASSIFIER)
     (entry,) = json.loads((tmp_path / "manifest.json").read_text())["models"]
-    assert entry["packed"]["verified"] is False
+    assert entry["packed"]["verdict"] == "failed"
+
+
+def test_scores_that_cannot_tell_are_recorded_and_kept(tmp_path, trainings, packings, capsys):
+    packings.verdict = "inconclusive"
+    assert make(tmp_path, CLASSIFIER)[CLASSIFIER]["packed"]["verdict"] == "inconclusive"
+    assert "inconclusive" in capsys.readouterr().out
+    make(tmp_path, CLASSIFIER)
+    assert len(packings) == 2
+
+
+@pytest.mark.parametrize(("verified", "packed_again"), [(True, 0), (False, 2)])
+def test_a_manifest_of_an_earlier_version(tmp_path, trainings, packings, verified, packed_again):
+    make(tmp_path, CLASSIFIER)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    packed = manifest["models"][0]["packed"]
+    del packed["verdict"]
+    (tmp_path / "manifest.json").write_text(
+        json.dumps(
+            {
+                **manifest,
+                "models": [{**manifest["models"][0], "packed": {**packed, "verified": verified}}],
+            }
+        )
+    )
+    make(tmp_path, CLASSIFIER)
+    assert len(packings) == 2 + packed_again
 
 
 def test_a_zoo_in_the_checkout_has_commands_that_run_from_it(root):

@@ -27,9 +27,9 @@ def test_quick_demo_end_to_end_and_again(root, tmp_path, monkeypatch, task, metr
     assert summary["reloaded"][metric] == pytest.approx(at_end[metric], abs=1e-3)
     for name in ("predictions.png", "curves.png"):
         assert min(Image.open(output / name).size) > 300
-    # Of a network that hardly learned, scores may change by more than verification allows.
+    # 60 images cannot tell, and blocks and engine must agree.
     outcome = json.loads((output / "verification.json").read_text())
-    assert summary["packed"]["verified"] == outcome["verified"]
+    assert summary["packed"]["verdict"] == outcome["verdict"] == "inconclusive"
     assert outcome["engine"]
     assert summary["packed"]["times_packed"]["float"]["median"] > 0
     text = (output / "report.html").read_text()

@@ -88,6 +88,29 @@ def test_size_latency_and_verdict(run, root, tiny_packed, datasets_env, tmp_path
     assert "Not here" not in section
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "told"),
+    [
+        (("passed", "passed"), "The packed file answers as the trained network does."),
+        (("passed", "INCONCLUSIVE"), "INCONCLUSIVE: nothing is wrong, but the scores cannot tell"),
+        (("FAILED", "INCONCLUSIVE"), "NOT verified: the packed file does not compute what"),
+    ],
+    ids=["verified", "inconclusive", "failed"],
+)
+def test_the_verdict_on_a_packed_file(run, tmp_path, verdicts, told):
+    findings = [
+        Finding(check=check, part="val", compared=3, found=f"{check} found", verdict=verdict)
+        for check, verdict in zip(("blocks", "metric"), verdicts, strict=True)
+    ]
+    agreement = {"check": "agreement", "found": "the same classes in 2 of 3 images"}
+    findings.append(Finding(part="val", compared=3, verdict="shown", **agreement))
+    (tmp_path / "verification.json").write_text(json.dumps(report(findings)))
+    run("training.report", tmp_path)
+    section = Page((tmp_path / "report.html").read_text()).sections["size-and-latency"]
+    assert told in section
+    assert "the same classes in 2 of 3 images" in section
+
+
 @pytest.mark.parametrize("flag", ["--rounds", "--threads", "--burst-ms"])
 def test_numbers_that_cannot_be(run, root, flag):
     with pytest.raises(SystemExit):
