@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from groupnet_det.data.loading.loaders import build_test_loader
 from groupnet_det.evaluation.evaluators import build_evaluator
-from groupnet_det.export.verify.agreement import ImageAnswer, answers_of
+from groupnet_det.exporting.verify.agreement import ImageAnswer, answers_of
 
 
 @dataclass(frozen=True, kw_only=True)

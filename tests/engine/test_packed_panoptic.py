@@ -12,7 +12,8 @@ from groupnet_det.inference.packed_model import build_packed_model
 from groupnet_det.packed.packed_file import read_packed, write_packed
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor
-from tests.export.tiny_panoptic import PACKED, tiny_panoptic_config
+from tests.exporting.tiny_panoptic import PACKED, tiny_panoptic_config
+from tests.packed.edits import with_info
 
 BACKEND = "native" if is_built() else "reference"
 
@@ -31,9 +32,10 @@ def edit(tiny_panoptic, tmp_path):
     """Write the packed file with other members of ``info``; its path."""
 
     def write(change):
-        packed = read_packed(tiny_panoptic / PACKED)
-        change(packed.info)
-        write_packed(tmp_path / "edited.gnp", packed.program, packed.info, packed.tensors)
+        info = read_packed(tiny_panoptic / PACKED).info
+        change(info)
+        content = (tiny_panoptic / PACKED).read_bytes()
+        (tmp_path / "edited.gnp").write_bytes(with_info(content, info))
         return str(tmp_path / "edited.gnp")
 
     return write
@@ -73,7 +75,7 @@ BROKEN = {
     ),
     "texts": (
         lambda info: info.update(stuff_class_names=[1, 2]),
-        "its stuff_class_names are no list of texts",
+        r"info\.stuff_class_names\[0\] is of the type int, not str",
     ),
     "mask": (
         lambda info: info["postprocessing"].pop("mask"),

@@ -56,6 +56,12 @@ def signed(header: dict[str, Any], data: bytes) -> bytes:
     return blank.replace(b'"crc32":"00000000"', b'"crc32":"' + digits + b'"')
 
 
+def with_info(content: bytes, info: Any) -> bytes:
+    """The same file with other JSON as its ``info``, and a right checksum."""
+    header, data = split(content)
+    return signed(edited(header, (METADATA, "info"), json.dumps(info)), data)
+
+
 def with_program(content: bytes, program: Any) -> bytes:
     """The same file with other JSON as its program, and a right checksum."""
     text = program if isinstance(program, str) else json.dumps(program)

@@ -1,20 +1,18 @@
 """Files whose ``info`` has members of other types: refused at opening, in one line."""
 
 import contextlib
-import json
 
 import numpy as np
 import pytest
 
 from groupnet_det.errors import PackedFileError, UserError
-from groupnet_det.packed.container import METADATA
 from groupnet_det.packed.info import MEMBERS
 from groupnet_det.packed.packed_file import read_info, read_packed, write_packed
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor
 from tests.runtime.small_detectors import dense_detector, region_detector
 
-from .edits import ABSENT, edited, signed, split
+from .edits import ABSENT, edited, with_info
 from .mutations import places, value_at
 from .programs import simple_example
 from .refusals import write
@@ -89,11 +87,6 @@ def content_of(task, path):
 def firsts(info):
     """Paths to all members, of lists to the first."""
     return [p for p in places(info) if not any(isinstance(key, int) and key for key in p)]
-
-
-def with_info(content, info):
-    header, data = split(content)
-    return signed(edited(header, (METADATA, "info"), json.dumps(info)), data)
 
 
 def message_at_opening(path):

@@ -29,7 +29,7 @@ from tabulate import tabulate
 from groupnet_det.commands.command_runs import Stage, run, shown, training_commands
 from groupnet_det.engine.records.metrics_file import read_metrics
 from groupnet_det.errors import ConfigError, DataError, UserError, lookup
-from groupnet_det.export.verify.predictions import Verdict, verdict_of_report
+from groupnet_det.exporting.verify.predictions import Verdict, verdict_of_report
 from groupnet_det.paths import project_root
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.version import __version__

@@ -7,7 +7,7 @@ from groupnet_det.benchmark.suites.against_float import FLOAT, PACKED
 from groupnet_det.benchmark.suites.trained_model import SIMULATION
 from groupnet_det.engine.records import output_names
 from groupnet_det.errors import UserError
-from groupnet_det.export.verify.predictions import Verdict, verdict_of_report
+from groupnet_det.exporting.verify.predictions import Verdict, verdict_of_report
 from groupnet_det.report.html.html_blocks import Bar, Bars, Block, Cell, Missing, Note, Table
 from groupnet_det.report.training_run import Run
 

@@ -11,6 +11,7 @@ from groupnet_det.benchmark.measure.table import Row, read_rows, write_rows
 from groupnet_det.benchmark.measure.workload import NetworkWork
 from groupnet_det.benchmark.suites.file_and_startup import measure_file
 from groupnet_det.commands.benchmark import benchmark_runtime as tool
+from groupnet_det.commands.benchmark import flags
 from groupnet_det.runtime.backends.extension import is_built
 
 QUICK = ["--rounds", "1", "--burst-ms", "0", "--pause-ms", "0", "--threads", "1"]
@@ -78,7 +79,7 @@ def test_avx2_is_a_process_of_its_own(run, monkeypatch):
     (found,), _ = run("avx2", "--num-bases", "1", "--no-plot")
     assert (found.what, found.least) == ("body, AVX2", 1.0)
     assert tool.AVX2_VARIABLES.items() <= seen.items()
-    arguments = tool.parse_arguments(seen["command"][2:])
+    arguments = tool.parse_arguments(seen["command"][1 + len(tool.COMMAND) :])
     assert (arguments.what, arguments.num_bases, arguments.rounds) == (["body"], [1], 1)
     assert arguments.sides == list(tool.AVX2_SIDES)
 
@@ -104,10 +105,10 @@ def test_bytes_and_first_result_of_a_file():
 
 @pytest.mark.parametrize(("word", "shape"), [("64@56x48", (64, 56, 48)), ("1@1x1", (1, 1, 1))])
 def test_shapes(word, shape):
-    assert tool.parse_shape(word) == shape
+    assert flags.parse_shape(word) == shape
 
 
 @pytest.mark.parametrize("word", ["64", "64@56", "a@1x1", "64x56@56"])
 def test_words_that_are_no_shape(word):
     with pytest.raises(argparse.ArgumentTypeError, match="is no shape such as 64@56x56"):
-        tool.parse_shape(word)
+        flags.parse_shape(word)

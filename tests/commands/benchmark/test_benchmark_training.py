@@ -49,7 +49,7 @@ def test_memory_is_that_of_processes_of_their_own(run):
 
 
 def test_a_process_that_fails_is_one_line(run, monkeypatch):
-    monkeypatch.setattr(tool, "__file__", "/absent/tool.py")
+    monkeypatch.setattr(tool, "COMMAND", ["/absent/tool.py"])
     with pytest.raises(SystemExit, match=r"measures memory \(config\) failed: .*can't open file"):
         run("retinanet_groupnet_photo_digits")
 

@@ -7,10 +7,11 @@ import sys
 
 import pytest
 
-from groupnet_det.export.verify.predictions import Finding, report
-from groupnet_det.packed.packed_file import read_packed, write_packed
+from groupnet_det.exporting.verify.predictions import Finding, report
+from groupnet_det.packed.packed_file import read_packed
 from groupnet_det.runtime.backends.extension import is_built
-from tests.export.tiny_classifier import CONFIG, OPTIONS, PACKED, WEIGHTS, copy_tiny_classifier
+from tests.exporting.tiny_classifier import CONFIG, OPTIONS, PACKED, WEIGHTS, copy_tiny_classifier
+from tests.packed.edits import with_info
 from tests.report.parsed_pages import Page, assert_self_contained
 
 
@@ -53,9 +54,8 @@ def test_what_cannot_be_used_says_so_in_every_section(run, tmp_path, capsys):
 
 @pytest.mark.parametrize("sizes", [None, {}, {"float32_twin": "x", "float32_simulation": 3}])
 def test_a_packed_file_that_does_not_tell_its_sizes(run, tiny_packed, tmp_path, sizes):
-    packed = read_packed(tiny_packed / PACKED)
-    info = {**packed.info, "sizes": sizes}
-    write_packed(tmp_path / "model.gnp", packed.program, info, packed.tensors)
+    info = {**read_packed(tiny_packed / PACKED).info, "sizes": sizes}
+    (tmp_path / "model.gnp").write_bytes(with_info((tiny_packed / PACKED).read_bytes(), info))
     run("training.report", tmp_path)
     told = Page((tmp_path / "report.html").read_text()).sections["size-and-latency"]
     assert "model.gnp is not what it should be" in told
@@ -118,7 +118,7 @@ def test_numbers_that_cannot_be(run, root, flag):
 
 
 def test_a_report_does_not_go_with_evaluation_alone(root):
-    command = [sys.executable, "tools/train_net.py", "--eval-only", "--report"]
+    command = [sys.executable, "tools/train_net.py", CONFIG, "--eval-only", "--report"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert done.returncode == 2
     assert "--report goes with training" in done.stderr
