@@ -44,16 +44,52 @@ class Grid:
         results.sort(key=lambda key: self.seeds.index(key.seed))
         return [key for key in searches + results if key not in done]
 
-    def num_open(self, rows: Iterable[Row]) -> int:
-        """Rows of the whole grid that are not finished."""
+    def num_open(self, rows: Iterable[Row]) -> dict[str, int]:
+        """Rows of the whole grid that are not finished, by purpose."""
         done = by_key(rows)
-        return sum(
-            len(self.learning_rates)
-            + len(self.seeds_of(method))
-            - sum(key in done for key in self.search_keys(method))
-            - sum(key in done for key in self.result_keys(method, done))
+        searches = sum(
+            len(self.learning_rates) - sum(key in done for key in self.search_keys(method))
             for method in self.methods
         )
+        results = sum(
+            len(self.seeds_of(method)) - sum(key in done for key in self.result_keys(method, done))
+            for method in self.methods
+        )
+        return {"search": searches, "result": results}
+
+    def seconds_left(self, rows: Iterable[Row], num_jobs: int) -> float:
+        """Time that the open rows take, `num_jobs` of them at a time, once a row is finished.
+
+        Searches take what searches took, and results what results took; as long as there are none
+        of one kind, what the other kind took for as many iterations.
+        """
+        rows = list(rows)
+        lengths = {"search": self.search_iterations, "result": self.iterations}
+        took = {
+            purpose: [
+                row.seconds
+                for row in rows
+                if (row.purpose, row.iterations) == (purpose, length) and row.method in self.methods
+            ]
+            for purpose, length in lengths.items()
+        }
+        known = {purpose: mean(seconds) for purpose, seconds in took.items() if seconds}
+        per_iteration = mean(known[purpose] / lengths[purpose] for purpose in known)
+        of_one = {p: known.get(p, per_iteration * length) for p, length in lengths.items()}
+        return sum(n * of_one[p] for p, n in self.num_open(rows).items()) / num_jobs
+
+    def first_results(self) -> list[RowKey]:
+        """A result of each method, at a learning rate that may not be its best."""
+        return [
+            RowKey(
+                method=method,
+                purpose="result",
+                learning_rate=self.learning_rates[0],
+                seed=self.seeds[0],
+                iterations=self.iterations,
+            )
+            for method in self.methods
+        ]
 
     def seeds_of(self, method: str) -> Sequence[int]:
         return self.seeds[:1] if method in self.single_seed else self.seeds

@@ -1,15 +1,17 @@
 """Train the rows of a comparison of methods, some at a time."""
 
+import contextlib
 import logging
 import math
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from detectron2.config import CfgNode
@@ -36,6 +38,7 @@ def train_grid(
     config: str,
     options: Sequence[str],
     num_jobs: int,
+    keep: bool = False,
 ) -> None:
     """Train the missing rows, each in a process of its own, some at a time.
 
@@ -44,17 +47,18 @@ def train_grid(
         methods: Name -> config keys and values.
         path: CSV of the rows.
         config, options: Config file, and keys and values, of all rows.
-        num_jobs: Trainings at a time, which share the CPU's threads.
+        num_jobs: Trainings at a time, which share the CPU's threads; or each has
+            ``OMP_NUM_THREADS``, where that is set.
+        keep: Whether the checkpoints and the config of each row stay in its folder.
 
     Raises:
         UserError: A training ended in one; the other rows are kept.
     """
-    threads = max(1, usable_cores() // num_jobs)
-    setting = (threads, config, options)
+    setting = (threads_of_each(num_jobs), config, options)
     with ProcessPoolExecutor(num_jobs, get_context("spawn"), _prepare_worker, setting) as executor:
 
         def start(key: RowKey) -> Future[Row]:
-            return executor.submit(_train_row, key, methods[key.method], config, options)
+            return executor.submit(_train_row, key, methods[key.method], config, options, keep)
 
         run_grid(grid, path, start, num_jobs=num_jobs)
 
@@ -66,7 +70,6 @@ def run_grid(
 
     The first error stops new trainings and is raised when those that run are finished, and kept.
     """
-    begin, finished = time.perf_counter(), 0
     running: dict[Future[Row], RowKey] = {}
     error: BaseException | None = None
     while True:
@@ -82,30 +85,48 @@ def run_grid(
                 error = error or job.exception()
                 continue
             append_row(path, job.result())
-            finished += 1
-            seconds = (time.perf_counter() - begin) / finished
-            _print_progress(job.result(), grid.num_open(read_rows(path)), seconds)
+            _print_progress(job.result(), grid, read_rows(path), num_jobs)
     if error:
         raise error
 
 
-def _print_progress(row: Row, num_left: int, seconds: float) -> None:
-    """One line for a finished row; `seconds` is the time between two of them."""
-    eta = timedelta(seconds=round(seconds * num_left))
+def _print_progress(row: Row, grid: Grid, rows: Sequence[Row], num_jobs: int) -> None:
+    """One line for a finished row."""
+    left = grid.num_open(rows)
+    eta = timedelta(seconds=round(grid.seconds_left(rows, num_jobs)))
     print(
         f"{row.method:24} {row.purpose:6} lr {row.learning_rate:<8g} seed {row.seed:<5} "
-        f"{row.metric} {row.score:5.2f}  {row.seconds:5.0f} s   {num_left} rows left, about {eta}",
+        f"{row.metric} {row.score:5.2f}  {row.seconds:5.0f} s   "
+        f"{sum(left.values())} rows left, {left['search']} of them searches, about {eta}",
         flush=True,
     )
 
 
 def _train_row(
-    key: RowKey, method_options: Mapping[str, Any], config: str, options: Sequence[str]
+    key: RowKey,
+    method_options: Mapping[str, Any],
+    config: str,
+    options: Sequence[str],
+    keep: bool,
 ) -> Row:
-    """Train and evaluate one row; runs in a process of its own."""
+    """Train and evaluate one row; runs in a process of its own, and prints nothing but why the
+    training failed: what evaluators print goes to ``log.txt`` in the row's folder."""
     cfg, metric = row_config(key, method_options, config, options)
-    os.makedirs(cfg.OUTPUT_DIR, exist_ok=True)
-    (Path(cfg.OUTPUT_DIR) / "metrics.json").unlink(missing_ok=True)  # of an interrupted training
+    folder = Path(cfg.OUTPUT_DIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "metrics.json").unlink(missing_ok=True)  # of an interrupted training
+    if keep:
+        (folder / "config.yaml").write_text(cfg.dump())
+    terminal = sys.stdout
+    with (folder / "log.txt").open("w") as log, contextlib.redirect_stdout(log):
+        row = _measure_row(key, cfg, metric, terminal)
+    for checkpoint in [] if keep else folder.glob("*.pth"):
+        checkpoint.unlink()  # a grid's would fill the disk
+    return row
+
+
+def _measure_row(key: RowKey, cfg: CfgNode, metric: str, terminal: TextIO) -> Row:
+    """The finished row; that a training failed is told on `terminal`."""
     trainer = Trainer(cfg)
     trainer.resume_or_load(resume=False)
     start = time.perf_counter()
@@ -113,15 +134,14 @@ def _train_row(
         trainer.train()
         results = last_results(trainer, metric)
     except TrainingError as error:
-        print(f"{key.method}, learning rate {key.learning_rate:g}: {error}", flush=True)
+        told = f"{key.method}, learning rate {key.learning_rate:g}: {error}"
+        print(told, file=terminal, flush=True)
         results = {}
     seconds = time.perf_counter() - start
 
-    for checkpoint in Path(cfg.OUTPUT_DIR).glob("*.pth"):
-        checkpoint.unlink()  # a grid's would fill the disk
     model = trainer.model.eval()
-    first_batch = next(iter(Trainer.build_test_loader(cfg, cfg.DATASETS.TEST[0])))
-    complexity = count_complexity(model, lambda: model(first_batch))
+    first_image = next(iter(Trainer.build_test_loader(cfg, cfg.DATASETS.TEST[0])))[:1]
+    complexity = count_complexity(model, lambda: model(first_image))
     return make_row(key, metric=metric, results=results, seconds=seconds, complexity=complexity)
 
 
@@ -169,6 +189,13 @@ def _prepare_worker(threads: int, config: str, options: Sequence[str]) -> None:
     torch.set_num_threads(threads)
     register_datasets(load_config(config, options))
     logging.disable(logging.INFO)
+
+
+def threads_of_each(num_jobs: int) -> int:
+    """Threads of each of some trainings at a time."""
+    if "OMP_NUM_THREADS" in os.environ:
+        return torch.get_num_threads()  # torch has read it
+    return max(1, usable_cores() // num_jobs)
 
 
 def usable_cores() -> int:

@@ -3,6 +3,7 @@
 import argparse
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from detectron2.config import CfgNode
 from detectron2.engine import default_setup
 from detectron2.utils import comm
 from detectron2.utils.logger import setup_logger
+from torch import nn
 
 from groupnet_det.config import load_config
 from groupnet_det.data.dataset_checks import check_datasets
@@ -61,15 +63,31 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
         make_absent_datasets(used)
     comm.synchronize()
     if comm.get_local_rank() == 0:  # each machine reads its own disk
-        records = check_datasets(cfg, list(dict.fromkeys(used)))
-        check_evaluation(cfg, training=not arguments.eval_only)
-        if network is not None:
-            learned = [record for name in cfg.DATASETS.TRAIN for record in records[name]]
-            check_training(cfg, network, learned)
-            check_memory(cfg, network, learned)
+        check_run(cfg, network, used)
     comm.synchronize()
     default_setup(cfg, arguments)  # only now: it replaces the config.yaml of an earlier run
     return cfg
+
+
+def check_run(
+    cfg: CfgNode, network: nn.Module | None, used: Sequence[str], *, num_jobs: int = 1
+) -> None:
+    """See that a training or evaluation can work, before it starts; warn of what is unusual.
+
+    Args:
+        network: To be trained, of `build_without_weights`; None for an evaluation.
+        used: Registered data sets.
+        num_jobs: Such trainings at a time, which share this machine's memory.
+
+    Raises:
+        UserError: It cannot.
+    """
+    records = check_datasets(cfg, list(dict.fromkeys(used)))
+    check_evaluation(cfg, training=network is not None)
+    if network is not None:
+        learned = [record for name in cfg.DATASETS.TRAIN for record in records[name]]
+        check_training(cfg, network, learned)
+        check_memory(cfg, network, learned, num_jobs=num_jobs)
 
 
 def check_output_dir(folder: str) -> None:

@@ -81,12 +81,34 @@ def test_rows_of_another_schedule_are_not_taken(field):
 def test_rows_left():
     rows = []
     left = 2 * 2 + 2 + 1  # the searches; two seeds of b, one of a
-    assert GRID.num_open(rows) == left
+    assert GRID.num_open(rows) == {"search": 4, "result": 3}
     while keys := GRID.open_keys(rows):
         rows.append(make_row(keys[0]))
         left -= 1
-        assert GRID.num_open(rows) == left
+        assert sum(GRID.num_open(rows).values()) == left
     assert left == 0
+
+
+@pytest.mark.parametrize("num_jobs", [1, 2])
+def test_time_left_counts_searches_and_results_apart(num_jobs):
+    rows = [make_row(key, seconds=10.0) for key in GRID.search_keys("b")]
+    # results have three times the iterations of a search
+    assert GRID.seconds_left(rows, num_jobs) == pytest.approx((2 * 10 + 3 * 30) / num_jobs)
+    rows += [make_row(key, seconds=20.0) for key in GRID.search_keys("a")]
+    assert GRID.seconds_left(rows, num_jobs) == pytest.approx(3 * 45 / num_jobs)
+    rows.append(make_row(GRID.open_keys(rows)[0], seconds=99.0))
+    assert GRID.seconds_left(rows, num_jobs) == pytest.approx(2 * 99 / num_jobs)
+
+
+def test_rows_of_another_grid_tell_no_time():
+    key = GRID.search_keys("b")[0]
+    others = [{"method": "c"}, {"iterations": 99}]
+    rows = [make_row(type(key)(**{**vars(key), **other}), seconds=1e6) for other in others]
+    assert GRID.seconds_left([*rows, make_row(key, seconds=10.0)], 1) == 3 * 10 + 3 * 30
+
+
+def test_the_first_result_of_each_method():
+    assert short(GRID.first_results()) == ["b result 0.1 7 30", "a result 0.1 7 30"]
 
 
 def test_summaries_are_of_the_grids_own_rows():

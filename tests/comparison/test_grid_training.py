@@ -5,7 +5,9 @@ from math import nan
 from types import SimpleNamespace
 
 import pytest
+import torch
 
+from groupnet_det.comparison import grid_training
 from groupnet_det.comparison.grid_training import BASE, last_results, row_config, run_grid
 from groupnet_det.comparison.rows import RowKey, read_rows
 from groupnet_det.errors import DataError, TrainingError
@@ -45,8 +47,8 @@ def test_every_row_is_trained_once_and_kept(tmp_path, capsys):
     assert len(trainings.started) == len(set(trainings.started)) == 7
     assert {row.key for row in read_rows(path)} == set(trainings.started)
     lines = capsys.readouterr().out.splitlines()
-    assert "6 rows left" in lines[0]
-    assert "0 rows left, about 0:00:00" in lines[-1]
+    assert "6 rows left, 3 of them searches, about " in lines[0]
+    assert "0 rows left, 0 of them searches, about 0:00:00" in lines[-1]
 
     again = Trainings()
     run_grid(GRID, path, again.start, num_jobs=2)
@@ -64,7 +66,19 @@ def test_an_error_keeps_the_rows_that_run_beside_it(tmp_path):
     resumed = Trainings()
     run_grid(GRID, path, resumed.start, num_jobs=2)
     assert resumed.started[0] == trainings.started[2]
-    assert GRID.num_open(read_rows(path)) == 0
+    assert set(GRID.num_open(read_rows(path)).values()) == {0}
+
+
+@pytest.mark.parametrize(
+    ("variable", "threads"), [(None, [8, 2, 1]), ("3", [3, 3, 3])], ids=["unset", "set"]
+)
+def test_threads_of_each_training(monkeypatch, variable, threads):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if variable:
+        monkeypatch.setenv("OMP_NUM_THREADS", variable)
+        monkeypatch.setattr(torch, "get_num_threads", lambda: int(variable))
+    monkeypatch.setattr(grid_training, "usable_cores", lambda: 8)
+    assert [grid_training.threads_of_each(jobs) for jobs in (1, 4, 16)] == threads
 
 
 def test_a_method_may_have_a_config_of_its_own():

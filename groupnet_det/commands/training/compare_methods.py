@@ -1,8 +1,10 @@
 """Train a list of methods with one schedule, and show what they reach against what they cost."""
 
 import argparse
+import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,12 @@ import yaml
 from tabulate import tabulate
 
 from groupnet_det.comparison.grid import Grid, Summary, summarize
-from groupnet_det.comparison.grid_training import train_grid
+from groupnet_det.comparison.grid_training import row_config, train_grid
 from groupnet_det.comparison.rows import read_rows
 from groupnet_det.config import load_config
-from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
+from groupnet_det.engine.checks.binary_share import build_without_weights, check_binary_share
+from groupnet_det.engine.setup import check_output_dir, check_run
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.paths import results_folder
 from groupnet_det.visualization.comparison_plot import plot_comparison
@@ -24,13 +27,45 @@ from . import flags
 METHODS = Path(__file__).with_name("methods")
 
 
-def check_data(config: str, options: list[str]) -> None:
-    """What would fail in every row fails here, once."""
+def check_rows(
+    grid: Grid, methods: Mapping[str, Mapping[str, Any]], arguments: argparse.Namespace
+) -> None:
+    """What a training of each method would be refused or warned of is told here, once.
+
+    Raises:
+        UserError: One cannot work.
+    """
+    config, options = arguments.config_file, arguments.opts
     cfg = load_config(config, options)
     register_datasets(cfg)
     used = [*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST]
     make_absent_datasets(used)
-    check_datasets(cfg, used)
+    check_output_dir(cfg.OUTPUT_DIR)
+    with each_warning_once():
+        for key in grid.first_results():
+            own, _ = row_config(key, methods[key.method], config, options)
+            network = build_without_weights(own)
+            check_binary_share(own, network)
+            check_run(own, network, used, num_jobs=arguments.jobs)
+
+
+@contextmanager
+def each_warning_once() -> Iterator[None]:
+    """While many configs are checked that share most of their warnings."""
+    seen: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        known = record.getMessage() in seen
+        seen.add(record.getMessage())
+        return not known
+
+    handler, logger = logging.StreamHandler(), logging.getLogger("groupnet_det")
+    handler.addFilter(is_new)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def show(summaries: list[Summary], path: Path, picture: Path, title: str) -> None:
@@ -134,7 +169,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         label = Path(arguments.config_file).stem
         path = arguments.csv or results_folder() / f"comparison_{label}.csv"
         if not arguments.show_only:
-            check_data(arguments.config_file, arguments.opts)
+            check_rows(grid, methods, arguments)
             train_grid(
                 grid,
                 methods,
@@ -142,6 +177,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 config=arguments.config_file,
                 options=arguments.opts,
                 num_jobs=arguments.jobs,
+                keep=arguments.keep,
             )
         picture = Path(cfg.OUTPUT_DIR) / "comparison.png"
         title = f"{label}: what methods reach, against what they cost"

@@ -26,6 +26,9 @@ def compare_methods() -> CommandParser:
     a seed that is used for nothing else. Every finished training is a row of the CSV at once;
     started again, the tool goes on with the rows that are missing. A training that diverges counts
     as 0 %. Table and plot show what is finished of the grid that the flags describe.
+
+    A row's folder, in OUTPUT_DIR, holds metrics.json and log.txt; with --keep also its checkpoints
+    and config.yaml. Trainings at a time share the cores, or have OMP_NUM_THREADS threads each.
     """
     parser = CommandParser(compare_methods.__doc__)
     parser.add_config(help_="schedule and data of all rows")
@@ -38,6 +41,7 @@ def compare_methods() -> CommandParser:
         "--search-share", type=float, default=1 / 3, help="length of a search, of MAX_ITER"
     )
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
+    parser.add_argument("--keep", action="store_true", help="checkpoints and config of each row")
     parser.add_argument("--csv", type=Path, help="rows; by default results/comparison_<config>.csv")
     parser.add_argument("--show-only", action="store_true", help="train nothing")
     return parser

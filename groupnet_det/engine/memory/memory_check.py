@@ -40,7 +40,7 @@ MODULE = "groupnet_det.engine.memory.memory_probe"
 REFUSED = ("Thread creation failed", "bad_alloc", "MemoryError", "Cannot allocate memory")
 
 
-def check_memory(cfg: CfgNode, model: nn.Module, records: Records) -> None:
+def check_memory(cfg: CfgNode, model: nn.Module, records: Records, *, num_jobs: int = 1) -> None:
     """Compare the memory of an iteration with what is free, once for each machine.
 
     It is measured in a process of its own on one image (two where BatchNorm needs them) and scaled
@@ -50,6 +50,7 @@ def check_memory(cfg: CfgNode, model: nn.Module, records: Records) -> None:
         cfg: Of the training.
         model: Of `build_without_weights`.
         records: Of ``DATASETS.TRAIN``.
+        num_jobs: Such trainings at a time on this machine.
 
     Raises:
         TrainingError: It is too much; the message names the keys to lower.
@@ -61,7 +62,7 @@ def check_memory(cfg: CfgNode, model: nn.Module, records: Records) -> None:
     on_gpu = cfg.MODEL.DEVICE.startswith("cuda")
     free = None if on_gpu else free_bytes()
     if free is not None:  # the processes of a machine share it
-        free //= comm.get_local_size()
+        free //= comm.get_local_size() * num_jobs
         if FAR_BELOW * _bound(cfg, model, size, share) < free:
             return
     elif not on_gpu:

@@ -6,8 +6,16 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from detectron2.modeling import build_model
 
+import groupnet_det.modeling.register  # noqa: F401
+from groupnet_det.analysis.complexity import count_complexity
 from groupnet_det.commands.training import compare_methods
+from groupnet_det.comparison import grid_training
+from groupnet_det.comparison.rows import RowKey
+from groupnet_det.config import load_config
+from groupnet_det.data.datasets.registration import register_datasets
 
 METHODS = """
 Full precision: {MODEL.GROUPNET.METHOD: float}
@@ -121,6 +129,65 @@ def test_data_is_checked_before_any_training(main, tmp_path):
     with pytest.raises(SystemExit, match=r"^error: .*'nobody' is not known"):
         main("DATASETS.TEST", "['nobody']")
     assert not (tmp_path / "a.csv").exists()
+
+
+def test_a_method_without_a_binary_layer_is_refused(main, tmp_path):
+    (tmp_path / "methods.yaml").write_text("A: {MODEL.GROUPNET.PARTS.BACKBONE: float}")
+    with pytest.raises(SystemExit, match=r"^error: no layer of this network is binary"):
+        main()
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_warnings_come_once_for_all_methods(main, monkeypatch, capsys):
+    monkeypatch.setattr(compare_methods, "train_grid", lambda *_, **__: None)
+    main("SOLVER.WARMUP_ITERS", "3")
+    assert capsys.readouterr().err.count("SOLVER.WARMUP_ITERS is 3, more than a fifth of") == 1
+
+
+def test_memory_is_compared_for_all_trainings_at_a_time(main, monkeypatch):
+    seen = []
+    monkeypatch.setattr(compare_methods, "check_run", lambda *_, **options: seen.append(options))
+    monkeypatch.setattr(compare_methods, "train_grid", lambda *_, **__: None)
+    main(flags=["--jobs", "3"])
+    assert seen == [{"num_jobs": 3}] * 2  # a method each
+
+
+@pytest.fixture
+def train_row(arguments, tmp_path, datasets_env):
+    """Train a row of a config in this process; the row and its folder."""
+
+    def train(config, *options, keep=False):
+        options = [*options, "OUTPUT_DIR", str(tmp_path / "rows"), "MODEL.DEVICE", "cpu"]
+        register_datasets(load_config(str(config), options))
+        key = RowKey(method="K=2", purpose="search", learning_rate=0.001, seed=3, iterations=1)
+        method = {"MODEL.GROUPNET.NUM_BASES": 2}
+        row = grid_training._train_row(key, method, str(config), options, keep)
+        return row, tmp_path / "rows" / key.folder
+
+    return train
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["drop", "keep"])
+def test_a_row_of_a_classifier(train_row, tmp_path, keep):
+    row, folder = train_row(tmp_path / "tiny.yaml", keep=keep)
+    cfg = load_config(str(tmp_path / "tiny.yaml"), ["MODEL.GROUPNET.NUM_BASES", "2"])
+    cfg.MODEL.DEVICE = "cpu"
+    model = build_model(cfg).eval()
+    image = {"image": torch.zeros(3, 32, 32, dtype=torch.uint8)}
+    assert row.complexity == count_complexity(model, lambda: model([image]))  # of one image
+    assert (folder / "model_final.pth").is_file() == keep
+    assert (folder / "config.yaml").is_file() == keep
+    if keep:
+        kept = load_config(str(folder / "config.yaml"))
+        assert (kept.SEED, kept.SOLVER.MAX_ITER, kept.MODEL.GROUPNET.NUM_BASES) == (3, 1, 2)
+
+
+def test_tables_of_coco_go_to_the_log_of_the_row(train_row, root, capsys):
+    config = root / "configs/quick/retinanet_groupnet_photo_digits.yaml"
+    narrow = ["MODEL.GROUPNET.WIDTH", "0.125", "SOLVER.IMS_PER_BATCH", "2"]
+    _, folder = train_row(config, *narrow, "MODEL.FPN.OUT_CHANNELS", "8")
+    assert capsys.readouterr().out == ""
+    assert (folder / "log.txt").is_file()
 
 
 def test_nothing_to_show(main, capsys):
