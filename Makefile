@@ -46,11 +46,12 @@ web: setup
 zoo: setup
 	$(PYTHON) tools/make_zoo.py --preset $(ZOO) $(if $(MODELS),--models $(MODELS))
 
+# Two processes with a thread each: two threads of one process wait for each other most of the time.
 test: setup
-	$(PYTHON) -m pytest
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
 
 test-slow: setup
-	$(PYTHON) -m pytest -m "slow or not slow"
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile -m "slow or not slow"
 
 # The engine's own tests, without torch in them: here and with sanitizers in short, on an emulated
 # ARM, and with sanitizers at length.

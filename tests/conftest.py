@@ -14,7 +14,8 @@ TEST_DATA_VARIABLE = "GROUPNET_DET_TEST_DATA"
 
 
 def pytest_configure() -> None:
-    torch.set_num_threads(2)
+    # A thread for each of several processes of tests.
+    torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 
 
 @pytest.fixture(autouse=True)
