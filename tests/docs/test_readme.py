@@ -13,6 +13,7 @@ from tests.conftest import ROOT, write_noise_images
 
 from .data_of_configs import write_data
 from .markdown import blocks
+from .readme_paths import missing_paths
 
 TEXT = (ROOT / "README.md").read_text()
 QUICK_START, OWN_DATA = blocks(TEXT, "python")
@@ -67,6 +68,30 @@ def test_commands_take_what_is_typed(line):
     parser = COMMANDS[name].parser()
     assert parser is not None
     parser.parse_args(words)
+
+
+def test_every_path_is_there_when_it_is_typed():
+    assert missing_paths(TEXT, ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("    make demo\n\nSee `output/demo_full/report.html`", []),
+        ("See `output/demo_full/report.html`", ["output/demo_full/report.html"]),
+        ("    make demo\n\nSee `output/demo_full/no.html`", ["output/demo_full/no.html"]),
+        ("    make demo\n    groupnet-det demo --weights output/demo_full/model.gnp", []),
+        ("    groupnet-det demo --weights detector.gnp --input photo.jpg", ["detector.gnp"]),
+        (
+            "    python tools/absent.py --output a.gnp\n    groupnet-det demo --weights a.gnp",
+            ["tools/absent.py"],
+        ),
+        ("    groupnet-det train quick/absent OUTPUT_DIR a", ["quick/absent"]),
+    ],
+    ids=["demo", "before", "no-output", "weights", "never-made", "tool", "config"],
+)
+def test_paths_that_are_not_there_are_found(text, missing):
+    assert missing_paths(text, ROOT) == missing
 
 
 @pytest.mark.parametrize("target", re.findall(r"^    make (\w+)", TEXT, re.MULTILINE))

@@ -33,7 +33,7 @@ from groupnet_det.config import load_config
 from groupnet_det.data.datasets.photo_digits_sources import CLASS_NAMES
 from groupnet_det.data.datasets.registration import photo_digits_root, register_datasets
 from groupnet_det.engine.records.metrics_file import read_metrics
-from groupnet_det.engine.records.output_names import REPORT
+from groupnet_det.engine.records.output_names import CHECKPOINT, PACKED, REPORT
 from groupnet_det.errors import UserError
 from groupnet_det.evaluation.semantic_evaluator import LABEL_MAPS
 from groupnet_det.paths import project_root
@@ -44,6 +44,16 @@ from groupnet_det.visualization.training_curves import plot_training_curves
 from .photo_digits_files import Files
 
 ROOT = project_root()
+# What it makes to be looked at.
+OUTPUTS = (
+    "predictions.png",
+    "curves.png",
+    "scores.csv",
+    "summary.json",
+    CHECKPOINT,
+    PACKED,
+    REPORT,
+)
 SEMANTIC_CLASSES = ["background", *CLASS_NAMES]
 
 
@@ -245,9 +255,10 @@ def summarize(
         f"packed file: {shown_packed(packed)}\n"
         f"after {minutes:.1f} minutes. Look at"
     )
-    for name in ("predictions.png", "curves.png", "scores.csv", "summary.json", "model_final.pth"):
+    *single, page = OUTPUTS
+    for name in single:
         print(f"  {files.output / name}")
-    print(f"and at all of it in one page:\n  {files.output / REPORT}")
+    print(f"and at all of it in one page:\n  {files.output / page}")
 
 
 def shown(scores: Mapping[str, float]) -> str:
@@ -267,6 +278,11 @@ def custom_data(task: Task, root: Path) -> list[str]:
     ]
 
 
+def default_output(task: str, preset: str) -> str:
+    """Folder, from the checkout."""
+    return f"output/demo_{preset}" if task == "detection" else f"output/demo_{task}_{preset}"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", choices=list(TASKS), default="detection")
@@ -274,8 +290,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="folder (default: output/demo_[TASK_]PRESET)")
     parser.add_argument("--fresh", action="store_true", help="start over")
     arguments = parser.parse_args(argv)
-    folder = "demo_" if arguments.task == "detection" else f"demo_{arguments.task}_"
-    output = (arguments.output or ROOT / "output" / f"{folder}{arguments.preset}").absolute()
+    output = arguments.output or ROOT / default_output(arguments.task, arguments.preset)
+    output = output.absolute()
     os.chdir(ROOT)  # data sets lie in ./datasets unless $DETECTRON2_DATASETS says otherwise
     try:
         demo(TASKS[arguments.task], arguments.preset, output=output, fresh=arguments.fresh)

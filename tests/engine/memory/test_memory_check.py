@@ -43,10 +43,10 @@ def measured(monkeypatch):
     return requests
 
 
-def check(*options, records=RECORDS, kind="GroupNetRetinaNet"):
+def check(*options, records=RECORDS, kind="GroupNetRetinaNet", num_jobs=1):
     words = [*SMALL, "SOLVER.IMS_PER_BATCH", "8", "MODEL.DEVICE", "cpu", *options]
     cfg = load_config(f"quick/{CONFIGS[kind]}", words)
-    check_memory(cfg, build_without_weights(cfg), records)
+    check_memory(cfg, build_without_weights(cfg), records, num_jobs=num_jobs)
 
 
 def test_what_is_far_below_is_not_measured(free, measured):
@@ -67,6 +67,15 @@ def test_images_scaled_to_the_batch_are_compared_with_what_is_free(free, measure
     )
     with pytest.raises(TrainingError, match=told):
         check()
+
+
+def test_trainings_at_a_time_share_what_is_free(free, measured):
+    free(int(6.3 * GIB))
+    check(num_jobs=3)
+    with pytest.raises(
+        TrainingError, match=r"needs about 2\.0 GiB of memory, .* 1\.6 GiB are free"
+    ):
+        check(num_jobs=4)
 
 
 @pytest.mark.parametrize(
