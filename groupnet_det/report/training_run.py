@@ -171,8 +171,10 @@ class Run:
         """
         try:
             yield
-        except UserError:
+        except MissingError:
             raise
+        except UserError as error:
+            raise MissingError(str(error), command) from error
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             reason = f"{self.folder / name} is not what it should be: {error!r}"
             raise MissingError(reason, command) from error

@@ -52,13 +52,24 @@ def test_what_cannot_be_used_says_so_in_every_section(run, tmp_path, capsys):
         assert f"groupnet-det {command} --config-file" in told
 
 
-@pytest.mark.parametrize("sizes", [None, {}, {"float32_twin": "x", "float32_simulation": 3}])
-def test_a_packed_file_that_does_not_tell_its_sizes(run, tiny_packed, tmp_path, sizes):
+NOT_RIGHT = "model.gnp is not what it should be"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        (None, NOT_RIGHT),
+        ({}, NOT_RIGHT),
+        ({"float32_twin": "x", "float32_simulation": 3}, "is of the type str"),
+    ],
+    ids=["none", "empty", "text"],
+)
+def test_a_packed_file_that_does_not_tell_its_sizes(run, tiny_packed, tmp_path, sizes, message):
     info = {**read_packed(tiny_packed / PACKED).info, "sizes": sizes}
     (tmp_path / "model.gnp").write_bytes(with_info((tiny_packed / PACKED).read_bytes(), info))
     run("training.report", tmp_path)
     told = Page((tmp_path / "report.html").read_text()).sections["size-and-latency"]
-    assert "model.gnp is not what it should be" in told
+    assert message in told
     assert "groupnet-det export --config-file" in told
 
 
