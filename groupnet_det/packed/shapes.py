@@ -58,7 +58,7 @@ def canvas_size(images: Shape, divisor: int) -> tuple[int, int]:
 def buffer_shapes(program: Program, tensors: Mapping[str, Tensor], given: Shape) -> list[Shape]:
     """Shape of each buffer; (0, 0, 0, C) for one that is never written.
 
-    `csrc/core/shapes.cpp` infers the same in C++.
+    `csrc/core/plan/shapes.cpp` infers the same in C++.
 
     Args:
         program, tensors: A valid program, or a part of one.

@@ -1,4 +1,4 @@
-#include "capi/answers.h"
+#include "capi/softmax.h"
 
 #include <algorithm>
 #include <cmath>

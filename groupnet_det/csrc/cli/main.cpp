@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "cli/netpbm.h"
+#include "cli/report.h"
 #include "include/groupnet.h"
-#include "run/netpbm.h"
-#include "run/report.h"
 
 namespace {
 

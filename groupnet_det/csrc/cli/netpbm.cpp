@@ -1,4 +1,4 @@
-#include "run/netpbm.h"
+#include "cli/netpbm.h"
 
 #include <algorithm>
 #include <cerrno>

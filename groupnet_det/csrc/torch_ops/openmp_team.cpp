@@ -1,4 +1,4 @@
-#include "ops/openmp_team.h"
+#include "torch_ops/openmp_team.h"
 
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-#include "ops/packed_network.h"
+#include "torch_ops/packed_network.h"
 
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <set>
 
-#include "core/isa.h"
-#include "core/lease.h"
-#include "ops/openmp_team.h"
+#include "core/run/isa.h"
+#include "core/run/workspace_lease.h"
+#include "torch_ops/openmp_team.h"
 
 namespace groupnet {
 
@@ -81,7 +81,8 @@ std::tuple<std::vector<int64_t>, std::vector<int64_t>, std::vector<at::Tensor>>
 PackedNetwork::trace(const at::Tensor& images) {
   return as_value_error([&] {
     check_given(images, network_->program());
-    Lease workspace(*network_, size_of(images));  // refuses sizes before anything is copied
+    // Refuses sizes before anything is copied.
+    WorkspaceLease workspace(*network_, size_of(images));
     at::Tensor input = images.contiguous();
     std::vector<int64_t> steps, buffers;
     std::vector<at::Tensor> contents;
@@ -117,7 +118,8 @@ at::Tensor PackedNetwork::time_steps(const at::Tensor& images, int64_t repeats) 
   return as_value_error([&] {
     TORCH_CHECK_VALUE(repeats > 0, "repeats must be positive");
     check_given(images, network_->program());
-    Lease workspace(*network_, size_of(images));  // refuses sizes before anything is copied
+    // Refuses sizes before anything is copied.
+    WorkspaceLease workspace(*network_, size_of(images));
     at::Tensor input = images.contiguous();
     auto count = network_->program().steps.size();
     at::Tensor seconds = at::zeros({repeats, static_cast<int64_t>(count)}, at::kDouble);
@@ -133,14 +135,14 @@ at::Tensor PackedNetwork::time_steps(const at::Tensor& images, int64_t repeats) 
 int64_t PackedNetwork::images_at_once(ImageSize size) {
   constexpr int64_t kCacheBytes = 8 << 20;
   if (size.images > 1) size.images = 1;
-  Lease workspace(*network_, size);
+  WorkspaceLease workspace(*network_, size);
   return std::max<int64_t>(1, kCacheBytes / static_cast<int64_t>((*workspace).num_bytes()));
 }
 
 void PackedNetwork::run_part(const at::Tensor& images, bool alone,
                              std::vector<std::vector<at::Tensor>>& parts) {
   at::Tensor input = images.contiguous();
-  Lease workspace(*network_, size_of(input));
+  WorkspaceLease workspace(*network_, size_of(input));
   network_->run(*workspace, given_by(input), at::get_num_threads(), 0,
                 network_->program().steps.size());
   std::set<int> taken;

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/find_above.h"
-#include "core/label_map.h"
-#include "core/suppression.h"
-#include "ops/packed_network.h"
+#include "core/detect/label_map.h"
+#include "core/detect/nms.h"
+#include "core/detect/score_threshold.h"
+#include "torch_ops/packed_network.h"
 
 namespace groupnet {
 
@@ -72,8 +72,7 @@ at::Tensor PackedNetwork::suppress(const at::Tensor& boxes, const at::Tensor& sc
   candidates.classes = labels.const_data_ptr<int64_t>();
   candidates.count = boxes.size(0);
   return as_value_error([&] {
-    const std::vector<int64_t> kept =
-        network_->suppress(candidates, threshold, at::get_num_threads());
+    const std::vector<int64_t> kept = network_->nms(candidates, threshold, at::get_num_threads());
     at::Tensor numbers = at::empty({static_cast<int64_t>(kept.size())}, at::kLong);
     std::copy(kept.begin(), kept.end(), numbers.data_ptr<int64_t>());
     return numbers;

@@ -2,7 +2,7 @@
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 
-#include "ops/packed_network.h"
+#include "torch_ops/packed_network.h"
 
 namespace groupnet {
 
@@ -29,7 +29,7 @@ at::Tensor PackedNetwork::align_regions(const std::vector<at::Tensor>& maps,
   TORCH_CHECK_VALUE(1 <= rows && rows <= kMost && 1 <= columns && columns <= kMost &&
                         0 <= sampling_ratio && sampling_ratio <= kMost,
                     "rows and columns are 1 to 4096, sampling_ratio 0 to 4096");
-  RegionAlign regions;
+  RoiAlign regions;
   std::vector<at::Tensor> kept;
   for (size_t i = 0; i < maps.size(); ++i) {
     TORCH_CHECK_VALUE(is_floats(maps[i], 4) && maps[i].size(0) == 1 && maps[i].numel() > 0 &&
@@ -63,7 +63,7 @@ at::Tensor PackedNetwork::align_regions(const std::vector<at::Tensor>& maps,
   regions.aligned = aligned;
   at::Tensor out = at::empty({boxes.size(0), rows, columns, maps[0].size(3)}, at::kFloat);
   return as_value_error([&] {
-    network_->align_regions(regions, at::get_num_threads(), out.data_ptr<float>());
+    network_->roi_align(regions, at::get_num_threads(), out.data_ptr<float>());
     return out;
   });
 }

@@ -7,10 +7,10 @@
 #include <chrono>
 #include <thread>
 
-#include "core/binary_conv.h"
-#include "core/isa.h"
-#include "core/layout.h"
-#include "ops/packed_network.h"
+#include "core/run/binary_conv.h"
+#include "core/run/isa.h"
+#include "core/weights/layout.h"
+#include "torch_ops/packed_network.h"
 
 namespace groupnet {
 

@@ -1,4 +1,4 @@
-#include "core/label_map.h"
+#include "core/detect/label_map.h"
 
 #include <algorithm>
 #include <limits>

@@ -1,4 +1,4 @@
-#include "core/suppression.h"
+#include "core/detect/nms.h"
 
 #include <algorithm>
 #include <atomic>
@@ -48,8 +48,8 @@ float rounded_down(double value) {
 
 }  // namespace
 
-std::vector<int64_t> suppress(const Candidates& candidates, double threshold, ThreadPool& pool,
-                              int threads) {
+std::vector<int64_t> nms(const Candidates& candidates, double threshold, ThreadPool& pool,
+                         int threads) {
   const auto count = static_cast<size_t>(candidates.count);
   std::vector<int64_t> order(count);
   std::iota(order.begin(), order.end(), int64_t{0});

@@ -20,7 +20,7 @@ struct Candidates {
 // The numbers, rising, of boxes that remain: from the best score on (the first of equal ones), each
 // takes away those of its class with which it has more than `threshold` of their union in common.
 // Operation by operation as torchvision's `nms`.
-std::vector<int64_t> suppress(const Candidates& candidates, double threshold, ThreadPool& pool,
-                              int threads);
+std::vector<int64_t> nms(const Candidates& candidates, double threshold, ThreadPool& pool,
+                         int threads);
 
 }  // namespace groupnet

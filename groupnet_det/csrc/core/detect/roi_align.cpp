@@ -1,4 +1,4 @@
-#include "core/region_align.h"
+#include "core/detect/roi_align.h"
 
 #include <algorithm>
 #include <atomic>
@@ -35,7 +35,7 @@ struct Axis {
   int samples;
 };
 
-Axis axis_of(float low, float high, int bins, const RegionAlign& regions, float scale) {
+Axis axis_of(float low, float high, int bins, const RoiAlign& regions, float scale) {
   const float offset = regions.aligned ? 0.5f : 0.0f;
   Axis axis;
   axis.first = low * scale - offset;
@@ -68,7 +68,7 @@ void find_taps(const Axis& axis, int number, int size, Taps& taps) {
 
 class Aligner {
  public:
-  Aligner(const RegionAlign& regions, const KernelTable& kernels)
+  Aligner(const RoiAlign& regions, const KernelTable& kernels)
       : regions_(regions),
         kernels_(kernels),
         rows_(static_cast<size_t>(regions.rows)),
@@ -117,7 +117,7 @@ class Aligner {
     kernels_.weighted_sum(args);
   }
 
-  const RegionAlign& regions_;
+  const RoiAlign& regions_;
   const KernelTable& kernels_;
   std::vector<Taps> rows_, columns_;
   std::vector<int64_t> offsets_;
@@ -126,8 +126,8 @@ class Aligner {
 
 }  // namespace
 
-void align_regions(const RegionAlign& regions, const KernelTable& kernels, ThreadPool& pool,
-                   int threads, float* out) {
+void roi_align(const RoiAlign& regions, const KernelTable& kernels, ThreadPool& pool, int threads,
+               float* out) {
   std::atomic<int64_t> next{0};
   pool.run(threads, [&](int, int) {
     Aligner aligner(regions, kernels);

@@ -18,7 +18,7 @@ struct AlignLevel {
   float scale = 1;
 };
 
-struct RegionAlign {
+struct RoiAlign {
   std::vector<AlignLevel> levels;
   int channels = 0;
   const float* boxes = nullptr;       // (R, 4): left, upper, right, lower side
@@ -30,7 +30,7 @@ struct RegionAlign {
 };
 
 // `out` is (R, rows, columns, C). Where a side of a box is no number, so is the result.
-void align_regions(const RegionAlign& regions, const KernelTable& kernels, ThreadPool& pool,
-                   int threads, float* out);
+void roi_align(const RoiAlign& regions, const KernelTable& kernels, ThreadPool& pool, int threads,
+               float* out);
 
 }  // namespace groupnet

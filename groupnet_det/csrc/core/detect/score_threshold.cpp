@@ -1,4 +1,4 @@
-#include "core/find_above.h"
+#include "core/detect/score_threshold.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "core/packed_file.h"
+#include "core/format/packed_file.h"
 
 #include <array>
 #include <cstdio>
@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "core/error.h"
-#include "core/json.h"
+#include "core/format/json/json.h"
 
 namespace groupnet {
 

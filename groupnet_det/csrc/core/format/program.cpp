@@ -1,4 +1,4 @@
-#include "core/program.h"
+#include "core/format/program.h"
 
 namespace groupnet {
 

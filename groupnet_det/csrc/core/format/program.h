@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/packed_file.h"
+#include "core/format/packed_file.h"
 
 namespace groupnet {
 

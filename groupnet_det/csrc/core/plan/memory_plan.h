@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/program.h"
+#include "core/format/program.h"
 
 namespace groupnet {
 

@@ -1,9 +1,9 @@
-#include "core/output_memory.h"
+#include "core/plan/output_memory.h"
 
 #include <algorithm>
 #include <atomic>
 
-#include "core/workspace.h"
+#include "core/plan/workspace.h"
 
 namespace groupnet {
 
@@ -12,7 +12,7 @@ namespace {
 // One that a caller still looks at while the next run goes on, and one for that run.
 constexpr size_t kMaxSlabs = 2;
 
-void move_sinks(PreparedSinks& sinks, const Move& move) {
+void move_sinks(PackedSinks& sinks, const Move& move) {
   for (auto& sink : sinks.levels) move.apply(sink.map.origin);
 }
 
@@ -48,12 +48,12 @@ void move_maps(PlannedStep& step, const Move& move) {
     move.apply(branch.residual.origin);
     move.apply(branch.sinks.floats.origin);
   }
-  for (PreparedBranch& parts : step.branch_parts) {
+  for (PackedBranch& parts : step.branch_parts) {
     for (TermArgs& term : parts.terms) move.apply(term.values.origin);
     move_sinks(parts.sinks, move);
   }
   for (SinksArgs& sinks : step.joined) move.apply(sinks.floats.origin);
-  for (PreparedSinks& parts : step.joined_parts) move_sinks(parts, move);
+  for (PackedSinks& parts : step.joined_parts) move_sinks(parts, move);
   move_both(step.mean, move);
   move_both(step.resize, move);
   move_both(step.max_pool, move);

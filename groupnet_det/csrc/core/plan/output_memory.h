@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/memory_plan.h"
+#include "core/plan/memory_plan.h"
 
 namespace groupnet {
 

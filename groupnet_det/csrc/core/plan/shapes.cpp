@@ -1,10 +1,10 @@
-#include "core/shapes.h"
+#include "core/plan/shapes.h"
 
 #include <algorithm>
 #include <optional>
 
 #include "core/error.h"
-#include "core/layout.h"
+#include "core/weights/layout.h"
 
 namespace groupnet {
 

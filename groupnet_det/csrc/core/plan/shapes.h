@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/program.h"
+#include "core/format/program.h"
 
 namespace groupnet {
 

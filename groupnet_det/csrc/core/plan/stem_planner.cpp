@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <map>
 
-#include "core/layout.h"
-#include "core/step_planner.h"
+#include "core/plan/step_planner.h"
+#include "core/weights/layout.h"
 
 namespace groupnet {
 

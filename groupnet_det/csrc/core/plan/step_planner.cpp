@@ -1,21 +1,21 @@
-#include "core/step_planner.h"
+#include "core/plan/step_planner.h"
 
 #include <algorithm>
 
-#include "core/layout.h"
+#include "core/weights/layout.h"
 
 namespace groupnet {
 
-void StepPlanner::plan(const StepSpec& spec, const PreparedStep& prepared, PlannedStep& step) {
-  step.stem = prepared.stem;
-  step.input = prepared.input;
-  step.join = prepared.join;
-  step.branch_parts = prepared.branches;
-  step.sinks = prepared.sinks;
-  step.joined_parts = prepared.joined;
+void StepPlanner::plan(const StepSpec& spec, const PackedStep& packed, PlannedStep& step) {
+  step.stem = packed.stem;
+  step.input = packed.input;
+  step.join = packed.join;
+  step.branch_parts = packed.branches;
+  step.sinks = packed.sinks;
+  step.joined_parts = packed.joined;
   in_a_row_ = false;
   switch (spec.op) {
-    case StepSpec::Op::kStem: plan_stem(spec.stem, prepared.last_channel_sums, step); break;
+    case StepSpec::Op::kStem: plan_stem(spec.stem, packed.last_channel_sums, step); break;
     case StepSpec::Op::kInput: plan_input(spec.input, step); break;
     case StepSpec::Op::kConv: plan_conv(spec, step); break;
     default: plan_move(spec, step); break;
@@ -46,7 +46,7 @@ void StepPlanner::plan_conv(const StepSpec& spec, PlannedStep& step) {
   step.images = in_a_row_ ? 1 : size_.images;
   const auto& specs = spec.conv.branches;
   for (size_t k = 0; k < specs.size(); ++k) {
-    PreparedBranch& parts = step.branch_parts[k];
+    PackedBranch& parts = step.branch_parts[k];
     for (size_t t = 0; t < parts.terms.size(); ++t) plan_term(specs[k].terms[t], parts.terms[t]);
     BranchArgs args;
     args.terms = parts.terms.data();
@@ -188,7 +188,7 @@ void StepPlanner::plan_depth_to_space(const StepSpec& spec, PlannedStep& step) c
   args.width = step.width;
 }
 
-SinksArgs StepPlanner::plan_sinks(const SinksSpec& spec, PreparedSinks& parts) {
+SinksArgs StepPlanner::plan_sinks(const SinksSpec& spec, PackedSinks& parts) {
   SinksArgs args;
   if (spec.float_buffer >= 0) args.floats = seen(buffers_[spec.float_buffer].floats);
   for (size_t i = 0; i < parts.bits.size(); ++i) {

@@ -1,12 +1,12 @@
-// Kernel arguments of steps: what is prepared, with the maps of one workspace.
+// Kernel arguments of steps: what is packed, with the maps of one workspace.
 #pragma once
 
 #include <vector>
 
 #include "core/arena.h"
-#include "core/prepared.h"
-#include "core/shapes.h"
-#include "core/workspace.h"
+#include "core/plan/shapes.h"
+#include "core/plan/workspace.h"
+#include "core/weights/packed_weights.h"
 
 namespace groupnet {
 
@@ -23,7 +23,7 @@ class StepPlanner {
       : program_(program), shapes_(shapes), size_(size), buffers_(buffers), arena_(arena) {}
 
   // Fills the step, whose size and pixels are there. The step must stay where it is.
-  void plan(const StepSpec& spec, const PreparedStep& prepared, PlannedStep& step);
+  void plan(const StepSpec& spec, const PackedStep& packed, PlannedStep& step);
 
  private:
   void plan_stem(const StemSpec& spec, const int32_t* last_channel_sums, PlannedStep& step);
@@ -43,7 +43,7 @@ class StepPlanner {
   void plan_resize(const StepSpec& spec, PlannedStep& step) const;
   void plan_max_pool(const StepSpec& spec, PlannedStep& step) const;
   void plan_depth_to_space(const StepSpec& spec, PlannedStep& step) const;
-  SinksArgs plan_sinks(const SinksSpec& spec, PreparedSinks& parts);
+  SinksArgs plan_sinks(const SinksSpec& spec, PackedSinks& parts);
   template <class T>
   MapView<T> seen(const MapView<T>& map) const;
 

@@ -1,10 +1,10 @@
-#include "core/workspace.h"
+#include "core/plan/workspace.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "core/layout.h"
-#include "core/step_planner.h"
+#include "core/plan/step_planner.h"
+#include "core/weights/layout.h"
 
 namespace groupnet {
 
@@ -59,7 +59,7 @@ void put_ones(uint32_t* pixel, int channels, bool paired) {
 
 }  // namespace
 
-Workspace::Workspace(const Program& program, const std::vector<PreparedStep>& prepared,
+Workspace::Workspace(const Program& program, const std::vector<PackedStep>& packed,
                      const Schedule& schedule, const KernelTable& kernels, const ImageSize& size,
                      Slab memory)
     : slab_(std::move(memory)), size_(size) {
@@ -74,7 +74,7 @@ Workspace::Workspace(const Program& program, const std::vector<PreparedStep>& pr
     step.starts_section = i == 0 || schedule.sections[i] != schedule.sections[i - 1];
     step.height = static_cast<int>(shapes.steps[i].height);
     step.width = static_cast<int>(shapes.steps[i].width);
-    planner.plan(spec, prepared[i], step);
+    planner.plan(spec, packed[i], step);
     if (spec.op == StepSpec::Op::kStem) {
       scratch_size_ = std::max(scratch_size_, kernels.stem_scratch(step.stem));
     }

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "core/arena.h"
-#include "core/memory_plan.h"
-#include "core/output_memory.h"
-#include "core/prepared.h"
-#include "core/shapes.h"
+#include "core/plan/memory_plan.h"
+#include "core/plan/output_memory.h"
+#include "core/plan/shapes.h"
+#include "core/weights/packed_weights.h"
 
 namespace groupnet {
 
@@ -52,18 +52,17 @@ struct PlannedStep {
   std::vector<Border> borders;  // of the buffers that it writes first
 
   std::vector<BranchArgs> branches;
-  std::vector<PreparedBranch> branch_parts;
-  PreparedSinks sinks;
-  std::vector<PreparedSinks> joined_parts;
+  std::vector<PackedBranch> branch_parts;
+  PackedSinks sinks;
+  std::vector<PackedSinks> joined_parts;
   std::vector<SinksArgs> joined;
 };
 
 class Workspace {
  public:
   // Throws Error where the program cannot run on images of this size. `memory` is used again.
-  Workspace(const Program& program, const std::vector<PreparedStep>& prepared,
-            const Schedule& schedule, const KernelTable& kernels, const ImageSize& size,
-            Slab memory = {});
+  Workspace(const Program& program, const std::vector<PackedStep>& packed, const Schedule& schedule,
+            const KernelTable& kernels, const ImageSize& size, Slab memory = {});
 
   const ImageSize& size() const { return size_; }
   const std::vector<PlannedStep>& steps() const { return steps_; }

@@ -1,9 +1,9 @@
-#include "core/binary_conv.h"
+#include "core/run/binary_conv.h"
 
 #include <vector>
 
 #include "core/arena.h"
-#include "core/layout.h"
+#include "core/weights/layout.h"
 
 namespace groupnet {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "core/program.h"
+#include "core/format/program.h"
 #include "kernels/kernel_table.h"
 
 namespace groupnet {

@@ -1,4 +1,4 @@
-#include "core/isa.h"
+#include "core/run/isa.h"
 
 #include <cstdlib>
 

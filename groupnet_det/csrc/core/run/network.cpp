@@ -1,10 +1,10 @@
-#include "core/network.h"
+#include "core/run/network.h"
 
 #include <algorithm>
 #include <cstring>
 
 #include "core/error.h"
-#include "core/layout.h"
+#include "core/weights/layout.h"
 
 namespace groupnet {
 
@@ -54,7 +54,7 @@ Network::Network(Program program, const KernelTable& kernels, std::shared_ptr<Co
       program_(std::move(program)),
       schedule_(program_),
       constants_(std::move(constants)),
-      prepared_(prepare(program_, kernels, *constants_)),
+      packed_(pack_weights(program_, kernels, *constants_)),
       pool_(std::move(pool)) {
   for (const Program& part : program_.parts) {
     parts_.emplace_back(new Network(part, kernels, constants_, pool_));
@@ -106,7 +106,7 @@ std::unique_ptr<Workspace> Network::acquire(const ImageSize& size) {
       free_.erase(free_.begin());
     }
   }
-  return std::make_unique<Workspace>(program_, prepared_, schedule_, kernels_, size,
+  return std::make_unique<Workspace>(program_, packed_, schedule_, kernels_, size,
                                      std::move(memory));
 }
 
@@ -129,7 +129,8 @@ void Network::run(Workspace& workspace, const Given& given, int threads, size_t 
       std::lock_guard<std::mutex> lock(made);
       if (barrier == nullptr) barrier = std::make_unique<Barrier>(active);
     }
-    Worker(program_, kernels_, workspace, given, thread, active, *barrier).run(first, end, seconds);
+    StepExecutor(program_, kernels_, workspace, given, thread, active, *barrier)
+        .run(first, end, seconds);
   });
 }
 

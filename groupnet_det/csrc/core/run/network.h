@@ -6,16 +6,16 @@
 #include <string>
 #include <vector>
 
-#include "core/find_above.h"
-#include "core/isa.h"
-#include "core/label_map.h"
-#include "core/packed_file.h"
-#include "core/prepared.h"
-#include "core/region_align.h"
-#include "core/suppression.h"
+#include "core/detect/label_map.h"
+#include "core/detect/nms.h"
+#include "core/detect/roi_align.h"
+#include "core/detect/score_threshold.h"
+#include "core/format/packed_file.h"
+#include "core/plan/workspace.h"
+#include "core/run/isa.h"
+#include "core/run/step_executor.h"
 #include "core/thread_pool.h"
-#include "core/worker.h"
-#include "core/workspace.h"
+#include "core/weights/packed_weights.h"
 
 namespace groupnet {
 
@@ -47,9 +47,9 @@ class Network {
     run(workspace, Given{images, nullptr}, threads, 0, program_.steps.size());
   }
 
-  // See region_align.h; in the threads of this network.
-  void align_regions(const RegionAlign& regions, int threads, float* out) {
-    groupnet::align_regions(regions, kernels_, *pool_, threads, out);
+  // See roi_align.h; in the threads of this network.
+  void roi_align(const RoiAlign& regions, int threads, float* out) {
+    groupnet::roi_align(regions, kernels_, *pool_, threads, out);
   }
 
   // See label_map.h; in the threads of this network.
@@ -57,14 +57,14 @@ class Network {
     groupnet::label_map(map, *pool_, threads, labels);
   }
 
-  // See find_above.h; in the threads of this network.
+  // See score_threshold.h; in the threads of this network.
   Found find_above(const float* values, int64_t count, float bound, int threads) {
     return groupnet::find_above(values, count, bound, *pool_, threads);
   }
 
-  // See suppression.h; in the threads of this network.
-  std::vector<int64_t> suppress(const Candidates& candidates, double threshold, int threads) {
-    return groupnet::suppress(candidates, threshold, *pool_, threads);
+  // See nms.h; in the threads of this network.
+  std::vector<int64_t> nms(const Candidates& candidates, double threshold, int threads) {
+    return groupnet::nms(candidates, threshold, *pool_, threads);
   }
 
   // Copy a buffer: (N, H, W, C) floats, or bytes, or 0 and 1 for bits.
@@ -81,7 +81,7 @@ class Network {
   Program program_;
   const Schedule schedule_;
   std::shared_ptr<Constants> constants_;
-  std::vector<PreparedStep> prepared_;
+  std::vector<PackedStep> packed_;
   std::shared_ptr<ThreadPool> pool_;
   std::vector<std::shared_ptr<Network>> parts_;
   std::mutex free_mutex_;

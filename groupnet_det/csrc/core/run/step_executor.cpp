@@ -1,10 +1,10 @@
-#include "core/worker.h"
+#include "core/run/step_executor.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
 
-#include "core/layout.h"
+#include "core/weights/layout.h"
 
 namespace groupnet {
 
@@ -23,7 +23,7 @@ double now() {
 
 }  // namespace
 
-void Worker::run(size_t first, size_t end, double* seconds) {
+void StepExecutor::run(size_t first, size_t end, double* seconds) {
   double start = now();
   share_ = thread_;
   for (size_t i = first; i < end; ++i) {
@@ -40,7 +40,7 @@ void Worker::run(size_t first, size_t end, double* seconds) {
   }
 }
 
-void Worker::run_step(const StepSpec& spec, const PlannedStep& step) {
+void StepExecutor::run_step(const StepSpec& spec, const PlannedStep& step) {
   for (const Border& border : step.borders) fill_border(border);
   const int64_t images = workspace_.size().images;
   const auto rows = [&](auto kernel, const auto& args) {
@@ -62,7 +62,7 @@ void Worker::run_step(const StepSpec& spec, const PlannedStep& step) {
 }
 
 template <class Run>
-void Worker::in_rows(int64_t images, int64_t height, const Run& run) {
+void StepExecutor::in_rows(int64_t images, int64_t height, const Run& run) {
   Share share(images * height, share_, threads_);
   for (int64_t item = share.begin; item < share.end;) {
     int64_t image = item / height, row = item % height;
@@ -72,7 +72,7 @@ void Worker::in_rows(int64_t images, int64_t height, const Run& run) {
   }
 }
 
-void Worker::run_stem(const PlannedStep& step) {
+void StepExecutor::run_stem(const PlannedStep& step) {
   expand_rows(step.pixels);
   barrier_.wait();
   auto* scratch = reinterpret_cast<int32_t*>(workspace_.scratch(thread_));
@@ -82,7 +82,7 @@ void Worker::run_stem(const PlannedStep& step) {
 }
 
 // Bytes to 16-bit numbers, with zeros in all that is no image.
-void Worker::expand_rows(const PixelMap& pixels) {
+void StepExecutor::expand_rows(const PixelMap& pixels) {
   const ImageSize& size = workspace_.size();
   const int64_t row_size = size.width * program_.input_channels;
   in_rows(size.images, pixels.rows, [&](int image, int64_t begin, int64_t end) {
@@ -100,7 +100,7 @@ void Worker::expand_rows(const PixelMap& pixels) {
   });
 }
 
-void Worker::run_input(InputArgs args) {
+void StepExecutor::run_input(InputArgs args) {
   const ImageSize& size = workspace_.size();
   args.values.origin = given_.maps;
   in_rows(size.images, size.height,
@@ -108,7 +108,7 @@ void Worker::run_input(InputArgs args) {
 }
 
 // Items are rows of 64 channels: of all branches in turn, or of all together where they join.
-void Worker::run_conv(const PlannedStep& step) {
+void StepExecutor::run_conv(const PlannedStep& step) {
   const ConvArgs& conv = step.conv;
   const int64_t branches = conv.join != nullptr ? 1 : conv.num_branches;
   const int64_t quads = (conv.blocks + kQuadBlocks - 1) / kQuadBlocks;
@@ -133,7 +133,7 @@ void Worker::run_conv(const PlannedStep& step) {
 }
 
 // Kernels never write the border.
-void Worker::fill_border(const Border& border) {
+void StepExecutor::fill_border(const Border& border) {
   const auto fill = [&](uint8_t* to, int64_t pixels) {
     if (border.uniform) {
       std::memset(to, *border.pixel, static_cast<size_t>(pixels * border.pixel_bytes));

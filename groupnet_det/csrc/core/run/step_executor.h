@@ -1,8 +1,8 @@
 // One thread's part of a run.
 #pragma once
 
+#include "core/plan/workspace.h"
 #include "core/thread_pool.h"
-#include "core/workspace.h"
 
 namespace groupnet {
 
@@ -12,10 +12,10 @@ struct Given {
   const float* maps = nullptr;
 };
 
-class Worker {
+class StepExecutor {
  public:
-  Worker(const Program& program, const KernelTable& kernels, Workspace& workspace,
-         const Given& given, int thread, int threads, Barrier& barrier)
+  StepExecutor(const Program& program, const KernelTable& kernels, Workspace& workspace,
+               const Given& given, int thread, int threads, Barrier& barrier)
       : program_(program),
         kernels_(kernels),
         workspace_(workspace),

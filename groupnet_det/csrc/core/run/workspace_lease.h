@@ -4,18 +4,18 @@
 #include <memory>
 #include <utility>
 
-#include "core/network.h"
+#include "core/run/network.h"
 
 namespace groupnet {
 
-class Lease {
+class WorkspaceLease {
  public:
   // Throws Error where the network cannot run on images of this size.
-  Lease(Network& network, const ImageSize& size)
+  WorkspaceLease(Network& network, const ImageSize& size)
       : network_(network), workspace_(network.acquire(size)) {}
-  ~Lease() { network_.give_back(std::move(workspace_)); }
-  Lease(const Lease&) = delete;
-  Lease& operator=(const Lease&) = delete;
+  ~WorkspaceLease() { network_.give_back(std::move(workspace_)); }
+  WorkspaceLease(const WorkspaceLease&) = delete;
+  WorkspaceLease& operator=(const WorkspaceLease&) = delete;
   Workspace& operator*() { return *workspace_; }
 
  private:

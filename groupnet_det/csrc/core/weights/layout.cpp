@@ -1,4 +1,4 @@
-#include "core/layout.h"
+#include "core/weights/layout.h"
 
 #include <algorithm>
 #include <cstring>

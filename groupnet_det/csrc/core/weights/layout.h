@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/arena.h"
-#include "core/packed_file.h"
+#include "core/format/packed_file.h"
 #include "kernels/kernel_table.h"
 
 namespace groupnet {

@@ -1,9 +1,9 @@
-#include "core/prepared.h"
+#include "core/weights/packed_weights.h"
 
 #include <algorithm>
 #include <limits>
 
-#include "core/layout.h"
+#include "core/weights/layout.h"
 
 namespace groupnet {
 
@@ -11,18 +11,18 @@ namespace {
 
 enum Layout { kOfChannels, kOfThresholds, kOfSigns, kOfFloats, kOfBytes, kOfStarts };
 
-class Preparer {
+class WeightPacker {
  public:
-  Preparer(const Program& program, const KernelTable& kernels, Constants& constants)
+  WeightPacker(const Program& program, const KernelTable& kernels, Constants& constants)
       : program_(program), kernels_(kernels), constants_(constants), arena_(constants.arena()) {}
 
-  PreparedStep prepare(const StepSpec& step) {
+  PackedStep pack(const StepSpec& step) {
     channels_ = step.out_channels;
-    PreparedStep prepared;
-    if (step.op == StepSpec::Op::kStem) prepare_stem(step.stem, prepared);
-    if (step.op == StepSpec::Op::kInput) prepare_input(step.input, prepared);
-    if (step.op == StepSpec::Op::kConv) prepare_conv(step.conv, prepared);
-    return prepared;
+    PackedStep packed;
+    if (step.op == StepSpec::Op::kStem) pack_stem(step.stem, packed);
+    if (step.op == StepSpec::Op::kInput) pack_input(step.input, packed);
+    if (step.op == StepSpec::Op::kConv) pack_conv(step.conv, packed);
+    return packed;
   }
 
  private:
@@ -43,7 +43,7 @@ class Preparer {
     return constants_.once<T>(term.weight.data, layout, std::move(key), make);
   }
 
-  MapArgs prepare(const MapSpec& map) {
+  MapArgs pack(const MapSpec& map) {
     static constexpr ActCode kCodes[] = {ActCode::kNone, ActCode::kRelu, ActCode::kPrelu};
     MapArgs args;
     args.scale1 = channels(map.scale1);
@@ -56,19 +56,19 @@ class Preparer {
     return args;
   }
 
-  PreparedSinks prepare(const SinksSpec& sinks) {
-    PreparedSinks prepared;
-    for (const auto& sink : sinks.bits) prepared.bits.push_back(prepare(sink));
-    for (const auto& sink : sinks.levels) prepared.levels.push_back(prepare(sink));
+  PackedSinks pack(const SinksSpec& sinks) {
+    PackedSinks packed;
+    for (const auto& sink : sinks.bits) packed.bits.push_back(pack(sink));
+    for (const auto& sink : sinks.levels) packed.levels.push_back(pack(sink));
     for (const auto& sink : sinks.bytes) {
-      BytesSinkArgs& args = prepared.bytes.emplace_back();
+      BytesSinkArgs& args = packed.bytes.emplace_back();
       args.scale = sink.scale;
       args.zero = sink.zero;
     }
-    return prepared;
+    return packed;
   }
 
-  BitsSinkArgs prepare(const BitsSinkSpec& sink) {
+  BitsSinkArgs pack(const BitsSinkSpec& sink) {
     const int blocks = blocks_of(channels_);
     auto* flip = arena_.make<uint16_t>(static_cast<size_t>(blocks));
     auto* valid = arena_.make<uint16_t>(static_cast<size_t>(blocks));
@@ -86,7 +86,7 @@ class Preparer {
     return args;
   }
 
-  LevelsSinkArgs prepare(const LevelsSinkSpec& sink) {
+  LevelsSinkArgs pack(const LevelsSinkSpec& sink) {
     LevelsSinkArgs args;
     args.num_thresholds = sink.num_thresholds;
     args.thresholds =
@@ -95,47 +95,47 @@ class Preparer {
     return args;
   }
 
-  void prepare_stem(const StemSpec& stem, PreparedStep& prepared) {
-    StemArgs& args = prepared.stem;
+  void pack_stem(const StemSpec& stem, PackedStep& packed) {
+    StemArgs& args = packed.stem;
     args.stride = stem.conv.stride;
     args.kernel_height = stem.conv.kernel_height;
     args.run_length = stem_pairs(stem.weight);
     args.weights = lay_out_stem(stem.weight, kernels_.group_blocks, arena_);
-    prepared.last_channel_sums = sum_last_channel(stem.weight, arena_);
+    packed.last_channel_sums = sum_last_channel(stem.weight, arena_);
     args.blocks = blocks_of(channels_);
     if (stem.pool) {
       args.pool_kernel = stem.pool->kernel_height;
       args.pool_stride = stem.pool->stride;
       args.pool_padding = stem.pool->padding;
     }
-    args.map = prepare(stem.map);
-    prepared.sinks = prepare(stem.sinks);
+    args.map = pack(stem.map);
+    packed.sinks = pack(stem.sinks);
   }
 
-  void prepare_input(const InputSpec& input, PreparedStep& prepared) {
-    prepared.input.blocks = blocks_of(channels_);
-    prepared.input.map = prepare(input.map);
-    prepared.sinks = prepare(input.sinks);
+  void pack_input(const InputSpec& input, PackedStep& packed) {
+    packed.input.blocks = blocks_of(channels_);
+    packed.input.map = pack(input.map);
+    packed.sinks = pack(input.sinks);
   }
 
-  void prepare_conv(const ConvSpec& conv, PreparedStep& prepared) {
+  void pack_conv(const ConvSpec& conv, PackedStep& packed) {
     for (const auto& branch : conv.branches) {
-      PreparedBranch& to = prepared.branches.emplace_back();
-      for (const auto& term : branch.terms) to.terms.push_back(prepare(term));
-      to.final = prepare(branch.final);
-      if (branch.sinks) to.sinks = prepare(*branch.sinks);
+      PackedBranch& to = packed.branches.emplace_back();
+      for (const auto& term : branch.terms) to.terms.push_back(pack(term));
+      to.final = pack(branch.final);
+      if (branch.sinks) to.sinks = pack(*branch.sinks);
     }
-    if (conv.join) prepare_join(*conv.join, prepared);
+    if (conv.join) pack_join(*conv.join, packed);
   }
 
-  TermArgs prepare(const TermSpec& term) {
+  TermArgs pack(const TermSpec& term) {
     TermArgs args;
     args.stride = term.conv.stride;
     args.padding = term.conv.padding;
-    args.map = prepare(term.map);
+    args.map = pack(term.map);
     switch (term.kind) {
-      case BufferKind::kBits: prepare_signs(term, args); break;
-      case BufferKind::kBytes: prepare_bytes(term, args); break;
+      case BufferKind::kBits: pack_signs(term, args); break;
+      case BufferKind::kBytes: pack_bytes(term, args); break;
       case BufferKind::kFloat:
         args.kind = TermKind::kFloats;
         args.weight_values = weights<float>(term, kOfFloats, 0, [&] {
@@ -146,7 +146,7 @@ class Preparer {
     return args;
   }
 
-  void prepare_signs(const TermSpec& term, TermArgs& args) {
+  void pack_signs(const TermSpec& term, TermArgs& args) {
     const int in_channels = program_.buffers[term.input].channels;
     args.kind = TermKind::kBits;
     args.weight_words = weights<uint32_t>(term, kOfSigns, in_channels, [&] {
@@ -160,7 +160,7 @@ class Preparer {
     args.offset = lay_out_channels(offset, channels_, 0.0f, arena_);
   }
 
-  void prepare_bytes(const TermSpec& term, TermArgs& args) {
+  void pack_bytes(const TermSpec& term, TermArgs& args) {
     const int zero = static_cast<int>(program_.buffers[term.input].pad);
     args.kind = TermKind::kBytes;
     args.weight_bytes = weights<int8_t>(
@@ -169,8 +169,8 @@ class Preparer {
                                   [&] { return byte_starts(term.weight, zero, kernels_, arena_); });
   }
 
-  void prepare_join(const JoinSpec& join, PreparedStep& prepared) {
-    JoinArgs& args = prepared.join;
+  void pack_join(const JoinSpec& join, PackedStep& packed) {
+    JoinArgs& args = packed.join;
     if (!join.scales.empty()) {
       auto* scales = arena_.make<float>(join.branches.size());
       std::copy(join.scales.begin(), join.scales.end(), scales);
@@ -184,9 +184,9 @@ class Preparer {
       args.gate[1] = (*join.gate)[1];
     }
     args.has_merged = join.merged.has_value();
-    if (join.merged) prepared.sinks = prepare(*join.merged);
+    if (join.merged) packed.sinks = pack(*join.merged);
     for (const auto& sinks : join.branches) {
-      prepared.joined.push_back(sinks ? prepare(*sinks) : PreparedSinks{});
+      packed.joined.push_back(sinks ? pack(*sinks) : PackedSinks{});
     }
   }
 
@@ -199,11 +199,11 @@ class Preparer {
 
 }  // namespace
 
-std::vector<PreparedStep> prepare(const Program& program, const KernelTable& kernels,
-                                  Constants& constants) {
-  Preparer preparer(program, kernels, constants);
-  std::vector<PreparedStep> steps;
-  for (const StepSpec& step : program.steps) steps.push_back(preparer.prepare(step));
+std::vector<PackedStep> pack_weights(const Program& program, const KernelTable& kernels,
+                                     Constants& constants) {
+  WeightPacker packer(program, kernels, constants);
+  std::vector<PackedStep> steps;
+  for (const StepSpec& step : program.steps) steps.push_back(packer.pack(step));
   return steps;
 }
 

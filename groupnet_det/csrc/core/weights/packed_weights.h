@@ -7,32 +7,32 @@
 #include <vector>
 
 #include "core/arena.h"
-#include "core/program.h"
+#include "core/format/program.h"
 #include "kernels/kernel_table.h"
 
 namespace groupnet {
 
 // Arguments of kernels without their maps, which depend on the size of the image.
-struct PreparedSinks {
+struct PackedSinks {
   std::vector<BitsSinkArgs> bits;
   std::vector<LevelsSinkArgs> levels;
   std::vector<BytesSinkArgs> bytes;
 };
 
-struct PreparedBranch {
+struct PackedBranch {
   std::vector<TermArgs> terms;
   MapArgs final;
-  PreparedSinks sinks;
+  PackedSinks sinks;
 };
 
-struct PreparedStep {
+struct PackedStep {
   StemArgs stem;
   const int32_t* last_channel_sums = nullptr;  // of the stem, by sum_last_channel
   InputArgs input;
-  std::vector<PreparedBranch> branches;
+  std::vector<PackedBranch> branches;
   JoinArgs join;
-  PreparedSinks sinks;  // of the stem, the input, or the merged value
-  std::vector<PreparedSinks> joined;
+  PackedSinks sinks;  // of the stem, the input, or the merged value
+  std::vector<PackedSinks> joined;
 };
 
 // Tensors in the order of the kernels, each once, however many steps name it.
@@ -57,7 +57,7 @@ class Constants {
 };
 
 // Fills `constants`, which must outlive the result.
-std::vector<PreparedStep> prepare(const Program& program, const KernelTable& kernels,
-                                  Constants& constants);
+std::vector<PackedStep> pack_weights(const Program& program, const KernelTable& kernels,
+                                     Constants& constants);
 
 }  // namespace groupnet

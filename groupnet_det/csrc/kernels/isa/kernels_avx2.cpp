@@ -2,7 +2,7 @@
 #include "kernels/kernel_table.h"
 
 #if defined(__AVX2__) && defined(__FMA__)
-#include "kernels/vector_avx2.h"
+#include "kernels/vector/vector_avx2.h"
 
 #include "kernels/kernels.h"
 

@@ -2,7 +2,7 @@
 #include "kernels/kernel_table.h"
 
 #if defined(__AVX512VPOPCNTDQ__) && defined(__AVX512VNNI__)
-#include "kernels/vector_avx512.h"
+#include "kernels/vector/vector_avx512.h"
 
 namespace groupnet {
 namespace {

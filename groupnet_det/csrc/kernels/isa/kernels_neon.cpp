@@ -2,7 +2,7 @@
 #include "kernels/kernel_table.h"
 
 #if defined(__aarch64__)
-#include "kernels/vector_neon.h"
+#include "kernels/vector/vector_neon.h"
 
 #include "kernels/kernels.h"
 

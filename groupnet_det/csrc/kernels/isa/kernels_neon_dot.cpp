@@ -3,7 +3,7 @@
 
 #if defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD)
 #define GROUPNET_NEON_DOT
-#include "kernels/vector_neon.h"
+#include "kernels/vector/vector_neon.h"
 
 #include "kernels/kernels.h"
 

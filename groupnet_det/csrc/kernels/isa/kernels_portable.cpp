@@ -1,5 +1,5 @@
 #include "kernels/kernel_table.h"
-#include "kernels/vector_portable.h"
+#include "kernels/vector/vector_portable.h"
 
 #include "kernels/kernels.h"
 

@@ -1,8 +1,8 @@
 // Convolutions of bits by XOR and popcount, and sums of terms, a tile at a time.
 #pragma once
 
-#include "kernels/dense.h"
-#include "kernels/tile.h"
+#include "kernels/steps/dense.h"
+#include "kernels/steps/tile.h"
 
 namespace groupnet {
 namespace {

@@ -2,7 +2,7 @@
 // the registers have room for, more than those of bits, so their sums go through memory.
 #pragma once
 
-#include "kernels/tile.h"
+#include "kernels/steps/tile.h"
 
 namespace groupnet {
 namespace {

@@ -1,7 +1,7 @@
 // Branches that meet: a chunk of rows of all branches lies in a cache, then the join reads it.
 #pragma once
 
-#include "kernels/convolution.h"
+#include "kernels/steps/convolution.h"
 
 namespace groupnet {
 namespace {

@@ -1,7 +1,7 @@
 // Steps that move numbers, or combine a few of them for each of the output.
 #pragma once
 
-#include "kernels/tile.h"
+#include "kernels/steps/tile.h"
 
 namespace groupnet {
 namespace {

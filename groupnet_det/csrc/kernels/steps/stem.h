@@ -3,7 +3,7 @@
 
 #include <climits>
 
-#include "kernels/tile.h"
+#include "kernels/steps/tile.h"
 
 namespace groupnet {
 namespace {

@@ -1,7 +1,7 @@
 // Sums of a few pixels, each with its weight, in all channels.
 #pragma once
 
-#include "kernels/tile.h"
+#include "kernels/steps/tile.h"
 
 namespace groupnet {
 namespace {

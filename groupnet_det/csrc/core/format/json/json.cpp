@@ -1,4 +1,4 @@
-#include "core/json.h"
+#include "core/format/json/json.h"
 
 #include <algorithm>
 #include <charconv>
@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "core/error.h"
-#include "core/utf8.h"
+#include "core/format/json/utf8.h"
 
 namespace groupnet {
 

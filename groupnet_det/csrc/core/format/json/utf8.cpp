@@ -1,4 +1,4 @@
-#include "core/utf8.h"
+#include "core/format/json/utf8.h"
 
 namespace groupnet {
 

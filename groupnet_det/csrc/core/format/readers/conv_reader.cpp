@@ -2,8 +2,8 @@
 #include <cstdlib>
 
 #include "core/error.h"
-#include "core/step_reader.h"
-#include "core/tensor_access.h"
+#include "core/format/readers/step_reader.h"
+#include "core/format/readers/tensor_access.h"
 
 namespace groupnet {
 

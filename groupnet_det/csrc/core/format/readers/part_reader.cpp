@@ -1,10 +1,10 @@
-#include "core/part_reader.h"
+#include "core/format/readers/part_reader.h"
 
 #include <cmath>
 #include <map>
 
 #include "core/error.h"
-#include "core/tensor_access.h"
+#include "core/format/readers/tensor_access.h"
 
 namespace groupnet {
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "core/json.h"
-#include "core/packed_file.h"
-#include "core/program.h"
+#include "core/format/json/json.h"
+#include "core/format/packed_file.h"
+#include "core/format/program.h"
 
 namespace groupnet {
 

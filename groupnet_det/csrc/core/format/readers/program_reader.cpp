@@ -3,10 +3,10 @@
 #include <map>
 
 #include "core/error.h"
-#include "core/json.h"
-#include "core/program.h"
-#include "core/step_order.h"
-#include "core/step_reader.h"
+#include "core/format/json/json.h"
+#include "core/format/program.h"
+#include "core/format/readers/step_order.h"
+#include "core/format/readers/step_reader.h"
 
 namespace groupnet {
 

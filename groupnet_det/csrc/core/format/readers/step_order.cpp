@@ -1,4 +1,4 @@
-#include "core/step_order.h"
+#include "core/format/readers/step_order.h"
 
 #include <set>
 #include <string>

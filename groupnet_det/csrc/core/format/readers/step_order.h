@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "core/program.h"
+#include "core/format/program.h"
 
 namespace groupnet {
 

@@ -1,10 +1,10 @@
-#include "core/step_reader.h"
+#include "core/format/readers/step_reader.h"
 
 #include <cstdlib>
 #include <map>
 
 #include "core/error.h"
-#include "core/tensor_access.h"
+#include "core/format/readers/tensor_access.h"
 
 namespace groupnet {
 

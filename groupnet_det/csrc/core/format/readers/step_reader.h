@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "core/json.h"
-#include "core/part_reader.h"
-#include "core/program.h"
+#include "core/format/json/json.h"
+#include "core/format/program.h"
+#include "core/format/readers/part_reader.h"
 
 namespace groupnet {
 

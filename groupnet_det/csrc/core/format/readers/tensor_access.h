@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/packed_file.h"
+#include "core/format/packed_file.h"
 
 namespace groupnet {
 

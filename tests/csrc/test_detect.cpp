@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "check.h"
-#include "core/find_above.h"
-#include "core/label_map.h"
-#include "core/suppression.h"
+#include "core/detect/label_map.h"
+#include "core/detect/nms.h"
+#include "core/detect/score_threshold.h"
 
 namespace groupnet_test {
 
@@ -85,7 +85,7 @@ void test_suppress(ThreadPool& pool) {
   candidates.classes = classes.data();
   candidates.count = count;
   for (int threads = 1; threads < 4; ++threads) {
-    const auto kept = suppress(candidates, 0.3, pool, threads);
+    const auto kept = nms(candidates, 0.3, pool, threads);
     std::vector<int64_t> expected;
     for (int64_t i = 0; i < count; ++i) {
       // Every other one of nine; the tenth, of a class of its own, parts the row.
@@ -93,12 +93,12 @@ void test_suppress(ThreadPool& pool) {
     }
     check(kept == expected, "boxes that remain, by " + std::to_string(threads) + " threads");
   }
-  check(suppress(Candidates(), 0.5, pool, 2).empty(), "no boxes");
+  check(nms(Candidates(), 0.5, pool, 2).empty(), "no boxes");
 }
 
 }  // namespace
 
-void test_answers() {
+void test_detect() {
   std::mt19937 random(1);
   ThreadPool pool;
   test_find_above(pool, random);
