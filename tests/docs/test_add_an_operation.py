@@ -3,7 +3,7 @@
 import re
 
 # Where the operation is used, not defined.
-USERS = {"groupnet_det/export/packed/models/roi_heads.py"}
+USERS = {"groupnet_det/exporting/packed/models/roi_heads.py"}
 NAMES = re.compile("depth_?to_?space", re.IGNORECASE)
 
 
