@@ -56,7 +56,7 @@ test-slow: setup
 # ARM, and with sanitizers at length.
 test-engine: setup
 	$(PYTHON) tools/test_engine.py
-	$(PYTHON) tools/test_engine.py --sanitize --mutations 300
+	$(PYTHON) tools/test_engine.py --sanitize --short
 
 test-arm: setup
 	$(PYTHON) tools/test_engine.py --arm

@@ -60,7 +60,7 @@ def tiny_datasets(tiny_photo_digits: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_packed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a narrow classifier of MNIST-5k and its packed file; for reading."""
-    from tests.export.tiny_classifier import write_tiny_classifier
+    from tests.exporting.tiny_classifier import write_tiny_classifier
 
     return write_tiny_classifier(root, tmp_path_factory.mktemp("tiny"))
 
@@ -68,7 +68,7 @@ def tiny_packed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_panoptic(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a narrow Panoptic FPN of photo-digits and its packed file; for reading."""
-    from tests.export.tiny_panoptic import write_tiny_panoptic
+    from tests.exporting.tiny_panoptic import write_tiny_panoptic
 
     return write_tiny_panoptic(root, tmp_path_factory.mktemp("panoptic"))
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from groupnet_det.config import own_node
 from groupnet_det.config.dense_detectors import DENSE_BY_CLASS
 from groupnet_det.errors import ConfigError
-from groupnet_det.export.packed.models.preprocessing_info import task_of_model
+from groupnet_det.exporting.packed.models.preprocessing_info import task_of_model
 from groupnet_det.modeling.meta_arch.classifier import ImageClassifier
 
 ASPECT = 4 / 3  # of the images that detectors are counted for

@@ -9,7 +9,7 @@ from detectron2.modeling import build_model
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.config.network import float_baseline_of
-from groupnet_det.export.packed.trained import pack_network
+from groupnet_det.exporting.packed.trained import pack_network
 from groupnet_det.packed.packed_file import PackedFile, write_packed
 
 from .forward import default_size, forward_of

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from groupnet_det.data.catalog import class_names_of, stuff_names_of, task_of
 from groupnet_det.errors import ConfigError
-from groupnet_det.export.packed.models.preprocessing_info import describe_preprocessing
+from groupnet_det.exporting.packed.models.preprocessing_info import describe_preprocessing
 from groupnet_det.runtime.postprocessing.panoptic import PanopticSegmentation
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.results.classification import Classification

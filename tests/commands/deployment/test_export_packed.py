@@ -11,7 +11,7 @@ from detectron2.modeling import build_model
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.config import load_config
-from groupnet_det.export.packed.trained import class_names
+from groupnet_det.exporting.packed.trained import class_names
 from groupnet_det.packed.packed_file import read_packed
 from groupnet_det.runtime.reference.interpreter import run_reference
 
