@@ -9,7 +9,7 @@ TASK ?= detection
 ZOO ?= full
 MODELS ?=
 CLANG_FORMAT = $(dir $(PYTHON))clang-format
-CPP_FILES = $(wildcard $(foreach folder,core kernels ops capi include run,groupnet_det/csrc/$(folder)/*.[hc]*) tests/csrc/*.[hc]*)
+CPP_FILES = $(shell find groupnet_det/csrc -name '*.[hc]*') $(wildcard tests/csrc/*.[hc]*)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo web zoo test test-slow test-engine test-arm test-sanitize groupnet-run groupnet-run-arm docs lint format clean

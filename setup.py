@@ -125,7 +125,7 @@ class BuildEngine(build_ext):
     @staticmethod
     def flags_for(source: str) -> list[str]:
         path = Path(source)
-        if path.parent.name == "ops":  # torch's headers want C++20
+        if "torch_ops" in path.parts:  # torch's headers want C++20
             return ["-std=c++20" if flag == "-std=c++17" else flag for flag in FLAGS["core"]]
         machine = platform.machine().lower().replace("amd64", "x86_64")
         return [*FLAGS["core"], *FLAGS.get(machine, {}).get(path.name, [])]
@@ -140,8 +140,8 @@ ENGINE = Extension(
     "groupnet_det._engine",
     sources=sorted(
         str(path.relative_to(ROOT))
-        for folder in ("core", "kernels", "ops")
-        for path in (CSRC / folder).glob("*.cpp")
+        for folder in ("core", "kernels", "torch_ops")
+        for path in (CSRC / folder).rglob("*.cpp")
     ),
     optional=True,
 )

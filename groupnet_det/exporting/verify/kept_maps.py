@@ -59,7 +59,7 @@ def keep_places(packed: PackedFile) -> KeptPlaces:
             sinks = replace(sinks, float_=len(buffers))
             buffers.append(Buffer(kind="float", channels=_channels(buffers, sinks)))
             steps[key[0]] = _with(step, key, sinks)
-        floats[key] = key[0], sinks.buffers()[0]
+        floats[key] = key[0], sinks.writes()[0]
         if sinks.bits:
             bits[key] = key[0], sinks.bits[0].buffer
     program = replace(packed.program, buffers=tuple(buffers), steps=tuple(steps))
@@ -76,7 +76,7 @@ def _places(blocks: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _channels(buffers: list[Buffer], sinks: Sinks) -> int:
-    return next(buffers[number].channels for number in sinks.buffers() if number < len(buffers))
+    return next(buffers[number].channels for number in sinks.writes() if number < len(buffers))
 
 
 def _find(step: Any, key: PlaceKey) -> Sinks:

@@ -1,6 +1,6 @@
 """Collects the buffers, tensors and steps of a program."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from groupnet_det.packed.program import (
     Buffer,
     Conv,
     DepthToSpace,
+    Input,
     Interpolate,
     Map,
     MaxPool,
@@ -18,13 +19,15 @@ from groupnet_det.packed.program import (
     Pool,
     Program,
     Resize,
+    Sinks,
+    Stem,
     Step,
 )
 
 from .buffer_reuse import renumber, reuse_residuals
 from .folding import MapValues
 from .integer_thresholds import on_the_sum
-from .step_drafts import BranchDraft, ConvDraft, Draft, InputDraft, PlainDraft, StemDraft
+from .step_drafts import BranchDraft, ConvDraft, Draft, PlainDraft, SinkDraft
 from .tensor_store import TensorStore
 from .values import Signal
 
@@ -71,15 +74,17 @@ class ProgramBuilder:
             )
         return Map(**members)
 
-    def stem(self, name: str, *, channels: int, **arguments: Any) -> StemDraft:
-        """Append a stem."""
-        draft = StemDraft(name=name, out=Signal(self, channels), **arguments)
+    def stem(self, name: str, *, channels: int, **members: Any) -> SinkDraft:
+        """Append a stem, with these members of `Stem`."""
+        step = Stem(name=name, sinks=Sinks(), **members)
+        draft = SinkDraft(step=step, out=Signal(self, channels))
         self._drafts.append(draft)
         return draft
 
     def input(self, name: str) -> Signal:
         """Append the first step of a part; returns the map that the part is given."""
-        draft = InputDraft(name=name, out=Signal(self, self.input_channels))
+        step = Input(name=name, sinks=Sinks())
+        draft = SinkDraft(step=step, out=Signal(self, self.input_channels))
         self._drafts.append(draft)
         return draft.out
 
@@ -92,49 +97,33 @@ class ProgramBuilder:
 
     def mean(self, name: str, signal: Signal) -> int:
         """Append an average over the pixels; returns its buffer."""
-        output = self.buffer("float", signal.channels, 0.0)
-        self._drafts.append(PlainDraft(Mean(name=name, input=signal.as_float(), output=output)))
-        return output
+        return self._plain(Mean, name, signal, signal.channels)
 
     def max_pool(self, name: str, signal: Signal, pool: Pool) -> int:
         """Append a max-pooling; returns its buffer."""
-        output = self.buffer("float", signal.channels, 0.0)
-        step = MaxPool(name=name, input=signal.as_float(), output=output, pool=pool)
-        self._drafts.append(PlainDraft(step))
-        return output
+        return self._plain(MaxPool, name, signal, signal.channels, pool=pool)
 
     def resize(self, name: str, signal: Signal, factor: int, like: int | None) -> int:
         """Append an upsampling to the size of the buffer `like`; returns its buffer."""
-        output = self.buffer("float", signal.channels, 0.0)
-        step = Resize(name=name, input=signal.as_float(), output=output, factor=factor, like=like)
-        self._drafts.append(PlainDraft(step))
-        return output
+        return self._plain(Resize, name, signal, signal.channels, factor=factor, like=like)
 
     def interpolate(self, name: str, signal: Signal, factor: int, like: int | None) -> int:
         """As `resize`, by the centres of the pixels."""
-        output = self.buffer("float", signal.channels, 0.0)
-        step = Interpolate(
-            name=name, input=signal.as_float(), output=output, factor=factor, like=like
-        )
-        self._drafts.append(PlainDraft(step))
-        return output
+        return self._plain(Interpolate, name, signal, signal.channels, factor=factor, like=like)
 
     def depth_to_space(self, name: str, signal: Signal, factor: int) -> int:
         """Append a step from channels to pixels; returns its buffer."""
-        output = self.buffer("float", signal.channels // factor**2, 0.0)
-        step = DepthToSpace(name=name, input=signal.as_float(), output=output, factor=factor)
-        self._drafts.append(PlainDraft(step))
-        return output
+        return self._plain(DepthToSpace, name, signal, signal.channels // factor**2, factor=factor)
 
-    def step_number(self, draft: StemDraft | ConvDraft) -> int:
+    def step_number(self, draft: SinkDraft | ConvDraft) -> int:
         """Of the step that `draft` becomes."""
         return next(i for i, other in enumerate(self._drafts) if other is draft)
 
     def place(self, signal: Signal) -> dict[str, Any]:
         """Where a signal is in the finished program, as `classifier` describes it."""
         for number, draft in enumerate(self._drafts):
-            if isinstance(draft, StemDraft) and draft.out is signal:
-                return {"step": number, "at": "stem", "index": 0, "sum": False}
+            if isinstance(draft, SinkDraft) and draft.out is signal:
+                return {"step": number, "at": draft.step.op, "index": 0, "sum": False}
             if not isinstance(draft, ConvDraft):
                 continue
             if draft.merged is signal:
@@ -170,6 +159,15 @@ class ProgramBuilder:
         program.parts.update(parts or {})
         named = set(_texts(program))
         return program, {name: t for name, t in self.tensors.items() if name in named}
+
+    def _plain(
+        self, kind: Callable[..., Step], name: str, signal: Signal, channels: int, **members: Any
+    ) -> int:
+        """Append a step that makes floats of floats; returns its buffer."""
+        output = self.buffer("float", channels, 0.0)
+        step = kind(name=name, input=signal.as_float(), output=output, **members)
+        self._drafts.append(PlainDraft(step))
+        return output
 
     def _drop_unread(self) -> None:
         for first, second in self.on_demand:

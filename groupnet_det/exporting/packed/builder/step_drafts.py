@@ -1,24 +1,8 @@
 """Steps while a program is being built: what is read of them shows only later."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from groupnet_det.packed.program import (
-    Branch,
-    Conv,
-    DepthToSpace,
-    Input,
-    Interpolate,
-    Join,
-    Map,
-    MaxPool,
-    Mean,
-    Pool,
-    Resize,
-    Sinks,
-    Stem,
-    Step,
-    Term,
-)
+from groupnet_det.packed.program import Branch, Conv, Input, Join, Map, Sinks, Stem, Step, Term
 
 from .values import Signal
 
@@ -82,48 +66,24 @@ class ConvDraft:
 
 
 @dataclass
-class StemDraft:
-    """What will be a `Stem`."""
+class SinkDraft:
+    """A step whose value is `out`; its sinks show only later."""
 
-    name: str
-    out: Signal
-    weight: str
-    stride: int
-    padding: int
-    pool: Pool | None
-    map: Map
-
-    def finish(self) -> Stem:
-        return Stem(
-            name=self.name,
-            weight=self.weight,
-            stride=self.stride,
-            padding=self.padding,
-            pool=self.pool,
-            map=self.map,
-            sinks=self.out.sinks.finish() or Sinks(),
-        )
-
-
-@dataclass
-class InputDraft:
-    """What will be an `Input`."""
-
-    name: str
+    step: Stem | Input
     out: Signal
 
-    def finish(self) -> Input:
-        return Input(name=self.name, sinks=self.out.sinks.finish() or Sinks())
+    def finish(self) -> Step:
+        return replace(self.step, sinks=self.out.sinks.finish() or Sinks())
 
 
 @dataclass
 class PlainDraft:
     """A step that is what it will be."""
 
-    step: Mean | Resize | Interpolate | MaxPool | DepthToSpace
+    step: Step
 
     def finish(self) -> Step:
         return self.step
 
 
-Draft = StemDraft | InputDraft | ConvDraft | PlainDraft
+Draft = SinkDraft | ConvDraft | PlainDraft

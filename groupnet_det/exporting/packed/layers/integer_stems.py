@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.folding import Affine, MapValues, norm_affine
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
-from groupnet_det.exporting.packed.builder.step_drafts import StemDraft
+from groupnet_det.exporting.packed.builder.step_drafts import SinkDraft
 from groupnet_det.modeling.backbones.stems import SignedStem, StandardStem
 from groupnet_det.packed.program import Pool
 
@@ -101,7 +101,7 @@ def channel_signs(stem: SignedStem | StandardStem) -> Tensor:
 
 def export_stem(
     builder: ProgramBuilder, stem: nn.Module, name: str, mean: Tensor, std: Tensor
-) -> tuple[StemDraft, float]:
+) -> tuple[SinkDraft, float]:
     """Append the stem.
 
     Args:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
-from groupnet_det.exporting.packed.builder.step_drafts import StemDraft
+from groupnet_det.exporting.packed.builder.step_drafts import SinkDraft
 from groupnet_det.exporting.packed.builder.values import Signal
 from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
 from groupnet_det.exporting.packed.layers.integer_stems import export_stem
@@ -28,7 +28,7 @@ class ExportedBackbone:
         unpacked: Convolutions that are not computed with bits, with the reason.
     """
 
-    stem: StemDraft
+    stem: SinkDraft
     features: dict[str, Callable[[], Signal]]
     blocks: dict[str, BlockPlaces]
     unpacked: dict[str, str]
