@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from groupnet_det.config.dense_detectors import DENSE_DETECTORS
 from groupnet_det.errors import ConfigError
 
 Maps = dict[str, Tensor]
@@ -133,7 +134,7 @@ def _rpn_anchors(model: Any) -> dict[str, Any]:
     return _anchors(generator.anchor_generator, generator.in_features, generator.box2box_transform)
 
 
-DENSE_OUTPUTS = ("logits", "deltas", "centerness")  # the last one of FCOS alone
+DENSE_OUTPUTS = ("logits", "deltas", "centerness")  # not each head gives the last one
 RPN_OUTPUTS = ("objectness", "deltas")
 
 _DENSE = OnnxTask(
@@ -160,10 +161,9 @@ TASKS: dict[str, OnnxTask] = {
         answers=_label_scores,
         count_classes=lambda model: model.sem_seg_head.num_classes,
     ),
-    # logits_l (N, A C, H_l, W_l), deltas_l (N, A 4, H_l, W_l)
-    "RetinaNet": _DENSE,
-    # with A = 1, and centerness_l (N, 1, H_l, W_l)
-    "FCOS": _DENSE,
+    # logits_l (N, A C, H_l, W_l), deltas_l (N, A 4, H_l, W_l), from points (A = 1) also
+    # centerness_l (N, 1, H_l, W_l)
+    **{each.name: _DENSE for each in DENSE_DETECTORS},
     # objectness_l and deltas_l, sem_seg_logits (N, C', H, W), and features_l
     "PanopticFPN": OnnxTask(
         name="panoptic segmentation, raw outputs of the region proposal network",

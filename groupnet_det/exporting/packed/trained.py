@@ -15,9 +15,10 @@ from detectron2.utils.file_io import PathManager
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.checkpoint.folder import weights_file
-from groupnet_det.config.network import float_baseline_of, network_keys
+from groupnet_det.config.network import float_baseline_of
 from groupnet_det.data.catalog import class_names_of, stuff_names_of
 from groupnet_det.errors import ConfigError, UserError, lookup
+from groupnet_det.exporting.export_info import ExportInfo
 from groupnet_det.exporting.packed.layers.calibration import calibrate
 from groupnet_det.exporting.packed.layers.last_layers import (
     FloatPredictors,
@@ -99,32 +100,42 @@ def export_trained(
         UserError: No program can compute this network.
     """
     of_checkpoint = rest.get("class_names") or []
-    about: dict[str, Any] = {"source": source_of(cfg)}
+    info = ExportInfo.from_config(cfg)
+    about: dict[str, Any] = {"source": source_of(info)}
     if task_of_model(model) == "panoptic_segmentation":
-        about["stuff_class_names"] = stuff_class_names(cfg, model, rest)
+        about["stuff_class_names"] = stuff_class_names(info.dataset, model, rest)
     return pack_network(
-        cfg,
+        info,
         model,
-        class_names=partial(class_names, cfg, of_checkpoint),
-        info=about,
+        baseline_bytes=baseline_bytes(cfg),
+        class_names=partial(class_names, info.dataset, of_checkpoint),
+        more=about,
         predictors=predictors,
     )
 
 
+def baseline_bytes(cfg: CfgNode) -> int:
+    """Of the parameters and statistics of the full-precision baseline of `cfg`."""
+    return float32_bytes(build_model(float_baseline_of(cfg)))
+
+
 def pack_network(
-    cfg: CfgNode,
+    info: ExportInfo,
     model: Any,
     *,
+    baseline_bytes: int,
     class_names: Callable[[int], Sequence[str]],
-    info: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
     predictors: Predictors | None = None,
 ) -> PackedFile:
-    """Pack the network of `cfg`, trained or not.
+    """Pack a network, trained or not.
 
     Args:
+        info: Of the config that built it.
         model: On the CPU, in eval mode.
+        baseline_bytes: As of the function of this name.
         class_names: Gives as many as there are classes.
-        info: Further members of the file's ``info``.
+        more: Further members of the file's ``info``.
         predictors: As of `make_predictors`; with floats by default.
 
     Raises:
@@ -132,28 +143,29 @@ def pack_network(
     """
     task = task_of_model(model)
     about = {
-        "preprocessing": describe_preprocessing(cfg, task),
-        **(info or {}),
-        "architecture": architecture_of(cfg),
-        "network_keys": network_keys(cfg),
+        "preprocessing": describe_preprocessing(info, task),
+        **(more or {}),
+        "architecture": info.architecture,
+        "network_keys": info.network_keys,
         "sizes": {
-            "float32_twin": float32_bytes(build_model(float_baseline_of(cfg))),
+            "float32_twin": baseline_bytes,
             "float32_simulation": float32_bytes(model),
         },
     }
     if task == "classification":
         names = class_names(model.fc.out_features)
         return export_classifier(model, class_names=names, info=about)
-    about["postprocessing"] = describe_postprocessing(cfg, task)
+    about["postprocessing"] = describe_postprocessing(info, task)
     return export_model(model, class_names=class_names, info=about, predictors=predictors)
 
 
-def class_names(cfg: CfgNode, of_checkpoint: Sequence[str], number: int) -> list[str]:
-    """Those of the checkpoint; else those of ``DATASETS.TEST[0]``; else numbers."""
-    return _chosen(cfg, "classes", number, of_checkpoint, class_names_of)
+def class_names(dataset: str, of_checkpoint: Sequence[str], number: int) -> list[str]:
+    """Those of the checkpoint; else those of `dataset`, the first of ``DATASETS.TEST``; else
+    numbers."""
+    return _chosen(dataset, "classes", number, of_checkpoint, class_names_of)
 
 
-def stuff_class_names(cfg: CfgNode, model: Any, rest: Mapping[str, Any]) -> list[str]:
+def stuff_class_names(dataset: str, model: Any, rest: Mapping[str, Any]) -> list[str]:
     """As `class_names`, of the labels of a panoptic network.
 
     Args:
@@ -161,11 +173,11 @@ def stuff_class_names(cfg: CfgNode, model: Any, rest: Mapping[str, Any]) -> list
     """
     of_checkpoint = (rest.get("looks") or {}).get("stuff_classes") or []
     number = model.sem_seg_head.predictor.out_channels
-    return _chosen(cfg, "stuff classes", number, of_checkpoint, stuff_names_of)
+    return _chosen(dataset, "stuff classes", number, of_checkpoint, stuff_names_of)
 
 
 def _chosen(
-    cfg: CfgNode,
+    dataset: str,
     kind: str,
     number: int,
     of_checkpoint: Sequence[str],
@@ -175,7 +187,7 @@ def _chosen(
         return list(of_checkpoint)
     reason = ""
     try:
-        candidates = _names_of_data_set(cfg, names_of)
+        candidates = _names_of_data_set(dataset, names_of)
     except (UserError, OSError) as error:
         candidates, reason = [], f" ({error})"
     if len(candidates) == number:
@@ -186,39 +198,22 @@ def _chosen(
     return [str(label) for label in range(number)]
 
 
-def source_of(cfg: CfgNode) -> dict[str, str]:
+def source_of(info: ExportInfo) -> dict[str, str]:
     """Where a packed file comes from: digests of the config and of the checkpoint."""
-    with open(PathManager.get_local_path(weights_file(cfg.MODEL.WEIGHTS)), "rb") as file:
+    with open(PathManager.get_local_path(weights_file(info.weights)), "rb") as file:
         digest = hashlib.sha256()
         while chunk := file.read(FINGERPRINT_CHUNK):
             digest.update(chunk)
     return {
-        "config_sha256": hashlib.sha256(cfg.dump().encode()).hexdigest(),
-        "checkpoint": Path(cfg.MODEL.WEIGHTS).name,
+        "config_sha256": info.config_sha256,
+        "checkpoint": Path(info.weights).name,
         "checkpoint_sha256": digest.hexdigest(),
     }
 
 
-def architecture_of(cfg: CfgNode) -> dict[str, Any]:
-    """The keys that say which network it is."""
-    options = cfg.MODEL.GROUPNET
-    keys = [key for key, value in options.items() if not isinstance(value, CfgNode)]
-    summary = {key.lower(): options[key] for key in keys}
-    return {
-        "meta_architecture": cfg.MODEL.META_ARCHITECTURE,
-        "backbone": cfg.MODEL.BACKBONE.NAME,
-        "backbone_method": options.PARTS.BACKBONE,
-        "parts": {key.lower(): method for key, method in options.PARTS.items()},
-        **summary,
-    }
-
-
-def _names_of_data_set(
-    cfg: CfgNode, names_of: Callable[[str], Sequence[str] | None]
-) -> Sequence[str]:
-    if not cfg.DATASETS.TEST or cfg.DATASETS.TEST[0] not in DatasetCatalog.list():
+def _names_of_data_set(name: str, names_of: Callable[[str], Sequence[str] | None]) -> Sequence[str]:
+    if name not in DatasetCatalog.list():
         return []
-    name = cfg.DATASETS.TEST[0]
     if names_of(name) is None:
         DatasetCatalog.get(name)  # some data sets know their classes once they are read
     return names_of(name) or []

@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 from detectron2.modeling import GeneralizedRCNN, PanopticFPN
-from detectron2.modeling.meta_arch.fcos import FCOS
-from detectron2.modeling.meta_arch.retinanet import RetinaNet
+from detectron2.modeling.meta_arch.dense_detector import DenseDetector
 from detectron2.modeling.meta_arch.semantic_seg import SemanticSegmentor
 from detectron2.modeling.proposal_generator import RPN
 from detectron2.modeling.roi_heads import CascadeROIHeads, StandardROIHeads
 from torch import nn
 
+from groupnet_det.config.dense_detectors import DENSE_BY_CLASS
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
 from groupnet_det.exporting.packed.builder.values import Signal
@@ -25,8 +25,6 @@ from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
 from groupnet_det.exporting.packed.layers.last_layers import FloatPredictors, Predictors
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
 from groupnet_det.modeling.backbones.resnet_layout import STAGES
-from groupnet_det.modeling.meta_arch.fcos import GroupNetFCOS
-from groupnet_det.modeling.meta_arch.retinanet import GroupNetRetinaNet
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.program import Program
 from groupnet_det.version import __version__
@@ -77,7 +75,7 @@ def export_model(
     """Fold and pack a trained detector or segmenter.
 
     Args:
-        model: One of `MODELS`; it stays as it is.
+        model: A dense detector, or one of `MODELS`; it stays as it is.
         class_names: Gives as many as there are classes.
         info: Further members of the file's ``info``, such as ``preprocessing`` and ``source``.
         predictors: How the last layers are computed; with floats by default.
@@ -85,11 +83,7 @@ def export_model(
     Raises:
         ConfigError: No program can compute this network; the message says what to change.
     """
-    if type(model) not in MODELS:
-        raise ConfigError(
-            f"MODEL.META_ARCHITECTURE gives a {type(model).__name__}, which cannot be exported; "
-            f"valid: ImageClassifier, {', '.join(kind.__name__ for kind in MODELS)}"
-        )
+    export_head = _head_exporter(model)
     model = copy.deepcopy(model).cpu().float().eval()
     backbone = getattr(model.backbone, "bottom_up", model.backbone)
     mean, std = model.pixel_mean.flatten(), model.pixel_std.flatten()
@@ -99,7 +93,7 @@ def export_model(
     names = {id(module): name for name, module in model.named_modules()}
     exporter = UnitExporter(builder, names)
     body = Body(model, exporter, predictors or FloatPredictors(), exported.features)
-    head = MODELS[type(model)](body)
+    head = export_head(body)
     blocks_end = exported.features[last_stage]()
     program, tensors = builder.finish(
         head.outputs, size_divisor=max(1, model.backbone.size_divisibility), parts=head.parts
@@ -115,6 +109,19 @@ def export_model(
         "versions": versions(),
     }
     return PackedFile(program, about, tensors)
+
+
+def _head_exporter(model: Any) -> Callable[[Body], Exported]:
+    """What adds the head of this model to a program."""
+    if isinstance(model, DenseDetector) and type(model).__name__ in DENSE_BY_CLASS:
+        return _dense
+    if type(model) not in MODELS:
+        valid = ("ImageClassifier", *DENSE_BY_CLASS, *(kind.__name__ for kind in MODELS))
+        raise ConfigError(
+            f"MODEL.META_ARCHITECTURE gives a {type(model).__name__}, which cannot be exported; "
+            f"valid: {', '.join(valid)}"
+        )
+    return MODELS[type(model)]
 
 
 def versions() -> dict[str, str]:
@@ -140,21 +147,15 @@ def _unpacked(
     return [{"name": name, "reason": reason} for name, reason in reasons.items()]
 
 
-def _retinanet(body: Body) -> Exported:
-    return _dense(body, "MODEL.META_ARCHITECTURE", kind="retinanet", score="sigmoid")
-
-
-def _fcos(body: Body) -> Exported:
-    return _dense(body, "MODEL.META_ARCHITECTURE", kind="fcos", score="sigmoid_centerness")
-
-
-def _dense(body: Body, key: str, *, kind: str, score: str) -> Exported:
+def _dense(body: Body) -> Exported:
     model, pyramid = body.model, body.pyramid()
     levels = {name: pyramid[name] for name in model.head_in_features}
     return Exported(
         task="detection",
-        outputs=export_dense_head(body.exporter, body.predictors, model.head, levels, key),
-        postprocessing=describe_dense(model, kind=kind, score=score),
+        outputs=export_dense_head(
+            body.exporter, body.predictors, model.head, levels, "MODEL.META_ARCHITECTURE"
+        ),
+        postprocessing=describe_dense(model, DENSE_BY_CLASS[type(model).__name__]),
         num_classes=model.num_classes,
     )
 
@@ -240,10 +241,6 @@ def _segmentor(body: Body) -> Exported:
 
 
 MODELS: dict[type, Callable[[Body], Exported]] = {
-    RetinaNet: _retinanet,
-    GroupNetRetinaNet: _retinanet,
-    FCOS: _fcos,
-    GroupNetFCOS: _fcos,
     GeneralizedRCNN: _rcnn,
     PanopticFPN: _panoptic,
     SemanticSegmentor: _segmentor,

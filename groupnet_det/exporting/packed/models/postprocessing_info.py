@@ -9,20 +9,23 @@ from detectron2.modeling.anchor_generator import DefaultAnchorGenerator
 from detectron2.modeling.box_regression import Box2BoxTransform, Box2BoxTransformLinear
 from detectron2.modeling.poolers import ROIPooler
 
+from groupnet_det.config.dense_detectors import DENSE_DETECTORS, DenseDetector
 from groupnet_det.errors import ConfigError
+
+_FROM_POINTS = ", ".join(each.name for each in DENSE_DETECTORS if not each.has_anchors)
 
 MASK_THRESHOLD = 0.5  # Detectron2's, which no key changes
 
 
-def describe_dense(model: Any, *, kind: str, score: str) -> dict[str, Any]:
-    """Of Detectron2's ``RetinaNet`` or ``FCOS``."""
+def describe_dense(model: Any, detector: DenseDetector) -> dict[str, Any]:
+    """Of a dense detector of Detectron2's or ours."""
     levels = list(model.head_in_features)
     return {
-        "kind": kind,
+        "kind": detector.packed_kind,
         "levels": levels,
         "anchors": describe_anchors(model.anchor_generator, levels),
         "box_coding": describe_box_coding(model.box2box_transform),
-        "score": score,
+        "score": detector.packed_score,
         "score_threshold": float(model.test_score_thresh),
         "topk": int(model.test_topk_candidates),
         "nms_threshold": float(model.test_nms_thresh),
@@ -113,7 +116,7 @@ def describe_box_coding(transform: Any) -> dict[str, Any]:
         return {"kind": "distances"}
     raise ConfigError(
         f"boxes are coded by a {type(transform).__name__}, which cannot be exported; valid: "
-        "Box2BoxTransform, and for FCOS Box2BoxTransformLinear of normalized sizes"
+        f"Box2BoxTransform, and for {_FROM_POINTS} Box2BoxTransformLinear of normalized sizes"
     )
 
 

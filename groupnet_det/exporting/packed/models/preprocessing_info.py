@@ -6,10 +6,8 @@ docs/packed-format.md, "Tasks", has the meaning.
 from collections.abc import Callable
 from typing import Any
 
-from detectron2.config import CfgNode
-
-from groupnet_det.config import own_node
 from groupnet_det.errors import ConfigError, lookup
+from groupnet_det.exporting.export_info import ExportInfo
 from groupnet_det.images.decoding import CHANNEL_ORDERS
 from groupnet_det.modeling.meta_arch.semantic_inference import INFERENCE
 
@@ -26,17 +24,17 @@ def task_of_model(model: Any) -> str:
     return "panoptic_segmentation" if hasattr(model, "roi_heads") else "semantic_segmentation"
 
 
-def describe_preprocessing(cfg: CfgNode, task: str) -> dict[str, Any]:
+def describe_preprocessing(info: ExportInfo, task: str) -> dict[str, Any]:
     """How an image of any kind becomes what the network sees, as in evaluation.
 
     Raises:
         ConfigError: ``INPUT.FORMAT`` is one that a packed file does not know.
     """
-    lookup(CHANNEL_ORDERS, cfg.INPUT.FORMAT, "INPUT.FORMAT")
-    return {**_PREPROCESSING[task](cfg), "format": cfg.INPUT.FORMAT}
+    lookup(CHANNEL_ORDERS, info.image_format, "INPUT.FORMAT")
+    return {**_PREPROCESSING[task](info), "format": info.image_format}
 
 
-def describe_postprocessing(cfg: CfgNode, task: str) -> dict[str, Any]:
+def describe_postprocessing(info: ExportInfo, task: str) -> dict[str, Any]:
     """What the network itself does not know of what follows it.
 
     Raises:
@@ -44,46 +42,38 @@ def describe_postprocessing(cfg: CfgNode, task: str) -> dict[str, Any]:
     """
     if task != "semantic_segmentation":
         return {}
-    if cfg.TEST.AUG.ENABLED:
+    if info.is_augmented:
         raise ConfigError(
             "TEST.AUG.ENABLED is set, and a packed file sees an image once; switch it off"
         )
-    options = own_node(cfg, "TEST.SEMANTIC")
-    if not lookup(INFERENCE, options.INFERENCE, "TEST.SEMANTIC.INFERENCE"):
-        return {"inference": options.INFERENCE}
+    if not lookup(INFERENCE, info.inference, "TEST.SEMANTIC.INFERENCE"):
+        return {"inference": info.inference}
     return {
-        "inference": options.INFERENCE,
-        "window": list(options.WINDOW),
-        "stride": list(options.STRIDE),
+        "inference": info.inference,
+        "window": list(info.window),
+        "stride": list(info.stride),
     }
 
 
-def _of_classifier(cfg: CfgNode) -> dict[str, Any]:
-    options = own_node(cfg, "INPUT.CLASSIFICATION")
-    return {
-        "kind": "classification",
-        "resize": options.TEST_RESIZE,
-        "crop": options.TEST_CROP,
-    }
+def _of_classifier(info: ExportInfo) -> dict[str, Any]:
+    resize, crop = info.classifier_sides
+    return {"kind": "classification", "resize": resize, "crop": crop}
 
 
-def _of_detector(cfg: CfgNode) -> dict[str, Any]:
+def _of_detector(info: ExportInfo) -> dict[str, Any]:
+    shortest, longest = info.detector_sides
+    return {"kind": "shortest_edge", "min_size": shortest, "max_size": longest}
+
+
+def _of_segmenter(info: ExportInfo) -> dict[str, Any]:
     return {
         "kind": "shortest_edge",
-        "min_size": cfg.INPUT.MIN_SIZE_TEST,
-        "max_size": cfg.INPUT.MAX_SIZE_TEST,
-    }
-
-
-def _of_segmenter(cfg: CfgNode) -> dict[str, Any]:
-    return {
-        "kind": "shortest_edge",
-        "min_size": own_node(cfg, "INPUT.SEMANTIC").TEST_SHORT_SIDE,
+        "min_size": info.segmenter_side,
         "max_size": NO_RESIZING,
     }
 
 
-_PREPROCESSING: dict[str, Callable[[CfgNode], dict[str, Any]]] = {
+_PREPROCESSING: dict[str, Callable[[ExportInfo], dict[str, Any]]] = {
     "classification": _of_classifier,
     "detection": _of_detector,
     "instance_segmentation": _of_detector,
