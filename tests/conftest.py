@@ -14,7 +14,8 @@ TEST_DATA_VARIABLE = "GROUPNET_DET_TEST_DATA"
 
 
 def pytest_configure() -> None:
-    torch.set_num_threads(2)
+    # A thread for each of several processes of tests.
+    torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +61,7 @@ def tiny_datasets(tiny_photo_digits: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_packed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a narrow classifier of MNIST-5k and its packed file; for reading."""
-    from tests.export.tiny_classifier import write_tiny_classifier
+    from tests.exporting.tiny_classifier import write_tiny_classifier
 
     return write_tiny_classifier(root, tmp_path_factory.mktemp("tiny"))
 
@@ -68,7 +69,7 @@ def tiny_packed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_panoptic(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a narrow Panoptic FPN of photo-digits and its packed file; for reading."""
-    from tests.export.tiny_panoptic import write_tiny_panoptic
+    from tests.exporting.tiny_panoptic import write_tiny_panoptic
 
     return write_tiny_panoptic(root, tmp_path_factory.mktemp("panoptic"))
 

@@ -125,6 +125,28 @@ def test_folders_of_a_package_import_one_way(root):
     assert {folder: names for folder, names in found.items() if names} == {}
 
 
+def included_folders(csrc: Path) -> dict[tuple[str, ...], set[tuple[str, str]]]:
+    """By folder of C++: which of its folders and files includes which, where one is a folder."""
+    found: dict[tuple[str, ...], set[tuple[str, str]]] = {}
+    for path in [*csrc.rglob("*.h"), *csrc.rglob("*.cpp")]:
+        here = path.relative_to(csrc).parts
+        for name in re.findall(r'#include "(.+)"', path.read_text()):
+            there = tuple(name.split("/"))
+            assert (csrc / name).is_file(), f"{path} includes {name}, which must start at {csrc}"
+            shared = next((i for i, (a, b) in enumerate(zip(here, there)) if a != b), None)  # noqa: B905
+            if shared is not None and here[:-1] != there[:-1]:
+                found.setdefault(here[:shared], set()).add((here[shared], there[shared]))
+    return found
+
+
+def test_folders_of_the_engine_include_one_way(root):
+    found = included_folders(root / NAME / "csrc")
+    assert ("weights", "format") in found[("core",)]
+    assert {"/".join(folder): circles(pairs) for folder, pairs in found.items()} == {
+        "/".join(folder): set() for folder in found
+    }
+
+
 @pytest.mark.parametrize(
     ("pairs", "expected"),
     [

@@ -41,7 +41,7 @@ def build(target: Target, output: Path) -> Path:
     objects = compile_files(target, sources_of("core", "kernels", "capi"), folder)
     library.unlink(missing_ok=True)  # ar would add to it
     run(target.archiver, "rcs", library, *objects)
-    own = compile_files(target, sources_of("run"), folder)
+    own = compile_files(target, sources_of("cli"), folder)
     link_program(target, [*own, library], program)
     if not target.link_flags:
         link_library(target, objects, output / "libgroupnet.so")

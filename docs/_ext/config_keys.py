@@ -1,7 +1,7 @@
 """The config keys of groupnet_det with the comments that stand beside them in its source.
 
 Keys and defaults come from `define_keys` itself; only the comments are read from the source, by
-following that function through the files ``groupnet_det/config/*defaults.py``.
+following that function through the files ``groupnet_det/config/*.py``.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def source_files() -> list[Path]:
     """The files that add keys."""
     import groupnet_det.config
 
-    return sorted(Path(groupnet_det.config.__file__).parent.glob("*defaults.py"))
+    return sorted(Path(groupnet_det.config.__file__).parent.glob("*.py"))
 
 
 def read_comments(files: list[Path]) -> Comments:

@@ -4,22 +4,22 @@ What a detector does with the raw outputs, boxes and their suppression, depends 
 has no layers. So the heads that see regions run on as many regions as the config allows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from detectron2.config import CfgNode
 from detectron2.modeling import GeneralizedRCNN, PanopticFPN
-from detectron2.modeling.meta_arch.fcos import FCOS
-from detectron2.modeling.meta_arch.retinanet import RetinaNet
+from detectron2.modeling.meta_arch.dense_detector import DenseDetector
 from detectron2.modeling.meta_arch.semantic_seg import SemanticSegmentor
 from detectron2.modeling.roi_heads import StandardROIHeads
 from torch import Tensor, nn
 
 from groupnet_det.config import own_node
+from groupnet_det.config.dense_detectors import DENSE_BY_CLASS
 from groupnet_det.errors import ConfigError
-from groupnet_det.export.packed.models.preprocessing_info import task_of_model
+from groupnet_det.exporting.packed.models.preprocessing_info import task_of_model
 from groupnet_det.modeling.meta_arch.classifier import ImageClassifier
 
 ASPECT = 4 / 3  # of the images that detectors are counted for
@@ -73,7 +73,7 @@ def forward_of(model: Any, size: tuple[int, int]) -> Callable[[], Any]:
     if run is None:
         raise ConfigError(
             f"MODEL.META_ARCHITECTURE gives a {type(model).__name__}, which cannot be analyzed; "
-            f"valid: {', '.join(kind.__name__ for kind in _FORWARDS)}"
+            f"valid: {', '.join(name for kind in _FORWARDS for name in _names(kind))}"
         )
     divisor = max(1, model.backbone.size_divisibility)
     sides = [-(-side // divisor) * divisor for side in size]
@@ -105,6 +105,11 @@ def region_parts(model: Any) -> dict[str, Regions]:
         predictor = heads.box_predictor[-1] if cascade else heads.box_predictor
         parts["mask"] = Regions(predictor.test_topk_per_image, *heads.mask_pooler.output_size)
     return parts
+
+
+def _names(kind: type) -> Iterable[str]:
+    """Of the meta-architectures of a kind."""
+    return DENSE_BY_CLASS if kind is DenseDetector else (kind.__name__,)
 
 
 def _classifier(model: Any, image: Tensor) -> None:
@@ -145,8 +150,7 @@ def _pooled(feature: Tensor, regions: Regions) -> Tensor:
 
 _FORWARDS: dict[type, Callable[[Any, Tensor], Any]] = {
     ImageClassifier: _classifier,
-    RetinaNet: _dense,
-    FCOS: _dense,
+    DenseDetector: _dense,
     SemanticSegmentor: _segmentor,
     PanopticFPN: _panoptic,
     GeneralizedRCNN: _rcnn,

@@ -13,15 +13,13 @@ import torch
 from detectron2.checkpoint import DetectionCheckpointer
 
 from groupnet_det.errors import CheckpointError, TrainingError, UserError
-from groupnet_det.packed.packed_file import FORMAT
 
-from .compatibility import check_fit, move_backbone
+from .compatibility import check_fit, move_backbone, refuse_packed
 from .finite import NotFiniteError, check_finite
 from .folder import check_folder, is_folder, read_folder, weights_file
 from .provenance import check_class_names, warn_of_other_data
 
 BEST_PREFIX = "model_best"
-HEAD_BYTES = 64  # in which a packed file says what it is
 DIVERGED = "Lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_ITERS or enable SOLVER.CLIP_GRADIENTS"
 
 
@@ -191,7 +189,7 @@ def load_tensors(path: str) -> dict[str, Any]:
     Raises:
         CheckpointError: The file is truncated, no checkpoint, or holds pickled code.
     """
-    _refuse_packed(path)
+    refuse_packed(path)
     try:
         with warnings.catch_warnings():  # of odd files; the errors below say more
             warnings.simplefilter("ignore")
@@ -242,16 +240,6 @@ def _check_members(path: str, loaded: dict[Any, Any]) -> None:
                 f"{path} has {key!r} of the kind {type(loaded[key]).__name__}, a training writes "
                 f"{kind.__name__}; is it a checkpoint of this project?"
             )
-
-
-def _refuse_packed(path: str) -> None:
-    if os.path.isfile(path):
-        with open(path, "rb") as file:
-            if FORMAT.encode() in file.read(HEAD_BYTES):
-                raise CheckpointError(
-                    f"{path} is a packed file, which holds no weights to load; name the "
-                    "checkpoint that it was made from"
-                )
 
 
 def write_tensors(state: dict[str, Any], path: Path) -> None:

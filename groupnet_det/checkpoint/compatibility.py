@@ -3,11 +3,15 @@
 Keys of a backbone are ``<prefix>res3.0.branches.1.unit2.conv.weight``: stage, block, branch, unit.
 """
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from groupnet_det.errors import CheckpointError
+from groupnet_det.packed.packed_file import FORMAT
+
+HEAD_BYTES = 64  # in which a packed file says what it is
 
 # The shapes of a state dict by their keys.
 Shapes = Mapping[str, tuple[int, ...]]
@@ -167,3 +171,17 @@ def _num_branches(keys: Iterable[str]) -> int:
     blocks = filter(None, map(BLOCK.match, keys))
     numbers = [int(branch[1]) for block in blocks if (branch := BRANCH.match(block[4]))]
     return 1 + max(numbers, default=-1)
+
+
+def refuse_packed(path: str) -> None:
+    """
+    Raises:
+        CheckpointError: The file is a packed one.
+    """
+    if os.path.isfile(path):
+        with open(path, "rb") as file:
+            if FORMAT.encode() in file.read(HEAD_BYTES):
+                raise CheckpointError(
+                    f"{path} is a packed file, which holds no weights to load; name the "
+                    "checkpoint that it was made from"
+                )

@@ -109,7 +109,7 @@ def install_wheel() -> None:
             *("--only-binary=:all:", "--no-deps", "--require-hashes", "--python-version", "3.10"),
             *("--target", str(unpacked), "-r", str(requirement)),
         )
-        # The wheel also carries Detectron2's scripts as a top-level package `tools`: left after.
+        # The wheel also carries Detectron2's scripts as a top-level package `tools`: left out.
         for part in [unpacked / "detectron2", *unpacked.glob("sal_detectron2-*")]:
             shutil.rmtree(site_packages / part.name, ignore_errors=True)
             shutil.move(part, site_packages / part.name)

@@ -37,7 +37,7 @@ class CommandParser(argparse.ArgumentParser):
         self.takes_config = self.needs_config = False
 
     def add_config(self, *, required: bool = True, help_: str = "of the network") -> None:
-        """``--config-file``, or a YAML file as the first word, and config keys and values."""
+        """``--config-file``, or a config as the first word, and config keys and values."""
         self.takes_config, self.needs_config = True, required
         self.add_argument("--config-file", default="", metavar="FILE", help=help_)
         self.add_argument(
@@ -66,13 +66,18 @@ class CommandParser(argparse.ArgumentParser):
         return arguments
 
     def _take_config_file(self, arguments: argparse.Namespace) -> None:
-        if arguments.opts and arguments.opts[0].endswith(CONFIG_SUFFIXES):
+        if arguments.opts and _is_config(arguments.opts[0]):
             first = arguments.opts.pop(0)
             if arguments.config_file:
                 self.error(f"two config files: --config-file {arguments.config_file} and {first}")
             arguments.config_file = first
         if self.needs_config and not arguments.config_file:
             self.error("the config file is missing: --config-file FILE, or FILE as the first word")
+
+
+def _is_config(word: str) -> bool:
+    """Whether it is a YAML file or a config of the project (``quick/NAME``); keys have no slash."""
+    return word.endswith(CONFIG_SUFFIXES) or "/" in word
 
 
 def _marked(word: str) -> str:

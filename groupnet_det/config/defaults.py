@@ -212,7 +212,7 @@ def _add_distillation_keys(model: CfgNode) -> None:
     # which is also that of the classes of REGION_WEIGHT.
     options.LOGITS_WEIGHT = 0.0
     options.TEMPERATURE = 4.0
-    # For RetinaNet, FCOS and region proposals: weight of the difference to the teacher's scores and
+    # For dense detectors and region proposals: weight of the difference to the teacher's scores and
     # boxes, at every position.
     options.HEAD_WEIGHT = 0.0
     # For R-CNNs: weight of the difference to the teacher's box and mask heads on the regions that

@@ -1,8 +1,8 @@
 """Our keys in configs that other projects extend too.
 
 Nothing that another project defined is replaced: a key is added only where it is missing. A project
-that is added after us may replace a whole node, such as ``MODEL.FCOS``; `own_node` then still has
-our keys.
+that is added after us may replace a whole node, such as ``MODEL.CLASSIFIER``; `own_node` then
+still has our keys.
 """
 
 import copy
@@ -25,7 +25,7 @@ def own_node(cfg: CfgNode, path: str) -> CfgNode:
     """The node `path` with all of our keys: those that are missing have their defaults.
 
     Args:
-        path: Such as ``MODEL.FCOS``; a node that we define.
+        path: Such as ``MODEL.CLASSIFIER``; a node that we define.
 
     Returns:
         The node itself where it is complete, otherwise a copy.

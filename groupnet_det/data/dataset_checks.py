@@ -9,6 +9,7 @@ import numpy as np
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, MetadataCatalog
 
+from groupnet_det.config.dense_detectors import DENSE_BY_ARCHITECTURE
 from groupnet_det.data.checks.boxes_and_masks import check_announced_size, check_instances
 from groupnet_det.data.checks.coco_json import check_coco_file
 from groupnet_det.data.checks.label_masks import (
@@ -29,9 +30,7 @@ logger = logging.getLogger(__name__)
 
 # Where each meta-architecture keeps its number of classes.
 NUM_CLASSES_KEYS = {
-    "GroupNetRetinaNet": "MODEL.RETINANET.NUM_CLASSES",
-    "RetinaNet": "MODEL.RETINANET.NUM_CLASSES",
-    "GroupNetFCOS": "MODEL.FCOS.NUM_CLASSES",
+    **{key: f"{dense.node}.NUM_CLASSES" for key, dense in DENSE_BY_ARCHITECTURE.items()},
     "PanopticFPN": "MODEL.ROI_HEADS.NUM_CLASSES",
     "GeneralizedRCNN": "MODEL.ROI_HEADS.NUM_CLASSES",
     "ImageClassifier": "MODEL.CLASSIFIER.NUM_CLASSES",

@@ -37,7 +37,7 @@ class BinarizationState:
 FLOAT = BinarizationState(slope=1.0, binary_weights=False)
 BINARY = BinarizationState(slope=math.inf, binary_weights=True)
 
-# From the share of the way that is after us, in [0, 1), the number of layers, and the last slope
+# From the share of the schedule that is done, in [0, 1), the number of layers, and the last slope
 # before the sign, to a state for each layer, from the input on.
 Schedule = Callable[[float, int, float], list[BinarizationState]]
 

@@ -13,14 +13,16 @@ from fvcore.transforms import HFlipTransform
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from groupnet_det.config.dense_detectors import DENSE_DETECTORS
 from groupnet_det.errors import ConfigError
 from groupnet_det.modeling.meta_arch.semantic_inference import wrap_for_inference
 
-SUPPORTED = "RetinaNet and FCOS, R-CNNs (boxes and masks) and semantic segmentation"
+DENSE = " and ".join(each.name for each in DENSE_DETECTORS)
+SUPPORTED = f"{DENSE}, R-CNNs (boxes and masks) and semantic segmentation"
 
 
 class DenseDetectorWithTTA(nn.Module):
-    """A RetinaNet or FCOS on several versions of each image, whose boxes are put together by NMS.
+    """A dense detector on several versions of each image, whose boxes are put together by NMS.
 
     Detectron2 has the same for R-CNNs alone (`GeneralizedRCNNWithTTA`).
     """

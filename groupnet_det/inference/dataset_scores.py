@@ -12,7 +12,7 @@ from groupnet_det.data.loading.loaders import build_test_loader
 from groupnet_det.errors import ConfigError
 from groupnet_det.evaluation.classification_evaluator import ClassificationEvaluator
 from groupnet_det.evaluation.evaluators import build_evaluator
-from groupnet_det.export.verify.predictions import Answers
+from groupnet_det.exporting.verify.predictions import Answers
 
 
 def classify_dataset(cfg: CfgNode, model: nn.Module, dataset: str) -> Answers:

@@ -15,7 +15,7 @@ from .records import CostRow, LatencyRow, read_records
 from .spec import TableSpec, read_specs
 from .zoo_tables import Measured, format_table
 
-FOLDER = "groupnet_det/analysis/model_zoo"
+FOLDER = "groupnet_det/model_zoo"
 COSTS, LATENCIES = "results/costs.csv", "results/latency.csv"
 NOTE = f"<!-- Made by tools/make_model_zoo.py from results/*.csv and {FOLDER}/*. -->\n"
 

@@ -5,8 +5,11 @@ Tensors are named here; the file holds them.
 """
 
 import typing
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from .buffer_uses import BufferUser, Read, Written
 
 ACTS = ("none", "relu", "prelu")
 BUFFER_KINDS = ("bits", "float", "bytes")
@@ -40,47 +43,40 @@ class Map:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BitsSink:
+class BitsSink(BufferUser):
     """Bits of ``not (v >= threshold)``, or of ``v >= threshold`` where `invert` is 1."""
 
-    buffer: int
+    buffer: Written
     threshold: str | None = None
     invert: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class LevelsSink:
+class LevelsSink(BufferUser):
     """A staircase: ``values[number of i with v >= thresholds[i]]``."""
 
-    buffer: int
+    buffer: Written
     thresholds: str
     values: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class BytesSink:
+class BytesSink(BufferUser):
     """Unsigned bytes: ``v * scale`` rounded to even, plus `zero`, within 0 … 255."""
 
-    buffer: int
+    buffer: Written
     scale: float
     zero: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sinks:
+class Sinks(BufferUser):
     """Where values go; `float_` is ``float`` in JSON."""
 
-    float_: int | None = None
+    float_: Written | None = None
     bits: tuple[BitsSink, ...] = ()
     levels: tuple[LevelsSink, ...] = ()
     bytes: tuple[BytesSink, ...] = ()
-
-    def buffers(self) -> list[int]:
-        """Numbers of all buffers that are written."""
-        whole = [] if self.float_ is None else [self.float_]
-        parts: tuple[BitsSink | LevelsSink | BytesSink, ...]
-        parts = (*self.bits, *self.levels, *self.bytes)
-        return [*whole, *(sink.buffer for sink in parts)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,10 +89,23 @@ class Pool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stem:
-    """Convolution of the image in integers, pooling, map."""
+class BaseStep(BufferUser):
+    """What all steps have; `op` names the kind in a file."""
 
     name: str
+
+    op: typing.ClassVar[str]
+
+    def in_place(self) -> Iterator[tuple[int, int]]:
+        """Pairs of a float buffer that is written and one that is read, which may be one buffer
+        where nothing reads the second afterwards."""
+        yield from ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stem(BaseStep):
+    """Convolution of the image in integers, pooling, map."""
+
     weight: str
     stride: int
     padding: int
@@ -108,10 +117,9 @@ class Stem:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Input:
+class Input(BaseStep):
     """The map that the program is given, in a part that has no image."""
 
-    name: str
     map: Map = field(default_factory=Map)
     sinks: Sinks
 
@@ -119,10 +127,10 @@ class Input:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Term:
+class Term(BufferUser):
     """One convolution; of signs where `input` is a buffer of bits, of integers where of bytes."""
 
-    input: int
+    input: Read
     weight: str
     stride: int = 1
     padding: int = 0
@@ -132,7 +140,7 @@ class Term:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Branch:
+class Branch(BufferUser):
     """``final(term_0 + term_1 + ... + residual)``.
 
     Attributes:
@@ -141,14 +149,14 @@ class Branch:
     """
 
     terms: tuple[Term, ...]
-    residual: int | None = None
+    residual: Read | None = None
     residual_factor: int = 1
     final: Map = field(default_factory=Map)
     sinks: Sinks | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Join:
+class Join(BufferUser):
     """Where branches meet: their merged value m, and what each goes on with."""
 
     scales: str | None = None
@@ -159,10 +167,9 @@ class Join:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Conv:
+class Conv(BaseStep):
     """Branches of convolutions, and their join."""
 
-    name: str
     branches: tuple[Branch, ...]
     join: Join | None = None
 
@@ -175,67 +182,68 @@ class Conv:
             if sinks is not None:
                 yield sinks
 
+    def in_place(self) -> Iterator[tuple[int, int]]:
+        """Floats of branches, and residuals that nothing else in the step reads."""
+        uses = Counter(self.reads())
+        after = self.join.branches if self.join else [branch.sinks for branch in self.branches]
+        for branch, sinks in zip(self.branches, after, strict=False):  # a join may have none
+            if sinks is None or sinks.float_ is None or branch.residual is None:
+                continue
+            if branch.residual_factor == 1 and uses[branch.residual] == 1:
+                yield sinks.float_, branch.residual
+
 
 @dataclass(frozen=True, kw_only=True)
-class Mean:
-    """Average over all pixels."""
+class OneToOne(BaseStep):
+    """A step from one float buffer to another one."""
 
-    name: str
-    input: int
-    output: int
+    input: Read
+    output: Written
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mean(OneToOne):
+    """Average over all pixels."""
 
     op: typing.ClassVar[str] = "mean"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resize:
-    """Bilinear upsampling by `factor`, to the size of the buffer `like`, or of the image.
+class Upsampling(OneToOne):
+    """Bilinear upsampling by `factor`, to the size of the buffer `like`, or of the image."""
 
-    The first value of the input stands at the first one of the output.
-    """
-
-    name: str
-    input: int
-    output: int
     factor: int
-    like: int | None = None
+    like: Read | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resize(Upsampling):
+    """Upsampling; the first value of the input stands at the first one of the output."""
 
     op: typing.ClassVar[str] = "resize"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Interpolate:
-    """As `Resize`, but each value of the input stands at the centre of `factor` x `factor` ones of
-    the output."""
-
-    name: str
-    input: int
-    output: int
-    factor: int
-    like: int | None = None
+class Interpolate(Upsampling):
+    """Upsampling; each value of the input stands at the centre of `factor` x `factor` ones of the
+    output."""
 
     op: typing.ClassVar[str] = "interpolate"
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaxPool:
+class MaxPool(OneToOne):
     """Max-pooling of a float buffer; what lies outside is ignored."""
 
-    name: str
-    input: int
-    output: int
     pool: Pool
 
     op: typing.ClassVar[str] = "max_pool"
 
 
 @dataclass(frozen=True, kw_only=True)
-class DepthToSpace:
+class DepthToSpace(OneToOne):
     """`factor` x `factor` groups of channels, laid out as so many pixels."""
 
-    name: str
-    input: int
-    output: int
     factor: int
 
     op: typing.ClassVar[str] = "depth_to_space"

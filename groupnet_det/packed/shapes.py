@@ -14,15 +14,13 @@ from .program import (
     Conv,
     DepthToSpace,
     Input,
-    Interpolate,
     MaxPool,
     Mean,
     Pool,
     Program,
-    Resize,
     Stem,
-    Step,
     Term,
+    Upsampling,
 )
 
 MAX_ELEMENTS = 2**31 - 1
@@ -58,7 +56,7 @@ def canvas_size(images: Shape, divisor: int) -> tuple[int, int]:
 def buffer_shapes(program: Program, tensors: Mapping[str, Tensor], given: Shape) -> list[Shape]:
     """Shape of each buffer; (0, 0, 0, C) for one that is never written.
 
-    `csrc/core/shapes.cpp` infers the same in C++.
+    `csrc/core/plan/shapes.cpp` infers the same in C++.
 
     Args:
         program, tensors: A valid program, or a part of one.
@@ -72,19 +70,10 @@ def buffer_shapes(program: Program, tensors: Mapping[str, Tensor], given: Shape)
     sizes = _Sizes(program, tensors, given)
     for step in program.steps:
         out: Shape = getattr(sizes, step.op)(step)
-        for buffer in written(step):
+        for buffer in step.writes():
             sizes.write(buffer, out, step.name)
     sizes.check_borders()
     return sizes.shapes
-
-
-def written(step: Step) -> list[int]:
-    """Numbers of the buffers that a step writes, in the order of a trace."""
-    if isinstance(step, Conv):
-        return [buffer for sinks in step.sinks() for buffer in sinks.buffers()]
-    if isinstance(step, Stem | Input):
-        return step.sinks.buffers()
-    return [step.output]
 
 
 def out_size(size: int, *, kernel: int, stride: int, padding: int, dilation: int = 1) -> int:
@@ -165,7 +154,7 @@ class _Sizes:
         ]
         return _checked((source[0], *sides, weight[0]), source[1:3], name)[:3]
 
-    def resize(self, step: Resize | Interpolate) -> Shape:
+    def resize(self, step: Upsampling) -> Shape:
         source = self.shapes[step.input]
         target = self.given if step.like is None else self.shapes[step.like]
         if any(target[i] > step.factor * source[i] for i in (1, 2)):
@@ -175,8 +164,7 @@ class _Sizes:
             )
         return _checked((source[0], *target[1:3], source[3]), source[1:3], step.name)[:3]
 
-    def interpolate(self, step: Interpolate) -> Shape:
-        return self.resize(step)
+    interpolate = resize
 
     def max_pool(self, step: MaxPool) -> Shape:
         return _pooled(self.shapes[step.input], step.pool, step.name)

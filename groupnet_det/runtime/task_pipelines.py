@@ -12,7 +12,7 @@ from groupnet_det.packed.program_json import read_value
 from groupnet_det.runtime.backends.networks import Network
 from groupnet_det.runtime.backends.numpy_ops import joined, pick
 from groupnet_det.runtime.postprocessing.boxes import larger_than, rescale
-from groupnet_det.runtime.postprocessing.dense_detectors import DensePostprocessing
+from groupnet_det.runtime.postprocessing.dense_detectors import KINDS, DensePostprocessing
 from groupnet_det.runtime.postprocessing.output_checks import channels_of
 from groupnet_det.runtime.postprocessing.panoptic import (
     PanopticPostprocessing,
@@ -123,7 +123,7 @@ class Segmenter(OfWholeImages):
 
 
 class DenseDetector(OfWholeImages):
-    """Of the task ``detection`` with the postprocessing of RetinaNet or FCOS."""
+    """Of the task ``detection`` with the postprocessing of a dense detector."""
 
     def __init__(self, packed: PackedFile) -> None:
         """As `Classifier`."""
@@ -190,14 +190,13 @@ class PanopticSegmenter(RegionDetector):
 TASKS: dict[str, dict[str | None, Callable[[PackedFile], Task]]] = {
     "classification": {None: Classifier},
     "semantic_segmentation": {"segmentation": Segmenter},
-    "detection": {"retinanet": DenseDetector, "fcos": DenseDetector, "rcnn": RegionDetector},
+    "detection": {**dict.fromkeys(KINDS, DenseDetector), "rcnn": RegionDetector},
     "instance_segmentation": {"rcnn": RegionDetector},
     "panoptic_segmentation": {"panoptic": PanopticSegmenter},
 }
 _POSTPROCESSINGS: dict[str, type] = {
     "segmentation": SegmentationPostprocessing,
-    "retinanet": DensePostprocessing,
-    "fcos": DensePostprocessing,
+    **dict.fromkeys(KINDS, DensePostprocessing),
     "rcnn": RegionPostprocessing,
     "panoptic": PanopticPostprocessing,
 }

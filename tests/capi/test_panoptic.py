@@ -9,7 +9,7 @@ from PIL import Image
 
 from groupnet_det.packed.packed_file import read_packed
 from groupnet_det.runtime.reference.interpreter import run_reference
-from tests.export.tiny_panoptic import PACKED
+from tests.exporting.tiny_panoptic import PACKED
 
 from .library import LibraryError
 

@@ -17,7 +17,7 @@ from groupnet_det.commands.visualization import visualize_data
 from groupnet_det.data.datasets import cityscapes_masks
 from groupnet_det.data.datasets.photo_digits import PhotoDigitsOptions
 from groupnet_det.evaluation.saved import coco_scores, voc_scores
-from groupnet_det.export.packed import calibration_images, trained
+from groupnet_det.exporting.packed import calibration_images, trained
 from groupnet_det.runtime import predictor
 
 

@@ -29,6 +29,11 @@ def test_flags_may_stand_anywhere(parser, config, order):
     assert found.opts == ["A.B", "1", "C.D", "-1e-3"]
 
 
+def test_a_config_of_the_project_may_be_the_first_word(parser):
+    found = parser.parse_args(["quick/network", "A.B", "1"])
+    assert (found.config_file, found.opts) == ("quick/network", ["A.B", "1"])
+
+
 def test_keys_on_both_sides_of_a_flag(parser):
     found = parser.parse_args(["my.yml", "A.B", "x", "--report", "C.D", "['a', 'b']", "E", ""])
     assert found.opts == ["A.B", "x", "C.D", "['a', 'b']", "E", ""]

@@ -23,7 +23,7 @@ inline void check(bool ok, const std::string& what) {
 }
 
 void test_binary_conv();
-void test_answers();
+void test_detect();
 void test_dense_terms();
 void test_choice();
 void test_json();

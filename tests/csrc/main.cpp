@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "check.h"
-#include "core/isa.h"
+#include "core/run/isa.h"
 
 namespace {
 
@@ -28,7 +28,7 @@ Groups all_groups(const std::string& folder, int mutations) {
           {"memory_plan", test_memory_plan},
           {"shapes", test_shapes},
           {"dense_terms", test_dense_terms},
-          {"answers", test_answers},
+          {"detect", test_detect},
           {"examples", [=] { test_examples(folder); }},
           {"broken_files", [=] { test_broken_files(folder, mutations); }}};
 }

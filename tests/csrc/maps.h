@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "core/layout.h"
-#include "core/program.h"
+#include "core/format/program.h"
+#include "core/weights/layout.h"
 #include "kernels/kernel_table.h"
 
 namespace groupnet_test {

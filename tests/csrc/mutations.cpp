@@ -6,7 +6,7 @@
 #include <iterator>
 #include <string>
 
-#include "core/packed_file.h"
+#include "core/format/packed_file.h"
 
 namespace groupnet_test {
 

@@ -3,10 +3,10 @@
 #include <vector>
 
 #include "check.h"
-#include "core/binary_conv.h"
 #include "core/error.h"
-#include "core/isa.h"
-#include "core/layout.h"
+#include "core/run/binary_conv.h"
+#include "core/run/isa.h"
+#include "core/weights/layout.h"
 #include "maps.h"
 
 namespace groupnet_test {

@@ -13,9 +13,9 @@
 
 #include "check.h"
 #include "core/error.h"
-#include "core/layout.h"
-#include "core/lease.h"
-#include "core/network.h"
+#include "core/run/network.h"
+#include "core/run/workspace_lease.h"
+#include "core/weights/layout.h"
 #include "include/groupnet.h"
 #include "mutations.h"
 
@@ -90,7 +90,7 @@ void use_outputs(Network& network, Workspace& workspace, const MapSize& image) {
     const int channels = network.program().buffers[buffer].channels;
     std::vector<float> map(static_cast<size_t>(memory.height * memory.width * channels));
     network.read_floats(workspace, buffer, map.data());
-    RegionAlign regions;
+    RoiAlign regions;
     AlignLevel& level = regions.levels.emplace_back();
     level.map = map.data();
     level.height = static_cast<int>(memory.height);
@@ -102,7 +102,7 @@ void use_outputs(Network& network, Workspace& workspace, const MapSize& image) {
     regions.num_boxes = 4;
     regions.rows = regions.columns = 3;
     std::vector<float> pooled(static_cast<size_t>(4 * 3 * 3 * channels));
-    network.align_regions(regions, 1, pooled.data());
+    network.roi_align(regions, 1, pooled.data());
     network.find_above(map.data(), static_cast<int64_t>(map.size()), 0.5f, 1);
     LabelMap labels;
     labels.logits = {memory.floats.origin, memory.floats.image_stride, memory.floats.row_stride,
@@ -120,7 +120,7 @@ void use_outputs(Network& network, Workspace& workspace, const MapSize& image) {
   candidates.scores = scores.data();
   candidates.classes = numbers.data();
   candidates.count = 4;
-  network.suppress(candidates, 0.5, 1);
+  network.nms(candidates, 0.5, 1);
 }
 
 // Whether it ran: an Error where the size does not fit, and nothing where maps are very large.
@@ -133,7 +133,7 @@ bool run(Network& network, const MapSize& size, int64_t images, const std::strin
   const Bytes pixels(count, 77);
   const std::vector<float> maps(program.is_part ? count : 0, 0.5f);
   const Given given{pixels.data(), maps.data()};
-  Lease workspace(network, whole);
+  WorkspaceLease workspace(network, whole);
   fill(*workspace, program, 0x55);
   const std::vector<float> once = outputs_of(network, *workspace, given);
   fill(*workspace, program, 0xAA);

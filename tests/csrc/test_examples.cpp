@@ -9,7 +9,7 @@
 
 #include "check.h"
 #include "core/error.h"
-#include "core/network.h"
+#include "core/run/network.h"
 
 namespace groupnet_test {
 

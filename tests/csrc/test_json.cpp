@@ -5,8 +5,8 @@
 
 #include "check.h"
 #include "core/error.h"
-#include "core/json.h"
-#include "core/packed_file.h"
+#include "core/format/json/json.h"
+#include "core/format/packed_file.h"
 
 namespace groupnet_test {
 

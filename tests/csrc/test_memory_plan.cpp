@@ -7,11 +7,11 @@
 
 #include "check.h"
 #include "core/arena.h"
+#include "core/detect/label_map.h"
 #include "core/error.h"
-#include "core/isa.h"
-#include "core/label_map.h"
 #include "core/memory_limit.h"
-#include "core/memory_plan.h"
+#include "core/plan/memory_plan.h"
+#include "core/run/isa.h"
 
 namespace groupnet_test {
 

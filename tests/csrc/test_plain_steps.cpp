@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "check.h"
-#include "core/isa.h"
-#include "core/layout.h"
-#include "core/program.h"
+#include "core/format/program.h"
+#include "core/run/isa.h"
+#include "core/weights/layout.h"
 #include "maps.h"
 
 namespace groupnet_test {

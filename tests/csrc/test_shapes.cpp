@@ -4,7 +4,7 @@
 
 #include "check.h"
 #include "core/error.h"
-#include "core/shapes.h"
+#include "core/plan/shapes.h"
 #include "maps.h"
 
 namespace groupnet_test {

@@ -18,11 +18,11 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from groupnet_det.export.packed.models.classifiers import export_classifier
+from groupnet_det.exporting.packed.models.classifiers import export_classifier
 from groupnet_det.packed.packed_file import PackedFile, write_packed
 from groupnet_det.runtime.reference.interpreter import Trace, trace_reference, trace_reference_part
-from tests.export.models import export, make_model
-from tests.export.networks import CLASS_NAMES, make_classifier
+from tests.exporting.models import export, make_model
+from tests.exporting.networks import CLASS_NAMES, make_classifier
 from tests.packed.programs import example_maps, example_packed_files
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -8,7 +8,7 @@ import torch
 from groupnet_det.inference.packed_model import PackedModel
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.backends.extension import is_built
-from tests.export.models import export, make_model, packed_stem
+from tests.exporting.models import export, make_model, packed_stem
 
 BACKEND = "native" if is_built() else "reference"
 ALL = [

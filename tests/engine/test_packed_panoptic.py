@@ -12,7 +12,7 @@ from groupnet_det.inference.packed_model import build_packed_model
 from groupnet_det.packed.packed_file import read_packed, write_packed
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor
-from tests.export.tiny_panoptic import PACKED, tiny_panoptic_config
+from tests.exporting.tiny_panoptic import PACKED, tiny_panoptic_config
 
 BACKEND = "native" if is_built() else "reference"
 

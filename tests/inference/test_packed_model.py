@@ -8,12 +8,12 @@ import torch
 from groupnet_det.config import load_config
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import ConfigError, PackedFileError
-from groupnet_det.export.packed.trained import load_trained
+from groupnet_det.exporting.packed.trained import load_trained
 from groupnet_det.inference.dataset_scores import classify_dataset, first_images
 from groupnet_det.inference.packed_model import build_packed_model, is_packed
 from groupnet_det.packed.packed_file import read_packed, write_packed
-from tests.export.models import export, make_model
-from tests.export.tiny_classifier import PACKED, copy_tiny_classifier, tiny_config
+from tests.exporting.models import export, make_model
+from tests.exporting.tiny_classifier import PACKED, copy_tiny_classifier, tiny_config
 
 
 @pytest.fixture

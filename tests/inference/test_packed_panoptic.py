@@ -10,7 +10,7 @@ from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.postprocessing.panoptic import PanopticSegmentation
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.visualization.drawn_results import describe_outputs, draw_outputs
-from tests.export.tiny_panoptic import DIGITS, PACKED, WEIGHTS
+from tests.exporting.tiny_panoptic import DIGITS, PACKED, WEIGHTS
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
 THRESHOLD = 0.2  # of random scores

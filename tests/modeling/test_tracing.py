@@ -10,7 +10,7 @@ from torch import nn
 
 from groupnet_det.config import load_config
 from groupnet_det.layers import Quantization
-from tests.export.models import make_model, settle_model
+from tests.exporting.models import make_model, settle_model
 
 SEGMENTERS = ("fcn16s", "deeplabv3")
 DETECTORS = ("retinanet", "fcos", "faster_rcnn", "mask_rcnn")

@@ -231,7 +231,9 @@ def test_an_animation_is_its_first_picture(predictor, tmp_path):
     assert same(predictor(tmp_path / "a.gif"), predictor(pictures[0]))
 
 
-@pytest.mark.parametrize("bad", [None, 3, b"x", [], {}, np.float32(1), object()], ids=repr)
+@pytest.mark.parametrize(
+    "bad", [None, 3, b"x", [], {}, np.float32(1), object()], ids=lambda bad: type(bad).__name__
+)
 def test_what_is_no_image(predictor, bad):
     text = refusal(predictor, bad)
     assert text.startswith(f"the image is of the type {type(bad).__name__}; expected is a path, ")

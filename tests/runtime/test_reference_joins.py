@@ -115,6 +115,6 @@ def test_order_of_a_trace():
     packed = EXAMPLES["join-3-scales-gate"]
     steps, buffers, _ = trace_reference(packed, example_images(packed))
     last = packed.program.steps[-1]
-    expected = [b for s in last.sinks() for b in s.buffers()]
+    expected = last.writes()
     assert [b for s, b in zip(steps, buffers, strict=True) if s == steps[-1]] == expected
     assert isinstance(packed.program.steps[0], Stem)

@@ -14,7 +14,7 @@ import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.benchmark.suites import against_float
 from groupnet_det.config import load_config
-from groupnet_det.export.packed.trained import export_trained
+from groupnet_det.exporting.packed.trained import export_trained
 from groupnet_det.extras import ExtraAbsentError
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.backends.extension import is_built

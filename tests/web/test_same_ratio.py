@@ -16,7 +16,7 @@ from groupnet_det.benchmark.suites.trained_model import first_batch, time_traine
 from groupnet_det.config import load_config
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.engine.records import output_names
-from groupnet_det.export.packed.trained import export_trained
+from groupnet_det.exporting.packed.trained import export_trained
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.report.sections.deployment_section import deployment
 from groupnet_det.report.training_run import Run
@@ -25,7 +25,7 @@ from groupnet_det.web.handover import Handover
 from groupnet_det.web.offered_models import CLASS, open_models
 from groupnet_det.web.uploads import Uploads
 from groupnet_det.web.web_page import Page
-from tests.export.networks import settle
+from tests.exporting.networks import settle
 
 CONFIG = "configs/quick/classifier_groupnet_mnist5k.yaml"
 SIDE = "224"

@@ -23,7 +23,7 @@ from groupnet_det.benchmark.workloads.detectors import (
     packed_model,
 )
 from groupnet_det.benchmark.workloads.onnx_graphs import QUANTIZED_OPS
-from groupnet_det.export.onnx.graph_export import export_onnx
+from groupnet_det.exporting.onnx.graph_export import export_onnx
 from groupnet_det.extras import ExtraAbsentError
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.predictor import PackedPredictor

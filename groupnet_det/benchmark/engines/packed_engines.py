@@ -16,7 +16,7 @@ from groupnet_det.benchmark.workloads.packed_layers import (
     layer_program,
 )
 from groupnet_det.errors import ExtensionError
-from groupnet_det.export.packed.models.classifiers import export_classifier
+from groupnet_det.exporting.packed.models.classifiers import export_classifier
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.packed.program import Conv, Mean, Program
 from groupnet_det.runtime.backends.extension import load_extension, open_network

@@ -13,7 +13,7 @@ from groupnet_det.benchmark.measure.environment import processor
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.data.loading.loaders import build_test_loader
 from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
-from groupnet_det.export.packed.trained import load_trained
+from groupnet_det.exporting.packed.trained import load_trained
 from groupnet_det.inference.packed_model import build_packed_model
 
 from .against_float import runs_of, summary, time_in_turns

@@ -13,13 +13,13 @@ from groupnet_det.analysis.random_weights import SEED, prepared
 from groupnet_det.benchmark.measure.workload import ModelWork
 from groupnet_det.config import load_config
 from groupnet_det.errors import lookup
-from groupnet_det.export.packed.layers.calibration import calibrate
-from groupnet_det.export.packed.layers.last_layers import (
+from groupnet_det.exporting.packed.layers.calibration import calibrate
+from groupnet_det.exporting.packed.layers.last_layers import (
     FloatPredictors,
     Int8Predictors,
     Predictors,
 )
-from groupnet_det.export.packed.models.meta_architectures import export_model
+from groupnet_det.exporting.packed.models.meta_architectures import export_model
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.paths import project_root
 

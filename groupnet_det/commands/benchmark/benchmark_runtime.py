@@ -147,7 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     facts = gather_facts(
         {"isa": engine_isa(), "rounds": arguments.rounds, "machine_threads": os.cpu_count()}
     )
-    arguments.csv = arguments.csv or results_folder() / f"runtime_{facts['date']}.csv"
+    arguments.csv = arguments.csv or results_folder() / "runtime.csv"
     try:
         rows = measure_all(arguments, facts)
     except UserError as error:

@@ -106,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(measure_memory(arguments.configs[0], arguments))
             return 0
         facts = describe(arguments)
-        arguments.csv = arguments.csv or results_folder() / f"training_{facts['date']}.csv"
+        arguments.csv = arguments.csv or results_folder() / "training.csv"
         rows: list[TrainingRow] = []
         for path in tqdm(arguments.configs, desc="configs", disable=None):
             rows.append(measure(path, arguments))

@@ -104,7 +104,7 @@ def benchmark_runtime() -> CommandParser:
     """Time the packed engine side by side with other engines.
 
       %(prog)s network --rounds 15
-      %(prog)s all --csv results/runtime_2026-12-01.csv
+      %(prog)s all --csv results/runtime_avx2.csv
       %(prog)s layers --shapes 64@56x56 --sides ours "torch eager"
 
     What can be measured:
@@ -153,7 +153,7 @@ def benchmark_runtime() -> CommandParser:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--burst-ms", type=float, default=50, help="of one side in one round")
     parser.add_argument("--pause-ms", type=float, default=20, help="before each burst")
-    parser.add_argument("--csv", type=Path, help="rows (default: results/runtime_DATE.csv)")
+    parser.add_argument("--csv", type=Path, help="rows (default: results/runtime.csv)")
     parser.add_argument("--no-plot", action="store_true", help="no PNG beside the CSV")
     return parser
 
@@ -188,7 +188,7 @@ def benchmark_training() -> CommandParser:
     parser.add_argument("--rounds", type=int, default=9, help="iterations of each that count")
     parser.add_argument("--device", default="", help="(default: the GPU if any)")
     parser.add_argument("--no-memory", action="store_true", help="seconds alone")
-    parser.add_argument("--csv", type=Path, help="rows (default: results/training_DATE.csv)")
+    parser.add_argument("--csv", type=Path, help="rows (default: results/training.csv)")
     parser.add_argument("--opts", nargs="*", default=[], help="KEY VALUE pairs")
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     return parser

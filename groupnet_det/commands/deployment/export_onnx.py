@@ -8,10 +8,10 @@ from tabulate import tabulate
 from groupnet_det.config import load_config
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import UserError
-from groupnet_det.export.onnx.graph_export import OPSET, require_onnx
-from groupnet_det.export.onnx.onnx_verification import TOLERANCE, OnnxFinding, verify_onnx
-from groupnet_det.export.onnx.trained_graph import export_trained_onnx
-from groupnet_det.export.packed.trained import load_trained
+from groupnet_det.exporting.onnx.graph_export import OPSET, require_onnx
+from groupnet_det.exporting.onnx.onnx_verification import TOLERANCE, OnnxFinding, verify_onnx
+from groupnet_det.exporting.onnx.trained_graph import export_trained_onnx
+from groupnet_det.exporting.packed.trained import load_trained
 
 from . import flags
 

@@ -7,8 +7,8 @@ from groupnet_det.analysis.precision_map import format_precision_map
 from groupnet_det.config import load_config
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import UserError
-from groupnet_det.export.packed.summary import describe
-from groupnet_det.export.packed.trained import export_trained, load_trained, make_predictors
+from groupnet_det.exporting.packed.summary import describe
+from groupnet_det.exporting.packed.trained import export_trained, load_trained, make_predictors
 from groupnet_det.packed.packed_file import write_packed
 
 from . import flags

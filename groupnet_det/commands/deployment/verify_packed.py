@@ -14,16 +14,17 @@ from groupnet_det.config import load_config
 from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
-from groupnet_det.export.packed.layers.rounded_stem import with_rounded_stem
-from groupnet_det.export.packed.trained import (
+from groupnet_det.exporting.export_info import ExportInfo
+from groupnet_det.exporting.packed.layers.rounded_stem import with_rounded_stem
+from groupnet_det.exporting.packed.trained import (
     export_trained,
     load_trained,
     make_predictors,
     source_of,
 )
-from groupnet_det.export.verify.blocks import Trace
-from groupnet_det.export.verify.engine import check_engine, engine_trace, skipped_engine
-from groupnet_det.export.verify.predictions import (
+from groupnet_det.exporting.verify.blocks import Trace
+from groupnet_det.exporting.verify.engine import check_engine, engine_trace, skipped_engine
+from groupnet_det.exporting.verify.predictions import (
     MAX_POINTS,
     PASSED,
     SKIPPED,
@@ -156,7 +157,7 @@ def score_trained(
 def warn_of_other_checkpoint(cfg: CfgNode, packed: PackedFile) -> None:
     """Say what would explain all failures."""
     recorded = (packed.info.get("source") or {}).get("checkpoint_sha256")
-    if recorded and recorded != source_of(cfg)["checkpoint_sha256"]:
+    if recorded and recorded != source_of(ExportInfo.from_config(cfg))["checkpoint_sha256"]:
         print(f"note: the packed file was not made from {cfg.MODEL.WEIGHTS}", file=sys.stderr)
 
 

@@ -1,5 +1,5 @@
 """Make MODEL_ZOO.md from results/*.csv, and of tables.yaml and text.md in
-groupnet_det/analysis/model_zoo.
+groupnet_det/model_zoo.
 
   python tools/make_model_zoo.py
   python tools/make_model_zoo.py --measure costs

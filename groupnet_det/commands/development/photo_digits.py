@@ -41,6 +41,8 @@ from groupnet_det.visualization.label_map_images import render_label_maps
 from groupnet_det.visualization.prediction_sheets import render_results
 from groupnet_det.visualization.training_curves import plot_training_curves
 
+from .photo_digits_files import Files
+
 ROOT = project_root()
 SEMANTIC_CLASSES = ["background", *CLASS_NAMES]
 
@@ -53,30 +55,6 @@ class Preset:
     data_folder: str = "photo_digits"
     options: list[str] = field(default_factory=list)
     tanh_options: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Files:
-    """Where everything is."""
-
-    data: Path
-    output: Path
-
-    @property
-    def tanh(self) -> Path:
-        return self.output / "tanh"
-
-    @property
-    def reloaded(self) -> Path:
-        return self.output / "reloaded"
-
-    @property
-    def results(self) -> Path:
-        return self.reloaded / "inference"
-
-    @property
-    def scores(self) -> Path:
-        return self.output / "scores.csv"
 
 
 @dataclass(frozen=True, kw_only=True)

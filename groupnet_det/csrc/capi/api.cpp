@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "capi/answers.h"
 #include "capi/model.h"
+#include "capi/softmax.h"
 #include "core/error.h"
 #include "include/groupnet.h"
 

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "core/error.h"
-#include "core/lease.h"
+#include "core/run/workspace_lease.h"
 
 namespace groupnet {
 
@@ -125,7 +125,7 @@ std::vector<Output> Model::run(const uint8_t* prepared, const ImageSize& size, i
 
 void Model::run_one(const uint8_t* image, const ImageSize& size, int threads,
                     std::vector<Output>& outputs) const {
-  Lease workspace(*network_, size);
+  WorkspaceLease workspace(*network_, size);
   network_->run(*workspace, image, threads);
   for (size_t i = 0; i < outputs.size(); ++i) {
     const int buffer = program().outputs[i].second;

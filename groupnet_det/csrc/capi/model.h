@@ -8,7 +8,7 @@
 
 #include "capi/preprocessing.h"
 #include "capi/segmentation.h"
-#include "core/network.h"
+#include "core/run/network.h"
 
 namespace groupnet {
 

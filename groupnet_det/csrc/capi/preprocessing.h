@@ -1,5 +1,5 @@
-// From an RGB image to the bytes that a network takes: groupnet_det/runtime/preprocessing/center_crop.py and
-// shortest_edge.py in C++.
+// From an RGB image to the bytes that a network takes:
+// groupnet_det/runtime/preprocessing/center_crop.py and shortest_edge.py in C++.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/json.h"
+#include "core/format/json/json.h"
 
 namespace groupnet {
 

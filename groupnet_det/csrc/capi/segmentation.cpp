@@ -4,8 +4,8 @@
 #include <string>
 
 #include "core/error.h"
-#include "core/lease.h"
 #include "core/memory_limit.h"
+#include "core/run/workspace_lease.h"
 
 namespace groupnet {
 
@@ -80,7 +80,7 @@ std::vector<int32_t> Segmentation::labels(Network& network, const uint8_t* prepa
     network.label_map(map, threads, labels.data());
     return labels;
   }
-  Lease workspace(network, {1, size.height, size.width});
+  WorkspaceLease workspace(network, {1, size.height, size.width});
   network.run(*workspace, prepared, threads);
   const BufferMemory& memory = (*workspace).buffers()[buffer_];
   require(memory.height >= size.height && memory.width >= size.width,
@@ -101,7 +101,7 @@ std::vector<float> Segmentation::mean_of_windows(Network& network, const uint8_t
   for (int64_t top : starts(size.height, window_.height, stride_.height)) {
     for (int64_t left : starts(size.width, window_.width, stride_.width)) {
       const auto image = cut(prepared, size.width, top, left, part, pixel_bytes);
-      Lease workspace(network, {1, part.height, part.width});
+      WorkspaceLease workspace(network, {1, part.height, part.width});
       network.run(*workspace, image.data(), threads);
       const BufferMemory& memory = (*workspace).buffers()[buffer_];
       require(memory.height >= part.height && memory.width >= part.width,

@@ -1,13 +1,13 @@
-// From the logits of a segmenter to a label for each pixel: groupnet_det/runtime/postprocessing/segmentation.py in
-// C++.
+// From the logits of a segmenter to a label for each pixel:
+// groupnet_det/runtime/postprocessing/segmentation.py in C++.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "capi/preprocessing.h"
-#include "core/json.h"
-#include "core/network.h"
+#include "core/format/json/json.h"
+#include "core/run/network.h"
 
 namespace groupnet {
 

@@ -1,11 +1,11 @@
 // The table of the instruction set whose `Vector` the including file has chosen.
 #pragma once
 
-#include "kernels/convolution.h"
-#include "kernels/join.h"
-#include "kernels/plain_steps.h"
-#include "kernels/stem.h"
-#include "kernels/weighted_sum.h"
+#include "kernels/steps/convolution.h"
+#include "kernels/steps/join.h"
+#include "kernels/steps/plain_steps.h"
+#include "kernels/steps/stem.h"
+#include "kernels/steps/weighted_sum.h"
 
 namespace groupnet {
 namespace {

@@ -9,6 +9,7 @@ from detectron2.structures import BitMasks, Boxes, Instances
 from torch import Tensor
 
 from groupnet_det.config import own_node
+from groupnet_det.config.dense_detectors import DENSE_BY_ARCHITECTURE
 from groupnet_det.errors import lookup
 
 NUM_OBJECTS = 6  # in each image, unless told
@@ -94,12 +95,9 @@ def _segmentation(cfg: CfgNode, *image: Any) -> Annotations:
     return _random_labels(cfg.MODEL.SEM_SEG_HEAD.NUM_CLASSES, *image)
 
 
-def _retinanet(cfg: CfgNode, *image: Any) -> Annotations:
-    return _random_instances(cfg.MODEL.RETINANET.NUM_CLASSES, *image)
-
-
-def _fcos(cfg: CfgNode, *image: Any) -> Annotations:
-    return _random_instances(own_node(cfg, "MODEL.FCOS").NUM_CLASSES, *image)
+def _dense(cfg: CfgNode, *image: Any) -> Annotations:
+    node = DENSE_BY_ARCHITECTURE[cfg.MODEL.META_ARCHITECTURE].node
+    return _random_instances(own_node(cfg, node).NUM_CLASSES, *image)
 
 
 def _rcnn(cfg: CfgNode, *image: Any) -> Annotations:
@@ -113,9 +111,7 @@ def _panoptic(cfg: CfgNode, *image: Any) -> Annotations:
 ANNOTATIONS: dict[str, Annotate] = {
     "ImageClassifier": _classification,
     "SemanticSegmentor": _segmentation,
-    "GroupNetRetinaNet": _retinanet,
-    "RetinaNet": _retinanet,
-    "GroupNetFCOS": _fcos,
+    **dict.fromkeys(DENSE_BY_ARCHITECTURE, _dense),
     "GeneralizedRCNN": _rcnn,
     "PanopticFPN": _panoptic,
 }

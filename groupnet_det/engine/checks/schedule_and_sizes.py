@@ -9,6 +9,8 @@ from detectron2.layers import ShapeSpec
 from detectron2.modeling import build_anchor_generator
 from torch import nn
 
+from groupnet_det.config import own_node
+from groupnet_det.config.dense_detectors import DENSE_BY_ARCHITECTURE
 from groupnet_det.data.checks.training_sizes import (
     Floats,
     Records,
@@ -27,10 +29,9 @@ SMALL_SHARE = 0.01  # of the objects may be smaller
 FITTING_IOU, LEAST_RECALL = 0.5, 0.6
 # Where the anchors' levels are named, by the meta-architecture.
 ANCHOR_FEATURES = {
-    "GroupNetRetinaNet": "RETINANET",
-    "RetinaNet": "RETINANET",
-    "GeneralizedRCNN": "RPN",
-    "PanopticFPN": "RPN",
+    **{key: dense.node for key, dense in DENSE_BY_ARCHITECTURE.items() if dense.has_anchors},
+    "GeneralizedRCNN": "MODEL.RPN",
+    "PanopticFPN": "MODEL.RPN",
 }
 
 
@@ -89,7 +90,7 @@ def check_anchors(cfg: CfgNode, model: nn.Module, objects: TrainingObjects) -> N
     if node is None or cfg.MODEL.ANCHOR_GENERATOR.NAME != "DefaultAnchorGenerator":
         return
     shapes = model.get_submodule("backbone").output_shape()  # type: ignore[operator]
-    levels: list[ShapeSpec] = [shapes[name] for name in cfg.MODEL[node].IN_FEATURES]
+    levels: list[ShapeSpec] = [shapes[name] for name in own_node(cfg, node).IN_FEATURES]
     generator = build_anchor_generator(cfg, levels)
     anchors = [cell.double().numpy() for cell in generator.cell_anchors]
     overlaps = best_overlaps(

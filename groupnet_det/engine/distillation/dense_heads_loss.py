@@ -50,7 +50,7 @@ def distill_dense(
 def dense_head(model: nn.Module) -> tuple[Any, list[str]] | None:
     """The dense head of a detector and the names of its levels; nothing for other models.
 
-    That of RetinaNet or FCOS, or the head of the region proposals.
+    That of a dense detector, or the head of the region proposals.
     """
     if isinstance(model, DenseDetector):
         return model.head, list(model.head_in_features)

@@ -1,20 +1,20 @@
 """FCOS's head with binary or float towers and float predictors."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from detectron2.config import CfgNode, configurable
 from detectron2.layers import ShapeSpec
-from torch import Tensor, nn
+from torch import Tensor
 
 from groupnet_det.config import own_node
 
-from .prediction_layers import common_channels, make_predictor, prior_logit
+from .prediction_layers import DenseHead, Towers, common_channels, make_predictor, prior_logit
 from .towers import TowerDesign, conv_chain
 
 LEVELS = "MODEL.FCOS.IN_FEATURES"
 
 
-class GroupNetFCOSHead(nn.Module):
+class GroupNetFCOSHead(DenseHead):
     """A tower for classes, and one for boxes and centerness, shared between the pyramid levels.
 
     BN in the towers is unshared per level; the predictors stay float. Centerness is predicted from
@@ -22,6 +22,11 @@ class GroupNetFCOSHead(nn.Module):
 
     Source: Tian et al., FCOS: A Simple and Strong Anchor-free Object Detector (arXiv 2006.09214).
     """
+
+    predictors: ClassVar[Towers] = {
+        "cls_tower": {"cls_score": "logits"},
+        "bbox_tower": {"bbox_pred": "deltas", "ctrness": "centerness"},
+    }
 
     @configurable
     def __init__(

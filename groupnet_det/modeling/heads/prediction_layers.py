@@ -1,11 +1,27 @@
 """The last layers of dense heads, which stay float, and what they must know."""
 
 import math
+from collections.abc import Mapping
+from typing import ClassVar
 
 from detectron2.layers import ShapeSpec
 from torch import nn
 
 from groupnet_det.errors import ConfigError
+
+# By tower: the predictors on it, with the names of what they give.
+Towers = Mapping[str, Mapping[str, str]]
+
+
+class DenseHead(nn.Module):
+    """A head that predicts at each position of a pyramid, by convolutions on towers.
+
+    Attributes:
+        predictors: For each tower by name, the predictors on it with the names of what they give
+            in packed files. A class with another forward pass states its own.
+    """
+
+    predictors: ClassVar[Towers]
 
 
 def make_predictor(

@@ -1,25 +1,37 @@
 """RetinaNet's head with binary or float towers and float predictors."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from detectron2.config import CfgNode, configurable
 from detectron2.layers import ShapeSpec
 from detectron2.modeling.anchor_generator import build_anchor_generator
-from torch import Tensor, nn
+from torch import Tensor
 
-from .prediction_layers import common_anchors, common_channels, make_predictor, prior_logit
+from .prediction_layers import (
+    DenseHead,
+    Towers,
+    common_anchors,
+    common_channels,
+    make_predictor,
+    prior_logit,
+)
 from .towers import TowerDesign, conv_chain
 
 LEVELS = "MODEL.RETINANET.IN_FEATURES"
 
 
-class GroupNetRetinaNetHead(nn.Module):
+class GroupNetRetinaNetHead(DenseHead):
     """A tower and a predictor each for classes and boxes, shared between the pyramid levels.
 
     BN in the towers is unshared per level; the predictors stay float.
 
     Source: Lin et al., Focal Loss for Dense Object Detection (arXiv 1708.02002).
     """
+
+    predictors: ClassVar[Towers] = {
+        "cls_tower": {"cls_score": "logits"},
+        "bbox_tower": {"bbox_pred": "deltas"},
+    }
 
     @configurable
     def __init__(

@@ -1,27 +1,31 @@
 """The head of a region proposal network with binary or float convolutions."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from detectron2.config import CfgNode, configurable
 from detectron2.layers import ShapeSpec
 from detectron2.modeling.anchor_generator import build_anchor_generator
 from detectron2.modeling.proposal_generator import RPN_HEAD_REGISTRY
-from torch import Tensor, nn
+from torch import Tensor
 
-from .prediction_layers import common_anchors, common_channels, make_predictor
+from .prediction_layers import DenseHead, Towers, common_anchors, common_channels, make_predictor
 from .towers import TowerDesign, conv_chain
 
 LEVELS = "MODEL.RPN.IN_FEATURES"
 
 
 @RPN_HEAD_REGISTRY.register()
-class GroupNetRPNHead(nn.Module):
+class GroupNetRPNHead(DenseHead):
     """3x3 convolutions (``MODEL.RPN.CONV_DIMS``) whose BN is unshared per level, and 1x1
     predictors, which stay float.
 
     Source: Ren et al., Faster R-CNN (arXiv 1506.01497).
     """
+
+    predictors: ClassVar[Towers] = {
+        "tower": {"objectness_logits": "objectness", "anchor_deltas": "anchor_deltas"},
+    }
 
     @configurable
     def __init__(

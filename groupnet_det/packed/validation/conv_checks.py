@@ -32,13 +32,12 @@ class ConvChecks(PartChecks):
             if (branch.sinks is not None) == (step.join is not None):
                 self.fail(f"branches[{k}] must have sinks where there is no join, and only there")
         self.overlaps(step)
-        self.write([buffer for sinks in step.sinks() for buffer in sinks.buffers()])
 
     def overlaps(self, step: Conv) -> None:
         """Nothing may be read by one part of a step after another part has written it."""
-        of_all = {buffer for sinks in step.sinks() for buffer in sinks.buffers()}
+        of_all = set(step.writes())
         for k, branch in enumerate(step.branches):
-            own = set(branch.sinks.buffers()) if branch.sinks else set()
+            own = set(branch.writes())
             for t, term in enumerate(branch.terms):
                 if term.input in of_all:
                     self.fail(f"branches[{k}].terms[{t}] reads buffer {term.input}, written here")

@@ -14,13 +14,13 @@ from groupnet_det.packed.program import (
     Buffer,
     DepthToSpace,
     Input,
-    Interpolate,
     MaxPool,
     Mean,
+    OneToOne,
     Program,
-    Resize,
     Stem,
     Step,
+    Upsampling,
 )
 
 from .conv_checks import ConvChecks
@@ -89,6 +89,7 @@ class _Validator(ConvChecks):
 
     def step(self, number: int, step: Step) -> None:
         getattr(self, step.op)(step)
+        self.write(step.writes())
 
     def outputs(self) -> None:
         if not self.program.outputs:
@@ -111,7 +112,6 @@ class _Validator(ConvChecks):
             self.pool(step.pool)
         self.map(step.map, channels, "map")
         self.sinks(step.sinks, channels)
-        self.write(step.sinks.buffers())
 
     def input(self, step: Input) -> None:
         self.fail("input is for parts; the program runs on images")
@@ -119,7 +119,7 @@ class _Validator(ConvChecks):
     def mean(self, step: Mean) -> None:
         self.one_to_one(step, factor=1)
 
-    def resize(self, step: Resize | Interpolate) -> None:
+    def resize(self, step: Upsampling) -> None:
         if step.like is not None:
             self.read(step.like, "like")
             if step.like == step.output:
@@ -127,7 +127,7 @@ class _Validator(ConvChecks):
         self.geometry(step.factor, "factor")
         self.one_to_one(step, factor=1)
 
-    def interpolate(self, step: Interpolate) -> None:
+    def interpolate(self, step: Upsampling) -> None:
         self.resize(step)
 
     def max_pool(self, step: MaxPool) -> None:
@@ -138,9 +138,7 @@ class _Validator(ConvChecks):
         self.geometry(step.factor, "factor")
         self.one_to_one(step, factor=step.factor)
 
-    def one_to_one(
-        self, step: Mean | Resize | Interpolate | MaxPool | DepthToSpace, *, factor: int
-    ) -> None:
+    def one_to_one(self, step: OneToOne, *, factor: int) -> None:
         """One float buffer to another one, with 1 of so many squared as many channels."""
         self.read(step.input, "input", kind="float")
         self.buffer(step.output, "output", kind="float")
@@ -150,7 +148,6 @@ class _Validator(ConvChecks):
             self.fail(f"output has other channels than the {source} of the input{times}")
         if step.input == step.output:
             self.fail("input and output are one buffer")
-        self.write([step.output])
 
 
 class _PartValidator(_Validator):
@@ -167,9 +164,8 @@ class _PartValidator(_Validator):
     def input(self, step: Input) -> None:
         self.map(step.map, self.program.input_channels, "map")
         self.sinks(step.sinks, self.program.input_channels)
-        self.write(step.sinks.buffers())
 
-    def resize(self, step: Resize | Interpolate) -> None:
+    def resize(self, step: Upsampling) -> None:
         if step.like is None:
             self.fail("like is missing; in a part there is no image whose size could be taken")
         super().resize(step)

@@ -74,8 +74,8 @@ TARGETS: Mapping[str, Target] = {
 
 
 def sources_of(*folders: str) -> list[Path]:
-    """The C++ files of some folders of ``csrc``."""
-    return sorted(path for folder in folders for path in (CSRC / folder).glob("*.cpp"))
+    """The C++ files of some folders of ``csrc``, and of those in them."""
+    return sorted(path for folder in folders for path in (CSRC / folder).rglob("*.cpp"))
 
 
 def compile_files(target: Target, sources: Iterable[Path], folder: Path) -> list[Path]:

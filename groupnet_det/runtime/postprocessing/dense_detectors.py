@@ -20,9 +20,12 @@ Maps = dict[str, Tensor]  # float32 (1, H, W, C) by name
 Found = tuple[Tensor, Tensor, Tensor]  # boxes (R, 4), scores (R,), classes (R,)
 
 
+KINDS = ("retinanet", "fcos")  # of postprocessing.kind
+
+
 @dataclass(frozen=True, kw_only=True)
 class DensePostprocessing:
-    """That of ``retinanet`` and ``fcos`` in docs/packed-format.md."""
+    """That of `KINDS` in docs/packed-format.md."""
 
     kind: str
     levels: tuple[str, ...]

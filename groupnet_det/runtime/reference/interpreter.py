@@ -84,7 +84,7 @@ def trace_reference(packed: PackedFile, images: Tensor) -> Trace:
     Returns:
         For each, in order: the number of the step, the number of the buffer, its content after that
         step, float32 (N, H, W, C), for bytes uint8, or for bits uint8 of 0 and 1. Within a step the
-        order is that of `Conv.sinks` and `Sinks.buffers`.
+        order is that of the step's `writes`.
     """
     check_images(images, packed.program.input_channels)
     return _trace(packed, packed.program, images)

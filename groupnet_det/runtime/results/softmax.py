@@ -1,7 +1,7 @@
 """Probabilities and classes from logits, with the same bits on every machine.
 
 PyTorch's softmax differs in the last bit from one machine to another, and leaves open which of two
-equal numbers comes first. What is written here is computed in C++ too (csrc/capi/answers.cpp).
+equal numbers comes first. What is written here is computed in C++ too (csrc/capi/softmax.cpp).
 """
 
 import numpy as np

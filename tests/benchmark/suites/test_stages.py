@@ -21,7 +21,7 @@ from groupnet_det.benchmark.suites.stages import (
 from groupnet_det.benchmark.workloads.detectors import AS_IT_IS
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.predictor import PackedPredictor
-from tests.export.models import export
+from tests.exporting.models import export
 from tests.modeling.detectors import make_detector
 from tests.modeling.segmentors import make_segmentor
 from tests.runtime.engine import needs_engine

@@ -7,7 +7,7 @@ import pytest
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.benchmark.suites.trained_model import time_trained
 from groupnet_det.runtime.backends.extension import is_built
-from tests.export.tiny_classifier import PACKED, tiny_config
+from tests.exporting.tiny_classifier import PACKED, tiny_config
 
 SHORT = Schedule(rounds=2, burst_seconds=1e-4, pause_seconds=0)
 

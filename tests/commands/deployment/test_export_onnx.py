@@ -12,7 +12,7 @@ import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.commands.deployment import export_onnx
 from groupnet_det.config import load_config
-from tests.export.onnx_graphs import need_onnx
+from tests.exporting.onnx_graphs import need_onnx
 
 CONFIG = "configs/quick/classifier_groupnet_mnist5k.yaml"
 DETECTOR = "configs/quick/retinanet_groupnet_photo_digits.yaml"

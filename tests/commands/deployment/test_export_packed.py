@@ -11,7 +11,7 @@ from detectron2.modeling import build_model
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.config import load_config
-from groupnet_det.export.packed.trained import class_names
+from groupnet_det.exporting.packed.trained import class_names
 from groupnet_det.packed.packed_file import read_packed
 from groupnet_det.runtime.reference.interpreter import run_reference
 
@@ -83,10 +83,9 @@ def test_class_names_fall_back_to_the_data_set_and_to_numbers(root, datasets_env
     cfg = load_config(str(root / CONFIG))
     register_datasets(cfg)
     digits = [str(digit) for digit in range(10)]
-    assert class_names(cfg, list("abcdefghij"), 10) == list("abcdefghij")
-    assert class_names(cfg, [], 10) == digits
-    cfg.DATASETS.TEST = ()
-    assert class_names(cfg, ["a", "b"], 3) == ["0", "1", "2"]
+    assert class_names(cfg.DATASETS.TEST[0], list("abcdefghij"), 10) == list("abcdefghij")
+    assert class_names(cfg.DATASETS.TEST[0], [], 10) == digits
+    assert class_names("", ["a", "b"], 3) == ["0", "1", "2"]
 
 
 def test_why_a_data_set_gives_no_names_is_told(tmp_path, caplog):
@@ -96,6 +95,6 @@ def test_why_a_data_set_gives_no_names_is_told(tmp_path, caplog):
     options = ["DATASETS.CUSTOM", str([entry]), "DATASETS.TEST", "['broken']"]
     cfg = load_config("", options)
     register_datasets(cfg)
-    assert class_names(cfg, [], 3) == ["0", "1", "2"]
+    assert class_names("broken", [], 3) == ["0", "1", "2"]
     assert f"names 3 classes (image folder {tmp_path}" in caplog.text
-    assert class_names(cfg, ["a", "b"], 2) == ["a", "b"]  # which need no data set
+    assert class_names("broken", ["a", "b"], 2) == ["a", "b"]  # which need no data set

@@ -13,14 +13,14 @@ from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.commands.deployment import verify_packed
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError
-from groupnet_det.export.packed.layers.rounded_stem import RoundedConv
-from groupnet_det.export.packed.trained import export_trained, load_trained, make_predictors
-from groupnet_det.export.verify.predictions import is_verified
+from groupnet_det.exporting.packed.layers.rounded_stem import RoundedConv
+from groupnet_det.exporting.packed.trained import export_trained, load_trained, make_predictors
+from groupnet_det.exporting.verify.predictions import is_verified
 from groupnet_det.inference.packed_model import build_packed_model
 from groupnet_det.packed.packed_file import read_packed, write_packed
 from groupnet_det.runtime.backends import extension
-from tests.export import tiny_panoptic as panoptic
-from tests.export.tiny_classifier import (
+from tests.exporting import tiny_panoptic as panoptic
+from tests.exporting.tiny_classifier import (
     CONFIG,
     OPTIONS,
     PACKED,

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from groupnet_det.export.verify.predictions import Finding, report
+from groupnet_det.exporting.verify.predictions import Finding, report
 from groupnet_det.packed.packed_file import read_packed, write_packed
 from groupnet_det.runtime.backends.extension import is_built
-from tests.export.tiny_classifier import CONFIG, OPTIONS, PACKED, WEIGHTS, copy_tiny_classifier
+from tests.exporting.tiny_classifier import CONFIG, OPTIONS, PACKED, WEIGHTS, copy_tiny_classifier
 from tests.report.parsed_pages import Page, assert_self_contained
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from groupnet_det.commands.visualization import demo as command
 from groupnet_det.inference.videos import FrameSource
-from tests.export.tiny_panoptic import PACKED as PANOPTIC
+from tests.exporting.tiny_panoptic import PACKED as PANOPTIC
 from tests.inference.models import write_checkpoint
 from tests.inference.test_videos import write_video
 

@@ -1,0 +1,161 @@
+#include "cli/report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <stdexcept>
+#include <vector>
+
+namespace groupnet_tool {
+
+namespace {
+
+// With all its digits: reading the text gives the same float32.
+std::string digits(float value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.9g", static_cast<double>(value));
+  return text;
+}
+
+std::string json_number(float value) { return std::isfinite(value) ? digits(value) : "null"; }
+
+std::string json_text(const std::string& text) {
+  std::string quoted = "\"";
+  for (char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20) {
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c));
+      quoted += escape;
+      continue;
+    }
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+template <class Items, class Format>
+std::string join(const Items& items, const char* between, const Format& format) {
+  std::string text;
+  for (const auto& item : items) text += (text.empty() ? "" : between) + format(item);
+  return text;
+}
+
+std::string json_list(const std::vector<float>& values) {
+  return "[" + join(values, ", ", json_number) + "]";
+}
+
+struct Answer {
+  std::vector<float> logits, probabilities;
+  std::vector<int32_t> best;
+};
+
+// Of a model of classes: one number for each.
+bool is_answer(const groupnet_model* model, const groupnet_output* logits) {
+  return std::string(groupnet_task(model)) == "classification" && logits != nullptr &&
+         logits->shape[1] == 1 && logits->shape[2] == 1;
+}
+
+Answer answer_of(const groupnet_output& output, int top) {
+  const int64_t classes = output.shape[3];
+  Answer answer;
+  answer.logits.assign(output.values, output.values + classes);
+  answer.probabilities.resize(static_cast<size_t>(classes));
+  groupnet_softmax(output.values, classes, answer.probabilities.data());
+  answer.best.resize(static_cast<size_t>(classes));
+  const int64_t number = groupnet_top(output.values, classes, top, answer.best.data());
+  if (number < 0) throw std::runtime_error("there is not enough memory");
+  answer.best.resize(static_cast<size_t>(number));
+  return answer;
+}
+
+std::string text_of(const groupnet_model* model, const Answer& answer) {
+  return join(answer.best, "", [&](int32_t c) {
+    return digits(answer.probabilities[static_cast<size_t>(c)]) + "\t" +
+           groupnet_class_name(model, c) + "\n";
+  });
+}
+
+std::string json_of(const groupnet_model* model, const Answer& answer) {
+  std::string top = join(answer.best, ", ", [&](int32_t c) {
+    return "{\"class\": " + json_text(groupnet_class_name(model, c)) +
+           ", \"probability\": " + json_number(answer.probabilities[static_cast<size_t>(c)]) + "}";
+  });
+  return ", \"top\": [" + top + "], \"probabilities\": " + json_list(answer.probabilities) +
+         ", \"logits\": " + json_list(answer.logits);
+}
+
+std::string shape_of(const groupnet_output& output, const char* between) {
+  return join(output.shape, between, [](int64_t side) { return std::to_string(side); });
+}
+
+struct Count {
+  std::string name;
+  int64_t pixels;
+};
+
+// Of the names that are there, the most frequent first; classes of one name count together.
+std::vector<Count> count_names(const groupnet_model* model, const std::vector<int32_t>& labels) {
+  std::vector<int64_t> of_class(static_cast<size_t>(groupnet_num_classes(model)));
+  for (int32_t label : labels) ++of_class[static_cast<size_t>(label)];
+  std::vector<Count> counts;
+  std::map<std::string, size_t> places;
+  for (size_t c = 0; c < of_class.size(); ++c) {
+    const std::string name = groupnet_class_name(model, static_cast<int>(c));
+    const auto [place, is_new] = places.emplace(name, counts.size());
+    if (is_new) counts.push_back({name, 0});
+    counts[place->second].pixels += of_class[c];
+  }
+  std::stable_sort(counts.begin(), counts.end(),
+                   [](const Count& a, const Count& b) { return a.pixels > b.pixels; });
+  while (!counts.empty() && counts.back().pixels == 0) counts.pop_back();
+  return counts;
+}
+
+std::string head_of(const groupnet_model* model) {
+  return "{\"task\": " + json_text(groupnet_task(model)) +
+         ", \"instruction_set\": " + json_text(groupnet_instruction_set(model));
+}
+
+}  // namespace
+
+std::string report_labels(const groupnet_model* model, const std::vector<int32_t>& labels,
+                          int64_t height, int64_t width, const ReportOptions& options) {
+  const std::vector<Count> counts = count_names(model, labels);
+  const auto share = [&](const Count& count) {
+    return digits(static_cast<float>(count.pixels) / static_cast<float>(labels.size()));
+  };
+  if (!options.json) {
+    return join(counts, "",
+                [&](const Count& count) { return share(count) + "\t" + count.name + "\n"; });
+  }
+  const std::string shares = join(counts, ", ", [&](const Count& count) {
+    return json_text(count.name) + ": " + share(count);
+  });
+  return head_of(model) + ", \"labels\": [" + std::to_string(height) + ", " +
+         std::to_string(width) + "], \"shares\": {" + shares + "}}\n";
+}
+
+std::string report(const groupnet_model* model, const groupnet_result* result,
+                   const ReportOptions& options) {
+  std::vector<const groupnet_output*> outputs;
+  for (int i = 0; i < groupnet_num_outputs(model); ++i) {
+    outputs.push_back(groupnet_get_output(result, i));
+  }
+  const groupnet_output* logits = groupnet_find_output(result, "logits");
+  const bool classes = is_answer(model, logits);
+  if (!options.json) {
+    if (classes) return text_of(model, answer_of(*logits, options.top));
+    return join(outputs, "", [](const groupnet_output* output) {
+      return std::string(output->name) + "\t" + shape_of(*output, " x ") + "\n";
+    });
+  }
+  std::string maps = join(outputs, ", ", [](const groupnet_output* output) {
+    return json_text(output->name) + ": [" + shape_of(*output, ", ") + "]";
+  });
+  return head_of(model) + ", \"outputs\": {" + maps + "}" +
+         (classes ? json_of(model, answer_of(*logits, options.top)) : "") + "}\n";
+}
+
+}  // namespace groupnet_tool

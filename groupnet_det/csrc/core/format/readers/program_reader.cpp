@@ -1,0 +1,115 @@
+// From the JSON of a packed file to a Program. Nothing of the file is trusted.
+#include <cmath>
+#include <map>
+
+#include "core/error.h"
+#include "core/format/json/json.h"
+#include "core/format/program.h"
+#include "core/format/readers/step_order.h"
+#include "core/format/readers/step_reader.h"
+
+namespace groupnet {
+
+namespace {
+
+constexpr size_t kMaxSteps = 4096, kMaxBuffers = 16384, kMaxParts = 64;
+
+class ProgramReader {
+ public:
+  ProgramReader(const PackedFile& file, std::string name, bool is_part) : file_(file) {
+    program_.name = std::move(name);
+    program_.is_part = is_part;
+    where_ = is_part ? "the part '" + program_.name + "'" : "the program";
+  }
+
+  Program read(const Json& json) {
+    program_.input_channels = whole(json, "input_channels", 1, kMaxChannels, where_);
+    program_.size_divisor =
+        whole(json, "size_divisor", 1, program_.is_part ? 1 : kMaxWindow, where_, 1);
+    read_buffers(json.at("buffers", where_));
+    read_steps(json.at("steps", where_));
+    for (const auto& [name, buffer] : json.at("outputs", where_).as_object("outputs")) {
+      read_output(name, buffer);
+    }
+    require(!program_.outputs.empty(), where_ + " has no outputs");
+    check_step_order(program_, where_);
+    if (const Json* parts = json.find("parts", where_)) read_parts(*parts);
+    return std::move(program_);
+  }
+
+ private:
+  void read_buffers(const Json& json) {
+    const auto& buffers = json.as_array("buffers");
+    require(!buffers.empty() && buffers.size() <= kMaxBuffers,
+            "its number of buffers is not 1 to 16384");
+    for (size_t i = 0; i < buffers.size(); ++i) {
+      program_.buffers.push_back(read_buffer(buffers[i], "buffers[" + std::to_string(i) + "]"));
+    }
+  }
+
+  static BufferSpec read_buffer(const Json& json, const std::string& where) {
+    static const std::map<std::string, BufferKind> kKinds = {
+        {"bits", BufferKind::kBits}, {"float", BufferKind::kFloat}, {"bytes", BufferKind::kBytes}};
+    const std::string& kind = json.at("kind", where).as_string(where + ".kind");
+    auto found = kKinds.find(kind);
+    require(found != kKinds.end(),
+            where + " is of the kind '" + kind + "', not bits, float or bytes");
+    BufferSpec buffer;
+    buffer.kind = found->second;
+    buffer.channels = whole(json, "channels", 1, kMaxChannels, where);
+    if (const Json* pad = json.find("pad", where)) {
+      buffer.pad = static_cast<float>(pad->as_number(where + ".pad"));
+    }
+    require(std::isfinite(buffer.pad), where + ".pad is not finite");
+    if (buffer.kind != BufferKind::kFloat) {
+      const float most = buffer.kind == BufferKind::kBits ? 1 : 255;
+      require(0 <= buffer.pad && buffer.pad <= most && buffer.pad == std::floor(buffer.pad),
+              where + ".pad is no " + (most == 1 ? "bit" : "byte"));
+    }
+    return buffer;
+  }
+
+  void read_steps(const Json& json) {
+    const auto& steps = json.as_array("steps");
+    require(!steps.empty() && steps.size() <= kMaxSteps, "its number of steps is not 1 to 4096");
+    StepReader reader(file_, program_);
+    for (size_t i = 0; i < steps.size(); ++i) {
+      std::string where = "steps[" + std::to_string(i) + "]";
+      if (program_.is_part) where = where_ + ", " + where;
+      StepSpec step = reader.read(steps[i], where);
+      require((step.op == StepSpec::Op::kInput) == (program_.is_part && i == 0),
+              where + ": the first step of a part is its input, and no other step is");
+      require(step.op != StepSpec::Op::kStem || !program_.is_part, where + ": a part has no stem");
+      program_.steps.push_back(std::move(step));
+    }
+  }
+
+  void read_output(const std::string& name, const Json& buffer) {
+    const std::string what = "output '" + name + "'";
+    auto index = static_cast<int>(in_range(
+        buffer.as_integer(what), 0, static_cast<int64_t>(program_.buffers.size()) - 1, what));
+    require(program_.buffers[index].kind == BufferKind::kFloat, what + " is no buffer of floats");
+    program_.outputs.emplace_back(name, index);
+  }
+
+  void read_parts(const Json& json) {
+    const auto& parts = json.as_object("parts");
+    require(!program_.is_part || parts.empty(), where_ + " has parts itself");
+    require(parts.size() <= kMaxParts, "it has more than 64 parts");
+    for (const auto& [name, part] : parts) {
+      program_.parts.push_back(ProgramReader(file_, name, true).read(part));
+    }
+  }
+
+  const PackedFile& file_;
+  Program program_;
+  std::string where_;
+};
+
+}  // namespace
+
+Program read_program(const PackedFile& file) {
+  return ProgramReader(file, "", false).read(Json::parse(file.program()));
+}
+
+}  // namespace groupnet

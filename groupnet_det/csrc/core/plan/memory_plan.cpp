@@ -1,0 +1,83 @@
+#include "core/plan/memory_plan.h"
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+#include <string>
+
+#include "core/memory_limit.h"
+
+namespace groupnet {
+
+namespace {
+
+constexpr size_t kLine = 64;
+constexpr size_t kSlack = size_t{4} << 20;  // that a slab may be too large at any rate
+
+bool touches(const std::set<int>& some, const std::vector<int>& others) {
+  return std::any_of(others.begin(), others.end(), [&](int b) { return some.count(b) > 0; });
+}
+
+}  // namespace
+
+Schedule::Schedule(const Program& program) : lives(program.buffers.size()) {
+  int64_t section = -1;
+  std::set<int> read, written;  // in the section
+  for (const StepSpec& step : program.steps) {
+    const std::vector<int> reads = step.read(), writes = step.written();
+    if (section < 0 || touches(written, reads) || touches(written, writes) ||
+        touches(read, writes)) {
+      ++section;
+      read.clear();
+      written.clear();
+    }
+    read.insert(reads.begin(), reads.end());
+    written.insert(writes.begin(), writes.end());
+    sections.push_back(section);
+    for (int buffer : reads) lives[buffer].include(section);
+    for (int buffer : writes) lives[buffer].include(section);
+  }
+  for (const auto& [name, buffer] : program.outputs) lives[buffer].include(section + 1);
+}
+
+// The largest first, each at the lowest place that is free during its life.
+size_t place(std::vector<Piece>& pieces) {
+  std::vector<size_t> order(pieces.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return pieces[a].bytes > pieces[b].bytes; });
+  size_t whole = 0;
+  std::vector<const Piece*> placed;  // by offset
+  for (size_t index : order) {
+    Piece& piece = pieces[index];
+    piece.bytes = (piece.bytes + kLine - 1) / kLine * kLine;
+    size_t offset = 0;
+    for (const Piece* other : placed) {
+      if (!other->life.overlaps(piece.life)) continue;
+      if (other->offset >= offset + piece.bytes) break;
+      offset = std::max(offset, other->offset + other->bytes);
+    }
+    piece.offset = offset;
+    whole = std::max(whole, offset + piece.bytes);
+    placed.insert(
+        std::upper_bound(placed.begin(), placed.end(), &piece,
+                         [](const Piece* a, const Piece* b) { return a->offset < b->offset; }),
+        &piece);
+  }
+  return whole;
+}
+
+void Slab::fit(size_t bytes) {
+  check_memory(bytes);
+  if (bytes <= capacity_ && capacity_ <= 2 * bytes + kSlack) return;
+  // One that was too small may soon be so again; what nobody touches costs nothing.
+  if (capacity_ > 0 && capacity_ < bytes) bytes = std::min(bytes + bytes / 4, kMaxMemory);
+  memory_.reset();
+  capacity_ = 0;
+  bytes = std::max((bytes + kLine - 1) / kLine * kLine, kLine);
+  memory_.reset(static_cast<uint8_t*>(std::aligned_alloc(kLine, bytes)));
+  require(memory_ != nullptr, "there is no memory for an image of this size");
+  capacity_ = bytes;
+}
+
+}  // namespace groupnet

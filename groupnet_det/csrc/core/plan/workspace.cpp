@@ -1,0 +1,241 @@
+#include "core/plan/workspace.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/plan/step_planner.h"
+#include "core/weights/layout.h"
+
+namespace groupnet {
+
+namespace {
+
+constexpr Lifetime kAlways{0, INT64_MAX};
+// Smaller outputs, and those of bits or bytes, are copied.
+constexpr size_t kLargeOutput = 256 << 10;
+
+// Bytes of a pixel.
+int64_t pixel_bytes(const BufferSpec& spec) {
+  const int64_t padded = int64_t{blocks_of(spec.channels)} * kBlock;
+  switch (spec.kind) {
+    case BufferKind::kBits: return 4 * int64_t{words_of(spec.channels)};
+    case BufferKind::kBytes: return padded;
+    case BufferKind::kFloat: break;
+  }
+  return 4 * padded;
+}
+
+// Bits of which some words are never written, and must stay 0.
+bool has_gaps(const BufferSpec& spec) {
+  return spec.kind == BufferKind::kBits && blocks_of(spec.channels) % kQuadBlocks != 0;
+}
+
+size_t map_bytes(int64_t images, const BufferShape& shape, int64_t pixel) {
+  return static_cast<size_t>(images * (shape.height + 2 * shape.border) *
+                             (shape.width + 2 * shape.border) * pixel);
+}
+
+template <class T>
+MapView<T> make_map(uint8_t* memory, const BufferShape& shape, int64_t pixel_bytes) {
+  MapView<T> map;
+  map.pixel_stride = pixel_bytes / static_cast<int64_t>(sizeof(T));
+  map.row_stride = (shape.width + 2 * shape.border) * map.pixel_stride;
+  map.image_stride = (shape.height + 2 * shape.border) * map.row_stride;
+  map.origin = reinterpret_cast<T*>(memory) + shape.border * (map.row_stride + map.pixel_stride);
+  return map;
+}
+
+void put_ones(uint32_t* pixel, int channels, bool paired) {
+  for (int c = 0; c < channels; c += 64) {
+    auto ones = [&](int first) {
+      int count = std::clamp(channels - first, 0, 32);
+      return count == 32 ? ~uint32_t{0} : (uint32_t{1} << count) - 1;
+    };
+    WordPair pair = pair_words(ones(c), ones(c + 32), paired);
+    *pixel++ = pair.first;
+    *pixel++ = pair.second;
+  }
+}
+
+}  // namespace
+
+Workspace::Workspace(const Program& program, const std::vector<PackedStep>& packed,
+                     const Schedule& schedule, const KernelTable& kernels, const ImageSize& size,
+                     Slab memory)
+    : slab_(std::move(memory)), size_(size) {
+  const Shapes shapes = infer_shapes(program, size);
+  steps_.resize(program.steps.size());
+  allocate(program, schedule, shapes);
+  plan_borders(program, shapes, kernels.paired);
+  StepPlanner planner(program, shapes, size, buffers_, arena_);
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const StepSpec& spec = program.steps[i];
+    PlannedStep& step = steps_[i];
+    step.starts_section = i == 0 || schedule.sections[i] != schedule.sections[i - 1];
+    step.height = static_cast<int>(shapes.steps[i].height);
+    step.width = static_cast<int>(shapes.steps[i].width);
+    planner.plan(spec, packed[i], step);
+    if (spec.op == StepSpec::Op::kStem) {
+      scratch_size_ = std::max(scratch_size_, kernels.stem_scratch(step.stem));
+    }
+    if (spec.conv.join) scratch_size_ = std::max(scratch_size_, kernels.joined_scratch(step.conv));
+  }
+}
+
+void Workspace::allocate(const Program& program, const Schedule& schedule, const Shapes& shapes) {
+  allocate_pixels(program, shapes);
+  std::vector<Piece> pieces(program.buffers.size() + steps_.size());
+  for (size_t i = 0; i < program.buffers.size(); ++i) {
+    const BufferSpec& spec = program.buffers[i];
+    if (!shapes.buffers[i].is_written) continue;
+    const size_t bytes = map_bytes(size_.images, shapes.buffers[i], pixel_bytes(spec));
+    const bool is_output = std::any_of(program.outputs.begin(), program.outputs.end(),
+                                       [&](const auto& o) { return o.second == int(i); });
+    if (is_output && spec.kind == BufferKind::kFloat && bytes >= kLargeOutput) {
+      outputs_.emplace_back(static_cast<int>(i), bytes);
+      continue;
+    }
+    pieces[i].bytes = bytes;
+    pieces[i].life = has_gaps(spec) ? kAlways : schedule.lives[i];
+  }
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (program.steps[i].op != StepSpec::Op::kStem) continue;
+    Piece& piece = pieces[program.buffers.size() + i];
+    // One more: the stem reads numbers in pairs.
+    piece.bytes =
+        sizeof(int16_t) * static_cast<size_t>(size_.images * steps_[i].pixels.map.image_stride + 1);
+    piece.life.include(schedule.sections[i]);
+  }
+  const size_t shared = place(pieces);
+  size_t total = shared;
+  for (const OutputMemory& output : outputs_) total += output.bytes();
+  check_memory(total);
+  slab_.fit(shared);
+
+  buffers_.resize(program.buffers.size());
+  for (size_t i = 0; i < buffers_.size(); ++i) {
+    if (pieces[i].bytes == 0) continue;
+    const BufferSpec& spec = program.buffers[i];
+    uint8_t* start = slab_.data() + pieces[i].offset;
+    if (has_gaps(spec)) std::memset(start, 0, pieces[i].bytes);
+    place_buffer(static_cast<int>(i), spec, shapes.buffers[i], start);
+  }
+  for (const OutputMemory& output : outputs_) {
+    const int i = output.buffer();
+    place_buffer(i, program.buffers[i], shapes.buffers[i], output.current()->data());
+  }
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    steps_[i].pixels.map.origin =
+        reinterpret_cast<int16_t*>(slab_.data() + pieces[program.buffers.size() + i].offset);
+  }
+}
+
+void Workspace::place_buffer(int buffer, const BufferSpec& spec, const BufferShape& shape,
+                             uint8_t* start) {
+  BufferMemory& memory = buffers_[buffer];
+  memory.height = shape.height;
+  memory.width = shape.width;
+  const int64_t pixel = pixel_bytes(spec);
+  switch (spec.kind) {
+    case BufferKind::kBits: memory.words = make_map<uint32_t>(start, shape, pixel); break;
+    case BufferKind::kBytes: memory.bytes = make_map<uint8_t>(start, shape, pixel); break;
+    case BufferKind::kFloat: memory.floats = make_map<float>(start, shape, pixel); break;
+  }
+}
+
+// All but the memory.
+void Workspace::allocate_pixels(const Program& program, const Shapes& shapes) {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (program.steps[i].op != StepSpec::Op::kStem) continue;
+    PixelMap& pixels = steps_[i].pixels;
+    pixels.border = program.steps[i].stem.conv.padding;
+    pixels.rows = shapes.canvas.height + 2 * pixels.border;
+    pixels.map.pixel_stride = program.input_channels;
+    pixels.map.row_stride = (shapes.canvas.width + 2 * pixels.border) * pixels.map.pixel_stride;
+    pixels.map.image_stride = pixels.rows * pixels.map.row_stride;
+  }
+}
+
+// Memory is shared, so each run fills borders, when their buffer is first written.
+void Workspace::plan_borders(const Program& program, const Shapes& shapes, bool paired) {
+  std::vector<bool> filled(program.buffers.size());
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    for (int buffer : program.steps[i].written()) {
+      if (filled[buffer] || shapes.buffers[buffer].border == 0) continue;
+      filled[buffer] = true;
+      steps_[i].borders.push_back(
+          plan_border(program.buffers[buffer], shapes.buffers[buffer], buffers_[buffer], paired));
+    }
+  }
+}
+
+Border Workspace::plan_border(const BufferSpec& spec, const BufferShape& shape,
+                              const BufferMemory& memory, bool paired) {
+  Border border;
+  border.height = shape.height;
+  border.width = shape.width;
+  border.size = shape.border;
+  border.pixel_bytes = pixel_bytes(spec);
+  const auto first = [&](const auto& map) {
+    return reinterpret_cast<uint8_t*>(map.at(0, -shape.border, -shape.border));
+  };
+  auto* pixel = arena_.make<uint8_t>(static_cast<size_t>(border.pixel_bytes));
+  switch (spec.kind) {
+    case BufferKind::kBits:
+      border.memory = first(memory.words);
+      if (spec.pad != 0) put_ones(reinterpret_cast<uint32_t*>(pixel), spec.channels, paired);
+      break;
+    case BufferKind::kBytes:
+      border.memory = first(memory.bytes);
+      std::memset(pixel, static_cast<int>(spec.pad), static_cast<size_t>(border.pixel_bytes));
+      break;
+    case BufferKind::kFloat:
+      border.memory = first(memory.floats);
+      std::fill_n(reinterpret_cast<float*>(pixel), border.pixel_bytes / 4, spec.pad);
+      break;
+  }
+  border.pixel = pixel;
+  border.uniform =
+      std::all_of(pixel, pixel + border.pixel_bytes, [&](uint8_t byte) { return byte == *pixel; });
+  return border;
+}
+
+size_t Workspace::num_bytes() const {
+  size_t total = arena_.num_bytes() + slab_.capacity();
+  for (const Slab& scratch : scratch_) total += scratch.capacity();
+  for (const OutputMemory& output : outputs_) total += output.bytes();
+  return total;
+}
+
+void Workspace::claim_outputs() {
+  for (OutputMemory& output : outputs_) {
+    const auto before = output.claim();
+    if (before == output.current()) continue;
+    const Move move{before->data(), output.bytes(), output.current()->data()};
+    move.apply(buffers_[output.buffer()].floats.origin);
+    for (PlannedStep& step : steps_) move_maps(step, move);
+  }
+}
+
+std::shared_ptr<const void> Workspace::holder_of(int buffer) const {
+  for (const OutputMemory& output : outputs_) {
+    if (output.buffer() == buffer) return output.current();
+  }
+  return nullptr;
+}
+
+float* Workspace::scratch(int thread) {
+  return reinterpret_cast<float*>(scratch_[static_cast<size_t>(thread)].data());
+}
+
+void Workspace::reserve_scratch(int threads) {
+  const auto bytes = static_cast<size_t>(scratch_size_) * sizeof(float);
+  check_memory(bytes, static_cast<size_t>(threads));
+  while (static_cast<int>(scratch_.size()) < threads) {
+    Slab scratch;
+    scratch.fit(bytes);
+    scratch_.push_back(std::move(scratch));
+  }
+}
+
+}  // namespace groupnet

@@ -1,8 +1,0 @@
-#include "kernels/kernel_table.h"
-#include "kernels/vector_portable.h"
-
-#include "kernels/kernels.h"
-
-namespace groupnet {
-const KernelTable* portable_kernels() { return &kTable; }
-}  // namespace groupnet

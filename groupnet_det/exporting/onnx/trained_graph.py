@@ -1,0 +1,55 @@
+"""Exports an ONNX graph from a config and a checkpoint."""
+
+from collections.abc import Callable
+from typing import Any
+
+from detectron2.config import CfgNode
+
+from groupnet_det.exporting.export_info import ExportInfo
+from groupnet_det.exporting.packed.trained import class_names, source_of
+from groupnet_det.version import __version__
+
+from .graph_export import OnnxModel, export_onnx
+from .onnx_outputs import find_task
+
+
+def export_trained_onnx(cfg: CfgNode, model: Any, rest: dict[str, Any]) -> OnnxModel:
+    """Export the network of `cfg`, with all that the file says about itself.
+
+    Args:
+        cfg: Its data sets are registered, for their class names.
+        model, rest: As of `load_trained`.
+
+    Raises:
+        UserError: The extra ``onnx`` is missing, or no ONNX file can be made of this network.
+    """
+    info = ExportInfo.from_config(cfg)
+    task = find_task(model)
+    number = task.count_classes(model)
+    metadata = {
+        "class_names": class_names(info.dataset, rest.get("class_names") or [], number),
+        "resize": RESIZING.get(task.name, _of_boxes)(info),
+        "architecture": info.architecture,
+        "source": source_of(info),
+        "groupnet_det_version": __version__,
+    }
+    return export_onnx(model, image_format=info.image_format, metadata=metadata)
+
+
+def _of_classes(info: ExportInfo) -> dict[str, int]:
+    return dict(zip(("shortest_side", "centre_crop"), info.classifier_sides, strict=True))
+
+
+def _of_labels(info: ExportInfo) -> dict[str, int]:
+    return {"shortest_side": info.segmenter_side}
+
+
+def _of_boxes(info: ExportInfo) -> dict[str, int]:
+    return dict(zip(("shortest_side", "longest_side"), info.detector_sides, strict=True))
+
+
+# What is done to an image beforehand where it is evaluated, in pixels; 0 for nothing.
+RESIZING: dict[str, Callable[[ExportInfo], dict[str, int]]] = {
+    "classification": _of_classes,
+    "semantic segmentation": _of_labels,
+}

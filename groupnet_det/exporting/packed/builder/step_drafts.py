@@ -1,0 +1,89 @@
+"""Steps while a program is being built: what is read of them shows only later."""
+
+from dataclasses import dataclass, field, replace
+
+from groupnet_det.packed.program import Branch, Conv, Input, Join, Map, Sinks, Stem, Step, Term
+
+from .values import Signal
+
+
+@dataclass
+class BranchDraft:
+    """What will be a `Branch`; `out` is its value, after the join where there is one."""
+
+    out: Signal
+    terms: list[Term] = field(default_factory=list)
+    residual: int | None = None
+    residual_factor: int = 1
+    final: Map = field(default_factory=Map)
+
+
+@dataclass
+class ConvDraft:
+    """What will be a `Conv`; it gets a join where one of its parts is wanted.
+
+    Attributes:
+        merged: The merged value.
+        scales, alias, gate: As in `Join`.
+    """
+
+    name: str
+    branches: list[BranchDraft]
+    merged: Signal
+    scales: str | None = None
+    alias: bool = False
+    gate: str | None = None
+
+    def joined(self) -> Signal:
+        """What the branches are together: the merged value, or the only one."""
+        return self.merged if len(self.branches) > 1 or self.scales else self.branches[0].out
+
+    def is_read(self) -> bool:
+        """Whether anything is wanted of it."""
+        signals = [self.merged, *(branch.out for branch in self.branches)]
+        return any(signal.sinks.finish() for signal in signals)
+
+    def finish(self) -> Conv:
+        merged = self.merged.sinks.finish()
+        joined = merged is not None or self.gate is not None or self.alias
+        sinks = tuple(b.out.sinks.finish() for b in self.branches)
+        branches = tuple(
+            Branch(
+                terms=tuple(b.terms),
+                residual=b.residual,
+                residual_factor=b.residual_factor,
+                final=b.final,
+                sinks=None if joined else s or Sinks(),
+            )
+            for b, s in zip(self.branches, sinks, strict=True)
+        )
+        if not joined:
+            return Conv(name=self.name, branches=branches)
+        join = Join(
+            scales=self.scales, alias=self.alias, gate=self.gate, merged=merged, branches=sinks
+        )
+        return Conv(name=self.name, branches=branches, join=join)
+
+
+@dataclass
+class SinkDraft:
+    """A step whose value is `out`; its sinks show only later."""
+
+    step: Stem | Input
+    out: Signal
+
+    def finish(self) -> Step:
+        return replace(self.step, sinks=self.out.sinks.finish() or Sinks())
+
+
+@dataclass
+class PlainDraft:
+    """A step that is what it will be."""
+
+    step: Step
+
+    def finish(self) -> Step:
+        return self.step
+
+
+Draft = SinkDraft | ConvDraft | PlainDraft

@@ -1,0 +1,111 @@
+"""A `ConvUnit` or a `BranchedUnit` as one step: the layers of pyramids and towers."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.step_drafts import ConvDraft
+from groupnet_det.exporting.packed.builder.values import Signal
+from groupnet_det.layers.blocks.branched_unit import BranchedUnit
+from groupnet_det.layers.convs.conv_unit import ConvUnit
+
+from .conv_terms import UnitExporter
+
+
+def export_layer(
+    exporter: UnitExporter,
+    layer: nn.Module,
+    inputs: Sequence[Signal],
+    *,
+    name: str,
+    level: int = 0,
+    input_norm: nn.Module | None = None,
+    order: Tensor | None = None,
+) -> ConvDraft:
+    """Append the step of a layer.
+
+    Args:
+        exporter: Of the program.
+        layer: A `ConvUnit` or a `BranchedUnit`.
+        inputs: x_k of each branch, after its gate; or one for all.
+        name: Of the step.
+        level, input_norm, order: As of `UnitExporter.terms`.
+
+    Raises:
+        ConfigError: It is another kind of layer, or no program can compute it.
+    """
+    units = units_of(layer, name)
+    inputs = list(inputs) * (len(units) if len(inputs) == 1 else 1)
+    channels = units[0].conv.out_channels // units[0].num_bases
+    draft = exporter.builder.conv(name, num_branches=len(units), channels=channels)
+    for part, unit, x in zip(draft.branches, units, inputs, strict=True):
+        part.terms = exporter.terms(unit, x, level=level, input_norm=input_norm, order=order)
+        if unit.shortcut:
+            part.residual = x.as_float()
+    return draft
+
+
+def units_of(layer: nn.Module, name: str) -> list[ConvUnit]:
+    """The units side by side of which a layer is made.
+
+    Raises:
+        ConfigError: It is another kind of layer.
+    """
+    units = list(layer.branches) if isinstance(layer, BranchedUnit) else [layer]
+    if not all(isinstance(unit, ConvUnit) for unit in units):
+        raise ConfigError(f"{name}: a layer of the type {type(layer).__name__} cannot be exported")
+    return units  # type: ignore[return-value]
+
+
+def is_gated(layer: nn.Module, num_inputs: int) -> bool:
+    """Whether its branches exchange what they know before."""
+    return isinstance(layer, BranchedUnit) and layer.connect is not None and num_inputs > 1
+
+
+def connect(exporter: UnitExporter, layer: nn.Module, before: ConvDraft) -> list[Signal]:
+    """What the branches of `layer` read of the step before, to which a gate adds a join."""
+    if is_gated(layer, len(before.branches)):
+        assert isinstance(layer, BranchedUnit)
+        assert layer.connect is not None
+        before.gate = exporter.gate(layer.connect, exporter.name(layer))
+    return [branch.out for branch in before.branches]
+
+
+def export_chain(
+    exporter: UnitExporter,
+    chain: Sequence[nn.Module],
+    signal: Signal,
+    *,
+    suffix: str = "",
+    level: int = 0,
+    input_norm: nn.Module | None = None,
+    last_order: Tensor | None = None,
+) -> Signal:
+    """Append the layers of a tower, one after the other; the signal where its branches meet.
+
+    Args:
+        exporter: Of the program.
+        chain: The layers; none at all leaves `signal` as it is.
+        signal: The input of the first.
+        suffix: Added to the names of the steps, such as ``.p3``.
+        level: As of `UnitExporter.terms`.
+        input_norm: In front of the first.
+        last_order: Of the output channels of the last layer.
+
+    Raises:
+        ConfigError: No program can compute this.
+    """
+    draft: ConvDraft | None = None
+    for index, layer in enumerate(chain):
+        inputs = [signal] if draft is None else connect(exporter, layer, draft)
+        draft = export_layer(
+            exporter,
+            layer,
+            inputs,
+            name=exporter.name(layer) + suffix,
+            level=level,
+            input_norm=None if index else input_norm,
+            order=last_order if index == len(chain) - 1 else None,
+        )
+    return signal if draft is None else draft.joined()

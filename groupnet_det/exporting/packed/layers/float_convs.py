@@ -1,0 +1,101 @@
+"""Convolutions of floats with a bias or a BN: what is not of our own quantized layers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+
+from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.folding import Chain
+from groupnet_det.exporting.packed.builder.step_drafts import ConvDraft
+from groupnet_det.packed.program import Term
+
+from .conv_bases import Reading
+from .conv_terms import UnitExporter
+
+NORMS = ("running_mean", "running_var", "weight", "bias", "eps")  # what a BN has, frozen or not
+
+
+def float_chain(conv: Any, norm: nn.Module | None, name: str) -> Chain:
+    """What follows the sum: the bias, then the BN.
+
+    Raises:
+        ConfigError: The norm is no BatchNorm.
+    """
+    chain = Chain.identity(conv.weight.shape[0])
+    if conv.bias is not None:
+        chain = chain.then_affine(1.0, conv.bias.detach().double())
+    if norm is None or isinstance(norm, nn.Identity):
+        return chain
+    if not all(getattr(norm, member, None) is not None for member in NORMS):
+        raise ConfigError(
+            f"{name} is normalized by {type(norm).__name__}, which cannot be exported; train with "
+            "BN (MODEL.FPN.NORM)"
+        )
+    return chain.then_norm(norm)
+
+
+def float_terms(
+    exporter: UnitExporter, conv: nn.Conv2d, readings: Sequence[Reading], chain: Chain, name: str
+) -> list[Term]:
+    """Terms of a float convolution, one for each map that its input is put together of.
+
+    Args:
+        exporter: Of the program.
+        conv: The convolution.
+        readings: The maps.
+        chain: What follows the sum; no nonlinearity where there are several maps.
+        name: Of the convolution.
+
+    Raises:
+        ConfigError: Its geometry is one that no program can compute.
+    """
+    exporter.unpacked.note(name, "full precision always")
+    weight = conv.weight.detach().permute(0, 2, 3, 1)
+    terms = []
+    for index, reading in enumerate(readings):
+        own = f"{name}.{index}" if index else name
+        terms.append(
+            Term(
+                input=reading.signal.as_float(),
+                weight=exporter.builder.tensor(f"{own}.weight", weight[..., reading.channels]),
+                map=exporter.builder.map(own, chain.values()),
+                **conv_geometry(conv, name),
+            )
+        )
+        if len(readings) > 1:
+            chain = chain.without_shift()
+    return terms
+
+
+def export_float_conv(
+    exporter: UnitExporter,
+    conv: nn.Conv2d,
+    readings: Sequence[Reading],
+    *,
+    norm: nn.Module | None = None,
+    act: nn.Module | None = None,
+    name: str,
+) -> ConvDraft:
+    """Append a float convolution, its BN and its nonlinearity."""
+    builder = exporter.builder
+    draft = builder.conv(name, num_branches=1, channels=conv.out_channels)
+    (branch,) = draft.branches
+    chain = float_chain(conv, norm, name)
+    branch.terms = float_terms(exporter, conv, readings, chain, name)
+    if act is not None:
+        final = Chain.identity(conv.out_channels).then_act(act)
+        branch.final = builder.map(f"{name}.final", final.values())
+    return draft
+
+
+def conv_geometry(conv: nn.Conv2d, name: str) -> dict[str, Any]:
+    """Stride, padding and dilation.
+
+    Raises:
+        ConfigError: They differ between rows and columns, or there are groups.
+    """
+    sizes = {"stride": conv.stride, "padding": conv.padding, "dilation": conv.dilation}
+    if conv.groups != 1 or any(isinstance(s, str) or s[0] != s[1] for s in sizes.values()):
+        raise ConfigError(f"{name}: a convolution with groups, or not square, cannot be exported")
+    return {key: int(size[0]) for key, size in sizes.items()}

@@ -1,0 +1,156 @@
+"""The last layers of heads, which no method makes binary: with float32, or with 8 bits.
+
+With 8 bits the weights are symmetric, with a scale for each output channel, ``w = s_c * q_w``, and
+the input has one scale and one zero for the whole map, ``x = (q_x - zero) / scale``, which
+`calibration` has found for each map.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.folding import MapValues
+from groupnet_det.exporting.packed.builder.values import Signal
+from groupnet_det.packed.program import Term
+
+from .calibration import ByteRange, Site
+from .conv_terms import UnitExporter
+from .float_convs import conv_geometry
+
+MAX_WEIGHT = 127
+MAX_SUM = 2**31 - 1
+MAX_BYTE = 255
+
+
+class Predictors(Protocol):
+    """How the last layers are computed.
+
+    Attributes:
+        kind: What ``info`` calls it.
+    """
+
+    kind: str
+
+    def term(
+        self, exporter: UnitExporter, module: Any, name: str, signal: Signal, level: int
+    ) -> Term:
+        """A convolution, or a linear layer on the whole map, with its bias.
+
+        Args:
+            exporter: Of the program.
+            module: An `nn.Conv2d` or `nn.Linear`.
+            name: Its path.
+            signal: Its input.
+            level: The how-manieth of the maps that it sees in one run of the network.
+        """
+        ...
+
+
+class FloatPredictors:
+    """As they were trained."""
+
+    kind = "float"
+
+    def term(
+        self, exporter: UnitExporter, module: Any, name: str, signal: Signal, level: int
+    ) -> Term:
+        exporter.unpacked.note(name, "full precision always")
+        bias = MapValues(shift1=_bias(module))
+        return Term(
+            input=signal.as_float(),
+            weight=exporter.builder.tensor(f"{name}.weight", _weight(module, signal)),
+            map=exporter.builder.map(name, bias),
+            **_geometry(module, name),
+        )
+
+
+class Int8Predictors:
+    """With 8 bits."""
+
+    kind = "int8"
+
+    def __init__(self, ranges: Mapping[Site, ByteRange]) -> None:
+        """
+        Args:
+            ranges: Of the inputs, as of `calibration.calibrate`.
+        """
+        self._ranges = ranges
+
+    def term(
+        self, exporter: UnitExporter, module: Any, name: str, signal: Signal, level: int
+    ) -> Term:
+        """
+        Raises:
+            ConfigError: The calibration has not seen this layer, or its sums may overflow.
+        """
+        exporter.unpacked.note(name, "8 bits, as --predictors int8 asks for")
+        site = Site(name=name, level=level)
+        if site not in self._ranges:
+            raise ConfigError(
+                f"--predictors int8: none of the sample images has come to {name} (map "
+                f"{level}); give more images, on which the network finds something"
+            )
+        found = self._ranges[site]
+        weight, scales = quantize_weight(_weight(module, signal))
+        largest = int(weight.long().abs().flatten(1).sum(dim=1).max()) * MAX_BYTE
+        if largest > MAX_SUM:
+            raise ConfigError(
+                f"--predictors int8: the sums of {name} do not fit into 32 bits; export it with "
+                "--predictors float"
+            )
+        values = MapValues(scale1=(scales / found.scale).float(), shift1=_bias(module))
+        return Term(
+            input=signal.as_bytes(found.scale, found.zero),
+            weight=exporter.builder.tensor(f"{name}.weight", weight),
+            map=exporter.builder.map(f"{name}.{level}", values),
+            **_geometry(module, name),
+        )
+
+
+def quantize_weight(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """(C_out, ...) floats -> int8 of that shape, and float64 scales (C_out,) > 0."""
+    rows = weight.detach().double()
+    largest = rows.flatten(1).abs().amax(dim=1)
+    scales = torch.where(largest > 0, largest, 1.0) / MAX_WEIGHT
+    shape = (-1, *[1] * (rows.dim() - 1))
+    return (rows / scales.view(shape)).round().to(torch.int8), scales
+
+
+def export_predictor(
+    exporter: UnitExporter,
+    predictors: Predictors,
+    module: Any,
+    signal: Signal,
+    *,
+    suffix: str = "",
+    level: int = 0,
+    residual: int | None = None,
+) -> Signal:
+    """Append the step of a last layer, to which a buffer of its size may be added."""
+    name = exporter.name(module)
+    channels = module.weight.shape[0]
+    draft = exporter.builder.conv(name + suffix, num_branches=1, channels=channels)
+    (branch,) = draft.branches
+    branch.terms.append(predictors.term(exporter, module, name, signal, level))
+    branch.residual = residual
+    return branch.out
+
+
+def _weight(module: Any, signal: Signal) -> Tensor:
+    """(C_out, kH, kW, C_in); of a linear layer with the kernel that covers its square input."""
+    weight = module.weight.detach()
+    if isinstance(module, nn.Linear):
+        side = round((weight.shape[1] / signal.channels) ** 0.5)
+        weight = weight.view(len(weight), signal.channels, side, side)  # as flatten does it
+    return weight.permute(0, 2, 3, 1)
+
+
+def _bias(module: Any) -> Tensor | None:
+    return None if module.bias is None else module.bias.detach().float()
+
+
+def _geometry(module: Any, name: str) -> dict[str, Any]:
+    return {} if isinstance(module, nn.Linear) else conv_geometry(module, name)

@@ -1,0 +1,96 @@
+"""A `GroupNetResNet` as steps of a program."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
+from groupnet_det.exporting.packed.builder.step_drafts import SinkDraft
+from groupnet_det.exporting.packed.builder.values import Signal
+from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
+from groupnet_det.exporting.packed.layers.integer_stems import export_stem
+from groupnet_det.layers.blocks.group_block import GroupBlock
+from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
+
+from .residual_blocks import BlockPlaces, State, export_block
+
+
+@dataclass
+class ExportedBackbone:
+    """What heads, and the ``info`` of the file, are made of.
+
+    Attributes:
+        features: The merged output of each stage; a stage that nothing reads costs nothing.
+        blocks: By path.
+        unpacked: Convolutions that are not computed with bits, with the reason.
+    """
+
+    stem: SinkDraft
+    features: dict[str, Callable[[], Signal]]
+    blocks: dict[str, BlockPlaces]
+    unpacked: dict[str, str]
+
+
+def export_backbone(
+    builder: ProgramBuilder, backbone: nn.Module, *, last_stage: str, mean: Tensor, std: Tensor
+) -> ExportedBackbone:
+    """Append the steps of a backbone up to a stage.
+
+    Args:
+        backbone: In eval mode, on the CPU, float32.
+        last_stage: Such as ``res5``.
+        mean, std: Of the pixels, (C,).
+
+    Raises:
+        ConfigError: It is another backbone than `GroupNetResNet`, or no program can compute it.
+    """
+    if not isinstance(backbone, GroupNetResNet):
+        raise ConfigError(
+            f"MODEL.BACKBONE.NAME gives a {type(backbone).__name__}, which cannot be exported; "
+            "valid: build_groupnet_resnet_backbone (METHOD 'float' is its full-precision baseline)"
+        )
+    names = {id(module): name for name, module in backbone.named_modules()}
+    exporter = UnitExporter(builder, names)
+    stem, error = export_stem(builder, backbone.stem, "stem", mean, std)
+    exporter.unpacked.note(
+        "stem.conv1",
+        f"bytes times integers of 16 bits, exactly summed; rounding the weights changed sums by at "
+        f"most {error:.1e} of the largest possible one",
+    )
+    state = State(lambda: stem.out, [])
+    features: dict[str, Callable[[], Signal]] = {}
+    blocks: dict[str, BlockPlaces] = {}
+    for stage in backbone.stages[: 1 + backbone.stages.index(last_stage)]:
+        for block in backbone.get_submodule(stage).children():
+            assert isinstance(block, GroupBlock)
+            state, blocks[names[id(block)]] = export_block(exporter, block, state)
+        features[stage] = state.merged
+    return ExportedBackbone(
+        stem=stem, features=features, blocks=blocks, unpacked=exporter.unpacked.reasons
+    )
+
+
+def describe_blocks(
+    builder: ProgramBuilder, exported: ExportedBackbone, merged: Signal
+) -> dict[str, Any]:
+    """The ``blocks`` of ``info``, see `classifier`.
+
+    Args:
+        builder: Its program is finished.
+        merged: What is read of the last block.
+    """
+    described = {
+        name: {
+            "first_step": builder.step_number(places.first),
+            "last_step": builder.step_number(places.last),
+            "inputs": [builder.place(x) for x in places.inputs],
+            "units": {path: builder.place(x) for path, x in places.units.items()},
+            "merged": None,
+        }
+        for name, places in exported.blocks.items()
+    }
+    described[list(described)[-1]]["merged"] = builder.place(merged)
+    return described

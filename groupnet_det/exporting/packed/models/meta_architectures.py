@@ -1,0 +1,247 @@
+"""Trained detectors and segmenters as packed files.
+
+What is in ``info`` beside what `export` adds: docs/packed-format.md, "Tasks". ``blocks`` are those
+of the backbone, see `classifier`.
+"""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from detectron2.modeling import GeneralizedRCNN, PanopticFPN
+from detectron2.modeling.meta_arch.dense_detector import DenseDetector
+from detectron2.modeling.meta_arch.semantic_seg import SemanticSegmentor
+from detectron2.modeling.proposal_generator import RPN
+from detectron2.modeling.roi_heads import CascadeROIHeads, StandardROIHeads
+from torch import nn
+
+from groupnet_det.config.dense_detectors import DENSE_BY_CLASS
+from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
+from groupnet_det.exporting.packed.builder.values import Signal
+from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
+from groupnet_det.exporting.packed.layers.last_layers import FloatPredictors, Predictors
+from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
+from groupnet_det.modeling.backbones.resnet_layout import STAGES
+from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.program import Program
+from groupnet_det.version import __version__
+
+from .backbone import ExportedBackbone, describe_blocks, export_backbone
+from .dense_heads import export_dense_head
+from .panoptic_heads import describe_combination, export_panoptic_head
+from .postprocessing_info import common_levels, describe_dense, describe_pooler, describe_rcnn
+from .pyramid import Features, export_pyramid
+from .roi_heads import export_box_part, export_mask_part
+from .segmentation_heads import export_segmentation_head, in_features
+
+MASK_PART = "mask"
+
+
+@dataclass
+class Exported:
+    """What a head adds to a program and to ``info``."""
+
+    task: str
+    outputs: dict[str, int]
+    postprocessing: dict[str, Any]
+    num_classes: int
+    parts: dict[str, Program] = field(default_factory=dict)
+
+
+@dataclass
+class Body:
+    """A model with the program of its backbone, to which heads are added."""
+
+    model: Any
+    exporter: UnitExporter
+    predictors: Predictors
+    features: Features
+
+    def pyramid(self) -> dict[str, Signal]:
+        """The levels by name."""
+        return export_pyramid(self.exporter, self.model.backbone, self.features)
+
+
+def export_model(
+    model: Any,
+    *,
+    class_names: Callable[[int], Sequence[str]],
+    info: Mapping[str, Any] | None = None,
+    predictors: Predictors | None = None,
+) -> PackedFile:
+    """Fold and pack a trained detector or segmenter.
+
+    Args:
+        model: A dense detector, or one of `MODELS`; it stays as it is.
+        class_names: Gives as many as there are classes.
+        info: Further members of the file's ``info``, such as ``preprocessing`` and ``source``.
+        predictors: How the last layers are computed; with floats by default.
+
+    Raises:
+        ConfigError: No program can compute this network; the message says what to change.
+    """
+    export_head = _head_exporter(model)
+    model = copy.deepcopy(model).cpu().float().eval()
+    backbone = getattr(model.backbone, "bottom_up", model.backbone)
+    mean, std = model.pixel_mean.flatten(), model.pixel_std.flatten()
+    builder = ProgramBuilder(input_channels=len(mean))
+    last_stage = _last_stage(model, backbone)
+    exported = export_backbone(builder, backbone, last_stage=last_stage, mean=mean, std=std)
+    names = {id(module): name for name, module in model.named_modules()}
+    exporter = UnitExporter(builder, names)
+    body = Body(model, exporter, predictors or FloatPredictors(), exported.features)
+    head = export_head(body)
+    blocks_end = exported.features[last_stage]()
+    program, tensors = builder.finish(
+        head.outputs, size_divisor=max(1, model.backbone.size_divisibility), parts=head.parts
+    )
+    about = {
+        "task": head.task,
+        "class_names": list(class_names(head.num_classes)),
+        **(info or {}),
+        "postprocessing": {**head.postprocessing, **(info or {}).get("postprocessing", {})},
+        "predictors": body.predictors.kind,
+        "unpacked": _unpacked(exported, exporter, names[id(backbone)]),
+        "blocks": describe_blocks(builder, exported, blocks_end),
+        "versions": versions(),
+    }
+    return PackedFile(program, about, tensors)
+
+
+def _head_exporter(model: Any) -> Callable[[Body], Exported]:
+    """What adds the head of this model to a program."""
+    if isinstance(model, DenseDetector) and type(model).__name__ in DENSE_BY_CLASS:
+        return _dense
+    if type(model) not in MODELS:
+        valid = ("ImageClassifier", *DENSE_BY_CLASS, *(kind.__name__ for kind in MODELS))
+        raise ConfigError(
+            f"MODEL.META_ARCHITECTURE gives a {type(model).__name__}, which cannot be exported; "
+            f"valid: {', '.join(valid)}"
+        )
+    return MODELS[type(model)]
+
+
+def versions() -> dict[str, str]:
+    """Of what has written a file."""
+    return {"groupnet_det": __version__, "torch": str(torch.__version__)}
+
+
+def _last_stage(model: Any, backbone: nn.Module) -> str:
+    """The last one that the network after the backbone reads."""
+    if not isinstance(backbone, GroupNetResNet):
+        return STAGES[-1]  # which is refused elsewhere
+    neck, head = model.backbone, getattr(model, "sem_seg_head", None)
+    names = list(neck.in_features) if neck is not backbone else in_features(head)
+    stages = [name for name in names if name in backbone.stages]
+    return max(stages, key=backbone.stages.index, default=backbone.stages[-1])
+
+
+def _unpacked(
+    exported: ExportedBackbone, exporter: UnitExporter, prefix: str
+) -> list[dict[str, str]]:
+    reasons = {f"{prefix}.{name}": reason for name, reason in exported.unpacked.items()}
+    reasons.update(exporter.unpacked.reasons)
+    return [{"name": name, "reason": reason} for name, reason in reasons.items()]
+
+
+def _dense(body: Body) -> Exported:
+    model, pyramid = body.model, body.pyramid()
+    levels = {name: pyramid[name] for name in model.head_in_features}
+    return Exported(
+        task="detection",
+        outputs=export_dense_head(
+            body.exporter, body.predictors, model.head, levels, "MODEL.META_ARCHITECTURE"
+        ),
+        postprocessing=describe_dense(model, DENSE_BY_CLASS[type(model).__name__]),
+        num_classes=model.num_classes,
+    )
+
+
+def _rcnn(body: Body) -> Exported:
+    return _regions(body, body.pyramid())
+
+
+def _regions(body: Body, pyramid: dict[str, Signal]) -> Exported:
+    rpn, heads = body.model.proposal_generator, body.model.roi_heads
+    _check_rcnn(rpn, heads)
+    levels = {name: pyramid[name] for name in rpn.in_features}
+    outputs = export_dense_head(
+        body.exporter, body.predictors, rpn.rpn_head, levels, "MODEL.RPN.HEAD_NAME"
+    )
+    stages = {"box": (heads.box_head, heads.box_predictor)}
+    if isinstance(heads, CascadeROIHeads):
+        pairs = zip(heads.box_head, heads.box_predictor, strict=True)
+        stages = {f"box_{number}": pair for number, pair in enumerate(pairs)}
+    parts = {
+        name: export_box_part(body.exporter, body.predictors, *pair)
+        for name, pair in stages.items()
+    }
+    poolers = [describe_pooler(heads.box_pooler, heads.box_in_features)]
+    if heads.mask_on:
+        parts[MASK_PART] = export_mask_part(body.exporter, body.predictors, heads.mask_head)
+        poolers.append(describe_pooler(heads.mask_pooler, heads.mask_in_features))
+    outputs.update({name: pyramid[name].as_float() for name in common_levels(poolers)})
+    predictors = {name: predictor for name, (_, predictor) in stages.items()}
+    mask_part = MASK_PART if heads.mask_on else None
+    return Exported(
+        task="instance_segmentation" if heads.mask_on else "detection",
+        outputs=outputs,
+        postprocessing=describe_rcnn(rpn, heads, predictors, mask_part),
+        num_classes=heads.num_classes,
+        parts=parts,
+    )
+
+
+def _panoptic(body: Body) -> Exported:
+    pyramid = body.pyramid()
+    found = _regions(body, pyramid)
+    if MASK_PART not in found.parts:
+        raise ConfigError("MODEL.MASK_ON is not set, and panoptic segments are made of masks")
+    strides = {name: shape.stride for name, shape in body.model.backbone.output_shape().items()}
+    head = body.model.sem_seg_head
+    found.task = "panoptic_segmentation"
+    found.outputs |= export_panoptic_head(body.exporter, body.predictors, head, pyramid, strides)
+    combination = describe_combination(body.model)
+    found.postprocessing |= {"kind": "panoptic", "combination": combination}
+    return found
+
+
+def _check_rcnn(rpn: Any, heads: Any) -> None:
+    if type(rpn) is not RPN:
+        raise ConfigError(
+            f"MODEL.PROPOSAL_GENERATOR.NAME gives a {type(rpn).__name__}, which cannot be "
+            "exported; valid: RPN"
+        )
+    if type(heads) not in (StandardROIHeads, CascadeROIHeads):
+        raise ConfigError(
+            f"MODEL.ROI_HEADS.NAME gives a {type(heads).__name__}, which cannot be exported; "
+            "valid: StandardROIHeads, CascadeROIHeads"
+        )
+    if heads.keypoint_on:
+        raise ConfigError("MODEL.KEYPOINT_ON is set, and keypoints cannot be exported")
+    if heads.mask_on and heads.mask_pooler is None:
+        raise ConfigError("MODEL.ROI_MASK_HEAD.POOLER_TYPE is empty, which cannot be exported")
+
+
+def _segmentor(body: Body) -> Exported:
+    head = body.model.sem_seg_head
+    features: Features = body.features
+    if body.model.backbone is not getattr(body.model.backbone, "bottom_up", body.model.backbone):
+        levels = body.pyramid()
+        features = {name: lambda signal=signal: signal for name, signal in levels.items()}  # type: ignore[misc]
+    return Exported(
+        task="semantic_segmentation",
+        outputs=export_segmentation_head(body.exporter, body.predictors, head, features),
+        postprocessing={"kind": "segmentation"},
+        num_classes=head.num_classes,
+    )
+
+
+MODELS: dict[type, Callable[[Body], Exported]] = {
+    GeneralizedRCNN: _rcnn,
+    PanopticFPN: _panoptic,
+    SemanticSegmentor: _segmentor,
+}

@@ -1,0 +1,110 @@
+"""The semantic head of Panoptic FPN as steps, and how its labels meet the objects."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.float_to_sinks import pass_on
+from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
+from groupnet_det.exporting.packed.builder.step_drafts import ConvDraft
+from groupnet_det.exporting.packed.builder.values import Signal
+from groupnet_det.exporting.packed.layers.conv_layers import connect, export_layer
+from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
+from groupnet_det.exporting.packed.layers.last_layers import Predictors, export_predictor
+from groupnet_det.modeling.heads.panoptic_head import GroupNetPanopticHead
+
+from .pyramid import UPSAMPLING
+
+
+def export_panoptic_head(
+    exporter: UnitExporter,
+    predictors: Predictors,
+    head: Any,
+    levels: Mapping[str, Signal],
+    strides: Mapping[str, int],
+) -> dict[str, int]:
+    """Append the steps of the head and the upsampling to the canvas; the buffer of ``logits``.
+
+    Args:
+        exporter: Of the program.
+        predictors: How the last layer is computed.
+        head: A `GroupNetPanopticHead`.
+        levels: Of the pyramid, by name.
+        strides: Theirs.
+
+    Raises:
+        ConfigError: It is another head, or no program can compute it.
+    """
+    if type(head) is not GroupNetPanopticHead:
+        raise ConfigError(
+            f"MODEL.SEM_SEG_HEAD.NAME gives a {type(head).__name__}, which cannot be exported; "
+            "valid: GroupNetPanopticHead"
+        )
+    by_stride = {strides[name]: signal for name, signal in levels.items()}
+    if head.common_stride not in by_stride:
+        raise ConfigError(
+            f"MODEL.SEM_SEG_HEAD.COMMON_STRIDE is {head.common_stride}, which cannot be exported; "
+            f"choose the stride of a level: {', '.join(map(str, sorted(by_stride)))}"
+        )
+    builder = exporter.builder
+    maps = [
+        _export_chain(exporter, head.get_submodule(name), levels[name], strides[name], by_stride)
+        for name in head.in_features
+    ]
+    total = _sum(builder, f"{exporter.name(head)}.sum", maps)
+    logits = export_predictor(exporter, predictors, head.predictor, total)
+    return {"logits": builder.interpolate("upsampling", logits, head.common_stride, None)}
+
+
+def _export_chain(
+    exporter: UnitExporter,
+    chain: Any,
+    signal: Signal,
+    stride: int,
+    by_stride: Mapping[int, Signal],
+) -> int:
+    """The buffer of a level's map at the common stride.
+
+    After the last convolution the branches meet before they are upsampled: both are linear, and so
+    there is one map to upsample.
+    """
+
+    def upsampled(name: str, signals: Sequence[Signal]) -> list[int]:
+        like = by_stride[stride].as_float()
+        return [
+            exporter.builder.interpolate(f"{name}.upsampling.{k}", x, UPSAMPLING, like)
+            for k, x in enumerate(signals)
+        ]
+
+    draft: ConvDraft | None = None
+    inputs = [signal]
+    for layer in chain.tower:
+        if draft is not None:
+            stride //= UPSAMPLING
+            buffers = upsampled(draft.name, [branch.out for branch in draft.branches])
+            draft = pass_on(exporter.builder, f"{draft.name}.passed", buffers)
+            inputs = connect(exporter, layer, draft)
+        draft = export_layer(exporter, layer, inputs, name=exporter.name(layer))
+    assert draft is not None  # there is always a layer
+    if chain.scale == 1:
+        return draft.joined().as_float()
+    stride //= UPSAMPLING
+    return upsampled(draft.name, [draft.joined()])[0]
+
+
+def _sum(builder: ProgramBuilder, name: str, buffers: Sequence[int]) -> Signal:
+    """From the first to the last."""
+    draft = pass_on(builder, name, buffers)
+    draft.scales = builder.tensor("ones", torch.ones(len(buffers)))
+    return draft.joined()
+
+
+def describe_combination(model: Any) -> dict[str, Any]:
+    """How Detectron2's ``PanopticFPN`` makes segments of objects and labels."""
+    return {
+        "overlap_threshold": float(model.combine_overlap_thresh),
+        "stuff_area_limit": int(model.combine_stuff_area_thresh),
+        "score_threshold": float(model.combine_instances_score_thresh),
+    }

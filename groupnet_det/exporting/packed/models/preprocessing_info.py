@@ -1,0 +1,82 @@
+"""Preparation of images, and of results, from the config as plain JSON.
+
+docs/packed-format.md, "Tasks", has the meaning.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from groupnet_det.errors import ConfigError, lookup
+from groupnet_det.exporting.export_info import ExportInfo
+from groupnet_det.images.decoding import CHANNEL_ORDERS
+from groupnet_det.modeling.meta_arch.semantic_inference import INFERENCE
+
+NO_RESIZING = 0
+
+
+def task_of_model(model: Any) -> str:
+    """``classification``, ``semantic_segmentation``, ``panoptic_segmentation``, or ``detection``,
+    with or without masks."""
+    if hasattr(model, "fc"):
+        return "classification"
+    if not hasattr(model, "sem_seg_head"):
+        return "detection"
+    return "panoptic_segmentation" if hasattr(model, "roi_heads") else "semantic_segmentation"
+
+
+def describe_preprocessing(info: ExportInfo, task: str) -> dict[str, Any]:
+    """How an image of any kind becomes what the network sees, as in evaluation.
+
+    Raises:
+        ConfigError: ``INPUT.FORMAT`` is one that a packed file does not know.
+    """
+    lookup(CHANNEL_ORDERS, info.image_format, "INPUT.FORMAT")
+    return {**_PREPROCESSING[task](info), "format": info.image_format}
+
+
+def describe_postprocessing(info: ExportInfo, task: str) -> dict[str, Any]:
+    """What the network itself does not know of what follows it.
+
+    Raises:
+        ConfigError: ``TEST.AUG.ENABLED``, which a packed file cannot do.
+    """
+    if task != "semantic_segmentation":
+        return {}
+    if info.is_augmented:
+        raise ConfigError(
+            "TEST.AUG.ENABLED is set, and a packed file sees an image once; switch it off"
+        )
+    if not lookup(INFERENCE, info.inference, "TEST.SEMANTIC.INFERENCE"):
+        return {"inference": info.inference}
+    return {
+        "inference": info.inference,
+        "window": list(info.window),
+        "stride": list(info.stride),
+    }
+
+
+def _of_classifier(info: ExportInfo) -> dict[str, Any]:
+    resize, crop = info.classifier_sides
+    return {"kind": "classification", "resize": resize, "crop": crop}
+
+
+def _of_detector(info: ExportInfo) -> dict[str, Any]:
+    shortest, longest = info.detector_sides
+    return {"kind": "shortest_edge", "min_size": shortest, "max_size": longest}
+
+
+def _of_segmenter(info: ExportInfo) -> dict[str, Any]:
+    return {
+        "kind": "shortest_edge",
+        "min_size": info.segmenter_side,
+        "max_size": NO_RESIZING,
+    }
+
+
+_PREPROCESSING: dict[str, Callable[[ExportInfo], dict[str, Any]]] = {
+    "classification": _of_classifier,
+    "detection": _of_detector,
+    "instance_segmentation": _of_detector,
+    "panoptic_segmentation": _of_detector,
+    "semantic_segmentation": _of_segmenter,
+}

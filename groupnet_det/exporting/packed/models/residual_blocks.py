@@ -1,0 +1,169 @@
+"""A `GroupBlock` as convolution steps: one for the first units of all branches, and so on.
+
+The last step of a block carries the join: the merged value, and the gates of the block after.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.folding import Chain
+from groupnet_det.exporting.packed.builder.step_drafts import BranchDraft, ConvDraft
+from groupnet_det.exporting.packed.builder.values import Signal
+from groupnet_det.exporting.packed.layers.conv_terms import MAX_TERMS, UnitExporter
+from groupnet_det.layers.blocks.group_block import GroupBlock
+from groupnet_det.layers.blocks.residual_branch import (
+    BasicBranch,
+    BottleneckBranch,
+    SingleShortcutBranch,
+)
+from groupnet_det.layers.blocks.soft_gate import BranchInput, MergedInput, SoftGate
+from groupnet_det.layers.convs.base_merge import AliasedMeanMerge, ScaledMerge
+from groupnet_det.layers.convs.conv_unit import ConvUnit
+
+# What is added to a unit's output: nothing, its own input, or the block's shortcut.
+NOTHING, OWN_INPUT, BLOCK = "nothing", "own input", "block"
+
+
+def _of_bottleneck(branch: Any) -> list[str]:
+    # The training model compares the maps themselves, which differs for maps of one pixel: there a
+    # stride changes nothing, and it adds. No image is that small.
+    same_size = branch.unit2.conv.stride[0] == 1
+    return [NOTHING, OWN_INPUT if same_size else NOTHING, BLOCK]
+
+
+def _of_single(branch: Any) -> list[str]:
+    return [NOTHING] * (branch.num_units - 1) + [BLOCK]
+
+
+SHORTCUTS: dict[type, Callable[[Any], list[str]]] = {
+    BasicBranch: lambda branch: [BLOCK, OWN_INPUT],
+    BottleneckBranch: _of_bottleneck,
+    SingleShortcutBranch: _of_single,
+}
+
+
+@dataclass
+class BlockPlaces:
+    """Where the maps of a block are; for ``info``.
+
+    Attributes:
+        first: Step of the first units; that of the last ones is `State.step`.
+        inputs: x_k.
+        units: Inputs of the units after the first, by path below the block.
+    """
+
+    first: ConvDraft
+    last: ConvDraft
+    inputs: list[Signal]
+    units: dict[str, Signal] = field(default_factory=dict)
+
+
+class State:
+    """What a block hands to the next: m and the b_k."""
+
+    def __init__(self, merged: Callable[[], Signal], branches: list[Signal]) -> None:
+        self.merged, self.branches = merged, branches
+        self.join: ConvDraft | None = None  # where m and the b_k meet
+        self.aliased = False
+
+    def connect(self, connection: nn.Module, name: str, exporter: UnitExporter, number: int) -> Any:
+        """The x_k of the block that has this `connection`.
+
+        Raises:
+            ConfigError: Unknown connection.
+        """
+        if isinstance(connection, MergedInput):
+            return [self.merged()] * number
+        if isinstance(connection, BranchInput):
+            self._use_alias()
+            return self.branches
+        if not isinstance(connection, SoftGate):
+            raise ConfigError(f"{name}: the connection {type(connection).__name__} is unknown")
+        if self.join is not None:  # one branch is its own merged value: nothing to mix
+            self._use_alias()
+            self.join.gate = exporter.gate(connection, name)
+        return self.branches
+
+    def _use_alias(self) -> None:
+        if self.join is not None:
+            self.join.alias = self.aliased
+
+
+def export_block(
+    exporter: UnitExporter, block: GroupBlock, before: State
+) -> tuple[State, BlockPlaces]:
+    """Append the steps of `block`.
+
+    Raises:
+        ConfigError: No program can compute this block.
+    """
+    name, branches = exporter.name(block), list(block.branches)
+    shortcuts = [_shortcuts(branch, name) for branch in branches]
+    inputs = before.connect(block.connect, name, exporter, len(branches))
+    x, drafts, units = inputs, [], {}
+    for index in range(len(shortcuts[0])):
+        unit_name = f"unit{index + 1}"
+        modules: list[ConvUnit] = [branch.get_submodule(unit_name) for branch in branches]  # type: ignore[misc]
+        channels = modules[0].conv.out_channels // modules[0].num_bases
+        draft = exporter.builder.conv(
+            f"{name}.{unit_name}", num_branches=len(branches), channels=channels
+        )
+        for k, part in enumerate(draft.branches):
+            part.terms = exporter.terms(modules[k], x[k])
+            shortcut = shortcuts[k][index]
+            if shortcut == OWN_INPUT:
+                part.residual = x[k].as_float()
+            elif shortcut == BLOCK:
+                _add_shortcut(exporter, part, block.downsample, inputs[k])
+            if index:
+                units[f"branches.{k}.{unit_name}"] = x[k]
+        x = [part.out for part in draft.branches]
+        drafts.append(draft)
+    for branch, part in zip(branches, drafts[-1].branches, strict=True):
+        _add_final(exporter, branch, part)
+    places = BlockPlaces(first=drafts[0], last=drafts[-1], inputs=inputs, units=units)
+    return _state_behind(exporter, block, before, drafts[-1]), places
+
+
+def _shortcuts(branch: nn.Module, name: str) -> list[str]:
+    if type(branch) not in SHORTCUTS:
+        raise ConfigError(f"{name}: a branch of the type {type(branch).__name__} is unknown")
+    return SHORTCUTS[type(branch)](branch)
+
+
+def _add_shortcut(
+    exporter: UnitExporter, part: BranchDraft, downsample: nn.Module, x: Signal
+) -> None:
+    if isinstance(downsample, ConvUnit):
+        part.terms += exporter.terms(downsample, x, room=MAX_TERMS - len(part.terms))
+    else:
+        part.residual = x.as_float()
+
+
+def _add_final(exporter: UnitExporter, branch: nn.Module, part: BranchDraft) -> None:
+    """The nonlinearity after the sum, in the original residual block."""
+    if isinstance(branch, SingleShortcutBranch):
+        chain = Chain.identity(part.out.channels).then_act(branch.final)
+        name = f"{exporter.name(branch)}.final"
+        part.final = exporter.builder.map(name, chain.values())
+
+
+def _state_behind(
+    exporter: UnitExporter, block: GroupBlock, before: State, last: ConvDraft
+) -> State:
+    outputs = [part.out for part in last.branches]
+    merge = block.merge
+    if merge is None:
+        return State(before.merged, outputs)
+    if len(outputs) == 1 and not isinstance(merge, ScaledMerge):
+        return State(lambda: outputs[0], outputs)
+    if isinstance(merge, ScaledMerge):
+        scales = merge.scales.detach().float()
+        last.scales = exporter.builder.tensor(f"{exporter.name(block)}.merge.scales", scales)
+    state = State(lambda: last.merged, outputs)
+    state.join, state.aliased = last, isinstance(merge, AliasedMeanMerge)
+    return state

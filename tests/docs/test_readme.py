@@ -1,0 +1,74 @@
+"""README.md: short, and what it says to type works."""
+
+import re
+import shlex
+
+import pytest
+
+import groupnet_det
+from groupnet_det import api
+from groupnet_det.cli import COMMANDS
+from groupnet_det.runtime.backends.extension import is_built
+from tests.conftest import ROOT, write_noise_images
+
+from .data_of_configs import write_data
+from .markdown import blocks
+
+TEXT = (ROOT / "README.md").read_text()
+QUICK_START, OWN_DATA = blocks(TEXT, "python")
+SHORT = {
+    "MODEL.GROUPNET.WIDTH": 0.125,
+    "SOLVER.MAX_ITER": 2,
+    "SOLVER.IMS_PER_BATCH": 2,
+    "DATALOADER.NUM_WORKERS": 0,
+    "TEST.EVAL_PERIOD": 0,
+}
+
+
+def test_it_has_500_words_at_most():
+    assert len(TEXT.split()) <= 500
+
+
+@pytest.fixture
+def short_trainings(monkeypatch):
+    """`train` with less of the same."""
+    train = api.train
+
+    def short(config, overrides=None, **options):
+        return train(config, {**SHORT, **(overrides or {})}, use_gpu=False, **options)
+
+    monkeypatch.setattr(groupnet_det.api, "train", short)
+
+
+@pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
+@pytest.mark.usefixtures("short_trainings", "datasets_env")
+def test_the_quick_start_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_noise_images(tmp_path, {"photo": 1}, shape=(160, 160, 3))
+    next((tmp_path / "photo").iterdir()).rename(tmp_path / "photo.jpg")
+    exec(compile(QUICK_START, "README.md", "exec"), {})
+    assert (tmp_path / "detector/model_final.pth").is_file()
+    assert (tmp_path / "detector.gnp").is_file()
+    assert "tensor" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("short_trainings")
+def test_own_data_trains(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    entry = {"FORMAT": "coco", "ANNOTATIONS": "cells.json", "IMAGES": "images"}
+    write_data(entry, num_classes=3)
+    exec(compile(OWN_DATA, "README.md", "exec"), {})
+    assert (tmp_path / "cells/model_final.pth").is_file()
+
+
+@pytest.mark.parametrize("line", re.findall(r"^    groupnet-det (.*)$", TEXT, re.MULTILINE))
+def test_commands_take_what_is_typed(line):
+    name, *words = shlex.split(line)
+    parser = COMMANDS[name].parser()
+    assert parser is not None
+    parser.parse_args(words)
+
+
+@pytest.mark.parametrize("target", re.findall(r"^    make (\w+)", TEXT, re.MULTILINE))
+def test_targets_of_make_are_there(target):
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
