@@ -1,7 +1,7 @@
-"""Work of other threads for the one that waits: the main thread, in which times mean something.
+"""Work of other threads for the one that waits: the main thread, in which all networks run.
 
-PyTorch takes up to twice as long in other threads, as each has an arena of memory of its own, from
-which large maps are given back to the system and asked for again.
+Each thread that runs operations of PyTorch has OpenMP threads and an arena of memory of its own.
+Both change the times that are taken in the same process.
 """
 
 import queue

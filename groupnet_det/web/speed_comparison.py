@@ -14,8 +14,6 @@ from groupnet_det.images.reading import AnyImage
 
 from .offered_models import WebModel
 
-# What answers sooner than this, in seconds, is timed in bursts; else once a round.
-SHORT = 0.15
 SCHEDULE = Schedule(rounds=5, burst_seconds=0.05)
 
 
@@ -58,7 +56,7 @@ def compare(model: WebModel, image: AnyImage) -> Comparison:
     except UserError as error:
         absence = str(error)
         runs = {PACKED: lambda: predictor.predict_pixels(pixels, wanted)}
-    seconds = time_in_turns(runs, SCHEDULE, long=SHORT)
+    seconds = time_in_turns(runs, SCHEDULE)
     full = seconds.get(FLOAT)
     sizes = predictor.info.get("sizes") or {}
     return Comparison(

@@ -73,7 +73,7 @@ class Page:
         Args:
             models: One at least.
             uploads: Pictures that may be opened.
-            handover: To the main thread, which takes the times.
+            handover: To the main thread, which runs and times the models.
         """
         self.models = models
         self.named = by_name(models)
@@ -94,12 +94,11 @@ class Page:
         try:
             asked = self._asked(upload, name)
             model, pixels = self._read(asked, label_of(upload))
-            shown = show_answer(
-                model,
-                pixels,
-                model.predictor(pixels),
-                question=_question(question, model),
-                threshold=_threshold(threshold),
+            wanted, least = _question(question, model), _threshold(threshold)
+            shown = self.handover.run(
+                lambda: show_answer(
+                    model, pixels, model.predictor(pixels), question=wanted, threshold=least
+                )
             )
         except UserError as error:
             return None, html_fragments.problem(str(error)), "", None

@@ -14,7 +14,8 @@ OPTIONS = [
     *("SOLVER.IMS_PER_BATCH", "2", "SOLVER.MAX_ITER", "10", "SOLVER.CHECKPOINT_PERIOD", "2"),
     *("TEST.EVAL_PERIOD", "4", "INPUT.RANDOM_FLIP", "horizontal"),
 ]
-KILLS = [("step", 4), ("evaluation", 7), ("checkpoint", 9)]
+# The evaluation comes last: early stopping may end the training with it.
+KILLS = [("step", 4), ("checkpoint", 5), ("evaluation", 7)]
 
 MODELS = {
     "retinanet": ("retinanet_groupnet_photo_digits", ["MODEL.RETINANET.SCORE_THRESH_TEST", "0.0"]),

@@ -11,6 +11,7 @@ from detectron2.modeling import build_model
 from PIL import Image
 
 import groupnet_det.modeling.register  # noqa: F401
+from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.benchmark.suites import against_float
 from groupnet_det.config import load_config
 from groupnet_det.exporting.packed.trained import export_trained
@@ -32,6 +33,7 @@ CONFIGS = {
 }
 NARROW = ["MODEL.GROUPNET.WIDTH", "0.125", "MODEL.FPN.OUT_CHANNELS", "8"]
 NARROW += ["MODEL.SEM_SEG_HEAD.CONVS_DIM", "8", "MODEL.ROI_BOX_HEAD.FC_DIM", "16"]
+ONE_ROUND = Schedule(rounds=1, burst_seconds=0, pause_seconds=0)
 DIGITS = [str(digit) for digit in range(10)]
 
 
@@ -100,7 +102,7 @@ def served(web_models, tmp_path_factory):
     sys.addaudithook(note_hosts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", "")  # what is set is taken back at the end
-        patch.setattr(speed_comparison, "SHORT", 0.0)
+        patch.setattr(speed_comparison, "SCHEDULE", ONE_ROUND)
         patch.setattr(against_float, "_in_main_thread", lambda: True)
         try:
             gradio = load_gradio(uploads.folder)

@@ -96,11 +96,20 @@ def told_by_the_report(trained, figures):
     return float(re.search(r"\(([\d.]+) ×\)", text)[1])
 
 
+@pytest.fixture
+def threads(request):
+    """So many for the main thread, in which the networks run."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
-def test_page_report_and_benchmark_tell_one_ratio(trained):
+@pytest.mark.parametrize("threads", [1, 2], indirect=True)
+def test_page_report_and_benchmark_tell_one_ratio(trained, threads):
     packed = trained.folder / output_names.PACKED
-    threads = torch.get_num_threads()
     figures = time_trained(trained.cfg, packed, schedule=Schedule(rounds=9), threads=threads)
     ratios = {
         "benchmark": figures["times_packed"]["float"]["median"],

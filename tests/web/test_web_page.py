@@ -6,16 +6,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.web import speed_comparison
 from groupnet_det.web.offered_models import BOXES, CLASS, LABELS, MASKS
 from groupnet_det.web.uploads import REFUSAL, Uploads
 from groupnet_det.web.web_page import Asked, Page
 
+from .conftest import ONE_ROUND
+
 
 @pytest.fixture
 def page(web_models, monkeypatch, tmp_path):
     """A page whose uploads are in the test's folder."""
-    monkeypatch.setattr(speed_comparison, "SHORT", 0.0)
+    monkeypatch.setattr(speed_comparison, "SCHEDULE", ONE_ROUND)
     here = SimpleNamespace(run=lambda task: task())
     return Page(list(web_models.values()), Uploads(tmp_path), here)
 
@@ -43,6 +46,28 @@ def test_answer_and_time(page, web_models, photo, task, question):
     assert "gn-bar" in html
     assert "being timed" in waiting
     assert "times as" in page.time(asked)
+
+
+def test_networks_run_where_times_are_taken(page, web_models, photo, monkeypatch):
+    """Each other thread with PyTorch's operations has OpenMP threads, which change the times."""
+    handed_over, run = [], PackedPredictor.predict_batch
+
+    def predict(predictor, images):
+        handed_over.append(serving)
+        return run(predictor, images)
+
+    def serve(task):
+        nonlocal serving
+        serving = True
+        result = task()
+        serving = False
+        return result
+
+    serving = False
+    monkeypatch.setattr(page, "handover", SimpleNamespace(run=serve))
+    monkeypatch.setattr(PackedPredictor, "predict_batch", predict)
+    page.answer({"path": str(photo)}, CLASS, web_models["classifier"].name, 0.5)
+    assert handed_over == [True]
 
 
 def test_no_picture_no_answer(page, web_models):

@@ -20,11 +20,13 @@ class Schedule:
         burst_seconds: What a burst may take, about; at least `LEAST_RUNS` runs.
         pause_seconds: Before each burst. Threads of the side before spin for some milliseconds in
             the hope of more work, and would take a core from the next one.
+        long_seconds: A side that takes so long has one run a burst.
     """
 
     rounds: int = 7
     burst_seconds: float = 0.05
     pause_seconds: float = 0.02
+    long_seconds: float = float("inf")
 
 
 def burst_of(run: Callable[[], object], *, parts: int = 1) -> Burst:
@@ -89,6 +91,8 @@ def _number_of_runs(burst: Burst, schedule: Schedule) -> int:
     start = time.perf_counter()
     burst(1)
     took = max(time.perf_counter() - start, 1e-9)
+    if took >= schedule.long_seconds:
+        return 1
     return min(max(round(schedule.burst_seconds / took), LEAST_RUNS), MOST_RUNS)
 
 

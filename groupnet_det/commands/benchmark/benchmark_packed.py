@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from tabulate import tabulate
 
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.benchmark.suites.trained_model import time_trained
-from groupnet_det.comparison.grid_training import usable_cores
 from groupnet_det.config import load_config
 from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = flags.benchmark_packed()
     arguments = parser.parse_args(argv)
     if arguments.threads is None:
-        arguments.threads = usable_cores()
+        arguments.threads = torch.get_num_threads()  # as the web page does
     for name in ("threads", "rounds", "burst_ms"):
         if getattr(arguments, name) <= 0:
             parser.error(f"--{name.replace('_', '-')} must be positive")

@@ -93,7 +93,7 @@ def benchmark_packed() -> CommandParser:
     parser = CommandParser(benchmark_packed.__doc__)
     parser.add_config()
     parser.add_argument("--packed", type=Path, required=True, help="file to time, .gnp")
-    parser.add_argument("--threads", type=int, help="(default: all cores)")
+    parser.add_argument("--threads", type=int, help="(default: those of PyTorch)")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--burst-ms", type=float, default=50, help="of one side in one round")
     parser.add_argument("--json", type=Path, help="write the figures to this file")

@@ -28,6 +28,7 @@ FAR_BELOW = 2  # a bound that fits so many times into what is free needs no meas
 # Short side up to which full size is measured with one and two images, and the share of larger ones
 # that is, whose memory is then scaled by their area.
 SMALL_SIDE, SMALL_SHARE = 256, 0.4
+LEAST_PIXELS = 160 * 160  # of all images of the first measured step
 UNSURE = 1.5  # scaled memory is right within this factor
 # Key of the images' size, where it is not INPUT.MIN_SIZE_TRAIN.
 SIZE_KEYS = {
@@ -43,8 +44,8 @@ REFUSED = ("Thread creation failed", "bad_alloc", "MemoryError", "Cannot allocat
 def check_memory(cfg: CfgNode, model: nn.Module, records: Records, *, num_jobs: int = 1) -> None:
     """Compare the memory of an iteration with what is free, once for each machine.
 
-    It is measured in a process of its own on one image (two where BatchNorm needs them) and scaled
-    to the batch, unless a bound says that it is far below. ``SOLVER.CHECK_MEMORY`` turns it off.
+    It is measured in a process of its own on few images and scaled to the batch, unless a bound
+    says that it is far below. ``SOLVER.CHECK_MEMORY`` turns it off.
 
     Args:
         cfg: Of the training.
@@ -134,7 +135,7 @@ def _probe(
     Raises:
         TrainingError: One image alone is too much.
     """
-    count = min(share, 2 if cfg.MODEL.META_ARCHITECTURE in SIZE_KEYS else 1)
+    count = _images_to_measure(cfg, small, share)
     request = {
         "config": cfg.dump(),
         "threads": torch.get_num_threads(),
@@ -160,6 +161,13 @@ def _probe(
         logger.warning(f"the memory of an iteration could not be measured: {found['failed']}")
         return None
     return found
+
+
+def _images_to_measure(cfg: CfgNode, size: tuple[int, int], share: int) -> int:
+    """One; two where BatchNorm needs them; more of small images, which alone are lost beside what
+    an allocator rounds up and keeps."""
+    least = 2 if cfg.MODEL.META_ARCHITECTURE in SIZE_KEYS else 1
+    return min(share, max(least, math.ceil(LEAST_PIXELS / (size[0] * size[1]))))
 
 
 def _result(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

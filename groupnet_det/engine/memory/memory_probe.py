@@ -1,4 +1,4 @@
-"""Measurement of the memory of a training step on one image, in a process of its own.
+"""Measurement of the memory of a training step on few images, in a process of its own.
 
     python -m groupnet_det.engine.memory.memory_probe < request.json
 
@@ -26,6 +26,9 @@ from .random_steps import BatchSize, TrainingSteps
 
 # What PyTorch says where memory is refused.
 REFUSED = ("can't allocate memory", "out of memory")
+# What a training took at most beside a measured step: allocators keep more than is in use.
+MARGIN = 1.15
+REST = 16 << 20  # bytes of a training beside its steps: data set, loader, hooks, a checkpoint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +36,7 @@ class StepMemory:
     """Bytes of a training step above those of a process that has done its imports.
 
     Attributes:
-        fixed: Weights, gradients, the optimizer's state, and what else is there once.
+        fixed: Weights, gradients, the optimizer's state, `REST`, and what else is there once.
         gradients: Those alone.
         small, full: For each image of the size that was measured with one and two images, and of
             the full size where that was measured too.
@@ -74,7 +77,7 @@ def measure(
     most = None if full is None else (probe.growth(full, num_objects) - rest) // count
     gradients = probe.gradients()
     return StepMemory(
-        fixed=max(0, probe.start - before) + gradients + probe.optimizer_state() + rest,
+        fixed=max(0, probe.start - before) + gradients + probe.optimizer_state() + rest + REST,
         gradients=gradients,
         small=image,
         full=most,
@@ -96,14 +99,14 @@ class _Probe:
         setattr(steps.optimizer, "step", lambda *_: None)  # noqa: B010
 
     def growth(self, size: BatchSize, num_objects: int) -> int:
-        """Bytes that a step takes above the weights, without the gradients."""
+        """Bytes that a step takes above the weights, without the gradients, and with `MARGIN`."""
         self.steps.optimizer.zero_grad()
         self.steps.set_batch(size, num_objects=num_objects)
         reset_peak(self.device)
         self.peaks.clear()
         self.steps()
         forward, backward = self.peaks
-        return max(forward, backward - self.gradients()) - self.start
+        return int(MARGIN * (max(forward, backward - self.gradients()) - self.start))
 
     def gradients(self) -> int:
         """Bytes of those of the last step."""

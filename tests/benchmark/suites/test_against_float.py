@@ -1,12 +1,13 @@
 """The measurement of a packed network beside the same one in full precision."""
 
 import threading
+from collections import Counter
 
 import pytest
 
 from groupnet_det.benchmark.measure import timing
-from groupnet_det.benchmark.measure.timing import Schedule
-from groupnet_det.benchmark.suites.against_float import summary, time_in_turns
+from groupnet_det.benchmark.measure.timing import LEAST_RUNS, Schedule
+from groupnet_det.benchmark.suites.against_float import LONG_SECONDS, summary, time_in_turns
 
 SCHEDULE = Schedule(rounds=3, burst_seconds=0.02, pause_seconds=0)
 
@@ -24,28 +25,25 @@ class Clock:
         self.now += seconds
 
 
-@pytest.mark.parametrize("limit", [0.0, 1.0], ids=["long", "short"])
-def test_sides_take_turns(monkeypatch, limit):
+@pytest.mark.parametrize("first", [0.0, 9.0], ids=["warm", "cold"])
+def test_a_long_run_has_bursts_of_one_and_a_slow_first_run_makes_none_long(monkeypatch, first):
+    """A side beside another one is timed as without it: each has its own number of runs."""
     clock = Clock()
     monkeypatch.setattr(timing, "time", clock)
     calls: list[str] = []
 
     def side(name, seconds):
         def run():
+            clock.sleep(seconds if name in calls else seconds + first)
             calls.append(name)
-            clock.sleep(seconds)
 
         return run
 
-    takes = {"a": 0.004, "b": 0.012}
-    runs = {name: side(name, took) for name, took in takes.items()}
-    seconds = time_in_turns(runs, SCHEDULE, long=limit)
+    takes = {"packed": 0.004, "float": 0.01, "simulation": 1.01 * LONG_SECONDS}
+    seconds = time_in_turns({name: side(name, took) for name, took in takes.items()}, SCHEDULE)
     assert seconds == {name: pytest.approx([took] * 3) for name, took in takes.items()}
-    last = "".join(calls).rstrip("a" if calls[-1] == "a" else "b")
-    assert "a" in last
-    assert "b" in last
-    expected = 2 * (1 + 2 + SCHEDULE.rounds)  # first run, two to warm up, rounds
-    assert (len(calls) == expected) == (limit == 0.0)
+    bursts = {"packed": 5, "float": LEAST_RUNS, "simulation": 1}
+    assert Counter(calls) == {name: 2 + 3 * (1 + runs) for name, runs in bursts.items()}
 
 
 def test_only_the_main_thread_takes_times():
