@@ -133,6 +133,6 @@ def test_mistakes_are_told(tmp_path, datasets_env):
 
 def test_type_checkers_see_all_public_names(root):
     source = (root / "groupnet_det/__init__.py").read_text()
-    seen = re.findall(r"^    from \.\S+ import (.+)$", source, re.MULTILINE)
+    seen = re.findall(r"^    from (?:\.|groupnet_det\.)\S+ import (.+)$", source, re.MULTILINE)
     names = {name for line in seen for name in line.split(", ")}
     assert names == set(groupnet_det.__all__) - {"__version__"} == set(groupnet_det._PUBLIC)

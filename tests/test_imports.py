@@ -27,7 +27,8 @@ def environment_without_detectron2(root, tmp_path_factory):
     """A folder with all installed packages but those, to be the only place of packages."""
     packages = tmp_path_factory.mktemp("packages")
     for entry in Path(sysconfig.get_path("purelib")).iterdir():
-        if entry.name.split("-")[0] not in {*ABSENT, "sal_detectron2"}:
+        hides_python = entry.stem in sys.stdlib_module_names  # such as `typing` for Python 2
+        if entry.name.split("-")[0] not in {*ABSENT, "sal_detectron2"} and not hides_python:
             (packages / entry.name).symlink_to(entry)
     return {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{packages}"}
 

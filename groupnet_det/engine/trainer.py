@@ -12,7 +12,7 @@ from detectron2.config import CfgNode
 from detectron2.engine import DefaultTrainer, HookBase, SimpleTrainer, TrainerBase, hooks
 from detectron2.evaluation import DatasetEvaluator
 from detectron2.utils import comm
-from detectron2.utils.events import EventWriter
+from detectron2.utils.events import CommonMetricPrinter, EventWriter
 from torch.utils.data import DataLoader
 
 import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to Detectron2)
@@ -96,7 +96,7 @@ class Trainer(DefaultTrainer):
         record = EvaluationRecord(
             scoring,
             eval_period=self.cfg.TEST.EVAL_PERIOD,
-            writers=self.writers if writing else (),
+            writers=self._row_writers() if writing else (),
             checkpointer=saving[0] if saving else None,
         )
         announce = [AnnounceTraining()] if comm.get_local_rank() == 0 else []
@@ -129,6 +129,11 @@ class Trainer(DefaultTrainer):
     def _recording_hooks(self) -> list[HookBase]:
         period = self.cfg.SOLVER.BIT_FLIPS_PERIOD if comm.is_main_process() else 0
         return [RecordBitFlips(self.checkpointer.model, period)] if period > 0 else []
+
+    def _row_writers(self) -> list[EventWriter]:
+        """Those with a row for each time; the printer on the screen divides by the iterations since
+        its last line."""
+        return [each for each in self.writers if not isinstance(each, CommonMetricPrinter)]
 
     def build_writers(self) -> list[EventWriter]:
         self.writers = super().build_writers()

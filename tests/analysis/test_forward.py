@@ -75,7 +75,7 @@ def test_sides_are_rounded_up_as_the_model_does(root):
     [
         ("ImageNet/groupnet_r18_k4", (224, 224)),
         ("COCO-Detection/retinanet_float_r18", (800, 1067)),
-        ("VOC-Segmentation/fcn8s_groupnet_r18", (480, 480)),
+        ("VOC-Segmentation/fcn8s_groupnet_r18_bpac", (480, 480)),
     ],
 )
 def test_size_is_that_of_evaluation(root, config, size):

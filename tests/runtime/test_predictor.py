@@ -17,6 +17,7 @@ from groupnet_det.runtime.backends import extension
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.reference.interpreter import run_reference
 from groupnet_det.runtime.results.classification import Classification
+from tests.packed.edits import with_info
 from tests.packed.program_builder import ProgramBuilder
 from tests.packed.programs import simple_example
 
@@ -89,9 +90,12 @@ def test_classes_without_names(tmp_path, packed):
     ("info", "message"),
     [
         ({"class_names": ["a"]}, "it has 1 class_names for 10 classes"),
-        ({"class_names": "abcdefghij"}, "class_names are no list of texts"),
-        ({"class_names": list(range(10))}, "class_names are no list of texts"),
-        *(({"class_names": v}, "class_names are no list of texts") for v in ({}, 0, "", False)),
+        ({"class_names": "abcdefghij"}, "info.class_names is of the type str, not "),
+        ({"class_names": list(range(10))}, r"info.class_names\[0\] is of the type int, not str"),
+        *(
+            ({"class_names": v}, f"info.class_names is of the type {type(v).__name__}, not ")
+            for v in ({}, 0, "", False)
+        ),
         (
             {"task": "detection"},
             "its postprocessing.kind is None; valid: .'retinanet', ",
@@ -102,7 +106,9 @@ def test_classes_without_names(tmp_path, packed):
     ],
 )
 def test_files_of_other_kinds(tmp_path, packed, info, message):
-    path = write(tmp_path, packed, **info)
+    path = write(tmp_path, packed)
+    members = {k: v for k, v in {**packed.info, **info}.items() if v is not None}
+    path.write_bytes(with_info(path.read_bytes(), members))  # which could not be written
     with pytest.raises(PackedFileError, match=rf"other\.gnp: .*{message}"):
         PackedPredictor(path, backend="reference")
 

@@ -57,4 +57,4 @@ def test_a_failure_is_told(setup, monkeypatch, capsys):
 
     monkeypatch.setattr(setup, "pip_install", fail)
     assert run(setup, monkeypatch, "--extra", "web") == 1
-    assert "stopped at 'extra web' (exit 3)" in capsys.readouterr().err
+    assert "stopped at 'extras web' (exit 3)" in capsys.readouterr().err
