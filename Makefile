@@ -48,10 +48,12 @@ zoo: setup
 
 # Two processes with a thread each: two threads of one process wait for each other most of the time.
 test: setup
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile -m "not slow and not alone"
+	$(PYTHON) -m pytest -m "alone and not slow"
 
 test-slow: setup
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile -m "slow or not slow"
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile -m "not alone"
+	$(PYTHON) -m pytest -m alone
 
 # The engine's own tests, without torch in them: here and with sanitizers in short, on an emulated
 # ARM, and with sanitizers at length.

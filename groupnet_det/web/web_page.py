@@ -230,6 +230,8 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
                 show_progress="hidden",
                 **common,
             )
+    for function in blocks.fns.values():  # also that of the examples, which Gradio calls past it
+        function.queue = True  # the one way to call that the guard checks
     return blocks
 
 

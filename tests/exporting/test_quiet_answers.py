@@ -17,6 +17,7 @@ from tests.runtime.engine import needs_engine, write
 from .models import export, make_model
 
 pytestmark = [
+    pytest.mark.alone,
     needs_engine,
     pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what its threads do"),
 ]

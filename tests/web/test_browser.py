@@ -13,6 +13,8 @@ from groupnet_det.web.web_page import ADDRESS, MAX_UPLOAD
 
 from .conftest import asked_hosts
 
+pytestmark = pytest.mark.alone
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SECONDS = 60_000  # ms that anything may take
@@ -92,10 +94,7 @@ def test_another_task_brings_its_models(page, web_models, photo):
 
 
 def test_example(page):
-    example = page.locator(".gallery-item, button:has(img)").last
-    while not page.locator("#picture img").count():  # a click before the page listens is lost
-        example.click()
-        page.wait_for_timeout(HANDLERS)
+    page.locator(".gallery-item, button:has(img)").last.click()
     shape = drawn_pixels(page).shape
     assert shape == (480, 672, 3)
 

@@ -27,6 +27,8 @@ from groupnet_det.web.uploads import Uploads
 from groupnet_det.web.web_page import Page
 from tests.exporting.networks import settle
 
+pytestmark = pytest.mark.alone
+
 CONFIG = "configs/quick/classifier_groupnet_mnist5k.yaml"
 SIDE = "224"
 AT_MOST = 0.15

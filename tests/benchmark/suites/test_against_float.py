@@ -9,6 +9,8 @@ from groupnet_det.benchmark.measure import timing
 from groupnet_det.benchmark.measure.timing import LEAST_RUNS, Schedule
 from groupnet_det.benchmark.suites.against_float import LONG_SECONDS, summary, time_in_turns
 
+pytestmark = pytest.mark.alone
+
 SCHEDULE = Schedule(rounds=3, burst_seconds=0.02, pause_seconds=0)
 
 
