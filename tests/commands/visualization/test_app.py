@@ -101,6 +101,12 @@ def upload(address):
         return Path(json.loads(answer.read())[0])
 
 
+def heed_signals():
+    """Undo what a test run under nohup or in the background hands on to its children."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
+
+
 @needs_engine
 @pytest.mark.parametrize("end", [[s] for s in ENDING] + [[signal.SIGTERM] * 3], ids=str)
 def test_in_a_process_of_its_own(root, tiny_packed, tmp_path, end):
@@ -113,6 +119,7 @@ def test_in_a_process_of_its_own(root, tiny_packed, tmp_path, end):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_signals,
     )
     try:
         assert process.stdout is not None
