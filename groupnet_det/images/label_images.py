@@ -24,7 +24,7 @@ NUM_LABELS = 256
 # Modes of Pillow that hold labels, and how others are called in messages.
 LABEL_MODES = ("L", "P", "1")
 MODE_NAMES = {"I": "16-bit", "F": "floating-point", "RGB": "RGB", "RGBA": "RGB with alpha"}
-MEND = "save it as an 8-bit grey or palette PNG of one label a pixel"
+REMEDY = "save it as an 8-bit grey or palette PNG of one label a pixel"
 
 
 def check_kind(image: Image.Image, path: str | Path) -> None:
@@ -35,7 +35,7 @@ def check_kind(image: Image.Image, path: str | Path) -> None:
     """
     if image.mode not in LABEL_MODES:
         kind = MODE_NAMES.get(image.mode.split(";")[0], f"of mode {image.mode}")
-        raise DataError(f"mask {path} is {kind} instead of labels; {MEND}")
+        raise DataError(f"mask {path} is {kind} instead of labels; {REMEDY}")
 
 
 def read_labels(

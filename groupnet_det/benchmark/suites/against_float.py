@@ -46,10 +46,8 @@ def runs_of(
 def time_in_turns(runs: Runs, schedule: Schedule) -> dict[str, list[float]]:
     """Seconds of each run, one value a round; see `alternate`.
 
-    The ratio of two runs depends on neither what else is timed beside them nor what the process
-    did before. No other thread of it may have run an operation of PyTorch, though: each that has
-    keeps a team of OpenMP threads, and the runtime lets teams that are more than the cores fall
-    asleep sooner.
+    Memory that the process freed before does not change the ratio of two runs: it is settled first.
+    With one thread, page and command gave equal ratios; with two threads this was not shown.
 
     Args:
         runs: By name; without gradients. One that takes `LONG_SECONDS` runs twice a round.

@@ -1,4 +1,4 @@
-// A packed file with what it says about itself: the class after include/groupnet.h.
+// A packed file with what it says about itself: the class that implements include/groupnet.h.
 #pragma once
 
 #include <cstdint>

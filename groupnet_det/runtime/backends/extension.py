@@ -11,7 +11,7 @@ from groupnet_det.errors import ExtensionError, PackedFileError
 from groupnet_det.paths import PACKAGE
 
 LIBRARY = PACKAGE / "_engine.so"
-MEND = (
+REMEDY = (
     "build it with `pip install --no-build-isolation .` (or `make setup`) in the checkout or the "
     "unpacked source distribution, which needs a C++ compiler and torch, or ask for "
     'backend="reference", which is slow'
@@ -26,12 +26,12 @@ def load_extension() -> None:
         ExtensionError: The engine is missing, or was built for another torch.
     """
     if not LIBRARY.is_file():
-        raise ExtensionError(f"the engine for packed models is not built ({LIBRARY}): {MEND}")
+        raise ExtensionError(f"the engine for packed models is not built ({LIBRARY}): {REMEDY}")
     try:
         torch.ops.load_library(str(LIBRARY))
     except OSError as error:
         raise ExtensionError(
-            f"the engine for packed models does not fit torch {torch.__version__} ({error}): {MEND}"
+            f"the engine for packed models does not fit torch {torch.__version__} ({error}): {REMEDY}"
         ) from error
     _register_shapes()
 
