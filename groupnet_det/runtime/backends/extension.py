@@ -31,7 +31,8 @@ def load_extension() -> None:
         torch.ops.load_library(str(LIBRARY))
     except OSError as error:
         raise ExtensionError(
-            f"the engine for packed models does not fit torch {torch.__version__} ({error}): {REMEDY}"
+            f"the engine for packed models does not fit torch {torch.__version__} ({error}): "
+            f"{REMEDY}"
         ) from error
     _register_shapes()
 
