@@ -1,4 +1,4 @@
-"""The sides of detectors and segmenters, each from the pixels of an image to the answer."""
+"""The sides of detectors and segmenters, each from the pixels of an image to the prediction."""
 
 import contextlib
 import functools

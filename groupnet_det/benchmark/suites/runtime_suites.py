@@ -129,7 +129,7 @@ MODELS = (
 
 
 def models(options: Options) -> list[Item]:
-    """Detectors and a segmenter for each K, from an image to the answer."""
+    """Detectors and a segmenter for each K, from an image to the prediction."""
     return [
         Item(work=work, threads=options.threads, sides=options.sides)
         for work in model_works(options)
