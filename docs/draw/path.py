@@ -1,4 +1,4 @@
-"""From a config to what runs where."""
+"""The path from a config to a packed file and its runtimes."""
 
 from canvas import Canvas
 
@@ -7,7 +7,7 @@ def draw() -> Canvas:
     canvas = Canvas(
         "path",
         "From config and data to a checkpoint by train_net.py; from there to a packed file by "
-        "export_packed.py, proved by verify_packed.py; it runs under Python, in C and in a shell.",
+        "export_packed.py, checked by verify_packed.py; it runs in Python, in C and in a shell.",
         760,
         250,
     )
