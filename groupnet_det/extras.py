@@ -15,7 +15,7 @@ def import_extra(extra: str, packages: Sequence[str]) -> list[ModuleType]:
     """Import packages of an extra.
 
     Args:
-        extra: Its name in ``setup.py``.
+        extra: Its name in ``pyproject.toml``.
         packages: Names of modules.
 
     Raises:
