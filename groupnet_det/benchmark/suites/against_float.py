@@ -80,9 +80,9 @@ def _in_main_thread() -> bool:
 
 
 def summary(seconds: Mapping[str, list[float]]) -> dict[str, Any]:
-    """``milliseconds`` of each side, ``least`` and ``median`` over the rounds; and
-    ``times_packed``, how many times longer than the packed file a side takes, by the least of each
-    and by the median of the rounds' ratios."""
+    """``milliseconds`` of each network, ``least`` and ``median`` over the rounds; and
+    ``times_packed``, how many times longer than the packed file a network takes, by the least of
+    each and by the median of the rounds' ratios."""
     base = seconds[PACKED]
     others = {name: values for name, values in seconds.items() if name != PACKED}
     return {

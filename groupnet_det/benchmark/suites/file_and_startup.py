@@ -9,7 +9,7 @@ from pathlib import Path
 
 from groupnet_det.benchmark.engines.packed_engines import export_network
 from groupnet_det.benchmark.measure.table import OURS, Row
-from groupnet_det.benchmark.measure.workload import NetworkWork
+from groupnet_det.benchmark.measure.workload import NetworkWorkload
 from groupnet_det.errors import ExtensionError
 
 from .targets import FIRST_RESULT, PACKED_FILE
@@ -28,19 +28,19 @@ print(time.perf_counter() - start)
 """
 
 
-def measure_file(work: NetworkWork, threads: int, rounds: int) -> list[Row]:
+def measure_file(workload: NetworkWorkload, threads: int, rounds: int) -> list[Row]:
     """Bytes (in MB, of 1,000,000), and seconds to the first result after the imports."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.gnp"
-        export_network(work, path)
+        export_network(workload, path)
         megabytes = path.stat().st_size / 1e6
-        size = _row(work, threads, PACKED_FILE, "MB", least=megabytes, median=megabytes)
+        size = _row(workload, threads, PACKED_FILE, "MB", least=megabytes, median=megabytes)
         try:
-            seconds = sorted(first_result(path, work.size, threads) for _ in range(rounds))
+            seconds = sorted(first_result(path, workload.size, threads) for _ in range(rounds))
         except ExtensionError as error:
-            return [size, _row(work, threads, FIRST_RESULT, "s", note=f"absent: {error}")]
+            return [size, _row(workload, threads, FIRST_RESULT, "s", note=f"unavailable: {error}")]
     middle = seconds[len(seconds) // 2]
-    return [size, _row(work, threads, FIRST_RESULT, "s", least=seconds[0], median=middle)]
+    return [size, _row(workload, threads, FIRST_RESULT, "s", least=seconds[0], median=middle)]
 
 
 def first_result(path: Path, size: int, threads: int) -> float:
@@ -65,7 +65,7 @@ def _last(lines: Sequence[str]) -> str:
 
 
 def _row(
-    work: NetworkWork,
+    workload: NetworkWorkload,
     threads: int,
     what: str,
     unit: str,
@@ -76,11 +76,11 @@ def _row(
 ) -> Row:
     return Row(
         what=what,
-        work=work.label,
-        num_bases=work.num_bases,
-        batch=work.batch,
+        workload=workload.label,
+        num_bases=workload.num_bases,
+        batch=workload.batch,
         threads=threads,
-        side=OURS,
+        engine=OURS,
         least=least,
         median=median,
         unit=unit,

@@ -13,10 +13,10 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from groupnet_det.analysis.memory import peak_mib
-from groupnet_det.benchmark.measure.environment import gather_facts
+from groupnet_det.benchmark.measure.environment import gather_environment
 from groupnet_det.benchmark.measure.table import write_rows
 from groupnet_det.benchmark.measure.timing import alternate_single_runs
-from groupnet_det.benchmark.suites.training_steps import SIDES, TrainingRow, make_row, size_of
+from groupnet_det.benchmark.suites.training_steps import NETWORKS, TrainingRow, make_row, size_of
 from groupnet_det.config import load_config
 from groupnet_det.engine.memory.random_steps import BatchSize, TrainingSteps
 from groupnet_det.errors import ConfigError, UserError
@@ -51,7 +51,7 @@ def measure_memory(path: str, arguments: argparse.Namespace) -> float:
     cfg = read_config(path, arguments)
     device = torch.device(cfg.MODEL.DEVICE)
     before = peak_mib(device)
-    steps = TrainingSteps(SIDES[arguments.memory_of](cfg), batch_size(cfg, arguments))
+    steps = TrainingSteps(NETWORKS[arguments.memory_of](cfg), batch_size(cfg, arguments))
     for _ in range(MEMORY_STEPS):
         steps()
     return peak_mib(device) - before
@@ -78,12 +78,12 @@ def measure(path: str, arguments: argparse.Namespace) -> TrainingRow:
     """The row of a config."""
     cfg = read_config(path, arguments)
     size = batch_size(cfg, arguments)
-    sides = {name: TrainingSteps(make(cfg), size) for name, make in SIDES.items()}
+    sides = {name: TrainingSteps(make(cfg), size) for name, make in NETWORKS.items()}
     seconds = alternate_single_runs(sides, arguments.rounds)
     del sides
     memory = {}
     if not arguments.no_memory:
-        memory = {name: memory_in_process(path, name, arguments) for name in SIDES}
+        memory = {name: memory_in_process(path, name, arguments) for name in NETWORKS}
     return make_row(name_of(path), size, seconds, memory)
 
 
@@ -105,22 +105,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.memory_of:
             print(measure_memory(arguments.configs[0], arguments))
             return 0
-        facts = describe(arguments)
+        environment = describe(arguments)
         arguments.csv = arguments.csv or results_folder() / "training.csv"
         rows: list[TrainingRow] = []
         for path in tqdm(arguments.configs, desc="configs", disable=None):
             rows.append(measure(path, arguments))
-            write_rows(arguments.csv, rows, facts)
+            write_rows(arguments.csv, rows, environment)
     except UserError as error:
         sys.exit(f"error: {error}")
     print(tabulate([asdict(row) for row in rows], headers="keys"))
-    print("; ".join(f"{name} {value}" for name, value in facts.items()))
+    print("; ".join(f"{name} {value}" for name, value in environment.items()))
     print(f"written: {arguments.csv}")
     return 0
 
 
 def describe(arguments: argparse.Namespace) -> dict[str, str]:
-    facts = gather_facts(
+    environment = gather_environment(
         {
             "threads": arguments.threads,
             "rounds": arguments.rounds,
@@ -128,5 +128,5 @@ def describe(arguments: argparse.Namespace) -> dict[str, str]:
         }
     )
     if arguments.device.startswith("cuda"):
-        facts["device"] = torch.cuda.get_device_name(arguments.device)
-    return facts
+        environment["device"] = torch.cuda.get_device_name(arguments.device)
+    return environment

@@ -95,7 +95,7 @@ def benchmark_packed() -> CommandParser:
     parser.add_argument("--packed", type=Path, required=True, help="file to time, .gnp")
     parser.add_argument("--threads", type=int, help="(default: those of PyTorch)")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--burst-ms", type=float, default=50, help="of one side in one round")
+    parser.add_argument("--burst-ms", type=float, default=50, help="of one engine in one round")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     return parser
 
@@ -105,7 +105,7 @@ def benchmark_runtime() -> CommandParser:
 
       %(prog)s network --rounds 15
       %(prog)s all --csv results/runtime_avx2.csv
-      %(prog)s layers --shapes 64@56x56 --sides ours "torch eager"
+      %(prog)s layers --shapes 64@56x56 --engines ours "torch eager"
 
     What can be measured:
       layers     3x3 convolutions, alone and fused with BN, ReLU, residual and packing. A chain of
@@ -113,29 +113,29 @@ def benchmark_runtime() -> CommandParser:
                clock of each step, which leaves out the stem that makes its bits.
       threads   Our layers with one thread, and with more.
       network   Group-Net ResNet-18 with gates, from bytes of an image to the most probable class;
-               the float sides compute torchvision's ResNet-18 from the same bytes.
+               the float engines run torchvision's ResNet-18 from the same bytes.
       body         The residual blocks of these alone.
       neighbours  Our network, "beside torch": after an operation of PyTorch in the same thread, and
                 while another thread runs such operations; medians of a burst, not its least.
       scaling   How the time grows: K 1 to 8, 128 to 1024 pixels, threads, images.
-      avx2         body, in a process in which all sides are held to AVX2.
+      avx2         body, in a process in which all engines are held to AVX2.
       file         Bytes of the packed file, and the time from the file to the first result.
-      models     Detectors and a segmenter, full width, from an image to boxes or labels; the float
-               side is the same network in full precision under Detectron2. ONNX Runtime's stops at
+      models     Detectors and a segmenter, full width, from an image to boxes or labels; float
+               is the same network in full precision under Detectron2. ONNX Runtime's stops at
                raw outputs.
-      stages     Where the time of our side of these goes, ``x`` being the share of the whole: each
-               step of the engine by its own clock, and what is done around them.
+      stages     Where the time of our engine on these goes, ``x`` being the share of the total:
+               each step of the engine by its own clock, and what is done around them.
       memory     What each of these takes at its peak, in a process of its own.
       all           All of these.
 
-    How it is measured: all sides of a work take turns in one process, so that what else runs on
-    the machine falls on all of them. In each round every side has a burst of runs, of which the
-    least time counts; rounds start with another side each. Before each burst is a pause: the
-    threads of the side before spin for some milliseconds, and would hold a core. One run of each
-    burst is not counted. Columns ``least`` and ``median`` are those of the rounds; ``x`` is how
-    many times longer than ours a side takes: by the least of all rounds, and the median of the
-    ratios in each round. A side whose engine is missing is listed with what to install (``pip
-    install .[bench]``).
+    How it is measured: all engines of a workload take turns in one process, so that what else
+    runs on the machine falls on all of them. In each round every engine has a burst of runs, of
+    which the least time counts; rounds start with another engine each. Before each burst is a
+    pause: the threads of the engine before spin for some milliseconds, and would hold a core. One
+    run of each burst is not counted. Columns ``least`` and ``median`` are those of the rounds;
+    ``x`` is how many times longer than ours an engine takes: by the least of all rounds, and the
+    median of the ratios in each round. An engine that is not installed is listed with what to
+    install (``pip install .[bench]``).
 
     Weights are random, and so is what int8 is calibrated with: for the speed it makes no
     difference. Networks of int8 and OpenVINO get their images as bytes too; their graphs hold the
@@ -149,9 +149,9 @@ def benchmark_runtime() -> CommandParser:
     parser.add_argument("--batch", type=int, default=1, help="images, of networks")
     parser.add_argument("--width", type=float, default=1.0, help="of the binary networks")
     parser.add_argument("--shapes", type=parse_shape, nargs="+", help="C@HxW")
-    parser.add_argument("--sides", nargs="+", default=[], metavar="SIDE", help="all by default")
+    parser.add_argument("--engines", nargs="+", default=[], metavar="ENGINE", help="all by default")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--burst-ms", type=float, default=50, help="of one side in one round")
+    parser.add_argument("--burst-ms", type=float, default=50, help="of one engine in one round")
     parser.add_argument("--pause-ms", type=float, default=20, help="before each burst")
     parser.add_argument("--csv", type=Path, help="rows (default: results/runtime.csv)")
     parser.add_argument("--no-plot", action="store_true", help="no PNG beside the CSV")

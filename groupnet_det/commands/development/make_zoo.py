@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from tabulate import tabulate
 
-from groupnet_det.commands.command_runs import Stage, run, shown, training_commands
+from groupnet_det.autotrain.command_runs import Stage, run, shown, training_commands
 from groupnet_det.engine.records.metrics_file import read_metrics
 from groupnet_det.errors import ConfigError, DataError, UserError, lookup
 from groupnet_det.exporting.verify.predictions import Verdict, verdict_of_report

@@ -34,8 +34,8 @@ def pack_and_time(
         run: Runs a command of the project.
 
     Returns:
-        For ``summary.json``: bytes, the verdict, and milliseconds and ratios by side; without the
-        last two where the compiled engine is missing, which ``engine`` then says.
+        For ``summary.json``: bytes, the verdict, and milliseconds and ratios by network; without
+        the last two where the compiled engine is missing, which ``engine`` then says.
 
     Raises:
         UserError: A command could not do its work. That answers differ is no such error.

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from groupnet_det.commands import after_training
+from groupnet_det.autotrain import after_training
 from groupnet_det.errors import UserError
 
 FIGURES = {
