@@ -1,4 +1,4 @@
-"""Networks of a config, ready for the clock: from prepared pixels to the answer, random weights."""
+"""Networks of a config for timing: from prepared pixels to the prediction, random weights."""
 
 import tempfile
 from pathlib import Path

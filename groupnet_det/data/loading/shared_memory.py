@@ -5,6 +5,10 @@ container whose ``/dev/shm`` has 64 MB, the thread loses the batch and the train
 Here tensors are moved earlier, where an error reaches the training.
 """
 
+import functools
+import multiprocessing
+import os
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,12 +32,31 @@ def share_batch(batch: list[Any]) -> list[Any]:
         DataError: The shared memory is too small.
     """
     if get_worker_info() is not None:
+        _end_with_the_trainer()
         try:
             for tensor in _tensors(batch):
                 tensor.share_memory_()
         except RuntimeError as error:
             raise DataError(f"{REMEDY} ({str(error).splitlines()[0]})") from error
     return batch
+
+
+@functools.cache
+def _end_with_the_trainer() -> None:
+    """End this loader process when the process that it works for ends, even by SIGKILL.
+
+    PyTorch's own watch asks for the parent's id. Where a fork server starts the loader processes
+    (the default from Python 3.14 on), their parent is that server: both would stay, with their
+    memory, after a trainer that was killed.
+    """
+    trainer = multiprocessing.parent_process()
+    assert trainer is not None, "a loader process has a parent"
+
+    def watch() -> None:
+        trainer.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def explain_ended_worker(error: RuntimeError) -> str:

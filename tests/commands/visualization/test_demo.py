@@ -128,7 +128,7 @@ def test_a_damaged_video_is_drawn_as_far_as_it_goes(demo, tmp_path):
         (["--input", "a.jpg", "--output", "x", "--opts", "NO.KEY", "1"], "config key NO.KEY"),
         (
             ["--input", "a.jpg", "--output", "x", "--confidence-threshold", "7"],
-            "(--confidence-threshold) is 7.0; valid: 0 to 1",
+            "score threshold of objects is 7.0; valid: 0 to 1",
         ),
     ],
     ids=["webcam", "video", "option", "threshold"],
