@@ -101,7 +101,7 @@ def test_the_card_says_what_is_known(tmp_path, folder):
     assert "**2 classes:** cat, dog" in card
     assert "| classification/top1 | 91.25 |" in card
     assert "Training data: `mine`, fingerprint `000000" in card
-    assert "none are known" in (folder / CARD_FILE).read_text()
+    assert "Scores: unknown" in (folder / CARD_FILE).read_text()
 
 
 @pytest.mark.parametrize("inner", ["", WEIGHTS_FILE], ids=["folder", "file"])

@@ -105,7 +105,7 @@ def test_a_picture_of_more_than_8_bits_is_told(demo, tmp_path, capsys):
     Image.fromarray(deep).save(tmp_path / "deep.png")
     words = ["--input", tmp_path / "deep.png", "--output", tmp_path / "out.png"]
     assert demo("--weights", weights, *words) == 1
-    assert "deep.png has more than 8 bits a channel" in capsys.readouterr().err
+    assert "deep.png has more than 8 bits per channel" in capsys.readouterr().err
     assert not (tmp_path / "out.png").exists()
 
 
