@@ -40,6 +40,7 @@ class PackedPredictor:
         *,
         backend: str = "native",
         score_threshold: float | None = None,
+        mask_threshold: float | None = None,
     ) -> None:
         """
         Args:
@@ -47,15 +48,17 @@ class PackedPredictor:
             backend: ``native``, the compiled engine, or ``reference``, which computes the same
                 bits with PyTorch, slowly. There is no silent change from one to the other.
             score_threshold: Of objects, 0 to 1; None for all that the file gives.
+            mask_threshold: Probability from which a pixel is part of an object's mask; None for
+                that of the file.
 
         Raises:
             PackedFileError: The file is missing, damaged, of another version or an unknown task.
             ExtensionError: The compiled engine is missing, or `GROUPNET_DET_ISA` is impossible.
-            ConfigError: Unknown `backend`, or a threshold that is no score.
+            ConfigError: Unknown `backend`, or a threshold that is none, or that the task has no use for.
         """
         if score_threshold is not None:
             check_score_threshold(score_threshold)
-        self._opened = os.path.abspath(path), backend, score_threshold
+        self._opened = os.path.abspath(path), backend, score_threshold, mask_threshold
         self.score_threshold = score_threshold
         open_network = lookup(BACKENDS, backend, "backend")
         packed = read_packed(path)
@@ -65,6 +68,8 @@ class PackedPredictor:
                 raise PackedFileError("it is for images of other than 3 channels")
         except UserError as error:
             raise error_about(path, PackedFileError(str(error))) from error
+        if mask_threshold is not None:
+            self._task.set_mask_threshold(mask_threshold)
         self.info = packed.info
         self.task = str(packed.info["task"])
         self.class_names = self._task.class_names
@@ -122,5 +127,9 @@ class PackedPredictor:
         return self._task.results(self.network, [(pixels, wanted)])[0]
 
 
-def _reopen(path: str, backend: str, score_threshold: float | None) -> PackedPredictor:
-    return PackedPredictor(path, backend=backend, score_threshold=score_threshold)
+def _reopen(
+    path: str, backend: str, score_threshold: float | None, mask_threshold: float | None
+) -> PackedPredictor:
+    return PackedPredictor(
+        path, backend=backend, score_threshold=score_threshold, mask_threshold=mask_threshold
+    )
