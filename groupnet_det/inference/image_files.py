@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from groupnet_det.data.folder_files import without_system_files
 from groupnet_det.errors import DataError
 from groupnet_det.images.decoding import FORMATS
+from groupnet_det.images.folder_files import without_system_files
 
 FALLBACK_SUFFIX = ".png"  # of a picture whose own kind cannot be written
 
