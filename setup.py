@@ -201,6 +201,7 @@ setup(
         "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5"],
         "docs": ["furo>=2024.8.6", "myst-parser>=4", "sphinx>=7.4"],
         "sbd": ["scipy>=1.8"],
+        "supervision": ["supervision>=0.20"],
         "cityscapes": ["cityscapesscripts>=2.2"],
         "web": ["gradio>=6,<7", *PHOTO_DIGITS],
         "browser-tests": ["gradio>=6,<7", "playwright>=1.45"],  # and Chromium

@@ -102,9 +102,7 @@ def export_model(
     exported = export_backbone(builder, backbone, last_stage=last_stage, mean=mean, std=std)
     names = {id(module): name for name, module in model.named_modules()}
     exporter = UnitExporter(builder, names)
-    body = Body(
-        model, exporter, predictors or FloatPredictors(), exported.features, mask_threshold
-    )
+    body = Body(model, exporter, predictors or FloatPredictors(), exported.features, mask_threshold)
     head = export_head(body)
     blocks_end = exported.features[last_stage]()
     program, tensors = builder.finish(
