@@ -18,7 +18,8 @@ from groupnet_det.exporting.packed.trained import export_trained, load_trained, 
 from groupnet_det.images.reading import AnyImage
 from groupnet_det.inference.trained_predictor import WEIGHTS, open_predictor, trained_config
 from groupnet_det.packed.packed_file import write_packed
-from groupnet_det.runtime.results.result import SCORE_THRESHOLD, Result
+from groupnet_det.runtime.results.result import Result
+from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
 
 AnyPath = str | os.PathLike[str]
 Overrides = Mapping[str, Any]

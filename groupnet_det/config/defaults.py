@@ -106,6 +106,9 @@ def _add_network_keys(model: CfgNode) -> None:
     options.HEAD = CfgNode()
     # Whether a ReLU follows the BN in heads: where there is a shortcut, and in front of predictors.
     options.HEAD.RELU = True
+    # Probability from which a pixel is part of an object's mask, 0 to 1: of packed files. Models of
+    # Detectron2 always take 0.5.
+    options.HEAD.MASK_THRESHOLD = 0.5
 
     _add_segmentation_keys(options)
 

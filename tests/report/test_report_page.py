@@ -11,7 +11,7 @@ import torch
 from groupnet_det.evaluation.saved.classification_scores import read_predictions_csv
 from groupnet_det.report.report_page import write_report
 from groupnet_det.report.score_rows import parse_metric
-from groupnet_det.report.sections.prediction_sections import Answers
+from groupnet_det.report.sections.prediction_sections import PredictionSections
 from groupnet_det.report.training_run import Run
 
 from .conftest import CONFIGS
@@ -84,7 +84,7 @@ def test_scores_of_a_classifier(trained):
 @pytest.mark.parametrize("task", ["detection", "masks"])
 def test_mean_of_a_precision_curve_is_the_ap(trained, datasets_env, task):
     folder = trained(task)
-    (view,) = Answers(Run(folder)).views
+    (view,) = PredictionSections(Run(folder)).views
     scores = last_scores(folder)
     kinds = {"bbox", "segm"} if task == "masks" else {"bbox"}
     assert set(view.evaluations) == kinds
@@ -101,7 +101,7 @@ def test_mean_of_a_precision_curve_is_the_ap(trained, datasets_env, task):
 
 def test_the_semantic_matrix_gives_the_evaluators_scores(trained, datasets_env):
     folder = trained("segmentation")
-    (view,) = Answers(Run(folder)).views
+    (view,) = PredictionSections(Run(folder)).views
     counts, images = view.counts_and_images
     scores = last_scores(folder)
     assert 100 * np.trace(counts) / counts.sum() == pytest.approx(scores["sem_seg/pACC"])

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from groupnet_det.data.catalog import register
 from groupnet_det.data.datasets.mask_folders import SUFFIXES, read_names
-from groupnet_det.data.folder_files import without_system_files
 from groupnet_det.errors import DataError
 from groupnet_det.evaluation.semantic_evaluator import SemanticEvaluator
 from groupnet_det.evaluation.semantic_scores import SemanticScores
+from groupnet_det.images.folder_files import without_system_files
 from groupnet_det.images.label_images import (
     NUM_LABELS,
     LabelOfValue,
