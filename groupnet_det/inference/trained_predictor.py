@@ -196,7 +196,7 @@ def check_threshold(threshold: float) -> None:
     """
     if not 0 <= threshold <= 1:
         raise ConfigError(
-            f"the score threshold of objects (--confidence-threshold) is {threshold}; valid: 0 to 1"
+            f"the score threshold of objects (--score-threshold) is {threshold}; valid: 0 to 1"
         )
 
 

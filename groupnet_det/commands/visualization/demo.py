@@ -130,7 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
         config_file=arguments.config_file,
         weights=arguments.weights,
         options=arguments.opts,
-        threshold=arguments.confidence_threshold,
+        threshold=arguments.score_threshold,
     )
     if arguments.input:
         return run_on_pictures(predictor, arguments.input, arguments.output)
