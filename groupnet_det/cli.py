@@ -60,7 +60,7 @@ COMMANDS: Mapping[str, Command] = {
     "export-onnx": _command("deployment.export_onnx", "write a trained network as ONNX"),
     "verify": _command(
         "deployment.verify_packed",
-        "prove that a packed file answers as its network",
+        "check that a packed file predicts as its network",
     ),
     "benchmark packed": _command(
         "benchmark.benchmark_packed",
@@ -97,7 +97,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "visualize-json": _command(
         "visualization.visualize_json_results",
-        "draw saved predictions beside the truth",
+        "draw saved predictions beside the ground truth",
     ),
     "prepare-photo-digits": _command(
         "datasets.prepare_photo_digits",

@@ -23,7 +23,9 @@ def draw() -> Canvas:
     _pyramid(canvas)
     for y in (112, 154, 196, 238):
         canvas.arrow((360, y), (410, y))
-    canvas.box(410, 97, 160, 156, "bits", "classes: 4 × conv", "boxes: 4 × conv", "one BN per level")
+    canvas.box(
+        410, 97, 160, 156, "bits", "classes: 4 × conv", "boxes: 4 × conv", "one BN per level"
+    )
     for y, name in ((140, "classes"), (210, "boxes")):
         canvas.arrow((570, y), (615, y))
         canvas.box(615, y - 22, 100, 44, "float", name)

@@ -38,7 +38,7 @@ def pack_and_time(
         the last two where the compiled engine is missing, which ``engine`` then says.
 
     Raises:
-        UserError: A command could not do its work. That answers differ is no such error.
+        UserError: A command could not do its work. That predictions differ is no such error.
     """
     packed = output / PACKED
     same = ["--config-file", config]
@@ -56,7 +56,7 @@ def pack_and_time(
             *("--json", str(found), *weights),
         )
     except UserError:
-        if not found.is_file():  # it found no answer at all
+        if not found.is_file():  # it found no verdict at all
             raise
     latency = output / LATENCY
     run(

@@ -63,7 +63,7 @@ def told_by_the_page(trained):
 
     def ask():
         try:
-            *_, asked = page.answer({"path": str(path)}, CLASS, models[0].name, 0.5)
+            *_, asked = page.predict({"path": str(path)}, CLASS, models[0].name, 0.5)
             told.append(page.time(asked))
         finally:
             handover.run(end)

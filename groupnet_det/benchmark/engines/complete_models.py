@@ -1,4 +1,4 @@
-"""Engines that run detectors and segmenters, each from the pixels of an image to the answer."""
+"""Engines that run detectors and segmenters, each from the pixels of an image to the prediction."""
 
 import contextlib
 import functools

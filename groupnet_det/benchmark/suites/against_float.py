@@ -36,7 +36,7 @@ def runs_of(
     Args:
         pixels, wanted: As `PackedPredictor.prepare` gives them.
     """
-    baseline.match_answer(pixels, wanted, predictor.predict_pixels(pixels, wanted))
+    baseline.match_result(pixels, wanted, predictor.predict_pixels(pixels, wanted))
     return {
         PACKED: lambda: predictor.predict_pixels(pixels, wanted),
         FLOAT: lambda: baseline(pixels, wanted),

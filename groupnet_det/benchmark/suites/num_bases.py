@@ -46,7 +46,7 @@ class BasesRow:
         num_bytes: Counted, of a packed file; of the full-precision one 32 bits for each number.
         memory_saving, operation_saving: How many times more full precision has.
         file_bytes: Of the packed file that was timed.
-        least_ms, median_ms: Over the rounds, from pixels to the answer.
+        least_ms, median_ms: Over the rounds, from pixels to the prediction.
         speed_up_least, speed_up_median: How many times longer full precision takes: by the least
             of each, and the median of the rounds' ratios.
     """

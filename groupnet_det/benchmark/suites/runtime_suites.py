@@ -135,7 +135,7 @@ MODELS = (
 
 
 def models(options: Options) -> list[Item]:
-    """Detectors and a segmenter for each K, from an image to the answer."""
+    """Detectors and a segmenter for each K, from an image to the prediction."""
     return [
         Item(workload=workload, threads=options.threads, engines=options.engines)
         for workload in model_workloads(options)

@@ -34,7 +34,7 @@ STEPS = (
     (re.compile(r"sem_seg_head\.|context"), "segmentation head"),
     (re.compile(r"upsampling"), "upsampling"),
 )
-# What else the network does for an answer.
+# What else the network does for a prediction.
 CALLS = {
     "align_regions": "region pooling",
     "run_part": "region heads",
@@ -109,12 +109,12 @@ def time_runs(predictor: PackedPredictor, image: Any, runs: int) -> list[dict[st
         try:
             begin = time.perf_counter()
             predictor.predict_pixels(pixels, tuple(size))
-            answer = time.perf_counter() - begin
+            total = time.perf_counter() - begin
         finally:
             predictor.network = network
         found.append(
             stages_of(
-                prepared - start, by_stage(predictor.program, steps), dict(clock.seconds), answer
+                prepared - start, by_stage(predictor.program, steps), dict(clock.seconds), total
             )
         )
     return found
@@ -130,7 +130,7 @@ def by_stage(program: Program, seconds: Sequence[float]) -> dict[str, float]:
 
 
 def stages_of(
-    preparation: float, steps: Mapping[str, float], calls: Mapping[str, float], answer: float
+    preparation: float, steps: Mapping[str, float], calls: Mapping[str, float], total: float
 ) -> dict[str, float]:
     """All stages of a run, in the order in which they come.
 
@@ -138,7 +138,7 @@ def stages_of(
         preparation: Seconds of the pre-processing.
         steps: Of the engine's steps.
         calls: As `TimedNetwork.seconds`.
-        answer: Of all from prepared pixels on.
+        total: Of all from prepared pixels on.
     """
     network = calls[WHOLE]
     others = {stage: value for stage, value in calls.items() if stage != WHOLE}
@@ -147,8 +147,8 @@ def stages_of(
         **steps,
         OUTPUTS: max(0.0, network - sum(steps.values())),
         **others,
-        REST: answer - network - sum(others.values()),
-        WHOLE: preparation + answer,
+        REST: total - network - sum(others.values()),
+        WHOLE: preparation + total,
     }
 
 

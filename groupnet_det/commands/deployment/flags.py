@@ -57,7 +57,7 @@ def export_packed() -> CommandParser:
 
 
 def verify_packed() -> CommandParser:
-    """Prove that a packed file gives the answers of the network that it was made from.
+    """Check that a packed file predicts as the network that it was made from.
 
       %(prog)s output/classifier_groupnet_mnist5k/model_final.pth digits.gnp
 

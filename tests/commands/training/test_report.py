@@ -103,7 +103,7 @@ def test_size_latency_and_verdict(run, root, tiny_packed, datasets_env, tmp_path
 @pytest.mark.parametrize(
     ("verdicts", "told"),
     [
-        (("passed", "passed"), "The packed file answers as the trained network does."),
+        (("passed", "passed"), "The packed file predicts as the trained network does."),
         (("passed", "INCONCLUSIVE"), "INCONCLUSIVE: nothing is wrong, but the scores cannot tell"),
         (("FAILED", "INCONCLUSIVE"), "NOT verified: the packed file does not compute what"),
     ],

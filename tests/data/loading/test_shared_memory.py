@@ -58,7 +58,7 @@ def test_a_full_shared_memory_ends_with_the_remedy(monkeypatch, refused):
     ("told", "expected"),
     [
         ("DataLoader worker (pid 7) is killed by signal: Bus error. It is", "/dev/shm"),
-        ("DataLoader worker (pid 7) is killed by signal: Killed. ", "want of memory.*NUM_WORKERS"),
+        ("DataLoader worker (pid 7) is killed by signal: Killed. ", "memory ran out.*NUM_WORKERS"),
         ("DataLoader worker (pid(s) 7) exited unexpectedly", "NUM_WORKERS"),
         ("CUDA out of memory", "^$"),
     ],
