@@ -1,15 +1,17 @@
 """groupnet-det: each name leads to a tool that is there, and to its help."""
 
+import argparse
 import importlib
 import inspect
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from groupnet_det import __version__
-from groupnet_det.cli import COMMANDS, main
+from groupnet_det.cli import COMMANDS, GROUPS, main
 
 # Scripts that run before the package can be imported, or need a checkout.
 OF_CHECKOUTS = {"build_groupnet_run", "install_detectron2", "setup_environment", "test_engine"}
@@ -72,8 +74,9 @@ def test_help_of_each_command_imports_nothing_heavy(name, tmp_path):
 def test_help_shows_what_was_typed(tmp_path):
     done = run("export", "x.yaml", "--help", cwd=tmp_path)
     assert done.stdout.startswith("usage: python -m groupnet_det export [-h]")
-    assert "\n  python -m groupnet_det export --config-file configs/" in done.stdout
-    assert ".yaml \\\n      --output digits.gnp" in done.stdout
+    assert "\n  python -m groupnet_det export output/" in done.stdout
+    done = run("compare", "x.yaml", "--help", cwd=tmp_path)
+    assert ".yaml \\\n      --methods-file bccd" in done.stdout
 
 
 def test_a_config_is_the_first_word(tmp_path):
@@ -131,6 +134,54 @@ def test_a_command_of_two_words_lists_the_second(words, capsys):
         "error: 'benchmark' has several commands; name one: benchmark packed, benchmark runtime, "
         "benchmark train, benchmark classifier\n"
     )
+
+
+def test_groups_are_those_of_the_commands():
+    assert set(GROUPS) == {name.split()[0] for name in COMMANDS if " " in name}
+
+
+@pytest.fixture
+def shtab(monkeypatch):
+    """A stand-in that keeps the parser that it is given."""
+    given = {}
+    stand_in = SimpleNamespace(FILE={"bash": "files"}, complete=lambda parser, shell: given.update(
+        parser=parser, shell=shell
+    ) or f"a script for {shell}")  # fmt: skip
+    monkeypatch.setitem(sys.modules, "shtab", stand_in)
+    return given
+
+
+def all_actions(parser):
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from all_actions(below)
+
+
+def test_completion_knows_all_commands_and_flags(shtab, capsys):
+    assert main(["completion", "zsh"]) == 0
+    assert (capsys.readouterr().out, shtab["shell"]) == ("a script for zsh\n", "zsh")
+    for name in COMMANDS:
+        with pytest.raises(SystemExit) as end:
+            shtab["parser"].parse_args([*name.split(), "--help"])
+        assert end.value.code == 0
+        assert capsys.readouterr().out.startswith(f"usage: groupnet-det {name} [-h]")
+    assert sum("complete" in vars(action) for action in all_actions(shtab["parser"])) > 50
+    found = shtab["parser"].parse_args(["benchmark", "runtime", "body", "--threads", "3"])
+    assert (found.what, found.threads) == (["body"], 3)
+
+
+@pytest.mark.parametrize("words", [[], ["fish"], ["bash", "zsh"]], ids=len)
+def test_completion_of_another_shell_is_a_wrong_command_line(words, capsys):
+    assert main(["completion", *words]) == 2
+    assert capsys.readouterr().err == "usage: groupnet-det completion {bash,zsh,tcsh}\n"
+
+
+def test_completion_needs_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    with pytest.raises(SystemExit, match=r"^error: shtab .*groupnet-det\[completion\]"):
+        main(["completion", "bash"])
 
 
 def test_help_of_commands_of_two_words(capsys):

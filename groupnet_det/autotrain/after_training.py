@@ -53,7 +53,7 @@ def pack_and_time(
     try:
         run(
             *("verify", *same, "--num-images", str(IMAGES)),
-            *("--report", str(found), *weights),
+            *("--json", str(found), *weights),
         )
     except UserError:
         if not found.is_file():  # it found no verdict at all

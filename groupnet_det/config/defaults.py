@@ -196,6 +196,10 @@ def _add_training_keys(cfg: CfgNode) -> None:
     # scaled loss.
     cfg.SOLVER.AMP.DTYPE = "bfloat16"
 
+    # Where losses and scores are sent besides OUTPUT_DIR: "wandb" or "mlflow", which
+    # pip install 'groupnet-det[wandb]' or [mlflow] brings; "" for nowhere.
+    cfg.TRACKER = ""
+
     # Train a float network that becomes the binary one on the way, in one training:
     gradual = cfg.SOLVER.GRADUAL_BINARIZATION = CfgNode()
     # "none"; "tanh_slope", all layers at once by a steeper and steeper tanh; "layer_order", one

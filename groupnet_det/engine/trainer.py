@@ -33,6 +33,7 @@ from groupnet_det.engine.records.resumption import (
     own_settings,
     tell_of_other_settings,
 )
+from groupnet_det.engine.records.trackers import build_trackers
 from groupnet_det.errors import DataError, TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
 from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
@@ -136,7 +137,7 @@ class Trainer(DefaultTrainer):
         return [each for each in self.writers if not isinstance(each, CommonMetricPrinter)]
 
     def build_writers(self) -> list[EventWriter]:
-        self.writers = super().build_writers()
+        self.writers = [*super().build_writers(), *build_trackers(self.cfg)]
         return self.writers
 
     def train(self) -> Any:

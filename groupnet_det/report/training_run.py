@@ -197,30 +197,27 @@ class Run:
 
     @property
     def export_command(self) -> str:
-        output = str(self.folder / output_names.PACKED)
-        return self._command("export", "--output", output, *self._weights)
+        return self._packed_command("export")
 
     @property
     def verify_command(self) -> str:
-        report = str(self.folder / output_names.VERIFICATION)
-        return self._command("verify", *self._packed, "--report", report, *self._weights)
+        found = str(self.folder / output_names.VERIFICATION)
+        return self._packed_command("verify", "--json", found)
 
     @property
     def benchmark_command(self) -> str:
-        figures = ["--json", str(self.folder / output_names.LATENCY)]
-        return self._command("benchmark packed", *self._packed, *figures, *self._weights)
+        figures = str(self.folder / output_names.LATENCY)
+        return self._packed_command("benchmark packed", "--json", figures)
 
     @property
     def _output(self) -> list[str]:
         return ["OUTPUT_DIR", str(self.folder)]
 
-    @property
-    def _packed(self) -> list[str]:
-        return ["--packed", str(self.folder / output_names.PACKED)]
-
-    @property
-    def _weights(self) -> list[str]:
-        return ["MODEL.WEIGHTS", str(self.folder / output_names.CHECKPOINT)]
+    def _packed_command(self, name: str, *words: str) -> str:
+        files = output_names.CHECKPOINT, output_names.PACKED
+        return shlex.join(
+            ["groupnet-det", *name.split(), *(str(self.folder / file) for file in files), *words]
+        )
 
     def _command(self, name: str, *words: str) -> str:
         config = str(self.folder / output_names.CONFIG)

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from detectron2.engine import default_argument_parser
 
+from groupnet_det.analysis import cost_table
 from groupnet_det.benchmark.suites import training_steps
 from groupnet_det.cli import COMMANDS
 from groupnet_det.commands.benchmark import benchmark_runtime
@@ -41,6 +42,10 @@ from groupnet_det.runtime import predictor
 )
 def test_choices_are_those_of_the_tables(flags, table):
     assert list(flags) == list(table)
+
+
+def test_tasks_of_analyze():
+    assert tuple(cost_table.TASKS) == benchmark.TASKS
 
 
 def test_parts_of_the_benchmark():

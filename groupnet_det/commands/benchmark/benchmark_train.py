@@ -63,10 +63,11 @@ def memory_in_process(path: str, network: str, arguments: argparse.Namespace) ->
     Raises:
         UserError: It failed, such as for want of memory.
     """
+    height, width = arguments.size
     command = [*COMMAND, path, "--memory-of", network]
     for name in ("batch", "threads", "device"):
         command += [f"--{name}", str(getattr(arguments, name))]
-    command += ["--size", *map(str, arguments.size), "--opts", *arguments.opts]
+    command += [*(("--size", f"{height}x{width}") if height else ()), "--opts", *arguments.opts]
     try:
         return number_from_process(command)
     except UserError as error:

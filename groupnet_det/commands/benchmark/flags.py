@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from groupnet_det.commands.parser import CommandParser
+from groupnet_det.commands.parser import PACKED, CommandParser
 from groupnet_det.paths import project_root
 
 QUICK = tuple(
@@ -32,6 +32,7 @@ WHAT = (
     "stages",
     "memory",
 )
+TASKS = ("precision", "bops", "flop", "parameter", "activation", "memory", "structure", "latency")
 DEFAULT_TASKS = ("precision", "bops", "flop", "parameter", "memory")
 
 
@@ -56,12 +57,20 @@ def _add_bursts(parser: CommandParser) -> None:
     parser.add_argument("--burst-ms", type=float, default=50, help="of one network in one round")
 
 
+def parse_size(word: str) -> tuple[int, int]:
+    """``480x640`` -> height, width."""
+    sides = word.split("x")
+    if len(sides) != 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
+        raise argparse.ArgumentTypeError(f"{word!r} is no HEIGHTxWIDTH in pixels, such as 480x640")
+    return int(sides[0]), int(sides[1])
+
+
 def analyze_model() -> CommandParser:
     """What each layer of a network costs: operations, parameters, bytes, time.
 
-      %(prog)s --config-file configs/ImageNet/groupnet_r18_k4.yaml
-      %(prog)s --config-file my.yaml --tasks structure latency --csv layers.csv
-      %(prog)s --config-file configs/ImageNet/groupnet_r18_k4.yaml \\
+      %(prog)s configs/ImageNet/groupnet_r18_k4.yaml
+      %(prog)s output/model_final.pth --tasks structure latency --csv layers.csv
+      %(prog)s configs/ImageNet/groupnet_r18_k4.yaml \\
           --compare-bases 1 2 3 4 5 6 7 8 --tasks latency --csv bases.csv --plot bases.png
 
     Tasks: precision (bits of weights and activations), bops, flop, parameter, activation (shape
@@ -74,9 +83,11 @@ def analyze_model() -> CommandParser:
     than the full-precision one in PyTorch. No data set is needed. More: docs/complexity.md.
     """
     parser = CommandParser(analyze_model.__doc__)
-    parser.add_config()
-    parser.add_argument("--tasks", nargs="+", default=DEFAULT_TASKS, metavar="TASK")
-    parser.add_argument("--size", help="of the image, HEIGHTxWIDTH (default: as in evaluation)")
+    parser.add_network()
+    parser.add_argument("--tasks", nargs="+", default=DEFAULT_TASKS, choices=TASKS, metavar="TASK")
+    parser.add_argument(
+        "--size", type=parse_size, metavar="HxW", help="of the image (default: as in evaluation)"
+    )
     parser.add_argument("--compare-bases", type=int, nargs="+", metavar="K")
     parser.add_argument("--threads", type=int, default=2, help="of latencies")
     parser.add_argument("--runs", type=int, default=30, help="the fastest counts")
@@ -97,9 +108,8 @@ def benchmark_packed() -> CommandParser:
     """Time a packed file beside its float32 baseline and the trained network, on an image of the
     data set.
 
-      %(prog)s --config-file configs/quick/classifier_groupnet_mnist5k.yaml \\
-          --packed digits.gnp --json latency.json \\
-          MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth
+      %(prog)s output/classifier_groupnet_mnist5k/model_final.pth digits.gnp \\
+          --json latency.json
 
     All three take turns in one process, from the pixels of the first image of DATASETS.TEST to
     boxes, masks, labels or the class; ``least`` and ``median`` are those of the rounds. ``packed``
@@ -109,8 +119,8 @@ def benchmark_packed() -> CommandParser:
     layers: `groupnet-det benchmark runtime`.
     """
     parser = CommandParser(benchmark_packed.__doc__)
-    parser.add_config()
-    parser.add_argument("--packed", type=Path, required=True, help="file to time, .gnp")
+    parser.add_network()
+    parser.add_file(PACKED, "--packed", help_="file to time, .gnp")
     _add_clock(parser, threads=None)
     _add_bursts(parser)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
@@ -177,7 +187,7 @@ def benchmark_train() -> CommandParser:
 
       %(prog)s
       %(prog)s configs/COCO-Detection/retinanet_groupnet_r18_k4.yaml \\
-          --batch 2 --size 320 320 --opts MODEL.GROUPNET.NUM_BASES 5
+          --batch 2 --size 320x320 --opts MODEL.GROUPNET.NUM_BASES 5
 
     The baseline has MODEL.GROUPNET.METHOD float in all parts and differs in nothing else. The
     iterations of both take turns in one process, so that what else runs on the machine falls on
@@ -197,7 +207,7 @@ def benchmark_train() -> CommandParser:
     default = [str(project_root() / path) for path in QUICK]
     parser.add_argument("configs", nargs="*", default=default, help="those of configs/quick")
     parser.add_argument("--batch", type=int, default=0, help="images of an iteration")
-    parser.add_argument("--size", type=int, nargs=2, default=(0, 0), metavar=("H", "W"))
+    parser.add_argument("--size", type=parse_size, default=(0, 0), metavar="HxW", help="of images")
     _add_clock(parser, rounds="iterations of each that count")
     parser.add_argument("--device", default="", help="(default: the GPU if any)")
     parser.add_argument("--no-memory", action="store_true", help="seconds alone")

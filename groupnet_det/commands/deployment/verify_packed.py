@@ -10,7 +10,7 @@ from detectron2.config import CfgNode
 from tabulate import tabulate
 from torch import nn
 
-from groupnet_det.config import load_config
+from groupnet_det.commands.network_config import network_config
 from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
@@ -168,13 +168,12 @@ def warn_of_other_checkpoint(cfg: CfgNode, packed: PackedFile) -> None:
         print(f"note: the packed file was not made from {cfg.MODEL.WEIGHTS}", file=sys.stderr)
 
 
-def prepare(config_file: str, options: list[str]) -> CfgNode:
-    """A checked config, with its data sets.
+def prepare(cfg: CfgNode) -> CfgNode:
+    """The config for the CPU, with its data sets registered and checked.
 
     Raises:
         UserError: Anything that would fail later.
     """
-    cfg = load_config(config_file, options)
     cfg.MODEL.DEVICE = "cpu"
     cfg.freeze()
     if not cfg.DATASETS.TEST:
@@ -200,10 +199,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.num_images < 1:
         parser.error("--num-images must be positive")
     try:
-        cfg = prepare(arguments.config_file, arguments.opts)
+        cfg = prepare(network_config(arguments))
         findings = verify(
             cfg,
-            arguments.packed,
+            Path(arguments.packed),
             backend=arguments.backend,
             num_images=arguments.num_images,
             predictors=arguments.predictors,
@@ -211,6 +210,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         sys.exit(f"error: {error}")
     show(findings)
-    if arguments.report:
-        arguments.report.write_text(json.dumps(report(findings), indent=2) + "\n")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report(findings), indent=2) + "\n")
     return EXIT_CODES[verdict_of(findings)]

@@ -178,7 +178,7 @@ def pack_model(
     same = ["--config-file", model.configs[-1]]
     weights = [*PRESETS[preset], "MODEL.WEIGHTS", str(shorten(output / entry["checkpoint"]))]
     export = [EXPORT, *same, "--output", str(shorten(file)), *weights]
-    verify = [VERIFY, *same, "--packed", str(shorten(file)), "--report", str(shorten(report))]
+    verify = [VERIFY, *same, "--packed", str(shorten(file)), "--json", str(shorten(report))]
     verify += [*(() if is_built() else ("--backend", "reference")), *weights]
     run(export, root=ROOT)
     try:

@@ -132,7 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.weights,
         config_file=arguments.config_file,
         options=arguments.opts,
-        score_threshold=arguments.confidence_threshold,
+        score_threshold=arguments.score_threshold,
     )
     if arguments.input:
         return run_on_pictures(predictor, arguments.input, arguments.output)

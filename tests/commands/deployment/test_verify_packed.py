@@ -70,7 +70,7 @@ SEMSEG = "configs/quick/semseg_groupnet_photo_digits.yaml"
 
 def test_a_right_file_without_the_engine(verify, many_images, tmp_path):
     path = tmp_path / "report.json"
-    code, printed = verify(*REFERENCE, "--report", path, options=many_images)
+    code, printed = verify(*REFERENCE, "--json", path, options=many_images)
     assert code == 0
     assert printed.splitlines()[-1] == "verified, without the engine"
     assert "skipped" in printed
@@ -83,7 +83,7 @@ def test_a_right_file_without_the_engine(verify, many_images, tmp_path):
 
 def test_20_images_cannot_tell(verify, tmp_path):
     path = tmp_path / "report.json"
-    code, printed = verify(*REFERENCE, "--report", path)
+    code, printed = verify(*REFERENCE, "--json", path)
     assert code == 3
     assert printed.splitlines()[-1].startswith("INCONCLUSIVE: nothing is wrong")
     assert "FAILED" not in printed
@@ -155,7 +155,7 @@ def small_segmenter(root, tmp_path, datasets_env):
     torch.manual_seed(0)
     Checkpointer(build_model(cfg), str(tmp_path)).save("model_final")
     options += ["MODEL.WEIGHTS", str(tmp_path / "model_final.pth")]
-    return verify_packed.prepare(str(root / SEMSEG), options), tmp_path / "model.gnp"
+    return verify_packed.prepare(load_config(str(root / SEMSEG), options)), tmp_path / "model.gnp"
 
 
 def test_what_8_bits_cost_is_shown(small_segmenter, monkeypatch):
@@ -202,7 +202,7 @@ def test_evaluation_of_a_packed_file(root, tiny, tmp_path):
 
 def test_boxes_masks_and_labels_of_a_panoptic_file(root, tiny_panoptic, datasets_env):
     options = [*panoptic.OPTIONS, "MODEL.WEIGHTS", str(tiny_panoptic / panoptic.WEIGHTS)]
-    cfg = verify_packed.prepare(str(root / panoptic.CONFIG), options)
+    cfg = verify_packed.prepare(load_config(str(root / panoptic.CONFIG), options))
     backend = "native" if extension.is_built() else "reference"
     path = tiny_panoptic / panoptic.PACKED
     findings = verify_packed.verify(cfg, path, backend=backend, num_images=1)
@@ -226,7 +226,7 @@ def test_of_a_classifier_one_image_may_change(
     root, tiny, monkeypatch, trained, images, is_rounded_too
 ):
     cfg = verify_packed.prepare(
-        str(root / CONFIG), [*OPTIONS, "MODEL.WEIGHTS", str(tiny.with_name(WEIGHTS))]
+        load_config(str(root / CONFIG), [*OPTIONS, "MODEL.WEIGHTS", str(tiny.with_name(WEIGHTS))])
     )
     network, _ = load_trained(cfg)
     packed = build_packed_model(cfg, str(tiny), backend="reference")
