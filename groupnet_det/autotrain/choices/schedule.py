@@ -39,7 +39,9 @@ class Schedule:
 
     @property
     def is_enough(self) -> bool:
-        return self.tanh + self.binary >= ENOUGH_ITERATIONS and self.epochs >= ENOUGH_EPOCHS
+        """Whether less work an iteration would gain nothing."""
+        learns = self.tanh + self.binary >= ENOUGH_ITERATIONS and self.epochs >= ENOUGH_EPOCHS
+        return learns or self.epochs > MOST_EPOCHS - 1
 
 
 def make_schedule(

@@ -39,6 +39,7 @@ def test_one_stage():
 def test_few_images_are_not_seen_for_ever():
     found = schedule(Budget(seconds=1e6))
     assert found.epochs == pytest.approx(300)
+    assert schedule(Budget(seconds=1e6), num_images=4).is_enough
 
 
 def test_there_is_an_iteration_at_least():
