@@ -144,10 +144,12 @@ def _add_training_keys(cfg: CfgNode) -> None:
     # Data sets of your own, registered before training; see datasets/README.md. Each is a mapping
     # with NAME, FORMAT ("coco", "voc", "yolo", "image_folder" or "masks") and
     #   coco: ANNOTATIONS (json file), IMAGES (folder);
-    #   voc:  ROOT (folder with JPEGImages, Annotations, ImageSets/Main), SPLIT, CLASSES (list), and
-    #       as wanted METRIC: "coco", "voc07" (11 points) or "voc12" (area under the curve);
+    #   voc:  ROOT (folder with JPEGImages, Annotations, ImageSets/Main), SPLIT (a list there, or a
+    #       path, without .txt), CLASSES (list), and as wanted METRIC: "coco", "voc07" (11 points)
+    #       or "voc12" (area under the curve);
     #   yolo: DATA (the data.yaml), SPLIT ("train", "val" or "test");
-    #   image_folder: ROOT (with one folder of images for each class);
+    #   image_folder: ROOT (with one folder of images for each class), and as wanted LIST (file of
+    #       paths from ROOT on, one a line);
     #   masks: IMAGES and MASKS (folders), CLASSES (list, or a file of one name a line), and as
     #       wanted LIST (file of names without suffix, one a line), IGNORE_LABEL (255),
     #       MASK_SUFFIX (".png") and LABELS, which gives each value of masks its label where the two
