@@ -17,7 +17,7 @@ from groupnet_det.errors import CheckpointError, TrainingError, UserError
 from .compatibility import check_fit, move_backbone, refuse_packed
 from .finite import NotFiniteError, check_finite
 from .folder import check_folder, is_folder, read_folder, weights_file
-from .provenance import check_class_names, warn_of_other_data
+from .provenance import check_class_names, warn_of_other_data, with_present_names
 
 BEST_PREFIX = "model_best"
 DIVERGED = "Lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_ITERS or enable SOLVER.CLIP_GRADIENTS"
@@ -209,6 +209,8 @@ def load_tensors(path: str) -> dict[str, Any]:
         ) from error
     if not isinstance(loaded, dict):
         raise CheckpointError(f"{path} holds a {type(loaded).__name__}, not tensors by name")
+    if "model" in loaded:  # else the names are those of weights
+        loaded = with_present_names(loaded)
     _check_members(path, loaded)
     return loaded
 
@@ -218,7 +220,7 @@ MEMBERS: dict[str, type] = {
     "iteration": int,
     "config": str,
     "class_names": list,
-    "looks": dict,
+    "metadata": dict,
     "fingerprints": dict,
     "optimizer": dict,
     "scheduler": dict,

@@ -24,7 +24,7 @@ from groupnet_det.json_text import parse_json
 
 from .finite import check_finite
 from .model_card import model_card
-from .provenance import PROVENANCE
+from .provenance import PROVENANCE, with_present_names
 
 WEIGHTS_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
 MODEL_TYPE = "groupnet_det"
@@ -122,6 +122,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} has format_version {version}; valid: {FORMAT_VERSION}")
     if not isinstance(described.get("config"), (dict, str)):
         raise CheckpointError(f"{path} has no config of the network")
+    described = with_present_names(described)
     content = {key: described[key] for key in CARRIED if key in described}
     return {**content, "config": _as_text(content["config"])}
 

@@ -16,31 +16,38 @@ logger = logging.getLogger(__name__)
 
 STUFF = "kinds of stuff"
 
-# Of a data set's metadata, what pictures of predictions need.
-LOOKS = ("thing_classes", "thing_colors", "stuff_classes", "stuff_colors", "classes")
+# Of a data set's metadata, what images of predictions need.
+METADATA_KEYS = ("thing_classes", "thing_colors", "stuff_classes", "stuff_colors", "classes")
 
 # The members of a checkpoint that `checkpoint_metadata` gives.
-PROVENANCE = ("class_names", "looks", "fingerprints", "config", "groupnet_det_version")
+PROVENANCE = ("class_names", "metadata", "fingerprints", "config", "groupnet_det_version")
+# Names that 0.1.0 wrote -> the present ones.
+OLD_NAMES = {"looks": "metadata"}
 
 
 def checkpoint_metadata(cfg: CfgNode) -> dict[str, Any]:
     """The plain values that a training stores beside the weights.
 
     Returns:
-        ``class_names``, in the order of the network's outputs; ``looks``, the data set's metadata
-        of `LOOKS`; ``fingerprints`` of the training data sets by name; ``config``, all of it as
-        YAML; ``groupnet_det_version``.
+        ``class_names``, in the order of the network's outputs; ``metadata``, the data set's of
+        `METADATA_KEYS`; ``fingerprints`` of the training data sets by name; ``config``, all of it
+        as YAML; ``groupnet_det_version``.
     """
     first = cfg.DATASETS.TRAIN[0]
     names = known_class_names(first)
     metadata = MetadataCatalog.get(first).as_dict()
     return {
         "class_names": names,
-        "looks": {key: _plain(metadata[key]) for key in LOOKS if metadata.get(key)},
+        "metadata": {key: _plain(metadata[key]) for key in METADATA_KEYS if metadata.get(key)},
         "fingerprints": {name: fingerprint(name) for name in cfg.DATASETS.TRAIN},
         "config": cfg.dump(),
         "groupnet_det_version": __version__,
     }
+
+
+def with_present_names(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a checkpoint holds, its members of `OLD_NAMES` renamed."""
+    return {OLD_NAMES.get(key, key): value for key, value in content.items()}
 
 
 def known_class_names(name: str) -> list[str]:
@@ -72,8 +79,8 @@ def check_class_names(
     Raises:
         CheckpointError: With both lists.
     """
-    looks = stored.get("looks") or {}
-    found = {"classes": stored.get("class_names"), STUFF: looks.get("stuff_classes")}
+    metadata = stored.get("metadata") or {}
+    found = {"classes": stored.get("class_names"), STUFF: metadata.get("stuff_classes")}
     for dataset, lists in expected.items():
         for kind, wanted in lists.items():
             names = list(found[kind] or [])
@@ -114,14 +121,15 @@ def warn_of_training_data(path: str, stored: Mapping[str, Any], names: Iterable[
             logger.warning(f"{path} was trained on data set {name!r}; its scores will be too good")
 
 
-def stored_looks(stored: Mapping[str, Any], cfg: CfgNode) -> Metadata:
-    """Class names and colours for pictures, from a checkpoint or, where it has none, from the data
+def stored_metadata(stored: Mapping[str, Any], cfg: CfgNode) -> Metadata:
+    """Class names and colours, from a checkpoint or, where it has none, from the data
     sets of the config."""
-    looks = dict(stored.get("looks") or {})
-    for name in (*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST) if not looks else ():
-        looks |= {k: v for k, v in MetadataCatalog.get(name).as_dict().items() if k in LOOKS}
+    values = dict(stored.get("metadata") or {})
+    for name in (*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST) if not values else ():
+        known = MetadataCatalog.get(name).as_dict()
+        values |= {key: known[key] for key in METADATA_KEYS if key in known}
     metadata = Metadata()
-    metadata.set(**looks)
+    metadata.set(**values)
     return metadata
 
 

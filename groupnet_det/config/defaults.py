@@ -156,10 +156,11 @@ def _add_segmentation_keys(options: CfgNode) -> None:
 
 def _add_training_keys(cfg: CfgNode) -> None:
     # Data sets of your own, registered before training; see datasets/README.md. Each is a mapping
-    # with NAME, FORMAT ("coco", "voc", "image_folder" or "masks") and
+    # with NAME, FORMAT ("coco", "voc", "yolo", "image_folder" or "masks") and
     #   coco: ANNOTATIONS (json file), IMAGES (folder);
     #   voc:  ROOT (folder with JPEGImages, Annotations, ImageSets/Main), SPLIT, CLASSES (list), and
     #       as wanted METRIC: "coco", "voc07" (11 points) or "voc12" (area under the curve);
+    #   yolo: DATA (the data.yaml), SPLIT ("train", "val" or "test");
     #   image_folder: ROOT (with one folder of images for each class);
     #   masks: IMAGES and MASKS (folders), CLASSES (list, or a file of one name a line), and as
     #       wanted LIST (file of names without suffix, one a line), IGNORE_LABEL (255),

@@ -1,6 +1,6 @@
 """Matches detections with the ground truth, for confusion matrices and for the worst images.
 
-Average precision answers neither what a class is taken for nor which images fail. Here objects of
+Average precision says neither what a class is taken for nor which images fail. Here objects of
 at least a threshold's score, best first, each take the free true object that they overlap most, by
 an IoU of at least `IOU`.
 """
@@ -25,7 +25,7 @@ class ImageObjects:
 
     Attributes:
         image_id: Of the data set.
-        truth: (T,), classes from 0.
+        gt: (T,), classes from 0.
         found: (F,), classes.
         scores: (F,).
         overlaps: (F, T), IoU.
@@ -33,7 +33,7 @@ class ImageObjects:
     """
 
     image_id: Any
-    truth: NDArray[np.int64]
+    gt: NDArray[np.int64]
     found: NDArray[np.int64]
     scores: NDArray[np.float64]
     overlaps: NDArray[np.float64]
@@ -47,11 +47,11 @@ class ImageObjects:
             same_class: Whether objects of other classes are left alone.
         """
         pairs = []
-        free = np.ones(len(self.truth), dtype=bool)
+        free = np.ones(len(self.gt), dtype=bool)
         for index in range(self.number_found(threshold)):
             fits = free & (self.overlaps[index] >= IOU)
             if same_class:
-                fits &= self.truth == self.found[index]
+                fits &= self.gt == self.found[index]
             if fits.any():
                 best = int(np.argmax(np.where(fits, self.overlaps[index], -1.0)))
                 free[best] = False
@@ -76,36 +76,36 @@ def objects_of_images(evaluation: COCOeval) -> list[ImageObjects]:
     """
     class_of = {category: index for index, category in enumerate(evaluation.params.catIds)}
     kind = evaluation.params.iouType
-    truth, found = evaluation.cocoGt, evaluation.cocoDt
+    gt, found = evaluation.cocoGt, evaluation.cocoDt
     return [
         _objects_of_image(
             image_id,
-            truth,
-            truth.imgToAnns.get(image_id, []),
+            gt,
+            gt.imgToAnns.get(image_id, []),
             [o for o in found.imgToAnns.get(image_id, []) if o["category_id"] in class_of],
             class_of,
             kind,
         )
-        for image_id in sorted(truth.getImgIds(), key=str)
+        for image_id in sorted(gt.getImgIds(), key=str)
     ]
 
 
 def _objects_of_image(
     image_id: Any,
     coco: COCO,
-    truth: Sequence[dict[str, Any]],
+    gt: Sequence[dict[str, Any]],
     found: Sequence[dict[str, Any]],
     class_of: dict[int, int],
     kind: str,
 ) -> ImageObjects:
     found = sorted(found, key=lambda one: -one["score"])
-    counted = [one for one in truth if not one.get("iscrowd")]
-    crowds = [one for one in truth if one.get("iscrowd")]
+    counted = [one for one in gt if not one.get("iscrowd")]
+    crowds = [one for one in gt if one.get("iscrowd")]
     shapes = [_shape(one, coco, kind) for one in found]
     in_crowd = _overlaps(shapes, [_shape(one, coco, kind) for one in crowds], crowd=True)
     return ImageObjects(
         image_id=image_id,
-        truth=np.array([class_of[one["category_id"]] for one in counted], dtype=np.int64),
+        gt=np.array([class_of[one["category_id"]] for one in counted], dtype=np.int64),
         found=np.array([class_of[one["category_id"]] for one in found], dtype=np.int64),
         scores=np.array([one["score"] for one in found], dtype=np.float64),
         overlaps=_overlaps(shapes, [_shape(one, coco, kind) for one in counted], crowd=False),
@@ -117,11 +117,11 @@ def _shape(item: dict[str, Any], coco: COCO, kind: str) -> Any:
     return item["bbox"] if kind == "bbox" else coco.annToRLE(item)
 
 
-def _overlaps(found: list[Any], truth: list[Any], *, crowd: bool) -> NDArray[np.float64]:
+def _overlaps(found: list[Any], gt: list[Any], *, crowd: bool) -> NDArray[np.float64]:
     """IoU (F, T); with crowds the share of what was found."""
-    if not found or not truth:
-        return np.zeros((len(found), len(truth)))
-    return np.asarray(mask_util.iou(found, truth, [int(crowd)] * len(truth)))
+    if not found or not gt:
+        return np.zeros((len(found), len(gt)))
+    return np.asarray(mask_util.iou(found, gt, [int(crowd)] * len(gt)))
 
 
 def confusion_of(
@@ -133,12 +133,12 @@ def confusion_of(
     for image in images:
         pairs = image.pairs(threshold, same_class=False)
         for index, true in pairs:
-            counts[image.truth[true], image.found[index]] += 1
+            counts[image.gt[true], image.found[index]] += 1
         for index in image.wrong(threshold, pairs):
             counts[num_classes, image.found[index]] += 1
         seen = {true for _, true in pairs}
-        for true in set(range(len(image.truth))) - seen:
-            counts[image.truth[true], num_classes] += 1
+        for true in set(range(len(image.gt))) - seen:
+            counts[image.gt[true], num_classes] += 1
     return counts
 
 
@@ -147,7 +147,7 @@ def quality_of(image: ImageObjects, threshold: float) -> float:
     quality of one image (Kirillov et al., arXiv 1801.00868), of all classes together. nan where
     there is nothing, and nothing was found."""
     pairs = image.pairs(threshold, same_class=True)
-    false = len(image.wrong(threshold, pairs)) + len(image.truth) - len(pairs)
+    false = len(image.wrong(threshold, pairs)) + len(image.gt) - len(pairs)
     if not pairs and not false:
         return float("nan")
     return float(sum(image.overlaps[pair] for pair in pairs) / (len(pairs) + false / 2))
@@ -161,7 +161,7 @@ def best_threshold(images: Sequence[ImageObjects]) -> float:
         pairs = image.pairs(0.0, same_class=True)
         right += [image.scores[index] for index, _ in pairs]
         wrong += [image.scores[index] for index in image.wrong(0.0, pairs)]
-    number = sum(len(image.truth) for image in images)
+    number = sum(len(image.gt) for image in images)
 
     def f1(threshold: float) -> float:
         true = int((np.array(right) >= threshold).sum())

@@ -57,7 +57,7 @@ def check_evaluation(cfg: CfgNode, *, training: bool) -> None:
         lookup(EVALUATORS, kind, f"evaluator type of data set {name!r}")
         if kind == "cityscapes_sem_seg" and own_node(cfg, "TEST.SEMANTIC").OFFICIAL_CITYSCAPES:
             require_cityscapesscripts("TEST.SEMANTIC.OFFICIAL_CITYSCAPES")
-        if _has_panoptic_truth(name) and not importlib.util.find_spec("panopticapi"):
+        if _has_panoptic_gt(name) and not importlib.util.find_spec("panopticapi"):
             logger.warning(
                 f"data set {name}: without the package panopticapi, panoptic quality (PQ) is not "
                 "computed; boxes, masks and mIoU of stuff are"
@@ -104,13 +104,13 @@ def _parts(cfg: CfgNode, name: str) -> list[str]:
         "segm": cfg.MODEL.MASK_ON,
         "keypoints": cfg.MODEL.KEYPOINT_ON,
         "cityscapes": own_node(cfg, "TEST.SEMANTIC").OFFICIAL_CITYSCAPES,
-        "panoptic_seg": _has_panoptic_truth(name) and importlib.util.find_spec("panopticapi"),
+        "panoptic_seg": _has_panoptic_gt(name) and importlib.util.find_spec("panopticapi"),
     }
     kind = MetadataCatalog.get(name).get("evaluator_type", "coco")
     return [part for part in PARTS[kind] if wanted.get(part, True)]
 
 
-def _has_panoptic_truth(name: str) -> bool:
+def _has_panoptic_gt(name: str) -> bool:
     metadata = MetadataCatalog.get(name)
     is_panoptic = metadata.get("evaluator_type") == "coco_panoptic_seg"
     return is_panoptic and "panoptic_json" in metadata.as_dict()

@@ -81,13 +81,13 @@ def _cityscapes(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
 
 def _panoptic(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
     """Boxes and masks of things, mIoU of stuff; panoptic quality where panopticapi is installed
-    and the data set has the truth for it."""
+    and the data set has the ground truth for it."""
     evaluators = [
         _coco(cfg, name, output_dir),
         SemanticEvaluator(name, output_dir=output_dir / "stuff"),
     ]
-    has_truth = "panoptic_json" in MetadataCatalog.get(name).as_dict()
-    if has_truth and importlib.util.find_spec("panopticapi"):  # if not, `check_evaluation` tells
+    has_gt = "panoptic_json" in MetadataCatalog.get(name).as_dict()
+    if has_gt and importlib.util.find_spec("panopticapi"):  # if not, `check_evaluation` tells
         evaluators.append(COCOPanopticEvaluator(name, str(output_dir)))
     return DatasetEvaluators(evaluators)
 

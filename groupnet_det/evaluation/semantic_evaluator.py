@@ -85,7 +85,7 @@ class SemanticEvaluator(SemSegEvaluator):
                 "train again with a lower SOLVER.BASE_LR, or load others"
             )
 
-    def has_truth(self) -> bool:
+    def has_gt(self) -> bool:
         """Whether this process saw a labelled pixel."""
         return bool(self._conf_matrix[:, :-1].sum())
 

@@ -10,7 +10,7 @@ from detectron2.evaluation import DatasetEvaluator
 from detectron2.evaluation.coco_evaluation import instances_to_coco_json
 from detectron2.utils import comm
 
-from groupnet_det.evaluation.saved.voc_scores import read_truth, score_voc
+from groupnet_det.evaluation.saved.voc_scores import read_gt, score_voc
 
 RESULTS = "coco_instances_results.json"
 METRIC_OF_YEAR = {2007: "07", 2012: "12"}
@@ -61,8 +61,6 @@ class VocEvaluator(DatasetEvaluator):
         results = list(itertools.chain(*gathered))
         self.output_dir.mkdir(parents=True, exist_ok=True)
         (self.output_dir / RESULTS).write_text(json.dumps(results))
-        scores = score_voc(
-            read_truth(self.root, self.split), results, self.class_names, self.metric
-        )
+        scores = score_voc(read_gt(self.root, self.split), results, self.class_names, self.metric)
         of_classes = {f"AP50-{name}": ap50 for name, (_, ap50) in scores.per_class.items()}
         return {"bbox": {**scores.summary, **of_classes}}

@@ -1,4 +1,4 @@
-"""Images of any kind as pixels."""
+"""Reading of paths, PIL images, arrays and tensors as pixels."""
 
 import os
 from collections.abc import Callable
@@ -19,28 +19,28 @@ from .decoding import CHANNEL_ORDERS, check_depth, decode_rgb, open_image
 AnyImage = str | os.PathLike[str] | Image.Image | NDArray[np.uint8] | Tensor
 
 EXPECTED = (
-    "expected is a path, a PIL image, a uint8 array (H, W, 3) of numpy or a uint8 tensor (3, H, W) "
-    "of torch, both RGB"
+    "expected: a path, a PIL image, a NumPy uint8 array (H, W, 3) or a torch uint8 tensor "
+    "(3, H, W), both RGB"
 )
 
 
 def read_image(image: AnyImage, *, least_side: int) -> NDArray[np.uint8]:
-    """Pixels of an image, uint8 RGB (H, W, 3).
+    """Read an image as uint8 RGB (H, W, 3).
 
     Args:
         image: One of
 
             * a path,
-            * a PIL image, of any mode with 8 bits or less a channel,
+            * a PIL image of any mode with up to 8 bits per channel,
             * a numpy array, uint8 RGB (H, W, 3),
             * a torch tensor, uint8 RGB (3, H, W).
 
-            Files and PIL images are turned as their EXIF orientation says.
-        least_side: Pixels. A JPEG file may be decoded to a smaller size, as long as both its sides
-            keep this many.
+            The EXIF orientation of files and PIL images is applied.
+        least_side: Pixels. A JPEG file may be decoded to a smaller size if both sides keep at least
+            this many.
 
     Raises:
-        DataError: `image` is none of these, has no pixel, or cannot be read.
+        DataError: `image` is none of these, has no pixels, or cannot be read.
     """
     for kind, read in _READERS.items():
         if isinstance(image, kind):
@@ -53,7 +53,7 @@ def read_image(image: AnyImage, *, least_side: int) -> NDArray[np.uint8]:
 
 
 def ordered(pixels: NDArray[np.uint8], channel_format: str) -> Tensor:
-    """RGB (H, W, 3) -> uint8 (1, H, W, 3), channels in the order of a key of `CHANNEL_ORDERS`."""
+    """Convert RGB (H, W, 3) to uint8 (1, H, W, 3) in a channel order of `CHANNEL_ORDERS`."""
     result = np.empty(pixels.shape, np.uint8)
     for number, channel in enumerate(CHANNEL_ORDERS[channel_format]):  # the fastest way in numpy
         result[:, :, number] = pixels[:, :, channel]
@@ -67,7 +67,7 @@ def _read_path(path: str | os.PathLike[str], least_side: int) -> NDArray[np.uint
             return decode_rgb(image, least_side)
     except UserError:
         raise
-    except Exception as error:  # decoders of rare formats raise what they like
+    except Exception as error:  # decoders of rare formats raise errors of any type
         raise DataError(f"image {name} cannot be read: {error}") from error
 
 
@@ -75,7 +75,7 @@ def _read_pil(image: Image.Image, _: int) -> NDArray[np.uint8]:
     check_depth(image)
     try:
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except Exception as error:  # as above: a file may be decoded only now
+    except Exception as error:  # as above: the file may be decoded only now
         raise DataError(f"the PIL image of mode {image.mode} cannot be read: {error}") from error
 
 

@@ -111,7 +111,7 @@ def _latency(entries: Iterable[Entry], measured: Measured) -> str:
     devices = ", ".join(_unique(f"{row.device} ({row.isa}), {row.threads} threads" for row in rows))
     torch = ", ".join(_unique(row.torch.split("+")[0] for row in rows))
     return (
-        f"Milliseconds from pixels to the answer, the least of several rounds, on {devices}, "
+        f"Milliseconds from pixels to the prediction, the least of several rounds, on {devices}, "
         f"{_days(row.date for row in rows)}, with random weights: the packed engine; "
         f"full precision in PyTorch {torch}."
     )

@@ -1,4 +1,4 @@
-"""Quantizers by name."""
+"""Registry of quantizers by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ MAX_TERMS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class ActivationSpec:
-    """What an activation quantizer may have to know; each takes what it needs.
+    """Settings of activation quantizers; each uses those that it needs.
 
     Attributes:
-        num_channels: Of the map that is quantized.
+        num_channels: Channels of the input.
         bits: Of k-bit quantizers (`dorefa`, `lq`, `lsq`), 1 to 8.
         num_bases: ABC-Net's N, 1 to 8.
         gradient: Estimator of `sign` and `rsign`, a key of `SIGN_GRADIENTS`.
@@ -52,13 +52,13 @@ class ActivationSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightSpec:
-    """What a weight quantizer may have to know; each takes what it needs.
+    """Settings of weight quantizers; each uses those that it needs.
 
     Attributes:
-        out_channels: Of the weights.
-        num_groups: The output channels are that many equal groups (the bases of a group of
-            convolutions) with statistics of their own.
-        scale: Of `sign`, a key of `WEIGHT_SCALES`.
+        out_channels: Output channels of the weights.
+        num_groups: Number of equal groups of output channels (the bases of wide convolutions),
+            each with its own statistics.
+        scale: Scale of `sign`, a key of `WEIGHT_SCALES`.
         bits: Of k-bit quantizers (`dorefa`, `lq`, `lsq`), 1 to 8.
         num_bases: ABC-Net's M, 1 to 8.
         gradient: Estimator of `sign`, a key of `WEIGHT_GRADIENTS`.

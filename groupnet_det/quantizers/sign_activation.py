@@ -132,8 +132,8 @@ class SignActivation(ActivationQuantizer):
     """{-1, +1} by `sign`; padded with +1 (Group-Net, Bi-Real Net, BNN).
 
     Attributes:
-        slope: Where it is finite, ``tanh(slope * x)`` stands instead of the sign. A state of
-            training, not of the network: it is in no checkpoint.
+        slope: If finite, ``tanh(slope * x)`` replaces the sign. This is a state of the training,
+            not of the network, so checkpoints do not contain it.
     """
 
     precision = 1

@@ -18,7 +18,7 @@ from groupnet_det.report.sections import (
     overview_section,
     training_section,
 )
-from groupnet_det.report.sections.prediction_sections import Answers
+from groupnet_det.report.sections.prediction_sections import PredictionSections
 from groupnet_det.version import __version__
 
 from .training_run import Run
@@ -41,14 +41,14 @@ class Section:
 
 def sections_of(run: Run) -> Iterable[tuple[str, MakeSection]]:
     """Titles, and what makes each section."""
-    answers = Answers(run)
+    sections = PredictionSections(run)
     return (
         ("At a glance", overview_section.overview),
         ("Scores", training_section.scores),
         ("Curves", training_section.curves),
-        ("Best and worst", answers.examples),
-        ("Precision and recall", answers.precision_recall),
-        ("Confusion", answers.confusion),
+        ("Best and worst", sections.examples),
+        ("Precision and recall", sections.precision_recall),
+        ("Confusion", sections.confusion),
         ("Size and latency", deployment_section.deployment),
         ("Precision map", network_section.precision_map),
         ("Bit flips", training_section.bit_flips),

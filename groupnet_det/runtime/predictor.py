@@ -10,8 +10,9 @@ from groupnet_det.errors import DataError, PackedFileError, UserError, lookup
 from groupnet_det.images.reading import AnyImage
 from groupnet_det.packed.packed_file import error_about, read_packed
 from groupnet_det.runtime.backends.networks import BACKENDS, Network
+from groupnet_det.runtime.results.result import Result, check_score_threshold
 
-from .task_pipelines import Answer, make_task
+from .task_pipelines import make_task
 
 
 class PackedPredictor:
@@ -30,22 +31,32 @@ class PackedPredictor:
         class_names: In the order of the labels; their numbers where the file names none.
         stuff_class_names: The same for the labels of a panoptic network; else empty.
         program: What the network computes.
-        network: Runs the program, without preparation and answer.
+        network: Runs the program, without preparation and post-processing.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, backend: str = "native") -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        backend: str = "native",
+        score_threshold: float | None = None,
+    ) -> None:
         """
         Args:
             path: A file made by tools/export_packed.py.
             backend: ``native``, the compiled engine, or ``reference``, which computes the same
                 bits with PyTorch, slowly. There is no silent change from one to the other.
+            score_threshold: Of objects, 0 to 1; None for all that the file gives.
 
         Raises:
             PackedFileError: The file is missing, damaged, of another version or an unknown task.
             ExtensionError: The compiled engine is missing, or `GROUPNET_DET_ISA` is impossible.
-            ConfigError: Unknown `backend`.
+            ConfigError: Unknown `backend`, or a threshold that is no score.
         """
-        self._opened = os.path.abspath(path), backend
+        if score_threshold is not None:
+            check_score_threshold(score_threshold)
+        self._opened = os.path.abspath(path), backend, score_threshold
+        self.score_threshold = score_threshold
         open_network = lookup(BACKENDS, backend, "backend")
         packed = read_packed(path)
         try:
@@ -66,8 +77,8 @@ class PackedPredictor:
         """Pickled by the path of its file, which is opened again, as in a spawned process."""
         return _reopen, self._opened
 
-    def __call__(self, image: AnyImage) -> Answer:
-        """The answer about one image, of any kind that `read_image` takes.
+    def __call__(self, image: AnyImage) -> Result:
+        """The result for one image, of any kind that `read_image` takes.
 
         Raises:
             DataError: The image cannot be used.
@@ -76,27 +87,30 @@ class PackedPredictor:
 
     def prepare(self, image: AnyImage) -> tuple[Tensor, tuple[int, int]]:
         """What `predict_pixels` takes: an image's pixels as the network sees them, and the size
-        that the answer is for.
+        that the result is for.
 
         Raises:
             DataError: The image cannot be used.
         """
         return self._task.prepare(image)
 
-    def predict_batch(self, images: Sequence[AnyImage]) -> list[Answer]:
-        """Answers about images; classifiers run them in one pass, whose memory grows with their
+    def predict_batch(self, images: Sequence[AnyImage]) -> list[Result]:
+        """Results for images; classifiers run them in one pass, whose memory grows with their
         number.
 
         Raises:
-            DataError: An image cannot be used; there is no answer about the others then.
+            DataError: An image cannot be used; there are no results for the others then.
         """
         if isinstance(images, (str, os.PathLike)):
             raise DataError("images are one path; expected is a list of images")
         prepared = [self.prepare(image) for image in images]
-        return self._task.answers(self.network, prepared)
+        results = self._task.results(self.network, prepared)
+        if self.score_threshold is None:
+            return results
+        return [result.above(self.score_threshold) for result in results]
 
-    def predict_pixels(self, pixels: Tensor, wanted: tuple[int, int]) -> Answer:
-        """The answer about an image that is prepared already.
+    def predict_pixels(self, pixels: Tensor, wanted: tuple[int, int]) -> Result:
+        """The result for an image that is prepared already, with all objects that the file gives.
 
         Args:
             pixels: uint8 (1, H, W, 3), channels as in training.
@@ -105,8 +119,8 @@ class PackedPredictor:
         Raises:
             DataError: The network does not take images of this size.
         """
-        return self._task.answers(self.network, [(pixels, wanted)])[0]
+        return self._task.results(self.network, [(pixels, wanted)])[0]
 
 
-def _reopen(path: str, backend: str) -> PackedPredictor:
-    return PackedPredictor(path, backend=backend)
+def _reopen(path: str, backend: str, score_threshold: float | None) -> PackedPredictor:
+    return PackedPredictor(path, backend=backend, score_threshold=score_threshold)

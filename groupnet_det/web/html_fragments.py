@@ -38,7 +38,7 @@ def intro(number: int) -> str:
 
 
 def problem(message: str) -> str:
-    """Why there is no answer."""
+    """Why there is no prediction."""
     return f"<div class='gn-problem' role='alert'>{escape(message)}</div>"
 
 
@@ -70,7 +70,7 @@ def comparison(result: Comparison) -> str:
     height, width = result.seen
     notes = [
         f"{_sizes(result)} Seen by the network: {width} × {height} pixels.",
-        "Times from these pixels to the answer, median of several rounds, taken in turns.",
+        "Times from these pixels to the prediction, median of several rounds, taken in turns.",
     ]
     if result.float_seconds is not None:
         notes.append(

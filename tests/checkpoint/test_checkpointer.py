@@ -168,7 +168,7 @@ def test_a_deleted_folder_is_made_again(tmp_path):
         {"iteration": None},
         {"config": ["SEED: 1"]},
         {"class_names": "abc"},
-        {"looks": 3},
+        {"metadata": 3},
         {"fingerprints": [1]},
         {"optimizer": [1]},
         {"trainer": "x"},

@@ -13,7 +13,7 @@ from groupnet_det.checkpoint.detector_start import initialize
 from groupnet_det.checkpoint.folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, write_folder
 from groupnet_det.errors import CheckpointError
 from groupnet_det.inference.trained_predictor import open_predictor
-from tests.inference.models import LOOKS, THINGS, make_model, write_checkpoint
+from tests.inference.models import METADATA, THINGS, make_model, write_checkpoint
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (64, 80, 3), dtype=np.uint8)
 
@@ -84,7 +84,13 @@ def test_config_json_can_be_looked_at(folder):
     assert described["model_type"] == "groupnet_det"
     assert described["config"]["MODEL"]["GROUPNET"]["WIDTH"] == 0.125
     assert described["class_names"] == THINGS
-    assert described["looks"] == LOOKS["classifier"]
+    assert described["metadata"] == METADATA["classifier"]
+
+
+def test_folders_of_version_0_1_0_are_read(folder):
+    path = folder / CONFIG_FILE
+    path.write_text(path.read_text().replace('"metadata"', '"looks"'))
+    assert read_checkpoint(folder)["metadata"] == METADATA["classifier"]
 
 
 def test_the_card_says_what_is_known(tmp_path, folder):
@@ -95,7 +101,7 @@ def test_the_card_says_what_is_known(tmp_path, folder):
     assert "**2 classes:** cat, dog" in card
     assert "| classification/top1 | 91.25 |" in card
     assert "Training data: `mine`, fingerprint `000000" in card
-    assert "none are known" in (folder / CARD_FILE).read_text()
+    assert "Scores: unknown" in (folder / CARD_FILE).read_text()
 
 
 @pytest.mark.parametrize("inner", ["", WEIGHTS_FILE], ids=["folder", "file"])
@@ -110,12 +116,12 @@ def test_it_is_loaded_where_a_file_is(folder, inner):
 
 
 def test_predictions_are_those_of_the_file(folder):
-    answers = []
+    logits = []
     for path in (folder, folder.with_name("classifier.pth")):
-        predictor = open_predictor(config_file="", weights=str(path), options=[], threshold=0)
-        assert predictor.looks.classes == THINGS
-        answers.append(predictor(PIXELS)["logits"])
-    assert torch.equal(*answers)
+        result = open_predictor(path)(PIXELS)
+        assert result.class_names == tuple(THINGS)
+        logits.append(result.logits)
+    assert torch.equal(*logits)
 
 
 def test_a_training_starts_from_it(folder):

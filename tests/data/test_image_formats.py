@@ -122,7 +122,7 @@ def test_a_broken_file_is_told_so(tmp_path, kind):
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "photo.jpg")
-    with pytest.raises(DataError, match="is no plain file"):
+    with pytest.raises(DataError, match="is not a regular file"):
         read_rgb(str(tmp_path / "photo.jpg"))
 
 

@@ -80,8 +80,8 @@ def test_modes_of_calculations(predictor, mode):
 def test_more_than_8_bits_are_refused(predictor, mode):
     text = refusal(predictor, Image.new(mode, (50, 40)))
     assert text == (
-        f"the image has more than 8 bits a channel (mode {mode}); scale it to 8 bits first, as the "
-        "images of the training had"
+        f"the image has more than 8 bits per channel (mode {mode}); convert it to 8 bits first, "
+        "like the training images"
     )
 
 
@@ -96,7 +96,7 @@ def test_colours_of_16_bits_in_files(predictor, tmp_path):
 
 def test_grey_of_16_bits_in_files_is_refused(predictor, tmp_path):
     Image.fromarray(np.arange(2000, dtype=np.uint16).reshape(40, 50)).save(tmp_path / "deep.png")
-    assert "deep.png has more than 8 bits a channel (mode" in refusal(
+    assert "deep.png has more than 8 bits per channel (mode" in refusal(
         predictor, tmp_path / "deep.png"
     )
 
@@ -236,7 +236,7 @@ def test_an_animation_is_its_first_picture(predictor, tmp_path):
 )
 def test_what_is_no_image(predictor, bad):
     text = refusal(predictor, bad)
-    assert text.startswith(f"the image is of the type {type(bad).__name__}; expected is a path, ")
+    assert text.startswith(f"the image is of the type {type(bad).__name__}; expected: a path, ")
 
 
 def test_one_bad_image_of_a_batch(predictor):

@@ -102,15 +102,15 @@ def run(arguments: argparse.Namespace) -> None:
     cfg = load_config(arguments.config_file, arguments.opts)
     size = parse_size(arguments.size) if arguments.size else default_size(cfg, shapes_of(cfg))
     torch.set_num_threads(arguments.threads)
-    facts = gather(arguments, size)
-    title = ", ".join(facts[name] for name in ("config", "size", "device", "date"))
+    environment = gather(arguments, size)
+    title = ", ".join(environment[name] for name in ("config", "size", "device", "date"))
     print(f"{CONVENTION}\n\n{title}\n")
     rows: Sequence[Any] = (compare if arguments.compare_bases else analyze)(cfg, size, arguments)
     if arguments.plot:
         (plot_bases if arguments.compare_bases else plot_layer_costs)(rows, arguments.plot, title)
         print(f"plot: {arguments.plot}")
     if arguments.csv:
-        write_rows(arguments.csv, rows, facts)
+        write_rows(arguments.csv, rows, environment)
         print(f"rows: {arguments.csv}")
 
 

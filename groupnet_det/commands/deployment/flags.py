@@ -56,7 +56,7 @@ def export_packed() -> CommandParser:
 
 
 def verify_packed() -> CommandParser:
-    """Prove that a packed file gives the answers of the network that it was made from.
+    """Check that a packed file predicts as the network that it was made from.
 
       %(prog)s --config-file configs/quick/classifier_groupnet_mnist5k.yaml \\
           --packed digits.gnp MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth

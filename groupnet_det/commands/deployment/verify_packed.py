@@ -1,4 +1,4 @@
-"""Prove that a packed file gives the answers of the network that it was made from."""
+"""Check that a packed file predicts as the network that it was made from."""
 
 import json
 import sys
@@ -88,7 +88,7 @@ def verify(
     )
     findings += check_blocks(trained, packed, images, TRACES[backend])
     for dataset in cfg.DATASETS.TEST:
-        findings += compare_answers(cfg, trained, packed_model, dataset)
+        findings += compare_predictions(cfg, trained, packed_model, dataset)
     if predictors is not None:
         again = export_trained(cfg, trained, rest, make_predictors(cfg, trained, predictors))
         findings += cost_of(cfg, packed_model, again, backend)
@@ -123,7 +123,7 @@ def cost_of(cfg: CfgNode, own: PackedModel, again: PackedFile, backend: str) -> 
     return findings
 
 
-def compare_answers(
+def compare_predictions(
     cfg: CfgNode, trained: nn.Module, packed: PackedModel, dataset: str
 ) -> list[Finding]:
     """What both networks reach on a data set, and on how many images they agree."""
@@ -151,11 +151,11 @@ def compare_answers(
     findings = compare({})
     if any(finding.verdict == FAILED for finding in findings):
         findings = compare(score_trained(cfg, with_rounded_stem(trained), dataset, task).values)
-    return findings + show_agreement(dataset, ours.answers, theirs.answers)
+    return findings + show_agreement(dataset, ours.predictions, theirs.predictions)
 
 
 def score_trained(cfg: CfgNode, model: nn.Module, dataset: str, task: str) -> DatasetScores:
-    """Scores and answers of a network of Detectron2's."""
+    """Scores and predictions of a network of Detectron2's."""
     if task == "semantic_segmentation":
         model = wrap_for_inference(cfg, model)  # a packed file does so itself
     return score_dataset(cfg, model, dataset)

@@ -25,10 +25,10 @@ from typing import Any
 import torch
 from detectron2.config import CfgNode
 
-from groupnet_det.commands import command_runs
-from groupnet_det.commands.after_training import pack_and_time, write_report
-from groupnet_det.commands.after_training import shown as shown_packed
-from groupnet_det.commands.command_runs import TRAIN, Stage, training_commands
+from groupnet_det.autotrain import command_runs
+from groupnet_det.autotrain.after_training import pack_and_time, write_report
+from groupnet_det.autotrain.after_training import shown as shown_packed
+from groupnet_det.autotrain.command_runs import TRAIN, Stage, training_commands
 from groupnet_det.config import load_config
 from groupnet_det.data.datasets.photo_digits_sources import CLASS_NAMES
 from groupnet_det.data.datasets.registration import photo_digits_root, register_datasets

@@ -19,7 +19,7 @@ from groupnet_det.inference.videos import (
     check_display,
     video_output,
 )
-from groupnet_det.visualization.drawn_results import VideoDrawer, describe_outputs, draw_outputs
+from groupnet_det.visualization.drawn_results import VideoDrawer, describe_result, draw_result
 
 from . import flags
 
@@ -69,10 +69,10 @@ def draw_picture(predictor: Predictor, path: Path, target: Path | None) -> bool:
     """
     pixels = read_rgb(str(path))
     start = time.perf_counter()
-    outputs = predictor(pixels)
+    result = predictor(pixels)
     seconds = time.perf_counter() - start
-    drawn = draw_outputs(pixels, outputs, predictor.looks)
-    tqdm.write(f"{path}: {describe_outputs(outputs, predictor.looks)}, {seconds:.2f} s")
+    drawn = draw_result(pixels, result)
+    tqdm.write(f"{path}: {describe_result(result)}, {seconds:.2f} s")
     if target:
         save_picture(drawn, target)
         return True
@@ -89,7 +89,7 @@ def run_on_video(predictor: Predictor, source: Path | int, output: Path | None) 
     Raises:
         DataError: The source cannot be opened, or is damaged; what could be read is drawn.
     """
-    draw = VideoDrawer(predictor.looks)
+    draw = VideoDrawer()
     with FrameSource(source) as frames:
         sink = VideoFile(output, frames.rate) if output else Window(frames.name)
         with sink:
@@ -127,10 +127,10 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.output:
         check_display()
     predictor = open_predictor(
+        arguments.weights,
         config_file=arguments.config_file,
-        weights=arguments.weights,
         options=arguments.opts,
-        threshold=arguments.confidence_threshold,
+        score_threshold=arguments.confidence_threshold,
     )
     if arguments.input:
         return run_on_pictures(predictor, arguments.input, arguments.output)

@@ -291,8 +291,8 @@ def _told(name: str, record: dict[str, Any], annotation: dict[str, Any]) -> str:
 
 def _source(name: str, record: dict[str, Any]) -> str:
     """The file that a record comes from, for messages."""
-    source = source_of(name)
-    return f"{source}/Annotations/{record['image_id']}.xml" if _is_voc(name) else source
+    xml = f"{source_of(name)}/Annotations/{record.get('image_id')}.xml"
+    return record.get("label_file") or (xml if _is_voc(name) else source_of(name))
 
 
 def _is_voc(name: str) -> bool:

@@ -18,6 +18,7 @@ from .image_folder import load_image_folder
 from .photo_digits_panoptic import register_photo_digits_panoptic
 from .semantic_registration import CUSTOM_MASKS_KEYS, register_builtin_masks, register_custom_masks
 from .voc_layout import load_voc
+from .yolo_layout import load_yolo, read_yolo
 
 
 def photo_digits_root() -> Path:
@@ -60,6 +61,21 @@ def register_voc(
         dirname=root,
         split=split,
         **VOC_METRICS[metric],
+    )
+
+
+def register_yolo(name: str, data: str, split: str) -> None:
+    """Register a split of a ``data.yaml``; it is scored as COCO.
+
+    Raises:
+        DataError: The file is missing or broken.
+    """
+    register(
+        name,
+        lambda: load_yolo(Path(data), split),
+        thing_classes=list(read_yolo(Path(data)).class_names),
+        source=data,
+        evaluator_type="coco",
     )
 
 
@@ -120,6 +136,11 @@ def _register_custom_voc(name: str, entry: Mapping[str, Any], where: str) -> Non
     register_voc(name, _path(entry, "ROOT", where), split, names, metric=metric)
 
 
+def _register_custom_yolo(name: str, entry: Mapping[str, Any], where: str) -> None:
+    split = checked_text(_required(entry, "SPLIT", where), f"{where}.SPLIT")
+    register_yolo(name, _path(entry, "DATA", where), split)
+
+
 def _register_custom_image_folder(name: str, entry: Mapping[str, Any], where: str) -> None:
     register_image_folder(name, _path(entry, "ROOT", where))
 
@@ -127,12 +148,14 @@ def _register_custom_image_folder(name: str, entry: Mapping[str, Any], where: st
 CUSTOM_FORMATS: dict[str, Callable[[str, Mapping[str, Any], str], None]] = {
     "coco": _register_custom_coco,
     "voc": _register_custom_voc,
+    "yolo": _register_custom_yolo,
     "image_folder": _register_custom_image_folder,
     "masks": register_custom_masks,
 }
 CUSTOM_KEYS: dict[str, set[str]] = {
     "coco": {"NAME", "FORMAT", "ANNOTATIONS", "IMAGES"},
     "voc": {"NAME", "FORMAT", "ROOT", "SPLIT", "CLASSES", "METRIC"},
+    "yolo": {"NAME", "FORMAT", "DATA", "SPLIT"},
     "image_folder": {"NAME", "FORMAT", "ROOT"},
     "masks": CUSTOM_MASKS_KEYS,
 }

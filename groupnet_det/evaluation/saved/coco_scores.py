@@ -84,17 +84,17 @@ def evaluate_coco_results(annotations: Path, results: Path, iou_type: str = "bbo
     content.setdefault("info", {})  # loadRes demands it
     with contextlib.redirect_stdout(io.StringIO()):
         try:
-            truth = COCO()
-            truth.dataset = content
-            truth.createIndex()
+            gt = COCO()
+            gt.dataset = content
+            gt.createIndex()
             if iou_type == "segm":
-                _check_masks(annotations, truth, truth.anns.values())
-                _check_masks(results, truth, loaded)
+                _check_masks(annotations, gt, gt.anns.values())
+                _check_masks(results, gt, loaded)
             # An empty list is a legal result: nothing was found.
-            found = truth.loadRes(loaded) if loaded else COCO()
-            evaluation = COCOeval(truth, found, iou_type)
+            found = gt.loadRes(loaded) if loaded else COCO()
+            evaluation = COCOeval(gt, found, iou_type)
             if not loaded:
-                evaluation.params.imgIds = sorted(truth.getImgIds())
+                evaluation.params.imgIds = sorted(gt.getImgIds())
                 evaluation.cocoDt.createIndex()
             evaluation.evaluate()
             evaluation.accumulate()
@@ -141,14 +141,14 @@ def load_result_list(path: Path, needed: str) -> list[dict[str, Any]]:
     return [{key: result[key] for key in keys} for result in loaded]
 
 
-def _check_masks(path: Path, truth: COCO, objects: Iterable[dict[str, Any]]) -> None:
+def _check_masks(path: Path, gt: COCO, objects: Iterable[dict[str, Any]]) -> None:
     """Run-length encodings are for their images; pycocotools would read and write beyond them.
 
     Raises:
         DataError: One is not.
     """
     for item in objects:
-        mask, image = item.get("segmentation"), truth.imgs[item["image_id"]]
+        mask, image = item.get("segmentation"), gt.imgs[item["image_id"]]
         size = image["height"], image["width"]
         problem = run_length_problem(mask, size) if isinstance(mask, dict) else None
         if problem:
@@ -160,12 +160,12 @@ def _per_cent(value: float) -> float:
     return float("nan") if value < 0 else 100 * float(value)
 
 
-def _per_class(evaluation: COCOeval, truth: COCO) -> dict[str, tuple[float, float]]:
+def _per_class(evaluation: COCOeval, gt: COCO) -> dict[str, tuple[float, float]]:
     # precision: IoU thresholds x recalls x classes x areas x detections per image
     precision = evaluation.eval["precision"]
     scores = {}
     for index, category_id in enumerate(evaluation.params.catIds):
         values = [precision[:, :, index, 0, -1], precision[:1, :, index, 0, -1]]
         means = [float(np.mean(v[v > -1])) if np.any(v > -1) else -1.0 for v in values]
-        scores[truth.cats[category_id]["name"]] = (_per_cent(means[0]), _per_cent(means[1]))
+        scores[gt.cats[category_id]["name"]] = (_per_cent(means[0]), _per_cent(means[1]))
     return scores

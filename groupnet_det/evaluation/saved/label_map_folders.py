@@ -62,14 +62,14 @@ def score_label_folders(
         pixels = np.zeros(NUM_LABELS, dtype=np.int64)
         for predicted, mask in pairs:
             labels = read_labels(predicted)
-            truth = read_labels(mask, label_of_value=label_of_value)
+            gt = read_labels(mask, label_of_value=label_of_value)
             check_range(labels, predicted, num_classes=len(class_names), ignore_label=None)
-            check_range(truth, mask, num_classes=len(class_names), ignore_label=ignore_label)
-            _check_sizes(predicted, labels, mask, truth)
-            pixels += np.bincount(truth.reshape(-1), minlength=NUM_LABELS)
+            check_range(gt, mask, num_classes=len(class_names), ignore_label=ignore_label)
+            _check_sizes(predicted, labels, mask, gt)
+            pixels += np.bincount(gt.reshape(-1), minlength=NUM_LABELS)
             one_hot = to_one_hot(labels, len(class_names))
             evaluator.process([{"file_name": str(predicted)}], [{"sem_seg": one_hot}])
-        if not evaluator.has_truth():
+        if not evaluator.has_gt():
             raise DataError(
                 f"no pixel of the masks in {masks} is labelled: all are {ignore_label}, which is "
                 "ignored; are these the true masks, and is --ignore-label right?"
@@ -124,8 +124,8 @@ def to_one_hot(labels: NDArray[np.uint8], num_classes: int) -> torch.Tensor:
 
 
 def _check_sizes(
-    predicted: Path, labels: NDArray[np.uint8], mask: Path, truth: NDArray[np.uint8]
+    predicted: Path, labels: NDArray[np.uint8], mask: Path, gt: NDArray[np.uint8]
 ) -> None:
-    if labels.shape != truth.shape:
-        sizes = [f"{pixels.shape[1]}x{pixels.shape[0]}" for pixels in (labels, truth)]
+    if labels.shape != gt.shape:
+        sizes = [f"{pixels.shape[1]}x{pixels.shape[0]}" for pixels in (labels, gt)]
         raise DataError(f"prediction {predicted} is {sizes[0]}, but mask {mask} is {sizes[1]}")

@@ -50,7 +50,7 @@ class _Truth:
 
 
 def score_voc(
-    truth: Mapping[str, Sequence[VocObject]],
+    gt: Mapping[str, Sequence[VocObject]],
     results: Sequence[Mapping[str, Any]],
     class_names: Sequence[str],
     metric: str,
@@ -61,7 +61,7 @@ def score_voc(
     result of a higher score has taken that. Difficult objects neither count nor do harm.
 
     Args:
-        truth: Objects by the image's id.
+        gt: Objects by the image's id.
         results: With ``image_id``, ``category_id``, the position of the class, ``bbox`` and
             ``score``.
         class_names: In order.
@@ -77,7 +77,7 @@ def score_voc(
     average = lookup(METRICS, metric, "VOC metric")
     table = np.full((len(class_names), len(THRESHOLDS)), np.nan)
     for label, name in enumerate(class_names):
-        objects = {image: _of_class(items, name) for image, items in truth.items()}
+        objects = {image: _of_class(items, name) for image, items in gt.items()}
         number = sum(int((~item.difficult).sum()) for item in objects.values())
         found = sorted(
             (result for result in results if result["category_id"] == label),
@@ -116,8 +116,8 @@ def score_voc_results(
         {**result, "image_id": str(result["image_id"])}  # as the split has them
         for result in load_result_list(results, "bbox")
     ]
-    truth = read_truth(root, split)
-    foreign = {result["image_id"] for result in loaded} - set(truth)
+    gt = read_gt(root, split)
+    foreign = {result["image_id"] for result in loaded} - set(gt)
     if foreign:
         raise DataError(
             f"{results} names {len(foreign)} images, such as {min(foreign)}, that split {split!r} "
@@ -129,10 +129,10 @@ def score_voc_results(
             f"{results} has category {min(unknown, key=str)}, but there are {len(class_names)} "
             "classes, counted from 0; are these the classes that it was made with?"
         )
-    return score_voc(truth, loaded, class_names, metric)
+    return score_voc(gt, loaded, class_names, metric)
 
 
-def read_truth(root: Path, split: str) -> dict[str, tuple[VocObject, ...]]:
+def read_gt(root: Path, split: str) -> dict[str, tuple[VocObject, ...]]:
     """The objects of all images of a split.
 
     Raises:

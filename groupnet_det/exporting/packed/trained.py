@@ -171,7 +171,7 @@ def stuff_class_names(dataset: str, model: Any, rest: Mapping[str, Any]) -> list
     Args:
         model, rest: As of `load_trained`.
     """
-    of_checkpoint = (rest.get("looks") or {}).get("stuff_classes") or []
+    of_checkpoint = (rest.get("metadata") or {}).get("stuff_classes") or []
     number = model.sem_seg_head.predictor.out_channels
     return _chosen(dataset, "stuff classes", number, of_checkpoint, stuff_names_of)
 

@@ -1,4 +1,4 @@
-"""The Group-Net ResNet. It needs torch only; `detectron2_backbones.py` registers it."""
+"""The Group-Net ResNet, a `StagedBackbone`. It needs torch only."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -100,6 +100,7 @@ class GroupNetResNet(nn.Module):
             self.get_submodule(place.stage).append(block)  # type: ignore[operator]
             channels, before = self.feature_channels[place.stage], own
         self.feature_strides = _strides(output_stride)
+        self.signed_output = method.design.signed_output
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(N, C, H, W) -> the `out_features` by name, each (N, C_i, H/stride_i, W/stride_i)."""

@@ -179,7 +179,7 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """Pictures of one image of a data set, such as truth and prediction."""
+    """Pictures of one image of a data set, such as ground truth and prediction."""
 
     caption: str
     panels: Sequence[Panel]

@@ -1,4 +1,4 @@
-"""Section on what a packed file costs: bytes, time, and whether it answers as the network does."""
+"""Section on what a packed file costs: bytes, time, and whether it predicts as the network does."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -54,7 +54,7 @@ def _sizes(run: Run) -> list[Block]:
 
 
 def latency_of(run: Run) -> dict[str, Any]:
-    """What ``groupnet-det benchmark-packed`` wrote.
+    """What ``groupnet-det benchmark packed`` wrote.
 
     Raises:
         MissingError: It did not.
@@ -70,7 +70,7 @@ def _latency(run: Run) -> list[Block]:
         times = {name: one["median"] for name, one in figures["times_packed"].items()}
         height, width = figures["image"]
         caption = (
-            f"From an image of {width} × {height} pixels to the answer, batch 1, threads: "
+            f"From an image of {width} × {height} pixels to the prediction, batch 1, threads: "
             f"{figures['threads']}; median of {figures['rounds']} rounds in which the three took "
             f"turns. {figures['device']}, {figures['isa']}, torch {figures['torch']}, "
             f"{figures['date']}."
@@ -116,11 +116,11 @@ def _row(check: str, findings: Sequence[dict[str, Any]]) -> list[Cell]:
 
 
 VERDICTS = {
-    Verdict.VERIFIED: "The packed file answers as the trained network does.",
+    Verdict.VERIFIED: "The packed file predicts as the trained network does.",
     Verdict.FAILED: "NOT verified: the packed file does not compute what the trained network does.",
     Verdict.INCONCLUSIVE: "INCONCLUSIVE: nothing is wrong, but the scores cannot tell whether the "
-    "packed file answers as the trained network does. Roundings turn signs, and the less a network "
-    "has learned and the fewer the images are, the more that moves its scores.",
+    "packed file predicts as the trained network does. Roundings turn signs, and the less a "
+    "network has learned and the fewer the images are, the more that moves its scores.",
 }
 # Where nothing but the scores failed.
 SCORES_FAILED = (

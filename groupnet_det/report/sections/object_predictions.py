@@ -39,9 +39,9 @@ from groupnet_det.report.training_run import Run
 from groupnet_det.visualization.dataset_samples import load_records
 from groupnet_det.visualization.instances import draw_instances
 from groupnet_det.visualization.prediction_sheets import (
+    gt_to_instances,
     load_results,
     results_to_instances,
-    truth_to_instances,
 )
 
 from .prediction_view import ends_of, saved
@@ -85,16 +85,16 @@ class DetectionView:
         masks = bool(found) and all("segmentation" in result for result in found)
         kinds = ["bbox", "segm"] if masks else ["bbox"]
         with tempfile.TemporaryDirectory() as folder:
-            truth = self._truth_file(Path(folder))
-            return {kind: evaluate_coco_results(truth, self.results, kind) for kind in kinds}
+            gt = self._gt_file(Path(folder))
+            return {kind: evaluate_coco_results(gt, self.results, kind) for kind in kinds}
 
-    def _truth_file(self, folder: Path) -> Path:
+    def _gt_file(self, folder: Path) -> Path:
         """The data set's, or for those of other formats one made of it."""
         load_records(self.dataset)  # or it says what is missing
         file = self.metadata.get("json_file")
         if file and Path(file).is_file():
             return Path(file)
-        path = folder / "truth.json"
+        path = folder / "ground_truth.json"
         path.write_text(json.dumps(convert_to_coco_dict(self.dataset)))
         return path
 
@@ -158,7 +158,7 @@ class DetectionView:
             range(len(self.objects)),
             NUM_EXAMPLES,
             self.qualities.__getitem__,
-            lambda index: len(self.objects[index].truth),
+            lambda index: len(self.objects[index].gt),
         )
         return [
             Note(
@@ -177,11 +177,11 @@ class DetectionView:
         found = self.found.get(image.image_id, [])
         ids = self.metadata.get("thing_dataset_id_to_contiguous_id")
         class_of_id = ids or {i: i for i in range(len(self.metadata.thing_classes))}
-        truth = truth_to_instances(record, size)
-        if self.finest == "bbox" and truth.has("pred_masks"):
-            truth.remove("pred_masks")  # the prediction has none to be compared with
+        gt = gt_to_instances(record, size)
+        if self.finest == "bbox" and gt.has("pred_masks"):
+            gt.remove("pred_masks")  # the prediction has none to be compared with
         panels = {
-            "ground truth": truth,
+            "ground truth": gt,
             "prediction": results_to_instances(found, size, class_of_id, self.threshold),
         }
         return Example(

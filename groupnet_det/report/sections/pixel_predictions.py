@@ -88,11 +88,11 @@ class SemanticView:
         return saved(self.run, self.folder / LABEL_MAPS)
 
     def _count(self, record: dict[str, Any]) -> NDArray[np.int64]:
-        truth = read_mask(record)
+        gt = read_mask(record)
         path = saved(self.run, self._map_of(record))
         ignored = MetadataCatalog.get(self.dataset).get("ignore_label", 255)
         found = read_labels(path)
-        return count_labels(truth, found, len(self.class_names), ignored, path)
+        return count_labels(gt, found, len(self.class_names), ignored, path)
 
     def _map_of(self, record: dict[str, Any]) -> Path:
         return self.maps / Path(record["sem_seg_file_name"]).name
@@ -163,7 +163,7 @@ class SemanticView:
 
 
 def count_labels(
-    truth: NDArray[np.uint8],
+    gt: NDArray[np.uint8],
     found: NDArray[np.uint8],
     num_classes: int,
     ignored: int,
@@ -175,10 +175,10 @@ def count_labels(
     Raises:
         DataError: The two are of different sizes; `path` is named.
     """
-    if truth.shape != found.shape:
+    if gt.shape != found.shape:
         raise DataError(f"{path} is not of the size of its true mask")
-    counted = (truth < num_classes) & (truth != ignored) & (found < num_classes)
-    pairs = truth[counted].astype(np.int64) * num_classes + found[counted]
+    counted = (gt < num_classes) & (gt != ignored) & (found < num_classes)
+    pairs = gt[counted].astype(np.int64) * num_classes + found[counted]
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 

@@ -1,4 +1,4 @@
-"""Sections on what a network answers: precision and recall, confusion, pictures."""
+"""Sections on what a network predicts: precision and recall, confusion, pictures."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -29,7 +29,7 @@ VIEWS: dict[str, Callable[[Run, str], list[View]]] = {
 }
 
 
-class Answers:
+class PredictionSections:
     """The views on all data sets of a training, which its sections share."""
 
     def __init__(self, run: Run) -> None:

@@ -1,16 +1,17 @@
-"""Result of a packed classifier."""
+"""Result of classifiers."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from .result import Result
 from .softmax import rank, softmax
 
 
 @dataclass(frozen=True, eq=False)
-class Classification:
-    """What a network says about one image.
+class Classification(Result):
+    """The classes of an image, each with its logit.
 
     Attributes:
         logits: float32 (number of classes,).
@@ -22,7 +23,7 @@ class Classification:
 
     @property
     def probabilities(self) -> Tensor:
-        """Softmax of the logits, with the bits that the C interface gives (`answers.softmax`)."""
+        """Softmax of the logits, with the bits that the C interface gives (`softmax.softmax`)."""
         return torch.from_numpy(softmax(self.logits.numpy()))
 
     @property
@@ -38,6 +39,10 @@ class Classification:
         probabilities = self.probabilities.tolist()
         best = rank(self.logits.numpy(), k).tolist()
         return [(self.class_names[c], probabilities[c]) for c in best]
+
+    def to_detectron2(self) -> Tensor:
+        """The logits, as our classifiers return them."""
+        return self.logits
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {share:.1%}" for name, share in self.top())

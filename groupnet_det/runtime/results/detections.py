@@ -1,12 +1,17 @@
-"""Result of a packed detector."""
+"""Result of detectors: objects."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
+from groupnet_det.extras import ExtraAbsentError
+
+from .result import Result
+
 
 @dataclass(frozen=True, eq=False)
-class Detections:
+class Detections(Result):
     """Objects, the most certain first.
 
     Attributes:
@@ -15,7 +20,7 @@ class Detections:
         classes: int64 (R,).
         class_names: Of all classes.
         image_size: Height and width in pixels.
-        masks: bool (R, height, width); absent where the network makes none.
+        masks: bool (R, height, width); None where the network makes none.
     """
 
     boxes: Tensor
@@ -36,14 +41,34 @@ class Detections:
     def above(self, score: float) -> "Detections":
         """Those with at least this score."""
         kept = self.scores >= score
-        return Detections(
+        return replace(
+            self,
             boxes=self.boxes[kept],
             scores=self.scores[kept],
             classes=self.classes[kept],
-            class_names=self.class_names,
-            image_size=self.image_size,
             masks=None if self.masks is None else self.masks[kept],
         )
+
+    def to_detectron2(self) -> Any:
+        """Detectron2's ``Instances``: ``pred_boxes``, ``scores``, ``pred_classes``, and
+        ``pred_masks`` where there are masks.
+
+        Raises:
+            ExtraAbsentError: Detectron2 is not installed.
+        """
+        try:
+            from detectron2.structures import Boxes, Instances
+        except ImportError as error:
+            raise ExtraAbsentError(
+                f"Detectron2 cannot be imported ({error}); INSTALL.md says how to install it"
+            ) from error
+        found = Instances(self.image_size)
+        found.pred_boxes = Boxes(self.boxes)
+        found.scores = self.scores
+        found.pred_classes = self.classes
+        if self.masks is not None:
+            found.pred_masks = self.masks
+        return found
 
     def __str__(self) -> str:
         found = zip(

@@ -73,7 +73,7 @@ def test_other_contents(convert, tmp_path):
     path = tmp_path / "theirs.pth"
     for contents, message in (
         (torch.zeros(1), "holds a Tensor"),
-        ({"state_dict": 3}, "holds no state dict, but a int"),
+        ({"state_dict": 3}, "contains a int instead of a state dict"),
         ({"epoch": 3}, "neither a Group-Net"),
         ({3: torch.zeros(1)}, "neither a Group-Net"),
     ):

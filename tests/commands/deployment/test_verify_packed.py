@@ -171,7 +171,7 @@ def test_what_8_bits_cost_is_shown(small_segmenter, monkeypatch):
 
     def score(cfg, model, dataset):
         value = scores[model.predictor.info["predictors"]]
-        return DatasetScores(values={"sem_seg/mIoU": value}, answers=[{}] * 7)
+        return DatasetScores(values={"sem_seg/mIoU": value}, predictions=[{}] * 7)
 
     monkeypatch.setattr(verify_packed, "score_dataset", score)
     (finding,) = verify_packed.cost_of(cfg, own, files["int8"], "reference")
@@ -235,10 +235,10 @@ def test_of_a_classifier_one_image_may_change(
     def score(cfg, model, dataset):
         scored.append(model)
         value = trained if model is network else 90.0
-        return DatasetScores(values={"classification/top1": value}, answers=[{}] * images)
+        return DatasetScores(values={"classification/top1": value}, predictions=[{}] * images)
 
     monkeypatch.setattr(verify_packed, "score_dataset", score)
-    (finding,) = verify_packed.compare_answers(cfg, network, packed, "val")
+    (finding,) = verify_packed.compare_predictions(cfg, network, packed, "val")
     assert (len(scored) == 3) == is_rounded_too
     assert finding.verdict == ("INCONCLUSIVE" if is_rounded_too else "passed")
 
@@ -257,9 +257,9 @@ def test_scores_far_apart_are_held_against_the_rounded_stem(small_segmenter, mon
         kind = "packed" if model is packed else "rounded" if is_rounded else "trained"
         scored.append(kind)
         value = 70.0 + (0.0 if kind == "trained" else apart)
-        return DatasetScores(values={"sem_seg/mIoU": value}, answers=[{}] * 100)
+        return DatasetScores(values={"sem_seg/mIoU": value}, predictions=[{}] * 100)
 
     monkeypatch.setattr(verify_packed, "score_dataset", score)
-    (finding,) = verify_packed.compare_answers(cfg, trained, packed, "val")
+    (finding,) = verify_packed.compare_predictions(cfg, trained, packed, "val")
     assert finding.verdict == "passed"
     assert scored == ["trained", "packed", "rounded"][: 2 if apart < 0.1 else 3]

@@ -136,9 +136,11 @@ def test_without_the_engine_the_manifest_says_so(
     assert "yes, without the engine" in capsys.readouterr().out
 
 
-def test_other_answers_are_recorded_and_end_in_an_error(tmp_path, trainings, packings):
+def test_other_predictions_are_recorded_and_end_in_an_error(tmp_path, trainings, packings):
     packings.verdict = "failed"
-    with pytest.raises(UserError, match=f"packed files of {CLASSIFIER} do not give the answers"):
+    with pytest.raises(
+        UserError, match=f"packed files of {CLASSIFIER} do not give the predictions"
+    ):
         make(tmp_path, CLASSIFIER)
     (entry,) = json.loads((tmp_path / "manifest.json").read_text())["models"]
     assert entry["packed"]["verdict"] == "failed"

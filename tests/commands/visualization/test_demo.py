@@ -105,7 +105,7 @@ def test_a_picture_of_more_than_8_bits_is_told(demo, tmp_path, capsys):
     Image.fromarray(deep).save(tmp_path / "deep.png")
     words = ["--input", tmp_path / "deep.png", "--output", tmp_path / "out.png"]
     assert demo("--weights", weights, *words) == 1
-    assert "deep.png has more than 8 bits a channel" in capsys.readouterr().err
+    assert "deep.png has more than 8 bits per channel" in capsys.readouterr().err
     assert not (tmp_path / "out.png").exists()
 
 
@@ -128,7 +128,7 @@ def test_a_damaged_video_is_drawn_as_far_as_it_goes(demo, tmp_path):
         (["--input", "a.jpg", "--output", "x", "--opts", "NO.KEY", "1"], "config key NO.KEY"),
         (
             ["--input", "a.jpg", "--output", "x", "--confidence-threshold", "7"],
-            "(--confidence-threshold) is 7.0; valid: 0 to 1",
+            "score threshold of objects is 7.0; valid: 0 to 1",
         ),
     ],
     ids=["webcam", "video", "option", "threshold"],

@@ -23,8 +23,8 @@ from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
 from groupnet_det.exporting.packed.builder.values import Signal
 from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
 from groupnet_det.exporting.packed.layers.last_layers import FloatPredictors, Predictors
-from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
 from groupnet_det.modeling.backbones.resnet_layout import STAGES
+from groupnet_det.modeling.backbones.staged_backbone import StagedBackbone
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.program import Program
 from groupnet_det.version import __version__
@@ -131,7 +131,7 @@ def versions() -> dict[str, str]:
 
 def _last_stage(model: Any, backbone: nn.Module) -> str:
     """The last one that the network after the backbone reads."""
-    if not isinstance(backbone, GroupNetResNet):
+    if not isinstance(backbone, StagedBackbone):
         return STAGES[-1]  # which is refused elsewhere
     neck, head = model.backbone, getattr(model, "sem_seg_head", None)
     names = list(neck.in_features) if neck is not backbone else in_features(head)

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from groupnet_det import __version__
-from groupnet_det.commands import command_runs
-from groupnet_det.commands.command_runs import Stage, run, training_commands
+from groupnet_det.autotrain import command_runs
+from groupnet_det.autotrain.command_runs import Stage, run, training_commands
 from groupnet_det.errors import UserError
 
 
