@@ -39,7 +39,13 @@ from groupnet_det.output_files import is_of_output
 
 from .amp import MixedPrecisionTrainer
 from .gradual_binarization import build_gradual_binarization
-from .hooks import BestCheckpointer, RecordBitFlips, SeedEachIteration, build_precise_bn
+from .hooks import (
+    BestCheckpointer,
+    ClipLatentWeights,
+    RecordBitFlips,
+    SeedEachIteration,
+    build_precise_bn,
+)
 from .initial_weights import initialize_model
 from .optimizer import build_lr_scheduler, build_optimizer
 
@@ -102,6 +108,8 @@ class Trainer(DefaultTrainer):
         )
         announce = [AnnounceTraining()] if comm.get_local_rank() == 0 else []
         stepping = [SeedEachIteration(self.cfg.SEED), *announce, *gradual, *stepping]
+        if self.cfg.SOLVER.LATENT_CLIP > 0:
+            stepping.append(ClipLatentWeights(self.model, self.cfg.SOLVER.LATENT_CLIP))
         stepping += [*self._recording_hooks(), RecentMetrics()]
         return [*stepping, *saving, *scoring, record, *writing]
 
