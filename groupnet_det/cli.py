@@ -60,17 +60,21 @@ COMMANDS: Mapping[str, Command] = {
         "deployment.verify_packed",
         "check that a packed file predicts as its network",
     ),
-    "benchmark": _command(
-        "benchmark.benchmark_runtime",
-        "time the packed engine beside other engines",
-    ),
-    "benchmark-packed": _command(
+    "benchmark packed": _command(
         "benchmark.benchmark_packed",
         "time a packed file beside its own network",
     ),
-    "benchmark-training": _command(
-        "benchmark.benchmark_training",
-        "seconds and memory of a training step",
+    "benchmark runtime": _command(
+        "benchmark.benchmark_runtime",
+        "time the packed engine beside other engines",
+    ),
+    "benchmark train": _command(
+        "benchmark.benchmark_train",
+        "seconds and memory of a training step of configs",
+    ),
+    "benchmark classifier": _command(
+        "benchmark.benchmark_classifier",
+        "the same for ResNet-18, beside torchvision's",
     ),
     "analyze": _command("benchmark.analyze_model", "operations, bytes and latency of each layer"),
     "report": _command("training.report", "one HTML page about a training"),
@@ -105,11 +109,14 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "install-detectron2": _command("install_detectron2", "install Detectron2, and try it"),
 }
+# First words of commands of two words.
+GROUPS = {name.split()[0] for name in COMMANDS if " " in name}
 # Top-level module -> what to do where it is missing.
 REMEDIES = {
     "detectron2": f"install it with: {PROGRAM} install-detectron2",
     "cv2": "install OpenCV: pip install 'groupnet-det[opencv]'",
 }
+USAGE = 2  # the exit code of a wrong command line, as argparse has it
 HELP, VERSION = ("-h", "--help"), "--version"
 
 
@@ -122,39 +129,49 @@ def main(words: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    name, *rest = list(sys.argv[1:] if words is None else words) or ["--help"]
-    if name in HELP:
-        print(overview())
+    name, rest = split_name(list(sys.argv[1:] if words is None else words) or ["--help"])
+    if name in HELP or (name in GROUPS and not set(HELP).isdisjoint(rest)):
+        print(overview(name if name in GROUPS else ""))
         return 0
     if name == VERSION:
         print(f"groupnet_det {__version__}")
         return 0
     try:
-        return run(name, rest)
+        command = find_command(name)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE
+    try:
+        return run(name, command, rest)
     except UserError as error:
         sys.exit(f"error: {error}")
 
 
-def overview() -> str:
-    """The list of commands."""
-    width = max(map(len, COMMANDS)) + 2
-    lines = [f"  {name:{width}}{command.does}" for name, command in COMMANDS.items()]
+def split_name(words: Sequence[str]) -> tuple[str, list[str]]:
+    """The command's name, of one word or of two, and the words after it."""
+    length = 2 if " ".join(words[:2]) in COMMANDS else 1
+    return " ".join(words[:length]), list(words[length:])
+
+
+def overview(group: str = "") -> str:
+    """The list of commands, or of those whose first word is `group`."""
+    shown = {n: c for n, c in COMMANDS.items() if not group or n.split()[0] == group}
+    width = max(map(len, shown)) + 2
+    lines = [f"  {name:{width}}{command.does}" for name, command in shown.items()]
     return (
-        f"usage: {PROGRAM} COMMAND ...\n\n"
+        f"usage: {PROGRAM} {f'{group} ' if group else ''}COMMAND ...\n\n"
         "Binary neural networks (Group-Net) for detection, segmentation and classification.\n\n"
         + "\n".join(lines)
         + f"\n\n{PROGRAM} COMMAND --help lists the flags of a command."
     )
 
 
-def run(name: str, words: Sequence[str]) -> int:
+def run(name: str, command: Command, words: Sequence[str]) -> int:
     """Run the command called `name`; its exit code.
 
     Raises:
-        ConfigError: There is no such command, or a module is missing that pip does not install
-            with this project.
+        ConfigError: A module is missing that pip does not install with this project.
     """
-    command = find_command(name)
     sys.argv[0] = f"{typed_program()} {name}"  # what usage and help call the program
     parser = command.parser() if not set(HELP).isdisjoint(words) else None
     if parser:
@@ -182,6 +199,9 @@ def find_command(name: str) -> Command:
     Raises:
         ConfigError: There is no such command; the message names the nearest, or lists all.
     """
+    if name in GROUPS:
+        valid = ", ".join(n for n in COMMANDS if n.split()[0] == name)
+        raise ConfigError(f"{name!r} has several commands; name one: {valid}")
     near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
     if name not in COMMANDS and near:
         raise ConfigError(f"there is no command {name!r}; the nearest is {near[0]!r}")

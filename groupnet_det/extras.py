@@ -15,7 +15,7 @@ def import_extra(extra: str, packages: Sequence[str]) -> list[ModuleType]:
     """Import packages of an extra.
 
     Args:
-        extra: Name of the extra in ``setup.py``.
+        extra: Name of the extra in ``pyproject.toml``.
         packages: Names of modules.
 
     Raises:

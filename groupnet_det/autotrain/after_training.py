@@ -12,7 +12,7 @@ from groupnet_det.exporting.verify.predictions import Verdict, verdict_of_report
 from groupnet_det.json_text import parse_json
 from groupnet_det.runtime.backends.extension import is_built
 
-# Enough for a figure to be read; `groupnet-det benchmark-packed` measures longer.
+# Enough for a figure to be read; `groupnet-det benchmark packed` measures longer.
 ROUNDS = 5
 IMAGES = 2  # whose maps are compared bit by bit
 VERDICTS = {
@@ -60,7 +60,7 @@ def pack_and_time(
             raise
     latency = output / LATENCY
     run(
-        *("benchmark-packed", *same, "--rounds", str(ROUNDS)),
+        *("benchmark", "packed", *same, "--rounds", str(ROUNDS)),
         *("--json", str(latency), *weights),
     )
     figures = parse_json(latency.read_text())

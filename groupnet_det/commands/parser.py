@@ -20,6 +20,22 @@ def typed_program() -> str:
     return f"python {sys.argv[0]}" if first.suffix == ".py" else sys.argv[0]
 
 
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Descriptions as they are written, and the default of each flag that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        default = action.default
+        hidden = default is argparse.SUPPRESS or not action.option_strings
+        if hidden or not (default or type(default) in (int, float)) or default is True:
+            return text
+        if "default:" in text:
+            return text
+        many = isinstance(default, list | tuple)
+        shown = " ".join(map(str, default)) if many else str(default)
+        return f"{text} (default: {shown.replace('%', '%%')})".lstrip()
+
+
 class CommandParser(argparse.ArgumentParser):
     """The flags of a command, with its description as it stands in the source."""
 
@@ -32,7 +48,7 @@ class CommandParser(argparse.ArgumentParser):
         super().__init__(
             prog=program,
             description=inspect.cleandoc(description or "").replace("%(prog)s", program),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_HelpFormatter,
         )
         self.takes_config = self.needs_config = False
 

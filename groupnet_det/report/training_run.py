@@ -208,7 +208,7 @@ class Run:
     @property
     def benchmark_command(self) -> str:
         figures = ["--json", str(self.folder / output_names.LATENCY)]
-        return self._command("benchmark-packed", *self._packed, *figures, *self._weights)
+        return self._command("benchmark packed", *self._packed, *figures, *self._weights)
 
     @property
     def _output(self) -> list[str]:
@@ -224,7 +224,7 @@ class Run:
 
     def _command(self, name: str, *words: str) -> str:
         config = str(self.folder / output_names.CONFIG)
-        return shlex.join(["groupnet-det", name, "--config-file", config, *words])
+        return shlex.join(["groupnet-det", *name.split(), "--config-file", config, *words])
 
 
 def _weights_folder(folder: Path) -> Path | None:

@@ -43,7 +43,7 @@ class Comparison:
 
 
 def compare(model: WebModel, image: AnyImage) -> Comparison:
-    """Time a model and its baseline in turns, as ``groupnet-det benchmark-packed`` does.
+    """Time a model and its baseline in turns, as ``groupnet-det benchmark packed`` does.
 
     Raises:
         DataError: The image cannot be used.

@@ -17,9 +17,11 @@ def test_binary_networks_train_with_adam_and_detectors_clip_gradients(name):
     cfg = load_config(name)
     sgd = "float_r18" in name or (name.startswith("ImageNet/") and name.endswith("_tanh"))
     expected = ("SGD", 0.0001) if sgd else ("Adam", 0.0)
-    assert (cfg.SOLVER.OPTIMIZER, cfg.SOLVER.WEIGHT_DECAY) == expected
+    found = (cfg.SOLVER.OPTIMIZER, cfg.SOLVER.WEIGHT_DECAY)
+    assert found == expected
     clip = cfg.SOLVER.CLIP_GRADIENTS
-    assert clip.ENABLED == (cfg.MODEL.META_ARCHITECTURE in CLIPPED)
+    clips = cfg.MODEL.META_ARCHITECTURE in CLIPPED
+    assert clips == clip.ENABLED
     if clip.ENABLED:
         assert (clip.CLIP_TYPE, clip.CLIP_VALUE, clip.NORM_TYPE) == ("norm", 5.0, 2.0)
 

@@ -1,4 +1,4 @@
-"""The page, the report and ``benchmark-packed`` tell one ratio; slow, as it times and so needs a
+"""The page, the report and ``benchmark packed`` tell one ratio; slow, as it times and so needs a
 quiet machine. What every run holds: all use `against_float`, which refuses other threads."""
 
 import json

@@ -19,7 +19,7 @@ class Schedule:
         rounds: In each, everything that is timed has one burst.
         burst_seconds: What a burst may take, about; at least `LEAST_RUNS` runs.
         pause_seconds: Before each burst. Threads of the burst before spin for some milliseconds in
-            the hope of more workload, and would take a core from the next one.
+            the hope of more work, and would take a core from the next one.
         long_seconds: What takes so long has one run a burst.
     """
 

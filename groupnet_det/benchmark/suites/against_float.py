@@ -1,5 +1,5 @@
 """A packed network beside the same one in full precision: the one measurement of it, which the web
-page, the report and ``groupnet-det benchmark-packed`` share."""
+page, the report and ``groupnet-det benchmark packed`` share."""
 
 import statistics
 import threading

@@ -1,16 +1,13 @@
 """Figures of packed files: their bytes, and the time from a file to its first result."""
 
-import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from groupnet_det.benchmark.engines.packed_engines import export_network
+from groupnet_det.benchmark.measure.own_process import number_from_process
 from groupnet_det.benchmark.measure.table import OURS, Row
 from groupnet_det.benchmark.measure.workload import NetworkWorkload
-from groupnet_det.errors import ExtensionError
+from groupnet_det.errors import UserError
 
 from .targets import FIRST_RESULT, PACKED_FILE
 
@@ -37,7 +34,7 @@ def measure_file(workload: NetworkWorkload, threads: int, rounds: int) -> list[R
         size = _row(workload, threads, PACKED_FILE, "MB", least=megabytes, median=megabytes)
         try:
             seconds = sorted(first_result(path, workload.size, threads) for _ in range(rounds))
-        except ExtensionError as error:
+        except UserError as error:
             return [size, _row(workload, threads, FIRST_RESULT, "s", note=f"unavailable: {error}")]
     middle = seconds[len(seconds) // 2]
     return [size, _row(workload, threads, FIRST_RESULT, "s", least=seconds[0], median=middle)]
@@ -47,21 +44,10 @@ def first_result(path: Path, size: int, threads: int) -> float:
     """Seconds that a fresh process takes to open a packed file and to classify an image.
 
     Raises:
-        ExtensionError: It fails; the message is its last line.
+        UserError: It failed; the message is its last line.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(path), str(size)],
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise ExtensionError(_last(done.stderr.splitlines()))
-    return float(done.stdout)
-
-
-def _last(lines: Sequence[str]) -> str:
-    return lines[-1] if lines else "it ended without a word"
+    environment = {"OMP_NUM_THREADS": str(threads)}
+    return number_from_process(["-c", SCRIPT, str(path), str(size)], environment)
 
 
 def _row(

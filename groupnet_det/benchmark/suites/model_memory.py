@@ -1,16 +1,14 @@
 """Peak memory of detectors and segmenters, each in a process of its own."""
 
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from groupnet_det.benchmark.engines.registry import TORCH
+from groupnet_det.benchmark.measure.own_process import number_from_process
 from groupnet_det.benchmark.measure.table import OURS, Row
 from groupnet_det.benchmark.measure.timing import ratio_of_least
 from groupnet_det.benchmark.measure.workload import ModelWorkload
 from groupnet_det.benchmark.workloads.detectors import packed_model
-from groupnet_det.errors import ExtensionError
 from groupnet_det.packed.packed_file import write_packed
 
 MEMORY = "peak memory"
@@ -53,28 +51,19 @@ def measure_memory(workload: ModelWorkload, threads: int) -> list[Row]:
     the full-precision baseline's, weights included.
 
     Raises:
-        ExtensionError: A process failed; the message is its last line.
+        UserError: A process failed; the message is its last line.
     """
     size = [str(workload.height), str(workload.width), str(threads), str(RUNS)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.gnp"
         packed = packed_model(workload)
         write_packed(path, packed.program, packed.info, packed.tensors)
-        ours = _run(PACKED, str(path), *size)
-    theirs = _run(FLOAT, workload.model, str(workload.num_classes), *size)
+        ours = number_from_process(["-c", PACKED, str(path), *size])
+    theirs = number_from_process(["-c", FLOAT, workload.model, str(workload.num_classes), *size])
     return [
         _row(workload, threads, OURS, ours, 1.0),
         _row(workload, threads, TORCH, theirs, round(ratio_of_least([theirs], [ours]), 3)),
     ]
-
-
-def _run(script: str, *arguments: str) -> float:
-    command = [sys.executable, "-W", "ignore", "-c", script, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        lines = done.stderr.splitlines()
-        raise ExtensionError(lines[-1] if lines else "it ended without a word")
-    return float(done.stdout)
 
 
 def _row(workload: ModelWorkload, threads: int, engine: str, mebibytes: float, times: float) -> Row:

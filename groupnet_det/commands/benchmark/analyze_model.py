@@ -95,7 +95,7 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 def run(arguments: argparse.Namespace) -> None:
     """
     Raises:
-        UserError: The config or a flag holds what cannot workload.
+        UserError: The config or a flag holds what cannot work.
     """
     for task in arguments.tasks:
         lookup(TASKS, task, "--tasks")

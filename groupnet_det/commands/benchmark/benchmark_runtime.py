@@ -30,7 +30,7 @@ from groupnet_det.visualization.runtime_plot import plot_runtime
 from . import flags
 
 # This command, in a process of its own.
-COMMAND = ("-m", "groupnet_det", "benchmark")
+COMMAND = ("-m", "groupnet_det", "benchmark", "runtime")
 # Must be there before a library reads it, hence a process of its own.
 AVX2_VARIABLES = {
     "GROUPNET_DET_ISA": "avx2",

@@ -45,6 +45,17 @@ def parse_shape(word: str) -> tuple[int, int, int]:
         raise argparse.ArgumentTypeError(f"{word!r} is no shape such as 64@56x56") from None
 
 
+def _add_clock(parser: CommandParser, *, threads: int | None = 2, rounds: str = "of turns") -> None:
+    """``--threads`` and ``--rounds``, which all benchmarks have."""
+    torchs = "" if threads else " (default: those of PyTorch)"
+    parser.add_argument("--threads", type=int, default=threads, help=f"of all networks{torchs}")
+    parser.add_argument("--rounds", type=int, default=9, help=rounds)
+
+
+def _add_bursts(parser: CommandParser) -> None:
+    parser.add_argument("--burst-ms", type=float, default=50, help="of one network in one round")
+
+
 def analyze_model() -> CommandParser:
     """What each layer of a network costs: operations, parameters, bytes, time.
 
@@ -67,12 +78,19 @@ def analyze_model() -> CommandParser:
     parser.add_argument("--tasks", nargs="+", default=DEFAULT_TASKS, metavar="TASK")
     parser.add_argument("--size", help="of the image, HEIGHTxWIDTH (default: as in evaluation)")
     parser.add_argument("--compare-bases", type=int, nargs="+", metavar="K")
-    parser.add_argument("--threads", type=int, default=2, help="of latencies (%(default)s)")
-    parser.add_argument("--runs", type=int, default=30, help="the fastest counts (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=9, help="of --compare-bases (%(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="of latencies")
+    parser.add_argument("--runs", type=int, default=30, help="the fastest counts")
+    parser.add_argument("--rounds", type=int, default=9, help="of --compare-bases")
     parser.add_argument("--csv", type=Path, help="rows, with all columns")
     parser.add_argument("--plot", type=Path, help="PNG")
     return parser
+
+
+def _add_network_size(parser: CommandParser, *, batch: int) -> None:
+    """Sizes of ResNet-18."""
+    parser.add_argument("--size", type=int, default=224, help="of square images")
+    parser.add_argument("--batch", type=int, default=batch, help="images")
+    parser.add_argument("--width", type=float, default=1.0, help="of the binary networks")
 
 
 def benchmark_packed() -> CommandParser:
@@ -88,14 +106,13 @@ def benchmark_packed() -> CommandParser:
     runs on the compiled engine. ``float`` is the same network in full precision with one branch
     under PyTorch, with random weights; R-CNNs are made to find as many objects as the packed
     network. ``simulation`` is the trained network as PyTorch evaluates it. Other engines, and
-    layers: `groupnet-det benchmark`.
+    layers: `groupnet-det benchmark runtime`.
     """
     parser = CommandParser(benchmark_packed.__doc__)
     parser.add_config()
     parser.add_argument("--packed", type=Path, required=True, help="file to time, .gnp")
-    parser.add_argument("--threads", type=int, help="(default: those of PyTorch)")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--burst-ms", type=float, default=50, help="of one engine in one round")
+    _add_clock(parser, threads=None)
+    _add_bursts(parser)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     return parser
 
@@ -144,21 +161,18 @@ def benchmark_runtime() -> CommandParser:
     parser = CommandParser(benchmark_runtime.__doc__)
     parser.add_argument("what", nargs="+", choices=[*WHAT, "all"])
     parser.add_argument("--num-bases", type=int, nargs="+", default=[1, 4], help="K, one or more")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--size", type=int, default=224, help="side of the images, pixels")
-    parser.add_argument("--batch", type=int, default=1, help="images, of networks")
-    parser.add_argument("--width", type=float, default=1.0, help="of the binary networks")
+    _add_clock(parser)
+    _add_bursts(parser)
+    parser.add_argument("--pause-ms", type=float, default=20, help="before each burst")
+    _add_network_size(parser, batch=1)
     parser.add_argument("--shapes", type=parse_shape, nargs="+", help="C@HxW")
     parser.add_argument("--engines", nargs="+", default=[], metavar="ENGINE", help="all by default")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--burst-ms", type=float, default=50, help="of one engine in one round")
-    parser.add_argument("--pause-ms", type=float, default=20, help="before each burst")
     parser.add_argument("--csv", type=Path, help="rows (default: results/runtime.csv)")
     parser.add_argument("--no-plot", action="store_true", help="no PNG beside the CSV")
     return parser
 
 
-def benchmark_training() -> CommandParser:
+def benchmark_train() -> CommandParser:
     """Time a training iteration of configs against that of their full-precision baselines.
 
       %(prog)s
@@ -179,16 +193,35 @@ def benchmark_training() -> CommandParser:
     Without --batch and --size, those that the config trains with; give both for full-scale
     configs.
     """
-    parser = CommandParser(benchmark_training.__doc__)
+    parser = CommandParser(benchmark_train.__doc__)
     default = [str(project_root() / path) for path in QUICK]
     parser.add_argument("configs", nargs="*", default=default, help="those of configs/quick")
     parser.add_argument("--batch", type=int, default=0, help="images of an iteration")
     parser.add_argument("--size", type=int, nargs=2, default=(0, 0), metavar=("H", "W"))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=9, help="iterations of each that count")
+    _add_clock(parser, rounds="iterations of each that count")
     parser.add_argument("--device", default="", help="(default: the GPU if any)")
     parser.add_argument("--no-memory", action="store_true", help="seconds alone")
     parser.add_argument("--csv", type=Path, help="rows (default: results/training.csv)")
     parser.add_argument("--opts", nargs="*", default=[], help="KEY VALUE pairs")
+    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
+    return parser
+
+
+def benchmark_classifier() -> CommandParser:
+    """Time a training step and an evaluation of Group-Net's ResNet-18 against two other networks.
+
+      %(prog)s --num-bases 5 --csv results/train_speed.csv
+
+    ``torchvision`` is the full-precision ResNet-18, ``plain`` the loop over branches of the tests
+    (a straight reading of the paper), ``ours`` the backbone of this package; it needs a checkout.
+    The three take turns in one process, so that other load on the machine hits all of them; ``x``
+    columns are ratios to torchvision. A training step is forward, cross-entropy, backward and fused
+    Adam. Peak memory is that of a process of its own for each, less what it had before the network.
+    """
+    parser = CommandParser(benchmark_classifier.__doc__)
+    parser.add_argument("--num-bases", type=int, nargs="+", default=[5], help="K, one or more")
+    _add_clock(parser)
+    _add_network_size(parser, batch=8)
+    parser.add_argument("--csv", type=Path, help="write the rows to this file")
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     return parser

@@ -48,12 +48,12 @@ def test_the_neighbour_computes_a_layer():
     assert neighbour_engines._neighbour()().shape == (1, 64, 56, 56)
 
 
-def test_sides_of_the_plan():
+def test_workloads_of_the_suite():
     items = SUITES["neighbours"](Options(num_bases=[1, 4]))
-    assert [(item.work.what, item.work.num_bases) for item in items] == [
+    assert [(item.workload.what, item.workload.num_bases) for item in items] == [
         ("beside torch", 1),
         ("beside torch", 4),
     ]
-    assert list(registry.choose_engines(items[0].work, [])) == [
+    assert list(registry.choose_engines(items[0].workload, [])) == [
         *(OURS, registry.AFTER_TORCH, registry.BESIDE_TORCH)
     ]

@@ -1,4 +1,4 @@
-"""tools/benchmark_runtime.py: what it prints and writes, with workloads that take no time."""
+"""groupnet-det benchmark runtime: what it prints and writes, with workloads that take no time."""
 
 import argparse
 import csv

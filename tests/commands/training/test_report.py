@@ -1,4 +1,4 @@
-"""tools/report.py and tools/benchmark_packed.py as a user runs them, in this process."""
+"""tools/report.py and ``groupnet-det benchmark packed`` as a user runs them, in this process."""
 
 import importlib
 import json
@@ -47,7 +47,7 @@ def test_what_cannot_be_used_says_so_in_every_section(run, tmp_path, capsys):
     silent = {name for name, text in page.sections.items() if "Missing:" not in text}
     assert silent == {"at-a-glance"}
     told = page.sections["size-and-latency"]
-    for name, command in (("latency", "benchmark-packed"), ("verification", "verify")):
+    for name, command in (("latency", "benchmark packed"), ("verification", "verify")):
         assert f"{name}.json is invalid: KeyError(" in told
         assert f"groupnet-det {command} --config-file" in told
 

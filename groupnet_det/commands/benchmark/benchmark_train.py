@@ -1,7 +1,6 @@
 """Time a training iteration of configs against that of their full-precision baselines."""
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from tqdm import tqdm
 
 from groupnet_det.analysis.memory import peak_mib
 from groupnet_det.benchmark.measure.environment import gather_environment
+from groupnet_det.benchmark.measure.own_process import number_from_process
 from groupnet_det.benchmark.measure.table import write_rows
 from groupnet_det.benchmark.measure.timing import alternate_single_runs
 from groupnet_det.benchmark.suites.training_steps import NETWORKS, TrainingRow, make_row, size_of
@@ -25,7 +25,7 @@ from groupnet_det.paths import results_folder
 from . import flags
 
 # This command, in a process of its own.
-COMMAND = ("-m", "groupnet_det", "benchmark-training")
+COMMAND = ("-m", "groupnet_det", "benchmark", "train")
 MEMORY_STEPS = 3
 
 
@@ -57,30 +57,31 @@ def measure_memory(path: str, arguments: argparse.Namespace) -> float:
     return peak_mib(device) - before
 
 
-def memory_in_process(path: str, side: str, arguments: argparse.Namespace) -> float:
+def memory_in_process(path: str, network: str, arguments: argparse.Namespace) -> float:
     """`measure_memory` in a process of its own.
 
     Raises:
         UserError: It failed, such as for want of memory.
     """
-    command = [sys.executable, "-W", "ignore", *COMMAND, path, "--memory-of", side]
+    command = [*COMMAND, path, "--memory-of", network]
     for name in ("batch", "threads", "device"):
         command += [f"--{name}", str(getattr(arguments, name))]
     command += ["--size", *map(str, arguments.size), "--opts", *arguments.opts]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
-        raise UserError(f"{path}: the process that measures memory ({side}) failed: {last}")
-    return float(done.stdout.splitlines()[-1])
+    try:
+        return number_from_process(command)
+    except UserError as error:
+        raise UserError(
+            f"{path}: the process that measures memory ({network}) failed: {error}"
+        ) from error
 
 
 def measure(path: str, arguments: argparse.Namespace) -> TrainingRow:
     """The row of a config."""
     cfg = read_config(path, arguments)
     size = batch_size(cfg, arguments)
-    sides = {name: TrainingSteps(make(cfg), size) for name, make in NETWORKS.items()}
-    seconds = alternate_single_runs(sides, arguments.rounds)
-    del sides
+    networks = {name: TrainingSteps(make(cfg), size) for name, make in NETWORKS.items()}
+    seconds = alternate_single_runs(networks, arguments.rounds)
+    del networks
     memory = {}
     if not arguments.no_memory:
         memory = {name: memory_in_process(path, name, arguments) for name in NETWORKS}
@@ -93,7 +94,7 @@ def name_of(path: str) -> str:
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = flags.benchmark_training()
+    parser = flags.benchmark_train()
     return parser.parse_args(words)
 
 
