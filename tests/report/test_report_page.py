@@ -44,7 +44,7 @@ def test_a_page_is_self_contained_and_has_every_section(trained, task):
     assert_self_contained(text)
     page = Page(text)
     assert set(page.sections) == SECTIONS
-    missing = {name for name, words in page.sections.items() if "Not here" in words}
+    missing = {name for name, words in page.sections.items() if "Missing:" in words}
     assert missing == {"size-and-latency"}  # nothing was packed
     assert "groupnet-det export" in page.sections["size-and-latency"]
     assert "data:image/jpeg" in text
@@ -62,7 +62,7 @@ def test_scores_are_those_of_metrics_json(trained, task):
         shown = "–" if math.isnan(value) else f"{value:.2f}"
         title = TITLES[metric.task]
         if metric.class_name:
-            header, *rows = tables[f"Each class, at the end: {title}"]
+            header, *rows = tables[f"Per class, at the end: {title}"]
             (row,) = [row for row in rows if row[0] == metric.class_name]
             assert row[header.index(metric.name)] == shown
         else:
@@ -158,7 +158,7 @@ def missing_of(folder, *sections):
     page = Page(write_report(folder).read_text())
     assert set(page.sections) == SECTIONS
     for name in sections:
-        assert "Not here" in page.sections[name]
+        assert "Missing:" in page.sections[name]
     return " ".join(page.sections[name] for name in sections)
 
 
@@ -183,7 +183,7 @@ def test_without_a_checkpoint(copy):
     folder = copy("classification")
     for path in [*folder.glob("*.pth"), folder / "last_checkpoint"]:
         path.unlink()
-    assert "holds no checkpoint" in missing_of(folder, "gates")
+    assert "contains no checkpoint" in missing_of(folder, "gates")
 
 
 def test_without_a_config_all_but_the_metrics_is_missing(copy):
