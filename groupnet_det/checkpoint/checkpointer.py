@@ -24,10 +24,7 @@ DIVERGED = "Lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_ITERS or enable SOLVER.
 
 
 class Checkpointer(DetectionCheckpointer):
-    """Checkpointer that reads only tensors (``weights_only=True``) and writes atomically.
-
-    A resumed training never starts from ``model_best``.
-    """
+    """Reads only tensors (``weights_only=True``), writes atomically; never resumes ``model_best``."""
 
     def __init__(
         self,
@@ -287,7 +284,7 @@ def named_state(path: str, state: Any) -> dict[str, Any]:
 
 
 def _checked_file(path: str) -> str:
-    """The file for Detectron2 to load; for a folder, its weights, after checking the folder.
+    """The file for Detectron2 to load; for a folder, its weights, after a check of the folder.
 
     Raises:
         CheckpointError: A file of the folder is missing.

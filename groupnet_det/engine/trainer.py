@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from detectron2.config import CfgNode
-from detectron2.engine import DefaultTrainer, HookBase, SimpleTrainer, TrainerBase, hooks
+from detectron2.engine import DefaultTrainer, HookBase, TrainerBase, hooks
 from detectron2.evaluation import DatasetEvaluator
 from detectron2.utils import comm
 from detectron2.utils.events import CommonMetricPrinter, EventWriter
@@ -37,7 +37,7 @@ from groupnet_det.evaluation.evaluators import build_evaluator
 from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
 from groupnet_det.output_files import is_of_output
 
-from .amp import MixedPrecisionTrainer
+from .amp import build_step
 from .gradual_binarization import build_gradual_binarization
 from .hooks import (
     BestCheckpointer,
@@ -288,19 +288,3 @@ class Trainer(DefaultTrainer):
     @classmethod
     def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> DatasetEvaluator:
         return build_evaluator(cfg, dataset_name)
-
-
-def build_step(
-    cfg: CfgNode,
-    model: torch.nn.Module,
-    data_loader: DataLoader,
-    optimizer: torch.optim.Optimizer,
-) -> SimpleTrainer:
-    """What makes one step, in full or in mixed precision.
-
-    Raises:
-        ConfigError: Unknown ``SOLVER.AMP.DTYPE``.
-    """
-    if not cfg.SOLVER.AMP.ENABLED:
-        return SimpleTrainer(model, data_loader, optimizer)
-    return MixedPrecisionTrainer(model, data_loader, optimizer, dtype=cfg.SOLVER.AMP.DTYPE)
