@@ -24,7 +24,7 @@ DIVERGED = "Lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_ITERS or enable SOLVER.
 
 
 class Checkpointer(DetectionCheckpointer):
-    """Reads only tensors (``weights_only=True``), writes atomically; never resumes ``model_best``."""
+    """Reads only tensors (``weights_only=True``), writes atomically, resumes no ``model_best``."""
 
     def __init__(
         self,
