@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, lookup
-from groupnet_det.packed.shapes import MAX_ELEMENTS
-from groupnet_det.packed.validation.part_checks import MAX_GEOMETRY, in_range
+from groupnet_det.packed.limits import MAX_ELEMENTS, MAX_GEOMETRY, in_range
 from groupnet_det.runtime.backends.networks import AlignOptions, Network
 
 MAX_LEVEL = 64

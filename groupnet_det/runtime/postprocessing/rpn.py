@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError
-from groupnet_det.packed.shapes import MAX_ELEMENTS
-from groupnet_det.packed.validation.part_checks import in_range
+from groupnet_det.packed.limits import MAX_ELEMENTS, in_range
 from groupnet_det.runtime.backends.networks import Network
 from groupnet_det.runtime.backends.numpy_ops import flat, pick, rows_of
 

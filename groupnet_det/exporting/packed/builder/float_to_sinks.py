@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import torch
 
-from groupnet_det.packed.program import Map, Term
+from groupnet_det.packed.steps.conv import Term
+from groupnet_det.packed.steps.parts import Map
 
 from .program_builder import ProgramBuilder
 from .step_drafts import ConvDraft

@@ -1,28 +1,17 @@
 """Collects the buffers, tensors and steps of a program."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from typing import Any
 
 from torch import Tensor
 
-from groupnet_det.packed.program import (
-    Buffer,
-    Conv,
-    DepthToSpace,
-    Input,
-    Interpolate,
-    Map,
-    MaxPool,
-    Mean,
-    Pool,
-    Program,
-    Resize,
-    Sinks,
-    Stem,
-    Step,
-)
+from groupnet_det.packed.program import Program, Step
+from groupnet_det.packed.steps.conv import Conv
+from groupnet_det.packed.steps.float_maps import AnyFloatStep
+from groupnet_det.packed.steps.parts import Buffer, Map, Sinks
+from groupnet_det.packed.steps.sources import Input, Stem
 
 from .buffer_reuse import renumber, reuse_residuals
 from .folding import MapValues
@@ -95,25 +84,15 @@ class ProgramBuilder:
         self._drafts.append(draft)
         return draft
 
-    def mean(self, name: str, signal: Signal) -> int:
-        """Append an average over the pixels; returns its buffer."""
-        return self._plain(Mean, name, signal, signal.channels)
-
-    def max_pool(self, name: str, signal: Signal, pool: Pool) -> int:
-        """Append a max-pooling; returns its buffer."""
-        return self._plain(MaxPool, name, signal, signal.channels, pool=pool)
-
-    def resize(self, name: str, signal: Signal, factor: int, like: int | None) -> int:
-        """Append an upsampling to the size of the buffer `like`; returns its buffer."""
-        return self._plain(Resize, name, signal, signal.channels, factor=factor, like=like)
-
-    def interpolate(self, name: str, signal: Signal, factor: int, like: int | None) -> int:
-        """As `resize`, by the centres of the pixels."""
-        return self._plain(Interpolate, name, signal, signal.channels, factor=factor, like=like)
-
-    def depth_to_space(self, name: str, signal: Signal, factor: int) -> int:
-        """Append a step from channels to pixels; returns its buffer."""
-        return self._plain(DepthToSpace, name, signal, signal.channels // factor**2, factor=factor)
+    def float_step(
+        self, kind: Callable[..., AnyFloatStep], name: str, signal: Signal, **members: Any
+    ) -> int:
+        """Append a step that makes floats of floats, with these members; returns its buffer."""
+        step = kind(name=name, input=-1, output=-1, **members)
+        channels = signal.channels // step.block_size() ** 2
+        output = self.buffer("float", channels, 0.0)
+        self._drafts.append(PlainDraft(replace(step, input=signal.as_float(), output=output)))
+        return output
 
     def step_number(self, draft: SinkDraft | ConvDraft) -> int:
         """Of the step that `draft` becomes."""
@@ -159,15 +138,6 @@ class ProgramBuilder:
         program.parts.update(parts or {})
         named = set(_texts(program))
         return program, {name: t for name, t in self.tensors.items() if name in named}
-
-    def _plain(
-        self, kind: Callable[..., Step], name: str, signal: Signal, channels: int, **members: Any
-    ) -> int:
-        """Append a step that makes floats of floats; returns its buffer."""
-        output = self.buffer("float", channels, 0.0)
-        step = kind(name=name, input=signal.as_float(), output=output, **members)
-        self._drafts.append(PlainDraft(step))
-        return output
 
     def _drop_unread(self) -> None:
         for first, second in self.on_demand:

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass, field, replace
 
-from groupnet_det.packed.program import Branch, Conv, Input, Join, Map, Sinks, Stem, Step, Term
+from groupnet_det.packed.program import Step
+from groupnet_det.packed.steps.conv import Branch, Conv, Join, Term
+from groupnet_det.packed.steps.parts import Map, Sinks
+from groupnet_det.packed.steps.sources import Input, Stem
 
 from .values import Signal
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from groupnet_det.packed.program import BitsSink, Buffer, BytesSink, LevelsSink, Sinks
+from groupnet_det.packed.steps.parts import BitsSink, Buffer, BytesSink, LevelsSink, Sinks
 
 
 class Store(Protocol):

@@ -19,8 +19,8 @@ from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.layers.blocks.soft_gate import SoftGate
 from groupnet_det.layers.convs.averaged_conv import AveragedConv
 from groupnet_det.layers.convs.conv_unit import ConvUnit
-from groupnet_det.packed.program import Term
 from groupnet_det.packed.sign_bits import pack_sign_bits
+from groupnet_det.packed.steps.conv import Term
 
 from .activation_steps import ActivationSteps, BinaryTerm, Levels, is_identity
 from .conv_bases import Base, Reading, base_channels, base_factors, unit_chain, whole

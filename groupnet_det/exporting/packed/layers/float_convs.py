@@ -8,7 +8,7 @@ from torch import nn
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.folding import Chain
 from groupnet_det.exporting.packed.builder.step_drafts import ConvDraft
-from groupnet_det.packed.program import Term
+from groupnet_det.packed.steps.conv import Term
 
 from .conv_bases import Reading
 from .conv_terms import UnitExporter

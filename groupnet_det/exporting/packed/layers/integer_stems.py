@@ -16,7 +16,7 @@ from groupnet_det.exporting.packed.builder.folding import Affine, MapValues, nor
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
 from groupnet_det.exporting.packed.builder.step_drafts import SinkDraft
 from groupnet_det.modeling.backbones.stems import SignedStem, StandardStem
-from groupnet_det.packed.program import Pool
+from groupnet_det.packed.steps.parts import Pool
 
 MAX_WEIGHT = 2**15 - 1
 MAX_PIXEL = 255

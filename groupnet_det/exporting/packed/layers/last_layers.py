@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.folding import MapValues
 from groupnet_det.exporting.packed.builder.values import Signal
-from groupnet_det.packed.program import Term
+from groupnet_det.packed.steps.conv import Term
 
 from .calibration import ByteRange, Site
 from .conv_terms import UnitExporter

@@ -33,7 +33,8 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.folding import MapValues
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
 from groupnet_det.packed.packed_file import PackedFile
-from groupnet_det.packed.program import Term
+from groupnet_det.packed.steps.conv import Term
+from groupnet_det.packed.steps.float_maps import Mean
 from groupnet_det.version import __version__
 
 from .backbone import describe_blocks, export_backbone
@@ -64,7 +65,7 @@ def export_classifier(
         builder, model.backbone, last_stage=model.in_feature, mean=mean, std=std
     )
     feature = exported.features[model.in_feature]()
-    logits = _add_linear(builder, "fc", model.fc, builder.mean("mean", feature))
+    logits = _add_linear(builder, "fc", model.fc, builder.float_step(Mean, "mean", feature))
     program, tensors = builder.finish({"logits": logits})
     unpacked = {f"backbone.{name}": reason for name, reason in exported.unpacked.items()}
     unpacked["fc"] = "full precision always"

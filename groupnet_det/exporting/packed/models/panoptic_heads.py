@@ -14,6 +14,7 @@ from groupnet_det.exporting.packed.layers.conv_layers import connect, export_lay
 from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
 from groupnet_det.exporting.packed.layers.last_layers import Predictors, export_predictor
 from groupnet_det.modeling.heads.panoptic_head import GroupNetPanopticHead
+from groupnet_det.packed.steps.float_maps import Interpolate
 
 from .pyramid import UPSAMPLING
 
@@ -55,7 +56,9 @@ def export_panoptic_head(
     ]
     total = _sum(builder, f"{exporter.name(head)}.sum", maps)
     logits = export_predictor(exporter, predictors, head.predictor, total)
-    return {"logits": builder.interpolate("upsampling", logits, head.common_stride, None)}
+    return {
+        "logits": builder.float_step(Interpolate, "upsampling", logits, factor=head.common_stride)
+    }
 
 
 def _export_chain(
@@ -74,7 +77,9 @@ def _export_chain(
     def upsampled(name: str, signals: Sequence[Signal]) -> list[int]:
         like = by_stride[stride].as_float()
         return [
-            exporter.builder.interpolate(f"{name}.upsampling.{k}", x, UPSAMPLING, like)
+            exporter.builder.float_step(
+                Interpolate, f"{name}.upsampling.{k}", x, factor=UPSAMPLING, like=like
+            )
             for k, x in enumerate(signals)
         ]
 

@@ -18,7 +18,8 @@ from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
 from groupnet_det.exporting.packed.layers.float_convs import export_float_conv
 from groupnet_det.modeling.necks.binary_fpn import BinaryFPN
 from groupnet_det.modeling.necks.top_blocks import BinaryP6P7
-from groupnet_det.packed.program import Map, Pool
+from groupnet_det.packed.steps.float_maps import MaxPool
+from groupnet_det.packed.steps.parts import Map, Pool
 
 UPSAMPLING = 2  # from a level to the next finer one
 
@@ -84,7 +85,7 @@ class _Pyramid:
         if isinstance(top, LastLevelMaxPool):
             pool = Pool(kernel=1, stride=2, padding=0)
             builder = self.exporter.builder
-            buffer = builder.max_pool("top_block", signal, pool)
+            buffer = builder.float_step(MaxPool, "top_block", signal, pool=pool)
             return [stored(builder, "top_block.passed", buffer)]
         raise ConfigError(
             f"MODEL.GROUPNET.FPN.TOP_BLOCK gives a {type(top).__name__}, which cannot be exported"

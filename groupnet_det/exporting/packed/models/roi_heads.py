@@ -16,6 +16,7 @@ from groupnet_det.exporting.packed.layers.last_layers import Predictors, export_
 from groupnet_det.modeling.heads.box_head import GroupNetBoxHead
 from groupnet_det.modeling.heads.mask_head import UPSAMPLING, GroupNetMaskHead
 from groupnet_det.packed.program import Program
+from groupnet_det.packed.steps.float_maps import DepthToSpace
 
 
 def export_box_part(
@@ -59,7 +60,7 @@ def export_mask_part(exporter: UnitExporter, predictors: Predictors, head: Any) 
     order = pixels_first(units[0].conv.out_channels // units[0].num_bases)
     x = export_chain(exporter, layers, signal, last_order=order)
     builder = exporter.builder
-    buffer = builder.depth_to_space("channels_to_pixels", x, UPSAMPLING)
+    buffer = builder.float_step(DepthToSpace, "channels_to_pixels", x, factor=UPSAMPLING)
     pixels = stored(builder, "channels_to_pixels.passed", buffer)
     masks = export_predictor(exporter, predictors, head.predictor, pixels)
     return builder.finish({"masks": masks.as_float()})[0]

@@ -38,6 +38,7 @@ from groupnet_det.modeling.heads.segmentation.deeplab_head import (
     GroupNetDeepLabV3PlusHead,
 )
 from groupnet_det.modeling.heads.segmentation.fcn_head import GroupNetFCNHead
+from groupnet_det.packed.steps.float_maps import Mean, Resize
 
 from .pyramid import Features
 
@@ -56,7 +57,7 @@ def export_segmentation_head(
             f"valid: {', '.join(kind.__name__ for kind in HEADS)}"
         )
     logits = HEADS[type(head)](exporter, predictors, head, features)
-    return {"logits": exporter.builder.resize("upsampling", logits, head.stride, None)}
+    return {"logits": exporter.builder.float_step(Resize, "upsampling", logits, factor=head.stride)}
 
 
 def in_features(head: Any) -> list[str]:
@@ -79,7 +80,9 @@ def _fcn(
         residual = logits.as_float()
         if factor > 1:
             like = x.as_float()
-            residual = exporter.builder.resize(f"{name}.upsampling", logits, factor, like)
+            residual = exporter.builder.float_step(
+                Resize, f"{name}.upsampling", logits, factor=factor, like=like
+            )
         logits = export_predictor(exporter, predictors, head.predictors[name], x, residual=residual)
         stride = head.strides[name]
     return logits
@@ -103,7 +106,9 @@ def _deeplab_v3_plus(
     context = _pyramid(exporter, head, features)
     factor = head.in_stride // head.stride
     if factor > 1:
-        buffer = exporter.builder.resize("context", context, factor, low.as_float())
+        buffer = exporter.builder.float_step(
+            Resize, "context", context, factor=factor, like=low.as_float()
+        )
         context = stored(exporter.builder, "context.passed", buffer)
     first: Any = head.decoder[0]
     x = _unit_of_several(exporter, first, side_by_side([low, context])).joined()
@@ -125,7 +130,7 @@ def _pyramid(exporter: UnitExporter, head: DeepLabHead, features: Features) -> S
     """
     builder, x = exporter.builder, features[head.in_feature]()
     parts = [_averaged(exporter, part, x, head.input_norm) for part in head.aspp.branches]  # type: ignore[arg-type]
-    mean = builder.mean(f"{exporter.name(head.aspp.pooling)}.mean", x)
+    mean = builder.float_step(Mean, f"{exporter.name(head.aspp.pooling)}.mean", x)
     pooled = stored(builder, f"{exporter.name(head.aspp.pooling)}.passed", mean)
     pooled = _averaged(exporter, head.aspp.pooling.unit, pooled, head.input_norm)
     *readings, last = side_by_side([*parts, pooled])
