@@ -76,7 +76,7 @@ class DensePostprocessing:
         found = (self._candidates(maps, level, network) for level in self.levels)
         parts = zip(*found, strict=True)
         boxes, scores, classes = (torch.cat(part) for part in parts)
-        kept = network.suppress(boxes, scores, classes, self.nms_threshold)
+        kept = network.nms(boxes, scores, classes, self.nms_threshold)
         if self.max_detections >= 0:
             kept = kept[: self.max_detections]
         return pick(boxes, kept), pick(scores, kept), pick(classes, kept)
@@ -88,7 +88,7 @@ class DensePostprocessing:
         number = self.anchors.number(level)
         num_classes = logits.shape[3] // number
         factors = [flat(maps[f"{kind}.{level}"]) for kind in _SCORES[self.score]]
-        index, above = network.find_above(
+        index, above = network.above_threshold(
             flat(logits), lowest_logit(self.score_threshold, 1 + len(factors))
         )
         scores = sigmoid(above)

@@ -79,7 +79,7 @@ class Pooler:
             aligned=ALIGNED[self.type],
         )
         levels = [maps[level] for level in self.levels]
-        return network.align_regions(levels, boxes, self._assign(boxes), options)
+        return network.roi_align(levels, boxes, self._assign(boxes), options)
 
     def _assign(self, boxes: Tensor) -> Tensor:
         """Number of the level of each box."""

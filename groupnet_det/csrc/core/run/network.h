@@ -57,8 +57,8 @@ class Network {
   }
 
   // See score_threshold.h; in the threads of this network.
-  Found find_above(const float* values, int64_t count, float bound, int threads) {
-    return groupnet::find_above(values, count, bound, *pool_, threads);
+  Found above_threshold(const float* values, int64_t count, float bound, int threads) {
+    return groupnet::above_threshold(values, count, bound, *pool_, threads);
   }
 
   // See nms.h; in the threads of this network.
