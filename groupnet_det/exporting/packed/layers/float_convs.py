@@ -11,7 +11,7 @@ from groupnet_det.exporting.packed.builder.step_drafts import ConvDraft
 from groupnet_det.packed.steps.conv import Term
 
 from .conv_bases import Reading
-from .conv_terms import UnitExporter
+from .exporter import Exporter
 
 NORMS = ("running_mean", "running_var", "weight", "bias", "eps")  # what a BN has, frozen or not
 
@@ -36,7 +36,7 @@ def float_chain(conv: Any, norm: nn.Module | None, name: str) -> Chain:
 
 
 def float_terms(
-    exporter: UnitExporter, conv: nn.Conv2d, readings: Sequence[Reading], chain: Chain, name: str
+    exporter: Exporter, conv: nn.Conv2d, readings: Sequence[Reading], chain: Chain, name: str
 ) -> list[Term]:
     """Terms of a float convolution, one for each map that its input is put together of.
 
@@ -69,7 +69,7 @@ def float_terms(
 
 
 def export_float_conv(
-    exporter: UnitExporter,
+    exporter: Exporter,
     conv: nn.Conv2d,
     readings: Sequence[Reading],
     *,

@@ -17,7 +17,7 @@ from groupnet_det.exporting.packed.builder.values import Signal
 from groupnet_det.packed.steps.conv import Term
 
 from .calibration import ByteRange, Site
-from .conv_terms import UnitExporter
+from .exporter import Exporter
 from .float_convs import conv_geometry
 
 MAX_WEIGHT = 127
@@ -34,9 +34,7 @@ class Predictors(Protocol):
 
     kind: str
 
-    def term(
-        self, exporter: UnitExporter, module: Any, name: str, signal: Signal, level: int
-    ) -> Term:
+    def term(self, exporter: Exporter, module: Any, name: str, signal: Signal, level: int) -> Term:
         """A convolution, or a linear layer on the whole map, with its bias.
 
         Args:
@@ -54,9 +52,7 @@ class FloatPredictors:
 
     kind = "float"
 
-    def term(
-        self, exporter: UnitExporter, module: Any, name: str, signal: Signal, level: int
-    ) -> Term:
+    def term(self, exporter: Exporter, module: Any, name: str, signal: Signal, level: int) -> Term:
         exporter.unpacked.note(name, "full precision always")
         bias = MapValues(shift1=_bias(module))
         return Term(
@@ -79,9 +75,7 @@ class Int8Predictors:
         """
         self._ranges = ranges
 
-    def term(
-        self, exporter: UnitExporter, module: Any, name: str, signal: Signal, level: int
-    ) -> Term:
+    def term(self, exporter: Exporter, module: Any, name: str, signal: Signal, level: int) -> Term:
         """
         Raises:
             ConfigError: The calibration has not seen this layer, or its sums may overflow.
@@ -120,7 +114,7 @@ def quantize_weight(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def export_predictor(
-    exporter: UnitExporter,
+    exporter: Exporter,
     predictors: Predictors,
     module: Any,
     signal: Signal,

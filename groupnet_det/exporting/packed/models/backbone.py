@@ -10,7 +10,7 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
 from groupnet_det.exporting.packed.builder.step_drafts import SinkDraft
 from groupnet_det.exporting.packed.builder.values import Signal
-from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
+from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.integer_stems import export_stem
 from groupnet_det.layers.blocks.group_block import GroupBlock
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
@@ -53,7 +53,7 @@ def export_backbone(
             "valid: build_groupnet_resnet_backbone (METHOD 'float' is its full-precision baseline)"
         )
     names = {id(module): name for name, module in backbone.named_modules()}
-    exporter = UnitExporter(builder, names)
+    exporter = Exporter(builder, names)
     stem, error = export_stem(builder, backbone.stem, "stem", mean, std)
     exporter.unpacked.note(
         "stem.conv1",

@@ -9,13 +9,13 @@ from typing import Any
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.values import Signal
 from groupnet_det.exporting.packed.layers.conv_layers import export_chain
-from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
+from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.last_layers import Predictors, export_predictor
 from groupnet_det.modeling.heads.prediction_layers import DenseHead
 
 
 def export_dense_head(
-    exporter: UnitExporter,
+    exporter: Exporter,
     predictors: Predictors,
     head: Any,
     levels: Mapping[str, Signal],

@@ -21,7 +21,7 @@ from groupnet_det.config.dense_detectors import DENSE_BY_CLASS
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
 from groupnet_det.exporting.packed.builder.values import Signal
-from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
+from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.last_layers import FloatPredictors, Predictors
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
 from groupnet_det.modeling.backbones.resnet_layout import STAGES
@@ -56,7 +56,7 @@ class Body:
     """A model with the program of its backbone, to which heads are added."""
 
     model: Any
-    exporter: UnitExporter
+    exporter: Exporter
     predictors: Predictors
     features: Features
 
@@ -91,7 +91,7 @@ def export_model(
     last_stage = _last_stage(model, backbone)
     exported = export_backbone(builder, backbone, last_stage=last_stage, mean=mean, std=std)
     names = {id(module): name for name, module in model.named_modules()}
-    exporter = UnitExporter(builder, names)
+    exporter = Exporter(builder, names)
     body = Body(model, exporter, predictors or FloatPredictors(), exported.features)
     head = export_head(body)
     blocks_end = exported.features[last_stage]()
@@ -139,9 +139,7 @@ def _last_stage(model: Any, backbone: nn.Module) -> str:
     return max(stages, key=backbone.stages.index, default=backbone.stages[-1])
 
 
-def _unpacked(
-    exported: ExportedBackbone, exporter: UnitExporter, prefix: str
-) -> list[dict[str, str]]:
+def _unpacked(exported: ExportedBackbone, exporter: Exporter, prefix: str) -> list[dict[str, str]]:
     reasons = {f"{prefix}.{name}": reason for name, reason in exported.unpacked.items()}
     reasons.update(exporter.unpacked.reasons)
     return [{"name": name, "reason": reason} for name, reason in reasons.items()]

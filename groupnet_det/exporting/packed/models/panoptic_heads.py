@@ -11,7 +11,7 @@ from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
 from groupnet_det.exporting.packed.builder.step_drafts import ConvDraft
 from groupnet_det.exporting.packed.builder.values import Signal
 from groupnet_det.exporting.packed.layers.conv_layers import connect, export_layer
-from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
+from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.last_layers import Predictors, export_predictor
 from groupnet_det.modeling.heads.panoptic_head import GroupNetPanopticHead
 from groupnet_det.packed.steps.float_maps import Interpolate
@@ -20,7 +20,7 @@ from .pyramid import UPSAMPLING
 
 
 def export_panoptic_head(
-    exporter: UnitExporter,
+    exporter: Exporter,
     predictors: Predictors,
     head: Any,
     levels: Mapping[str, Signal],
@@ -62,7 +62,7 @@ def export_panoptic_head(
 
 
 def _export_chain(
-    exporter: UnitExporter,
+    exporter: Exporter,
     chain: Any,
     signal: Signal,
     stride: int,

@@ -14,7 +14,7 @@ from groupnet_det.exporting.packed.builder.step_drafts import ConvDraft
 from groupnet_det.exporting.packed.builder.values import Signal
 from groupnet_det.exporting.packed.layers.conv_bases import whole
 from groupnet_det.exporting.packed.layers.conv_layers import connect, export_layer, is_gated
-from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
+from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.float_convs import export_float_conv
 from groupnet_det.modeling.necks.binary_fpn import BinaryFPN
 from groupnet_det.modeling.necks.top_blocks import BinaryP6P7
@@ -27,9 +27,7 @@ UPSAMPLING = 2  # from a level to the next finer one
 Features = Mapping[str, Callable[[], Signal]]
 
 
-def export_pyramid(
-    exporter: UnitExporter, neck: nn.Module, features: Features
-) -> dict[str, Signal]:
+def export_pyramid(exporter: Exporter, neck: nn.Module, features: Features) -> dict[str, Signal]:
     """Append the steps of a pyramid; its levels by name, from fine to coarse.
 
     Args:
@@ -54,7 +52,7 @@ class _Pyramid:
 
     stages: list[int]
 
-    def __init__(self, exporter: UnitExporter, neck: Any, features: Features) -> None:
+    def __init__(self, exporter: Exporter, neck: Any, features: Features) -> None:
         self.exporter, self.neck, self.features = exporter, neck, features
 
     def export(self) -> dict[str, Signal]:
@@ -100,7 +98,7 @@ class _Pyramid:
 
 
 class _BinaryPyramid(_Pyramid):
-    def __init__(self, exporter: UnitExporter, neck: BinaryFPN, features: Features) -> None:
+    def __init__(self, exporter: Exporter, neck: BinaryFPN, features: Features) -> None:
         super().__init__(exporter, neck, features)
         self.stages = neck.stages
 
@@ -143,7 +141,7 @@ class _BinaryPyramid(_Pyramid):
 
 
 class _FloatPyramid(_Pyramid):
-    def __init__(self, exporter: UnitExporter, neck: FPN, features: Features) -> None:
+    def __init__(self, exporter: Exporter, neck: FPN, features: Features) -> None:
         super().__init__(exporter, neck, features)
         strides = {name: neck.output_shape()[name].stride for name in neck.output_shape()}
         self.stages = [int(name.removeprefix("p")) for name in strides][: len(neck.in_features)]

@@ -13,7 +13,9 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.folding import Chain
 from groupnet_det.exporting.packed.builder.step_drafts import BranchDraft, ConvDraft
 from groupnet_det.exporting.packed.builder.values import Signal
-from groupnet_det.exporting.packed.layers.conv_terms import MAX_TERMS, UnitExporter
+from groupnet_det.exporting.packed.layers.conv_layers import export_gate
+from groupnet_det.exporting.packed.layers.conv_terms import unit_terms
+from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.layers.blocks.group_block import GroupBlock
 from groupnet_det.layers.blocks.residual_branch import (
     BasicBranch,
@@ -23,6 +25,7 @@ from groupnet_det.layers.blocks.residual_branch import (
 from groupnet_det.layers.blocks.soft_gate import BranchInput, MergedInput, SoftGate
 from groupnet_det.layers.convs.base_merge import AliasedMeanMerge, ScaledMerge
 from groupnet_det.layers.convs.conv_unit import ConvUnit
+from groupnet_det.packed.steps.conv import MAX_TERMS
 
 # What is added to a unit's output: nothing, its own input, or the block's shortcut.
 NOTHING, OWN_INPUT, BLOCK = "nothing", "own input", "block"
@@ -70,7 +73,7 @@ class State:
         self.join: ConvDraft | None = None  # where m and the b_k meet
         self.aliased = False
 
-    def connect(self, connection: nn.Module, name: str, exporter: UnitExporter, number: int) -> Any:
+    def connect(self, connection: nn.Module, name: str, exporter: Exporter, number: int) -> Any:
         """The x_k of the block that has this `connection`.
 
         Raises:
@@ -85,7 +88,7 @@ class State:
             raise ConfigError(f"{name}: the connection {type(connection).__name__} is unknown")
         if self.join is not None:  # one branch is its own merged value: nothing to mix
             self._use_alias()
-            self.join.gate = exporter.gate(connection, name)
+            self.join.gate = export_gate(exporter, connection, name)
         return self.branches
 
     def _use_alias(self) -> None:
@@ -93,9 +96,7 @@ class State:
             self.join.alias = self.aliased
 
 
-def export_block(
-    exporter: UnitExporter, block: GroupBlock, before: State
-) -> tuple[State, BlockPlaces]:
+def export_block(exporter: Exporter, block: GroupBlock, before: State) -> tuple[State, BlockPlaces]:
     """Append the steps of `block`.
 
     Raises:
@@ -113,7 +114,7 @@ def export_block(
             f"{name}.{unit_name}", num_branches=len(branches), channels=channels
         )
         for k, part in enumerate(draft.branches):
-            part.terms = exporter.terms(modules[k], x[k])
+            part.terms = unit_terms(exporter, modules[k], x[k])
             shortcut = shortcuts[k][index]
             if shortcut == OWN_INPUT:
                 part.residual = x[k].as_float()
@@ -135,16 +136,14 @@ def _shortcuts(branch: nn.Module, name: str) -> list[str]:
     return SHORTCUTS[type(branch)](branch)
 
 
-def _add_shortcut(
-    exporter: UnitExporter, part: BranchDraft, downsample: nn.Module, x: Signal
-) -> None:
+def _add_shortcut(exporter: Exporter, part: BranchDraft, downsample: nn.Module, x: Signal) -> None:
     if isinstance(downsample, ConvUnit):
-        part.terms += exporter.terms(downsample, x, room=MAX_TERMS - len(part.terms))
+        part.terms += unit_terms(exporter, downsample, x, room=MAX_TERMS - len(part.terms))
     else:
         part.residual = x.as_float()
 
 
-def _add_final(exporter: UnitExporter, branch: nn.Module, part: BranchDraft) -> None:
+def _add_final(exporter: Exporter, branch: nn.Module, part: BranchDraft) -> None:
     """The nonlinearity after the sum, in the original residual block."""
     if isinstance(branch, SingleShortcutBranch):
         chain = Chain.identity(part.out.channels).then_act(branch.final)
@@ -152,9 +151,7 @@ def _add_final(exporter: UnitExporter, branch: nn.Module, part: BranchDraft) -> 
         part.final = exporter.builder.map(name, chain.values())
 
 
-def _state_behind(
-    exporter: UnitExporter, block: GroupBlock, before: State, last: ConvDraft
-) -> State:
+def _state_behind(exporter: Exporter, block: GroupBlock, before: State, last: ConvDraft) -> State:
     outputs = [part.out for part in last.branches]
     merge = block.merge
     if merge is None:

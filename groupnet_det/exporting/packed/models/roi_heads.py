@@ -11,7 +11,7 @@ from groupnet_det.exporting.packed.builder.float_to_sinks import stored
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
 from groupnet_det.exporting.packed.builder.values import Signal
 from groupnet_det.exporting.packed.layers.conv_layers import export_chain, units_of
-from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
+from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.last_layers import Predictors, export_predictor
 from groupnet_det.modeling.heads.box_head import GroupNetBoxHead
 from groupnet_det.modeling.heads.mask_head import UPSAMPLING, GroupNetMaskHead
@@ -20,7 +20,7 @@ from groupnet_det.packed.steps.float_maps import DepthToSpace
 
 
 def export_box_part(
-    exporter: UnitExporter, predictors: Predictors, head: Any, predictor: Any
+    exporter: Exporter, predictors: Predictors, head: Any, predictor: Any
 ) -> Program:
     """A box head with its predictor: a region's features -> ``scores`` and ``deltas``.
 
@@ -41,7 +41,7 @@ def export_box_part(
     return exporter.builder.finish(outputs)[0]
 
 
-def export_mask_part(exporter: UnitExporter, predictors: Predictors, head: Any) -> Program:
+def export_mask_part(exporter: Exporter, predictors: Predictors, head: Any) -> Program:
     """A mask head: a region's features -> ``masks``.
 
     Raises:
@@ -71,7 +71,7 @@ def pixels_first(channels: int) -> Tensor:
     return torch.arange(channels).view(-1, UPSAMPLING**2).T.flatten()
 
 
-def _start(exporter: UnitExporter, head: Any) -> tuple[UnitExporter, Signal]:
+def _start(exporter: Exporter, head: Any) -> tuple[Exporter, Signal]:
     first = units_of(head.tower[0], exporter.name(head.tower[0]))[0]
     builder = ProgramBuilder(first.conv.in_channels, exporter.builder.store)
     return exporter.on(builder), builder.input("regions")

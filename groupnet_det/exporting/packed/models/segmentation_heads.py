@@ -22,7 +22,8 @@ from groupnet_det.exporting.packed.layers.conv_bases import (
     whole,
 )
 from groupnet_det.exporting.packed.layers.conv_layers import export_chain
-from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
+from groupnet_det.exporting.packed.layers.conv_terms import averaged_terms, base_terms
+from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.float_convs import (
     export_float_conv,
     float_chain,
@@ -44,7 +45,7 @@ from .pyramid import Features
 
 
 def export_segmentation_head(
-    exporter: UnitExporter, predictors: Predictors, head: Any, features: Features
+    exporter: Exporter, predictors: Predictors, head: Any, features: Features
 ) -> dict[str, int]:
     """Append the steps of a head and the upsampling to the canvas; the buffer of ``logits``.
 
@@ -67,7 +68,7 @@ def in_features(head: Any) -> list[str]:
 
 
 def _fcn(
-    exporter: UnitExporter, predictors: Predictors, head: GroupNetFCNHead, features: Features
+    exporter: Exporter, predictors: Predictors, head: GroupNetFCNHead, features: Features
 ) -> Signal:
     *skips, name = head.in_features
     norm, *units = [*head.units] or [None]
@@ -89,14 +90,14 @@ def _fcn(
 
 
 def _deeplab_v3(
-    exporter: UnitExporter, predictors: Predictors, head: GroupNetDeepLabV3Head, features: Features
+    exporter: Exporter, predictors: Predictors, head: GroupNetDeepLabV3Head, features: Features
 ) -> Signal:
     x = _float_unit(exporter, head.refine, whole(_pyramid(exporter, head, features))).joined()
     return export_predictor(exporter, predictors, head.predictor, x)
 
 
 def _deeplab_v3_plus(
-    exporter: UnitExporter,
+    exporter: Exporter,
     predictors: Predictors,
     head: GroupNetDeepLabV3PlusHead,
     features: Features,
@@ -123,7 +124,7 @@ HEADS: dict[type, Callable[..., Signal]] = {
 }
 
 
-def _pyramid(exporter: UnitExporter, head: DeepLabHead, features: Features) -> Signal:
+def _pyramid(exporter: Exporter, head: DeepLabHead, features: Features) -> Signal:
     """The ASPP and its projection.
 
     What the projection makes of the image pooling is one pixel, which is added everywhere.
@@ -151,25 +152,25 @@ def _pyramid(exporter: UnitExporter, head: DeepLabHead, features: Features) -> S
 
 
 def _averaged(
-    exporter: UnitExporter, unit: AveragedConv, signal: Signal, input_norm: nn.Module
+    exporter: Exporter, unit: AveragedConv, signal: Signal, input_norm: nn.Module
 ) -> Signal:
     name, channels = exporter.name(unit), unit.norm.num_features
     draft = exporter.builder.conv(name, num_branches=1, channels=channels)
     (branch,) = draft.branches
-    branch.terms = exporter.averaged_terms(unit, signal, input_norm)
+    branch.terms = averaged_terms(exporter, unit, signal, input_norm)
     final = Chain.identity(channels).then_act(unit.act)
     branch.final = exporter.builder.map(f"{name}.final", final.values())
     return branch.out
 
 
-def _float_unit(exporter: UnitExporter, unit: nn.Sequential, readings: list[Reading]) -> ConvDraft:
+def _float_unit(exporter: Exporter, unit: nn.Sequential, readings: list[Reading]) -> ConvDraft:
     conv, norm, act = (getattr(unit, part, None) for part in ("conv", "norm", "act"))
     assert isinstance(conv, nn.Conv2d)
     name = exporter.name(conv)
     return export_float_conv(exporter, conv, readings, norm=norm, act=act, name=name)
 
 
-def _unit_of_several(exporter: UnitExporter, unit: ConvUnit, readings: list[Reading]) -> ConvDraft:
+def _unit_of_several(exporter: Exporter, unit: ConvUnit, readings: list[Reading]) -> ConvDraft:
     """A unit whose input is several maps: a branch for each base, as f(a + b) is no sum."""
     name, builder = exporter.name(unit), exporter.builder
     chain = unit_chain(unit)
@@ -179,7 +180,7 @@ def _unit_of_several(exporter: UnitExporter, unit: ConvUnit, readings: list[Read
     for k, (branch, part) in enumerate(zip(draft.branches, channels, strict=True)):
         plain = Base(channels=part, chain=Chain.identity(len(part)))
         own = f"{name}.{k}"
-        branch.terms = exporter.terms_of_bases(unit.conv, own, readings, [plain], norm)
+        branch.terms = base_terms(exporter, unit.conv, own, readings, [plain], norm)
         branch.final = builder.map(own, chain.part(part).values())
     if isinstance(unit.merge, WideScales):
         scales = unit.merge.scales.detach().float()
