@@ -48,7 +48,7 @@ class BitsSink(BufferUser):
 
 @dataclass(frozen=True, kw_only=True)
 class LevelsSink(BufferUser):
-    """A staircase: ``values[number of i with v >= thresholds[i]]``."""
+    """Quantized values: ``values[number of i with v >= thresholds[i]]``."""
 
     buffer: Written
     thresholds: str

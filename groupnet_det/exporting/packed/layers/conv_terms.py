@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.folding import Chain
-from groupnet_det.exporting.packed.builder.values import Signal
 from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.layers.convs.averaged_conv import AveragedConv
 from groupnet_det.layers.convs.conv_unit import ConvUnit
@@ -28,22 +28,22 @@ from .weight_steps import SignTerm, quantized_weight, sign_terms
 def unit_terms(
     exporter: Exporter,
     unit: ConvUnit,
-    signal: Signal,
+    feature: FeatureMap,
     room: int = MAX_TERMS,
     *,
     level: int = 0,
     input_norm: nn.Module | None = None,
     order: Tensor | None = None,
 ) -> list[Term]:
-    """The terms whose sum is the output of `unit` on `signal`, but for its shortcut.
+    """The terms whose sum is the output of `unit` on `feature`, but for its shortcut.
 
     Args:
         exporter: Of the program.
         unit: The layer.
-        signal: Its input.
+        feature: Its input.
         room: How many terms there may be; a unit that needs more is computed with floats.
         level: Of the pyramid, whose BN it is; the weights are the same for all.
-        input_norm: A BN that `signal` still has to go through, if any.
+        input_norm: A BN that `feature` still has to go through, if any.
         order: The output channels in the order that is wanted, int64 (C,); all in theirs if
             absent.
 
@@ -57,11 +57,11 @@ def unit_terms(
     ]
     name = exporter.name(unit) + (f".{level}" if len(unit.norm) > 1 else "")
     norm = _composed(input_norm, unit.norm[level] if unit.steps[0] == "norm" else None)
-    return base_terms(exporter, unit.conv, name, whole(signal), bases, norm, room)
+    return base_terms(exporter, unit.conv, name, whole(feature), bases, norm, room)
 
 
 def averaged_terms(
-    exporter: Exporter, unit: AveragedConv, signal: Signal, input_norm: nn.Module | None = None
+    exporter: Exporter, unit: AveragedConv, feature: FeatureMap, input_norm: nn.Module | None = None
 ) -> list[Term]:
     """The same for ``BN(mean_k conv_k(Q(x)))``, without what follows the BN."""
     number = unit.conv.out_channels // unit.norm.num_features
@@ -72,7 +72,7 @@ def averaged_terms(
         for k, part in enumerate(channels)
     ]
     norm = _composed(input_norm, None)
-    return base_terms(exporter, unit.conv, exporter.name(unit), whole(signal), bases, norm)
+    return base_terms(exporter, unit.conv, exporter.name(unit), whole(feature), bases, norm)
 
 
 def base_terms(
@@ -127,7 +127,7 @@ def _bits(
     found = []
     for (number, activation), reading in product(enumerate(activations), readings):
         channels = reading.channels
-        buffer = reading.signal.as_bits(
+        buffer = reading.feature.as_bits(
             f"{name}.{number}" if number else name,
             activation.threshold[channels],
             activation.invert[channels],
@@ -210,11 +210,11 @@ class _Activation:
 
     def float_input(self, reading: Reading, name: str) -> int:
         if self._identity:
-            return reading.signal.as_float()
+            return reading.feature.as_float()
         self._levels = self._levels or self._steps.levels()
         thresholds = self._levels.thresholds[:, reading.channels]
         values = self._levels.values[:, reading.channels]
-        return reading.signal.as_levels(name, thresholds, values, self._levels.pad)
+        return reading.feature.as_levels(name, thresholds, values, self._levels.pad)
 
 
 def _composed(first: nn.Module | None, second: nn.Module | None) -> nn.Module | None:

@@ -18,7 +18,7 @@ program, so that a tool can hold the two against each other::
   Where ``sum`` is true the value is the integer sum of a binary convolution, not the unit's
   output.
 
-Floats are not kept in all places; `block_comparison.keep_places` adds the sinks that keep them, and
+Floats are not kept in all places; `exporting.verify.kept_maps` adds the sinks that keep them, and
 `block_comparison.compare_blocks` feeds the training model with them.
 """
 
@@ -95,8 +95,8 @@ def _check(model: Any, class_names: Sequence[str]) -> None:
 
 def _add_linear(builder: ProgramBuilder, name: str, linear: nn.Linear, source: int) -> int:
     """Append a linear layer on a map of one pixel; returns the buffer of its output."""
-    draft = builder.conv(name, num_branches=1, channels=linear.out_features)
-    (branch,) = draft.branches
+    step = builder.conv(name, num_branches=1, channels=linear.out_features)
+    (branch,) = step.branches
     weight = builder.tensor(f"{name}.weight", linear.weight[:, None, None])
     bias = MapValues(shift1=linear.bias.detach())
     branch.terms.append(Term(input=source, weight=weight, map=builder.map(name, bias)))

@@ -19,8 +19,8 @@ from torch import nn
 
 from groupnet_det.config.dense_detectors import DENSE_BY_CLASS
 from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
-from groupnet_det.exporting.packed.builder.values import Signal
 from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.last_layers import FloatPredictors, Predictors
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
@@ -60,7 +60,7 @@ class Body:
     predictors: Predictors
     features: Features
 
-    def pyramid(self) -> dict[str, Signal]:
+    def pyramid(self) -> dict[str, FeatureMap]:
         """The levels by name."""
         return export_pyramid(self.exporter, self.model.backbone, self.features)
 
@@ -162,7 +162,7 @@ def _rcnn(body: Body) -> Exported:
     return _regions(body, body.pyramid())
 
 
-def _regions(body: Body, pyramid: dict[str, Signal]) -> Exported:
+def _regions(body: Body, pyramid: dict[str, FeatureMap]) -> Exported:
     rpn, heads = body.model.proposal_generator, body.model.roi_heads
     _check_rcnn(rpn, heads)
     levels = {name: pyramid[name] for name in rpn.in_features}
@@ -229,7 +229,7 @@ def _segmentor(body: Body) -> Exported:
     features: Features = body.features
     if body.model.backbone is not getattr(body.model.backbone, "bottom_up", body.model.backbone):
         levels = body.pyramid()
-        features = {name: lambda signal=signal: signal for name, signal in levels.items()}  # type: ignore[misc]
+        features = {name: lambda feature=feature: feature for name, feature in levels.items()}  # type: ignore[misc]
     return Exported(
         task="semantic_segmentation",
         outputs=export_segmentation_head(body.exporter, body.predictors, head, features),

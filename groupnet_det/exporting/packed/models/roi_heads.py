@@ -7,9 +7,9 @@ from detectron2.modeling.roi_heads.fast_rcnn import FastRCNNOutputLayers
 from torch import Tensor
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.float_to_sinks import stored
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
-from groupnet_det.exporting.packed.builder.values import Signal
 from groupnet_det.exporting.packed.layers.conv_layers import export_chain, units_of
 from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.last_layers import Predictors, export_predictor
@@ -31,8 +31,8 @@ def export_box_part(
         raise _unknown("MODEL.ROI_BOX_HEAD.NAME", head, GroupNetBoxHead)
     if type(predictor) is not FastRCNNOutputLayers:
         raise _unknown("MODEL.ROI_HEADS.NAME", predictor, FastRCNNOutputLayers)
-    exporter, signal = _start(exporter, head)
-    x = export_chain(exporter, list(head.tower), signal)
+    exporter, feature = _start(exporter, head)
+    x = export_chain(exporter, list(head.tower), feature)
     modules = {"scores": predictor.cls_score, "deltas": predictor.bbox_pred}
     outputs = {
         name: export_predictor(exporter, predictors, module, x).as_float()
@@ -49,7 +49,7 @@ def export_mask_part(exporter: Exporter, predictors: Predictors, head: Any) -> P
     """
     if not isinstance(head, GroupNetMaskHead):
         raise _unknown("MODEL.ROI_MASK_HEAD.NAME", head, GroupNetMaskHead)
-    exporter, signal = _start(exporter, head)
+    exporter, feature = _start(exporter, head)
     layers = list(head.tower)
     units = units_of(layers[-1], exporter.name(layers[-1]))
     if any(unit.shortcut for unit in units):
@@ -58,7 +58,7 @@ def export_mask_part(exporter: Exporter, predictors: Predictors, head: Any) -> P
             "which then has a shortcut around it and cannot be exported; choose another"
         )
     order = pixels_first(units[0].conv.out_channels // units[0].num_bases)
-    x = export_chain(exporter, layers, signal, last_order=order)
+    x = export_chain(exporter, layers, feature, last_order=order)
     builder = exporter.builder
     buffer = builder.float_step(DepthToSpace, "channels_to_pixels", x, factor=UPSAMPLING)
     pixels = stored(builder, "channels_to_pixels.passed", buffer)
@@ -71,7 +71,7 @@ def pixels_first(channels: int) -> Tensor:
     return torch.arange(channels).view(-1, UPSAMPLING**2).T.flatten()
 
 
-def _start(exporter: Exporter, head: Any) -> tuple[Exporter, Signal]:
+def _start(exporter: Exporter, head: Any) -> tuple[Exporter, FeatureMap]:
     first = units_of(head.tower[0], exporter.name(head.tower[0]))[0]
     builder = ProgramBuilder(first.conv.in_channels, exporter.builder.store)
     return exporter.on(builder), builder.input("regions")

@@ -9,10 +9,10 @@ from typing import Any
 from torch import nn
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.float_to_sinks import stored
 from groupnet_det.exporting.packed.builder.folding import Chain
-from groupnet_det.exporting.packed.builder.step_drafts import ConvDraft
-from groupnet_det.exporting.packed.builder.values import Signal
+from groupnet_det.exporting.packed.builder.step_builders import ConvBuilder
 from groupnet_det.exporting.packed.layers.conv_bases import (
     Base,
     Reading,
@@ -69,7 +69,7 @@ def in_features(head: Any) -> list[str]:
 
 def _fcn(
     exporter: Exporter, predictors: Predictors, head: GroupNetFCNHead, features: Features
-) -> Signal:
+) -> FeatureMap:
     *skips, name = head.in_features
     norm, *units = [*head.units] or [None]
     x = export_chain(exporter, units, features[name](), input_norm=norm)
@@ -91,7 +91,7 @@ def _fcn(
 
 def _deeplab_v3(
     exporter: Exporter, predictors: Predictors, head: GroupNetDeepLabV3Head, features: Features
-) -> Signal:
+) -> FeatureMap:
     x = _float_unit(exporter, head.refine, whole(_pyramid(exporter, head, features))).joined()
     return export_predictor(exporter, predictors, head.predictor, x)
 
@@ -101,7 +101,7 @@ def _deeplab_v3_plus(
     predictors: Predictors,
     head: GroupNetDeepLabV3PlusHead,
     features: Features,
-) -> Signal:
+) -> FeatureMap:
     early = features[head.low_level_feature]()
     low = export_chain(exporter, [head.reduce], early, input_norm=head.low_level_norm)
     context = _pyramid(exporter, head, features)
@@ -117,14 +117,14 @@ def _deeplab_v3_plus(
     return export_predictor(exporter, predictors, head.predictor, x)
 
 
-HEADS: dict[type, Callable[..., Signal]] = {
+HEADS: dict[type, Callable[..., FeatureMap]] = {
     GroupNetFCNHead: _fcn,
     GroupNetDeepLabV3Head: _deeplab_v3,
     GroupNetDeepLabV3PlusHead: _deeplab_v3_plus,
 }
 
 
-def _pyramid(exporter: Exporter, head: DeepLabHead, features: Features) -> Signal:
+def _pyramid(exporter: Exporter, head: DeepLabHead, features: Features) -> FeatureMap:
     """The ASPP and its projection.
 
     What the projection makes of the image pooling is one pixel, which is added everywhere.
@@ -141,48 +141,48 @@ def _pyramid(exporter: Exporter, head: DeepLabHead, features: Features) -> Signa
     chain = float_chain(conv, norm, name)
     pixel = builder.conv(f"{name}.pooling", num_branches=1, channels=conv.out_channels)
     pixel.branches[0].terms = float_terms(exporter, conv, [last], chain, f"{name}.pooling")
-    draft = builder.conv(name, num_branches=1, channels=conv.out_channels)
-    (branch,) = draft.branches
+    step = builder.conv(name, num_branches=1, channels=conv.out_channels)
+    (branch,) = step.branches
     branch.terms = float_terms(exporter, conv, readings, chain.without_shift(), name)
     branch.residual, branch.residual_factor = pixel.joined().as_float(), 0
     if act is not None:
         final = Chain.identity(conv.out_channels).then_act(act)
         branch.final = builder.map(f"{name}.final", final.values())
-    return draft.joined()
+    return step.joined()
 
 
 def _averaged(
-    exporter: Exporter, unit: AveragedConv, signal: Signal, input_norm: nn.Module
-) -> Signal:
+    exporter: Exporter, unit: AveragedConv, feature: FeatureMap, input_norm: nn.Module
+) -> FeatureMap:
     name, channels = exporter.name(unit), unit.norm.num_features
-    draft = exporter.builder.conv(name, num_branches=1, channels=channels)
-    (branch,) = draft.branches
-    branch.terms = averaged_terms(exporter, unit, signal, input_norm)
+    step = exporter.builder.conv(name, num_branches=1, channels=channels)
+    (branch,) = step.branches
+    branch.terms = averaged_terms(exporter, unit, feature, input_norm)
     final = Chain.identity(channels).then_act(unit.act)
     branch.final = exporter.builder.map(f"{name}.final", final.values())
     return branch.out
 
 
-def _float_unit(exporter: Exporter, unit: nn.Sequential, readings: list[Reading]) -> ConvDraft:
+def _float_unit(exporter: Exporter, unit: nn.Sequential, readings: list[Reading]) -> ConvBuilder:
     conv, norm, act = (getattr(unit, part, None) for part in ("conv", "norm", "act"))
     assert isinstance(conv, nn.Conv2d)
     name = exporter.name(conv)
     return export_float_conv(exporter, conv, readings, norm=norm, act=act, name=name)
 
 
-def _unit_of_several(exporter: Exporter, unit: ConvUnit, readings: list[Reading]) -> ConvDraft:
+def _unit_of_several(exporter: Exporter, unit: ConvUnit, readings: list[Reading]) -> ConvBuilder:
     """A unit whose input is several maps: a branch for each base, as f(a + b) is no sum."""
     name, builder = exporter.name(unit), exporter.builder
     chain = unit_chain(unit)
     channels = base_channels(unit)
-    draft = builder.conv(name, num_branches=unit.num_bases, channels=len(channels[0]))
+    step = builder.conv(name, num_branches=unit.num_bases, channels=len(channels[0]))
     norm = unit.norm[0] if unit.steps[0] == "norm" else None
-    for k, (branch, part) in enumerate(zip(draft.branches, channels, strict=True)):
+    for k, (branch, part) in enumerate(zip(step.branches, channels, strict=True)):
         plain = Base(channels=part, chain=Chain.identity(len(part)))
         own = f"{name}.{k}"
         branch.terms = base_terms(exporter, unit.conv, own, readings, [plain], norm)
         branch.final = builder.map(own, chain.part(part).values())
     if isinstance(unit.merge, WideScales):
         scales = unit.merge.scales.detach().float()
-        draft.scales = builder.tensor(f"{name}.merge.scales", scales)
-    return draft
+        step.scales = builder.tensor(f"{name}.merge.scales", scales)
+    return step
