@@ -18,7 +18,9 @@ from groupnet_det.benchmark.workloads.packed_layers import (
 from groupnet_det.errors import ExtensionError
 from groupnet_det.exporting.packed.models.classifiers import export_classifier
 from groupnet_det.packed.packed_file import write_packed
-from groupnet_det.packed.program import Conv, Mean, Program
+from groupnet_det.packed.program import Program
+from groupnet_det.packed.steps.conv import Conv
+from groupnet_det.packed.steps.float_maps import Mean
 from groupnet_det.runtime.backends.extension import load_extension, open_network
 
 LIMIT_ITERATIONS = 2_000_000  # of the register-only loop: some milliseconds
