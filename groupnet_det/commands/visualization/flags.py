@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from groupnet_det.commands.parser import CommandParser
+from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
 
 SOURCES = ("annotation", "dataloader")
 
@@ -53,7 +54,7 @@ def demo() -> CommandParser:
         "--score-threshold",
         "--confidence-threshold",
         type=float,
-        default=0.5,
+        default=SCORE_THRESHOLD,
         metavar="SCORE",
         help="of objects",
     )
@@ -101,7 +102,7 @@ def visualize_json_results() -> CommandParser:
         "--score-threshold",
         "--conf-threshold",
         type=float,
-        default=0.5,
+        default=SCORE_THRESHOLD,
         metavar="SCORE",
         help="of objects that are drawn",
     )
@@ -131,7 +132,7 @@ def visualize_results() -> CommandParser:
         "--score-threshold",
         "--threshold",
         type=float,
-        default=0.5,
+        default=SCORE_THRESHOLD,
         metavar="SCORE",
         help="of objects that are drawn",
     )

@@ -1,4 +1,4 @@
-"""Post-processing of RetinaNet and FCOS: maps to boxes."""
+"""Post-processing of dense detectors: maps to boxes."""
 
 import math
 from dataclasses import dataclass

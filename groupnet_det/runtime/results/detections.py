@@ -13,7 +13,7 @@ from groupnet_det.extras import ExtraAbsentError
 from groupnet_det.images.reading import AnyImage
 
 from .drawing import Pen, blend, largest_first, object_colours, pixels_of
-from .members import counted, is_number, selection
+from .members import counted, is_number, picked, selection
 from .result import Result, load_supervision
 from .run_lengths import encode_mask
 
@@ -86,10 +86,10 @@ class Detections(Result):
         kept = selection(index)
         return replace(
             self,
-            boxes=self.boxes[kept],
-            scores=self.scores[kept],
-            classes=self.classes[kept],
-            masks=None if self.masks is None else self.masks[kept],
+            boxes=picked(self.boxes, kept),
+            scores=picked(self.scores, kept),
+            classes=picked(self.classes, kept),
+            masks=None if self.masks is None else picked(self.masks, kept),
         )
 
     def __iter__(self) -> Iterator[Detection]:
@@ -108,7 +108,7 @@ class Detections(Result):
 
     def above(self, score: float) -> "Detections":
         """Those with at least this score."""
-        return self[self.scores >= score]
+        return self[self.scores.numpy() >= score]
 
     def plot(self, image: AnyImage) -> NDArray[np.uint8]:
         """See `Result.plot`: boxes, masks, class names and scores; a class has one colour."""

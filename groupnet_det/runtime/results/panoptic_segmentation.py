@@ -110,7 +110,7 @@ class PanopticSegmentation(Result):
         """
         if is_number(index):
             return self._segment(range(len(self))[operator.index(index)])
-        kept = torch.arange(len(self))[selection(index)].tolist()
+        kept = np.arange(len(self))[selection(index)].tolist()
         infos = tuple(self.segments_info[number] for number in kept)
         ids = torch.tensor([info["id"] for info in infos], dtype=self.segment_map.dtype)
         others = ~torch.isin(self.segment_map, ids)
