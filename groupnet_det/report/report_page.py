@@ -39,7 +39,7 @@ class Section:
     blocks: list[Block]
 
 
-def sections_of(run: Run) -> Iterable[tuple[str, MakeSection]]:
+def _sections_of(run: Run) -> Iterable[tuple[str, MakeSection]]:
     """Titles, and what makes each section."""
     sections = PredictionSections(run)
     return (
@@ -68,7 +68,7 @@ def write_report(folder: Path) -> Path:
     run = Run(folder)
     sections = [
         Section(title=title, anchor=title.lower().replace(" ", "-"), blocks=_blocks(make, run))
-        for title, make in sections_of(run)
+        for title, make in _sections_of(run)
     ]
     page = (
         _environment()

@@ -40,11 +40,11 @@ def check_instances(cfg: CfgNode, name: str, records: Records) -> None:
     if cfg.DATASETS.CHECK_BOX_KIND:
         check_box_kind(name, records)
     check_boxes(name, records)
-    check_counts(cfg, name, records)
-    check_run_lengths(cfg, name, records)
+    _check_counts(cfg, name, records)
+    _check_run_lengths(cfg, name, records)
     if cfg.MODEL.MASK_ON:
-        check_mask_kinds(cfg, name, records)
-        check_mask_places(name, records)
+        _check_mask_kinds(cfg, name, records)
+        _check_mask_places(name, records)
 
 
 def check_boxes(name: str, records: Records) -> None:
@@ -68,7 +68,7 @@ def check_boxes(name: str, records: Records) -> None:
                 f"{_told(name, record, annotation)} is of negative size or of no numbers; fix it "
                 f"in {_source(name, record)}"
             )
-        if is_empty(box):
+        if _is_empty(box):
             empty.append(_told(name, record, annotation))
             continue
         if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
@@ -91,13 +91,13 @@ def check_boxes(name: str, records: Records) -> None:
         )
 
 
-def check_counts(cfg: CfgNode, name: str, records: Records) -> None:
+def _check_counts(cfg: CfgNode, name: str, records: Records) -> None:
     """Tell of images without boxes and of classes without instances.
 
     Raises:
         DataError: No image of a training data set has a box with an area.
     """
-    used = [(r, a) for r, a, box in _boxes(records) if not is_empty(box) and not a.get("iscrowd")]
+    used = [(r, a) for r, a, box in _boxes(records) if not _is_empty(box) and not a.get("iscrowd")]
     with_boxes = {id(record) for record, _ in used}
     training = name in cfg.DATASETS.TRAIN
     if not used and training:
@@ -123,7 +123,7 @@ def check_counts(cfg: CfgNode, name: str, records: Records) -> None:
         )
 
 
-def check_run_lengths(cfg: CfgNode, name: str, records: Records) -> None:
+def _check_run_lengths(cfg: CfgNode, name: str, records: Records) -> None:
     """Masks in run-length encoding are for their images.
 
     Raises:
@@ -189,13 +189,13 @@ def check_size(record: dict[str, Any], size: tuple[int, int], source: str) -> No
         )
 
 
-def check_mask_places(name: str, records: Records) -> None:
+def _check_mask_places(name: str, records: Records) -> None:
     """Tell of masks, in run-length encodings that are right, that cannot be their boxes'."""
     bad = [
         _told(name, record, annotation)
         for record, annotation, box in _boxes(records)
         if isinstance(annotation.get("segmentation"), dict)
-        and not is_empty(box)
+        and not _is_empty(box)
         and not _meet(box, _corners_of_mask(annotation["segmentation"]))
     ]
     if bad:
@@ -216,7 +216,7 @@ def _meet(first: Sequence[float], second: Sequence[float]) -> bool:
     return min(x1, u1) > max(x0, u0) and min(y1, v1) > max(y0, v0)
 
 
-def check_mask_kinds(cfg: CfgNode, name: str, records: Records) -> None:
+def _check_mask_kinds(cfg: CfgNode, name: str, records: Records) -> None:
     """Every object has a mask, of the kind that the config wants.
 
     Raises:
@@ -240,7 +240,7 @@ def check_mask_kinds(cfg: CfgNode, name: str, records: Records) -> None:
             )
 
 
-def is_empty(box: Sequence[float]) -> bool:
+def _is_empty(box: Sequence[float]) -> bool:
     """Whether a box x0, y0, x1, y1 has no area."""
     x0, y0, x1, y1 = box
     return x1 - x0 <= MIN_SIDE or y1 - y0 <= MIN_SIDE
@@ -254,7 +254,7 @@ def without_empty_boxes(records: Records, *, filter_empty: bool) -> Records:
     """
     result = []
     for record in records:
-        kept = [a for a in record.get("annotations", []) if not is_empty(_corners(a))]
+        kept = [a for a in record.get("annotations", []) if not _is_empty(_corners(a))]
         if len(kept) < len(record.get("annotations", [])):
             if filter_empty and not any(a.get("iscrowd", 0) == 0 for a in kept):
                 continue
