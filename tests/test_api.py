@@ -11,7 +11,7 @@ import groupnet_det
 from groupnet_det import export, predict, train
 from groupnet_det.checkpoint.checkpointer import read_checkpoint
 from groupnet_det.checkpoint.folder import write_folder
-from groupnet_det.errors import CheckpointError, ConfigError
+from groupnet_det.errors import CheckpointError, ConfigError, DataError
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor
 from tests.inference.models import write_checkpoint
@@ -136,3 +136,17 @@ def test_type_checkers_see_all_public_names(root):
     seen = re.findall(r"^    from (?:\.|groupnet_det\.)\S+ import (.+)$", source, re.MULTILINE)
     names = {name for line in seen for name in line.split(", ")}
     assert names == set(groupnet_det.__all__) - {"__version__"} == set(groupnet_det._PUBLIC)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{}, {"config": CONFIG, "data": "pets"}], ids=["none", "both"]
+)
+def test_either_a_config_or_data(arguments):
+    with pytest.raises(ConfigError, match="needs either a config or data; give one of the two"):
+        train(**arguments)
+
+
+def test_data_that_are_not_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="pets does not exist"):
+        train(data="pets", minutes=1)

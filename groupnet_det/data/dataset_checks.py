@@ -19,7 +19,7 @@ from groupnet_det.data.checks.label_masks import (
 )
 from groupnet_det.data.checks.panoptic_json import check_panoptic_file
 from groupnet_det.data.datasets.image_folder import format_class_counts
-from groupnet_det.data.datasets.voc_layout import read_split
+from groupnet_det.data.datasets.voc_layout import read_split, split_file
 from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.images.decoding import FULL_SIZE, decode_rgb, open_image, upright_size
 
@@ -109,8 +109,7 @@ def check_voc_layout(root: Path, split: str) -> None:
     for image_id in ids:
         path = root / "Annotations" / f"{image_id}.xml"
         if not path.is_file():
-            listing = root / "ImageSets" / "Main" / f"{split}.txt"
-            raise DataError(f"{path}, listed in {listing}, is missing")
+            raise DataError(f"{path}, listed in {split_file(root, split)}, is missing")
 
 
 def _check_class_count(cfg: CfgNode, name: str) -> None:

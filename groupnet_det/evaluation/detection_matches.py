@@ -1,8 +1,8 @@
-"""Matches detections with the ground truth, for confusion matrices and for the worst images.
+"""Matching of detections with the ground truth, for confusion matrices and for the worst images.
 
-Average precision says neither what a class is taken for nor which images fail. Here objects of
-at least a threshold's score, best first, each take the free true object that they overlap most, by
-an IoU of at least `IOU`.
+Average precision shows neither which classes are confused nor which images fail. Here each
+detection above a score threshold, best first, matches the free ground-truth object with the highest
+IoU, of at least `IOU`.
 """
 
 from collections.abc import Sequence
@@ -16,20 +16,20 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 IOU = 0.5
-THRESHOLDS = np.arange(1, 20) / 20  # of scores, that are tried
+THRESHOLDS = np.arange(1, 20) / 20  # score thresholds to try
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageObjects:
-    """The objects of one image: T true ones, and F found ones, best first.
+    """The objects of one image: T ground-truth objects and F detections, best first.
 
     Attributes:
-        image_id: Of the data set.
-        gt: (T,), classes from 0.
-        found: (F,), classes.
-        scores: (F,).
+        image_id: Id of the image in the data set.
+        gt: (T,), classes of the ground truth, from 0.
+        found: (F,), classes of the detections.
+        scores: (F,), scores of the detections.
         overlaps: (F, T), IoU.
-        in_crowd: (F,), whether more than half of it lies in a region of uncounted objects.
+        in_crowd: (F,), whether more than half of a detection is in a crowd region.
     """
 
     image_id: Any
@@ -40,11 +40,11 @@ class ImageObjects:
     in_crowd: NDArray[np.bool_]
 
     def pairs(self, threshold: float, *, same_class: bool) -> list[tuple[int, int]]:
-        """Found and true objects that belong together, by their indices.
+        """Indices of matching detections and ground-truth objects.
 
         Args:
             threshold: Score threshold.
-            same_class: Whether objects of other classes are left alone.
+            same_class: Only match objects of the same class.
         """
         pairs = []
         free = np.ones(len(self.gt), dtype=bool)
@@ -62,17 +62,17 @@ class ImageObjects:
         return int((self.scores >= threshold).sum())
 
     def wrong(self, threshold: float, pairs: Sequence[tuple[int, int]]) -> list[int]:
-        """Found objects that are none of the pairs; those in crowds do not count."""
+        """Detections that are not in the pairs, except those in crowds."""
         right = {index for index, _ in pairs}
         number = self.number_found(threshold)
         return [i for i in range(number) if i not in right and not self.in_crowd[i]]
 
 
 def objects_of_images(evaluation: COCOeval) -> list[ImageObjects]:
-    """All objects of all images.
+    """The objects of all images.
 
     Args:
-        evaluation: Of `evaluate_coco_results`, by boxes or masks.
+        evaluation: Result of `evaluate_coco_results`, for boxes or masks.
     """
     class_of = {category: index for index, category in enumerate(evaluation.params.catIds)}
     kind = evaluation.params.iouType
@@ -118,7 +118,7 @@ def _shape(item: dict[str, Any], coco: COCO, kind: str) -> Any:
 
 
 def _overlaps(found: list[Any], gt: list[Any], *, crowd: bool) -> NDArray[np.float64]:
-    """IoU (F, T); with crowds the share of what was found."""
+    """IoU (F, T); for crowds, the share of the detection."""
     if not found or not gt:
         return np.zeros((len(found), len(gt)))
     return np.asarray(mask_util.iou(found, gt, [int(crowd)] * len(gt)))
@@ -127,8 +127,8 @@ def _overlaps(found: list[Any], gt: list[Any], *, crowd: bool) -> NDArray[np.flo
 def confusion_of(
     images: Sequence[ImageObjects], num_classes: int, threshold: float
 ) -> NDArray[np.int64]:
-    """(C + 1, C + 1): objects of class i found as class j. The last column are those that were
-    not found, the last row what was found where nothing is, or a second time."""
+    """Confusion matrix (C + 1, C + 1): objects of class i detected as class j. The last column
+    counts missed objects, the last row false positives and duplicates."""
     counts = np.zeros((num_classes + 1, num_classes + 1), dtype=np.int64)
     for image in images:
         pairs = image.pairs(threshold, same_class=False)
@@ -143,9 +143,9 @@ def confusion_of(
 
 
 def quality_of(image: ImageObjects, threshold: float) -> float:
-    """The IoU of the objects that were found, summed, over ``TP + FP / 2 + FN / 2``: the panoptic
-    quality of one image (Kirillov et al., arXiv 1801.00868), of all classes together. nan where
-    there is nothing, and nothing was found."""
+    """Panoptic quality of one image for all classes together (Kirillov et al., arXiv 1801.00868):
+    the summed IoU of the matches over ``TP + FP / 2 + FN / 2``. nan without objects and
+    detections."""
     pairs = image.pairs(threshold, same_class=True)
     false = len(image.wrong(threshold, pairs)) + len(image.gt) - len(pairs)
     if not pairs and not false:
@@ -154,8 +154,8 @@ def quality_of(image: ImageObjects, threshold: float) -> float:
 
 
 def best_threshold(images: Sequence[ImageObjects]) -> float:
-    """That of `THRESHOLDS` by which F1, ``TP / (TP + FP / 2 + FN / 2)``, is the highest."""
-    # Who takes whom does not depend on worse objects, so that all thresholds follow from one pass.
+    """The threshold in `THRESHOLDS` with the highest F1, ``TP / (TP + FP / 2 + FN / 2)``."""
+    # Matches do not depend on detections with lower scores, so one pass serves all thresholds.
     right, wrong = [], []
     for image in images:
         pairs = image.pairs(0.0, same_class=True)

@@ -67,7 +67,7 @@ class PackedModel(nn.Module):
             ConfigError: Unknown `backend`.
         """
         super().__init__()
-        self.predictor = PackedPredictor(path, backend=backend)
+        self.predictor = PackedPredictor(path, backend=backend, score_threshold=None)
         self.eval()
 
     @property

@@ -31,22 +31,19 @@ from groupnet_det.images.decoding import (
     to_channels,
 )
 from groupnet_det.images.reading import AnyImage, read_image
+from groupnet_det.runtime.base_predictor import BasePredictor
 from groupnet_det.runtime.predictor import PackedPredictor
-from groupnet_det.runtime.results.result import (
-    SCORE_THRESHOLD,
-    Result,
-    check_score_threshold,
-)
+from groupnet_det.runtime.results.result import Result
+from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD, check_score_threshold
 
 from .packed_model import is_packed
 from .trained_results import combination_of, result_of
 
 Pixels = NDArray[np.uint8]  # RGB (H, W, 3)
-Predictor = Callable[[AnyImage], Result]
 WEIGHTS = "MODEL.WEIGHTS"
 
 
-class ModelPredictor:
+class ModelPredictor(BasePredictor):
     """A model of PyTorch, which sees images as in its evaluation."""
 
     def __init__(self, cfg: CfgNode, stored: Mapping[str, Any], *, score_threshold: float) -> None:
@@ -68,13 +65,16 @@ class ModelPredictor:
         self.metadata = stored_metadata(stored, cfg)
         self.combination = combination_of(cfg)
 
-    @torch.no_grad()
-    def __call__(self, image: AnyImage) -> Result:
-        """The result for an image, with objects of at least the score threshold.
+    def predict_batch(self, images: Sequence[AnyImage]) -> list[Result]:
+        """Results for images, one after the other, with objects of at least the score threshold.
 
         Raises:
-            DataError: The image cannot be used.
+            DataError: An image cannot be used.
         """
+        return [self._predict(image) for image in images]
+
+    @torch.no_grad()
+    def _predict(self, image: AnyImage) -> Result:
         pixels = read_image(image, least_side=FULL_SIZE)
         height, width = pixels.shape[:2]
         item = {"image": self.preprocess(pixels), "height": height, "width": width}
@@ -89,8 +89,8 @@ def open_predictor(
     config_file: str = "",
     options: Sequence[str] = (),
     score_threshold: float = SCORE_THRESHOLD,
-) -> Predictor:
-    """A network from its files: a function from images to results.
+) -> BasePredictor:
+    """A network from its files, ready to predict.
 
     Args:
         weights: A packed file, a checkpoint or a folder of weights; empty where the config or the

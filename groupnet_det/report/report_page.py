@@ -1,4 +1,4 @@
-"""The sections of a report, in their order, and the page that they make."""
+"""The sections of a report in their order, and the page."""
 
 import datetime
 import re
@@ -28,10 +28,11 @@ MakeSection = Callable[[Run], list[Block]]
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """
+    """A section of the page.
+
     Attributes:
-        anchor: Of links to it.
-        blocks: What it shows.
+        anchor: Anchor for links.
+        blocks: Its content.
     """
 
     title: str
@@ -40,7 +41,7 @@ class Section:
 
 
 def _sections_of(run: Run) -> Iterable[tuple[str, MakeSection]]:
-    """Titles, and what makes each section."""
+    """Titles of the sections, and the functions that make them."""
     sections = PredictionSections(run)
     return (
         ("At a glance", overview_section.overview),
@@ -58,12 +59,12 @@ def _sections_of(run: Run) -> Iterable[tuple[str, MakeSection]]:
 
 
 def write_report(folder: Path) -> Path:
-    """Make `REPORT` of what a training left in its folder.
+    """Write `REPORT` from the files in a training's folder.
 
-    A section whose files are missing says in one line why, and which command makes them.
+    A section whose files are missing shows the reason and the command that makes them.
 
     Raises:
-        DataError: There is no such folder.
+        DataError: The folder does not exist.
     """
     run = Run(folder)
     sections = [
@@ -113,5 +114,5 @@ def _environment() -> Environment:
 
 
 def breakable(text: str) -> Markup:
-    """Lines may break after the dots and underscores of long names."""
+    """Allow line breaks after the dots and underscores of long names."""
     return Markup("<wbr>").join(re.split(r"(?<=[._])(?=\D)", text))

@@ -1,11 +1,12 @@
 """Pipelines by task: preparation of an image, and post-processing of a network's outputs."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
-from groupnet_det.errors import PackedFileError, shortened
+from groupnet_det.errors import ConfigError, PackedFileError, shortened
 from groupnet_det.images.reading import AnyImage
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.program_json import read_value
@@ -56,6 +57,14 @@ class Task:
     def results(self, network: Network, prepared: Sequence[tuple[Tensor, Size]]) -> list[Result]:
         """Run the network on images; one after the other, as they may differ in size."""
         return [self.result(network, pixels, wanted) for pixels, wanted in prepared]
+
+    def set_mask_threshold(self, threshold: float) -> None:
+        """Take another threshold than the file's for masks.
+
+        Raises:
+            ConfigError: The network makes no masks, or it is no probability.
+        """
+        raise ConfigError("mask_threshold is for networks with masks of objects; leave it out")
 
     def result(self, network: Network, pixels: Tensor, wanted: Size) -> Result:
         """Run the network on one image."""
@@ -143,6 +152,16 @@ class RegionDetector(OfWholeImages):
         super().__init__(packed)
         self.postprocessing: RegionPostprocessing = _postprocessing(packed)
         self.num_classes = count_classes(self.postprocessing, packed)
+
+    def set_mask_threshold(self, threshold: float) -> None:
+        mask = self.postprocessing.mask
+        if mask is None:
+            super().set_mask_threshold(threshold)
+        elif not 0 <= threshold <= 1:
+            raise ConfigError(f"mask_threshold is {threshold}; valid: probabilities, 0 to 1")
+        else:
+            mask = replace(mask, threshold=threshold)
+            self.postprocessing = replace(self.postprocessing, mask=mask)
 
     def result(
         self, network: Network, pixels: Tensor, wanted: Size

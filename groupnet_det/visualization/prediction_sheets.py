@@ -17,6 +17,7 @@ from groupnet_det.data.checks.run_lengths import run_length_problem
 from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError
 from groupnet_det.images.decoding import read_rgb
+from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
 
 from .instances import draw_instances
 
@@ -186,7 +187,7 @@ def render_results(
     output: Path,
     *,
     num_images: int = 6,
-    threshold: float = 0.5,
+    threshold: float = SCORE_THRESHOLD,
     columns: int = 2,
 ) -> None:
     """Draw a sheet of evenly chosen images of a registered data set into the PNG `output`.

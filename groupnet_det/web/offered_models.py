@@ -78,9 +78,8 @@ def open_models(
     models, problems = [], []
     for path in named or found:
         try:
-            models.append(
-                WebModel(name=shown(path, root), path=path, predictor=PackedPredictor(path))
-            )
+            predictor = PackedPredictor(path, score_threshold=None)  # the page has its own
+            models.append(WebModel(name=shown(path, root), path=path, predictor=predictor))
         except UserError as error:
             if named:
                 raise

@@ -9,6 +9,7 @@ from typing import Any
 
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.extras import import_extra
+from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
 
 from . import html_fragments
 from .draw_result import Pixels, read_picture, show_result
@@ -22,7 +23,6 @@ from .uploads import Uploads
 ADDRESS = "127.0.0.1"  # of this machine alone
 MAX_UPLOAD = 10 << 20  # bytes
 TITLE = "groupnet_det"
-THRESHOLD = 0.5
 KEEP_SECONDS = 3600  # of uploaded pictures
 MAX_LABEL = 100  # characters of a file's name in messages
 # Before Gradio is imported: nothing is told to anybody, and nothing looked up.
@@ -102,7 +102,7 @@ class Page:
             )
         except UserError as error:
             return None, html_fragments.problem(str(error)), "", None
-        found = html_fragments.findings_list(shown.findings)
+        found = html_fragments.findings_list(shown.findings, model.predictor.class_names)
         return shown.picture, found, html_fragments.waiting(), asked
 
     def time(self, asked: Asked | None) -> str:
@@ -178,7 +178,7 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
                 threshold = gr.Slider(
                     0.05,
                     1,
-                    THRESHOLD,
+                    SCORE_THRESHOLD,
                     step=0.05,
                     label="Score threshold of objects",
                     visible=asked[0] in (BOXES, MASKS),

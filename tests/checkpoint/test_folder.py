@@ -139,15 +139,21 @@ def spoil_config(folder, text):
     [
         (lambda f: (f / WEIGHTS_FILE).unlink(), "model.safetensors does not exist; a folder of"),
         (lambda f: (f / CONFIG_FILE).unlink(), "config.json does not exist; a folder of weights"),
-        (lambda f: (f / WEIGHTS_FILE).write_bytes(b"no"), "model.safetensors is broken or cut"),
+        (
+            lambda f: (f / WEIGHTS_FILE).write_bytes(b"no"),
+            "model.safetensors is broken or truncated",
+        ),
         (
             lambda f: (f / WEIGHTS_FILE).write_bytes((f / WEIGHTS_FILE).read_bytes()[:-9]),
-            "model.safetensors is broken or cut short",
+            "model.safetensors is broken or truncated",
         ),
-        (lambda f: spoil_config(f, '{"model_'), "config.json is broken or cut short"),
-        (lambda f: (f / CONFIG_FILE).write_bytes(b"\xff\xfe"), "config.json is broken or cut"),
-        (lambda f: spoil_config(f, "[]"), "config.json is not of this project"),
-        (lambda f: spoil_config(f, '{"model_type": "bert"}'), "is not of this project"),
+        (lambda f: spoil_config(f, '{"model_'), "config.json is broken or truncated"),
+        (
+            lambda f: (f / CONFIG_FILE).write_bytes(b"\xff\xfe"),
+            "config.json is broken or truncated",
+        ),
+        (lambda f: spoil_config(f, "[]"), "config.json is of another project"),
+        (lambda f: spoil_config(f, '{"model_type": "bert"}'), "is of another project"),
         (
             lambda f: spoil_config(f, '{"model_type": "groupnet_det", "format_version": 2}'),
             "has format_version 2; valid: 1",
@@ -184,13 +190,13 @@ def test_nothing_is_overwritten(tmp_path, folder):
     checkpoint = read_checkpoint(folder)
     (tmp_path / "file").write_text("mine")
     for place in (folder, tmp_path / "file"):
-        with pytest.raises(CheckpointError, match="is there already; name a new or an empty"):
+        with pytest.raises(CheckpointError, match="already exists; name a new or an empty"):
             write_folder(place, checkpoint)
     assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_weights_without_a_config_make_no_folder(tmp_path):
-    with pytest.raises(CheckpointError, match="carries no config"):
+    with pytest.raises(CheckpointError, match="the checkpoint has no config"):
         write_folder(tmp_path / "a", {"model": {"x": torch.zeros(1)}})
     assert not (tmp_path / "a").exists()
 

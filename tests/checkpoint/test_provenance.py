@@ -128,7 +128,7 @@ def test_a_training_that_goes_on_with_other_data_is_told(caplog, tmp_path):
         warn_of_other_data("a.pth", {}, {"mine": "b" * 64})
         assert not warnings_in(caplog)
         warn_of_other_data("a.pth", stored, {"mine": "b" * 64})
-    assert "others than those that a.pth was trained on: mine (aaaaaaaa) then" in caplog.text
+    assert "data differ from those of a.pth: mine (aaaaaaaa) then" in caplog.text
 
 
 def test_a_test_on_training_data_is_told(caplog, datasets_env):

@@ -10,15 +10,17 @@ from tqdm import tqdm
 
 from groupnet_det.errors import UserError
 from groupnet_det.images.decoding import read_rgb
-from groupnet_det.inference.image_files import find_pictures, output_paths, save_picture
-from groupnet_det.inference.trained_predictor import Predictor, open_predictor
+from groupnet_det.images.sources import find_pictures
+from groupnet_det.images.video_frames import FrameSource
+from groupnet_det.inference.image_files import output_paths, save_picture
+from groupnet_det.inference.trained_predictor import open_predictor
 from groupnet_det.inference.videos import (
-    FrameSource,
     VideoFile,
     Window,
     check_display,
     video_output,
 )
+from groupnet_det.runtime.base_predictor import BasePredictor
 from groupnet_det.visualization.drawn_results import VideoDrawer, describe_result, draw_result
 
 from . import flags
@@ -29,7 +31,7 @@ def tell(problem: str) -> None:
     tqdm.write(f"error: {problem}", file=sys.stderr)
 
 
-def _run_on_pictures(predictor: Predictor, patterns: Sequence[str], output: Path | None) -> int:
+def _run_on_pictures(predictor: BasePredictor, patterns: Sequence[str], output: Path | None) -> int:
     """Draw files.
 
     Returns:
@@ -58,7 +60,7 @@ def _run_on_pictures(predictor: Predictor, patterns: Sequence[str], output: Path
     return failed
 
 
-def _draw_picture(predictor: Predictor, path: Path, target: Path | None) -> bool:
+def _draw_picture(predictor: BasePredictor, path: Path, target: Path | None) -> bool:
     """Draw one file.
 
     Returns:
@@ -80,7 +82,7 @@ def _draw_picture(predictor: Predictor, path: Path, target: Path | None) -> bool
         return window.show(drawn)
 
 
-def _run_on_video(predictor: Predictor, source: Path | int, output: Path | None) -> int:
+def _run_on_video(predictor: BasePredictor, source: Path | int, output: Path | None) -> int:
     """Draw the frames of a video or webcam; Ctrl-C ends it, and what is written stays.
 
     Returns:

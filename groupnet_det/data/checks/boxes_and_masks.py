@@ -68,7 +68,7 @@ def check_boxes(name: str, records: Records) -> None:
                 f"{_told(name, record, annotation)} is of negative size or of no numbers; fix it "
                 f"in {_source(name, record)}"
             )
-        if _is_empty(box):
+        if is_empty(box):
             empty.append(_told(name, record, annotation))
             continue
         if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
@@ -97,7 +97,7 @@ def _check_counts(cfg: CfgNode, name: str, records: Records) -> None:
     Raises:
         DataError: No image of a training data set has a box with an area.
     """
-    used = [(r, a) for r, a, box in _boxes(records) if not _is_empty(box) and not a.get("iscrowd")]
+    used = [(r, a) for r, a, box in _boxes(records) if not is_empty(box) and not a.get("iscrowd")]
     with_boxes = {id(record) for record, _ in used}
     training = name in cfg.DATASETS.TRAIN
     if not used and training:
@@ -195,7 +195,7 @@ def _check_mask_places(name: str, records: Records) -> None:
         _told(name, record, annotation)
         for record, annotation, box in _boxes(records)
         if isinstance(annotation.get("segmentation"), dict)
-        and not _is_empty(box)
+        and not is_empty(box)
         and not _meet(box, _corners_of_mask(annotation["segmentation"]))
     ]
     if bad:
@@ -240,7 +240,7 @@ def _check_mask_kinds(cfg: CfgNode, name: str, records: Records) -> None:
             )
 
 
-def _is_empty(box: Sequence[float]) -> bool:
+def is_empty(box: Sequence[float]) -> bool:
     """Whether a box x0, y0, x1, y1 has no area."""
     x0, y0, x1, y1 = box
     return x1 - x0 <= MIN_SIDE or y1 - y0 <= MIN_SIDE
@@ -254,7 +254,7 @@ def without_empty_boxes(records: Records, *, filter_empty: bool) -> Records:
     """
     result = []
     for record in records:
-        kept = [a for a in record.get("annotations", []) if not _is_empty(_corners(a))]
+        kept = [a for a in record.get("annotations", []) if not is_empty(_corners(a))]
         if len(kept) < len(record.get("annotations", [])):
             if filter_empty and not any(a.get("iscrowd", 0) == 0 for a in kept):
                 continue

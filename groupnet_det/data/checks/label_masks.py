@@ -10,9 +10,9 @@ from detectron2.data import MetadataCatalog
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from groupnet_det.data.folder_files import is_system_file
 from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.images.decoding import open_image, upright_size
+from groupnet_det.images.folder_files import is_system_file
 from groupnet_det.images.label_images import (
     NUM_LABELS,
     check_kind,

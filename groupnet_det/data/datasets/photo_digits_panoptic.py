@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 
 from groupnet_det.data.catalog import datasets_root, register
 from groupnet_det.data.checks.plain_coco_file import load_coco
-from groupnet_det.data.folder_files import without_system_files
+from groupnet_det.images.folder_files import without_system_files
 from groupnet_det.images.label_images import read_labels
 from groupnet_det.json_text import parse_json
 

@@ -79,21 +79,33 @@ def register_yolo(name: str, data: str, split: str) -> None:
     )
 
 
-def register_image_folder(name: str, root: str, *, fix: str = "check ROOT in the config") -> None:
+def register_image_folder(
+    name: str,
+    root: str,
+    *,
+    list_file: str | None = None,
+    fix: str = "check ROOT in the config",
+) -> None:
     """Register one folder of images for each class; the folders' names, sorted, are the classes.
 
     As with COCO files, the metadata hold them (``classes``) once the data set was loaded.
+
+    Args:
+        list_file: See `load_image_folder`.
     """
     register(
         name,
-        lambda: _load_image_folder(name, root, fix),
+        lambda: _load_image_folder(name, root, fix, list_file),
         image_folder=root,
         evaluator_type="classification",
     )
 
 
-def _load_image_folder(name: str, root: str, fix: str) -> list[dict[str, Any]]:
-    class_names, records = load_image_folder(Path(root), fix)
+def _load_image_folder(
+    name: str, root: str, fix: str, list_file: str | None
+) -> list[dict[str, Any]]:
+    listed = None if list_file is None else Path(list_file)
+    class_names, records = load_image_folder(Path(root), fix, listed)
     MetadataCatalog.get(name).classes = class_names
     return records
 
@@ -142,7 +154,8 @@ def _register_custom_yolo(name: str, entry: Mapping[str, Any], where: str) -> No
 
 
 def _register_custom_image_folder(name: str, entry: Mapping[str, Any], where: str) -> None:
-    register_image_folder(name, _path(entry, "ROOT", where))
+    list_file = _path(entry, "LIST", where) if "LIST" in entry else None
+    register_image_folder(name, _path(entry, "ROOT", where), list_file=list_file)
 
 
 CUSTOM_FORMATS: dict[str, Callable[[str, Mapping[str, Any], str], None]] = {
@@ -156,7 +169,7 @@ CUSTOM_KEYS: dict[str, set[str]] = {
     "coco": {"NAME", "FORMAT", "ANNOTATIONS", "IMAGES"},
     "voc": {"NAME", "FORMAT", "ROOT", "SPLIT", "CLASSES", "METRIC"},
     "yolo": {"NAME", "FORMAT", "DATA", "SPLIT"},
-    "image_folder": {"NAME", "FORMAT", "ROOT"},
+    "image_folder": {"NAME", "FORMAT", "ROOT", "LIST"},
     "masks": CUSTOM_MASKS_KEYS,
 }
 
@@ -167,7 +180,7 @@ def register_custom_datasets(cfg: CfgNode) -> None:
     Raises:
         ConfigError: An entry lacks a key, has an unknown one, or names an unset variable.
     """
-    used = {*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST}
+    used = {*cfg.DATASETS.TRAIN, *cfg.DATASETS.VAL, *cfg.DATASETS.TEST}
     for index, entry in enumerate(cfg.DATASETS.CUSTOM):
         where = f"DATASETS.CUSTOM[{index}]"
         name = checked_text(_required(entry, "NAME", where), f"{where}.NAME")

@@ -5,7 +5,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from detectron2.config import CfgNode, configurable
+from numpy.typing import NDArray
 from PIL import Image
 from torchvision import transforms
 
@@ -27,8 +29,10 @@ FLIPS: dict[str, list[Callable]] = {
 LEAST_ASPECT = 3 / 4  # of the crops of RandomResizedCrop; the largest one is its inverse
 
 
-# One cache per process, so that it outlives a loader.
-read_rgb_cached = functools.cache(read_rgb)
+@functools.cache
+def read_rgb_cached(file_name: str, least_side: int) -> NDArray[np.uint8]:
+    """As `read_rgb`; one cache per process, so that it outlives a loader."""
+    return read_rgb(file_name, least_side)
 
 
 class ClassificationMapper:

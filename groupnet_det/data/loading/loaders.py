@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from detectron2.config import CfgNode
 from detectron2.data import (
     DatasetCatalog,
@@ -135,6 +136,9 @@ def _build_stream_loader(
         num_workers=cfg.DATALOADER.NUM_WORKERS,
         collate_fn=share_batch,
         worker_init_fn=worker_init_reset_seed,
+        # Each start of a loader draws a seed, which is of no use here. From the generator of the
+        # step, it would give the first step of a resumed training other random numbers.
+        generator=torch.Generator(),
     )
 
 

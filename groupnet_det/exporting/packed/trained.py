@@ -156,7 +156,13 @@ def pack_network(
         names = class_names(model.fc.out_features)
         return export_classifier(model, class_names=names, info=about)
     about["postprocessing"] = describe_postprocessing(info, task)
-    return export_model(model, class_names=class_names, info=about, predictors=predictors)
+    return export_model(
+        model,
+        class_names=class_names,
+        info=about,
+        predictors=predictors,
+        mask_threshold=info.mask_threshold,
+    )
 
 
 def class_names(dataset: str, of_checkpoint: Sequence[str], number: int) -> list[str]:

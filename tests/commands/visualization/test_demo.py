@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from groupnet_det.commands.visualization import demo as command
-from groupnet_det.inference.videos import FrameSource
+from groupnet_det.images.video_frames import FrameSource
 from tests.exporting.tiny_panoptic import PACKED as PANOPTIC
 from tests.inference.models import write_checkpoint
 from tests.inference.test_videos import write_video

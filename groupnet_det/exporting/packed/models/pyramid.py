@@ -114,7 +114,7 @@ class _BinaryPyramid(_Pyramid):
             lateral,
             [self.features[name]()],
             name=self.exporter.name(lateral),
-            input_norm=self.input_norm(name),
+            input_norm=None if self.neck.has_float_laterals else self.input_norm(name),
         )
         if above:
             self.fuse(draft, above, self.neck.fuse_factor)
