@@ -1,6 +1,5 @@
 """From a request to the choices of its trainings."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +21,6 @@ from .layouts.validation_split import SEED, SHARE, split_off_validation
 from .measuring import cpu_cores, fitting_batch, seconds_per_iteration
 from .request import Request
 from .tasks import Task
-
-logger = logging.getLogger(__name__)
 
 DATA = "data"  # folder of what is split off
 LARGE_SECONDS = 3600  # from which the CPU tries the full width
@@ -181,7 +178,7 @@ def _measured(
         binary_seconds=seconds,
     )
     told = f"{fitting} images take {seconds:.2f} s an iteration here"
-    logger.info(f"width {width}: {told}, {tanh_seconds:.2f} s with tanh; {schedule}")
+    print(f"width {width}: {told}; {schedule.tanh + schedule.binary} fit", flush=True)
     choices = [
         *fixed,
         Choice(
