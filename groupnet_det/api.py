@@ -20,9 +20,10 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.calibration_images import DEFAULT_IMAGES
 from groupnet_det.exporting.packed.trained import export_trained, load_trained, make_predictors
 from groupnet_det.images.reading import AnyImage
-from groupnet_det.inference.results import Answer, open_model
-from groupnet_det.inference.trained_predictor import WEIGHTS, trained_config
+from groupnet_det.inference.trained_predictor import WEIGHTS, open_predictor, trained_config
 from groupnet_det.packed.packed_file import write_packed
+from groupnet_det.runtime.results.result import Result
+from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
 
 AnyPath = str | os.PathLike[str]
 Overrides = Mapping[str, Any]
@@ -114,24 +115,25 @@ def _finished(folder: Path) -> Training:
     return Training(checkpoint=checkpoint, scores=scores)
 
 
-def predict(model: AnyPath, image: AnyImage, *, threshold: float = 0.5) -> Answer:
-    """What a trained network says about an image, with the names of its classes.
+def predict(model: AnyPath, image: AnyImage, *, score_threshold: float = SCORE_THRESHOLD) -> Result:
+    """What a trained network predicts for an image, with the names of its classes.
 
-    It opens the file each time; for many images call `open_model` once.
+    It opens the file each time; for many images call `open_predictor` once.
 
     Args:
         model: A packed file (.gnp), a checkpoint of ours (.pth), or a folder of weights.
         image: A path, a PIL image, or uint8 RGB pixels: (H, W, 3) of numpy, (3, H, W) of torch.
-        threshold: Score threshold of objects.
+        score_threshold: Of objects.
 
     Returns:
-        A `Classification`, `Detections`, a `LabelMap` or `Segments`, by the task of the network.
+        A `Classification`, `Detections`, a `LabelMap` or a `PanopticSegmentation`, by the task of
+        the network.
 
     Raises:
         UserError: A file is missing or broken, or a checkpoint carries no config; or a packed file
             needs the compiled engine, which is missing.
     """
-    return open_model(model, threshold=threshold)(image)
+    return open_predictor(model, score_threshold=score_threshold)(image)
 
 
 def export(

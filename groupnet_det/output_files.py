@@ -1,5 +1,6 @@
-"""Files that a tool is asked to write, looked at before the work."""
+"""Files that a tool is asked to write, looked at before the work, and errors of writing them."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from .errors import ConfigError
 
 PICTURES = (".png", ".jpg", ".jpeg")
 PLOTS = (*PICTURES, ".pdf", ".svg")
+DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
 
 
 def check_output(path: Path | None, flag: str, suffixes: tuple[str, ...] = ()) -> None:
@@ -32,3 +34,12 @@ def check_output(path: Path | None, flag: str, suffixes: tuple[str, ...] = ()) -
         raise ConfigError(f"{flag} {path}: its folder cannot be made: {error}") from error
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise ConfigError(f"{flag} {path} cannot be written; fix its rights, or name another")
+
+
+def is_of_output(error: OSError, folder: str) -> bool:
+    """Whether an error is of writing to the folder: it names a file there, or says that a disk is
+    full or refuses."""
+    if error.filename is None:
+        return error.errno in DISK_REFUSES
+    path = os.path.abspath(os.fsdecode(error.filename))
+    return path.startswith(os.path.abspath(folder))

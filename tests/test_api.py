@@ -86,7 +86,7 @@ def test_a_training_goes_on(trained, datasets_env, tmp_path):
     assert longer.scores == {}
 
 
-def test_checkpoint_folder_and_packed_file_answer_alike(trained, datasets_env, tmp_path):
+def test_checkpoint_folder_and_packed_file_predict_alike(trained, datasets_env, tmp_path):
     images = [min(folder.iterdir()) for folder in sorted((datasets_env / "mnist5k/val").iterdir())]
     write_folder(tmp_path / "folder", read_checkpoint(trained.checkpoint))
     expected = [predict(trained.checkpoint, image) for image in images]
@@ -96,10 +96,10 @@ def test_checkpoint_folder_and_packed_file_answer_alike(trained, datasets_env, t
         for number, model in enumerate([trained.checkpoint, tmp_path / "folder"])
     ]
     programs = [PackedPredictor(path, backend="reference") for path in files]
-    answers = [[program(image) for image in images] for program in programs]
-    assert answers[0][0].class_names == expected[0].class_names == tuple("0123456789")
+    results = [[program(image) for image in images] for program in programs]
+    assert results[0][0].class_names == expected[0].class_names == tuple("0123456789")
     first, second, trained_logits = (
-        torch.stack([answer.logits for answer in side]) for side in (*answers, expected)
+        torch.stack([result.logits for result in side]) for side in (*results, expected)
     )
     assert torch.equal(first, second)
     # Rounding in the stem turns a sign now and then, which a network of three steps feels.
@@ -112,7 +112,7 @@ def test_checkpoint_folder_and_packed_file_answer_alike(trained, datasets_env, t
 def test_objects_below_the_threshold_are_left_out(tmp_path):
     path = write_checkpoint(tmp_path, "mask_rcnn")
     pixels = torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8)
-    every, few = (predict(path, pixels, threshold=value) for value in (0.0, 0.4))
+    every, few = (predict(path, pixels, score_threshold=value) for value in (0.0, 0.4))
     assert len(few) == int((every.scores >= 0.4).sum())
     assert len(every) > 0
 

@@ -12,7 +12,7 @@ from groupnet_det.exporting.verify.predictions import Verdict, verdict_of_report
 from groupnet_det.json_text import parse_json
 from groupnet_det.runtime.backends.extension import is_built
 
-# Enough for a figure to be read; `groupnet-det benchmark-packed` measures longer.
+# Enough for a figure to be read; `groupnet-det benchmark packed` measures longer.
 ROUNDS = 5
 IMAGES = 2  # whose maps are compared bit by bit
 VERDICTS = {
@@ -34,11 +34,11 @@ def pack_and_time(
         run: Runs a command of the project.
 
     Returns:
-        For ``summary.json``: bytes, the verdict, and milliseconds and ratios by side; without the
-        last two where the compiled engine is missing, which ``engine`` then says.
+        For ``summary.json``: bytes, the verdict, and milliseconds and ratios by network; without
+        the last two where the compiled engine is missing, which ``engine`` then says.
 
     Raises:
-        UserError: A command could not do its work. That answers differ is no such error.
+        UserError: A command could not do its work. That predictions differ is no such error.
     """
     packed = output / PACKED
     same = ["--config-file", config]
@@ -53,14 +53,14 @@ def pack_and_time(
     try:
         run(
             *("verify", *same, "--num-images", str(IMAGES)),
-            *("--report", str(found), *weights),
+            *("--json", str(found), *weights),
         )
     except UserError:
-        if not found.is_file():  # it found no answer at all
+        if not found.is_file():  # it found no verdict at all
             raise
     latency = output / LATENCY
     run(
-        *("benchmark-packed", *same, "--rounds", str(ROUNDS)),
+        *("benchmark", "packed", *same, "--rounds", str(ROUNDS)),
         *("--json", str(latency), *weights),
     )
     figures = parse_json(latency.read_text())

@@ -8,9 +8,10 @@ from typing import Any
 from detectron2.config import CfgNode
 from detectron2.utils.events import EventStorage
 
+from groupnet_det.engine.amp import build_step
 from groupnet_det.engine.checks.binary_share import build_without_weights
 from groupnet_det.engine.memory.memory_check import check_memory
-from groupnet_det.engine.trainer import Trainer, build_step
+from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import TrainingError
 
 FIRST_STEPS = 2  # which are slower, or find batches that were made before

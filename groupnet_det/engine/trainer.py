@@ -1,15 +1,13 @@
 """The one trainer of all tasks."""
 
-import errno
 import logging
-import os
 import weakref
 from pathlib import Path
 from typing import Any
 
 import torch
 from detectron2.config import CfgNode
-from detectron2.engine import DefaultTrainer, HookBase, SimpleTrainer, TrainerBase, hooks
+from detectron2.engine import DefaultTrainer, HookBase, TrainerBase, hooks
 from detectron2.evaluation import DatasetEvaluator
 from detectron2.utils import comm
 from detectron2.utils.events import CommonMetricPrinter, EventWriter
@@ -33,17 +31,23 @@ from groupnet_det.engine.records.resumption import (
     own_settings,
     tell_of_other_settings,
 )
+from groupnet_det.engine.records.trackers import build_trackers
 from groupnet_det.errors import DataError, TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
 from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
+from groupnet_det.output_files import is_of_output
 
-from .amp import MixedPrecisionTrainer
+from .amp import build_step
 from .gradual_binarization import build_gradual_binarization
-from .hooks import BestCheckpointer, RecordBitFlips, SeedEachIteration
+from .hooks import (
+    BestCheckpointer,
+    ClipLatentWeights,
+    RecordBitFlips,
+    SeedEachIteration,
+    build_precise_bn,
+)
 from .initial_weights import initialize_model
 from .optimizer import build_lr_scheduler, build_optimizer
-
-DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +90,10 @@ class Trainer(DefaultTrainer):
         first_iteration = max((hook.num_iterations for hook in gradual), default=0)
         self.early_stopping = build_early_stopping(self.cfg, first_iteration=first_iteration)
 
-        common = [hook for hook in super().build_hooks() if hook]
+        common = [
+            *self._detectron2_hooks(),
+            *build_precise_bn(self.cfg, self.model, self.build_train_loader),
+        ]
         saving, scoring, writing = (
             [hook for hook in common if isinstance(hook, kind)]
             for kind in (hooks.PeriodicCheckpointer, hooks.EvalHook, hooks.PeriodicWriter)
@@ -101,8 +108,21 @@ class Trainer(DefaultTrainer):
         )
         announce = [AnnounceTraining()] if comm.get_local_rank() == 0 else []
         stepping = [SeedEachIteration(self.cfg.SEED), *announce, *gradual, *stepping]
+        if self.cfg.SOLVER.LATENT_CLIP > 0:
+            stepping.append(ClipLatentWeights(self.model, self.cfg.SOLVER.LATENT_CLIP))
         stepping += [*self._recording_hooks(), RecentMetrics()]
         return [*stepping, *saving, *scoring, record, *writing]
+
+    def _detectron2_hooks(self) -> list[HookBase]:
+        """All but that of precise BN, instead of which there is ours."""
+        cfg = self.cfg
+        self.cfg = cfg.clone()
+        self.cfg.defrost()
+        self.cfg.TEST.PRECISE_BN.ENABLED = False
+        try:
+            return [hook for hook in super().build_hooks() if hook]
+        finally:
+            self.cfg = cfg
 
     def _build_checkpointer(self) -> Checkpointer:
         first = self.cfg.DATASETS.TRAIN[0]
@@ -136,7 +156,7 @@ class Trainer(DefaultTrainer):
         return [each for each in self.writers if not isinstance(each, CommonMetricPrinter)]
 
     def build_writers(self) -> list[EventWriter]:
-        self.writers = super().build_writers()
+        self.writers = [*super().build_writers(), *build_trackers(self.cfg)]
         return self.writers
 
     def train(self) -> Any:
@@ -268,28 +288,3 @@ class Trainer(DefaultTrainer):
     @classmethod
     def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> DatasetEvaluator:
         return build_evaluator(cfg, dataset_name)
-
-
-def is_of_output(error: OSError, folder: str) -> bool:
-    """Whether an error is of writing to the folder: it names a file there, or says that a disk is
-    full or refuses."""
-    if error.filename is None:
-        return error.errno in DISK_REFUSES
-    path = os.path.abspath(os.fsdecode(error.filename))
-    return path.startswith(os.path.abspath(folder))
-
-
-def build_step(
-    cfg: CfgNode,
-    model: torch.nn.Module,
-    data_loader: DataLoader,
-    optimizer: torch.optim.Optimizer,
-) -> SimpleTrainer:
-    """What makes one step, in full or in mixed precision.
-
-    Raises:
-        ConfigError: Unknown ``SOLVER.AMP.DTYPE``.
-    """
-    if not cfg.SOLVER.AMP.ENABLED:
-        return SimpleTrainer(model, data_loader, optimizer)
-    return MixedPrecisionTrainer(model, data_loader, optimizer, dtype=cfg.SOLVER.AMP.DTYPE)

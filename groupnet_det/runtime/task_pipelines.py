@@ -1,11 +1,12 @@
 """Pipelines by task: preparation of an image, and post-processing of a network's outputs."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
-from groupnet_det.errors import PackedFileError, shortened
+from groupnet_det.errors import ConfigError, PackedFileError, shortened
 from groupnet_det.images.reading import AnyImage
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.program_json import read_value
@@ -14,11 +15,7 @@ from groupnet_det.runtime.backends.numpy_ops import joined, pick
 from groupnet_det.runtime.postprocessing.boxes import larger_than, rescale
 from groupnet_det.runtime.postprocessing.dense_detectors import KINDS, DensePostprocessing
 from groupnet_det.runtime.postprocessing.output_checks import channels_of
-from groupnet_det.runtime.postprocessing.panoptic import (
-    PanopticPostprocessing,
-    PanopticSegmentation,
-    combine,
-)
+from groupnet_det.runtime.postprocessing.panoptic import PanopticPostprocessing
 from groupnet_det.runtime.postprocessing.pasted_masks import paste_masks
 from groupnet_det.runtime.postprocessing.rcnn import RegionPostprocessing
 from groupnet_det.runtime.postprocessing.rcnn_checks import count_classes
@@ -28,13 +25,14 @@ from groupnet_det.runtime.preprocessing.shortest_edge import ShortestEdge
 from groupnet_det.runtime.results.classification import Classification
 from groupnet_det.runtime.results.detections import Detections
 from groupnet_det.runtime.results.label_maps import LabelMap
+from groupnet_det.runtime.results.panoptic_segmentation import PanopticSegmentation, combine
+from groupnet_det.runtime.results.result import Result
 
 Size = tuple[int, int]  # height, width
-Answer = Classification | Detections | LabelMap | PanopticSegmentation
 
 
 class Task:
-    """Preparation of images and the answers about them.
+    """Preparation of images, and the results of a network's outputs.
 
     Attributes:
         preprocessing: Makes the pixels.
@@ -49,18 +47,26 @@ class Task:
     stuff_class_names: tuple[str, ...] = ()
 
     def prepare(self, image: AnyImage) -> tuple[Tensor, Size]:
-        """Pixels for the network, uint8 (1, H, W, 3), and the size that the answer is wanted for.
+        """Pixels for the network, uint8 (1, H, W, 3), and the size that the result is wanted for.
 
         Raises:
             DataError: The image cannot be used.
         """
         raise NotImplementedError
 
-    def answers(self, network: Network, prepared: Sequence[tuple[Tensor, Size]]) -> list[Answer]:
+    def results(self, network: Network, prepared: Sequence[tuple[Tensor, Size]]) -> list[Result]:
         """Run the network on images; one after the other, as they may differ in size."""
-        return [self.answer(network, pixels, wanted) for pixels, wanted in prepared]
+        return [self.result(network, pixels, wanted) for pixels, wanted in prepared]
 
-    def answer(self, network: Network, pixels: Tensor, wanted: Size) -> Answer:
+    def set_mask_threshold(self, threshold: float) -> None:
+        """Take another threshold than the file's for masks.
+
+        Raises:
+            ConfigError: The network makes no masks, or it is no probability.
+        """
+        raise ConfigError("mask_threshold is for networks with masks of objects; leave it out")
+
+    def result(self, network: Network, pixels: Tensor, wanted: Size) -> Result:
         """Run the network on one image."""
         raise NotImplementedError
 
@@ -82,7 +88,7 @@ class Classifier(Task):
         pixels = self.preprocessing(image)
         return pixels, _size(pixels)
 
-    def answers(self, network: Network, prepared: Sequence[tuple[Tensor, Size]]) -> list[Answer]:
+    def results(self, network: Network, prepared: Sequence[tuple[Tensor, Size]]) -> list[Result]:
         """All in one pass: they have one size."""
         if not prepared:
             return []
@@ -93,7 +99,7 @@ class Classifier(Task):
 
 
 class OfWholeImages(Task):
-    """A task whose answers are for the image's own size."""
+    """A task whose results are for the image's own size."""
 
     preprocessing: ShortestEdge
 
@@ -115,7 +121,7 @@ class Segmenter(OfWholeImages):
         self.postprocessing: SegmentationPostprocessing = _postprocessing(packed)
         self.num_classes = channels_of(packed.program, "logits")
 
-    def answer(self, network: Network, pixels: Tensor, wanted: Size) -> LabelMap:
+    def result(self, network: Network, pixels: Tensor, wanted: Size) -> LabelMap:
         labels = self.postprocessing(
             lambda p: network(p)["logits"], pixels, wanted, network.label_map
         )
@@ -131,7 +137,7 @@ class DenseDetector(OfWholeImages):
         self.postprocessing: DensePostprocessing = _postprocessing(packed)
         self.num_classes = self.postprocessing.count_classes(packed.program)
 
-    def answer(self, network: Network, pixels: Tensor, wanted: Size) -> Detections:
+    def result(self, network: Network, pixels: Tensor, wanted: Size) -> Detections:
         boxes, scores, classes = self.postprocessing(network(pixels), network)
         boxes = rescale(boxes, _size(pixels), wanted)
         kept = larger_than(boxes)
@@ -147,7 +153,17 @@ class RegionDetector(OfWholeImages):
         self.postprocessing: RegionPostprocessing = _postprocessing(packed)
         self.num_classes = count_classes(self.postprocessing, packed)
 
-    def answer(
+    def set_mask_threshold(self, threshold: float) -> None:
+        mask = self.postprocessing.mask
+        if mask is None:
+            super().set_mask_threshold(threshold)
+        elif not 0 <= threshold <= 1:
+            raise ConfigError(f"mask_threshold is {threshold}; valid: probabilities, 0 to 1")
+        else:
+            mask = replace(mask, threshold=threshold)
+            self.postprocessing = replace(self.postprocessing, mask=mask)
+
+    def result(
         self, network: Network, pixels: Tensor, wanted: Size
     ) -> Detections | PanopticSegmentation:
         return self.detections(network, network(pixels), _size(pixels), wanted)
@@ -178,7 +194,7 @@ class PanopticSegmenter(RegionDetector):
         number = channels_of(packed.program, "logits")
         self.stuff_class_names = _class_names(packed.info, number, "stuff_class_names")
 
-    def answer(self, network: Network, pixels: Tensor, wanted: Size) -> PanopticSegmentation:
+    def result(self, network: Network, pixels: Tensor, wanted: Size) -> PanopticSegmentation:
         maps, size = network(pixels), _size(pixels)
         detections = self.detections(network, maps, size, wanted)
         labels = network.label_map(maps["logits"][:, : size[0], : size[1]], wanted)

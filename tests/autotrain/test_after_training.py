@@ -50,7 +50,7 @@ def pack(tmp_path, monkeypatch):
 
 def test_all_is_done_and_told(pack):
     summary, commands = pack()
-    assert commands == ["export", "verify", "benchmark-packed"]
+    assert commands == ["export", "verify", "benchmark"]
     assert summary["bytes"] == 540_000
     assert summary["verdict"] == "verified"
     assert summary["times_packed"] == FIGURES["times_packed"]

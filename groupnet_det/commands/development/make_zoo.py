@@ -95,7 +95,7 @@ def make_zoo(names: list[str], *, preset: str, output: Path, fresh: bool) -> Non
 
     Raises:
         UserError: Unknown model, a zoo of another preset, a training that failed, or a packed file
-            that gives other answers than the network it was made from.
+            that gives other predictions than the network it was made from.
     """
     chosen = {name: lookup(MODELS, name, "--models") for name in names}
     entries = read_manifest(output, preset)
@@ -171,20 +171,20 @@ def pack_model(
     """Export and verify a trained model; returns what the manifest says of it.
 
     Raises:
-        UserError: One of the tools could not do its work. That answers differ is no such error.
+        UserError: One of the tools could not do its work. That predictions differ is no such error.
     """
     file, report = output / name / "model.gnp", output / name / "verification.json"
     report.unlink(missing_ok=True)
     same = ["--config-file", model.configs[-1]]
     weights = [*PRESETS[preset], "MODEL.WEIGHTS", str(shorten(output / entry["checkpoint"]))]
     export = [EXPORT, *same, "--output", str(shorten(file)), *weights]
-    verify = [VERIFY, *same, "--packed", str(shorten(file)), "--report", str(shorten(report))]
+    verify = [VERIFY, *same, "--packed", str(shorten(file)), "--json", str(shorten(report))]
     verify += [*(() if is_built() else ("--backend", "reference")), *weights]
     run(export, root=ROOT)
     try:
         run(verify, root=ROOT)
     except UserError:
-        if not report.is_file():  # it found no answer at all
+        if not report.is_file():  # it found no verdict at all
             raise
     outcome = json.loads(report.read_text())
     return {
@@ -204,12 +204,12 @@ def pack_model(
 def check_verified(entries: dict[str, dict[str, Any]]) -> None:
     """
     Raises:
-        UserError: A packed file gives other answers than its network.
+        UserError: A packed file gives other predictions than its network.
     """
     wrong = [name for name, entry in entries.items() if _failed(entry["packed"])]
     if wrong:
         raise UserError(
-            f"the packed files of {', '.join(wrong)} do not give the answers of the trained "
+            f"the packed files of {', '.join(wrong)} do not give the predictions of the trained "
             "networks; what differs is in the manifest and above"
         )
 

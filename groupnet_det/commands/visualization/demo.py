@@ -10,16 +10,18 @@ from tqdm import tqdm
 
 from groupnet_det.errors import UserError
 from groupnet_det.images.decoding import read_rgb
-from groupnet_det.inference.image_files import find_pictures, output_paths, save_picture
-from groupnet_det.inference.trained_predictor import Predictor, open_predictor
+from groupnet_det.images.sources import find_pictures
+from groupnet_det.images.video_frames import FrameSource
+from groupnet_det.inference.image_files import output_paths, save_picture
+from groupnet_det.inference.trained_predictor import open_predictor
 from groupnet_det.inference.videos import (
-    FrameSource,
     VideoFile,
     Window,
     check_display,
     video_output,
 )
-from groupnet_det.visualization.drawn_results import VideoDrawer, describe_outputs, draw_outputs
+from groupnet_det.runtime.base_predictor import BasePredictor
+from groupnet_det.visualization.drawn_results import VideoDrawer, describe_result, draw_result
 
 from . import flags
 
@@ -29,7 +31,7 @@ def tell(problem: str) -> None:
     tqdm.write(f"error: {problem}", file=sys.stderr)
 
 
-def run_on_pictures(predictor: Predictor, patterns: Sequence[str], output: Path | None) -> int:
+def run_on_pictures(predictor: BasePredictor, patterns: Sequence[str], output: Path | None) -> int:
     """Draw files.
 
     Returns:
@@ -58,7 +60,7 @@ def run_on_pictures(predictor: Predictor, patterns: Sequence[str], output: Path 
     return failed
 
 
-def draw_picture(predictor: Predictor, path: Path, target: Path | None) -> bool:
+def draw_picture(predictor: BasePredictor, path: Path, target: Path | None) -> bool:
     """Draw one file.
 
     Returns:
@@ -69,10 +71,10 @@ def draw_picture(predictor: Predictor, path: Path, target: Path | None) -> bool:
     """
     pixels = read_rgb(str(path))
     start = time.perf_counter()
-    outputs = predictor(pixels)
+    result = predictor(pixels)
     seconds = time.perf_counter() - start
-    drawn = draw_outputs(pixels, outputs, predictor.looks)
-    tqdm.write(f"{path}: {describe_outputs(outputs, predictor.looks)}, {seconds:.2f} s")
+    drawn = draw_result(pixels, result)
+    tqdm.write(f"{path}: {describe_result(result)}, {seconds:.2f} s")
     if target:
         save_picture(drawn, target)
         return True
@@ -80,7 +82,7 @@ def draw_picture(predictor: Predictor, path: Path, target: Path | None) -> bool:
         return window.show(drawn)
 
 
-def run_on_video(predictor: Predictor, source: Path | int, output: Path | None) -> int:
+def run_on_video(predictor: BasePredictor, source: Path | int, output: Path | None) -> int:
     """Draw the frames of a video or webcam; Ctrl-C ends it, and what is written stays.
 
     Returns:
@@ -89,7 +91,7 @@ def run_on_video(predictor: Predictor, source: Path | int, output: Path | None) 
     Raises:
         DataError: The source cannot be opened, or is damaged; what could be read is drawn.
     """
-    draw = VideoDrawer(predictor.looks)
+    draw = VideoDrawer()
     with FrameSource(source) as frames:
         sink = VideoFile(output, frames.rate) if output else Window(frames.name)
         with sink:
@@ -127,10 +129,10 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.output:
         check_display()
     predictor = open_predictor(
+        arguments.weights,
         config_file=arguments.config_file,
-        weights=arguments.weights,
         options=arguments.opts,
-        threshold=arguments.confidence_threshold,
+        score_threshold=arguments.score_threshold,
     )
     if arguments.input:
         return run_on_pictures(predictor, arguments.input, arguments.output)

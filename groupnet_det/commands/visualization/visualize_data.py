@@ -76,7 +76,7 @@ def draw(cfg: CfgNode, arguments: argparse.Namespace) -> int:
         try:
             pixels = drawn()
             if not arguments.show:
-                (target,) = files_in_folder([path], arguments.output_dir, used)
+                (target,) = files_in_folder([path], arguments.output, used)
                 save_picture(pixels, target)
                 continue
         except UserError as error:
@@ -97,5 +97,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         sys.exit(f"error: {error}")
     if not arguments.show:
-        print(f"written into {arguments.output_dir}")
+        print(f"written into {arguments.output}")
     return 1 if failed else 0

@@ -39,7 +39,7 @@ def draw(arguments: argparse.Namespace) -> int:
     used: set[str] = set()
     for record in tqdm(records, unit="image", disable=None):
         found = results.get(record["image_id"], [])
-        if not any(result["score"] >= arguments.conf_threshold for result in found):
+        if not any(result["score"] >= arguments.score_threshold for result in found):
             continue
         try:
             pair = draw_pair(
@@ -47,7 +47,7 @@ def draw(arguments: argparse.Namespace) -> int:
                 found,
                 metadata,
                 results_file=arguments.input,
-                threshold=arguments.conf_threshold,
+                threshold=arguments.score_threshold,
             )
             (target,) = files_in_folder([Path(record["file_name"])], arguments.output, used)
             save_picture(np.asarray(pair), target)

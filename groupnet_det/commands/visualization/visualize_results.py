@@ -8,7 +8,7 @@ from pathlib import Path
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
 
-from groupnet_det.config import load_config
+from groupnet_det.commands.network_config import network_config
 from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import ConfigError, UserError, lookup
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         check_output(arguments.output, "--output", PICTURES)
         check_output(arguments.curves, "--curves", PLOTS)
-        cfg = load_config(arguments.config_file, arguments.opts)
+        cfg = network_config(arguments)
         if arguments.output:
             draw_predictions(cfg, arguments)
         if arguments.curves:
@@ -51,7 +51,7 @@ def draw_detections(name: str, results_dir: Path, arguments: argparse.Namespace)
         arguments.results or results_dir / "coco_instances_results.json",
         arguments.output,
         num_images=arguments.num_images,
-        threshold=arguments.threshold,
+        threshold=arguments.score_threshold,
     )
 
 

@@ -9,8 +9,8 @@ from tabulate import tabulate
 from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
 
 from groupnet_det.data.class_names import check_class_names
-from groupnet_det.data.folder_files import is_system_file, tell_skipped, without_system_files
 from groupnet_det.errors import DataError
+from groupnet_det.images.folder_files import is_system_file, tell_skipped, without_system_files
 
 from .mask_folders import read_names
 

@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 
 from groupnet_det.data.catalog import datasets_root, register
 from groupnet_det.data.checks.plain_coco_file import load_coco
-from groupnet_det.data.folder_files import without_system_files
+from groupnet_det.images.folder_files import without_system_files
 from groupnet_det.images.label_images import read_labels
 from groupnet_det.json_text import parse_json
 
@@ -79,13 +79,13 @@ def write_panoptic(root: Path, split: str) -> None:
     scenes = [_write_scene(folder, image, of_image[image["id"]]) for image in content["images"]]
     things = [{**category, "isthing": 1} for category in content["categories"]]
     background = {"id": BACKGROUND_ID, "name": STUFF_CLASSES[1], "isthing": 0}
-    truth = {
+    gt = {
         "images": content["images"],
         "annotations": scenes,
         "categories": [*things, background],
     }
     partial_file = target.with_suffix(".partial")
-    partial_file.write_text(json.dumps(truth))
+    partial_file.write_text(json.dumps(gt))
     partial_file.replace(target)
 
 

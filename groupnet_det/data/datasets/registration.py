@@ -180,7 +180,7 @@ def register_custom_datasets(cfg: CfgNode) -> None:
     Raises:
         ConfigError: An entry lacks a key, has an unknown one, or names an unset variable.
     """
-    used = {*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST}
+    used = {*cfg.DATASETS.TRAIN, *cfg.DATASETS.VAL, *cfg.DATASETS.TEST}
     for index, entry in enumerate(cfg.DATASETS.CUSTOM):
         where = f"DATASETS.CUSTOM[{index}]"
         name = checked_text(_required(entry, "NAME", where), f"{where}.NAME")

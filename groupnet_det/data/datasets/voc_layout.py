@@ -15,10 +15,10 @@ from xml.etree.ElementTree import Element
 from detectron2.structures import BoxMode
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
-from groupnet_det.data.folder_files import is_system_name
 from groupnet_det.data.text_files import read_text, read_xml
 from groupnet_det.errors import DataError
 from groupnet_det.images.decoding import open_image, upright_size
+from groupnet_det.images.folder_files import is_system_name
 
 # True is how some tools write it.
 DIFFICULT = {"": False, "0": False, "false": False, "1": True, "true": True}

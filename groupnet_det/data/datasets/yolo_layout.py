@@ -19,10 +19,10 @@ from detectron2.structures import BoxMode
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from groupnet_det.data.class_names import check_class_names
-from groupnet_det.data.folder_files import without_system_files
 from groupnet_det.data.text_files import read_text
 from groupnet_det.errors import DataError, shortened
 from groupnet_det.images.decoding import open_image, upright_size
+from groupnet_det.images.folder_files import without_system_files
 
 logger = logging.getLogger(__name__)
 

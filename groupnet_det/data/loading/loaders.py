@@ -1,8 +1,9 @@
-"""Loaders for training and testing, chosen by the task of the data sets."""
+"""Data loaders for training and testing, selected by the task of the data sets."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from detectron2.config import CfgNode
 from detectron2.data import (
     DatasetCatalog,
@@ -28,13 +29,14 @@ from .shared_memory import share_batch
 
 
 def build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
-    """Detectron2's records and mapper in the order of a `TrainingBatchStream`.
+    """Build the training loader of a detector, in the order of a `TrainingBatchStream`.
 
-    A table of instances per class is logged. Boxes without an area are left out.
+    It uses Detectron2's records and mapper, logs a table of instances per class, and drops boxes
+    without an area.
 
     Raises:
-        ConfigError: ``DATALOADER.SAMPLER_TRAIN`` is another than Detectron2's default.
-        DataError: An empty data set.
+        ConfigError: ``DATALOADER.SAMPLER_TRAIN`` differs from Detectron2's default.
+        DataError: The data set is empty.
     """
     records = get_detection_dataset_dicts(
         list(cfg.DATASETS.TRAIN),
@@ -50,18 +52,18 @@ def build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
 
 
 def build_named_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
-    """Detectron2's loader for testing detectors; what cannot be read is a `DataError`."""
+    """Build Detectron2's test loader for detectors; unreadable files raise `DataError`."""
     mapper = NamingMapper(DetectionMapper(cfg, is_train=False))
     return build_detection_test_loader(cfg, dataset_name, mapper=mapper, collate_fn=share_batch)
 
 
 def build_classification_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
-    """Randomly cropped images in the order of a `TrainingBatchStream`.
+    """Build a loader of randomly cropped images, in the order of a `TrainingBatchStream`.
 
     Raises:
-        ConfigError: ``DATALOADER.SAMPLER_TRAIN`` is another than Detectron2's default, or a key of
-            the mapper cannot work.
-        DataError: An empty data set, or several with unlike classes.
+        ConfigError: ``DATALOADER.SAMPLER_TRAIN`` differs from Detectron2's default, or a key of the
+            mapper is invalid.
+        DataError: The data set is empty, or several data sets have different classes.
     """
     records = [record for name in cfg.DATASETS.TRAIN for record in DatasetCatalog.get(name)]
     check_same_classes(cfg.DATASETS.TRAIN)
@@ -70,10 +72,10 @@ def build_classification_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
 
 
 def build_classification_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
-    """Images cropped at the centre, each once, ``TEST.IMS_PER_BATCH`` a step.
+    """Build a loader of centre-cropped images, each once, ``TEST.IMS_PER_BATCH`` per step.
 
     Raises:
-        ConfigError: A key of the mapper cannot work.
+        ConfigError: A key of the mapper is invalid.
     """
     return build_detection_test_loader(
         DatasetCatalog.get(dataset_name),
@@ -85,12 +87,12 @@ def build_classification_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoa
 
 
 def build_semantic_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
-    """Scaled and cropped images and masks in the order of a `TrainingBatchStream`.
+    """Build a loader of scaled and cropped images and masks in the order of `TrainingBatchStream`.
 
     Raises:
-        ConfigError: ``DATALOADER.SAMPLER_TRAIN`` is another than Detectron2's default, or a key of
-            the mapper cannot work.
-        DataError: An empty data set, or several with unlike classes.
+        ConfigError: ``DATALOADER.SAMPLER_TRAIN`` differs from Detectron2's default, or a key of the
+            mapper is invalid.
+        DataError: The data set is empty, or several data sets have different classes.
     """
     records = [record for name in cfg.DATASETS.TRAIN for record in DatasetCatalog.get(name)]
     check_same_classes(cfg.DATASETS.TRAIN)
@@ -98,7 +100,7 @@ def build_semantic_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
 
 
 def build_semantic_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
-    """Images, each once, one a step: they differ in size."""
+    """Build a loader of all images, one per step, because their sizes differ."""
     return build_detection_test_loader(
         DatasetCatalog.get(dataset_name),
         mapper=SemanticMapper(cfg, is_train=False),
@@ -134,11 +136,14 @@ def _build_stream_loader(
         num_workers=cfg.DATALOADER.NUM_WORKERS,
         collate_fn=share_batch,
         worker_init_fn=worker_init_reset_seed,
+        # Each start of a loader draws a seed, which is of no use here. From the generator of the
+        # step, it would give the first step of a resumed training other random numbers.
+        generator=torch.Generator(),
     )
 
 
 class TaskLoaders(NamedTuple):
-    """How the data of a task are loaded."""
+    """The loaders of a task."""
 
     train: Callable[..., DataLoader]  # (cfg, *, seed)
     test: Callable[[CfgNode, str], DataLoader]  # (cfg, data set)
@@ -151,26 +156,26 @@ TASK_LOADERS: dict[str, TaskLoaders] = {
     ),
     "semantic segmentation": TaskLoaders(build_semantic_train_loader, build_semantic_test_loader),
 }
-# By the ``evaluator_type`` of the data set.
+# Loaders by the ``evaluator_type`` of the data set.
 LOADERS: dict[str, TaskLoaders] = {kind: TASK_LOADERS[task] for kind, task in TASKS.items()}
 
 
 def build_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
-    """The loader of ``DATASETS.TRAIN``, whose data sets must be of one task.
+    """Build the loader of ``DATASETS.TRAIN``, whose data sets must have the same task.
 
     Raises:
-        ConfigError: They are of several tasks, or of an unknown one.
+        ConfigError: They have several tasks, or an unknown one.
     """
     loaders = {name: _loaders_of(name) for name in cfg.DATASETS.TRAIN}
     if len(set(loaders.values())) != 1:
         raise ConfigError(
-            f"DATASETS.TRAIN is {list(loaders)}; it must name data sets of one and the same task"
+            f"DATASETS.TRAIN is {list(loaders)}; its data sets must have the same task"
         )
     return next(iter(loaders.values())).train(cfg, seed=seed)
 
 
 def build_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
-    """The loader of a data set for testing.
+    """Build the test loader of a data set.
 
     Raises:
         ConfigError: Its ``evaluator_type`` is unknown.

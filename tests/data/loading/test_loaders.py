@@ -1,4 +1,5 @@
 import itertools
+import pickle
 
 import pytest
 import torch
@@ -47,6 +48,24 @@ def assert_equal_batches(left, right):
     for a, b in zip(itertools.chain(*left), itertools.chain(*right), strict=True):
         assert (a["file_name"], a["label"]) == (b["file_name"], b["label"])
         assert torch.equal(a["image"], b["image"])
+
+
+def test_the_start_of_a_loader_draws_no_random_number(config):
+    """Else the first step of a resumed training would draw others than in an uninterrupted one."""
+    loader = build_train_loader(config(), seed=3)
+    before = torch.get_rng_state()
+    next(iter(loader))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("cache", ["True", "False"])
+def test_processes_of_their_own_can_load_however_they_are_started(config, cache):
+    """From Python 3.14 on they are not forked, and what they need is pickled."""
+    cfg = config("DATALOADER.CACHE_IMAGES", cache)
+    loader = build_train_loader(cfg, seed=3)
+    copy = pickle.loads(pickle.dumps(loader.dataset))
+    assert torch.equal(copy[5, 1]["image"], loader.dataset[5, 1]["image"])
+    pickle.dumps(build_test_loader(cfg, "other").dataset)
 
 
 def test_training_batches(config):
@@ -100,7 +119,7 @@ def test_detection_data_sets_have_their_own_loaders(datasets_env):
 
 def test_tasks_do_not_mix(config, datasets_env):
     cfg = config("DATASETS.TRAIN", "['mine', 'photo_digits_train']")
-    with pytest.raises(ConfigError, match="one and the same task"):
+    with pytest.raises(ConfigError, match="must have the same task"):
         build_train_loader(cfg, seed=0)
 
 

@@ -95,7 +95,7 @@ class UnitExporter:
             for channels, factor in zip(base_channels(unit, order), base_factors(unit), strict=True)
         ]
         name = self.name(unit) + (f".{level}" if len(unit.norm) > 1 else "")
-        norm = _composed(input_norm, unit.norm[level] if unit.steps[0] == "norm" else None)
+        norm = _composed(input_norm, unit.norm_before_sign(level))
         return self.terms_of_bases(unit.conv, name, whole(signal), bases, norm, room)
 
     def averaged_terms(
@@ -234,7 +234,7 @@ class _Activation:
         if self._identity and norm is not None:
             raise ConfigError(
                 f"{name}: a BN before a convolution that is not quantized cannot be exported; "
-                "choose another MODEL.GROUPNET.ORDER than 'norm_conv_act', or another "
+                "choose a MODEL.GROUPNET.ORDER that starts with 'conv', or another "
                 "MODEL.GROUPNET.ACTIVATION than 'float'"
             )
         if not self._identity:

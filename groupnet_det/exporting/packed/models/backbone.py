@@ -1,4 +1,4 @@
-"""A `GroupNetResNet` as steps of a program."""
+"""A `StagedBackbone` as steps of a program."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from groupnet_det.exporting.packed.builder.values import Signal
 from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
 from groupnet_det.exporting.packed.layers.integer_stems import export_stem
 from groupnet_det.layers.blocks.group_block import GroupBlock
-from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
+from groupnet_det.modeling.backbones.detectron2_backbones import builder_names
+from groupnet_det.modeling.backbones.staged_backbone import StagedBackbone
 
 from .residual_blocks import BlockPlaces, State, export_block
 
@@ -45,12 +46,12 @@ def export_backbone(
         mean, std: Of the pixels, (C,).
 
     Raises:
-        ConfigError: It is another backbone than `GroupNetResNet`, or no program can compute it.
+        ConfigError: It is no `StagedBackbone`, or no program can compute it.
     """
-    if not isinstance(backbone, GroupNetResNet):
+    if not isinstance(backbone, StagedBackbone):
         raise ConfigError(
             f"MODEL.BACKBONE.NAME gives a {type(backbone).__name__}, which cannot be exported; "
-            "valid: build_groupnet_resnet_backbone (METHOD 'float' is its full-precision baseline)"
+            f"valid: {builder_names('backbone')} (METHOD 'float' is its full-precision baseline)"
         )
     names = {id(module): name for name, module in backbone.named_modules()}
     exporter = UnitExporter(builder, names)
@@ -65,7 +66,11 @@ def export_backbone(
     blocks: dict[str, BlockPlaces] = {}
     for stage in backbone.stages[: 1 + backbone.stages.index(last_stage)]:
         for block in backbone.get_submodule(stage).children():
-            assert isinstance(block, GroupBlock)
+            if not isinstance(block, GroupBlock):
+                raise ConfigError(
+                    f"{names[id(block)]}: a block of the type {type(block).__name__} cannot be "
+                    "exported; valid: GroupBlock"
+                )
             state, blocks[names[id(block)]] = export_block(exporter, block, state)
         features[stage] = state.merged
     return ExportedBackbone(

@@ -23,8 +23,8 @@ from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
 from groupnet_det.exporting.packed.builder.values import Signal
 from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
 from groupnet_det.exporting.packed.layers.last_layers import FloatPredictors, Predictors
-from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
 from groupnet_det.modeling.backbones.resnet_layout import STAGES
+from groupnet_det.modeling.backbones.staged_backbone import StagedBackbone
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.program import Program
 from groupnet_det.version import __version__
@@ -32,7 +32,14 @@ from groupnet_det.version import __version__
 from .backbone import ExportedBackbone, describe_blocks, export_backbone
 from .dense_heads import export_dense_head
 from .panoptic_heads import describe_combination, export_panoptic_head
-from .postprocessing_info import common_levels, describe_dense, describe_pooler, describe_rcnn
+from .postprocessing_info import (
+    MASK_THRESHOLD,
+    common_levels,
+    describe_dense,
+    describe_mask,
+    describe_pooler,
+    describe_rcnn,
+)
 from .pyramid import Features, export_pyramid
 from .roi_heads import export_box_part, export_mask_part
 from .segmentation_heads import export_segmentation_head, in_features
@@ -59,6 +66,7 @@ class Body:
     exporter: UnitExporter
     predictors: Predictors
     features: Features
+    mask_threshold: float
 
     def pyramid(self) -> dict[str, Signal]:
         """The levels by name."""
@@ -71,6 +79,7 @@ def export_model(
     class_names: Callable[[int], Sequence[str]],
     info: Mapping[str, Any] | None = None,
     predictors: Predictors | None = None,
+    mask_threshold: float = MASK_THRESHOLD,
 ) -> PackedFile:
     """Fold and pack a trained detector or segmenter.
 
@@ -79,6 +88,7 @@ def export_model(
         class_names: Gives as many as there are classes.
         info: Further members of the file's ``info``, such as ``preprocessing`` and ``source``.
         predictors: How the last layers are computed; with floats by default.
+        mask_threshold: Probability from which a pixel is part of an object's mask.
 
     Raises:
         ConfigError: No program can compute this network; the message says what to change.
@@ -92,7 +102,7 @@ def export_model(
     exported = export_backbone(builder, backbone, last_stage=last_stage, mean=mean, std=std)
     names = {id(module): name for name, module in model.named_modules()}
     exporter = UnitExporter(builder, names)
-    body = Body(model, exporter, predictors or FloatPredictors(), exported.features)
+    body = Body(model, exporter, predictors or FloatPredictors(), exported.features, mask_threshold)
     head = export_head(body)
     blocks_end = exported.features[last_stage]()
     program, tensors = builder.finish(
@@ -131,7 +141,7 @@ def versions() -> dict[str, str]:
 
 def _last_stage(model: Any, backbone: nn.Module) -> str:
     """The last one that the network after the backbone reads."""
-    if not isinstance(backbone, GroupNetResNet):
+    if not isinstance(backbone, StagedBackbone):
         return STAGES[-1]  # which is refused elsewhere
     neck, head = model.backbone, getattr(model, "sem_seg_head", None)
     names = list(neck.in_features) if neck is not backbone else in_features(head)
@@ -185,11 +195,11 @@ def _regions(body: Body, pyramid: dict[str, Signal]) -> Exported:
         poolers.append(describe_pooler(heads.mask_pooler, heads.mask_in_features))
     outputs.update({name: pyramid[name].as_float() for name in common_levels(poolers)})
     predictors = {name: predictor for name, (_, predictor) in stages.items()}
-    mask_part = MASK_PART if heads.mask_on else None
+    mask = describe_mask(heads, MASK_PART, body.mask_threshold) if heads.mask_on else None
     return Exported(
         task="instance_segmentation" if heads.mask_on else "detection",
         outputs=outputs,
-        postprocessing=describe_rcnn(rpn, heads, predictors, mask_part),
+        postprocessing=describe_rcnn(rpn, heads, predictors, mask),
         num_classes=heads.num_classes,
         parts=parts,
     )

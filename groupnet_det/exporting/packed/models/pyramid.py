@@ -16,6 +16,7 @@ from groupnet_det.exporting.packed.layers.conv_bases import whole
 from groupnet_det.exporting.packed.layers.conv_layers import connect, export_layer, is_gated
 from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
 from groupnet_det.exporting.packed.layers.float_convs import export_float_conv
+from groupnet_det.modeling.backbones.detectron2_backbones import builder_names
 from groupnet_det.modeling.necks.binary_fpn import BinaryFPN
 from groupnet_det.modeling.necks.top_blocks import BinaryP6P7
 from groupnet_det.packed.program import Map, Pool
@@ -43,7 +44,7 @@ def export_pyramid(
     if type(neck) not in kinds:
         raise ConfigError(
             f"MODEL.BACKBONE.NAME gives a {type(neck).__name__}, which cannot be exported; valid: "
-            "build_groupnet_resnet_fpn_backbone"
+            f"{builder_names('fpn_backbone')}"
         )
     return kinds[type(neck)](exporter, neck, features).export()
 
@@ -113,7 +114,7 @@ class _BinaryPyramid(_Pyramid):
             lateral,
             [self.features[name]()],
             name=self.exporter.name(lateral),
-            input_norm=self.input_norm(name),
+            input_norm=None if self.neck.has_float_laterals else self.input_norm(name),
         )
         if above:
             self.fuse(draft, above, self.neck.fuse_factor)

@@ -170,7 +170,7 @@ def _unit_of_several(exporter: UnitExporter, unit: ConvUnit, readings: list[Read
     chain = unit_chain(unit)
     channels = base_channels(unit)
     draft = builder.conv(name, num_branches=unit.num_bases, channels=len(channels[0]))
-    norm = unit.norm[0] if unit.steps[0] == "norm" else None
+    norm = unit.norm_before_sign(0)
     for k, (branch, part) in enumerate(zip(draft.branches, channels, strict=True)):
         plain = Base(channels=part, chain=Chain.identity(len(part)))
         own = f"{name}.{k}"

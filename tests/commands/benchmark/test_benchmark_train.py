@@ -1,13 +1,13 @@
-"""tools/benchmark_training.py: what it prints and writes; nothing is said of how long it takes."""
+"""groupnet-det benchmark train: what it prints and writes; nothing is said of how long it takes."""
 
 import csv
 
 import pytest
 
-from groupnet_det.commands.benchmark import benchmark_training as tool
+from groupnet_det.commands.benchmark import benchmark_train as tool
 
 NARROW = ["--opts", "MODEL.GROUPNET.WIDTH", "0.125", "MODEL.FPN.OUT_CHANNELS", "8"]
-QUICK = ["--batch", "1", "--size", "32", "64", "--rounds", "2", "--threads", "1", "--device", "cpu"]
+QUICK = ["--batch", "1", "--size", "32x64", "--rounds", "2", "--threads", "1", "--device", "cpu"]
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Time a training iteration of configs against that of their full-precision baselines."""
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,10 +12,11 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from groupnet_det.analysis.memory import peak_mib
-from groupnet_det.benchmark.measure.environment import gather_facts
+from groupnet_det.benchmark.measure.environment import gather_environment
+from groupnet_det.benchmark.measure.own_process import number_from_process
 from groupnet_det.benchmark.measure.table import write_rows
 from groupnet_det.benchmark.measure.timing import alternate_single_runs
-from groupnet_det.benchmark.suites.training_steps import SIDES, TrainingRow, make_row, size_of
+from groupnet_det.benchmark.suites.training_steps import NETWORKS, TrainingRow, make_row, size_of
 from groupnet_det.config import load_config
 from groupnet_det.engine.memory.random_steps import BatchSize, TrainingSteps
 from groupnet_det.errors import ConfigError, UserError
@@ -25,7 +25,7 @@ from groupnet_det.paths import results_folder
 from . import flags
 
 # This command, in a process of its own.
-COMMAND = ("-m", "groupnet_det", "benchmark-training")
+COMMAND = ("-m", "groupnet_det", "benchmark", "train")
 MEMORY_STEPS = 3
 
 
@@ -51,39 +51,41 @@ def measure_memory(path: str, arguments: argparse.Namespace) -> float:
     cfg = read_config(path, arguments)
     device = torch.device(cfg.MODEL.DEVICE)
     before = peak_mib(device)
-    steps = TrainingSteps(SIDES[arguments.memory_of](cfg), batch_size(cfg, arguments))
+    steps = TrainingSteps(NETWORKS[arguments.memory_of](cfg), batch_size(cfg, arguments))
     for _ in range(MEMORY_STEPS):
         steps()
     return peak_mib(device) - before
 
 
-def memory_in_process(path: str, side: str, arguments: argparse.Namespace) -> float:
+def memory_in_process(path: str, network: str, arguments: argparse.Namespace) -> float:
     """`measure_memory` in a process of its own.
 
     Raises:
         UserError: It failed, such as for want of memory.
     """
-    command = [sys.executable, "-W", "ignore", *COMMAND, path, "--memory-of", side]
+    height, width = arguments.size
+    command = [*COMMAND, path, "--memory-of", network]
     for name in ("batch", "threads", "device"):
         command += [f"--{name}", str(getattr(arguments, name))]
-    command += ["--size", *map(str, arguments.size), "--opts", *arguments.opts]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
-        raise UserError(f"{path}: the process that measures memory ({side}) failed: {last}")
-    return float(done.stdout.splitlines()[-1])
+    command += [*(("--size", f"{height}x{width}") if height else ()), "--opts", *arguments.opts]
+    try:
+        return number_from_process(command)
+    except UserError as error:
+        raise UserError(
+            f"{path}: the process that measures memory ({network}) failed: {error}"
+        ) from error
 
 
 def measure(path: str, arguments: argparse.Namespace) -> TrainingRow:
     """The row of a config."""
     cfg = read_config(path, arguments)
     size = batch_size(cfg, arguments)
-    sides = {name: TrainingSteps(make(cfg), size) for name, make in SIDES.items()}
-    seconds = alternate_single_runs(sides, arguments.rounds)
-    del sides
+    networks = {name: TrainingSteps(make(cfg), size) for name, make in NETWORKS.items()}
+    seconds = alternate_single_runs(networks, arguments.rounds)
+    del networks
     memory = {}
     if not arguments.no_memory:
-        memory = {name: memory_in_process(path, name, arguments) for name in SIDES}
+        memory = {name: memory_in_process(path, name, arguments) for name in NETWORKS}
     return make_row(name_of(path), size, seconds, memory)
 
 
@@ -93,7 +95,7 @@ def name_of(path: str) -> str:
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = flags.benchmark_training()
+    parser = flags.benchmark_train()
     return parser.parse_args(words)
 
 
@@ -105,22 +107,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.memory_of:
             print(measure_memory(arguments.configs[0], arguments))
             return 0
-        facts = describe(arguments)
+        environment = describe(arguments)
         arguments.csv = arguments.csv or results_folder() / "training.csv"
         rows: list[TrainingRow] = []
         for path in tqdm(arguments.configs, desc="configs", disable=None):
             rows.append(measure(path, arguments))
-            write_rows(arguments.csv, rows, facts)
+            write_rows(arguments.csv, rows, environment)
     except UserError as error:
         sys.exit(f"error: {error}")
     print(tabulate([asdict(row) for row in rows], headers="keys"))
-    print("; ".join(f"{name} {value}" for name, value in facts.items()))
+    print("; ".join(f"{name} {value}" for name, value in environment.items()))
     print(f"written: {arguments.csv}")
     return 0
 
 
 def describe(arguments: argparse.Namespace) -> dict[str, str]:
-    facts = gather_facts(
+    environment = gather_environment(
         {
             "threads": arguments.threads,
             "rounds": arguments.rounds,
@@ -128,5 +130,5 @@ def describe(arguments: argparse.Namespace) -> dict[str, str]:
         }
     )
     if arguments.device.startswith("cuda"):
-        facts["device"] = torch.cuda.get_device_name(arguments.device)
-    return facts
+        environment["device"] = torch.cuda.get_device_name(arguments.device)
+    return environment
