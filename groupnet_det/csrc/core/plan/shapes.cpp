@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/message.h"
 #include "core/weights/layout.h"
 
 namespace groupnet {
@@ -36,7 +37,7 @@ class Inference {
 
  private:
   void infer_step(const StepSpec& step) {
-    where_ = "step '" + step.name + "'";
+    where_ = "step " + quoted(step.name);
     const MapSize size = checked(output_of(step), step.out_channels);
     for (const auto& branch : step.conv.branches) check_residual(branch, size);
     for (int buffer : step.written()) write(buffer, size);

@@ -7,6 +7,7 @@
 #include "core/format/program.h"
 #include "core/format/readers/step_order.h"
 #include "core/format/readers/step_reader.h"
+#include "core/message.h"
 
 namespace groupnet {
 
@@ -19,7 +20,7 @@ class ProgramReader {
   ProgramReader(const PackedFile& file, std::string name, bool is_part) : file_(file) {
     program_.name = std::move(name);
     program_.is_part = is_part;
-    where_ = is_part ? "the part '" + program_.name + "'" : "the program";
+    where_ = is_part ? "the part " + quoted(program_.name) : "the program";
   }
 
   Program read(const Json& json) {
@@ -53,7 +54,7 @@ class ProgramReader {
     const std::string& kind = json.at("kind", where).as_string(where + ".kind");
     auto found = kKinds.find(kind);
     require(found != kKinds.end(),
-            where + " is of the kind '" + kind + "', not bits, float or bytes");
+            where + " is of the kind " + quoted(kind) + ", not bits, float or bytes");
     BufferSpec buffer;
     buffer.kind = found->second;
     buffer.channels = whole(json, "channels", 1, kMaxChannels, where);
@@ -85,7 +86,7 @@ class ProgramReader {
   }
 
   void read_output(const std::string& name, const Json& buffer) {
-    const std::string what = "output '" + name + "'";
+    const std::string what = "output " + quoted(name);
     auto index = static_cast<int>(in_range(
         buffer.as_integer(what), 0, static_cast<int64_t>(program_.buffers.size()) - 1, what));
     require(program_.buffers[index].kind == BufferKind::kFloat, what + " is no buffer of floats");

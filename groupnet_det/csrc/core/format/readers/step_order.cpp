@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/message.h"
 
 namespace groupnet {
 
@@ -48,7 +49,7 @@ void check_residuals(const ConvSpec& conv, const std::string& where) {
 void check_step_order(const Program& program, const std::string& what) {
   Buffers written;
   for (const StepSpec& step : program.steps) {
-    const std::string where = what + ", step '" + step.name + "'";
+    const std::string where = what + ", step " + quoted(step.name);
     std::vector<int> needed = step.read();
     if (step.move.like >= 0) needed.push_back(step.move.like);
     for (int buffer : needed) {
@@ -60,7 +61,7 @@ void check_step_order(const Program& program, const std::string& what) {
     written.insert(targets.begin(), targets.end());
   }
   for (const auto& [name, buffer] : program.outputs) {
-    require(written.count(buffer) > 0, what + ": output '" + name + "' is never written");
+    require(written.count(buffer) > 0, what + ": output " + quoted(name) + " is never written");
   }
 }
 

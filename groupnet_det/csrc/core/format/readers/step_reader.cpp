@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/format/readers/tensor_access.h"
+#include "core/message.h"
 
 namespace groupnet {
 
@@ -36,7 +37,7 @@ StepSpec StepReader::read(const Json& json, const std::string& where) const {
       {"depth_to_space", &StepReader::read_depth_to_space}};
   const std::string& op = json.at("op", where).as_string(where + ".op");
   auto reader = kReaders.find(op);
-  require(reader != kReaders.end(), where + " has the op '" + op + "', which is unknown");
+  require(reader != kReaders.end(), where + " has the op " + quoted(op) + ", which is unknown");
   StepSpec step;
   step.name = json.at("name", where).as_string(where + ".name");
   (this->*reader->second)(json, where, step);
