@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/message.h"
 #include "core/run/isa.h"
 #include "core/run/workspace_lease.h"
 #include "torch_ops/openmp_team.h"
@@ -46,7 +47,7 @@ std::shared_ptr<Network> open_network(const std::string& path) {
       return std::make_shared<Network>(file, kernels,
                                        std::make_shared<ThreadPool>(run_in_openmp_team));
     } catch (const Error& error) {
-      throw Error(path + " cannot be used: " + error.what());
+      throw unusable(path, error);
     }
   });
 }

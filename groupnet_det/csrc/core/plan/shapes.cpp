@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/message.h"
 #include "core/weights/layout.h"
 
 namespace groupnet {
@@ -40,7 +41,7 @@ Shapes ShapeInference::infer() {
 }
 
 void ShapeInference::infer_step(const Step& step) {
-  where_ = "step '" + step.name + "'";
+  where_ = "step " + quoted(step.name);
   const MapSize size = checked(step.output_size(*this), step.out_channels);
   for (int buffer : step.writes()) write(buffer, size);
   shapes_.steps.push_back(size);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/message.h"
 #include "core/ops/operations.h"
 #include "core/weights/layout.h"
 
@@ -76,7 +77,8 @@ std::shared_ptr<Network> Network::part(const std::string& name) const {
     if (part->program().name == name) return part;
     names += (names.empty() ? "" : ", ") + part->program().name;
   }
-  throw Error("it has no part '" + name + "'; its parts: " + (names.empty() ? "none" : names));
+  throw Error("it has no part " + quoted(name) +
+              "; its parts: " + (names.empty() ? "none" : shortened(names)));
 }
 
 std::unique_ptr<Workspace> Network::acquire(const ImageSize& size) {

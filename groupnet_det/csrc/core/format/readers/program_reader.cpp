@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/format/readers/step_order.h"
+#include "core/message.h"
 
 namespace groupnet {
 
@@ -19,7 +20,7 @@ class ProgramReader {
       : file_(file), operations_(operations) {
     program_.name = std::move(name);
     program_.is_part = is_part;
-    where_ = is_part ? "the part '" + program_.name + "'" : "the program";
+    where_ = is_part ? "the part " + quoted(program_.name) : "the program";
   }
 
   Program read(const Json& json) {
@@ -53,7 +54,7 @@ class ProgramReader {
     const std::string& kind = json.at("kind", where).as_string(where + ".kind");
     auto found = kKinds.find(kind);
     require(found != kKinds.end(),
-            where + " is of the kind '" + kind + "', not bits, float or bytes");
+            where + " is of the kind " + quoted(kind) + ", not bits, float or bytes");
     BufferSpec buffer;
     buffer.kind = found->second;
     buffer.channels = whole(json, "channels", 1, kMaxChannels, where);
@@ -89,7 +90,7 @@ class ProgramReader {
                                   const std::string& where) const {
     const std::string& op = json.at("op", where).as_string(where + ".op");
     const auto found = operations_.find(op);
-    require(found != operations_.end(), where + " has the op '" + op + "', which is unknown");
+    require(found != operations_.end(), where + " has the op " + quoted(op) + ", which is unknown");
     const std::string& name = json.at("name", where).as_string(where + ".name");
     std::unique_ptr<Step> step = found->second(reader, json, where);
     step->name = name;
@@ -97,7 +98,7 @@ class ProgramReader {
   }
 
   void read_output(const std::string& name, const Json& buffer) {
-    const std::string what = "output '" + name + "'";
+    const std::string what = "output " + quoted(name);
     auto index = static_cast<int>(in_range(
         buffer.as_integer(what), 0, static_cast<int64_t>(program_.buffers.size()) - 1, what));
     require(program_.buffers[index].kind == BufferKind::kFloat, what + " is no buffer of floats");

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/message.h"
 
 namespace groupnet {
 
@@ -25,7 +26,7 @@ Buffers targets_of(const Step& step, const std::string& where) {
 void check_step_order(const Program& program, const std::string& what) {
   Buffers written;
   for (const auto& step : program.steps) {
-    const std::string where = what + ", step '" + step->name + "'";
+    const std::string where = what + ", step " + quoted(step->name);
     for (const std::vector<int>& needed : {step->reads(), step->reads_size_of()}) {
       for (int buffer : needed) {
         require(written.count(buffer) > 0,
