@@ -29,7 +29,7 @@ def times(packed, float_seconds=None, **others):
         html_fragments.findings_list([], [EVIL]),
         html_fragments.comparison(times(1.0, absence=EVIL)),
     ],
-    ids=["problem", "finding", "absence"],
+    ids=["problem", "finding", "class names", "absence"],
 )
 def test_what_comes_from_files_is_escaped(html):
     assert "<script" not in html

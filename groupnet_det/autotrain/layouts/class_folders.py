@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from groupnet_det.data.folder_files import is_system_name
 from groupnet_det.errors import DataError
+from groupnet_det.images.folder_files import is_system_name
 
 from .found_data import (
     TRAIN,

@@ -8,8 +8,8 @@ from typing import Any
 
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
-from groupnet_det.data.folder_files import is_system_name
 from groupnet_det.errors import DataError
+from groupnet_det.images.folder_files import is_system_name
 
 Entry = dict[str, Any]  # of ``DATASETS.CUSTOM``, without NAME
 
