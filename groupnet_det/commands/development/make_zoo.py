@@ -34,6 +34,8 @@ from groupnet_det.paths import project_root
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.version import __version__
 
+from .shipped_models import ship
+
 ROOT = project_root()
 MANIFEST = "manifest.json"
 EXPORT, VERIFY = "export", "verify"
@@ -282,11 +284,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--preset", choices=list(PRESETS), default="full", help="quick: a trial")
     parser.add_argument("--output", type=Path, help="folder (default: zoo, or zoo/PRESET)")
     parser.add_argument("--fresh", action="store_true", help="train the chosen models again")
+    parser.add_argument("--ship", action="store_true", help="then renew groupnet_det/pretrained")
     arguments = parser.parse_args(argv)
     default = ROOT / "zoo" if arguments.preset == "full" else ROOT / "zoo" / arguments.preset
     output = (arguments.output or default).absolute()
     try:
         make_zoo(arguments.models, preset=arguments.preset, output=output, fresh=arguments.fresh)
+        if arguments.ship:
+            ship(_read_manifest(output, "full").values(), output)
     except UserError as error:
         sys.exit(f"error: {error}")
     return 0
