@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, SupportsIndex, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from groupnet_det.extras import ExtraAbsentError
 from groupnet_det.images.reading import AnyImage
 
 from .drawing import Pen, blend, largest_first, object_colours, pixels_of
-from .members import counted, is_number, picked, selection
+from .members import Selection, counted, is_number, picked, selection
 from .result import Result, load_supervision
 from .run_lengths import encode_mask
 
@@ -69,7 +69,7 @@ class Detections(Result):
         return len(self.scores)
 
     @overload
-    def __getitem__(self, index: SupportsIndex) -> Detection: ...
+    def __getitem__(self, index: int) -> Detection: ...
     @overload
     def __getitem__(self, index: Any) -> "Detections": ...
     def __getitem__(self, index: Any) -> "Detection | Detections":
@@ -83,14 +83,7 @@ class Detections(Result):
         """
         if is_number(index):
             return self._object(range(len(self))[operator.index(index)])
-        kept = selection(index)
-        return replace(
-            self,
-            boxes=picked(self.boxes, kept),
-            scores=picked(self.scores, kept),
-            classes=picked(self.classes, kept),
-            masks=None if self.masks is None else picked(self.masks, kept),
-        )
+        return self._some(selection(index))
 
     def __iter__(self) -> Iterator[Detection]:
         return map(self._object, range(len(self)))
@@ -108,7 +101,16 @@ class Detections(Result):
 
     def above(self, score: float) -> "Detections":
         """Those with at least this score."""
-        return self[self.scores.numpy() >= score]
+        return self._some(self.scores.numpy() >= score)
+
+    def _some(self, kept: Selection) -> "Detections":
+        return replace(
+            self,
+            boxes=picked(self.boxes, kept),
+            scores=picked(self.scores, kept),
+            classes=picked(self.classes, kept),
+            masks=None if self.masks is None else picked(self.masks, kept),
+        )
 
     def plot(self, image: AnyImage) -> NDArray[np.uint8]:
         """See `Result.plot`: boxes, masks, class names and scores; a class has one colour."""
@@ -128,7 +130,7 @@ class Detections(Result):
         (left, upper, right, lower) and, with masks, ``mask``."""
         objects: list[dict[str, Any]] = []
         for each in self:
-            entry = {
+            entry: dict[str, Any] = {
                 "class": each.class_name,
                 "label": each.label,
                 "score": each.score,
@@ -144,7 +146,7 @@ class Detections(Result):
         results: list[dict[str, Any]] = []
         for each in self:
             left, top, right, bottom = each.box
-            result = {
+            result: dict[str, Any] = {
                 "image_id": image_id,
                 "category_id": each.label,
                 "bbox": [left, top, right - left, bottom - top],

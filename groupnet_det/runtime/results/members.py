@@ -14,7 +14,8 @@ from groupnet_det.errors import ConfigError
 
 def is_number(index: Any) -> bool:
     """Whether an index names one member."""
-    return isinstance(index, SupportsIndex) and np.ndim(index) == 0
+    is_whole = isinstance(index, SupportsIndex)
+    return is_whole and np.ndim(index) == 0
 
 
 Selection = slice | NDArray[Any]

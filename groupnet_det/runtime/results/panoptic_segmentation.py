@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, SupportsIndex, overload
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -99,7 +99,7 @@ class PanopticSegmentation(Result):
         return len(self.segments_info)
 
     @overload
-    def __getitem__(self, index: SupportsIndex) -> Segment: ...
+    def __getitem__(self, index: int) -> Segment: ...
     @overload
     def __getitem__(self, index: Any) -> "PanopticSegmentation": ...
     def __getitem__(self, index: Any) -> "Segment | PanopticSegmentation":
@@ -162,7 +162,7 @@ class PanopticSegmentation(Result):
         ``id``, ``mask`` and, of objects, ``score``."""
         segments: list[dict[str, Any]] = []
         for each in self:
-            entry = {
+            entry: dict[str, Any] = {
                 "class": each.class_name,
                 "label": each.label,
                 "isthing": each.is_thing,
@@ -179,7 +179,7 @@ class PanopticSegmentation(Result):
         classes of objects and of stuff are counted on their own, and the ``score`` of objects."""
         results: list[dict[str, Any]] = []
         for each in self:
-            result = {
+            result: dict[str, Any] = {
                 "image_id": image_id,
                 "category_id": each.label,
                 "isthing": each.is_thing,
