@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "check.h"
-#include "core/arena.h"
 #include "core/detect/label_map.h"
 #include "core/error.h"
-#include "core/memory_limit.h"
+#include "core/memory/arena.h"
+#include "core/memory/memory_limit.h"
 #include "core/plan/memory_plan.h"
 #include "core/plan/planned_step.h"
 #include "core/run/isa.h"

@@ -83,7 +83,16 @@ class Detections(Result):
         """
         if is_number(index):
             return self._object(range(len(self))[operator.index(index)])
-        return self._some(selection(index))
+        return self._selected(selection(index))
+
+    def _selected(self, kept: Selection) -> "Detections":
+        return replace(
+            self,
+            boxes=picked(self.boxes, kept),
+            scores=picked(self.scores, kept),
+            classes=picked(self.classes, kept),
+            masks=None if self.masks is None else picked(self.masks, kept),
+        )
 
     def __iter__(self) -> Iterator[Detection]:
         return map(self._object, range(len(self)))
@@ -101,16 +110,7 @@ class Detections(Result):
 
     def above(self, score: float) -> "Detections":
         """Those with at least this score."""
-        return self._some(self.scores.numpy() >= score)
-
-    def _some(self, kept: Selection) -> "Detections":
-        return replace(
-            self,
-            boxes=picked(self.boxes, kept),
-            scores=picked(self.scores, kept),
-            classes=picked(self.classes, kept),
-            masks=None if self.masks is None else picked(self.masks, kept),
-        )
+        return self._selected(self.scores.numpy() >= score)
 
     def plot(self, image: AnyImage) -> NDArray[np.uint8]:
         """See `Result.plot`: boxes, masks, class names and scores; a class has one colour."""
@@ -130,7 +130,7 @@ class Detections(Result):
         (left, upper, right, lower) and, with masks, ``mask``."""
         objects: list[dict[str, Any]] = []
         for each in self:
-            entry: dict[str, Any] = {
+            entry = {
                 "class": each.class_name,
                 "label": each.label,
                 "score": each.score,

@@ -14,8 +14,7 @@ from groupnet_det.errors import ConfigError
 
 def is_number(index: Any) -> bool:
     """Whether an index names one member."""
-    is_whole = isinstance(index, SupportsIndex)
-    return is_whole and np.ndim(index) == 0
+    return isinstance(index, SupportsIndex) and getattr(index, "ndim", 0) == 0
 
 
 Selection = slice | NDArray[Any]

@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-#include "core/memory_limit.h"
+#include "core/memory/memory_limit.h"
 
 namespace groupnet {
 

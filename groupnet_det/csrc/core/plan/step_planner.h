@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/arena.h"
+#include "core/memory/arena.h"
 #include "core/plan/planned_step.h"
 #include "core/plan/shapes.h"
 #include "core/weights/weight_packer.h"

@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/arena.h"
+#include "core/memory/arena.h"
 #include "core/plan/memory_plan.h"
 #include "core/plan/output_memory.h"
 #include "core/plan/shapes.h"

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/arena.h"
 #include "core/format/program.h"
+#include "core/memory/arena.h"
 #include "kernels/kernel_table.h"
 
 namespace groupnet {
