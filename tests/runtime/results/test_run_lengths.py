@@ -9,7 +9,6 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from groupnet_det.runtime.results.run_lengths import encode_mask
 
-
 # Machines under test are busy.
 CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
