@@ -134,6 +134,11 @@ def _chosen(request: Request, progress: Progress) -> Job:
             write_choices(tanh, plan.tanh, base=CHOICES, what=f"the stage before {choices}")
         minutes = plan.schedule.seconds / 60
         print(f"the trainings will take about {minutes:.1f} minutes, their evaluations come on top")
+        if not plan.schedule.is_enough:
+            print(
+                f"that is {plan.schedule.iterations} iterations alone, after which little is "
+                "learned: give more, with --time or --epochs and another --output"
+            )
         progress.note("choose", noted := {"task": name, "has_tanh": bool(plan.tanh)})
     task = lookup(TASKS, noted["task"], f"the task in {progress.path}")
     return Job(request=request, task=task, has_tanh=noted["has_tanh"])
