@@ -164,7 +164,7 @@ def _draw(job: Job) -> dict[str, Any]:
         threshold=job.task.threshold,
     )
     cfg = load_config(job.config)
-    title = f"{job.task.title}, K = {cfg.MODEL.GROUPNET.NUM_BASES}, on {job.output.name}"
+    title = f"{job.task.title}, K = {cfg.MODEL.GROUPNET.NUM_BASES}, on {job.output.absolute().name}"
     draw_curves([stage.output for stage in job.stages], title)
     return {}
 
