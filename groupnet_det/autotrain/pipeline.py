@@ -134,6 +134,11 @@ def _chosen(request: Request, progress: Progress) -> Job:
             write_choices(tanh, plan.tanh, base=CHOICES, what=f"the stage before {choices}")
         minutes = plan.schedule.seconds / 60
         print(f"the trainings will take about {minutes:.1f} minutes, their evaluations come on top")
+        if not plan.schedule.is_enough:
+            print(
+                f"that is {plan.schedule.iterations} iterations alone, after which little is "
+                "learned: give more, with --time or --epochs and another --output"
+            )
         progress.note("choose", noted := {"task": name, "has_tanh": bool(plan.tanh)})
     task = lookup(TASKS, noted["task"], f"the task in {progress.path}")
     return Job(request=request, task=task, has_tanh=noted["has_tanh"])
@@ -159,7 +164,7 @@ def _draw(job: Job) -> dict[str, Any]:
         threshold=job.task.threshold,
     )
     cfg = load_config(job.config)
-    title = f"{job.task.title}, K = {cfg.MODEL.GROUPNET.NUM_BASES}, on {job.output.name}"
+    title = f"{job.task.title}, K = {cfg.MODEL.GROUPNET.NUM_BASES}, on {job.output.absolute().name}"
     draw_curves([stage.output for stage in job.stages], title)
     return {}
 

@@ -82,7 +82,7 @@ def _data_choices(request: Request, found: FoundData) -> list[Choice]:
     if VAL not in splits:
         splits = split_off_validation(splits[TRAIN], request.output / DATA)
         why = f"{100 * SHARE:.0f} % split off by image, seed {SEED}: {request.output / DATA}"
-    names = {split: f"{request.output.name}_{split}" for split in (TRAIN, VAL)}
+    names = {split: f"{request.output.absolute().name}_{split}" for split in (TRAIN, VAL)}
     entries = [{"NAME": name, **splits[split]} for split, name in names.items()]
     return [
         Choice("DATASETS.CUSTOM", entries, f"{found.layout} of {request.data}"),
