@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,23 +16,31 @@ from groupnet_det.output_files import is_of_output
 @contextmanager
 def one_line_errors(folder: str) -> Iterator[None]:
     """Keep tracebacks out of the logs of what is told in one line when the training ends: errors
-    that the user can fix, and files of the training that cannot be written.
+    that the user can fix, and files of the training that cannot be written, by threads too.
 
     Args:
         folder: ``OUTPUT_DIR``.
     """
 
-    def is_untold(record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
+    def is_told(error: BaseException | None) -> bool:
         of_output = isinstance(error, OSError) and is_of_output(error, folder)
-        return not (of_output or isinstance(error, UserError))
+        return of_output or isinstance(error, UserError)
+
+    def is_untold(record: logging.LogRecord) -> bool:
+        return not (record.exc_info and is_told(record.exc_info[1]))
+
+    def show_untold(ended: threading.ExceptHookArgs) -> None:
+        if not is_told(ended.exc_value):
+            show(ended)
 
     loop = logging.getLogger("detectron2.engine.train_loop")
+    show, threading.excepthook = threading.excepthook, show_untold
     loop.addFilter(is_untold)
     try:
         yield
     finally:
         loop.removeFilter(is_untold)
+        threading.excepthook = show
 
 
 class WatchOutputDir(HookBase):
