@@ -1,6 +1,8 @@
 """Fixtures shared by all tests."""
 
+import logging
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 TEST_DATA_VARIABLE = "GROUPNET_DET_TEST_DATA"
+LOGGERS = ("groupnet_det", "detectron2", "fvcore")  # as Detectron2's `setup_logger` calls them
 
 
 def pytest_configure() -> None:
@@ -21,6 +24,19 @@ def pytest_configure() -> None:
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_loggers() -> None:
+    """Loggers that a training of an earlier test has set up would keep lines from `caplog`, let
+    others through, and write to streams that are closed."""
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+        logger.setLevel(logging.NOTSET)
+    if module := sys.modules.get("detectron2.utils.logger"):
+        module.setup_logger.cache_clear()
 
 
 @pytest.fixture(scope="session")

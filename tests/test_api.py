@@ -14,6 +14,8 @@ from groupnet_det.checkpoint.folder import write_folder
 from groupnet_det.errors import CheckpointError, ConfigError, DataError
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor
+from tests.docs.data_of_configs import write_data
+from tests.docs.markdown import blocks
 from tests.inference.models import write_checkpoint
 
 CONFIG = "quick/classifier_groupnet_mnist5k"
@@ -21,10 +23,14 @@ TINY = {"MODEL.GROUPNET.WIDTH": 0.125, "SOLVER.MAX_ITER": 3, "SOLVER.IMS_PER_BAT
 
 
 @pytest.fixture
-def lines(root):
-    """The first Python block of the document."""
-    text = (root / "docs/quick-start.md").read_text()
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
+def page(root):
+    """The Python blocks of the document."""
+    return blocks((root / "docs/quick-start.md").read_text(), "python")
+
+
+@pytest.fixture
+def lines(page):
+    return page[0]
 
 
 def run(code, folder):
@@ -60,6 +66,22 @@ def test_its_lines_run_as_they_stand(lines, tmp_path, monkeypatch):
     (score,) = re.findall(r"([\d.]+) % of 1,000 images right", done.stdout)
     assert float(score) > 90
     assert re.search(r"^7 \[\('7', 0\.", done.stdout, re.MULTILINE)
+
+
+def test_its_config_of_own_data_trains_as_it_stands(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = []
+
+    def train_shortly(config, overrides, *, output):
+        given.append(overrides)
+        for entry in overrides["DATASETS.CUSTOM"]:
+            write_data(entry, overrides["MODEL.CLASSIFIER.NUM_CLASSES"])
+        return train(config, {**overrides, **TINY}, output=output, use_gpu=False)
+
+    exec(page[2], {"train": train_shortly})
+    assert len(given) == 1
+    stored = read_checkpoint(tmp_path / "mine/model_final.pth")
+    assert stored["class_names"] == ["class00", "class01"]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Turns command-line arguments into a checked, frozen config."""
 
 import argparse
+import logging
 import os
 import tempfile
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ from groupnet_det.engine.processes.launch import check_num_gpus
 from groupnet_det.errors import ConfigError
 from groupnet_det.evaluation.evaluation_checks import check_evaluation
 from groupnet_det.paths import find_config
+
+TRIED_BYTES = 1 << 16  # of a file, to see whether the disk is full
 
 
 def setup(arguments: argparse.Namespace) -> CfgNode:
@@ -57,6 +60,9 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
     if not arguments.eval_only:  # before classes are counted, whose key depends on the network
         network = build_without_weights(cfg)
         check_binary_share(cfg, network)
+    # Where its log cannot be written, a training ends in one line, not in a traceback for each line
+    # of the log.
+    logging.raiseExceptions = False
     setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank(), name="groupnet_det")
     used = cfg.DATASETS.TEST if arguments.eval_only else cfg.DATASETS.TRAIN + cfg.DATASETS.TEST
     if comm.is_main_process():
@@ -98,8 +104,9 @@ def check_output_dir(folder: str) -> None:
     """
     try:
         os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(TRIED_BYTES))
+            file.flush()
     except OSError as error:
         reason = "it is a file" if os.path.isfile(folder) else error.strerror
         raise ConfigError(

@@ -25,6 +25,7 @@ from groupnet_det.engine.distillation.feature_maps import attach_distillation
 from groupnet_det.engine.processes.distributed import distribute, share_buffers
 from groupnet_det.engine.records.early_stopping import TrainingStoppedError, build_early_stopping
 from groupnet_det.engine.records.evaluation_record import EvaluationRecord, RecentMetrics
+from groupnet_det.engine.records.output_errors import WatchOutputDir, one_line_errors
 from groupnet_det.engine.records.output_names import CHECKPOINT
 from groupnet_det.engine.records.resumption import (
     check_same_optimizer,
@@ -110,7 +111,7 @@ class Trainer(DefaultTrainer):
         stepping = [SeedEachIteration(self.cfg.SEED), *announce, *gradual, *stepping]
         if self.cfg.SOLVER.LATENT_CLIP > 0:
             stepping.append(ClipLatentWeights(self.model, self.cfg.SOLVER.LATENT_CLIP))
-        stepping += [*self._recording_hooks(), RecentMetrics()]
+        stepping += [*self._recording_hooks(), RecentMetrics(), WatchOutputDir(self.cfg.OUTPUT_DIR)]
         return [*stepping, *saving, *scoring, record, *writing]
 
     def _detectron2_hooks(self) -> list[HookBase]:
@@ -170,7 +171,8 @@ class Trainer(DefaultTrainer):
             )
             return None
         try:
-            return super().train()
+            with one_line_errors(self.cfg.OUTPUT_DIR):
+                return super().train()
         except OSError as error:  # of metrics.json, logs and results
             if not is_of_output(error, self.cfg.OUTPUT_DIR):
                 raise

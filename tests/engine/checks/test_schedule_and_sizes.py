@@ -21,9 +21,8 @@ LOGGER = "groupnet_det.engine.checks.schedule_and_sizes"
 
 
 @pytest.fixture
-def told(caplog, monkeypatch):
+def told(caplog):
     """Messages of at least a level."""
-    monkeypatch.setattr(logging.getLogger("groupnet_det"), "propagate", True)
     caplog.set_level(logging.INFO, logger=LOGGER)
     return lambda level: [r.getMessage() for r in caplog.records if r.levelno >= level]
 

@@ -1,6 +1,5 @@
 """Memory of an iteration before training: what is measured, what is refused, what is left alone."""
 
-import logging
 import random
 
 import numpy as np
@@ -104,7 +103,6 @@ def test_one_image_alone_may_be_too_much(free):
 def test_what_cannot_be_measured_is_told(free, monkeypatch, caplog):
     free(GIB)
     monkeypatch.setattr(memory_check, "MODULE", "groupnet_det.no_such_module")
-    monkeypatch.setattr(logging.getLogger("groupnet_det"), "propagate", True)
     check()
     assert "could not be measured: " in caplog.text
     assert "no_such_module" in caplog.text
