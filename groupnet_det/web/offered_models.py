@@ -79,7 +79,7 @@ def open_models(
     for path in named or found:
         try:
             predictor = PackedPredictor(path, score_threshold=None)  # the page has its own
-            models.append(WebModel(name=shown(path, root), path=path, predictor=predictor))
+            models.append(WebModel(name=display_name(path, root), path=path, predictor=predictor))
         except UserError as error:
             if named:
                 raise
@@ -89,7 +89,7 @@ def open_models(
     return models, problems
 
 
-def shown(path: Path, root: Path) -> str:
+def display_name(path: Path, root: Path) -> str:
     """A short name of a file: ``zoo/mask_rcnn``; that of a model which comes with the package."""
     whole = path.resolve()
     if whole.parent == SHIPPED:
