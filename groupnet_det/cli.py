@@ -181,7 +181,7 @@ def run(name: str, command: Command, words: Sequence[str]) -> int:
     Raises:
         ConfigError: A module is missing that pip does not install with this project.
     """
-    sys.argv[0] = f"{typed_program()} {name}"  # what usage and help call the program
+    sys.argv[0] = f"{program_name()} {name}"  # what usage and help call the program
     parser = command.parser() if not set(HELP).isdisjoint(words) else None
     if parser:
         parser.print_help()
