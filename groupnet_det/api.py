@@ -8,17 +8,22 @@ from typing import Any
 
 from detectron2.engine import default_argument_parser
 
+from groupnet_det.autotrain.pipeline import autotrain
+from groupnet_det.autotrain.request import Request, default_output, make_budget
 from groupnet_det.checkpoint.checkpointer import read_checkpoint
 from groupnet_det.data.datasets.registration import register_datasets
+from groupnet_det.engine.records.output_names import CHECKPOINT
 from groupnet_det.engine.records.recorded_scores import recorded_scores
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
+from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.calibration_images import DEFAULT_IMAGES
 from groupnet_det.exporting.packed.trained import export_trained, load_trained, make_predictors
 from groupnet_det.images.reading import AnyImage
-from groupnet_det.inference.results import Answer, open_model
-from groupnet_det.inference.trained_predictor import WEIGHTS, trained_config
+from groupnet_det.inference.trained_predictor import WEIGHTS, open_predictor, trained_config
 from groupnet_det.packed.packed_file import write_packed
+from groupnet_det.runtime.results.result import Result
+from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
 
 AnyPath = str | os.PathLike[str]
 Overrides = Mapping[str, Any]
@@ -39,20 +44,36 @@ class Training:
 
 
 def train(
-    config: AnyPath,
+    config: AnyPath | None = None,
     overrides: Overrides | None = None,
     *,
+    data: AnyPath | None = None,
+    task: str | None = None,
+    minutes: float | None = None,
+    epochs: float | None = None,
+    k: int = 2,
     output: AnyPath | None = None,
     resume: bool = False,
     use_gpu: bool = True,
 ) -> Training:
-    """Train a network in this process, and evaluate it, as tools/train_net.py does.
+    """Train a network, and evaluate it.
+
+    By a config in this process, as ``groupnet-det train CONFIG`` does; or on data without one, as
+    ``groupnet-det train --data DATA`` does, which also packs, verifies, times, draws and reports,
+    and always goes on where it was interrupted.
 
     Args:
         config: A YAML file, or the name of a config of the project, such as
             ``quick/retinanet_groupnet_photo_digits``.
         overrides: Values by config key: ``{"SOLVER.MAX_ITER": 500}``.
-        output: Folder of the checkpoints and logs; else ``OUTPUT_DIR`` of the config.
+        data: Instead of `config`: a folder, a COCO json or YOLO's data.yaml.
+        task: Of `data`: ``detect``, ``instance``, ``segment`` or ``classify``; by default what
+            they are for.
+        minutes: Of the trainings on `data`; 20 by default.
+        epochs: Instead of `minutes`.
+        k: Number of bases, on `data`.
+        output: Folder of the checkpoints and logs; else ``OUTPUT_DIR`` of the config, or
+            ``output/<name of the data>``.
         resume: Go on from the last checkpoint in there.
         use_gpu: Whether to take a GPU where there is one. Several need processes of their own:
             tools/train_net.py.
@@ -61,6 +82,20 @@ def train(
         UserError: Config or data cannot work, in one line, before the training starts; or the loss
             is not finite.
     """
+    if (config is None) == (data is None):
+        raise ConfigError("train needs either a config or data; give one of the two")
+    if data is not None:
+        request = Request(
+            data=Path(data),
+            task=task,
+            num_bases=k,
+            budget=make_budget(None if minutes is None else 60 * minutes, epochs),
+            output=default_output(Path(data)) if output is None else Path(output),
+            options=tuple(map(str, _pairs(overrides))),
+            num_gpus=int(use_gpu),
+        )
+        return _finished(autotrain(request))
+    assert config is not None  # by the check above
     options = _pairs(overrides)
     if output is not None:
         options += ["OUTPUT_DIR", os.fspath(output)]
@@ -71,30 +106,34 @@ def train(
     trainer = Trainer(cfg)
     trainer.resume_or_load(resume=resume)
     trainer.train()
-    folder = Path(cfg.OUTPUT_DIR)
-    checkpoint = folder / "model_final.pth"
+    return _finished(Path(cfg.OUTPUT_DIR))
+
+
+def _finished(folder: Path) -> Training:
+    checkpoint = folder / CHECKPOINT
     scores = recorded_scores(folder, read_checkpoint(checkpoint)["iteration"])
     return Training(checkpoint=checkpoint, scores=scores)
 
 
-def predict(model: AnyPath, image: AnyImage, *, threshold: float = 0.5) -> Answer:
-    """What a trained network says about an image, with the names of its classes.
+def predict(model: AnyPath, image: AnyImage, *, score_threshold: float = SCORE_THRESHOLD) -> Result:
+    """What a trained network predicts for an image, with the names of its classes.
 
-    It opens the file each time; for many images call `open_model` once.
+    It opens the file each time; for many images call `open_predictor` once.
 
     Args:
         model: A packed file (.gnp), a checkpoint of ours (.pth), or a folder of weights.
         image: A path, a PIL image, or uint8 RGB pixels: (H, W, 3) of numpy, (3, H, W) of torch.
-        threshold: Score threshold of objects.
+        score_threshold: Of objects.
 
     Returns:
-        A `Classification`, `Detections`, a `LabelMap` or `Segments`, by the task of the network.
+        A `Classification`, `Detections`, a `LabelMap` or a `PanopticSegmentation`, by the task of
+        the network.
 
     Raises:
         UserError: A file is missing or broken, or a checkpoint carries no config; or a packed file
             needs the compiled engine, which is missing.
     """
-    return open_model(model, threshold=threshold)(image)
+    return open_predictor(model, score_threshold=score_threshold)(image)
 
 
 def export(

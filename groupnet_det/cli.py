@@ -3,6 +3,7 @@
 Only the command that is asked for is imported.
 """
 
+import argparse
 import difflib
 import importlib
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from groupnet_det.commands.parser import CommandParser
 
 from .errors import ConfigError, UserError, lookup
+from .extras import import_extra
 from .version import __version__
 
 PROGRAM = "groupnet-det"
@@ -58,19 +60,23 @@ COMMANDS: Mapping[str, Command] = {
     "export-onnx": _command("deployment.export_onnx", "write a trained network as ONNX"),
     "verify": _command(
         "deployment.verify_packed",
-        "prove that a packed file answers as its network",
+        "check that a packed file predicts as its network",
     ),
-    "benchmark": _command(
-        "benchmark.benchmark_runtime",
-        "time the packed engine beside other engines",
-    ),
-    "benchmark-packed": _command(
+    "benchmark packed": _command(
         "benchmark.benchmark_packed",
         "time a packed file beside its own network",
     ),
-    "benchmark-training": _command(
-        "benchmark.benchmark_training",
-        "seconds and memory of a training step",
+    "benchmark runtime": _command(
+        "benchmark.benchmark_runtime",
+        "time the packed engine beside other engines",
+    ),
+    "benchmark train": _command(
+        "benchmark.benchmark_train",
+        "seconds and memory of a training step of configs",
+    ),
+    "benchmark classifier": _command(
+        "benchmark.benchmark_classifier",
+        "the same for ResNet-18, beside torchvision's",
     ),
     "analyze": _command("benchmark.analyze_model", "operations, bytes and latency of each layer"),
     "report": _command("training.report", "one HTML page about a training"),
@@ -91,7 +97,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "visualize-json": _command(
         "visualization.visualize_json_results",
-        "draw saved predictions beside the truth",
+        "draw saved predictions beside the ground truth",
     ),
     "prepare-photo-digits": _command(
         "datasets.prepare_photo_digits",
@@ -105,12 +111,20 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "install-detectron2": _command("install_detectron2", "install Detectron2, and try it"),
 }
+# First words of commands of two words, and what these do.
+GROUPS = {"benchmark": "time packed files, the engine, and training"}
 # Top-level module -> what to do where it is missing.
 REMEDIES = {
     "detectron2": f"install it with: {PROGRAM} install-detectron2",
     "cv2": "install OpenCV: pip install 'groupnet-det[opencv]'",
 }
+COMPLETION, SHELLS = "completion", ("bash", "zsh", "tcsh")
+USAGE = 2  # the exit code of a wrong command line, as argparse has it
 HELP, VERSION = ("-h", "--help"), "--version"
+
+
+class UnknownCommandError(UserError):
+    """There is no such command."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -122,39 +136,51 @@ def main(words: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    name, *rest = list(sys.argv[1:] if words is None else words) or ["--help"]
-    if name in HELP:
-        print(overview())
+    name, rest = split_name(list(sys.argv[1:] if words is None else words) or ["--help"])
+    if name in HELP or (name in GROUPS and not set(HELP).isdisjoint(rest)):
+        print(overview(name if name in GROUPS else ""))
         return 0
     if name == VERSION:
         print(f"groupnet_det {__version__}")
         return 0
     try:
-        return run(name, rest)
+        if name == COMPLETION:
+            return print_completion(rest)
+        command = find_command(name)
+        return run(name, command, rest)
+    except UnknownCommandError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE
     except UserError as error:
         sys.exit(f"error: {error}")
 
 
-def overview() -> str:
-    """The list of commands."""
-    width = max(map(len, COMMANDS)) + 2
-    lines = [f"  {name:{width}}{command.does}" for name, command in COMMANDS.items()]
+def split_name(words: Sequence[str]) -> tuple[str, list[str]]:
+    """The command's name, of one word or of two, and the words after it."""
+    length = 2 if " ".join(words[:2]) in COMMANDS else 1
+    return " ".join(words[:length]), list(words[length:])
+
+
+def overview(group: str = "") -> str:
+    """The list of commands, or of those whose first word is `group`."""
+    shown = {n: c for n, c in COMMANDS.items() if not group or n.split()[0] == group}
+    width = max(map(len, shown)) + 2
+    lines = [f"  {name:{width}}{command.does}" for name, command in shown.items()]
     return (
-        f"usage: {PROGRAM} COMMAND ...\n\n"
+        f"usage: {PROGRAM} {f'{group} ' if group else ''}COMMAND ...\n\n"
         "Binary neural networks (Group-Net) for detection, segmentation and classification.\n\n"
         + "\n".join(lines)
-        + f"\n\n{PROGRAM} COMMAND --help lists the flags of a command."
+        + f"\n\n{PROGRAM} COMMAND --help lists the flags of a command.\n"
+        f"{PROGRAM} {COMPLETION} {{{','.join(SHELLS)}}} prints a script that completes them."
     )
 
 
-def run(name: str, words: Sequence[str]) -> int:
+def run(name: str, command: Command, words: Sequence[str]) -> int:
     """Run the command called `name`; its exit code.
 
     Raises:
-        ConfigError: There is no such command, or a module is missing that pip does not install
-            with this project.
+        ConfigError: A module is missing that pip does not install with this project.
     """
-    command = find_command(name)
     sys.argv[0] = f"{typed_program()} {name}"  # what usage and help call the program
     parser = command.parser() if not set(HELP).isdisjoint(words) else None
     if parser:
@@ -177,15 +203,61 @@ def typed_program() -> str:
     return "python -m groupnet_det" if as_module else PROGRAM
 
 
+def print_completion(words: Sequence[str]) -> int:
+    """Print the script that completes commands and flags in a shell; the exit code.
+
+    Raises:
+        ExtraAbsentError: ``shtab`` is not installed.
+    """
+    if len(words) != 1 or words[0] not in SHELLS:
+        print(f"usage: {PROGRAM} {COMPLETION} {{{','.join(SHELLS)}}}", file=sys.stderr)
+        return USAGE
+    (shtab,) = import_extra("completion", ["shtab"])
+    print(shtab.complete(completion_parser(shtab.FILE), shell=words[0]))
+    return 0
+
+
+def completion_parser(file: object) -> argparse.ArgumentParser:
+    """All commands as one parser.
+
+    Args:
+        file: What shtab takes for a file; flags whose values are not listed complete to files.
+    """
+    sys.argv[0] = PROGRAM
+    parser = argparse.ArgumentParser(prog=PROGRAM)
+    commands = parser.add_subparsers()
+    completion = commands.add_parser(COMPLETION, help="a script for a shell")
+    completion.add_argument("shell", choices=SHELLS)
+    second = {
+        group: commands.add_parser(group, help=does).add_subparsers()
+        for group, does in GROUPS.items()
+    }
+    for name, command in COMMANDS.items():
+        *group, word = name.split()
+        own = command.parser()
+        for action in own.actions() if own else ():
+            if action.nargs != 0 and not action.choices:
+                vars(action)["complete"] = file
+        into = second[group[0]] if group else commands
+        into.add_parser(word, help=command.does, parents=[own] if own else [], add_help=not own)
+    return parser
+
+
 def find_command(name: str) -> Command:
     """
     Raises:
-        ConfigError: There is no such command; the message names the nearest, or lists all.
+        UnknownCommandError: There is none; the message names the nearest, or lists all.
     """
+    if name in GROUPS:
+        valid = ", ".join(n for n in COMMANDS if n.split()[0] == name)
+        raise UnknownCommandError(f"{name!r} has several commands; name one: {valid}")
     near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
     if name not in COMMANDS and near:
-        raise ConfigError(f"there is no command {name!r}; the nearest is {near[0]!r}")
-    return lookup(COMMANDS, name, "the command")
+        raise UnknownCommandError(f"there is no command {name!r}; the nearest is {near[0]!r}")
+    try:
+        return lookup(COMMANDS, name, "the command")
+    except ConfigError as error:
+        raise UnknownCommandError(str(error)) from error
 
 
 if __name__ == "__main__":

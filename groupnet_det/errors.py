@@ -1,6 +1,6 @@
-"""Errors whose cause is what the user gave: each message names the file or key and the fix.
+"""Errors that the user can fix: each message names the file or key and the fix.
 
-The tools print them as one line instead of a traceback.
+The tools print them as one line without a traceback.
 """
 
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ T = TypeVar("T")
 
 
 class UserError(ValueError):
-    """Base of all errors that the user can fix."""
+    """Base class of all errors that the user can fix."""
 
     def __init__(self, message: str = "") -> None:
         """
         Args:
-            message: One line. Of what PyTorch makes of an error in a loader's process, a traceback
-                in text, the error's own message is taken.
+            message: One line. If PyTorch has wrapped the error of a loader process in a traceback,
+                only the error's own message is kept.
         """
         if message.startswith("Caught ") and (own := message.rpartition(f"\n{__name__}.")[2]):
             message = own.partition(": ")[2].strip()
@@ -24,31 +24,31 @@ class UserError(ValueError):
 
 
 class ConfigError(UserError):
-    """A config key holds what cannot work."""
+    """A config key has an invalid value."""
 
 
 class DataError(UserError):
-    """A data set is missing, broken, or does not fit the config."""
+    """A data set is missing, broken, or does not match the config."""
 
 
 class CheckpointError(UserError):
-    """A weights file is missing, broken, unsafe, or not what it should be."""
+    """A weights file is missing, broken, unsafe, or of another network."""
 
 
 class PackedFileError(UserError):
-    """A packed file is missing, broken, of another version, or not what it should be."""
+    """A packed file is missing, broken, invalid, or of another version."""
 
 
 class ExtensionError(UserError):
-    """The compiled engine is missing, or cannot do what was asked for on this machine."""
+    """The compiled engine is missing, or does not support a request on this machine."""
 
 
 class TrainingError(UserError):
-    """Training cannot go on."""
+    """Training cannot continue."""
 
 
 def shortened(value: object, most: int = 80) -> str:
-    """How a value is quoted that a file or a user may have made as long as they like."""
+    """The representation of a value, cut to `most` characters, for messages."""
     text = repr(value)
     return text if len(text) <= most else f"{text[:most]}..."
 
@@ -57,8 +57,8 @@ def lookup(table: Mapping[str, T], name: str, what: str) -> T:
     """Return ``table[name]``.
 
     Raises:
-        ConfigError: `name` is not in the table; the message says `what` it should have named and
-            lists the valid names.
+        ConfigError: `name` is not in the table; the message starts with `what` and lists the valid
+            names.
     """
     try:
         return table[name]

@@ -1,4 +1,4 @@
-"""Optional packages, which the extras of the set-up install."""
+"""Imports of optional packages, which the extras install."""
 
 import importlib
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from .errors import UserError
 
 
 class ExtraAbsentError(UserError):
-    """An optional package is not installed; the message says how to install it."""
+    """An optional package is not installed; the message states the command to install it."""
 
 
 def import_extra(extra: str, packages: Sequence[str]) -> list[ModuleType]:
     """Import packages of an extra.
 
     Args:
-        extra: Its name in ``setup.py``.
+        extra: Name of the extra in ``pyproject.toml``.
         packages: Names of modules.
 
     Raises:

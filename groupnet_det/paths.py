@@ -1,7 +1,4 @@
-"""Folders of configs and results: in a checkout, or within the installed package.
-
-In a checkout they stand beside the package; a wheel carries them inside of it.
-"""
+"""Folders of configs and results: next to the package in a checkout, inside it in a wheel."""
 
 import difflib
 import os
@@ -13,19 +10,19 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def project_root() -> Path:
-    """The folder that holds ``configs``."""
+    """The folder that contains ``configs``."""
     return PACKAGE if (PACKAGE / "configs").is_dir() else PACKAGE.parent
 
 
 def work_folder() -> Path:
-    """Where commands look for models and write to by default: the checkout, or the current folder
-    where the package is installed."""
+    """Default folder of models and outputs: the checkout, or the current folder if the package is
+    installed."""
     root = project_root()
     return Path.cwd() if root == PACKAGE else root
 
 
 def results_folder() -> Path:
-    """The place of measurements."""
+    """The folder of measurements."""
     return work_folder() / "results"
 
 
@@ -33,11 +30,11 @@ def find_config(name: str | os.PathLike[str]) -> str:
     """The path of a config file.
 
     Args:
-        name: A file; or a config of the project, such as
+        name: A file, or the name of a config of the project, such as
             ``quick/retinanet_groupnet_photo_digits``, with or without ``configs/`` and ``.yaml``.
 
     Raises:
-        ConfigError: There is neither; the message lists near names.
+        ConfigError: Neither exists; the message lists similar names.
     """
     path = os.fspath(name)
     if os.path.isfile(path):
@@ -54,7 +51,7 @@ def find_config(name: str | os.PathLike[str]) -> str:
 
 
 def config_names() -> list[str]:
-    """The project's configs that are YAML, but those that are only ever parts of others."""
+    """Names of the project's YAML configs, except building blocks (``Base``)."""
     folder = project_root() / "configs"
     names = (path.relative_to(folder).with_suffix("") for path in folder.rglob("*.yaml"))
     return sorted(name.as_posix() for name in names if name.parts[0] != "Base")

@@ -11,7 +11,7 @@ import groupnet_det
 from groupnet_det import export, predict, train
 from groupnet_det.checkpoint.checkpointer import read_checkpoint
 from groupnet_det.checkpoint.folder import write_folder
-from groupnet_det.errors import CheckpointError, ConfigError
+from groupnet_det.errors import CheckpointError, ConfigError, DataError
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor
 from tests.docs.data_of_configs import write_data
@@ -108,7 +108,7 @@ def test_a_training_goes_on(trained, datasets_env, tmp_path):
     assert longer.scores == {}
 
 
-def test_checkpoint_folder_and_packed_file_answer_alike(trained, datasets_env, tmp_path):
+def test_checkpoint_folder_and_packed_file_predict_alike(trained, datasets_env, tmp_path):
     images = [min(folder.iterdir()) for folder in sorted((datasets_env / "mnist5k/val").iterdir())]
     write_folder(tmp_path / "folder", read_checkpoint(trained.checkpoint))
     expected = [predict(trained.checkpoint, image) for image in images]
@@ -118,10 +118,10 @@ def test_checkpoint_folder_and_packed_file_answer_alike(trained, datasets_env, t
         for number, model in enumerate([trained.checkpoint, tmp_path / "folder"])
     ]
     programs = [PackedPredictor(path, backend="reference") for path in files]
-    answers = [[program(image) for image in images] for program in programs]
-    assert answers[0][0].class_names == expected[0].class_names == tuple("0123456789")
+    results = [[program(image) for image in images] for program in programs]
+    assert results[0][0].class_names == expected[0].class_names == tuple("0123456789")
     first, second, trained_logits = (
-        torch.stack([answer.logits for answer in side]) for side in (*answers, expected)
+        torch.stack([result.logits for result in side]) for side in (*results, expected)
     )
     assert torch.equal(first, second)
     # Rounding in the stem turns a sign now and then, which a network of three steps feels.
@@ -134,7 +134,7 @@ def test_checkpoint_folder_and_packed_file_answer_alike(trained, datasets_env, t
 def test_objects_below_the_threshold_are_left_out(tmp_path):
     path = write_checkpoint(tmp_path, "mask_rcnn")
     pixels = torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8)
-    every, few = (predict(path, pixels, threshold=value) for value in (0.0, 0.4))
+    every, few = (predict(path, pixels, score_threshold=value) for value in (0.0, 0.4))
     assert len(few) == int((every.scores >= 0.4).sum())
     assert len(every) > 0
 
@@ -158,3 +158,17 @@ def test_type_checkers_see_all_public_names(root):
     seen = re.findall(r"^    from (?:\.|groupnet_det\.)\S+ import (.+)$", source, re.MULTILINE)
     names = {name for line in seen for name in line.split(", ")}
     assert names == set(groupnet_det.__all__) - {"__version__"} == set(groupnet_det._PUBLIC)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{}, {"config": CONFIG, "data": "pets"}], ids=["none", "both"]
+)
+def test_either_a_config_or_data(arguments):
+    with pytest.raises(ConfigError, match="needs either a config or data; give one of the two"):
+        train(**arguments)
+
+
+def test_data_that_are_not_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="pets does not exist"):
+        train(data="pets", minutes=1)

@@ -12,7 +12,6 @@ import argparse
 import hashlib
 import importlib.util
 import platform
-import re
 import subprocess
 import sys
 import tempfile
@@ -28,12 +27,9 @@ INPUTS = [
     "groupnet_det/csrc",
 ]
 
-# The release that the project is tested with; elsewhere, any that setup.py admits.
+# The release that the project is tested with; elsewhere, any that pyproject.toml admits.
 TESTED_TORCH = {"x86_64": ("torch==2.14.1", "torchvision==0.29.1")}
 ADMITTED_TORCH = ("torch>=2.4,<3", "torchvision>=0.19,<1")
-
-# A requirement that an extra adds, as metadata have it.
-EXTRA = re.compile(r"""(.+?)\s*;\s*extra\s*==\s*["']([\w-]+)["']\s*""")
 
 # torch's C++ extensions want >= 77, `detectron2.model_zoo` wants pkg_resources, gone in 81.
 BUILD_TOOLS = ["setuptools>=77,<81", "wheel", "ninja"]
@@ -87,21 +83,13 @@ def install_project() -> None:
     install_beside_torch("--no-build-isolation", "-e", f"{ROOT}[dev]")
 
 
-def requirements_of(extra: str, requirements: list[str]) -> list[str]:
-    """Those of `requirements`, as the metadata of a distribution have them, that `extra` adds."""
-    matches = [EXTRA.fullmatch(requirement) for requirement in requirements]
-    return [match[1] for match in matches if match and match[2] == extra]
-
-
 def install_extras(extras: list[str]) -> None:
     """Install the packages of extras in one step, so that their versions fit each other."""
-    packages: list[str] = []
-    for extra in extras:
-        added = requirements_of(extra, metadata.requires("groupnet-det") or [])
-        if not added:
-            sys.exit(f"error: setup.py has no extra {extra!r}")
-        packages += added
-    install_beside_torch("--quiet", *packages)
+    valid = metadata.metadata("groupnet-det").get_all("Provides-Extra") or []
+    unknown = sorted(set(extras) - set(valid))
+    if unknown:
+        sys.exit(f"error: pyproject.toml has no extra {unknown[0]!r}; valid: {', '.join(valid)}")
+    install_beside_torch("--quiet", f"groupnet-det[{','.join(extras)}]")  # itself is installed
 
 
 def install_beside_torch(*arguments: str) -> None:

@@ -37,7 +37,7 @@ pyramid_design = L(PyramidDesign)(quantization=quantization, relu=False)
 
 model = L(GroupNetRetinaNet)(
     backbone=L(BinaryFPN)(
-        # L(GroupNetResNet) is the same network for those who build no pyramid on it.
+        # L(GroupNetResNet) is the same backbone without a pyramid.
         bottom_up=L(GroupNetBackbone)(
             depth=18,
             method=L(Method)(
@@ -81,7 +81,7 @@ model = L(GroupNetRetinaNet)(
     input_format="BGR",
 )
 
-# Why Adam, and this rate: configs/Base/recipes/Schedule-1x.yaml.
+# configs/Base/recipes/Schedule-1x.yaml gives the reasons for Adam and this rate.
 optimizer = L(torch.optim.Adam)(
     params=L(get_default_optimizer_params)(weight_decay_norm=0.0),
     lr=0.0002,

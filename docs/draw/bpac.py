@@ -1,4 +1,4 @@
-"""Binary parallel atrous convolution: what the bases of a block see."""
+"""Binary parallel atrous convolution: the neighbourhoods of a block's bases."""
 
 from canvas import Canvas
 
@@ -10,7 +10,7 @@ def draw() -> Canvas:
     canvas = Canvas(
         "bpac",
         "Binary parallel atrous convolution: each of four bases of a block has a 3 by 3 kernel "
-        "with a dilation of its own, 2 to 5; their mean sees all these neighbourhoods.",
+        "with its own dilation, 2 to 5; their mean sees all these neighbourhoods.",
         760,
         250,
     )

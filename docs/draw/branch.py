@@ -1,4 +1,4 @@
-"""Inside one branch of a basic block."""
+"""One branch of a basic block."""
 
 from canvas import Canvas
 
@@ -28,7 +28,7 @@ def draw() -> Canvas:
             canvas.arrow((x + WIDTH, 110), (x + WIDTH + GAP, 110))
             x += WIDTH + GAP
         canvas.arrow((start, 110), (start, 40), (x + 13, 40), (x + 13, 97))
-        canvas.text((start + x) / 2, 27, "shortcut, in floats", "dim")
+        canvas.text((start + x) / 2, 27, "float shortcut", "dim")
         canvas.ball(x + 13, 110, "+", radius=13)
         canvas.arrow((x + 26, 110), (x + 44, 110))
         x += 44

@@ -1,4 +1,4 @@
-"""A small SVG canvas whose drawings can be read in light and dark.
+"""A small SVG canvas for drawings that are readable in light and dark mode.
 
 Boxes have a tint of a colour that stands out from both; ink is the page's own text colour where the
 drawing is part of a page, else it follows the browser's preference.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-# What a box stands for.
+# By the kind of a box.
 COLOURS = {"bits": "#2f81d6", "float": "#d0781e", "joint": "#2b9a5b", "plain": "#8a94a0"}
 
 STYLE = """
@@ -84,7 +84,7 @@ class Canvas:
             )
 
     def legend(self, x: float, y: float, *entries: tuple[str, str]) -> None:
-        """What the colours mean, in a row: kinds and words."""
+        """A legend in one row: pairs of a kind and its meaning."""
         for kind, words in entries:
             self.shapes.append(
                 f'<rect class="gd-{kind}" x="{x:g}" y="{y - 7:g}" width="14" height="14" rx="3"/>'

@@ -1,4 +1,4 @@
-"""Which parts of a detector are binary."""
+"""The binary and the float parts of a detector."""
 
 from canvas import Canvas
 
@@ -9,11 +9,11 @@ def draw() -> Canvas:
     canvas = Canvas(
         "detector",
         "A binary RetinaNet: float stem, binary stages res2 to res5, binary pyramid p3 to p7, "
-        "binary towers on every level, float predictors of classes and boxes.",
+        "binary towers on every level, float prediction layers for classes and boxes.",
         760,
         300,
     )
-    for x, part in ((150, "backbone"), (320, "pyramid"), (490, "towers"), (665, "predictors")):
+    for x, part in ((150, "backbone"), (320, "pyramid"), (490, "towers"), (665, "predictions")):
         canvas.text(x, 20, part, "big")
     canvas.text(40, 20, "image", "dim")
     canvas.arrow((40, 32), (40, 55))
@@ -23,7 +23,9 @@ def draw() -> Canvas:
     _pyramid(canvas)
     for y in (112, 154, 196, 238):
         canvas.arrow((360, y), (410, y))
-    canvas.box(410, 97, 160, 156, "bits", "classes: 4 × conv", "boxes: 4 × conv", "one BN a level")
+    canvas.box(
+        410, 97, 160, 156, "bits", "classes: 4 × conv", "boxes: 4 × conv", "one BN per level"
+    )
     for y, name in ((140, "classes"), (210, "boxes")):
         canvas.arrow((570, y), (615, y))
         canvas.box(615, y - 22, 100, 44, "float", name)

@@ -6,9 +6,8 @@ from canvas import Canvas
 def draw() -> Canvas:
     canvas = Canvas(
         "gates",
-        "Soft connections: what a branch of the next block reads is mixed of the same branch "
-        "of the block before and of the mean of all branches; one learned gate for each block says "
-        "how.",
+        "Soft connections: the input of each branch is a mix of the same branch's output in the "
+        "block before and the mean of all branches, weighted by one learned gate per block.",
         760,
         330,
     )

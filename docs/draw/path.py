@@ -1,4 +1,4 @@
-"""From a config to what runs where."""
+"""The path from a config to a packed file and its runtimes."""
 
 from canvas import Canvas
 
@@ -7,7 +7,7 @@ def draw() -> Canvas:
     canvas = Canvas(
         "path",
         "From config and data to a checkpoint by train_net.py; from there to a packed file by "
-        "export_packed.py, proved by verify_packed.py; it runs under Python, in C and in a shell.",
+        "export_packed.py, checked by verify_packed.py; it runs in Python, in C and in a shell.",
         760,
         250,
     )
@@ -20,7 +20,7 @@ def draw() -> Canvas:
     canvas.box(560, 30, 120, 48, "bits", "packed file", ".gnp")
     canvas.arrow((620, 108), (620, 78))
     canvas.arrow((330, 78), (330, 108), (620, 108), tip=False)
-    canvas.text(475, 122, "verify_packed.py: the same answers", "code")
+    canvas.text(475, 122, "verify_packed.py: the same predictions", "code")
     canvas.arrow((680, 54), (715, 54), (715, 145), (290, 145), tip=False)
     for x, width, name, where in (
         (220, 140, "C library", "C, C++"),

@@ -1,4 +1,4 @@
-"""A dot product of signs, by bits: an example that can be followed by hand."""
+"""A dot product of signs computed with bits: an example to follow by hand."""
 
 from canvas import Canvas
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
+from groupnet_det.modeling.backbones.staged_backbone import StagedBackbone
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.program import Program
 from groupnet_det.runtime.backends.networks import NativeNetwork
@@ -91,8 +91,8 @@ def with_latency(
 
 
 def backbone_path(model: nn.Module) -> str:
-    """Module path of the ResNet in `model`; "" where there is none."""
-    paths = (path for path, each in model.named_modules() if isinstance(each, GroupNetResNet))
+    """Module path of the backbone in `model`; "" where there is none."""
+    paths = (path for path, each in model.named_modules() if isinstance(each, StagedBackbone))
     return next(paths, "")
 
 

@@ -1,4 +1,4 @@
-"""Detectron2's checkpointer, reading safely and writing whole files only."""
+"""Detectron2's checkpointer with safe reading and atomic writing."""
 
 import contextlib
 import os
@@ -17,17 +17,14 @@ from groupnet_det.errors import CheckpointError, TrainingError, UserError
 from .compatibility import check_fit, move_backbone, refuse_packed
 from .finite import NotFiniteError, check_finite
 from .folder import check_folder, is_folder, read_folder, weights_file
-from .provenance import check_class_names, warn_of_other_data
+from .provenance import check_class_names, warn_of_other_data, with_present_names
 
 BEST_PREFIX = "model_best"
 DIVERGED = "Lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_ITERS or enable SOLVER.CLIP_GRADIENTS"
 
 
 class Checkpointer(DetectionCheckpointer):
-    """Reads tensors only (``weights_only=True``); a file on disk is always complete.
-
-    ``model_best`` never becomes the checkpoint that a resumed training starts from.
-    """
+    """Reads only tensors (``weights_only=True``), writes atomically, resumes no ``model_best``."""
 
     def __init__(
         self,
@@ -41,16 +38,16 @@ class Checkpointer(DetectionCheckpointer):
     ) -> None:
         """
         Args:
-            model: To be saved or loaded.
+            model: Model to save or load.
             save_dir: Folder of the checkpoints.
             extra: Plain values to store with each checkpoint, such as the class names.
-            strict: Whether a file must have exactly the model's keys and shapes, as for evaluation;
-                else predictors of other classes, and missing parts but those of the backbone,
-                start again with a warning. Where `checkpointables` are loaded with the model, as
-                when a training is resumed, it always must.
-            class_names: `expected_names` of each data set that the model is for: a file that must
-                fit, and names other ones, is refused.
-            checkpointables: Objects with a ``state_dict`` that belong to a training.
+            strict: If True, a file must have exactly the model's keys and shapes, as for
+                evaluation. If False, prediction layers of other classes, and missing parts other
+                than the backbone, are initialized again with a warning. Loading `checkpointables`
+                with the model, as in a resumed training, is always strict.
+            class_names: `expected_names` of each data set of the model; strict loading refuses a
+                file with other names.
+            checkpointables: Objects of a training with a ``state_dict``.
         """
         super().__init__(model, save_dir, **checkpointables)
         self.extra = extra or {}
@@ -61,10 +58,10 @@ class Checkpointer(DetectionCheckpointer):
         self._resumed: list[str] = []
 
     def save(self, name: str, **kwargs: Any) -> None:
-        """Write ``<name>.pth`` whole, and note it as the one to resume from.
+        """Write ``<name>.pth`` and record it as the checkpoint to resume from.
 
         Raises:
-            TrainingError: A tensor is not finite; nothing is written, and the note stays.
+            TrainingError: A tensor is not finite; nothing is written or recorded.
         """
         if not self.save_dir or not self.save_to_disk:
             return
@@ -81,13 +78,13 @@ class Checkpointer(DetectionCheckpointer):
             self.tag_last_checkpoint(target.name)
 
     def kept(self) -> str:
-        """Words for an error that ends a training: what there is to go on from."""
+        """Text for an error that ends a training: the last checkpoint."""
         if not self.has_checkpoint():
             return "last checkpoint: none yet"
         return f"last checkpoint: {self.get_checkpoint_file()} is kept"
 
     def tag_last_checkpoint(self, last_filename_basename: str) -> None:
-        """Note the name of the file to resume from; an interruption leaves the older note."""
+        """Record the file to resume from; an interruption keeps the older record."""
         note = Path(self.save_dir) / "last_checkpoint"
         partial = note.with_suffix(".partial")
         try:
@@ -95,22 +92,22 @@ class Checkpointer(DetectionCheckpointer):
             os.replace(partial, note)
         except OSError as error:
             raise CheckpointError(
-                f"{note} cannot be written ({error}); make room, and go on with --resume"
+                f"{note} cannot be written ({error}); free space, then continue with --resume"
             ) from error
 
     def load(self, path: str, checkpointables: list[str] | None = None) -> dict[str, Any]:
-        """Load the file or folder at `path`, or nothing where it is empty.
+        """Load the file or folder at `path`, or nothing if `path` is empty.
 
         Args:
             path: A file, a folder of weights (`write_folder`), or a URL.
-            checkpointables: Names of those to load with the model; all by default.
+            checkpointables: Names of the `checkpointables` to load with the model; all by default.
 
         Returns:
-            What else the file holds.
+            The other contents of the file.
 
         Raises:
             CheckpointError: The file is missing, broken, needs pickled code, or is of another
-                network; the model is then as it was.
+                network; the model does not change.
         """
         wanted = self.checkpointables if checkpointables is None else checkpointables
         self._resumed = list(wanted)
@@ -127,17 +124,17 @@ class Checkpointer(DetectionCheckpointer):
         except (TypeError, ValueError, KeyError, AttributeError, IndexError, RuntimeError) as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             raise CheckpointError(
-                f"{path} has a member of another kind than a training writes ({reason}); start "
-                "from its weights alone, without --resume, or from an older checkpoint"
+                f"{path} has a member of another type than a training writes ({reason}); start "
+                "from its weights, without --resume, or from an older checkpoint"
             ) from error
         finally:
-            self._parsed_url_during_load = None  # a failed load would otherwise block the next
+            self._parsed_url_during_load = None  # otherwise a failed load would block the next one
 
     def _load_file(self, filename: str) -> dict[str, Any]:
         if filename.endswith((".pkl", ".pyth")):  # Detectron2 would unpickle them
             raise CheckpointError(
                 f"{filename}: .pkl and .pyth files are refused, because reading one can run any "
-                "code that its author put in; convert it to a .pth of tensors where you trust it"
+                "code in it; if you trust it, convert it to a .pth of tensors"
             )
         return super()._load_file(filename)
 
@@ -160,23 +157,23 @@ class Checkpointer(DetectionCheckpointer):
         return super()._load_model({**checkpoint, "model": state})
 
     def _check_finite(self, checkpoint: dict[str, Any]) -> None:
-        """What is to be loaded is."""
+        """Check that the tensors to load are finite."""
         note = ", by its name in OUTPUT_DIR/last_checkpoint" if self._resumed else ""
         check_finite(
             {key: checkpoint.get(key) for key in ("model", *self._resumed)},
             before=f"{self._path_for_messages}:",
-            after=f", as after a training that diverged; take an earlier checkpoint{note}",
+            after=f", as after a training that diverged; use an earlier checkpoint{note}",
         )
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a checkpoint holds: ``model`` and plain values.
+    """Read a checkpoint: ``model`` and plain values.
 
     Args:
         path: A file that a training wrote, or a folder of weights.
 
     Raises:
-        CheckpointError: It is missing, broken, or holds what cannot be read safely.
+        CheckpointError: It is missing, broken, or cannot be read safely.
     """
     if not os.path.exists(path):
         raise CheckpointError(f"checkpoint {os.fspath(path)} does not exist; fix the path")
@@ -184,41 +181,45 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def load_tensors(path: str) -> dict[str, Any]:
-    """``torch.load`` of a dict of tensors and plain values, on the CPU.
+    """Load a dict of tensors and plain values on the CPU by ``torch.load``.
 
     Raises:
-        CheckpointError: The file is truncated, no checkpoint, or holds pickled code.
+        CheckpointError: The file is truncated, not a checkpoint, or contains pickled code.
     """
     refuse_packed(path)
     try:
-        with warnings.catch_warnings():  # of odd files; the errors below say more
+        with warnings.catch_warnings():  # about unusual files; the errors below say more
             warnings.simplefilter("ignore")
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        # The rest of what PyTorch says is how to read it all the same.
+        # The rest of PyTorch's message explains how to read it anyway.
         code = re.search(r"(?i)unsupported global:? (?:global )?(\S+)", str(error))
         raise CheckpointError(
-            f"{path} is no checkpoint of plain tensors, and anything else is refused because "
+            f"{path} is not a checkpoint of plain tensors; anything else is refused because "
             f"reading it could run code" + (f": it names {code[1]}" if code else "")
         ) from error
-    except Exception as error:  # whatever the reader stumbles over: IndexError, struct.error, ...
+    except Exception as error:  # the reader raises IndexError, struct.error, ...
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise CheckpointError(
-            f"{path} is broken or cut short: {reason}; is it a checkpoint at all?"
+            f"{path} is broken or truncated: {reason}; is it a checkpoint?"
         ) from error
     if not isinstance(loaded, dict):
-        raise CheckpointError(f"{path} holds a {type(loaded).__name__}, not tensors by name")
+        raise CheckpointError(
+            f"{path} contains a {type(loaded).__name__} instead of tensors by name"
+        )
+    if "model" in loaded:  # else the names are those of weights
+        loaded = with_present_names(loaded)
     _check_members(path, loaded)
     return loaded
 
 
-# What a training writes beside the weights.
+# Members that a training writes besides the weights.
 MEMBERS: dict[str, type] = {
     "iteration": int,
     "config": str,
     "class_names": list,
-    "looks": dict,
+    "metadata": dict,
     "fingerprints": dict,
     "optimizer": dict,
     "scheduler": dict,
@@ -227,62 +228,63 @@ MEMBERS: dict[str, type] = {
 
 
 def _check_members(path: str, loaded: dict[Any, Any]) -> None:
-    """
+    """Check the types of the members that our trainings write.
+
     Raises:
-        CheckpointError: A member of ours is of another kind.
+        CheckpointError: A member has another type.
     """
     if not isinstance(loaded.get("model", {}), Mapping):
-        return  # of other projects; `named_state` tells where it matters
+        return  # other projects; `named_state` checks them if needed
     for key, kind in MEMBERS.items():
         # Tensors under such names are weights.
         if "model" in loaded and not isinstance(loaded.get(key, kind()), kind):
             raise CheckpointError(
-                f"{path} has {key!r} of the kind {type(loaded[key]).__name__}, a training writes "
+                f"{path} has {key!r} of type {type(loaded[key]).__name__}, a training writes "
                 f"{kind.__name__}; is it a checkpoint of this project?"
             )
 
 
 def write_tensors(state: dict[str, Any], path: Path) -> None:
-    """``torch.save`` beside its place first: an interruption harms no older file.
+    """Write a file atomically by ``torch.save``: an interruption keeps an older file.
 
     Raises:
-        NotFiniteError: A tensor has a NaN or an infinite value; nothing is written.
-        CheckpointError: The disk is full or refuses; older files are as they were.
+        NotFiniteError: A tensor contains NaN or an infinite value; nothing is written.
+        CheckpointError: The file cannot be written; older files do not change.
     """
     check_finite(state, before=f"{path} is not written:")
     partial = path.with_suffix(".partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have deleted it
+        path.parent.mkdir(parents=True, exist_ok=True)  # it may have been deleted
         torch.save(state, partial)
         os.replace(partial, path)
-    except (OSError, RuntimeError) as error:  # PyTorch's own writer has RuntimeErrors
+    except (OSError, RuntimeError) as error:  # PyTorch's own writer raises RuntimeError
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         reason = str(error).splitlines()[0]
         raise CheckpointError(
-            f"{path} cannot be written ({reason}): is the disk full, or the folder read-only? What "
-            "was saved before is as it was; make room, and go on with --resume"
+            f"{path} cannot be written ({reason}): is the disk full, or the folder read-only? "
+            "Earlier files are unchanged; free space, then continue with --resume"
         ) from error
 
 
 def named_state(path: str, state: Any) -> dict[str, Any]:
-    """`state`, where it is tensors by name.
+    """Return `state` if it contains tensors by name.
 
     Raises:
-        CheckpointError: It is something else; the message names `path`.
+        CheckpointError: It does not; the message names `path`.
     """
     if isinstance(state, Mapping) and all(
         isinstance(key, str) and hasattr(value, "shape") for key, value in state.items()
     ):
         return dict(state)
     raise CheckpointError(
-        f"{path} holds other things than tensors by name ({str(state)[:60]}...); is it a "
+        f"{path} does not contain tensors by name ({str(state)[:60]}...); is it a "
         "checkpoint? Weights of other projects: groupnet-det convert"
     )
 
 
 def _checked_file(path: str) -> str:
-    """The file that Detectron2 is given: the weights of a folder, in which all that is needed is.
+    """The file for Detectron2 to load; for a folder, its weights, after a check of the folder.
 
     Raises:
         CheckpointError: A file of the folder is missing.

@@ -1,4 +1,4 @@
-"""Checks that a checkpoint fits a model, and moves backbones between the models of tasks.
+"""Checks that a checkpoint fits a model; renaming of backbones for models of other tasks.
 
 Keys of a backbone are ``<prefix>res3.0.branches.1.unit2.conv.weight``: stage, block, branch, unit.
 """
@@ -11,14 +11,14 @@ from typing import Any
 from groupnet_det.errors import CheckpointError
 from groupnet_det.packed.packed_file import FORMAT
 
-HEAD_BYTES = 64  # in which a packed file says what it is
+HEAD_BYTES = 64  # that contain the format of a packed file
 
-# The shapes of a state dict by their keys.
+# Shapes of the tensors of a state dict, by key.
 Shapes = Mapping[str, tuple[int, ...]]
 
-# The backbone within a model, with a pyramid around it or without.
+# Prefixes of the backbone within a model, with and without a pyramid around it.
 BACKBONE_PREFIXES = ("backbone.bottom_up.", "backbone.")
-# Layers whose size is that of the data set's list of classes: they start again on other classes.
+# Layers whose size is the number of classes; they are initialized again for other classes.
 PREDICTORS = (
     "fc.",
     "head.cls_score.",
@@ -28,7 +28,7 @@ PREDICTORS = (
     "sem_seg_head.predictor",  # also .predictors
     "sem_seg_head.auxiliary.predictor",
 )
-# What old files have and new models make themselves, or the other way round; without effect.
+# Keys without effect that only old files or only new models have.
 IRRELEVANT = ("num_batches_tracked", "pixel_mean", "pixel_std", "anchor_generator.cell_anchors")
 
 BLOCK = re.compile(r"((?:.*\.)?(res\d)\.(\d+))\.(.+)")
@@ -36,7 +36,7 @@ BRANCH = re.compile(r"branches\.(\d+)\.")
 
 
 def backbone_prefix(keys: Iterable[str]) -> str | None:
-    """The prefix of the backbone's keys, or nothing where there is no backbone."""
+    """The prefix of the backbone's keys; None without a backbone."""
     names = list(keys)
     for prefix in BACKBONE_PREFIXES:
         if any(name.startswith(f"{prefix}stem.") for name in names):
@@ -45,9 +45,9 @@ def backbone_prefix(keys: Iterable[str]) -> str | None:
 
 
 def move_backbone(state: dict[str, Any], model_keys: Sequence[str]) -> dict[str, Any]:
-    """`state` with the backbone under the prefix that the model has.
+    """Return `state` with the backbone under the model's prefix.
 
-    So a classifier's checkpoint starts a detector, whose backbone stands inside a pyramid.
+    So a classifier's checkpoint can initialize a detector, whose backbone is inside a pyramid.
     """
     theirs, ours = backbone_prefix(state), backbone_prefix(model_keys)
     if theirs is None or ours is None or theirs == ours:
@@ -62,14 +62,14 @@ def check_fit(path: str, theirs: Shapes, ours: Shapes, *, strict: bool) -> None:
     """Refuse a checkpoint of another network.
 
     Args:
-        path: For the message.
-        theirs, ours: Of the checkpoint, under the model's prefixes, and of the model.
-        strict: Whether all keys and shapes must agree, as in evaluation and for a training that is
-            resumed; else parts besides the backbone, gates, states of quantizers and predictors of
-            other classes may start again.
+        path: Path for the message.
+        theirs, ours: Shapes of the checkpoint, under the model's prefixes, and of the model.
+        strict: If True, all keys and shapes must agree, as for evaluation and for resuming. If
+            False, parts other than the backbone, gates, states of quantizers and prediction layers
+            of other classes may be initialized again.
 
     Raises:
-        CheckpointError: The message names what differs and the config keys to look at.
+        CheckpointError: They do not fit; the message names the difference and the config keys.
     """
     _check_related(path, theirs, ours)
     _check_depth(path, theirs, ours)
@@ -109,14 +109,14 @@ def _check_branches(path: str, theirs: Shapes, ours: Shapes) -> None:
 
 
 def _check_groups(path: str, theirs: Shapes, ours: Shapes) -> None:
-    """Gates and scales stand where groups start and end; a network may also have none."""
+    """Compare gates and scales, which are where groups start and end, if both have any."""
     for part in (".connect.gate", ".merge.scales"):
         found, wanted = ({k for k in keys if k.endswith(part)} for keys in (theirs, ours))
         found = {key for key in found if _stage(key) in _blocks(ours)}
         if found and wanted and found != wanted:
             raise CheckpointError(
-                f"{path} is of a network of other groups: {min(found ^ wanted)} is in one of the "
-                "two alone; set MODEL.GROUPNET.GROUP as it was trained"
+                f"{path} is of a network with other groups: only one of the two has "
+                f"{min(found ^ wanted)}; set MODEL.GROUPNET.GROUP as it was trained"
             )
 
 
@@ -138,10 +138,10 @@ def _check_shapes(path: str, theirs: Shapes, ours: Shapes, strict: bool) -> None
 
 def _check_keys(path: str, theirs: Shapes, ours: Shapes, strict: bool) -> None:
     missing = [key for key in ours if key not in theirs and not _irrelevant(key)]
-    # A backbone of which a part stayed random is no start.
+    # A backbone with random parts is not a useful start.
     missing = [key for key in missing if strict or (_stage(key) and key.endswith("conv.weight"))]
     unexpected = [key for key in theirs if key not in ours and not _irrelevant(key) and strict]
-    for keys, what in ((missing, "lacks"), (unexpected, "has, and the model has not,")):
+    for keys, what in ((missing, "lacks"), (unexpected, "has, but the model lacks,")):
         if keys:
             raise CheckpointError(
                 f"{path} {what} {len(keys)} tensors, such as {keys[0]}; is MODEL.WEIGHTS the right "
@@ -167,7 +167,7 @@ def _blocks(keys: Iterable[str]) -> dict[str, set[str]]:
 
 
 def _num_branches(keys: Iterable[str]) -> int:
-    """Of a block of the backbone, 0 where there is none."""
+    """The number of branches of a block of the backbone; 0 without a backbone."""
     blocks = filter(None, map(BLOCK.match, keys))
     numbers = [int(branch[1]) for block in blocks if (branch := BRANCH.match(block[4]))]
     return 1 + max(numbers, default=-1)
@@ -176,12 +176,12 @@ def _num_branches(keys: Iterable[str]) -> int:
 def refuse_packed(path: str) -> None:
     """
     Raises:
-        CheckpointError: The file is a packed one.
+        CheckpointError: The file is a packed file.
     """
     if os.path.isfile(path):
         with open(path, "rb") as file:
             if FORMAT.encode() in file.read(HEAD_BYTES):
                 raise CheckpointError(
-                    f"{path} is a packed file, which holds no weights to load; name the "
+                    f"{path} is a packed file, which has no weights to load; name the "
                     "checkpoint that it was made from"
                 )

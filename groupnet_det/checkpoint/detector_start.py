@@ -1,6 +1,6 @@
-"""Start a detector from a full-precision detector, a binary backbone, or both ("double pass").
+"""Initialization of a detector from a full-precision detector, a binary backbone, or both.
 
-A training that was interrupted resumes from its own checkpoint instead.
+Both together are the "double pass". An interrupted training resumes from its own checkpoint.
 """
 
 import logging
@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 State = Mapping[str, Tensor]
 
 BRANCH = re.compile(r"\bbranches\.(\d+)\.")
-# Detectron2's pyramid, which is that of full-precision necks, names its layers' parts otherwise.
+# Names of the layers in Detectron2's pyramid, which full-precision necks use.
 FLOAT_PYRAMID = re.compile(r"((?:backbone\.)?(?:fpn_(?:lateral|output)\d+|top_block\.p\d))\.(.+)")
 FLOAT_PARTS = (("weight", "conv.weight"), ("norm.", "norm.0."))
-# What has the bases side by side along its first dimension.
+# Tensors that contain all bases along their first dimension.
 WIDE = re.compile(r".*\.(?:conv\.weight|(?:norm\.\d+|act)\.\w+)")
 
 SAME, COPIED, BACKBONE, NEW = "detector", "detector, copied for each base", "backbone file", "new"
@@ -35,18 +35,18 @@ SAME, COPIED, BACKBONE, NEW = "detector", "detector, copied for each base", "bac
 
 @dataclass
 class Initialization:
-    """What each tensor of a model is to start from.
+    """The initial values of a model's tensors and their origins.
 
     Attributes:
-        values: By the model's keys; the others stay as they are.
-        origins: Of every key: one of the four words above.
+        values: Values by the model's keys; other tensors stay as they are.
+        origins: Origin of every key, one of the four words above.
     """
 
     values: dict[str, Tensor] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
 
     def report(self) -> str:
-        """A table of parts, where they come from, and how many tensors that is."""
+        """A table of the parts, their origins, and the numbers of tensors."""
         counts: dict[tuple[str, str], int] = defaultdict(int)
         for key, origin in self.origins.items():
             counts[_part(key), origin] += 1
@@ -57,16 +57,16 @@ class Initialization:
 def initialize(
     model: nn.Module, *, detector: str = "", backbone: str = "", noise: float
 ) -> Initialization:
-    """Load what fits of one or two files, and log the report.
+    """Load the matching tensors of one or two files, and log the report.
 
     Args:
-        detector: Checkpoint whose tensors of the same names are taken; "" for none. Where one
+        detector: Checkpoint whose tensors of the same names are used; "" for none. If one
             convolution becomes K bases, each starts from a copy with noise.
-        backbone: Checkpoint whose backbone is taken, over that of the detector; "" for none.
-        noise: Standard deviation of what is added to copies, in those of the weights.
+        backbone: Checkpoint whose backbone replaces that of the detector; "" for none.
+        noise: Standard deviation of the noise on copies, relative to that of the weights.
 
     Raises:
-        CheckpointError: A file is missing or broken, or of another network.
+        CheckpointError: A file is missing, broken, or of another network.
         ConfigError: `noise` is negative.
     """
     if noise < 0:
@@ -122,12 +122,12 @@ def _take_detector(
         source = sources[name][_branch(key) % len(sources[name])]
         taken = _fit(key, source, value)
         if taken is None and key.startswith(PREDICTORS):
-            continue  # of other classes
+            continue  # other classes
         if taken is None:
             raise CheckpointError(
-                f"{path} is of another network: {key} has shape {tuple(value.shape)}, there "
-                f"{tuple(source.shape)}; MODEL.INIT.DETECTOR must have the same DEPTH, WIDTH and "
-                "channels, and be full-precision or of the same NUM_BASES and GROUP"
+                f"{path} is of another network: {key} has shape {tuple(value.shape)}, in the "
+                f"file {tuple(source.shape)}; MODEL.INIT.DETECTOR must have the same DEPTH, WIDTH "
+                "and channels, and be full-precision or of the same NUM_BASES and GROUP"
             )
         copied = len(taken) > len(source) if taken.dim() else False
         copied = copied or num_wanted[name] > len(sources[name])
@@ -136,12 +136,12 @@ def _take_detector(
         plan.values[key], plan.origins[key] = taken, COPIED if copied else SAME
     if not any(key.endswith("weight") for key in plan.values):
         raise CheckpointError(
-            f"{path}: no weight of it belongs to this model; is MODEL.INIT.DETECTOR the right file?"
+            f"{path}: no weight belongs to this model; is MODEL.INIT.DETECTOR the right file?"
         )
 
 
 def _fit(key: str, source: Tensor, wanted: Tensor) -> Tensor | None:
-    """`source` as it is, or once for each base; None where it does not fit."""
+    """Return `source`, repeated for each base if needed; None if it does not fit."""
     if source.shape == wanted.shape:
         return source
     if not WIDE.fullmatch(key) or not source.dim() or source.shape[1:] != wanted.shape[1:]:
@@ -151,7 +151,7 @@ def _fit(key: str, source: Tensor, wanted: Tensor) -> Tensor | None:
 
 
 def _common_name(key: str) -> str:
-    """A key without its branch, and with our names of a pyramid's parts."""
+    """A key without its branch, with our names for the parts of a pyramid."""
     name = BRANCH.sub("", key)
     layer = FLOAT_PYRAMID.fullmatch(name)
     for theirs, ours in FLOAT_PARTS:
@@ -166,7 +166,7 @@ def _branch(key: str) -> int:
 
 
 def _part(key: str) -> str:
-    """Such as ``backbone.bottom_up.res2`` or ``head.cls_tower``."""
+    """The part of a key, such as ``backbone.bottom_up.res2`` or ``head.cls_tower``."""
     components = key.split(".")
     numbers = [i for i, component in enumerate(components) if component.isdigit()]
     kept = components[: numbers[0]] if numbers else components[:-1]

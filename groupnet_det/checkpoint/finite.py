@@ -1,4 +1,4 @@
-"""Search for numbers in a checkpoint that are none: NaN and infinity."""
+"""Search for NaN and infinity in a checkpoint."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,10 +16,10 @@ def check_finite(members: Any, *, before: str, after: str = "") -> None:
     """
     Args:
         members: Tensors, in dicts, lists and tuples at any depth.
-        before, after: Words of the error around "<name> is not finite".
+        before, after: Text of the error around "<name> is not finite".
 
     Raises:
-        NotFiniteError: A tensor holds a NaN or an infinite value.
+        NotFiniteError: A tensor contains NaN or an infinite value.
     """
     for name, tensor in _tensors(members):
         if not bool(torch.isfinite(tensor).all()):
@@ -27,20 +27,20 @@ def check_finite(members: Any, *, before: str, after: str = "") -> None:
 
 
 def _tensors(members: Any) -> Iterator[tuple[str, torch.Tensor]]:
-    """Dense tensors of floats by their name, with dots between levels; in the order of members."""
-    waiting = [("", members)]  # and no recursion, for which a file may be too deep
+    """Dense float tensors with their dotted names, in the order of the members."""
+    waiting = [("", members)]  # no recursion, because a file may be nested deeply
     while waiting:
         name, value = waiting.pop()
         if isinstance(value, torch.Tensor):
             if value.dtype.is_floating_point and value.layout == torch.strided:
-                # isfinite knows no 8-bit floats.
+                # isfinite does not support 8-bit floats.
                 yield name, value.detach().float() if value.element_size() == 1 else value.detach()
         else:
             waiting += [(f"{name}.{key}".lstrip("."), member) for key, member in _members(value)]
 
 
 def _members(value: Any) -> list[tuple[Any, Any]]:
-    """Names and members of a collection, the last first; none of what is no collection."""
+    """Names and members of a collection in reverse order; empty for other values."""
     if isinstance(value, Mapping):
         return [*value.items()][::-1]
     return [*enumerate(value)][::-1] if isinstance(value, (list, tuple)) else []

@@ -1,11 +1,11 @@
-"""Weights as a folder, as model hubs keep them: safetensors, JSON, and a card to read.
+"""Weights as a folder, as on model hubs: safetensors, JSON, and a model card.
 
 * ``model.safetensors``: the tensors by name, bit for bit. Reading it runs no code.
-* ``config.json``: what else a checkpoint carries (`provenance.checkpoint_metadata`), and the scores
-  of its evaluation where they are known.
+* ``config.json``: the metadata of a checkpoint (`provenance.checkpoint_metadata`), and the scores
+  of its evaluation if they are known.
 * ``README.md``: the same in words; it is never read.
 
-What only a training that goes on needs, such as the optimizer, is not in it.
+State that only a resumed training needs, such as the optimizer, is left out.
 """
 
 import json
@@ -24,35 +24,35 @@ from groupnet_det.json_text import parse_json
 
 from .finite import check_finite
 from .model_card import model_card
-from .provenance import PROVENANCE
+from .provenance import PROVENANCE, with_present_names
 
 WEIGHTS_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
 MODEL_TYPE = "groupnet_det"
 FORMAT_VERSION = 1
-# What config.json holds of a checkpoint, besides its weights.
+# Members of a checkpoint that config.json contains.
 CARRIED = (*PROVENANCE, "iteration", "metrics")
 
 
 def write_folder(folder: Path, checkpoint: Mapping[str, Any]) -> list[str]:
-    """Write the weights of a checkpoint and what it says about itself.
+    """Write the weights and metadata of a checkpoint.
 
     Args:
-        folder: Made where it is missing; else it must be empty.
+        folder: New or empty folder.
         checkpoint: ``model``, tensors by name, and members of `CARRIED`.
 
     Returns:
         Members of the checkpoint that are left out.
 
     Raises:
-        CheckpointError: The folder holds something, the checkpoint carries no config, or a tensor
-            is not finite.
+        CheckpointError: The folder is not empty, the checkpoint has no config, or a tensor is not
+            finite.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise CheckpointError(f"{folder} is there already; name a new or an empty folder")
+        raise CheckpointError(f"{folder} already exists; name a new or an empty folder")
     if not isinstance(checkpoint.get("config"), str):
         raise CheckpointError(
-            "the checkpoint carries no config, without which a folder of weights says nothing; "
-            "those that our training writes carry it"
+            "the checkpoint has no config, which a folder of weights needs; checkpoints of our "
+            "trainings have one"
         )
     check_finite(checkpoint["model"], before=f"{folder} is not written:")
     content = {key: checkpoint[key] for key in CARRIED if key in checkpoint}
@@ -65,19 +65,19 @@ def write_folder(folder: Path, checkpoint: Mapping[str, Any]) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / CARD_FILE, model_card(folder.name, content).encode())
     _write(folder / CONFIG_FILE, (json.dumps(described, indent=2) + "\n").encode())
-    # Copies, since tensors that share memory, as in towers of several levels, are refused.
+    # Copies, because safetensors refuses shared memory, as in towers of several levels.
     tensors = {k: v.detach().cpu().clone().contiguous() for k, v in checkpoint["model"].items()}
     _write(folder / WEIGHTS_FILE, save(tensors, metadata={"format": "pt"}))
     return [key for key in checkpoint if key not in (*CARRIED, "model")]
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
-    """Whether `path` is a folder, or the weights within one."""
+    """Whether `path` is a folder of weights, or the weights file in one."""
     return os.path.isdir(path) or os.fspath(path).endswith(".safetensors")
 
 
 def weights_file(path: str | os.PathLike[str]) -> str:
-    """The file with the tensors: of a folder the one in it, else `path` itself."""
+    """The file with the tensors: for a folder the one in it, else `path` itself."""
     return os.path.join(path, WEIGHTS_FILE) if os.path.isdir(path) else os.fspath(path)
 
 
@@ -90,18 +90,18 @@ def check_folder(path: str | os.PathLike[str]) -> None:
     for file in (weights, weights.with_name(CONFIG_FILE)):
         if not file.is_file():
             raise CheckpointError(
-                f"{file} does not exist; a folder of weights holds {WEIGHTS_FILE} and {CONFIG_FILE}"
+                f"{file} does not exist; a folder of weights has {WEIGHTS_FILE} and {CONFIG_FILE}"
             )
 
 
 def read_folder(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """A checkpoint as `load_tensors` reads one from a file.
+    """Read a checkpoint, with the result of `load_tensors` for a file.
 
     Args:
-        path: The folder, or the weights within it.
+        path: The folder, or the weights file in it.
 
     Raises:
-        CheckpointError: A file is missing or broken, or of another project.
+        CheckpointError: A file is missing, broken, or of another project.
     """
     check_folder(path)
     weights = Path(weights_file(path))
@@ -112,16 +112,17 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         described = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:  # JSONDecodeError and UnicodeDecodeError among them
-        raise CheckpointError(f"{path} is broken or cut short: {error}") from error
+        raise CheckpointError(f"{path} is broken or truncated: {error}") from error
     if not isinstance(described, dict) or described.get("model_type") != MODEL_TYPE:
         raise CheckpointError(
-            f'{path} is not of this project: it has no "model_type": "{MODEL_TYPE}"'
+            f'{path} is of another project: it has no "model_type": "{MODEL_TYPE}"'
         )
     version = described.get("format_version")
     if version != FORMAT_VERSION:
         raise CheckpointError(f"{path} has format_version {version}; valid: {FORMAT_VERSION}")
     if not isinstance(described.get("config"), (dict, str)):
         raise CheckpointError(f"{path} has no config of the network")
+    described = with_present_names(described)
     content = {key: described[key] for key in CARRIED if key in described}
     return {**content, "config": _as_text(content["config"])}
 
@@ -131,11 +132,11 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path} is broken or cut short: {reason}") from error
+        raise CheckpointError(f"{path} is broken or truncated: {reason}") from error
 
 
 def _as_tree(text: str) -> Any:
-    """The config as a reader can look at it; its text where JSON would change a value."""
+    """The config as a readable tree; as YAML text if JSON would change a value."""
     tree = yaml.safe_load(text)
     try:
         return tree if json.loads(json.dumps(tree)) == tree else text
@@ -144,7 +145,7 @@ def _as_tree(text: str) -> Any:
 
 
 def _as_text(config: Any) -> str:
-    """YAML with the same values as ``CfgNode.dump()`` wrote."""
+    """YAML with the values that ``CfgNode.dump()`` wrote."""
     return config if isinstance(config, str) else yaml.safe_dump(config)
 
 

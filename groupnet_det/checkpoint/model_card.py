@@ -1,11 +1,11 @@
-"""The README of a folder of weights."""
+"""Model card: the README of a folder of weights."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
-# Meta-architecture -> what model hubs call the task.
+# Model hubs' name of the task, by meta-architecture.
 PIPELINES = {
     "ImageClassifier": "image-classification",
     "SemanticSegmentor": "image-segmentation",
@@ -18,9 +18,9 @@ def model_card(name: str, checkpoint: Mapping[str, Any]) -> str:
     """The card as Markdown.
 
     Args:
-        name: Of the model.
-        checkpoint: What `provenance.checkpoint_metadata` gives; and where they are known
-            ``iteration`` and ``metrics``, the scores by name.
+        name: Name of the model.
+        checkpoint: Values of `provenance.checkpoint_metadata`, and ``iteration`` and ``metrics``,
+            the scores by name, if they are known.
     """
     config = yaml.safe_load(checkpoint["config"])
     model = config["MODEL"]
@@ -57,7 +57,7 @@ def _classes(checkpoint: Mapping[str, Any]) -> str:
 def _scores(checkpoint: Mapping[str, Any], datasets: list[str]) -> str:
     scores = checkpoint.get("metrics")
     if not scores:
-        return "Scores: none are known to this folder."
+        return "Scores: unknown."
     rows = [f"| {name} | {value:.2f} |" for name, value in scores.items()]
     title = f"Scores on {', '.join(datasets) or 'its validation data'}, measured after its training"
     return "\n".join([f"{title}:\n", "| metric | value |", "|---|---|", *rows])

@@ -16,64 +16,71 @@ logger = logging.getLogger(__name__)
 
 STUFF = "kinds of stuff"
 
-# Of a data set's metadata, what pictures of predictions need.
-LOOKS = ("thing_classes", "thing_colors", "stuff_classes", "stuff_colors", "classes")
+# Members of a data set's metadata that drawing predictions needs.
+METADATA_KEYS = ("thing_classes", "thing_colors", "stuff_classes", "stuff_colors", "classes")
 
-# The members of a checkpoint that `checkpoint_metadata` gives.
-PROVENANCE = ("class_names", "looks", "fingerprints", "config", "groupnet_det_version")
+# The members of a checkpoint that `checkpoint_metadata` returns.
+PROVENANCE = ("class_names", "metadata", "fingerprints", "config", "groupnet_det_version")
+# Names in 0.1.0 -> current names.
+OLD_NAMES = {"looks": "metadata"}
 
 
 def checkpoint_metadata(cfg: CfgNode) -> dict[str, Any]:
-    """The plain values that a training stores beside the weights.
+    """The plain values that a training stores with the weights.
 
     Returns:
-        ``class_names``, in the order of the network's outputs; ``looks``, the data set's metadata
-        of `LOOKS`; ``fingerprints`` of the training data sets by name; ``config``, all of it as
-        YAML; ``groupnet_det_version``.
+        ``class_names``, in the order of the network's outputs; ``metadata``, the data set's of
+        `METADATA_KEYS`; ``fingerprints`` of the training data sets by name; ``config``, all of it
+        as YAML; ``groupnet_det_version``.
     """
     first = cfg.DATASETS.TRAIN[0]
-    names = known_class_names(first)
+    names = _known_class_names(first)
     metadata = MetadataCatalog.get(first).as_dict()
     return {
         "class_names": names,
-        "looks": {key: _plain(metadata[key]) for key in LOOKS if metadata.get(key)},
+        "metadata": {key: _plain(metadata[key]) for key in METADATA_KEYS if metadata.get(key)},
         "fingerprints": {name: fingerprint(name) for name in cfg.DATASETS.TRAIN},
         "config": cfg.dump(),
         "groupnet_det_version": __version__,
     }
 
 
-def known_class_names(name: str) -> list[str]:
-    """The classes of a registered data set, which is loaded where they are not known before; none
-    where it names none."""
+def with_present_names(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Rename the members of a checkpoint in `OLD_NAMES`."""
+    return {OLD_NAMES.get(key, key): value for key, value in content.items()}
+
+
+def _known_class_names(name: str) -> list[str]:
+    """The classes of a registered data set; it is loaded if they are unknown. Empty if it has
+    none."""
     names = class_names_of(name)
     if names is None:
-        DatasetCatalog.get(name)  # notes them
+        DatasetCatalog.get(name)  # stores them
         names = class_names_of(name)
     return list(names or [])
 
 
 def expected_names(name: str) -> dict[str, list[str]]:
-    """What `check_class_names` holds against a checkpoint: lists of names of a registered data set,
-    by what they name."""
-    return {"classes": known_class_names(name), STUFF: list(stuff_names_of(name) or [])}
+    """Names of a registered data set by type, which `check_class_names` compares with those of a
+    checkpoint."""
+    return {"classes": _known_class_names(name), STUFF: list(stuff_names_of(name) or [])}
 
 
 def check_class_names(
     path: str, stored: Mapping[str, Any], expected: Mapping[str, Mapping[str, Sequence[str]]]
 ) -> None:
-    """Refuse weights of other classes: scores of theirs would mean nothing.
+    """Refuse weights of other classes, whose scores would be meaningless.
 
     Args:
-        path: For the message.
-        stored: What the checkpoint holds; one that names no classes passes.
-        expected: `expected_names` by the name of the data set.
+        path: Path for the message.
+        stored: Contents of the checkpoint; one without class names passes.
+        expected: `expected_names` by data set.
 
     Raises:
-        CheckpointError: With both lists.
+        CheckpointError: The classes differ; the message has both lists.
     """
-    looks = stored.get("looks") or {}
-    found = {"classes": stored.get("class_names"), STUFF: looks.get("stuff_classes")}
+    metadata = stored.get("metadata") or {}
+    found = {"classes": stored.get("class_names"), STUFF: metadata.get("stuff_classes")}
     for dataset, lists in expected.items():
         for kind, wanted in lists.items():
             names = list(found[kind] or [])
@@ -81,32 +88,32 @@ def check_class_names(
                 raise CheckpointError(
                     f"{path} was trained for other {kind} than data set {dataset!r} has. "
                     f"Its {len(names)} {kind}: {', '.join(names)}. "
-                    f"The data set's {len(wanted)}: {', '.join(wanted)}. Take weights of these "
+                    f"The data set's {len(wanted)}: {', '.join(wanted)}. Use weights of these "
                     f"{kind}, or fix the names or their order in the data set"
                 )
 
 
 def warn_of_other_data(path: str, stored: Mapping[str, Any], now: Mapping[str, str]) -> None:
-    """Tell where a training goes on with other data than it began with.
+    """Warn if a resumed training has other data than before.
 
     Args:
-        path, stored: As of `check_class_names`.
+        path, stored: See `check_class_names`.
         now: Fingerprints of the training data by name.
     """
     before = stored.get("fingerprints")
     if before and sorted(before.values()) != sorted(now.values()):
         logger.warning(
-            f"the training data are others than those that {path} was trained on: "
+            f"the training data differ from those of {path}: "
             f"{_listed(before)} then, {_listed(now)} now"
         )
 
 
 def warn_of_training_data(path: str, stored: Mapping[str, Any], names: Iterable[str]) -> None:
-    """Tell where a network is tested on what it was trained on.
+    """Warn if a network is tested on its training data.
 
     Args:
-        path, stored: As of `check_class_names`.
-        names: Data sets to be tested on.
+        path, stored: See `check_class_names`.
+        names: Data sets of the test.
     """
     seen = set((stored.get("fingerprints") or {}).values())
     for name in names:
@@ -114,14 +121,15 @@ def warn_of_training_data(path: str, stored: Mapping[str, Any], names: Iterable[
             logger.warning(f"{path} was trained on data set {name!r}; its scores will be too good")
 
 
-def stored_looks(stored: Mapping[str, Any], cfg: CfgNode) -> Metadata:
-    """Class names and colours for pictures, from a checkpoint or, where it has none, from the data
-    sets of the config."""
-    looks = dict(stored.get("looks") or {})
-    for name in (*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST) if not looks else ():
-        looks |= {k: v for k, v in MetadataCatalog.get(name).as_dict().items() if k in LOOKS}
+def stored_metadata(stored: Mapping[str, Any], cfg: CfgNode) -> Metadata:
+    """Class names and colours from a checkpoint or, if it has none, from the data sets of the
+    config."""
+    values = dict(stored.get("metadata") or {})
+    for name in (*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST) if not values else ():
+        known = MetadataCatalog.get(name).as_dict()
+        values |= {key: known[key] for key in METADATA_KEYS if key in known}
     metadata = Metadata()
-    metadata.set(**looks)
+    metadata.set(**values)
     return metadata
 
 
@@ -130,5 +138,5 @@ def _listed(fingerprints: Mapping[str, str]) -> str:
 
 
 def _plain(values: Iterable[Any]) -> list[Any]:
-    """Tuples of colours as lists, which all readers of checkpoints take."""
+    """Convert tuples of colours to lists, which all readers of checkpoints accept."""
     return [list(value) if isinstance(value, (tuple, list)) else value for value in values]

@@ -2,13 +2,22 @@
 
 import argparse
 import inspect
+import os
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-CONFIG_SUFFIXES = (".yaml", ".yml")
+WEIGHTS = "MODEL.WEIGHTS"
+CONFIG, CHECKPOINT, PACKED, ONNX = "config", "checkpoint", "packed file", "ONNX file"
+# Which file a word before the config keys is, by its suffix.
+KINDS = {
+    **dict.fromkeys((".yaml", ".yml"), CONFIG),
+    **dict.fromkeys((".pth", ".pt", ".pkl", ".tar"), CHECKPOINT),
+    ".gnp": PACKED,
+    ".onnx": ONNX,
+}
 # A negative number that argparse would take for a flag, and what then stands before it.
 NUMBER = re.compile(r"-\d*\.?\d*e[+-]?\d+|-\d+\.|-inf", re.IGNORECASE)
 MARK = "\0"
@@ -18,6 +27,22 @@ def typed_program() -> str:
     """How the program was called, as far as its flags."""
     first = Path(sys.argv[0])
     return f"python {sys.argv[0]}" if first.suffix == ".py" else sys.argv[0]
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Descriptions as they are written, and the default of each flag that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        default = action.default
+        hidden = default is argparse.SUPPRESS or not action.option_strings
+        if hidden or not (default or type(default) in (int, float)) or default is True:
+            return text
+        if "default:" in text:
+            return text
+        many = isinstance(default, list | tuple)
+        shown = " ".join(map(str, default)) if many else str(default)
+        return f"{text} (default: {shown.replace('%', '%%')})".lstrip()
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -32,13 +57,20 @@ class CommandParser(argparse.ArgumentParser):
         super().__init__(
             prog=program,
             description=inspect.cleandoc(description or "").replace("%(prog)s", program),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_HelpFormatter,
         )
-        self.takes_config = self.needs_config = False
+        self.needs_config = False
+        # Kind of a file that may stand before the config keys -> the flag or key that names it too.
+        self.files: dict[str, str] = {}
+
+    def actions(self) -> list[argparse.Action]:
+        """All flags and words."""
+        return list(self._actions)
 
     def add_config(self, *, required: bool = True, help_: str = "of the network") -> None:
         """``--config-file``, or a config as the first word, and config keys and values."""
-        self.takes_config, self.needs_config = True, required
+        self.needs_config = required
+        self.files[CONFIG] = "--config-file"
         self.add_argument("--config-file", default="", metavar="FILE", help=help_)
         self.add_argument(
             "opts",
@@ -47,37 +79,90 @@ class CommandParser(argparse.ArgumentParser):
             help="config keys and values, before or after flags; FILE may stand here first",
         )
 
+    def add_network(self) -> None:
+        """What `add_config` adds, and a checkpoint before the keys: the value of ``MODEL.WEIGHTS``,
+        whose config is taken where no other is named."""
+        self.add_config(help_="of the training; without it the one that the checkpoint carries")
+        self.files[CHECKPOINT] = WEIGHTS
+
+    def add_file(self, kind: str, *flags: str, help_: str) -> None:
+        """A file that must be named, by a flag or before the config keys.
+
+        Args:
+            kind: A value of `KINDS`.
+            flags: Its names.
+            help_: Of the flag.
+        """
+        self.files[kind] = flags[0]
+        self.add_argument(*flags, default="", metavar="FILE", help=help_)
+
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> argparse.Namespace:
         """As of argparse; where there are config keys, flags may follow them.
 
-        Config keys without value, two config files, or none, end the program with a message.
+        Config keys without value, and files that are missing or named twice, end the program with
+        a message.
         """
         words = list(map(_marked, sys.argv[1:] if args is None else args))
-        parse = self.parse_intermixed_args if self.takes_config else super().parse_args
+        parse = self.parse_intermixed_args if self.files else super().parse_args
         arguments: argparse.Namespace = parse(words, namespace)
         if hasattr(arguments, "opts"):
             arguments.opts = [word.removeprefix(MARK) for word in arguments.opts]
-        if self.takes_config:
-            self._take_config_file(arguments)
+        before = self._take_files(arguments) if self.files else {}
         if len(getattr(arguments, "opts", ())) % 2:
             self.error(f"config keys and values come in pairs; {arguments.opts[-1]} has no value")
+        if self.files:
+            self._put_files(arguments, before)
         return arguments
 
-    def _take_config_file(self, arguments: argparse.Namespace) -> None:
-        if arguments.opts and _is_config(arguments.opts[0]):
-            first = arguments.opts.pop(0)
-            if arguments.config_file:
-                self.error(f"two config files: --config-file {arguments.config_file} and {first}")
-            arguments.config_file = first
-        if self.needs_config and not arguments.config_file:
-            self.error("the config file is missing: --config-file FILE, or FILE as the first word")
+    def _take_files(self, arguments: argparse.Namespace) -> dict[str, str]:
+        """Remove the files that stand before the config keys; by kind."""
+        found: dict[str, str] = {}
+        while arguments.opts and (kind := _kind_of(arguments.opts[0])):
+            word = arguments.opts.pop(0)
+            if kind not in self.files:
+                taken = " and a ".join(self.files)
+                self.error(f"{word}: this command takes no {kind}, but a {taken}")
+            if kind in found:
+                self.error(f"two {kind}s: {found[kind]} and {word}")
+            found[kind] = word
+        return found
+
+    def _put_files(self, arguments: argparse.Namespace, before: dict[str, str]) -> None:
+        """Put them where flags and keys would have, and see that what is needed is there."""
+        keys = dict(zip(arguments.opts[::2], arguments.opts[1::2], strict=True))
+        for kind, name in self.files.items():
+            attribute = name.lstrip("-").replace("-", "_")
+            named = keys.get(WEIGHTS, "") if name == WEIGHTS else getattr(arguments, attribute)
+            if named and kind in before:
+                self.error(f"two {kind}s: {name} {named} and {before[kind]}")
+            value = named or before.get(kind, "")
+            if name != WEIGHTS:
+                setattr(arguments, attribute, value)
+            elif value and not named:
+                arguments.opts += [WEIGHTS, value]
+        trained = CHECKPOINT in self.files and WEIGHTS in arguments.opts[::2]
+        if self.needs_config and not (arguments.config_file or trained):
+            or_checkpoint = "a checkpoint, or " if CHECKPOINT in self.files else ""
+            self.error(
+                f"the config file is missing: {or_checkpoint}--config-file FILE, or FILE as the "
+                "first word"
+            )
+        for kind in (PACKED, ONNX):
+            if kind in self.files and not getattr(arguments, self.files[kind].lstrip("-")):
+                (suffix,) = (suffix for suffix, of in KINDS.items() if of == kind)
+                self.error(f"the {kind} is missing: {self.files[kind]} FILE, or FILE{suffix}")
 
 
-def _is_config(word: str) -> bool:
-    """Whether it is a YAML file or a config of the project (``quick/NAME``); keys have no slash."""
-    return word.endswith(CONFIG_SUFFIXES) or "/" in word
+def _kind_of(word: str) -> str:
+    """What file a word names, if any: keys have no slash, and upper-case endings."""
+    suffix = Path(word).suffix
+    if suffix in KINDS:
+        return KINDS[suffix]
+    if "://" in word or os.path.isdir(word):
+        return CHECKPOINT  # a folder of weights
+    return CONFIG if "/" in word else ""  # one of the project, such as quick/NAME
 
 
 def _marked(word: str) -> str:

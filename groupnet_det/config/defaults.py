@@ -54,6 +54,14 @@ def _add_network_keys(model: CfgNode) -> None:
 
     # K of the paper, 1 to 8: binary bases for each full-precision group of layers.
     options.NUM_BASES = 4
+    # K of single parts; 0 means NUM_BASES.
+    options.PART_BASES = CfgNode()
+    options.PART_BASES.BACKBONE = 0
+    options.PART_BASES.NECK = 0
+    options.PART_BASES.HEAD = 0
+    options.PART_BASES.DECODER = 0
+    # K of each of res2 to res5, such as [1, 1, 2, 4]; empty for that of the backbone.
+    options.STAGE_BASES = []
     # The group: "layer" (layer-wise decomposition), "block", "stage" or "network".
     options.GROUP = "block"
     # Soft connections, sigmoid(theta) in the paper, before each group but the first.
@@ -63,7 +71,8 @@ def _add_network_keys(model: CfgNode) -> None:
     options.MERGE = "mean"
     # The 1x1 convolution where a stage changes its shape: "binary", or "float" (Group-Net**).
     options.DOWNSAMPLE = "binary"
-    # Order within a block: "conv_act_norm" (Group-Net), "conv_norm_act" or "norm_conv_act".
+    # Order within a block: "conv_act_norm" (Group-Net), "conv_norm_act", "norm_conv_act" (XNOR-Net)
+    # or "norm_conv_act_norm", Group-Net's with a BN before the sign too.
     options.ORDER = "conv_act_norm"
     # "relu", "rprelu" (ReActNet) or "none".
     options.NONLINEARITY = "relu"
@@ -76,6 +85,9 @@ def _add_network_keys(model: CfgNode) -> None:
     # Gradient of that sign: "polynomial" (Bi-Real Net), "hardtanh" (BNN), "identity", "tanh" or
     # "swish".
     options.GRADIENT = "polynomial"
+    # Stretches that gradient along x: it is 0 beyond this, for "polynomial" and "hardtanh" (the
+    # bound of the straight-through estimator; PokeBNN).
+    options.GRADIENT_WIDTH = 1.0
     # Gradient of activations of {0, 1}: "clipped", passed where they are from 0 to 1, or
     # "identity", passed everywhere, as in the code that the authors published.
     options.ZERO_ONE_GRADIENT = "clipped"
@@ -98,6 +110,11 @@ def _add_network_keys(model: CfgNode) -> None:
     # Whether a ReLU follows the BN in the pyramid's lateral and output convolutions. The binary
     # layer after it then sees no sign but +1: for ablations, or float heads.
     options.FPN.RELU = False
+    # The 1x1 lateral convolutions: "method", as PARTS.NECK says, or "float".
+    options.FPN.LATERALS = "method"
+    # Whether a BN stands in front of the pyramid's first signs, as it does in any case where the
+    # backbone gives values of one sign, such as after a ReLU.
+    options.FPN.NORM_INPUTS = False
     # Levels above p5: "p6p7_from_res5" (RetinaNet), "p6p7_from_p5", "maxpool" (p6 alone, for
     # Faster R-CNN) or "none".
     options.FPN.TOP_BLOCK = "p6p7_from_res5"
@@ -106,6 +123,9 @@ def _add_network_keys(model: CfgNode) -> None:
     options.HEAD = CfgNode()
     # Whether a ReLU follows the BN in heads: where there is a shortcut, and in front of predictors.
     options.HEAD.RELU = True
+    # Probability from which a pixel is part of an object's mask, 0 to 1: of packed files. Models of
+    # Detectron2 always take 0.5.
+    options.HEAD.MASK_THRESHOLD = 0.5
 
     _add_segmentation_keys(options)
 
@@ -139,17 +159,23 @@ def _add_segmentation_keys(options: CfgNode) -> None:
 
 def _add_training_keys(cfg: CfgNode) -> None:
     # Data sets of your own, registered before training; see datasets/README.md. Each is a mapping
-    # with NAME, FORMAT ("coco", "voc", "image_folder" or "masks") and
+    # with NAME, FORMAT ("coco", "voc", "yolo", "image_folder" or "masks") and
     #   coco: ANNOTATIONS (json file), IMAGES (folder);
-    #   voc:  ROOT (folder with JPEGImages, Annotations, ImageSets/Main), SPLIT, CLASSES (list), and
-    #       as wanted METRIC: "coco", "voc07" (11 points) or "voc12" (area under the curve);
-    #   image_folder: ROOT (with one folder of images for each class);
+    #   voc:  ROOT (folder with JPEGImages, Annotations, ImageSets/Main), SPLIT (a list there, or a
+    #       path, without .txt), CLASSES (list), and as wanted METRIC: "coco", "voc07" (11 points)
+    #       or "voc12" (area under the curve);
+    #   yolo: DATA (the data.yaml), SPLIT ("train", "val" or "test");
+    #   image_folder: ROOT (with one folder of images for each class), and as wanted LIST (file of
+    #       paths from ROOT on, one a line);
     #   masks: IMAGES and MASKS (folders), CLASSES (list, or a file of one name a line), and as
     #       wanted LIST (file of names without suffix, one a line), IGNORE_LABEL (255),
     #       MASK_SUFFIX (".png") and LABELS, which gives each value of masks its label where the two
     #       differ: {0: 0, 255: 1}.
     # $VARIABLES in paths are expanded.
     cfg.DATASETS.CUSTOM = []
+    # What the searches of "groupnet-det compare" are scored on, so that TEST chooses nothing; one
+    # data set, as TEST there. Empty for TEST.
+    cfg.DATASETS.VAL = []
     # Images of each data set that are decoded before training to find broken files, evenly
     # spread; of all others only the presence is checked. Of masks, those whose labels are counted;
     # of all others presence, kind and size are checked, and a bad one ends the training that
@@ -176,6 +202,10 @@ def _add_training_keys(cfg: CfgNode) -> None:
     cfg.SOLVER.EARLY_STOPPING.METRIC = ""
     cfg.SOLVER.EARLY_STOPPING.PATIENCE = 0
 
+    # Largest magnitude of the float weights behind signs, to which they are clipped after each
+    # step (BinaryConnect: 1.0); 0 for none.
+    cfg.SOLVER.LATENT_CLIP = 0.0
+
     # Every so many iterations, a multiple of 20, metrics.json gets the share of the binary weights
     # that changed their sign since the time before; 0 for never.
     cfg.SOLVER.BIT_FLIPS_PERIOD = 20
@@ -191,6 +221,10 @@ def _add_training_keys(cfg: CfgNode) -> None:
     # Of SOLVER.AMP.ENABLED: "bfloat16", with the range of float32, or "float16", which needs a
     # scaled loss.
     cfg.SOLVER.AMP.DTYPE = "bfloat16"
+
+    # Where losses and scores are sent besides OUTPUT_DIR: "wandb" or "mlflow", which
+    # pip install 'groupnet-det[wandb]' or [mlflow] brings; "" for nowhere.
+    cfg.TRACKER = ""
 
     # Train a float network that becomes the binary one on the way, in one training:
     gradual = cfg.SOLVER.GRADUAL_BINARIZATION = CfgNode()

@@ -75,7 +75,7 @@ def add_dense_detector_keys(model: CfgNode) -> None:
     # easy.
     options.FOCAL_LOSS_ALPHA = 0.25
     options.FOCAL_LOSS_GAMMA = 2.0
-    # Score threshold of an answer: the root of class probability times centerness.
+    # Score threshold of an object: the root of class probability times centerness.
     options.SCORE_THRESH_TEST = 0.2
     # The best of each level that go on to non-maximum suppression.
     options.TOPK_CANDIDATES_TEST = 1000

@@ -17,9 +17,10 @@ def parse_method(cfg: CfgNode, part: str) -> Method:
     """
     options = cfg.MODEL.GROUPNET
     quantization = Quantization(
-        num_bases=options.NUM_BASES,
+        num_bases=options.PART_BASES[part] or options.NUM_BASES,
         activation=options.ACTIVATION,
         gradient=options.GRADIENT,
+        gradient_width=options.GRADIENT_WIDTH,
         zero_one_gradient=options.ZERO_ONE_GRADIENT,
         weight=options.WEIGHT,
         weight_scale=options.WEIGHT_SCALE,
@@ -33,6 +34,7 @@ def parse_method(cfg: CfgNode, part: str) -> Method:
         nonlinearity=options.NONLINEARITY,
         shortcut=options.SHORTCUT,
         downsample=options.DOWNSAMPLE,
+        stage_bases=tuple(options.STAGE_BASES),
         group=options.GROUP,
         gates=options.GATES,
         merge=options.MERGE,

@@ -19,7 +19,7 @@ from groupnet_det.data.checks.label_masks import (
 )
 from groupnet_det.data.checks.panoptic_json import check_panoptic_file
 from groupnet_det.data.datasets.image_folder import format_class_counts
-from groupnet_det.data.datasets.voc_layout import read_split
+from groupnet_det.data.datasets.voc_layout import read_split, split_file
 from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.images.decoding import FULL_SIZE, decode_rgb, open_image, upright_size
 
@@ -66,9 +66,9 @@ def check_datasets(cfg: CfgNode, names: Sequence[str]) -> dict[str, list[dict[st
         if "panoptic_json" in metadata.as_dict():  # evaluation alone reads it
             check_panoptic_file(Path(metadata.panoptic_json))
         check_same_classes(names[: position + 1])
-        check_class_count(cfg, name)
+        _check_class_count(cfg, name)
         if "image_folder" not in metadata.as_dict():  # those were just listed
-            check_presence(name, records)
+            _check_presence(name, records)
         check_instances(cfg, name, records)
         if "sem_seg_file_name" in records[0]:
             check_ignore_label(cfg, name)
@@ -109,11 +109,10 @@ def check_voc_layout(root: Path, split: str) -> None:
     for image_id in ids:
         path = root / "Annotations" / f"{image_id}.xml"
         if not path.is_file():
-            listing = root / "ImageSets" / "Main" / f"{split}.txt"
-            raise DataError(f"{path}, listed in {listing}, is missing")
+            raise DataError(f"{path}, listed in {split_file(root, split)}, is missing")
 
 
-def check_class_count(cfg: CfgNode, name: str) -> None:
+def _check_class_count(cfg: CfgNode, name: str) -> None:
     """The model's number of classes against the data set's."""
     architecture = cfg.MODEL.META_ARCHITECTURE
     key = NUM_CLASSES_KEYS.get(architecture)
@@ -175,7 +174,7 @@ def check_same_classes(names: Sequence[str]) -> None:
             )
 
 
-def check_presence(name: str, records: list[dict[str, Any]]) -> None:
+def _check_presence(name: str, records: list[dict[str, Any]]) -> None:
     """Every file is there.
 
     Raises:

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import torch
+from detectron2.config import CfgNode
 from detectron2.engine import AMPTrainer, SimpleTrainer
 from torch import nn
 from torch.utils.data import DataLoader
@@ -69,3 +70,19 @@ class MixedPrecisionTrainer(AMPTrainer):
         scale = state_dict.get("grad_scaler")
         if scale:
             self.grad_scaler.load_state_dict(scale)
+
+
+def build_step(
+    cfg: CfgNode,
+    model: nn.Module,
+    data_loader: DataLoader,
+    optimizer: torch.optim.Optimizer,
+) -> SimpleTrainer:
+    """What makes one step, in full or in mixed precision.
+
+    Raises:
+        ConfigError: Unknown ``SOLVER.AMP.DTYPE``.
+    """
+    if not cfg.SOLVER.AMP.ENABLED:
+        return SimpleTrainer(model, data_loader, optimizer)
+    return MixedPrecisionTrainer(model, data_loader, optimizer, dtype=cfg.SOLVER.AMP.DTYPE)

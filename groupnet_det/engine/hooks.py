@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from groupnet_det.analysis.bit_flips import PREFIX, BitFlips
+from groupnet_det.layers import QuantizedConv2d
+from groupnet_det.quantizers import SignWeight
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +61,33 @@ class BestCheckpointer(hooks.BestCheckpointer):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.best_metric, self.best_iter = state["best_metric"], state["best_iter"]
+
+
+class ClipLatentWeights(HookBase):
+    """Keep the float weights behind signs within ``[-bound, bound]`` after each step.
+
+    Beyond it a weight would only take longer to turn its sign. Source: Courbariaux et al.,
+    BinaryConnect (arXiv 1511.00363), with a bound of 1.
+    """
+
+    def __init__(self, model: nn.Module, bound: float) -> None:
+        """
+        Args:
+            model: Whose convolutions with a `SignWeight` are clipped.
+            bound: Above 0.
+        """
+        self.bound = bound
+        self.weights = [
+            module.weight
+            for module in model.modules()
+            if isinstance(module, QuantizedConv2d)
+            and isinstance(module.weight_quantizer, SignWeight)
+        ]
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        for weight in self.weights:
+            weight.clamp_(-self.bound, self.bound)
 
 
 class RecordBitFlips(HookBase):

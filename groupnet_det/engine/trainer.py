@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from detectron2.config import CfgNode
-from detectron2.engine import DefaultTrainer, HookBase, SimpleTrainer, TrainerBase, hooks
+from detectron2.engine import DefaultTrainer, HookBase, TrainerBase, hooks
 from detectron2.evaluation import DatasetEvaluator
 from detectron2.utils import comm
 from detectron2.utils.events import CommonMetricPrinter, EventWriter
@@ -32,14 +32,21 @@ from groupnet_det.engine.records.resumption import (
     own_settings,
     tell_of_other_settings,
 )
+from groupnet_det.engine.records.trackers import build_trackers
 from groupnet_det.errors import DataError, TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
 from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
 from groupnet_det.output_files import is_of_output
 
-from .amp import MixedPrecisionTrainer
+from .amp import build_step
 from .gradual_binarization import build_gradual_binarization
-from .hooks import BestCheckpointer, RecordBitFlips, SeedEachIteration, build_precise_bn
+from .hooks import (
+    BestCheckpointer,
+    ClipLatentWeights,
+    RecordBitFlips,
+    SeedEachIteration,
+    build_precise_bn,
+)
 from .initial_weights import initialize_model
 from .optimizer import build_lr_scheduler, build_optimizer
 
@@ -102,6 +109,8 @@ class Trainer(DefaultTrainer):
         )
         announce = [AnnounceTraining()] if comm.get_local_rank() == 0 else []
         stepping = [SeedEachIteration(self.cfg.SEED), *announce, *gradual, *stepping]
+        if self.cfg.SOLVER.LATENT_CLIP > 0:
+            stepping.append(ClipLatentWeights(self.model, self.cfg.SOLVER.LATENT_CLIP))
         stepping += [*self._recording_hooks(), RecentMetrics(), WatchOutputDir(self.cfg.OUTPUT_DIR)]
         return [*stepping, *saving, *scoring, record, *writing]
 
@@ -148,7 +157,7 @@ class Trainer(DefaultTrainer):
         return [each for each in self.writers if not isinstance(each, CommonMetricPrinter)]
 
     def build_writers(self) -> list[EventWriter]:
-        self.writers = super().build_writers()
+        self.writers = [*super().build_writers(), *build_trackers(self.cfg)]
         return self.writers
 
     def train(self) -> Any:
@@ -281,19 +290,3 @@ class Trainer(DefaultTrainer):
     @classmethod
     def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> DatasetEvaluator:
         return build_evaluator(cfg, dataset_name)
-
-
-def build_step(
-    cfg: CfgNode,
-    model: torch.nn.Module,
-    data_loader: DataLoader,
-    optimizer: torch.optim.Optimizer,
-) -> SimpleTrainer:
-    """What makes one step, in full or in mixed precision.
-
-    Raises:
-        ConfigError: Unknown ``SOLVER.AMP.DTYPE``.
-    """
-    if not cfg.SOLVER.AMP.ENABLED:
-        return SimpleTrainer(model, data_loader, optimizer)
-    return MixedPrecisionTrainer(model, data_loader, optimizer, dtype=cfg.SOLVER.AMP.DTYPE)

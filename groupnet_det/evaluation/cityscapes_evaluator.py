@@ -12,11 +12,10 @@ from groupnet_det.errors import DataError
 
 
 class OfficialCityscapesEvaluator(CityscapesSemSegEvaluator):
-    """Detectron2's, with results under ``cityscapes``, so that it can stand beside others.
+    """Detectron2's evaluator with results under ``cityscapes``, for use together with others.
 
-    It scores all images of the data set's folder, and can thus only be used with all of them. A
-    class that was predicted, but is in no mask, counts with an IoU of 0; in Detectron2's mIoU it
-    does not count.
+    It scores all images of the data set's folder, so it needs predictions for all of them. A class
+    that is predicted but not in any mask has an IoU of 0; Detectron2's mIoU leaves it out.
     """
 
     def __init__(self, dataset_name: str) -> None:
@@ -30,11 +29,11 @@ class OfficialCityscapesEvaluator(CityscapesSemSegEvaluator):
     def evaluate(self) -> dict[str, dict[str, float]] | None:
         """
         Returns:
-            ``{"cityscapes": {"IoU", "iIoU", "IoU_sup", "iIoU_sup"}}`` in per cent; None but in the
-            main process.
+            ``{"cityscapes": {"IoU", "iIoU", "IoU_sup", "iIoU_sup"}}`` in per cent in the main
+            process, None in others.
 
         Raises:
-            DataError: The package cannot score the files; it has printed why.
+            DataError: The package cannot score the files; it has printed the reason.
         """
         try:
             with _numpy_in1d():
@@ -42,7 +41,7 @@ class OfficialCityscapesEvaluator(CityscapesSemSegEvaluator):
         except SystemExit as error:
             raise DataError(
                 "cityscapesscripts cannot score the predictions, see above; TEST.SEMANTIC."
-                "OFFICIAL_CITYSCAPES False does without it"
+                "OFFICIAL_CITYSCAPES False turns it off"
             ) from error
         if not comm.is_main_process():
             return None
@@ -51,7 +50,7 @@ class OfficialCityscapesEvaluator(CityscapesSemSegEvaluator):
 
 @contextlib.contextmanager
 def _numpy_in1d() -> Iterator[None]:
-    """The package calls ``numpy.in1d``, which NumPy 2.4 took away; `isin` is its successor."""
+    """Provide ``numpy.in1d``, which the package calls and NumPy 2.4 replaced by `isin`."""
     if hasattr(np, "in1d"):
         yield
         return

@@ -26,7 +26,7 @@ from .confusion_matrix import plot_confusion_matrix
 class ClassificationEvaluator(DatasetEvaluator):
     """Score outputs ``{"logits": (C,)}`` against inputs ``{"file_name", "label"}``.
 
-    An image that several processes saw counts once. In the output folder:
+    An image that several processes predicted counts once. The output folder receives
     ``predictions.csv``, ``per_class.csv`` and ``confusion_matrix.png``.
     """
 
@@ -41,8 +41,8 @@ class ClassificationEvaluator(DatasetEvaluator):
     def process(self, inputs: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> None:
         """
         Raises:
-            ConfigError: The logits are not one for each class.
-            TrainingError: They are not finite.
+            ConfigError: The number of logits is not the number of classes.
+            TrainingError: The logits are not finite.
         """
         names = [record["file_name"] for record in inputs]
         labels = torch.tensor([record["label"] for record in inputs])
@@ -58,11 +58,11 @@ class ClassificationEvaluator(DatasetEvaluator):
     def evaluate(self) -> dict[str, dict[str, float]] | None:
         """
         Returns:
-            ``{"classification": {"top1", "top5", "cross_entropy"}}``, the first two in per cent;
-            None but in the main process.
+            ``{"classification": {"top1", "top5", "cross_entropy"}}``, the first two in per cent,
+            in the main process; None in others.
 
         Raises:
-            DataError: There was no image.
+            DataError: There were no images.
         """
         gathered = comm.gather(self.predictions, dst=0)
         if not comm.is_main_process():
@@ -80,7 +80,7 @@ class ClassificationEvaluator(DatasetEvaluator):
 
 
 def _predict(names: list[str], labels: Tensor, logits: Tensor) -> list[Prediction]:
-    """Predictions from logits (N, C)."""
+    """Make predictions from logits (N, C)."""
     finite = logits.isfinite().all(dim=1)
     if not finite.all():
         raise TrainingError(

@@ -1,4 +1,4 @@
-"""Picture of a confusion matrix."""
+"""Plot of a confusion matrix."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,20 +6,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_NUMBERED_CLASSES = 20  # of more, cells are too small for counts
+MAX_NUMBERED_CLASSES = 20  # with more, cells are too small for counts
 MAX_NAMED_CLASSES = 60
 
 
 def plot_confusion_matrix(
     counts: NDArray[np.int64], class_names: Sequence[str], output: Path, *, unit: str = "images"
 ) -> None:
-    """Draw into a PNG; colours are the share of each row, that is, of the images of a class.
+    """Plot a confusion matrix into a PNG, coloured by the share of each row (true class).
 
     Args:
         counts: (C, C), images of class i predicted as class j.
-        class_names: C names; shown, as the counts, where there are few enough.
+        class_names: C names; names and counts are shown up to `MAX_NUMBERED_CLASSES`.
         output: PNG file.
-        unit: What was counted; of others than images, which are many, cells show the share.
+        unit: Unit of the counts. Units other than images are numerous, so cells show shares.
     """
     import matplotlib
 
@@ -30,7 +30,7 @@ def plot_confusion_matrix(
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = float(np.clip(2.5 + 0.45 * number, 5, 11))
     figure, axes = plt.subplots(figsize=(side + 1, side), layout="constrained")
-    # The root lets a few errors among many images be seen.
+    # The square root makes a few errors among many images visible.
     picture = axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     ticks = np.array([0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0])
     bar = figure.colorbar(picture, ax=axes, ticks=np.sqrt(ticks), shrink=0.8)
@@ -40,7 +40,7 @@ def plot_confusion_matrix(
     axes.set(
         xlabel="predicted class",
         ylabel="true class",
-        title=f"{int(counts.sum())} {unit}, {accuracy:.1f} % right",
+        title=f"{int(counts.sum())} {unit}, {accuracy:.1f} % correct",
     )
     if number <= MAX_NAMED_CLASSES:
         long_names = max(map(len, class_names)) > 3

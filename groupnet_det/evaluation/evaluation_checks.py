@@ -1,4 +1,4 @@
-"""Checks before training that the data sets of a config can be evaluated as it asks."""
+"""Checks before training that the data sets of a config can be evaluated as configured."""
 
 import importlib.util
 import logging
@@ -16,7 +16,7 @@ from .evaluators import EVALUATORS
 logger = logging.getLogger(__name__)
 
 AP = ("AP", "AP50", "AP75", "APs", "APm", "APl")
-# In results by their first part -> names, and beginnings of those that each class has.
+# By the first part of results: names of metrics, and prefixes of metrics per class.
 METRICS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "bbox": (AP, ("AP-", "AP50-")),
     "segm": (AP, ("AP-",)),
@@ -29,7 +29,7 @@ METRICS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "classification": (("top1", "top5", "cross_entropy"), ()),
 }
-# First parts by the data set's ``evaluator_type``; some only where the config has what they score.
+# First parts by the data set's ``evaluator_type``; some depend on the config.
 PARTS: dict[str, tuple[str, ...]] = {
     "coco": ("bbox", "segm", "keypoints"),
     "pascal_voc": ("bbox",),
@@ -41,15 +41,15 @@ PARTS: dict[str, tuple[str, ...]] = {
 
 
 def check_evaluation(cfg: CfgNode, *, training: bool) -> None:
-    """See that each data set of ``DATASETS.TEST`` has an evaluator, with the packages that it
-    needs, and that one gives the metrics by which a training is judged.
+    """Check that each data set of ``DATASETS.TEST`` has an evaluator with its packages, and that
+    an evaluation computes the metrics of the best checkpoint and early stopping.
 
     Args:
-        cfg: Whose data sets were loaded, for their classes.
-        training: Whether there will be one.
+        cfg: Its data sets are loaded, so that their classes are known.
+        training: Whether a training follows.
 
     Raises:
-        ConfigError: There is no such evaluator, or no such metric.
+        ConfigError: An evaluator or a metric does not exist.
         DataError: A package is missing.
     """
     for name in cfg.DATASETS.TEST:
@@ -57,7 +57,7 @@ def check_evaluation(cfg: CfgNode, *, training: bool) -> None:
         lookup(EVALUATORS, kind, f"evaluator type of data set {name!r}")
         if kind == "cityscapes_sem_seg" and own_node(cfg, "TEST.SEMANTIC").OFFICIAL_CITYSCAPES:
             require_cityscapesscripts("TEST.SEMANTIC.OFFICIAL_CITYSCAPES")
-        if _has_panoptic_truth(name) and not importlib.util.find_spec("panopticapi"):
+        if _has_panoptic_gt(name) and not importlib.util.find_spec("panopticapi"):
             logger.warning(
                 f"data set {name}: without the package panopticapi, panoptic quality (PQ) is not "
                 "computed; boxes, masks and mIoU of stuff are"
@@ -79,17 +79,17 @@ def _check_metric(cfg: CfgNode, key: str, metric: str) -> None:
     if metric and metric not in valid and metric not in of_classes:
         raise ConfigError(
             f"{key} is {metric!r}, which the evaluation on {', '.join(cfg.DATASETS.TEST)} does not "
-            f"give; valid: {', '.join(map(repr, valid))}, those of a class, and '' for none"
+            f"compute; valid: {', '.join(map(repr, valid))}, those of a class, and '' for none"
         )
 
 
 def metrics_of(cfg: CfgNode, name: str) -> list[str]:
-    """What the evaluation on a data set gives for all classes together, as in metrics.json."""
+    """Names of a data set's metrics for all classes together, as in metrics.json."""
     return [f"{part}/{metric}" for part in _parts(cfg, name) for metric in METRICS[part][0]]
 
 
 def class_metrics_of(cfg: CfgNode, name: str) -> list[str]:
-    """And for each class."""
+    """Names of a data set's metrics per class, as in metrics.json."""
     stuff = stuff_names_of(name)
     return [
         f"{part}/{beginning}{label}"
@@ -104,13 +104,13 @@ def _parts(cfg: CfgNode, name: str) -> list[str]:
         "segm": cfg.MODEL.MASK_ON,
         "keypoints": cfg.MODEL.KEYPOINT_ON,
         "cityscapes": own_node(cfg, "TEST.SEMANTIC").OFFICIAL_CITYSCAPES,
-        "panoptic_seg": _has_panoptic_truth(name) and importlib.util.find_spec("panopticapi"),
+        "panoptic_seg": _has_panoptic_gt(name) and importlib.util.find_spec("panopticapi"),
     }
     kind = MetadataCatalog.get(name).get("evaluator_type", "coco")
     return [part for part in PARTS[kind] if wanted.get(part, True)]
 
 
-def _has_panoptic_truth(name: str) -> bool:
+def _has_panoptic_gt(name: str) -> bool:
     metadata = MetadataCatalog.get(name)
     is_panoptic = metadata.get("evaluator_type") == "coco_panoptic_seg"
     return is_panoptic and "panoptic_json" in metadata.as_dict()

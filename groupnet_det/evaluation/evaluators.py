@@ -1,4 +1,4 @@
-"""Evaluators by the data set's ``evaluator_type``."""
+"""Table of evaluators by the data set's ``evaluator_type``."""
 
 import contextlib
 import importlib.util
@@ -36,14 +36,14 @@ def _coco(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
 
 @contextlib.contextmanager
 def _scored_name(name: str) -> Iterator[str]:
-    """A data set whose annotation file pycocotools scores rightly: `name`, or for a while one like
-    it with a plain copy of the file."""
+    """Name of a data set whose annotation file pycocotools scores correctly: `name`, or a temporary
+    copy with a normalized file."""
     metadata = MetadataCatalog.get(name)
     if "json_file" not in metadata.as_dict():
         yield name
         return
     if "thing_dataset_id_to_contiguous_id" not in metadata.as_dict():
-        DatasetCatalog.get(name)  # notes it, for the results
+        DatasetCatalog.get(name)  # stores its metadata, for the results
     with plain_coco_file(Path(metadata.json_file), scored=True) as path:
         if path == Path(metadata.json_file):
             yield name
@@ -63,7 +63,7 @@ def _voc(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
 
 def _classification(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
     if "classes" not in MetadataCatalog.get(name).as_dict():
-        DatasetCatalog.get(name)  # notes them
+        DatasetCatalog.get(name)  # stores the class names
     class_names = MetadataCatalog.get(name).classes
     return ClassificationEvaluator(class_names=class_names, output_dir=output_dir)
 
@@ -80,14 +80,14 @@ def _cityscapes(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
 
 
 def _panoptic(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
-    """Boxes and masks of things, mIoU of stuff; panoptic quality where panopticapi is installed
-    and the data set has the truth for it."""
+    """Evaluate boxes and masks of things and mIoU of stuff, and panoptic quality if panopticapi is
+    installed and the data set has its ground truth."""
     evaluators = [
         _coco(cfg, name, output_dir),
         SemanticEvaluator(name, output_dir=output_dir / "stuff"),
     ]
-    has_truth = "panoptic_json" in MetadataCatalog.get(name).as_dict()
-    if has_truth and importlib.util.find_spec("panopticapi"):  # if not, `check_evaluation` tells
+    has_gt = "panoptic_json" in MetadataCatalog.get(name).as_dict()
+    if has_gt and importlib.util.find_spec("panopticapi"):  # otherwise `check_evaluation` warns
         evaluators.append(COCOPanopticEvaluator(name, str(output_dir)))
     return DatasetEvaluators(evaluators)
 
@@ -103,8 +103,8 @@ EVALUATORS: dict[str, Callable[[CfgNode, str, Path], DatasetEvaluator]] = {
 
 
 def inference_dir(cfg: CfgNode, dataset_name: str) -> Path:
-    """Where predictions on a data set are written: ``OUTPUT_DIR/inference``, and below it a folder
-    for each where there are several."""
+    """Folder of the predictions on a data set: ``OUTPUT_DIR/inference``, with a subfolder per data
+    set if there are several."""
     folder = Path(cfg.OUTPUT_DIR) / "inference"
     return folder if len(cfg.DATASETS.TEST) == 1 else folder / dataset_name
 
@@ -113,7 +113,7 @@ def build_evaluator(cfg: CfgNode, dataset_name: str) -> DatasetEvaluator:
     """Make the evaluator of a data set.
 
     Raises:
-        ConfigError: There is none for its ``evaluator_type``.
+        ConfigError: Its ``evaluator_type`` has no evaluator.
     """
     evaluator_type = MetadataCatalog.get(dataset_name).get("evaluator_type", "coco")
     make = lookup(EVALUATORS, evaluator_type, f"evaluator type of data set {dataset_name!r}")

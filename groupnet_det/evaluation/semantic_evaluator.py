@@ -1,4 +1,4 @@
-"""Evaluation of semantic segmentation: Detectron2's scores, and files to look at."""
+"""Evaluation of semantic segmentation: Detectron2's scores, predicted masks and tables."""
 
 import functools
 from pathlib import Path
@@ -17,31 +17,31 @@ from groupnet_det.images.label_images import read_labels, voc_colours, write_lab
 from .confusion_matrix import plot_confusion_matrix
 from .semantic_scores import SemanticScores, write_semantic_scores_csv
 
-LABEL_MAPS = "label_maps"  # folder of predicted masks, below that of the evaluation
+LABEL_MAPS = "label_maps"  # folder of predicted masks inside that of the evaluation
 
 
 class SemanticEvaluator(SemSegEvaluator):
     """Score outputs ``{"sem_seg": (C, H, W)}`` against the masks of a registered data set.
 
-    In the output folder, beside Detectron2's files: ``label_maps/<mask's name>``, the predicted
-    labels as PNG, ``per_class.csv`` and ``confusion_matrix.png``. The results of several processes
-    are put together.
+    Besides Detectron2's files, the output folder receives ``label_maps/<mask's name>`` with the
+    predicted labels as PNG, ``per_class.csv`` and ``confusion_matrix.png``. The results of several
+    processes are merged.
 
     Attributes:
-        scores: Of the last `evaluate`, in the main process.
+        scores: Scores of the last `evaluate`, in the main process.
     """
 
     def __init__(self, dataset_name: str, *, output_dir: Path | None) -> None:
         """
         Args:
-            dataset_name: With ``stuff_classes`` and ``ignore_label`` in its metadata, and
-                ``label_of_value`` where values of its masks are no labels.
-            output_dir: None writes nothing.
+            dataset_name: Data set with ``stuff_classes`` and ``ignore_label`` in its metadata, and
+                ``label_of_value`` if its mask values are not labels.
+            output_dir: Folder of the files; None writes nothing.
         """
         super().__init__(
             dataset_name,
             output_dir=str(output_dir) if output_dir else None,
-            # Detectron2's own fails with NumPy 2.
+            # Detectron2's own loader fails with NumPy 2.
             sem_seg_loading_fn=functools.partial(
                 read_labels,
                 label_of_value=MetadataCatalog.get(dataset_name).get("label_of_value"),
@@ -60,8 +60,8 @@ class SemanticEvaluator(SemSegEvaluator):
     def process(self, inputs: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> None:
         """
         Raises:
-            ConfigError: The scores are not one for each class.
-            TrainingError: They are not finite.
+            ConfigError: The number of scores is not the number of classes.
+            TrainingError: The scores are not finite.
             DataError: A mask is broken.
         """
         for record, output in zip(inputs, outputs, strict=True):
@@ -76,7 +76,7 @@ class SemanticEvaluator(SemSegEvaluator):
         number = len(self.class_names)
         if len(scores) != number:
             raise ConfigError(
-                f"the network gives {len(scores)} scores a pixel, but the data set has {number} "
+                f"the network has {len(scores)} scores per pixel, but the data set has {number} "
                 f"classes; set MODEL.SEM_SEG_HEAD.NUM_CLASSES {number}"
             )
         if not scores.isfinite().all():
@@ -85,19 +85,19 @@ class SemanticEvaluator(SemSegEvaluator):
                 "train again with a lower SOLVER.BASE_LR, or load others"
             )
 
-    def has_truth(self) -> bool:
-        """Whether this process saw a labelled pixel."""
+    def has_gt(self) -> bool:
+        """Whether this process has scored a labelled pixel."""
         return bool(self._conf_matrix[:, :-1].sum())
 
     def evaluate(self) -> dict[str, dict[str, float]] | None:
         """
         Returns:
-            ``{"sem_seg": results}``, see `SemanticScores`; None but in the main process.
+            ``{"sem_seg": results}``, see `SemanticScores`, in the main process; None in others.
 
         Raises:
-            DataError: There was no labelled pixel.
+            DataError: There were no labelled pixels.
         """
-        with np.errstate(invalid="ignore"):  # 0 / 0, of which the next lines tell
+        with np.errstate(invalid="ignore"):  # 0 / 0, which the next lines report
             results = super().evaluate()
         if not comm.is_main_process():
             return None
@@ -115,7 +115,7 @@ class SemanticEvaluator(SemSegEvaluator):
 
 
 def class_colours(dataset_name: str) -> NDArray[np.uint8]:
-    """The data set's colours of its classes, or VOC's: (C, 3)."""
+    """Colours (C, 3) of the data set's classes; VOC's by default."""
     metadata = MetadataCatalog.get(dataset_name)
     colours = metadata.get("stuff_colors")
     if colours is None:

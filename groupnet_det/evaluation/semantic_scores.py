@@ -1,4 +1,4 @@
-"""Scores of predicted masks, and the file that holds them."""
+"""Scores of predicted masks, and their CSV file."""
 
 import csv
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-# Columns of per_class.csv, by the key in Detectron2's results.
+# Columns of per_class.csv, and their keys in Detectron2's results.
 CLASS_COLUMNS = {"IoU": "IoU", "accuracy": "ACC", "boundary IoU": "BoundaryIoU"}
-# And of its last row, for all classes together.
+# The same for its last row, all classes together.
 SUMMARY_COLUMNS = {"IoU": "mIoU", "accuracy": "mACC"}
-# What is told of all pixels.
+# Scores over all pixels.
 SUMMARY_KEYS = ("mIoU", "pACC", "mACC", "fwIoU")
 
 
@@ -20,10 +20,10 @@ class SemanticScores:
     """
     Attributes:
         class_names: C names.
-        results: Those of Detectron2's evaluator, in per cent: ``mIoU``, ``fwIoU``, ``pACC`` (share
-            of pixels that are right), ``mACC`` (mean of it over the classes), and for each class
-            ``IoU-<class>``, ``ACC-<class>`` and, where OpenCV is, ``BoundaryIoU-<class>``. nan for
-            a class that no mask has; the means leave it out.
+        results: Scores of Detectron2's evaluator in per cent: ``mIoU``, ``fwIoU``, ``pACC`` (pixel
+            accuracy), ``mACC`` (its mean over the classes), and for each class ``IoU-<class>``,
+            ``ACC-<class>`` and, with OpenCV, ``BoundaryIoU-<class>``. nan for a class without
+            pixels in the masks; the means leave it out.
         confusion: (C, C), pixels of class i predicted as class j.
     """
 
@@ -36,7 +36,7 @@ class SemanticScores:
         return {key: self.results[key] for key in SUMMARY_KEYS}
 
     def rows(self) -> list[dict[str, str | int | float]]:
-        """For each class its pixels and scores by column, and at the end those of ``all``."""
+        """Pixels and scores by column, for each class and finally for ``all``."""
         columns = {
             column: key
             for column, key in CLASS_COLUMNS.items()
@@ -56,7 +56,7 @@ class SemanticScores:
 
 
 def write_semantic_scores_csv(scores: SemanticScores, path: Path) -> None:
-    """One row per class with its pixels in the masks and its scores, and a last row ``all``."""
+    """Write one row per class with its pixels and scores, and a last row ``all``."""
     rows = scores.rows()
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:

@@ -1,4 +1,4 @@
-"""Test-time augmentation of every task, by ``TEST.AUG``: resized and mirrored images together."""
+"""Test-time augmentation by ``TEST.AUG``, with resized and mirrored images, for all tasks."""
 
 from typing import Any
 
@@ -22,23 +22,23 @@ SUPPORTED = f"{DENSE}, R-CNNs (boxes and masks) and semantic segmentation"
 
 
 class DenseDetectorWithTTA(nn.Module):
-    """A dense detector on several versions of each image, whose boxes are put together by NMS.
+    """A dense detector that runs on several versions of each image and merges the boxes by NMS.
 
-    Detectron2 has the same for R-CNNs alone (`GeneralizedRCNNWithTTA`).
+    Detectron2 has this for R-CNNs only (`GeneralizedRCNNWithTTA`).
     """
 
     def __init__(self, model: DenseDetector, mapper: DatasetMapperTTA) -> None:
         """
         Args:
-            model: Its threshold of NMS and number of detections hold for the union too.
-            mapper: From an input to its versions.
+            model: Detector; its NMS threshold and number of detections also apply to the union.
+            mapper: Function from an input to its versions.
         """
         super().__init__()
         self.model = model
         self.mapper = mapper
 
     def forward(self, batched_inputs: list[dict[str, Any]]) -> list[dict[str, Instances]]:
-        """As the model's in evaluation: ``{"instances": ...}`` for each image, at its own size."""
+        """Return ``{"instances": ...}`` for each image in its own size, as the model does."""
         return [{"instances": self._detect(item)} for item in batched_inputs]
 
     def _detect(self, item: dict[str, Any]) -> Instances:
@@ -47,7 +47,7 @@ class DenseDetectorWithTTA(nn.Module):
         found = []
         for version in self.mapper({**item, "height": size[0], "width": size[1]}):
             transforms = version.pop("transforms").transforms
-            # The model brings its boxes to the size of the original image, mirrored or not.
+            # The model scales its boxes to the original image, mirrored or not.
             instances = self.model([version])[0]["instances"]
             if any(isinstance(transform, HFlipTransform) for transform in transforms):
                 instances.pred_boxes = Boxes(_mirrored(instances.pred_boxes.tensor, size[1]))
@@ -60,16 +60,16 @@ class DenseDetectorWithTTA(nn.Module):
 
 
 def _mirrored(boxes: Tensor, width: int) -> Tensor:
-    """Boxes x0, y0, x1, y1 (N, 4) as seen in an image of this width from its other side."""
+    """Mirror boxes x0, y0, x1, y1 (N, 4) horizontally in an image of this width."""
     x0, y0, x1, y1 = boxes.unbind(dim=1)
     return torch.stack([width - x1, y0, width - x0, y1], dim=1)
 
 
 def wrap_for_testing(cfg: CfgNode, model: nn.Module) -> nn.Module:
-    """The model as ``TEST`` wants it tested, in the mode that it is in.
+    """Wrap a model for test-time augmentation if ``TEST.AUG.ENABLED``; its mode is kept.
 
     Raises:
-        ConfigError: ``TEST.AUG.ENABLED`` for what has no test-time augmentation.
+        ConfigError: The model does not support test-time augmentation.
     """
     bare = model.module if isinstance(model, DistributedDataParallel) else model
     if isinstance(bare, SemanticSegmentor):
@@ -83,6 +83,6 @@ def wrap_for_testing(cfg: CfgNode, model: nn.Module) -> nn.Module:
     else:
         raise ConfigError(
             f"TEST.AUG.ENABLED is True, but {type(bare).__name__} has no test-time augmentation; "
-            f"those that have: {SUPPORTED}"
+            f"supported: {SUPPORTED}"
         )
     return wrapped.train(model.training)

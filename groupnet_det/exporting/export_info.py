@@ -22,6 +22,7 @@ class ExportInfo:
         segmenter_side: Shortest side that images of segmenters are resized to, pixels; 0 for none.
         inference: Of segmenters: ``TEST.SEMANTIC.INFERENCE``.
         window, stride: Of sliding windows, (height, width) in pixels.
+        mask_threshold: Probability from which a pixel is part of an object's mask.
         is_augmented: Whether evaluation sees an image several times.
         dataset: The first one of ``DATASETS.TEST``; "" for none.
         architecture: Plain JSON that says which network it is.
@@ -37,6 +38,7 @@ class ExportInfo:
     inference: str
     window: tuple[int, ...]
     stride: tuple[int, ...]
+    mask_threshold: float
     is_augmented: bool
     dataset: str
     architecture: dict[str, Any]
@@ -57,6 +59,7 @@ class ExportInfo:
             inference=segmentation.INFERENCE,
             window=tuple(segmentation.WINDOW),
             stride=tuple(segmentation.STRIDE),
+            mask_threshold=own_node(cfg, "MODEL.GROUPNET.HEAD").MASK_THRESHOLD,
             is_augmented=cfg.TEST.AUG.ENABLED,
             dataset=cfg.DATASETS.TEST[0] if cfg.DATASETS.TEST else "",
             architecture=_architecture(cfg),

@@ -1,4 +1,4 @@
-"""Images from files to what networks see, for training and for packed networks alike."""
+"""Decoding and resizing of image files, the same for training and for packed networks."""
 
 import os
 import stat
@@ -14,13 +14,13 @@ from torchvision import transforms
 
 from groupnet_det.errors import ConfigError, DataError
 
-# Of Pillow's formats those of photographs and masks, which it decodes itself. Others run programs:
-# Ghostscript for a PostScript file, whatever its name is.
+# The formats of photographs and masks, which Pillow decodes itself. For others it runs programs,
+# such as Ghostscript for a PostScript file, whatever its name is.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-PREFIX = 16  # bytes by which Pillow tells formats apart
+PREFIX = 16  # bytes by which Pillow identifies the format
 CHANNEL_ORDERS = {"RGB": [0, 1, 2], "BGR": [2, 1, 0]}
-FULL_SIZE = 2**20  # as the least side to decode an image to: none is larger
-# Modes of Pillow with more than 8 bits: it would cut values off above 255 without a word.
+FULL_SIZE = 2**20  # pixels; larger than any image
+# Pillow's modes with more than 8 bits, which it would silently clip to 255.
 DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 TURNED = {5, 6, 7, 8}  # EXIF orientations that swap width and height
 TEST_OVERSAMPLING = 2  # a JPEG for testing is decoded to at least this multiple of its final size
@@ -28,15 +28,15 @@ TEST_OVERSAMPLING = 2  # a JPEG for testing is decoded to at least this multiple
 
 @contextmanager
 def open_image(file_name: str) -> Iterator[Image.Image]:
-    """An image file, not yet decoded; the one place that opens such files.
+    """Open an image file without decoding it; all image files are opened here.
 
     Raises:
-        DataError: The file is missing, of none of `FORMATS`, or broken, which may show only while
-            it is decoded.
+        DataError: The file is missing, of none of `FORMATS`, or broken. The last error may occur
+            only while the image is decoded, within the context.
     """
     try:
-        if not stat.S_ISREG(os.stat(file_name).st_mode):  # a pipe would be waited for
-            raise DataError(f"image {file_name} is no plain file")
+        if not stat.S_ISREG(os.stat(file_name).st_mode):  # opening a pipe would block
+            raise DataError(f"image {file_name} is not a regular file")
         with Image.open(file_name, formats=FORMATS) as image:
             yield image
     except DataError:
@@ -51,7 +51,7 @@ def open_image(file_name: str) -> Iterator[Image.Image]:
 
 
 def _format_of(file_name: str) -> str:
-    """What Pillow takes a file for by its first bytes; nothing else of it is looked at."""
+    """The format that Pillow identifies by the first bytes of a file."""
     with open(file_name, "rb") as file:
         prefix = file.read(PREFIX).ljust(PREFIX, b"\0")
     Image.init()
@@ -64,20 +64,20 @@ def _format_of(file_name: str) -> str:
 def check_depth(image: Image.Image) -> None:
     """
     Raises:
-        DataError: The image has more than 8 bits a channel.
+        DataError: The image has more than 8 bits per channel.
     """
     if image.mode in DEEP_MODES:
         name = getattr(image, "filename", "")
         raise DataError(
-            f"{f'the image {name}' if name else 'the image'} has more than 8 bits a channel (mode "
-            f"{image.mode}); scale it to 8 bits first, as the images of the training had"
+            f"{f'the image {name}' if name else 'the image'} has more than 8 bits per channel "
+            f"(mode {image.mode}); convert it to 8 bits first, like the training images"
         )
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """(width, height) of an image, not yet decoded, when it is turned as its EXIF orientation says.
+    """(width, height) of an image that is not decoded yet, after applying its EXIF orientation.
 
-    Pillow turns TIFF files while it decodes them, and tells the turned size before.
+    Pillow rotates TIFF files while decoding them, and reports the rotated size before.
     """
     width, height = image.size
     if isinstance(image, TiffImageFile):
@@ -87,7 +87,7 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
 
 
 def decode_rgb(image: Image.Image, least_side: int) -> NDArray[np.uint8]:
-    """Pixels of a file that `open_image` has opened; see `read_rgb`."""
+    """Decode an image from `open_image`; see `read_rgb`."""
     check_depth(image)
     image.draft("RGB", (least_side, least_side))
     ImageOps.exif_transpose(image, in_place=True)
@@ -95,15 +95,15 @@ def decode_rgb(image: Image.Image, least_side: int) -> NDArray[np.uint8]:
 
 
 def read_rgb(file_name: str, least_side: int = FULL_SIZE) -> NDArray[np.uint8]:
-    """Decode an image to RGB (H, W, 3), turned as its EXIF orientation says.
+    """Decode an image to RGB (H, W, 3) and apply its EXIF orientation.
 
     Grey, CMYK and palette images are converted; an alpha channel is dropped.
 
     Args:
         file_name: The file.
-        least_side: Pixels. A JPEG may be decoded to a half, a quarter or an eighth of its size, as
-            long as both its sides keep this many: the format can do that at a fraction of the time.
-            No image is as large as the default.
+        least_side: Pixels. A JPEG may be decoded to a half, a quarter or an eighth of its size if
+            both sides keep at least this many, which takes a fraction of the time. The default
+            disables this.
 
     Raises:
         DataError: The file is missing or broken, or has more than 8 bits.
@@ -113,11 +113,11 @@ def read_rgb(file_name: str, least_side: int = FULL_SIZE) -> NDArray[np.uint8]:
 
 
 class ResizeShorterSide:
-    """The shorter side to `size` pixels, the other one in proportion (cut to a whole number).
+    """Resize the shorter side to `size` pixels and the other one in proportion (truncated).
 
-    The bits of torchvision's ``Resize`` with Pillow before 13, whatever Pillow is installed: rows
-    first, then columns. Newer ones take the other order for tall images, which rounds otherwise,
-    and docs/c-api.md fixes one.
+    Gives the bits of torchvision's ``Resize`` with Pillow before 13 for every version of Pillow:
+    rows first, then columns, as docs/c-api.md specifies. Pillow 13 uses the other order for tall
+    images, which rounds differently.
     """
 
     def __init__(self, size: int) -> None:
@@ -132,10 +132,10 @@ class ResizeShorterSide:
 
 
 def center_crop_transform(*, resize: int, crop: int) -> transforms.Compose:
-    """The shorter side to `resize` pixels, then the square of `crop` pixels at the centre.
+    """Resize the shorter side to `resize` pixels, then crop `crop` x `crop` pixels at the centre.
 
     Raises:
-        ConfigError: The square does not fit.
+        ConfigError: The crop does not fit.
     """
     if not 1 <= crop <= resize:
         raise ConfigError(
@@ -145,6 +145,6 @@ def center_crop_transform(*, resize: int, crop: int) -> transforms.Compose:
 
 
 def to_channels(image: Image.Image, channels: Sequence[int]) -> Tensor:
-    """An RGB image -> uint8 (3, H, W) with its channels in the order of `channels`."""
+    """Convert an RGB image to uint8 (3, H, W) with its channels in the order of `channels`."""
     pixels: Tensor = transforms.functional.pil_to_tensor(image)
     return pixels[list(channels)].contiguous()

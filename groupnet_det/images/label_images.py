@@ -1,6 +1,6 @@
-"""Masks: images of one 8-bit label a pixel, grey or with a palette, as VOC and Cityscapes have.
+"""Masks: images with one 8-bit label per pixel, grey or with a palette, as in VOC and Cityscapes.
 
-Detectron2's reader turns palettes into grey tones; here the label is the palette's index.
+The label of a palette image is the palette's index; Detectron2's reader takes its grey tone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,14 +21,14 @@ Labels = NDArray[np.uint8]  # (H, W)
 LabelOfValue = Mapping[int, int]
 
 NUM_LABELS = 256
-# Modes of Pillow that hold labels, and how others are called in messages.
+# Pillow's modes of labels, and names of other modes for messages.
 LABEL_MODES = ("L", "P", "1")
 MODE_NAMES = {"I": "16-bit", "F": "floating-point", "RGB": "RGB", "RGBA": "RGB with alpha"}
-REMEDY = "save it as an 8-bit grey or palette PNG of one label a pixel"
+REMEDY = "save it as an 8-bit grey or palette PNG with one label per pixel"
 
 
 def check_kind(image: Image.Image, path: str | Path) -> None:
-    """See that an opened image, not yet decoded, can be a mask.
+    """Check that an opened image, not decoded yet, can be a mask.
 
     Raises:
         DataError: It has colours, an alpha channel or more than 8 bits.
@@ -41,15 +41,15 @@ def check_kind(image: Image.Image, path: str | Path) -> None:
 def read_labels(
     path: str | Path, dtype: DTypeLike = np.uint8, *, label_of_value: LabelOfValue | None = None
 ) -> NDArray:
-    """A mask's labels (H, W), in an array of its own.
+    """Read a mask's labels (H, W) into a new array.
 
     Args:
         path: The file.
-        dtype: Of the array.
-        label_of_value: Labels of all values that the mask may hold; None if values are labels.
+        dtype: Type of the array.
+        label_of_value: Labels of all values that the mask may contain; None if values are labels.
 
     Raises:
-        DataError: The file is missing, broken, or no mask, or holds a value without a label.
+        DataError: The file is missing, broken or not a mask, or contains a value without a label.
     """
     with open_image(str(path)) as image:
         check_kind(image, path)
@@ -61,24 +61,24 @@ def read_labels(
 
 
 def read_mask(record: Mapping[str, Any]) -> Labels:
-    """The labels of a record's mask, see `read_labels`; ``label_of_value`` of it is heeded."""
+    """The labels of a record's mask by its ``label_of_value``, see `read_labels`."""
     return read_labels(record["sem_seg_file_name"], label_of_value=record.get("label_of_value"))
 
 
 def count_labels(record: Mapping[str, Any]) -> NDArray[np.int64]:
-    """Pixels of each of the 256 labels of a record's mask, see `read_mask`."""
+    """The number of pixels of each of the 256 labels of a record's mask, see `read_mask`."""
     return np.bincount(read_mask(record).reshape(-1), minlength=NUM_LABELS)
 
 
 def _grey_steps(image: Image.Image) -> int:
-    """By what Pillow multiplies grey values of 2 or 4 bits, so that white is 255."""
+    """The factor by which Pillow scales grey values of 2 or 4 bits, so that white is 255."""
     if image.mode != "L":
         return 1
     if isinstance(image, TiffImageFile):
         bits = image.tag_v2.get(BITSPERSAMPLE, (8,))[0]
     else:
         tiles = image.tile if isinstance(image, ImageFile) else []
-        raw = tiles[0][3] if tiles else ""  # "L;2" of a PNG of 2 bits
+        raw = tiles[0][3] if tiles else ""  # "L;2" for a PNG of 2 bits
         bits = int(raw[2:]) if raw in ("L;2", "L;4") else 8
     return {2: 85, 4: 17}.get(bits, 1)
 
@@ -90,8 +90,8 @@ def _mapped(values: Labels, path: str | Path, label_of_value: LabelOfValue) -> L
     if (labels < 0).any():
         unknown = ", ".join(map(str, np.unique(values[labels < 0])[:5]))
         raise DataError(
-            f"mask {path} holds value {unknown}, which LABELS of its data set does not name; name "
-            "every value there, or correct the mask"
+            f"mask {path} contains value {unknown}, which LABELS of its data set does not name; "
+            "name every value there, or correct the mask"
         )
     return labels.astype(np.uint8)
 
@@ -99,45 +99,45 @@ def _mapped(values: Labels, path: str | Path, label_of_value: LabelOfValue) -> L
 def check_range(
     found: NDArray, path: str | Path, *, num_classes: int, ignore_label: int | None
 ) -> None:
-    """See that all labels of a mask are classes, or the label to be ignored.
+    """Check that all labels of a mask are classes, or the label to ignore.
 
     Args:
         found: The labels, in any order and number.
 
     Raises:
-        DataError: There are others.
+        DataError: There are other labels.
     """
     foreign = found[(found >= num_classes) & (found != ignore_label)]
     if foreign.size:
         listed = ", ".join(map(str, np.unique(foreign)[:5]))
         ignored = "" if ignore_label is None else f", and {ignore_label}, which is ignored"
         raise DataError(
-            f"mask {path} holds label {listed}, but valid are 0 to {num_classes - 1}, the classes"
-            f"{ignored}; correct the mask or the list of classes, or name the labels of its values "
-            "in LABELS of the data set"
+            f"mask {path} contains label {listed}, but valid are 0 to {num_classes - 1}, the "
+            f"classes{ignored}; correct the mask or the list of classes, or name the labels of its "
+            "values in LABELS of the data set"
         )
 
 
 def ignored_class_problem(
     class_names: Sequence[str], ignore_label: int | None, pixels: NDArray[np.int64]
 ) -> str | None:
-    """Whether the ignored label hides a class: one class alone has pixels, and all others are
-    ignored, as in masks of 0 and 255.
+    """Describe the problem if the ignored label hides a class, as in masks of 0 and 255: only one
+    class has pixels, and all others are ignored.
 
     Args:
-        pixels: Of each of the 256 labels.
+        pixels: The number of pixels of each of the 256 labels.
     """
     found = np.flatnonzero(pixels)
     classes = found[found != ignore_label]
     if len(class_names) < 2 or len(found) != 2 or len(classes) != 1:
         return None
     (label,) = classes.tolist()
-    if label > 1:  # no mask of an object and its background
+    if label > 1:  # not a mask of an object and its background
         return None
     other = next(n for n in range(len(class_names)) if n != label)
     return (
-        f"all masks hold {label} and {ignore_label} alone, and {ignore_label} is ignored, so that "
-        f"nothing but class {class_names[label]!r} can be learned or scored; if {ignore_label} "
+        f"all masks contain only {label} and {ignore_label}, and {ignore_label} is ignored, so "
+        f"that only class {class_names[label]!r} can be learned or scored; if {ignore_label} "
         f"means {class_names[other]!r}, give it that label: LABELS "
         f"{{{label}: {label}, {ignore_label}: {other}}} of the data set in DATASETS.CUSTOM, or "
         f"--labels {label}={label},{ignore_label}={other} of evaluate; if not, add masks with other"
@@ -148,10 +148,10 @@ def ignored_class_problem(
 def write_labels(path: Path, labels: NDArray, colours: NDArray[np.uint8]) -> None:
     """Write labels (H, W) as a PNG with a palette.
 
-    The file appears at once, complete: what resumes may take its presence for that.
+    The file is written atomically, so that its presence means that it is complete.
 
     Args:
-        colours: (C, 3); labels beyond have those of `voc_colours`.
+        colours: (C, 3); further labels have those of `voc_colours`.
     """
     image = Image.fromarray(labels.astype(np.uint8))
     palette = voc_colours(NUM_LABELS)
@@ -165,7 +165,7 @@ def write_labels(path: Path, labels: NDArray, colours: NDArray[np.uint8]) -> Non
 def voc_colours(number: int) -> NDArray[np.uint8]:
     """The first of PASCAL VOC's 256 colours: (number, 3).
 
-    The bits of a label, from the least, go in turn to red, green and blue, from their highest.
+    The bits of a label, from the lowest, go to red, green and blue in turn, from their highest.
     """
     labels = np.arange(number)
     colours = np.zeros((number, 3), dtype=np.uint8)

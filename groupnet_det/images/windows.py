@@ -1,4 +1,4 @@
-"""Windows that cover an image, for segmentation in parts."""
+"""Sliding windows that cover an image."""
 
 import itertools
 import math
@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 def windows(
     size: Sequence[int], window: Sequence[int], stride: Sequence[int]
 ) -> Iterator[tuple[slice, slice]]:
-    """Rows and columns of each, row by row; the last ones are moved inwards to fit.
+    """Rows and columns of all windows, row by row; the last ones are moved inwards to fit.
 
     Args:
         size: Height and width of the image.
-        window: Those of a window, which is cut to the image where that is smaller.
-        stride: Pixels from a window to the next, down and to the right.
+        window: Height and width of a window; at most those of the image.
+        stride: Pixels between two windows, down and to the right.
     """
     axes = []
     for side, length, step in zip(size, window, stride, strict=True):

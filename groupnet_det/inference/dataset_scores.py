@@ -1,4 +1,4 @@
-"""Scores and single answers of a network on a data set, by the project's loaders and evaluators."""
+"""Scores and predictions of a network on a data set, by the project's loaders and evaluators."""
 
 import tempfile
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from groupnet_det.data.loading.loaders import build_test_loader
 from groupnet_det.evaluation.evaluators import build_evaluator
-from groupnet_det.exporting.verify.agreement import ImageAnswer, answers_of
+from groupnet_det.exporting.verify.agreement import ImagePrediction, predictions_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,33 +21,33 @@ class DatasetScores:
 
     Attributes:
         values: By name, such as ``bbox/AP``, in per cent.
-        answers: Of each image, in the order of the data set.
+        predictions: Of each image, in the order of the data set.
     """
 
     values: dict[str, float]
-    answers: Sequence[dict[str, ImageAnswer]]
+    predictions: Sequence[dict[str, ImagePrediction]]
 
     @property
     def num_images(self) -> int:
-        return len(self.answers)
+        return len(self.predictions)
 
 
-class _AnswerRecorder(DatasetEvaluator):
-    """Keeps the answers that are compared."""
+class _PredictionRecorder(DatasetEvaluator):
+    """Keeps the predictions that are compared."""
 
     def __init__(self) -> None:
-        self.answers: list[dict[str, ImageAnswer]] = []
+        self.predictions: list[dict[str, ImagePrediction]] = []
 
     def reset(self) -> None:
-        self.answers = []
+        self.predictions = []
 
     def process(self, inputs: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> None:
-        self.answers += map(answers_of, outputs)
+        self.predictions += map(predictions_of, outputs)
 
 
 def score_dataset(cfg: CfgNode, model: nn.Module, dataset: str) -> DatasetScores:
     """Evaluate a model in eval mode, in one process; the evaluator's files are not kept."""
-    recorder = _AnswerRecorder()
+    recorder = _PredictionRecorder()
     with tempfile.TemporaryDirectory() as folder:
         own = cfg.clone()
         own.defrost()
@@ -55,7 +55,7 @@ def score_dataset(cfg: CfgNode, model: nn.Module, dataset: str) -> DatasetScores
         loader: Any = build_test_loader(cfg, dataset)
         evaluators = DatasetEvaluators([build_evaluator(own, dataset), recorder])
         results = inference_on_dataset(model, loader, evaluators)
-    return DatasetScores(values=flatten_results_dict(results), answers=recorder.answers)
+    return DatasetScores(values=flatten_results_dict(results), predictions=recorder.predictions)
 
 
 def first_images(cfg: CfgNode, dataset: str, number: int) -> list[Tensor]:

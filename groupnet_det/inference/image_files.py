@@ -1,51 +1,15 @@
-"""Picture files in and out."""
+"""Files that drawn images are written to."""
 
-import glob
 import itertools
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from groupnet_det.data.folder_files import without_system_files
 from groupnet_det.errors import DataError
-from groupnet_det.images.decoding import FORMATS
 
 FALLBACK_SUFFIX = ".png"  # of a picture whose own kind cannot be written
-
-
-def find_pictures(patterns: Iterable[str]) -> tuple[list[Path], list[str]]:
-    """Files by name, folders of pictures, and patterns such as ``photos/*.jpg``.
-
-    Returns:
-        The files, each once; and a line for each pattern that nothing matches.
-    """
-    found: dict[Path, None] = {}
-    problems = []
-    for pattern in patterns:
-        path = Path(pattern).expanduser()
-        if path.is_dir():
-            listed = without_system_files(path.iterdir(), path)
-            matches = sorted(p for p in listed if p.suffix.lower() in readable_suffixes())
-            problem = f"folder {path} holds no picture"
-        elif path.is_file():
-            matches, problem = [path], ""
-        else:
-            names = glob.glob(os.path.expanduser(pattern), recursive=True)
-            matches = sorted(p for p in map(Path, names) if p.is_file())
-            is_pattern = glob.has_magic(pattern)
-            problem = f"no file matches {pattern}" if is_pattern else f"{path} does not exist"
-        if not matches:
-            problems.append(problem)
-        found.update(dict.fromkeys(matches))
-    return list(found), problems
-
-
-def readable_suffixes() -> set[str]:
-    """Suffixes of the picture files that are read, in lower case."""
-    return {suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS}
 
 
 def output_paths(inputs: Sequence[Path], output: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,18 @@ import numpy as np
 import torch
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog
-from detectron2.structures import Boxes, Instances
-from torch import Tensor, nn
+from torch import nn
 
 from groupnet_det.data.catalog import class_names_of, stuff_names_of, task_of
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.export_info import ExportInfo
 from groupnet_det.exporting.packed.models.preprocessing_info import describe_preprocessing
-from groupnet_det.runtime.postprocessing.panoptic import PanopticSegmentation
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.results.classification import Classification
 from groupnet_det.runtime.results.detections import Detections
 from groupnet_det.runtime.results.label_maps import LabelMap
-from groupnet_det.runtime.task_pipelines import Answer
+from groupnet_det.runtime.results.panoptic_segmentation import PanopticSegmentation
+from groupnet_det.runtime.results.result import Result
 
 SUFFIX = ".gnp"
 # Task of a packed file -> tasks of the data sets that it can be evaluated on.
@@ -68,7 +67,7 @@ class PackedModel(nn.Module):
             ConfigError: Unknown `backend`.
         """
         super().__init__()
-        self.predictor = PackedPredictor(path, backend=backend)
+        self.predictor = PackedPredictor(path, backend=backend, score_threshold=None)
         self.eval()
 
     @property
@@ -77,55 +76,30 @@ class PackedModel(nn.Module):
 
     def forward(self, batched_inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """See the class."""
-        return [self._answer(item) for item in batched_inputs]
+        return [self._outputs(item) for item in batched_inputs]
 
-    def _answer(self, item: Mapping[str, Any]) -> dict[str, Any]:
+    def _outputs(self, item: Mapping[str, Any]) -> dict[str, Any]:
         image = item["image"].permute(1, 2, 0).numpy()
         pixels = torch.from_numpy(np.ascontiguousarray(image))[None]
         wanted = item.get("height", pixels.shape[1]), item.get("width", pixels.shape[2])
         return model_outputs(self.predictor.predict_pixels(pixels, wanted))
 
 
-def model_outputs(answer: Answer) -> dict[str, Any]:
+def model_outputs(result: Result) -> dict[str, Any]:
     """What a model of Detectron2 would return for the image: ``logits``, ``instances`` or
     ``sem_seg``, or the last two and ``panoptic_seg``."""
-    return _OUTPUTS[type(answer)](answer)
+    if isinstance(result, PanopticSegmentation):
+        parts: tuple[Result, ...] = (result.label_map, result.detections, result)
+    else:
+        parts = (result,)
+    return {_KEYS[type(part)]: part.to_detectron2() for part in parts}
 
 
-def _logits(answer: Classification) -> dict[str, Tensor]:
-    return {"logits": answer.logits}
-
-
-def _instances(answer: Detections) -> dict[str, Instances]:
-    found = Instances(answer.image_size)
-    found.pred_boxes = Boxes(answer.boxes)
-    found.scores = answer.scores
-    found.pred_classes = answer.classes
-    if answer.masks is not None:
-        found.pred_masks = answer.masks
-    return {"instances": found}
-
-
-def _scores(answer: LabelMap) -> dict[str, Tensor]:
-    """1 for the label of each pixel, 0 for all others: (classes, height, width)."""
-    labels = np.arange(len(answer.class_names))[:, None, None]
-    return {"sem_seg": torch.from_numpy((answer.labels.numpy() == labels).view(np.uint8))}
-
-
-def _segments(answer: PanopticSegmentation) -> dict[str, Any]:
-    segments = answer.segment_map, [dict(info) for info in answer.segments_info]
-    return {
-        **_scores(answer.label_map),
-        **_instances(answer.detections),
-        "panoptic_seg": segments,
-    }
-
-
-_OUTPUTS: dict[type, Callable[[Any], dict[str, Any]]] = {
-    Classification: _logits,
-    Detections: _instances,
-    LabelMap: _scores,
-    PanopticSegmentation: _segments,
+_KEYS: dict[type[Result], str] = {
+    Classification: "logits",
+    Detections: "instances",
+    LabelMap: "sem_seg",
+    PanopticSegmentation: "panoptic_seg",
 }
 
 

@@ -1,14 +1,14 @@
-"""Predictor of trained models of every task, from pixels to results."""
+"""Predictors of trained models of every task, from images to results."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from detectron2.config import CfgNode
-from detectron2.data import Metadata
 from detectron2.data import transforms as T
 from detectron2.modeling import build_model
 from numpy.typing import NDArray
@@ -17,153 +17,121 @@ from torch import Tensor
 
 import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to Detectron2)
 from groupnet_det.checkpoint.checkpointer import Checkpointer, read_checkpoint
-from groupnet_det.checkpoint.provenance import stored_looks
+from groupnet_det.checkpoint.provenance import stored_metadata
 from groupnet_det.config import load_config, load_config_text, own_node
 from groupnet_det.data.dataset_checks import TASKS
 from groupnet_det.data.datasets.registration import register_builtin_datasets
 from groupnet_det.data.loading.semantic_mapper import inference_augmentations
 from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
-from groupnet_det.images.decoding import CHANNEL_ORDERS, center_crop_transform, to_channels
-from groupnet_det.runtime.postprocessing.panoptic import PanopticSegmentation
+from groupnet_det.images.decoding import (
+    CHANNEL_ORDERS,
+    FULL_SIZE,
+    center_crop_transform,
+    to_channels,
+)
+from groupnet_det.images.reading import AnyImage, read_image
+from groupnet_det.runtime.base_predictor import BasePredictor
 from groupnet_det.runtime.predictor import PackedPredictor
-from groupnet_det.runtime.results.detections import Detections
+from groupnet_det.runtime.results.result import Result
+from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD, check_score_threshold
 
-from .packed_model import is_packed, model_outputs
+from .packed_model import is_packed
+from .trained_results import combination_of, result_of
 
 Pixels = NDArray[np.uint8]  # RGB (H, W, 3)
 WEIGHTS = "MODEL.WEIGHTS"
 
 
-class Predictor(Protocol):
-    """What the demo needs of a network.
-
-    Attributes:
-        looks: Class names and colours.
-    """
-
-    looks: Metadata
-
-    def __call__(self, pixels: Pixels) -> dict[str, Any]:
-        """The outputs for one image, as of Detectron2's models: ``instances``, ``sem_seg``,
-        ``panoptic_seg``; or ``logits``."""
-
-
-class ModelPredictor:
+class ModelPredictor(BasePredictor):
     """A model of PyTorch, which sees images as in its evaluation."""
 
-    def __init__(self, cfg: CfgNode, stored: Mapping[str, Any], *, threshold: float) -> None:
+    def __init__(self, cfg: CfgNode, stored: Mapping[str, Any], *, score_threshold: float) -> None:
         """
         Args:
             cfg: With ``MODEL.WEIGHTS``.
             stored: What these hold, for class names.
-            threshold: Score threshold of objects.
+            score_threshold: Of objects.
 
         Raises:
             UserError: Weights or config cannot be used.
         """
-        self.threshold = threshold
+        self.score_threshold = score_threshold
         self.preprocess = PREPROCESSING[TASKS.get(cfg.MODEL.META_ARCHITECTURE, "detection")](cfg)
         model = build_model(cfg)
         Checkpointer(model, strict=True).load(cfg.MODEL.WEIGHTS)
         self.model = wrap_for_testing(cfg, model).eval()
         register_builtin_datasets()  # whose names the config may give
-        self.looks = stored_looks(stored, cfg)
+        self.metadata = stored_metadata(stored, cfg)
+        self.combination = combination_of(cfg)
 
-    @torch.no_grad()
-    def __call__(self, pixels: Pixels) -> dict[str, Any]:
-        """See `Predictor`; objects are those of at least the threshold."""
-        height, width = pixels.shape[:2]
-        item = {"image": self.preprocess(pixels), "height": height, "width": width}
-        outputs = dict(self.model([item])[0])
-        if "instances" in outputs:
-            instances = outputs["instances"].to("cpu")
-            outputs["instances"] = instances[instances.scores >= self.threshold]
-        return outputs
-
-
-class PackedImagePredictor:
-    """A packed network."""
-
-    def __init__(self, path: str, *, threshold: float) -> None:
-        """
-        Args:
-            path: The packed file.
-            threshold: Score threshold of objects.
+    def predict_batch(self, images: Sequence[AnyImage]) -> list[Result]:
+        """Results for images, one after the other, with objects of at least the score threshold.
 
         Raises:
-            PackedFileError: It cannot be used.
-            ExtensionError: The compiled engine is missing.
+            DataError: An image cannot be used.
         """
-        self.predictor = PackedPredictor(path)
-        self.threshold = threshold
-        self.looks = Metadata()
-        self.looks.set(**{CLASSES[self.predictor.task]: list(self.predictor.class_names)})
-        if self.predictor.stuff_class_names:
-            self.looks.set(stuff_classes=list(self.predictor.stuff_class_names))
+        return [self._predict(image) for image in images]
 
-    def __call__(self, pixels: Pixels) -> dict[str, Any]:
-        """See `Predictor`; objects are those of at least the threshold."""
-        answer = self.predictor(pixels)
-        if isinstance(answer, Detections | PanopticSegmentation):
-            answer = answer.above(self.threshold)
-        return model_outputs(answer)
-
-
-# Task of a packed file -> what Detectron2 calls its classes.
-CLASSES = {
-    "classification": "classes",
-    "detection": "thing_classes",
-    "instance_segmentation": "thing_classes",
-    "semantic_segmentation": "stuff_classes",
-    "panoptic_segmentation": "thing_classes",
-}
+    @torch.no_grad()
+    def _predict(self, image: AnyImage) -> Result:
+        pixels = read_image(image, least_side=FULL_SIZE)
+        height, width = pixels.shape[:2]
+        item = {"image": self.preprocess(pixels), "height": height, "width": width}
+        outputs = self.model([item])[0]
+        result = result_of(outputs, self.metadata, self.combination)
+        return result.above(self.score_threshold)
 
 
 def open_predictor(
-    *, config_file: str, weights: str, options: Sequence[str], threshold: float
-) -> Predictor:
-    """A network from its files.
+    weights: str | os.PathLike[str] = "",
+    *,
+    config_file: str = "",
+    options: Sequence[str] = (),
+    score_threshold: float = SCORE_THRESHOLD,
+) -> BasePredictor:
+    """A network from its files, ready to predict.
 
     Args:
+        weights: A packed file, a checkpoint or a folder of weights; empty where the config or the
+            options name it.
         config_file: May be empty where the checkpoint carries its config.
-        weights: A checkpoint or packed file; empty where the config or the options name it.
         options: Config KEY VALUE pairs.
-        threshold: Score threshold of objects.
+        score_threshold: Of objects.
 
     Raises:
         UserError: A file is missing or broken, or they do not belong together.
     """
-    check_threshold(threshold)
+    check_score_threshold(score_threshold)
     if len(options) % 2:
         raise ConfigError(f"--opts {' '.join(options)}: {options[-1]} has no value; give pairs")
-    weights = weights or dict(zip(options[::2], options[1::2], strict=False)).get(WEIGHTS, "")
-    if not weights and config_file:
-        weights = load_config(config_file, options).MODEL.WEIGHTS
-    if not weights:
+    path = os.fspath(weights) or dict(zip(options[::2], options[1::2], strict=False)).get(
+        WEIGHTS, ""
+    )
+    if not path and config_file:
+        path = load_config(config_file, options).MODEL.WEIGHTS
+    if not path:
         raise ConfigError(
             "there is no trained network: name a checkpoint or packed file by --weights"
         )
-    if is_packed(weights):
-        return _open_packed(weights, config_file, options, threshold)
-    stored = read_checkpoint(weights) if Path(weights).exists() else {}
-    cfg = trained_config(config_file, weights, [*options, WEIGHTS, weights], stored)
+    if is_packed(path):
+        _check_needs_no_config(path, config_file, options)
+        return PackedPredictor(path, score_threshold=score_threshold)
+    stored = read_checkpoint(path) if Path(path).exists() else {}
+    cfg = trained_config(config_file, path, [*options, WEIGHTS, path], stored)
     if not torch.cuda.is_available():
         cfg.MODEL.DEVICE = "cpu"
-    set_threshold(cfg, threshold)
+    set_score_threshold(cfg, score_threshold)
     cfg.freeze()
-    return ModelPredictor(cfg, stored, threshold=threshold)
+    return ModelPredictor(cfg, stored, score_threshold=score_threshold)
 
 
-def _open_packed(
-    path: str, config_file: str, options: Sequence[str], threshold: float
-) -> Predictor:
+def _check_needs_no_config(path: str, config_file: str, options: Sequence[str]) -> None:
     if config_file or set(options[::2]) - {WEIGHTS}:
         raise ConfigError(
             f"{path} is a packed file, which needs no config and takes none; leave --config-file "
             "and other --opts away"
         )
-    return PackedImagePredictor(path, threshold=threshold)
 
 
 def trained_config(
@@ -189,18 +157,7 @@ def trained_config(
     return load_config_text(stored["config"], weights, options)
 
 
-def check_threshold(threshold: float) -> None:
-    """
-    Raises:
-        ConfigError: It is no score.
-    """
-    if not 0 <= threshold <= 1:
-        raise ConfigError(
-            f"the score threshold of objects (--confidence-threshold) is {threshold}; valid: 0 to 1"
-        )
-
-
-def set_threshold(cfg: CfgNode, threshold: float) -> None:
+def set_score_threshold(cfg: CfgNode, threshold: float) -> None:
     """Make `threshold` the score threshold of the objects that any detector gives."""
     for node in cfg.MODEL.values():
         if isinstance(node, CfgNode) and "SCORE_THRESH_TEST" in node:

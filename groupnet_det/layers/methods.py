@@ -37,7 +37,7 @@ class _Fixed:
 
 
 # One branch, so that nothing is left to group or to connect.
-_ONE_BRANCH = {"group": "block", "gates": False, "merge": "mean"}
+_ONE_BRANCH = {"group": "block", "gates": False, "merge": "mean", "stage_bases": ()}
 _PLAIN_BLOCK = {
     "order": "conv_norm_act",
     "nonlinearity": "relu",
@@ -63,6 +63,7 @@ METHODS: dict[str, _Fixed] = {
             "num_bases": 1,
             "activation": "sign",
             "gradient": "hardtanh",
+            "gradient_width": 1.0,
             "weight": "sign",
             "weight_scale": "none",
             "weight_gradient": "clipped",
@@ -76,6 +77,7 @@ METHODS: dict[str, _Fixed] = {
             "num_bases": 1,
             "activation": "sign",
             "gradient": "hardtanh",
+            "gradient_width": 1.0,
             "weight": "sign",
             "weight_scale": "channel",
             "weight_gradient": "identity",
@@ -88,6 +90,7 @@ METHODS: dict[str, _Fixed] = {
             "num_bases": 1,
             "activation": "sign",
             "gradient": "polynomial",
+            "gradient_width": 1.0,
             "weight": "sign",
             "weight_scale": "channel",
             "weight_gradient": "magnitude",

@@ -17,7 +17,7 @@ from groupnet_det.analysis.precision_map import count_weights, layer_precisions
 from groupnet_det.benchmark.engines.packed_engines import engine_isa
 from groupnet_det.benchmark.measure.environment import processor
 from groupnet_det.benchmark.measure.timing import Schedule, alternate
-from groupnet_det.benchmark.suites.timed_networks import float_burst, packed_burst
+from groupnet_det.benchmark.suites.num_bases import float_burst, packed_burst
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError
 from groupnet_det.version import __version__

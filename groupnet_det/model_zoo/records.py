@@ -71,7 +71,7 @@ class CostRow:
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyRow:
-    """How long a network takes for one image, from pixels to the answer.
+    """How long a network takes for one image, from pixels to the prediction.
 
     Attributes:
         network, size: As of `CostRow`.

@@ -1,4 +1,4 @@
-"""Entries as tables of Markdown, with what their networks cost, and how they were measured."""
+"""Markdown tables of entries, with the costs of their networks and the measurements."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from .spec import TableSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What is known of networks, by their text."""
+    """Costs and latencies of networks, by their text."""
 
     costs: Mapping[str, CostRow]
     latencies: Mapping[str, LatencyRow]
 
 
 def format_table(entries: Sequence[Entry], spec: TableSpec, measured: Measured) -> str:
-    """The table, and below it where its rows come from."""
+    """Format the table, with the sources of its rows below."""
     names = [title for title in _COSTS if title != _LATENCY or _timed(entries, measured)]
-    if spec.kind == _OF_BASES:  # has costs of its own
+    if spec.kind == _OF_BASES:  # has its own columns of costs
         names = []
     titles = [_FIRST[spec.kind], *entries[0].columns, *names]
     lines = [titles, ["---"] * len(titles)]
@@ -111,14 +111,14 @@ def _latency(entries: Iterable[Entry], measured: Measured) -> str:
     devices = ", ".join(_unique(f"{row.device} ({row.isa}), {row.threads} threads" for row in rows))
     torch = ", ".join(_unique(row.torch.split("+")[0] for row in rows))
     return (
-        f"Milliseconds from pixels to the answer, the least of several rounds, on {devices}, "
+        f"Milliseconds from pixels to the prediction, the minimum of several rounds, on {devices}, "
         f"{_days(row.date for row in rows)}, with random weights: the packed engine; "
         f"full precision in PyTorch {torch}."
     )
 
 
 def _commands(entries: Iterable[Entry]) -> str:
-    """Of each row, as a block of code."""
+    """The commands of the rows, as a code block."""
     lines = [f"    {e.command}  # {e.name}" for e in entries if e.command]
     return "\n".join(lines)
 

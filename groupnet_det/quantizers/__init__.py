@@ -1,4 +1,4 @@
-"""Quantizers: pure functions, and the modules by which a convolution owns them."""
+"""Quantizers: pure functions, and modules that convolutions own."""
 
 from groupnet_det.quantizers.multi_bit.abc_net import ABCActivation, ABCWeight, approximate_weight
 from groupnet_det.quantizers.multi_bit.dorefa import (

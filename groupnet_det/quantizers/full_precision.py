@@ -1,4 +1,4 @@
-"""Placeholders of quantizers where nothing is quantized."""
+"""Placeholders for quantizers in networks without quantization."""
 
 import torch
 from torch import Tensor
@@ -7,9 +7,9 @@ from .base import ActivationQuantizer, WeightQuantizer
 
 
 class TanhActivation(ActivationQuantizer):
-    """tanh instead of sign: the smooth first stage of training (Group-Net).
+    """tanh instead of sign, for the smooth first stage of training (Group-Net).
 
-    The padding stays that of the sign, so that the second stage sees the same network.
+    The padding value is that of the sign, so that both stages train the same network.
     """
 
     pad_value = 1.0
@@ -20,7 +20,7 @@ class TanhActivation(ActivationQuantizer):
 
 class ClipActivation(ActivationQuantizer):
     """``clip(x, 0, 1)`` instead of {0, 1}, for the smooth first stage of training; padded
-    with 0. The gradient is g inside [0, 1], else 0, as that of {0, 1}."""
+    with 0. The gradient is g inside [0, 1], else 0, as for {0, 1}."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.clamp(0, 1)

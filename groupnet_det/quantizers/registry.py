@@ -1,4 +1,4 @@
-"""Quantizers by name."""
+"""Registry of quantizers by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from groupnet_det.quantizers.multi_bit.lsq import LSQActivation, LSQWeight
 from .base import ActivationQuantizer, WeightQuantizer
 from .full_precision import ClipActivation, FloatActivation, FloatWeight, TanhActivation
 from .rsign import RSignActivation
-from .sign_activation import SIGN_GRADIENTS, SignActivation
+from .sign_activation import SignActivation, sign_gradient
 from .sign_weight import WEIGHT_GRADIENTS, WEIGHT_SCALES, SignWeight
 from .zero_one import ZERO_ONE_GRADIENTS, ZeroOneActivation
 
@@ -22,13 +22,14 @@ MAX_TERMS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class ActivationSpec:
-    """What an activation quantizer may have to know; each takes what it needs.
+    """Settings of activation quantizers; each uses those that it needs.
 
     Attributes:
-        num_channels: Of the map that is quantized.
+        num_channels: Channels of the input.
         bits: Of k-bit quantizers (`dorefa`, `lq`, `lsq`), 1 to 8.
         num_bases: ABC-Net's N, 1 to 8.
         gradient: Estimator of `sign` and `rsign`, a key of `SIGN_GRADIENTS`.
+        gradient_width: Of that estimator, see `sign_gradient`.
         zero_one_gradient: Estimator of `zero_one`, a key of `ZERO_ONE_GRADIENTS`.
 
     Raises:
@@ -39,24 +40,25 @@ class ActivationSpec:
     bits: int = 1
     num_bases: int = 1
     gradient: str = "polynomial"
+    gradient_width: float = 1.0
     zero_one_gradient: str = "clipped"
 
     def __post_init__(self) -> None:
         _check_range(self.bits, MAX_BITS, "bits of activations")
         _check_range(self.num_bases, MAX_TERMS, "number of activation bases")
-        lookup(SIGN_GRADIENTS, self.gradient, "gradient of sign")
+        sign_gradient(self.gradient, width=self.gradient_width)
         lookup(ZERO_ONE_GRADIENTS, self.zero_one_gradient, "gradient of {0, 1}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightSpec:
-    """What a weight quantizer may have to know; each takes what it needs.
+    """Settings of weight quantizers; each uses those that it needs.
 
     Attributes:
-        out_channels: Of the weights.
-        num_groups: The output channels are that many equal groups (the bases of a group of
-            convolutions) with statistics of their own.
-        scale: Of `sign`, a key of `WEIGHT_SCALES`.
+        out_channels: Output channels of the weights.
+        num_groups: Number of equal groups of output channels (the bases of wide convolutions),
+            each with its own statistics.
+        scale: Scale of `sign`, a key of `WEIGHT_SCALES`.
         bits: Of k-bit quantizers (`dorefa`, `lq`, `lsq`), 1 to 8.
         num_bases: ABC-Net's M, 1 to 8.
         gradient: Estimator of `sign`, a key of `WEIGHT_GRADIENTS`.
@@ -89,11 +91,13 @@ def _check_range(value: int, largest: int, what: str) -> None:
 
 
 ACTIVATION_QUANTIZERS: dict[str, Callable[[ActivationSpec], ActivationQuantizer]] = {
-    "sign": lambda spec: SignActivation(gradient=spec.gradient),
+    "sign": lambda spec: SignActivation(gradient=spec.gradient, width=spec.gradient_width),
     "zero_one": lambda spec: ZeroOneActivation(gradient=spec.zero_one_gradient),
     "tanh": lambda spec: TanhActivation(),
     "clip": lambda spec: ClipActivation(),
-    "rsign": lambda spec: RSignActivation(spec.num_channels, gradient=spec.gradient),
+    "rsign": lambda spec: RSignActivation(
+        spec.num_channels, gradient=spec.gradient, width=spec.gradient_width
+    ),
     "abc": lambda spec: ABCActivation(num_bases=spec.num_bases),
     "dorefa": lambda spec: DorefaActivation(bits=spec.bits),
     "lq": lambda spec: LQActivation(bits=spec.bits),

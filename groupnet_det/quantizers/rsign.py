@@ -16,16 +16,18 @@ class RSignActivation(SignActivation):
     gives +1, and the gradient estimator is a choice (`polynomial` in the paper).
     """
 
-    def __init__(self, num_channels: int, *, gradient: str = "polynomial") -> None:
+    def __init__(
+        self, num_channels: int, *, gradient: str = "polynomial", width: float = 1.0
+    ) -> None:
         """
         Args:
             num_channels: C of the (N, C, H, W) input.
-            gradient: A key of `SIGN_GRADIENTS`.
+            gradient, width: As of `sign_gradient`.
 
         Raises:
-            ConfigError: Unknown `gradient`.
+            ConfigError: As `sign_gradient`.
         """
-        super().__init__(gradient=gradient)
+        super().__init__(gradient=gradient, width=width)
         self.thresholds = nn.Parameter(torch.zeros(num_channels))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -6,12 +6,13 @@ included. A value of -1 is bit 1 in packed form.
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from groupnet_det.errors import lookup
+from groupnet_det.errors import ConfigError, lookup
 
 from .base import ActivationQuantizer
 from .exporting import is_exporting
@@ -66,6 +67,29 @@ SIGN_GRADIENTS: dict[str, SignGradient] = {
 }
 
 
+def sign_gradient(name: str, *, width: float = 1.0) -> SignGradient:
+    """The estimator `name`, stretched along x: the gradient at x is that at ``x / width``.
+
+    For ``hardtanh`` the width is the bound of the straight-through estimator, beyond which
+    nothing is passed; Zhang et al., PokeBNN (arXiv 2112.00133), found it to matter.
+
+    Args:
+        name: A key of `SIGN_GRADIENTS`.
+        width: Above 0.
+
+    Raises:
+        ConfigError: Unknown `name`, or `width` is not above 0.
+    """
+    gradient = lookup(SIGN_GRADIENTS, name, "gradient of sign")
+    if not 0 < width < math.inf:
+        raise ConfigError(f"the width of the sign's gradient is {width}; it must be above 0")
+    return gradient if width == 1 else partial(_stretched, gradient, width)
+
+
+def _stretched(gradient: SignGradient, width: float, grad: Tensor, x: Tensor) -> Tensor:
+    return gradient(grad, x / width)
+
+
 class _Sign(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, gradient: SignGradient, shift: float) -> Tensor:
@@ -108,24 +132,24 @@ class SignActivation(ActivationQuantizer):
     """{-1, +1} by `sign`; padded with +1 (Group-Net, Bi-Real Net, BNN).
 
     Attributes:
-        slope: Where it is finite, ``tanh(slope * x)`` stands instead of the sign. A state of
-            training, not of the network: it is in no checkpoint.
+        slope: If finite, ``tanh(slope * x)`` replaces the sign. This is a state of the training,
+            not of the network, so checkpoints do not contain it.
     """
 
     precision = 1
     pad_value = 1.0
     slope: float = math.inf
 
-    def __init__(self, *, gradient: str = "polynomial") -> None:
+    def __init__(self, *, gradient: str = "polynomial", width: float = 1.0) -> None:
         """
         Args:
-            gradient: A key of `SIGN_GRADIENTS`.
+            gradient, width: As of `sign_gradient`.
 
         Raises:
-            ConfigError: Unknown `gradient`.
+            ConfigError: As `sign_gradient`.
         """
         super().__init__()
-        self.gradient = lookup(SIGN_GRADIENTS, gradient, "gradient of sign")
+        self.gradient = sign_gradient(gradient, width=width)
 
     def forward(self, x: Tensor) -> Tensor:
         return sign(x, gradient=self.gradient) if self.is_hard else torch.tanh(self.slope * x)

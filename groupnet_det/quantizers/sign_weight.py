@@ -14,7 +14,7 @@ from .sign_activation import plain_sign
 
 
 def _layer_scale(weight: Tensor, num_groups: int) -> Tensor:
-    # In two steps: over each channel in parallel, then over the channels of a group.
+    # In two steps: each channel in parallel, then the channels of a group.
     sums = weight.abs().sum(dim=(1, 2, 3)).view(num_groups, -1).sum(dim=1)
     scale = sums.div_(weight.numel() // num_groups)
     return scale.repeat_interleave(weight.shape[0] // num_groups).view(-1, 1, 1, 1)
@@ -85,18 +85,18 @@ def binarize_weight(
 
     Backward: by `gradient` to W, none through s.
 
-    Source: Rastegari et al., XNOR-Net (arXiv 1603.05279), and those at `WEIGHT_SCALES` and
-    `WEIGHT_GRADIENTS`. Deviation: XNOR-Net derives its gradient through s too.
+    Source: Rastegari et al., XNOR-Net (arXiv 1603.05279), and the papers named at `WEIGHT_SCALES`
+    and `WEIGHT_GRADIENTS`. Deviation: XNOR-Net's gradient also goes through s.
 
     Args:
         weight: (C_out, C_in, kH, kW).
         scale: A key of `WEIGHT_SCALES`.
-        num_groups: The output channels are that many equal groups (the bases of a group of
-            convolutions), each with a scale of its own where that is of the layer.
+        num_groups: Number of equal groups of output channels (the bases of wide convolutions);
+            the scale ``layer`` is computed for each.
         gradient: A key of `WEIGHT_GRADIENTS`.
 
     Returns:
-        As `weight`.
+        A tensor like `weight`.
 
     Raises:
         ConfigError: Unknown `scale` or `gradient`.
@@ -113,8 +113,8 @@ class SignWeight(WeightQuantizer):
     """``sign(W) * s`` by `binarize_weight` (XNOR-Net, Group-Net, Bi-Real Net, BNN).
 
     Attributes:
-        binary: Where it is False, the float weights pass. A state of training, not of the network:
-            it is in no checkpoint.
+        binary: If False, float weights are used. This is a state of the training, not of the
+            network, so checkpoints do not contain it.
     """
 
     precision = 1
@@ -123,7 +123,7 @@ class SignWeight(WeightQuantizer):
     def __init__(
         self, *, scale: str = "layer", num_groups: int = 1, gradient: str = "identity"
     ) -> None:
-        """Arguments as those of `binarize_weight`."""
+        """See `binarize_weight` for the arguments."""
         super().__init__()
         self.scale = scale
         self.num_groups = num_groups

@@ -1,4 +1,4 @@
-"""The straight-through estimator: one value forward, the gradient of another backward."""
+"""The straight-through estimator: one value forward, another one's gradient backward."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def pass_through(source: Tensor, value: Tensor) -> Tensor:
     Source: Bengio et al. (arXiv 1308.3432).
 
     Args:
-        source, value: Of one shape and dtype.
+        source, value: Tensors of the same shape and dtype.
     """
     if is_exporting():
         return value
@@ -50,11 +50,11 @@ def pass_through_clipped(
 ) -> Tensor:
     """Return `value`, a constant, instead of `source`.
 
-    Forward: ``value``. Backward: to `source`, g where ``low <= source <= high``, else 0. (That of
-    torch.clamp at the limits themselves depends on the version of torch.)
+    Forward: ``value``. Backward: to `source`, g where ``low <= source <= high``, else 0. (The
+    gradient of torch.clamp at the limits depends on the version of torch.)
 
     Args:
-        source, value: Of one shape and dtype.
+        source, value: Tensors of the same shape and dtype.
         low, high: Numbers or tensors without dimensions.
     """
     if is_exporting():

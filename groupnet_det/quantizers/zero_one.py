@@ -10,7 +10,7 @@ from groupnet_det.errors import lookup
 from .base import ActivationQuantizer
 from .straight_through import pass_through, pass_through_clipped
 
-# From (x, its binary value) to that value with a gradient. As factors of g:
+# Functions from (x, its binary value) to that value with a gradient. As factors of g:
 #   clipped: 1[0 <= x <= 1]. Zhou et al., DoReFa-Net (arXiv 1606.06160).
 #   identity: 1. The code that the authors of Group-Net published.
 ZERO_ONE_GRADIENTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

@@ -1,1 +1,1 @@
-"""One HTML page of all that a training left: figures, curves, pictures."""
+"""Report of a training as one HTML page: figures, curves and images."""

@@ -1,4 +1,4 @@
-"""The sections of a report, in their order, and the page that they make."""
+"""The sections of a report in their order, and the page."""
 
 import datetime
 import re
@@ -18,7 +18,7 @@ from groupnet_det.report.sections import (
     overview_section,
     training_section,
 )
-from groupnet_det.report.sections.prediction_sections import Answers
+from groupnet_det.report.sections.prediction_sections import PredictionSections
 from groupnet_det.version import __version__
 
 from .training_run import Run
@@ -28,10 +28,11 @@ MakeSection = Callable[[Run], list[Block]]
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """
+    """A section of the page.
+
     Attributes:
-        anchor: Of links to it.
-        blocks: What it shows.
+        anchor: Anchor for links.
+        blocks: Its content.
     """
 
     title: str
@@ -39,16 +40,16 @@ class Section:
     blocks: list[Block]
 
 
-def sections_of(run: Run) -> Iterable[tuple[str, MakeSection]]:
-    """Titles, and what makes each section."""
-    answers = Answers(run)
+def _sections_of(run: Run) -> Iterable[tuple[str, MakeSection]]:
+    """Titles of the sections, and the functions that make them."""
+    sections = PredictionSections(run)
     return (
         ("At a glance", overview_section.overview),
         ("Scores", training_section.scores),
         ("Curves", training_section.curves),
-        ("Best and worst", answers.examples),
-        ("Precision and recall", answers.precision_recall),
-        ("Confusion", answers.confusion),
+        ("Best and worst", sections.examples),
+        ("Precision and recall", sections.precision_recall),
+        ("Confusion", sections.confusion),
         ("Size and latency", deployment_section.deployment),
         ("Precision map", network_section.precision_map),
         ("Bit flips", training_section.bit_flips),
@@ -58,17 +59,17 @@ def sections_of(run: Run) -> Iterable[tuple[str, MakeSection]]:
 
 
 def write_report(folder: Path) -> Path:
-    """Make `REPORT` of what a training left in its folder.
+    """Write `REPORT` from the files in a training's folder.
 
-    A section whose files are missing says in one line why, and which command makes them.
+    A section whose files are missing shows the reason and the command that makes them.
 
     Raises:
-        DataError: There is no such folder.
+        DataError: The folder does not exist.
     """
     run = Run(folder)
     sections = [
         Section(title=title, anchor=title.lower().replace(" ", "-"), blocks=_blocks(make, run))
-        for title, make in sections_of(run)
+        for title, make in _sections_of(run)
     ]
     page = (
         _environment()
@@ -113,5 +114,5 @@ def _environment() -> Environment:
 
 
 def breakable(text: str) -> Markup:
-    """Lines may break after the dots and underscores of long names."""
+    """Allow line breaks after the dots and underscores of long names."""
     return Markup("<wbr>").join(re.split(r"(?<=[._])(?=\D)", text))

@@ -1,4 +1,4 @@
-"""The scores of evaluations, out of the rows of ``metrics.json``."""
+"""Scores of evaluations from the rows of ``metrics.json``."""
 
 import math
 import re
@@ -8,9 +8,9 @@ from typing import Any
 
 from groupnet_det.engine.records.recorded_scores import TASKS
 
-# The scores with a curve, of which the first one that there is stands for the training.
+# The scores with a curve; the first one that exists represents the training.
 LEADING = ("AP", "AP50", "AP75", "mIoU", "pACC", "top1", "top5", "PQ", "IoU")
-# A score, and after a hyphen its class; Detectron2's "min(IoU, B-Iou)-cat" has one hyphen more.
+# A score, a hyphen and its class; Detectron2's "min(IoU, B-Iou)-cat" has one more hyphen.
 NAME_AND_CLASS = re.compile(r"(?P<name>[^-(]*(?:\([^)]*\))?)(?:-(?P<class_name>.*))?", re.DOTALL)
 LABELS = {"top1": "top-1", "top5": "top-5", "pACC": "pixel accuracy"}
 
@@ -20,11 +20,11 @@ class Metric:
     """A name in metrics.json, such as ``photo_digits_val/bbox/AP-3``, in its parts.
 
     Attributes:
-        key: The whole.
-        dataset: Empty where there is one only.
+        key: The full name.
+        dataset: Name of the data set; empty if there is only one.
         task: A key of `TASKS`.
-        name: Such as ``AP``.
-        class_name: Empty for all classes together.
+        name: Name of the score, such as ``AP``.
+        class_name: Name of the class; empty for all classes together.
     """
 
     key: str
@@ -39,12 +39,12 @@ class Metric:
 
     @property
     def title(self) -> str:
-        """Of what it is a score."""
+        """Title of the data set and task of the score."""
         return TASKS[self.task] + (f", {self.dataset}" if self.dataset else "")
 
 
 def parse_metric(key: str) -> Metric | None:
-    """None for what is no score, such as a loss."""
+    """Parse a name; None if it is not a score, but for example a loss."""
     parts = key.split("/")
     index = next((i for i, part in enumerate(parts[:-1]) if part in TASKS), None)
     if index is None:
@@ -62,7 +62,7 @@ def parse_metric(key: str) -> Metric | None:
 
 
 def group_metrics(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], list[Metric]]:
-    """All scores of a training by data set and task, in the order in which they came."""
+    """All scores of a training by data set and task, in the order of the rows."""
     keys = dict.fromkeys(key for row in rows for key in row)
     groups: dict[tuple[str, str], list[Metric]] = {}
     for metric in filter(None, map(parse_metric, keys)):
@@ -71,7 +71,7 @@ def group_metrics(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], list[
 
 
 def values_of(rows: Sequence[dict[str, Any]], key: str) -> list[tuple[int, float]]:
-    """Iterations and values."""
+    """Iterations and values of a score."""
     return [(row["iteration"], float(row[key])) for row in rows if row.get(key) is not None]
 
 
@@ -80,12 +80,12 @@ def last_value(rows: Sequence[dict[str, Any]], key: str) -> float:
 
 
 def best_value(rows: Sequence[dict[str, Any]], key: str) -> tuple[int, float] | None:
-    """Iteration and value of the highest one; None where none is a number."""
+    """Iteration and value of the highest score; None if there are only nan."""
     known = [pair for pair in values_of(rows, key) if math.isfinite(pair[1])]
     return max(known, key=lambda pair: pair[1], default=None)
 
 
 def leading(metrics: Sequence[Metric]) -> list[Metric]:
-    """Those of all classes that have a curve, in the order of `LEADING`."""
+    """The scores of all classes with a curve, in the order of `LEADING`."""
     by_name = {metric.name: metric for metric in metrics if not metric.class_name}
     return [by_name[name] for name in LEADING if name in by_name]

@@ -1,4 +1,4 @@
-"""The files of a training, read when a section asks for them."""
+"""The files of a training, read on first use."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ from groupnet_det.packed.packed_file import PackedFile, read_packed
 
 
 class MissingError(UserError):
-    """A section cannot be made; `command` makes what it lacks."""
+    """A section lacks files, which `command` makes."""
 
     def __init__(self, message: str, command: str = "") -> None:
         super().__init__(message)
@@ -42,13 +42,13 @@ class Run:
     def __init__(self, folder: Path) -> None:
         """
         Raises:
-            DataError: There is no such folder, or it holds nothing to report of.
+            DataError: The folder does not exist, or has no files of a training.
         """
         if not folder.is_dir():
             raise DataError(f"folder {folder} does not exist; name the OUTPUT_DIR of a training")
         if not any((folder / name).is_file() for name in output_names.SOURCES):
             raise DataError(
-                f"folder {folder} holds none of {', '.join(output_names.SOURCES)};"
+                f"folder {folder} has none of {', '.join(output_names.SOURCES)};"
                 " name the OUTPUT_DIR of a training"
             )
         self.folder = folder
@@ -67,7 +67,7 @@ class Run:
 
     @property
     def metrics_file(self) -> Path:
-        """What the training wrote of its course.
+        """The file of metrics that the training wrote.
 
         Raises:
             MissingError: It is missing.
@@ -82,7 +82,7 @@ class Run:
         """The config that the training wrote, frozen; its data sets are registered.
 
         Raises:
-            UserError: It is missing, or broken.
+            UserError: It is missing or broken.
         """
         options = ["OUTPUT_DIR", str(self.folder), "MODEL.DEVICE", "cpu"]
         cfg = load_config(str(self.config_file), options)
@@ -101,8 +101,8 @@ class Run:
 
     @cached_property
     def stages(self) -> tuple[list[dict[str, Any]], list[int]]:
-        """The rows of this training after those of the ones that it started from, counted on, and
-        where each of them ends."""
+        """The rows of this training after those of the trainings that it started from, with
+        consecutive iterations, and the last iteration of each."""
         folders = [self.metrics_file.parent.resolve()]
         while (before := _weights_folder(folders[0])) and before not in folders:
             if not (before / output_names.METRICS).is_file():
@@ -118,17 +118,17 @@ class Run:
 
     @cached_property
     def checkpoint(self) -> Path:
-        """The last one.
+        """The last checkpoint.
 
         Raises:
-            MissingError: There is none.
+            MissingError: There is no checkpoint.
         """
         note = self.folder / "last_checkpoint"
         names = [note.read_text().strip()] if note.is_file() else []
         for name in [*names, output_names.CHECKPOINT]:
             if (self.folder / name).is_file():
                 return self.folder / name
-        raise MissingError(f"{self.folder} holds no checkpoint", self.train_command)
+        raise MissingError(f"{self.folder} contains no checkpoint", self.train_command)
 
     @cached_property
     def weights(self) -> dict[str, Any]:
@@ -152,7 +152,7 @@ class Run:
         """A JSON file of the folder.
 
         Raises:
-            MissingError: It is missing, or no JSON; `command` makes it.
+            MissingError: It is missing or not JSON; `command` makes it.
         """
         path = self.folder / name
         try:
@@ -160,14 +160,14 @@ class Run:
         except OSError:
             raise MissingError(f"{path} does not exist", command) from None
         except ValueError as error:
-            raise MissingError(f"{path} is no JSON: {error}", command) from error
+            raise MissingError(f"{path} is not JSON: {error}", command) from error
 
     @contextlib.contextmanager
     def reading(self, name: str, command: str) -> Iterator[None]:
-        """While what a file of the folder holds is used.
+        """Context for the use of a file's contents.
 
         Raises:
-            MissingError: It lacks something, or has it otherwise; `command` makes it again.
+            MissingError: The contents are incomplete or invalid; `command` makes the file again.
         """
         try:
             yield
@@ -176,11 +176,11 @@ class Run:
         except UserError as error:
             raise MissingError(str(error), command) from error
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-            reason = f"{self.folder / name} is not what it should be: {error!r}"
+            reason = f"{self.folder / name} is invalid: {error!r}"
             raise MissingError(reason, command) from error
 
     def results_dir(self, dataset: str) -> Path:
-        """Where the last evaluation on a data set wrote to."""
+        """The output folder of the last evaluation on a data set."""
         return inference_dir(self.cfg, dataset)
 
     @property
@@ -188,7 +188,7 @@ class Run:
         return self._command("train", "--resume", *self._output)
 
     def train_anew_command(self, *options: str) -> str:
-        """Into another folder, with these config keys and values."""
+        """The command of a training into another folder, with these config keys and values."""
         return self._command("train", "OUTPUT_DIR", f"{self.folder}_again", *options)
 
     @property
@@ -197,34 +197,31 @@ class Run:
 
     @property
     def export_command(self) -> str:
-        output = str(self.folder / output_names.PACKED)
-        return self._command("export", "--output", output, *self._weights)
+        return self._packed_command("export")
 
     @property
     def verify_command(self) -> str:
-        report = str(self.folder / output_names.VERIFICATION)
-        return self._command("verify", *self._packed, "--report", report, *self._weights)
+        found = str(self.folder / output_names.VERIFICATION)
+        return self._packed_command("verify", "--json", found)
 
     @property
     def benchmark_command(self) -> str:
-        figures = ["--json", str(self.folder / output_names.LATENCY)]
-        return self._command("benchmark-packed", *self._packed, *figures, *self._weights)
+        figures = str(self.folder / output_names.LATENCY)
+        return self._packed_command("benchmark packed", "--json", figures)
 
     @property
     def _output(self) -> list[str]:
         return ["OUTPUT_DIR", str(self.folder)]
 
-    @property
-    def _packed(self) -> list[str]:
-        return ["--packed", str(self.folder / output_names.PACKED)]
-
-    @property
-    def _weights(self) -> list[str]:
-        return ["MODEL.WEIGHTS", str(self.folder / output_names.CHECKPOINT)]
+    def _packed_command(self, name: str, *words: str) -> str:
+        files = output_names.CHECKPOINT, output_names.PACKED
+        return shlex.join(
+            ["groupnet-det", *name.split(), *(str(self.folder / file) for file in files), *words]
+        )
 
     def _command(self, name: str, *words: str) -> str:
         config = str(self.folder / output_names.CONFIG)
-        return shlex.join(["groupnet-det", name, "--config-file", config, *words])
+        return shlex.join(["groupnet-det", *name.split(), "--config-file", config, *words])
 
 
 def _weights_folder(folder: Path) -> Path | None:

@@ -1,27 +1,33 @@
 """Classify, detect or segment with a packed file: no Detectron2, no config."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from groupnet_det.errors import DataError, PackedFileError, UserError, lookup
+from groupnet_det.errors import ConfigError, DataError, PackedFileError, UserError, lookup
 from groupnet_det.images.reading import AnyImage
 from groupnet_det.packed.packed_file import error_about, read_packed
 from groupnet_det.runtime.backends.networks import BACKENDS, Network
+from groupnet_det.runtime.results.result import Result
 
-from .task_pipelines import Answer, make_task
+from .base_predictor import BasePredictor
+from .score_threshold import SCORE_THRESHOLD, check_score_threshold
+from .task_pipelines import make_task
 
 
-class PackedPredictor:
+class PackedPredictor(BasePredictor):
     """Runs a packed network::
 
         predictor = PackedPredictor("model.gnp")
         print(predictor("cat.jpg"))
 
-    What comes back depends on the task: a `Classification`, `Detections`, a `LabelMap` or a
-    `PanopticSegmentation`. Several threads may use one predictor.
+    Results depend on the task: a `Classification`, `Detections`, a `LabelMap` or a
+    `PanopticSegmentation`. Lists, folders, patterns and videos are taken as well. Several threads
+    may use one predictor.
 
     Attributes:
         info: What the file says about itself, see docs/packed-format.md.
@@ -29,23 +35,49 @@ class PackedPredictor:
             ``semantic_segmentation`` or ``panoptic_segmentation``.
         class_names: In the order of the labels; their numbers where the file names none.
         stuff_class_names: The same for the labels of a panoptic network; else empty.
+        score_threshold: Of objects; None for all.
         program: What the network computes.
-        network: Runs the program, without preparation and answer.
+        network: Runs the program, without preparation and post-processing.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, backend: str = "native") -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        backend: str = "native",
+        score_threshold: float | None = SCORE_THRESHOLD,
+        mask_threshold: float | None = None,
+        threads: int | None = None,
+    ) -> None:
         """
         Args:
             path: A file made by tools/export_packed.py.
             backend: ``native``, the compiled engine, or ``reference``, which computes the same
                 bits with PyTorch, slowly. There is no silent change from one to the other.
+            score_threshold: Of objects, 0 to 1; None for all that the file gives.
+            mask_threshold: Probability from which a pixel is part of an object's mask; None for
+                that of the file.
+            threads: Of the engine; None for as many as PyTorch uses (`torch.set_num_threads`).
 
         Raises:
             PackedFileError: The file is missing, damaged, of another version or an unknown task.
             ExtensionError: The compiled engine is missing, or `GROUPNET_DET_ISA` is impossible.
-            ConfigError: Unknown `backend`.
+            ConfigError: Unknown `backend`, a threshold that is no probability or not for this task,
+                or no thread.
         """
-        self._opened = os.path.abspath(path), backend
+        if score_threshold is not None:
+            check_score_threshold(score_threshold)
+        if threads is not None and threads < 1:
+            raise ConfigError(f"threads is {threads}; valid: 1 and more")
+        self._path = os.path.abspath(path)
+        self._options = {
+            "backend": backend,
+            "score_threshold": score_threshold,
+            "mask_threshold": mask_threshold,
+            "threads": threads,
+        }
+        self.score_threshold = score_threshold
+        self._threads = threads
         open_network = lookup(BACKENDS, backend, "backend")
         packed = read_packed(path)
         try:
@@ -54,6 +86,8 @@ class PackedPredictor:
                 raise PackedFileError("it is for images of other than 3 channels")
         except UserError as error:
             raise error_about(path, PackedFileError(str(error))) from error
+        if mask_threshold is not None:
+            self._task.set_mask_threshold(mask_threshold)
         self.info = packed.info
         self.task = str(packed.info["task"])
         self.class_names = self._task.class_names
@@ -64,39 +98,32 @@ class PackedPredictor:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by the path of its file, which is opened again, as in a spawned process."""
-        return _reopen, self._opened
-
-    def __call__(self, image: AnyImage) -> Answer:
-        """The answer about one image, of any kind that `read_image` takes.
-
-        Raises:
-            DataError: The image cannot be used.
-        """
-        return self.predict_batch([image])[0]
+        return _reopen, (self._path, self._options)
 
     def prepare(self, image: AnyImage) -> tuple[Tensor, tuple[int, int]]:
         """What `predict_pixels` takes: an image's pixels as the network sees them, and the size
-        that the answer is for.
+        that the result is for.
 
         Raises:
             DataError: The image cannot be used.
         """
         return self._task.prepare(image)
 
-    def predict_batch(self, images: Sequence[AnyImage]) -> list[Answer]:
-        """Answers about images; classifiers run them in one pass, whose memory grows with their
+    def predict_batch(self, images: Sequence[AnyImage]) -> list[Result]:
+        """Results for images; classifiers run them in one pass, whose memory grows with their
         number.
 
         Raises:
-            DataError: An image cannot be used; there is no answer about the others then.
+            DataError: An image cannot be used; there are no results for the others then.
         """
         if isinstance(images, (str, os.PathLike)):
             raise DataError("images are one path; expected is a list of images")
         prepared = [self.prepare(image) for image in images]
-        return self._task.answers(self.network, prepared)
+        with _threads(self._threads):
+            return self._task.results(self.network, prepared, self.score_threshold)
 
-    def predict_pixels(self, pixels: Tensor, wanted: tuple[int, int]) -> Answer:
-        """The answer about an image that is prepared already.
+    def predict_pixels(self, pixels: Tensor, wanted: tuple[int, int]) -> Result:
+        """The result for an image that is prepared already, with all objects that the file gives.
 
         Args:
             pixels: uint8 (1, H, W, 3), channels as in training.
@@ -105,8 +132,23 @@ class PackedPredictor:
         Raises:
             DataError: The network does not take images of this size.
         """
-        return self._task.answers(self.network, [(pixels, wanted)])[0]
+        with _threads(self._threads):
+            return self._task.results(self.network, [(pixels, wanted)])[0]
 
 
-def _reopen(path: str, backend: str) -> PackedPredictor:
-    return PackedPredictor(path, backend=backend)
+def _reopen(path: str, options: Mapping[str, Any]) -> PackedPredictor:
+    return PackedPredictor(path, **options)
+
+
+@contextmanager
+def _threads(number: int | None) -> Iterator[None]:
+    """While it lasts, PyTorch uses so many threads, and with it the engine."""
+    if number is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

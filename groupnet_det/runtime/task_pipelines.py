@@ -1,11 +1,13 @@
 """Pipelines by task: preparation of an image, and post-processing of a network's outputs."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from groupnet_det.errors import PackedFileError, shortened
+from groupnet_det.errors import ConfigError, PackedFileError, shortened
 from groupnet_det.images.reading import AnyImage
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.program_json import read_value
@@ -14,11 +16,7 @@ from groupnet_det.runtime.backends.numpy_ops import joined, pick
 from groupnet_det.runtime.postprocessing.boxes import larger_than, rescale
 from groupnet_det.runtime.postprocessing.dense_detectors import KINDS, DensePostprocessing
 from groupnet_det.runtime.postprocessing.output_checks import channels_of
-from groupnet_det.runtime.postprocessing.panoptic import (
-    PanopticPostprocessing,
-    PanopticSegmentation,
-    combine,
-)
+from groupnet_det.runtime.postprocessing.panoptic import PanopticPostprocessing
 from groupnet_det.runtime.postprocessing.pasted_masks import paste_masks
 from groupnet_det.runtime.postprocessing.rcnn import RegionPostprocessing
 from groupnet_det.runtime.postprocessing.rcnn_checks import count_classes
@@ -28,13 +26,15 @@ from groupnet_det.runtime.preprocessing.shortest_edge import ShortestEdge
 from groupnet_det.runtime.results.classification import Classification
 from groupnet_det.runtime.results.detections import Detections
 from groupnet_det.runtime.results.label_maps import LabelMap
+from groupnet_det.runtime.results.panoptic_segmentation import PanopticSegmentation, combine
+from groupnet_det.runtime.results.result import Result
 
 Size = tuple[int, int]  # height, width
-Answer = Classification | Detections | LabelMap | PanopticSegmentation
+Prepared = tuple[Tensor, Size]  # pixels, and the size that the result is wanted for
 
 
 class Task:
-    """Preparation of images and the answers about them.
+    """Preparation of images, and the results of a network's outputs.
 
     Attributes:
         preprocessing: Makes the pixels.
@@ -49,18 +49,34 @@ class Task:
     stuff_class_names: tuple[str, ...] = ()
 
     def prepare(self, image: AnyImage) -> tuple[Tensor, Size]:
-        """Pixels for the network, uint8 (1, H, W, 3), and the size that the answer is wanted for.
+        """Pixels for the network, uint8 (1, H, W, 3), and the size that the result is wanted for.
 
         Raises:
             DataError: The image cannot be used.
         """
         raise NotImplementedError
 
-    def answers(self, network: Network, prepared: Sequence[tuple[Tensor, Size]]) -> list[Answer]:
-        """Run the network on images; one after the other, as they may differ in size."""
-        return [self.answer(network, pixels, wanted) for pixels, wanted in prepared]
+    def results(
+        self, network: Network, prepared: Sequence[Prepared], threshold: float | None = None
+    ) -> list[Result]:
+        """Run the network on images; one after the other, as they may differ in size.
 
-    def answer(self, network: Network, pixels: Tensor, wanted: Size) -> Answer:
+        Args:
+            threshold: Score threshold of objects, as `Result.above` has it; None for all.
+        """
+        return [self.result(network, *image, threshold) for image in prepared]
+
+    def set_mask_threshold(self, threshold: float) -> None:
+        """Take another threshold than the file's for masks.
+
+        Raises:
+            ConfigError: The network makes no masks, or it is no probability.
+        """
+        raise ConfigError("mask_threshold is for networks with masks of objects; leave it out")
+
+    def result(
+        self, network: Network, pixels: Tensor, wanted: Size, threshold: float | None
+    ) -> Result:
         """Run the network on one image."""
         raise NotImplementedError
 
@@ -82,7 +98,9 @@ class Classifier(Task):
         pixels = self.preprocessing(image)
         return pixels, _size(pixels)
 
-    def answers(self, network: Network, prepared: Sequence[tuple[Tensor, Size]]) -> list[Answer]:
+    def results(
+        self, network: Network, prepared: Sequence[Prepared], threshold: float | None = None
+    ) -> list[Result]:
         """All in one pass: they have one size."""
         if not prepared:
             return []
@@ -93,7 +111,7 @@ class Classifier(Task):
 
 
 class OfWholeImages(Task):
-    """A task whose answers are for the image's own size."""
+    """A task whose results are for the image's own size."""
 
     preprocessing: ShortestEdge
 
@@ -115,7 +133,9 @@ class Segmenter(OfWholeImages):
         self.postprocessing: SegmentationPostprocessing = _postprocessing(packed)
         self.num_classes = channels_of(packed.program, "logits")
 
-    def answer(self, network: Network, pixels: Tensor, wanted: Size) -> LabelMap:
+    def result(
+        self, network: Network, pixels: Tensor, wanted: Size, threshold: float | None
+    ) -> LabelMap:
         labels = self.postprocessing(
             lambda p: network(p)["logits"], pixels, wanted, network.label_map
         )
@@ -131,11 +151,14 @@ class DenseDetector(OfWholeImages):
         self.postprocessing: DensePostprocessing = _postprocessing(packed)
         self.num_classes = self.postprocessing.count_classes(packed.program)
 
-    def answer(self, network: Network, pixels: Tensor, wanted: Size) -> Detections:
+    def result(
+        self, network: Network, pixels: Tensor, wanted: Size, threshold: float | None
+    ) -> Detections:
         boxes, scores, classes = self.postprocessing(network(pixels), network)
         boxes = rescale(boxes, _size(pixels), wanted)
         kept = larger_than(boxes)
-        return Detections(boxes[kept], scores[kept], classes[kept], self.class_names, wanted)
+        found = Detections(boxes[kept], scores[kept], classes[kept], self.class_names, wanted)
+        return found if threshold is None else found.above(threshold)
 
 
 class RegionDetector(OfWholeImages):
@@ -147,23 +170,41 @@ class RegionDetector(OfWholeImages):
         self.postprocessing: RegionPostprocessing = _postprocessing(packed)
         self.num_classes = count_classes(self.postprocessing, packed)
 
-    def answer(
-        self, network: Network, pixels: Tensor, wanted: Size
+    def set_mask_threshold(self, threshold: float) -> None:
+        mask = self.postprocessing.mask
+        if mask is None:
+            super().set_mask_threshold(threshold)
+        elif not 0 <= threshold <= 1:
+            raise ConfigError(f"mask_threshold is {threshold}; valid: probabilities, 0 to 1")
+        else:
+            mask = replace(mask, threshold=threshold)
+            self.postprocessing = replace(self.postprocessing, mask=mask)
+
+    def result(
+        self, network: Network, pixels: Tensor, wanted: Size, threshold: float | None
     ) -> Detections | PanopticSegmentation:
-        return self.detections(network, network(pixels), _size(pixels), wanted)
+        return self.detections(network, network(pixels), _size(pixels), wanted, threshold)
 
     def detections(
-        self, network: Network, maps: dict[str, Tensor], size: Size, wanted: Size
+        self,
+        network: Network,
+        maps: dict[str, Tensor],
+        size: Size,
+        wanted: Size,
+        threshold: float | None,
     ) -> Detections:
         """From the outputs for an image of `size`."""
         boxes, scores, classes = self.postprocessing(maps, size, network)
+        if threshold is not None:  # before the mask head, for which each object is work
+            kept = torch.from_numpy(scores.numpy() >= threshold)
+            boxes, scores, classes = pick(boxes, kept), pick(scores, kept), pick(classes, kept)
         masks = self.postprocessing.masks(maps, boxes, classes, network)
         boxes = rescale(boxes, size, wanted)
         kept = larger_than(boxes)
         boxes, scores, classes = boxes[kept], scores[kept], classes[kept]
         if masks is not None and self.postprocessing.mask is not None:
-            threshold = self.postprocessing.mask.threshold
-            masks = paste_masks(pick(masks, kept), boxes, wanted, threshold=threshold)
+            probability = self.postprocessing.mask.threshold
+            masks = paste_masks(pick(masks, kept), boxes, wanted, threshold=probability)
         return Detections(boxes, scores, classes, self.class_names, wanted, masks)
 
 
@@ -178,12 +219,17 @@ class PanopticSegmenter(RegionDetector):
         number = channels_of(packed.program, "logits")
         self.stuff_class_names = _class_names(packed.info, number, "stuff_class_names")
 
-    def answer(self, network: Network, pixels: Tensor, wanted: Size) -> PanopticSegmentation:
+    def result(
+        self, network: Network, pixels: Tensor, wanted: Size, threshold: float | None
+    ) -> PanopticSegmentation:
         maps, size = network(pixels), _size(pixels)
-        detections = self.detections(network, maps, size, wanted)
+        detections = self.detections(network, maps, size, wanted, threshold)
         labels = network.label_map(maps["logits"][:, : size[0], : size[1]], wanted)
         label_map = LabelMap(labels, self.stuff_class_names)
-        return combine(detections, label_map, self.postprocessing.combination)
+        options = self.postprocessing.combination
+        if threshold is not None:
+            options = replace(options, score_threshold=threshold)
+        return combine(detections, label_map, options)
 
 
 # info.task -> postprocessing.kind -> what does it.

@@ -13,10 +13,10 @@ from groupnet_det.errors import ConfigError, DataError, UserError, lookup
 from groupnet_det.images.decoding import CHANNEL_ORDERS, read_rgb
 from groupnet_det.images.label_images import read_mask
 
-from .drawn_results import complete_looks
+from .drawn_results import complete_metadata
 from .instances import draw_instances
 from .label_map_images import draw_segments
-from .prediction_sheets import truth_to_instances
+from .prediction_sheets import gt_to_instances
 
 
 def load_records(name: str) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ def draw_record(record: dict[str, Any], metadata: Metadata) -> np.ndarray:
         pixels = _draw_labels(pixels, read_mask(record), metadata)
     if "annotations" in record:
         size = pixels.shape[0], pixels.shape[1]
-        return draw_instances(pixels, truth_to_instances(record, size), metadata)
+        return draw_instances(pixels, gt_to_instances(record, size), metadata)
     return _draw_class(pixels, record.get("label"), metadata)
 
 
@@ -72,18 +72,19 @@ def draw_sample(sample: dict[str, Any], metadata: Metadata, image_format: str) -
     if "sem_seg" in sample:
         pixels = _draw_labels(pixels, sample["sem_seg"].numpy(), metadata)
     if "instances" in sample:
-        truth = sample["instances"]
-        shown = Instances(
-            truth.image_size, pred_boxes=truth.gt_boxes, pred_classes=truth.gt_classes
-        )
-        if truth.has("gt_masks"):
-            shown.pred_masks = truth.gt_masks
+        gt = sample["instances"]
+        shown = Instances(gt.image_size, pred_boxes=gt.gt_boxes, pred_classes=gt.gt_classes)
+        if gt.has("gt_masks"):
+            shown.pred_masks = gt.gt_masks
         return draw_instances(pixels, shown, metadata)
     return _draw_class(pixels, sample.get("label"), metadata)
 
 
 def _draw_labels(pixels: np.ndarray, labels: np.ndarray, metadata: Metadata) -> np.ndarray:
-    return draw_segments(pixels, labels, complete_looks(metadata, {}))
+    complete = complete_metadata(
+        stuff=metadata.get("stuff_classes") or (), stuff_colours=metadata.get("stuff_colors") or ()
+    )
+    return draw_segments(pixels, labels, complete)
 
 
 def _draw_class(pixels: np.ndarray, label: int | None, metadata: Metadata) -> np.ndarray:

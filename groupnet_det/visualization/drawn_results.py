@@ -5,22 +5,22 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from detectron2.data import Metadata
 from detectron2.utils.video_visualizer import VideoVisualizer
 from detectron2.utils.visualizer import Visualizer
-from torch import Tensor
 
 from groupnet_det.images.label_images import voc_colours
+from groupnet_det.runtime.results.classification import Classification
+from groupnet_det.runtime.results.detections import Detections
+from groupnet_det.runtime.results.label_maps import LabelMap
+from groupnet_det.runtime.results.panoptic_segmentation import PanopticSegmentation
+from groupnet_det.runtime.results.result import Result
 
 from .instances import class_colour, draw_instances
 from .label_map_images import draw_segments
 
-Outputs = dict[str, Any]  # of `groupnet_det.inference.trained_predictor.Predictor`
 TOP = 3  # classes of an image that are named
-LEAST_SHARE = 0.5  # per cent of the pixels, of labels that are named
-# What is drawn is the first of these that there is.
-KINDS = ("panoptic_seg", "sem_seg", "instances", "logits")
+LEAST_SHARE = 0.005  # of the pixels, of labels that are named
 # Colours, from 0 to 255, of so many classes that have none of their own.
 PALETTES: dict[str, Callable[[int], list[list[int]]]] = {
     "thing": lambda number: [
@@ -30,147 +30,133 @@ PALETTES: dict[str, Callable[[int], list[list[int]]]] = {
 }
 
 
-def kind_of(outputs: Outputs) -> str:
-    """Which of `KINDS` the outputs are drawn as."""
-    return next(kind for kind in KINDS if kind in outputs)
-
-
-def draw_outputs(pixels: np.ndarray, outputs: Outputs, looks: Metadata) -> np.ndarray:
-    """A picture of one image and its outputs.
+def draw_result(pixels: np.ndarray, result: Result) -> np.ndarray:
+    """An image with what was found.
 
     Args:
         pixels: RGB (H, W, 3).
-        looks: Class names and colours; classes without a name have their number.
+        result: Of this image.
 
     Returns:
         RGB of the same size.
     """
-    kind = kind_of(outputs)
-    if kind == "instances":
-        return draw_instances(pixels, outputs["instances"], looks)
-    if kind == "logits":
-        return _draw_classes(pixels, outputs["logits"], looks)
-    looks = complete_looks(looks, outputs)
-    if kind == "sem_seg":
-        return draw_segments(pixels, _labels(outputs).numpy(), looks)
-    segments, info = outputs["panoptic_seg"]
-    return Visualizer(pixels, looks).draw_panoptic_seg(segments.cpu(), info, alpha=0.5).get_image()
+    return _DRAWERS[type(result)](pixels, result, metadata_of(result))
 
 
 class VideoDrawer:
-    """As `draw_outputs`, but an object keeps its colour from frame to frame."""
+    """As `draw_result`, but an object keeps its colour from frame to frame."""
 
-    def __init__(self, looks: Metadata) -> None:
-        self.looks = looks
-        self.visualizer = VideoVisualizer(looks)
+    def __init__(self) -> None:
+        self.visualizer = VideoVisualizer(Metadata())
 
-    def __call__(self, pixels: np.ndarray, outputs: Outputs) -> np.ndarray:
-        """See `draw_outputs`; frames come in their order."""
-        kind = kind_of(outputs)
-        self.visualizer.metadata = complete_looks(self.looks, outputs)
-        if kind == "instances":
-            instances = outputs["instances"].to("cpu")
+    def __call__(self, pixels: np.ndarray, result: Result) -> np.ndarray:
+        """See `draw_result`; frames come in their order."""
+        self.visualizer.metadata = metadata_of(result)
+        if isinstance(result, Detections):
+            instances = result.to_detectron2()
             return self.visualizer.draw_instance_predictions(pixels, instances).get_image()
-        if kind == "panoptic_seg":
-            segments, info = outputs["panoptic_seg"]
-            drawn = self.visualizer.draw_panoptic_seg_predictions(pixels, segments.cpu(), info)
+        if isinstance(result, PanopticSegmentation):
+            drawn = self.visualizer.draw_panoptic_seg_predictions(pixels, *result.to_detectron2())
             return drawn.get_image()
-        return draw_outputs(pixels, outputs, self.looks)
+        return draw_result(pixels, result)
 
 
-def describe_outputs(outputs: Outputs, looks: Metadata) -> str:
-    """A few words on the outputs, such as ``3 objects: 2 × cat, 1 × dog``."""
-    return DESCRIBERS[kind_of(outputs)](outputs, looks)
+def describe_result(result: Result) -> str:
+    """A few words, such as ``3 objects: 2 × cat, 1 × dog``."""
+    return _DESCRIBERS[type(result)](result)
 
 
-def top_classes(logits: Tensor, looks: Metadata, number: int = TOP) -> list[str]:
-    """The most probable classes, such as ``cat 93%``."""
-    shares, classes = logits.softmax(dim=0).topk(min(number, len(logits)))
-    names = looks.get("classes") or []
-    return [
-        f"{_name(names, index)} {100 * share:.0f}%"
-        for share, index in zip(shares.tolist(), classes.tolist(), strict=True)
-    ]
+def metadata_of(result: Result) -> Metadata:
+    """Names and colours of the classes, as Detectron2's drawing takes them."""
+    if isinstance(result, PanopticSegmentation):
+        return complete_metadata(
+            things=result.detections.class_names,
+            stuff=result.label_map.class_names,
+            stuff_colours=result.label_map.class_colours,
+        )
+    if isinstance(result, LabelMap):
+        return complete_metadata(stuff=result.class_names, stuff_colours=result.class_colours)
+    return complete_metadata(things=result.class_names if isinstance(result, Detections) else ())
 
 
-def _draw_classes(pixels: np.ndarray, logits: Tensor, looks: Metadata) -> np.ndarray:
-    visualizer = Visualizer(pixels, looks)
-    text = "\n".join(top_classes(logits.cpu(), looks))
+def complete_metadata(
+    *,
+    things: Sequence[str] = (),
+    stuff: Sequence[str] = (),
+    stuff_colours: Sequence[Sequence[int]] = (),
+) -> Metadata:
+    """Metadata with a colour for each class: colours that are the same in each image where there
+    are none for all."""
+    colours = list(map(list, stuff_colours))
+    metadata = Metadata()
+    metadata.set(
+        thing_classes=list(things),
+        thing_colors=PALETTES["thing"](len(things)),
+        stuff_classes=list(stuff),
+        stuff_colors=colours if len(colours) >= len(stuff) else PALETTES["stuff"](len(stuff)),
+    )
+    return metadata
+
+
+def _draw_objects(pixels: np.ndarray, result: Detections, metadata: Metadata) -> np.ndarray:
+    return draw_instances(pixels, result.to_detectron2(), metadata)
+
+
+def _draw_labels(pixels: np.ndarray, result: LabelMap, metadata: Metadata) -> np.ndarray:
+    return draw_segments(pixels, result.labels.numpy(), metadata)
+
+
+def _draw_panoptic(
+    pixels: np.ndarray, result: PanopticSegmentation, metadata: Metadata
+) -> np.ndarray:
+    visualizer = Visualizer(pixels, metadata)
+    return visualizer.draw_panoptic_seg(*result.to_detectron2(), alpha=0.5).get_image()
+
+
+def _draw_classes(pixels: np.ndarray, result: Classification, metadata: Metadata) -> np.ndarray:
+    visualizer = Visualizer(pixels, metadata)
+    text = "\n".join(_top_classes(result))
     margin = 0.02 * min(pixels.shape[:2])
     drawn = visualizer.draw_text(text, (margin, margin), color="w", horizontal_alignment="left")
     return drawn.get_image()
 
 
-def _labels(outputs: Outputs) -> Tensor:
-    return outputs["sem_seg"].argmax(dim=0).cpu()
-
-
-def complete_looks(looks: Metadata, outputs: Outputs) -> Metadata:
-    """A copy with a name and a colour for each class of segments, which Detectron2's drawing needs:
-    their numbers, and colours that are the same in each picture."""
-    known = {key: value for key, value in looks.as_dict().items() if key != "name"}
-    segments = outputs["panoptic_seg"][1] if "panoptic_seg" in outputs else []
-    highest = {"thing": -1, "stuff": len(outputs.get("sem_seg", ())) - 1}
-    for segment in segments:
-        kind = "thing" if segment["isthing"] else "stuff"
-        highest[kind] = max(highest[kind], segment["category_id"])
-    for kind, last in highest.items():
-        names = list(known.get(f"{kind}_classes") or [])
-        names += [str(label) for label in range(len(names), last + 1)]
-        colours = known.get(f"{kind}_colors") or []
-        if len(colours) < len(names):
-            colours = PALETTES[kind](len(names))
-        known |= {f"{kind}_classes": names, f"{kind}_colors": colours}
-    complete = Metadata()
-    complete.set(**known)
-    return complete
-
-
-def _describe_instances(outputs: Outputs, looks: Metadata) -> str:
-    names = looks.get("thing_classes") or []
-    return _counted(outputs["instances"].pred_classes.tolist(), names)
-
-
-def _describe_panoptic(outputs: Outputs, looks: Metadata) -> str:
-    things = [item["category_id"] for item in outputs["panoptic_seg"][1] if item["isthing"]]
-    stuff = len(outputs["panoptic_seg"][1]) - len(things)
-    names = looks.get("thing_classes") or []
-    return f"{_counted(things, names)}; {_number(stuff, 'other segment')}"
-
-
-def _describe_labels(outputs: Outputs, looks: Metadata) -> str:
-    labels, counts = torch.unique(_labels(outputs), return_counts=True)
-    shares = (100 * counts / counts.sum()).tolist()
-    names = looks.get("stuff_classes") or []
-    told = [
-        f"{_name(names, label)} {share:.0f}%"
-        for share, label in sorted(zip(shares, labels.tolist(), strict=True), reverse=True)
-        if share >= LEAST_SHARE
-    ]
-    return ", ".join(told)
-
-
-def _describe_classes(outputs: Outputs, looks: Metadata) -> str:
-    return ", ".join(top_classes(outputs["logits"].cpu(), looks))
-
-
-DESCRIBERS: dict[str, Callable[[Outputs, Metadata], str]] = {
-    "panoptic_seg": _describe_panoptic,
-    "sem_seg": _describe_labels,
-    "instances": _describe_instances,
-    "logits": _describe_classes,
+_DRAWERS: dict[type[Result], Callable[[np.ndarray, Any, Metadata], np.ndarray]] = {
+    PanopticSegmentation: _draw_panoptic,
+    LabelMap: _draw_labels,
+    Detections: _draw_objects,
+    Classification: _draw_classes,
 }
 
 
-def _counted(classes: Sequence[int], names: Sequence[str]) -> str:
-    counts = Counter(_name(names, index) for index in classes).most_common()
-    told = ", ".join(f"{number} × {name}" for name, number in counts)
-    return _number(len(classes), "object") + (f": {told}" if told else "")
+def _describe_panoptic(result: PanopticSegmentation) -> str:
+    kinds = [info["isthing"] for info in result.segments_info]
+    things = [name for name, is_thing in zip(result.names, kinds, strict=True) if is_thing]
+    return f"{_counted(things)}; {_number(len(kinds) - len(things), 'other segment')}"
+
+
+def _describe_labels(result: LabelMap) -> str:
+    shares = result.shares().items()
+    return ", ".join(f"{name} {100 * share:.0f}%" for name, share in shares if share >= LEAST_SHARE)
+
+
+def _top_classes(result: Classification) -> list[str]:
+    """The most probable classes, such as ``cat 93%``."""
+    return [f"{name} {100 * share:.0f}%" for name, share in result.top(TOP)]
+
+
+_DESCRIBERS: dict[type[Result], Callable[[Any], str]] = {
+    PanopticSegmentation: _describe_panoptic,
+    LabelMap: _describe_labels,
+    Detections: lambda result: _counted(result.names),
+    Classification: lambda result: ", ".join(_top_classes(result)),
+}
+
+
+def _counted(names: Sequence[str]) -> str:
+    counted = ", ".join(f"{number} × {name}" for name, number in Counter(names).most_common())
+    return _number(len(names), "object") + (f": {counted}" if counted else "")
 
 
 def _number(number: int, what: str) -> str:
     return f"{number} {what}" + ("" if number == 1 else "s")
-
-
-def _name(names: Sequence[str], index: int) -> str:
-    return names[index] if index < len(names) else str(index)

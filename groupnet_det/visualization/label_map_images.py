@@ -49,19 +49,21 @@ def draw_labels(
     return drawn.astype(np.uint8)
 
 
-def draw_segments(pixels: NDArray[np.uint8], labels: Labels, looks: Metadata) -> NDArray[np.uint8]:
+def draw_segments(
+    pixels: NDArray[np.uint8], labels: Labels, metadata: Metadata
+) -> NDArray[np.uint8]:
     """As `draw_labels`, with the names of the classes in their regions.
 
     Args:
         pixels: RGB (H, W, 3).
         labels: (H, W); those beyond the names are ignored, and not coloured.
-        looks: With ``stuff_classes`` and, for each, a colour in ``stuff_colors``.
+        metadata: With ``stuff_classes`` and, for each, a colour in ``stuff_colors``.
 
     Returns:
         RGB (H, W, 3).
     """
-    visualizer = Visualizer(pixels, looks)
-    names, colours = looks.stuff_classes, looks.stuff_colors
+    visualizer = Visualizer(pixels, metadata)
+    names, colours = metadata.stuff_classes, metadata.stuff_colors
     found, areas = np.unique(labels, return_counts=True)
     for label in found[np.argsort(-areas)].tolist():  # small ones last, over the others
         if label < len(names) and any(colours[label]):

@@ -17,6 +17,7 @@ from groupnet_det.data.checks.run_lengths import run_length_problem
 from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError
 from groupnet_det.images.decoding import read_rgb
+from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
 
 from .instances import draw_instances
 
@@ -89,7 +90,7 @@ def results_to_instances(
     return instances
 
 
-def truth_to_instances(record: dict[str, Any], size: tuple[int, int]) -> Instances:
+def gt_to_instances(record: dict[str, Any], size: tuple[int, int]) -> Instances:
     """Detectron2 instances of a data set record's annotations, without scores.
 
     Raises:
@@ -164,14 +165,14 @@ def draw_pair(
     height = height or max(size[0], PANEL_HEIGHT)
     id_map = metadata.get("thing_dataset_id_to_contiguous_id")
     class_of_id = id_map or {i: i for i in range(len(metadata.thing_classes))}
-    truth = truth_to_instances(record, size)
+    gt = gt_to_instances(record, size)
     try:
         found = results_to_instances(results, size, class_of_id, threshold)
     except DataError as error:
         raise DataError(
             f"{results_file}: of image {record['image_id']}, {record['file_name']}, {error}"
         ) from error
-    panels = {"ground truth": truth, f"prediction, scores from {threshold:.2f}": found}
+    panels = {"ground truth": gt, f"prediction, scores from {threshold:.2f}": found}
     return titled_row(
         [
             (title, draw_instances(pixels, instances, metadata, height=height))
@@ -186,7 +187,7 @@ def render_results(
     output: Path,
     *,
     num_images: int = 6,
-    threshold: float = 0.5,
+    threshold: float = SCORE_THRESHOLD,
     columns: int = 2,
 ) -> None:
     """Draw a sheet of evenly chosen images of a registered data set into the PNG `output`.

@@ -9,7 +9,7 @@ from groupnet_det.benchmark.measure.table import Row
 # Row -> place on the axis, by what is varied.
 CURVES: dict[str, tuple[str, Callable[[Row], float]]] = {
     "scaling bases": ("K", lambda row: row.num_bases),
-    "scaling size": ("pixels a side", lambda row: float(row.work.rpartition("@")[2])),
+    "scaling size": ("pixels a side", lambda row: float(row.workload.rpartition("@")[2])),
     "scaling threads": ("threads", lambda row: row.threads),
     "scaling batch": ("images", lambda row: row.batch),
 }
@@ -20,7 +20,7 @@ def plot_runtime(rows: Sequence[Row], output: Path, title: str) -> None:
     """Draw bars for layers and networks, and curves for how time grows, into a PNG.
 
     Args:
-        rows: With times in ms; others, and sides that are missing, are left out.
+        rows: With times in ms; others, and unavailable engines are left out.
         output: PNG file.
         title: Above the plots, such as the processor.
     """
@@ -60,26 +60,26 @@ def _panel(row: Row) -> str:
 
 
 def _draw_bars(axes: Any, rows: Sequence[Row]) -> None:
-    """A group for each work, in it a bar for each side."""
-    groups = list(dict.fromkeys((row.work, row.num_bases) for row in rows))
-    label = _side_and_threads if len({row.threads for row in rows}) > 1 else _side
-    sides = list(dict.fromkeys(map(label, rows)))
-    width = 0.85 / len(sides)
-    for number, side in enumerate(sides):
-        of_side = [row for row in rows if label(row) == side]
-        places = [groups.index((row.work, row.num_bases)) + number * width for row in of_side]
-        axes.bar(places, [row.least for row in of_side], width, label=side)
+    """A group for each workload, in it a bar for each engine."""
+    groups = list(dict.fromkeys((row.workload, row.num_bases) for row in rows))
+    label = _engine_and_threads if len({row.threads for row in rows}) > 1 else _engine
+    engines = list(dict.fromkeys(map(label, rows)))
+    width = 0.85 / len(engines)
+    for number, engine in enumerate(engines):
+        of_engine = [row for row in rows if label(row) == engine]
+        places = [groups.index((row.workload, row.num_bases)) + number * width for row in of_engine]
+        axes.bar(places, [row.least for row in of_engine], width, label=engine)
     middle = 0.425 - width / 2
-    labels = [f"{work}, K = {k}" if _several(groups) else work for work, k in groups]
+    labels = [f"{workload}, K = {k}" if _several(groups) else workload for workload, k in groups]
     axes.set_xticks([place + middle for place in range(len(groups))], labels, fontsize=8)
 
 
-def _side(row: Row) -> str:
-    return row.side
+def _engine(row: Row) -> str:
+    return row.engine
 
 
-def _side_and_threads(row: Row) -> str:
-    return f"{row.side}, threads: {row.threads}"
+def _engine_and_threads(row: Row) -> str:
+    return f"{row.engine}, threads: {row.threads}"
 
 
 def _several(groups: Sequence[tuple[str, int]]) -> bool:
@@ -88,8 +88,8 @@ def _several(groups: Sequence[tuple[str, int]]) -> bool:
 
 def _draw_curves(axes: Any, rows: Sequence[Row]) -> None:
     label, place = CURVES[rows[0].what]
-    for side in dict.fromkeys(row.side for row in rows):
-        points = sorted((place(row), row.least or 0.0) for row in rows if row.side == side)
-        style = "-" if side == OF_OURS else "--"
-        axes.plot(*zip(*points, strict=True), style, marker=".", label=side)
+    for engine in dict.fromkeys(row.engine for row in rows):
+        points = sorted((place(row), row.least or 0.0) for row in rows if row.engine == engine)
+        style = "-" if engine == OF_OURS else "--"
+        axes.plot(*zip(*points, strict=True), style, marker=".", label=engine)
     axes.set_xlabel(label)

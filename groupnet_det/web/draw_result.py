@@ -1,4 +1,4 @@
-"""A picture, and what a packed model says of it, for the eye."""
+"""Draws what a packed model predicts over an image, and lists it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,17 +12,16 @@ from PIL import Image
 from groupnet_det.errors import DataError
 from groupnet_det.images.decoding import open_image
 from groupnet_det.images.reading import read_image
-from groupnet_det.inference.packed_model import model_outputs
-from groupnet_det.runtime.postprocessing.panoptic import PanopticSegmentation
 from groupnet_det.runtime.results.classification import Classification
 from groupnet_det.runtime.results.detections import Detections
 from groupnet_det.runtime.results.label_maps import LabelMap
-from groupnet_det.runtime.task_pipelines import Answer
-from groupnet_det.visualization.drawn_results import complete_looks
+from groupnet_det.runtime.results.panoptic_segmentation import PanopticSegmentation
+from groupnet_det.runtime.results.result import Result
+from groupnet_det.visualization.drawn_results import metadata_of
 from groupnet_det.visualization.instances import class_colour, draw_instances
 from groupnet_det.visualization.label_map_images import draw_segments
 
-from .offered_models import LABELS, MASKS, WebModel
+from .offered_models import LABELS, MASKS
 
 Pixels = NDArray[np.uint8]  # RGB (H, W, 3)
 Colour = tuple[int, int, int]
@@ -51,7 +50,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """An answer for the eye.
+    """A result for the eye.
 
     Attributes:
         picture: The picture with what was found, RGB.
@@ -101,61 +100,57 @@ def scaled(pixels: NDArray[Any], scale: float, method: Image.Resampling) -> NDAr
     return np.asarray(Image.fromarray(pixels).resize((width, height), method))
 
 
-def show_answer(
-    model: WebModel, pixels: Pixels, answer: Answer, *, question: str, threshold: float
-) -> Shown:
-    """Draw an answer.
+def show_result(pixels: Pixels, result: Result, *, question: str, threshold: float) -> Shown:
+    """Draw a result.
 
     Args:
         pixels: The picture.
         question: One of `models.QUESTIONS`.
         threshold: Score threshold of objects.
     """
-    if isinstance(answer, PanopticSegmentation):
-        answer = answer.label_map if question == LABELS else answer.detections
-    if isinstance(answer, Detections):
-        answer = answer.above(threshold)
+    if isinstance(result, PanopticSegmentation):
+        result = result.label_map if question == LABELS else result.detections
+    if isinstance(result, Detections):
+        result = result.above(threshold)
         if question != MASKS:
-            answer = replace(answer, masks=None)
-    return _SHOW[type(answer)](pixels, answer, model.network.looks)
+            result = replace(result, masks=None)
+    return _SHOW[type(result)](pixels, result, metadata_of(result))
 
 
-def _show_objects(pixels: Pixels, answer: Detections, looks: Metadata) -> Shown:
+def _show_objects(pixels: Pixels, result: Detections, metadata: Metadata) -> Shown:
     height = round(_enlargement(pixels) * pixels.shape[0])
-    instances = model_outputs(answer)["instances"]
-    number = len(answer.class_names)
+    number = len(result.class_names)
     colours = [
-        _bytes(class_colour(label, max(number, label + 1))) for label in answer.classes.tolist()
+        _bytes(class_colour(label, max(number, label + 1))) for label in result.classes.tolist()
     ]
-    shares = zip(answer.names, answer.scores.tolist(), colours, strict=True)
+    shares = zip(result.names, result.scores.tolist(), colours, strict=True)
     return Shown(
-        picture=draw_instances(pixels, instances, looks, height=height),
+        picture=draw_instances(pixels, result.to_detectron2(), metadata, height=height),
         findings=[Finding(name=n, share=score, colour=c) for n, score, c in shares],
     )
 
 
-def _show_labels(pixels: Pixels, answer: LabelMap, looks: Metadata) -> Shown:
-    looks = complete_looks(looks, {"sem_seg": answer.class_names})
-    labels = answer.labels.numpy().astype(np.int32)
+def _show_labels(pixels: Pixels, result: LabelMap, metadata: Metadata) -> Shown:
+    labels = result.labels.numpy().astype(np.int32)
     scale = _enlargement(pixels)
-    colour_of = dict(zip(answer.class_names, map(tuple, looks.stuff_colors), strict=True))
+    colour_of = dict(zip(result.class_names, map(tuple, metadata.stuff_colors), strict=True))
     return Shown(
         picture=draw_segments(
             scaled(pixels, scale, Image.Resampling.BICUBIC),
             scaled(labels, scale, Image.Resampling.NEAREST),
-            looks,
+            metadata,
         ),
         findings=[
             Finding(name=name, share=share, colour=colour_of[name])
-            for name, share in answer.shares().items()
+            for name, share in result.shares().items()
         ],
     )
 
 
-def _show_class(pixels: Pixels, answer: Classification, _: Metadata) -> Shown:
+def _show_class(pixels: Pixels, result: Classification, _: Metadata) -> Shown:
     return Shown(
         picture=scaled(pixels, _enlargement(pixels), Image.Resampling.BICUBIC),
-        findings=[Finding(name=name, share=share) for name, share in answer.top(TOP)],
+        findings=[Finding(name=name, share=share) for name, share in result.top(TOP)],
     )
 
 

@@ -1,7 +1,7 @@
-"""Guard of the page's server: answers what the page uses and refuses the rest before Gradio sees
+"""Guard of the page's server: serves what the page uses and refuses the rest before Gradio sees
 it.
 
-Gradio answers to any name of the host, so that a page of somebody else whose name is made to point
+Gradio serves any name of the host, so that a page of somebody else whose name is made to point
 to this machine could read all (DNS rebinding); its clients may call every function by its number,
 have addresses fetched, and ask for files by path.
 """
@@ -36,7 +36,7 @@ MAX_JOIN = 1 << 20  # bytes of a call: names, and paths of files
 
 
 class RefusedError(Exception):
-    """A request is not answered."""
+    """A request is refused."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -56,7 +56,7 @@ class Guard:
         self.uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it."""
+        """Serve a request, or refuse it."""
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
         if scope["type"] != "http":  # the page has no use for web sockets

@@ -7,6 +7,7 @@ from .draw_result import Finding
 from .speed_comparison import Comparison
 
 MOST_LINES = 12
+MOST_NAMES = 40  # of classes
 LEAST_SHARE = 0.0005  # smaller ones would read 0.0 %
 
 # Colours of the page's theme, light or dark.
@@ -38,17 +39,22 @@ def intro(number: int) -> str:
 
 
 def problem(message: str) -> str:
-    """Why there is no answer."""
+    """Why there is no prediction."""
     return f"<div class='gn-problem' role='alert'>{escape(message)}</div>"
 
 
-def findings_list(findings: Sequence[Finding]) -> str:
-    """Bars of scores, probabilities or shares."""
+def findings_list(findings: Sequence[Finding], class_names: Sequence[str]) -> str:
+    """Bars of scores, probabilities or shares.
+
+    Args:
+        class_names: What the model knows, for an image in which it finds nothing.
+    """
     told = [finding for finding in findings if finding.share >= LEAST_SHARE]
     if not told:
         return _titled(
             "Nothing found",
-            _note("Nothing scores as much as the score threshold of objects asks for."),
+            _note("Nothing scores as much as the score threshold of objects asks for.")
+            + _note(f"This model looks for: {_listed(class_names)}."),
         )
     lines = [
         _line(f.name, f.share, f"{100 * f.share:.1f} %", f"rgb{f.colour}")
@@ -56,6 +62,11 @@ def findings_list(findings: Sequence[Finding]) -> str:
     ]
     more = len(told) - len(lines)
     return _titled("Found", "".join(lines) + (_note(f"and {more} more") if more else ""))
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return escape(", ".join(names[:MOST_NAMES])) + (f" and {more} more" if more > 0 else "")
 
 
 def comparison(result: Comparison) -> str:
@@ -70,7 +81,7 @@ def comparison(result: Comparison) -> str:
     height, width = result.seen
     notes = [
         f"{_sizes(result)} Seen by the network: {width} × {height} pixels.",
-        "Times from these pixels to the answer, median of several rounds, taken in turns.",
+        "Times from these pixels to the prediction, median of several rounds, taken in turns.",
     ]
     if result.float_seconds is not None:
         notes.append(

@@ -7,14 +7,13 @@ from pathlib import Path
 
 from groupnet_det.benchmark.suites.float_baseline import FloatBaseline
 from groupnet_det.errors import ConfigError, UserError
-from groupnet_det.inference.trained_predictor import PackedImagePredictor
 from groupnet_det.runtime.predictor import PackedPredictor
 
 FOLDERS = ("zoo", "output")  # of the checkout: `make zoo`, and trainings
 FILE = "model.gnp"
 BOXES, MASKS = "boxes around objects", "masks of objects"
 LABELS, CLASS = "a class for each pixel", "the class of the picture"
-# What one may ask for -> tasks of packed files that can answer.
+# What one may ask for -> tasks of packed files that can do it.
 QUESTIONS: dict[str, tuple[str, ...]] = {
     BOXES: ("detection", "instance_segmentation", "panoptic_segmentation"),
     MASKS: ("instance_segmentation", "panoptic_segmentation"),
@@ -34,19 +33,15 @@ class WebModel:
     Attributes:
         name: As shown, unique.
         path: The file.
-        network: Runs it, and knows names and colours of its classes.
+        predictor: Runs it.
     """
 
     name: str
     path: Path
-    network: PackedImagePredictor
+    predictor: PackedPredictor
 
-    @property
-    def predictor(self) -> PackedPredictor:
-        return self.network.predictor
-
-    def answers(self, question: str) -> bool:
-        """Whether it can answer one of `QUESTIONS`."""
+    def is_for(self, question: str) -> bool:
+        """Whether it is for one of `QUESTIONS`."""
         return self.predictor.task in QUESTIONS[question]
 
     @functools.cached_property
@@ -83,7 +78,8 @@ def open_models(
     models, problems = [], []
     for path in named or found:
         try:
-            models.append(WebModel(name=shown(path, root), path=path, network=open_one(path)))
+            predictor = PackedPredictor(path, score_threshold=None)  # the page has its own
+            models.append(WebModel(name=shown(path, root), path=path, predictor=predictor))
         except UserError as error:
             if named:
                 raise
@@ -91,14 +87,6 @@ def open_models(
     if not models:
         raise ConfigError("; ".join([*problems, HOW_TO_GET_ONE]))
     return models, problems
-
-
-def open_one(path: Path) -> PackedImagePredictor:
-    """
-    Raises:
-        UserError: The file cannot be used.
-    """
-    return PackedImagePredictor(str(path), threshold=0.0)
 
 
 def shown(path: Path, root: Path) -> str:
@@ -109,9 +97,9 @@ def shown(path: Path, root: Path) -> str:
 
 
 def questions(models: Iterable[WebModel]) -> list[str]:
-    """Those of `QUESTIONS` that a model can answer."""
+    """Those of `QUESTIONS` that a model is for."""
     models = list(models)
-    return [question for question in QUESTIONS if any(m.answers(question) for m in models)]
+    return [question for question in QUESTIONS if any(m.is_for(question) for m in models)]
 
 
 def by_name(models: Iterable[WebModel]) -> Mapping[str, WebModel]:

@@ -22,7 +22,7 @@ class Comparison:
     """What was measured.
 
     Attributes:
-        packed_seconds: From prepared pixels to the answer, median of the rounds.
+        packed_seconds: From prepared pixels to the prediction, median of the rounds.
         float_seconds: The same of the float32 baseline; missing where there is none.
         ratio: How many times longer the baseline takes, median of the rounds' ratios.
         absence: Why there is no baseline.
@@ -43,7 +43,7 @@ class Comparison:
 
 
 def compare(model: WebModel, image: AnyImage) -> Comparison:
-    """Time a model and its baseline in turns, as ``groupnet-det benchmark-packed`` does.
+    """Time a model and its baseline in turns, as ``groupnet-det benchmark packed`` does.
 
     Raises:
         DataError: The image cannot be used.

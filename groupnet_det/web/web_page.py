@@ -9,9 +9,10 @@ from typing import Any
 
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.extras import import_extra
+from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
 
 from . import html_fragments
-from .draw_result import Pixels, read_picture, show_answer
+from .draw_result import Pixels, read_picture, show_result
 from .example_images import ATTRIBUTION
 from .guard import guarded
 from .handover import Handover
@@ -22,7 +23,6 @@ from .uploads import Uploads
 ADDRESS = "127.0.0.1"  # of this machine alone
 MAX_UPLOAD = 10 << 20  # bytes
 TITLE = "groupnet_det"
-THRESHOLD = 0.5
 KEEP_SECONDS = 3600  # of uploaded pictures
 MAX_LABEL = 100  # characters of a file's name in messages
 # Before Gradio is imported: nothing is told to anybody, and nothing looked up.
@@ -50,7 +50,7 @@ def load_gradio(folder: Path) -> ModuleType:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A picture that has been answered, and may be timed.
+    """A picture that has a prediction, and may be timed.
 
     Attributes:
         path: Of the picture, an uploaded one.
@@ -62,7 +62,7 @@ class Asked:
 
 
 class Page:
-    """What the page does, without its looks.
+    """What the page does, apart from its layout.
 
     Whatever comes from a browser is checked here: everybody on this machine can call what the page
     calls, with other values than it would send.
@@ -81,10 +81,10 @@ class Page:
         self.handover = handover
 
     def choices(self, question: str) -> list[str]:
-        """Names of the models that can answer a question."""
-        return [model.name for model in self.models if model.answers(question)]
+        """Names of the models that are for a question."""
+        return [model.name for model in self.models if model.is_for(question)]
 
-    def answer(
+    def predict(
         self, upload: object, question: object, name: object, threshold: object
     ) -> tuple[Pixels | None, str, str, Asked | None]:
         """The drawn picture; what was found in HTML, or what is wrong; what stands there until
@@ -96,20 +96,20 @@ class Page:
             model, pixels = self._read(asked, label_of(upload))
             wanted, least = _question(question, model), _threshold(threshold)
             shown = self.handover.run(
-                lambda: show_answer(
-                    model, pixels, model.predictor(pixels), question=wanted, threshold=least
+                lambda: show_result(
+                    pixels, model.predictor(pixels), question=wanted, threshold=least
                 )
             )
         except UserError as error:
             return None, html_fragments.problem(str(error)), "", None
-        found = html_fragments.findings_list(shown.findings)
+        found = html_fragments.findings_list(shown.findings, model.predictor.class_names)
         return shown.picture, found, html_fragments.waiting(), asked
 
     def time(self, asked: Asked | None) -> str:
-        """The comparison in HTML; nothing where `answer` has told what is wrong.
+        """The comparison in HTML; nothing where `predict` has said what is wrong.
 
         Args:
-            asked: As of `answer`, kept by the server: nobody else can say what is timed.
+            asked: As of `predict`, kept by the server: nobody else can say what is timed.
         """
         if asked is None:
             return ""
@@ -137,7 +137,7 @@ def label_of(upload: object) -> str:
 
 def _question(question: object, model: WebModel) -> str:
     if not isinstance(question, str) or question not in questions([model]):
-        raise ConfigError("this model does not answer this question")
+        raise ConfigError("this model is for another task")
     return question
 
 
@@ -178,7 +178,7 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
                 threshold = gr.Slider(
                     0.05,
                     1,
-                    THRESHOLD,
+                    SCORE_THRESHOLD,
                     step=0.05,
                     label="Score threshold of objects",
                     visible=asked[0] in (BOXES, MASKS),
@@ -202,7 +202,7 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
                 found = gr.HTML(elem_id="found")
                 times = gr.HTML(elem_id="times")
         gr.HTML(f"<p class='gn-note'>{ATTRIBUTION}</p>")
-        answered_last = gr.State()  # of each session; browsers neither see nor set it
+        asked_last = gr.State()  # of each session; browsers neither see nor set it
 
         def choose(asked: str, before: str) -> tuple[Any, Any]:
             return _choose_model(gr, page, asked, before), gr.Slider(
@@ -215,17 +215,17 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
             choose, [question, name], [name, threshold], show_progress="hidden", **common
         )
         for event in (picture.change, name.input, threshold.release, chosen.then):
-            answered = event(
-                page.answer,
+            predicted = event(
+                page.predict,
                 [picture, question, name, threshold],
-                [drawn, found, times, answered_last],
+                [drawn, found, times, asked_last],
                 preprocess=False,
                 **common,
             )
             # Without an animation, which takes a core from what is timed.
-            answered.then(
+            predicted.then(
                 page.time,
-                [answered_last],
+                [asked_last],
                 times,
                 show_progress="hidden",
                 **common,

@@ -18,7 +18,7 @@ class FakeClock:
         return run
 
     def makers(self):
-        return {name: lambda work, threads, n=name: self.burst(n) for name in self.seconds}
+        return {name: lambda workload, threads, n=name: self.burst(n) for name in self.seconds}
 
 
 class FakeNetwork:

@@ -168,7 +168,7 @@ def test_a_deleted_folder_is_made_again(tmp_path):
         {"iteration": None},
         {"config": ["SEED: 1"]},
         {"class_names": "abc"},
-        {"looks": 3},
+        {"metadata": 3},
         {"fingerprints": [1]},
         {"optimizer": [1]},
         {"trainer": "x"},
@@ -189,6 +189,6 @@ def test_an_odd_optimizer_is_refused_in_one_line(tmp_path, state):
     model = nn.Linear(2, 2)
     torch.save({"model": model.state_dict(), "optimizer": state}, path)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with pytest.raises(CheckpointError, match=r"odd.pth has a member of another kind") as error:
+    with pytest.raises(CheckpointError, match=r"odd.pth has a member of another type") as error:
         Checkpointer(nn.Linear(2, 2), optimizer=optimizer).load(str(path))
     assert "\n" not in str(error.value)

@@ -67,11 +67,11 @@ def assert_refused(path, model, message, strict):
         ({"GROUPNET__DEPTH": 34}, {}, "has 3 blocks in res2, the model 2; set .*DEPTH"),
         ({}, {"GROUPNET__DEPTH": 34}, "has 2 blocks in res2, the model 3"),
         ({"GROUPNET__DEPTH": 34}, {"GROUPNET__DEPTH": 50}, "res2.0.*has shape"),
-        ({"GROUPNET__GROUP": "stage"}, {}, "of other groups: .*res2.1.connect.gate.*GROUP"),
+        ({"GROUPNET__GROUP": "stage"}, {}, "with other groups: .*res2.1.connect.gate.*GROUP"),
         (
             {"GROUPNET__MERGE": "learned_scales", "GROUPNET__GATES": False},
             {"GROUPNET__MERGE": "learned_scales", "GROUPNET__GROUP": "network"},
-            "of other groups: .*merge.scales .*GROUP",
+            "with other groups: .*merge.scales .*GROUP",
         ),
         ({"GROUPNET__GROUP": "layer"}, {}, "has 1 branches .* GROUP"),
         (
@@ -120,7 +120,7 @@ def test_gates_may_start_anew_in_training_alone(saved):
 def test_gates_that_a_model_lacks_are_refused_in_evaluation(saved):
     path = saved(make_model(CLASSIFIER))
     model = make_model(CLASSIFIER, GROUPNET__GATES=False)
-    assert_refused(path, model, "has, and the model has not, 7 tensors", strict=True)
+    assert_refused(path, model, "has, but the model lacks, 7 tensors", strict=True)
 
 
 def test_a_backbone_without_one_convolution_is_no_start(tmp_path):

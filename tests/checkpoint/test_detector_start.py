@@ -142,7 +142,7 @@ def test_what_cannot_work_is_named(root, tmp_path):
     before = {key: value.clone() for key, value in model.state_dict().items()}
     for arguments, message in (
         ({"detector": files["wide"]}, "wide.pth is of another network: .* has shape"),
-        ({"detector": files["other"]}, "other.pth: no weight of it belongs to this model"),
+        ({"detector": files["other"]}, "other.pth: no weight belongs to this model"),
         ({"detector": "absent.pth"}, "absent.pth does not exist; fix MODEL.INIT.DETECTOR"),
         ({"backbone": files["wide"]}, "wide.pth has 1 branches in a block, the model 2"),
         ({"backbone": files["k3"]}, "k3.pth has 3 branches in a block, the model 2"),

@@ -86,7 +86,7 @@ def test_one_of_an_older_version_is_not_gone_on_from(tmp_path, where):
     torch.save(members, tmp_path / "model_0000001.pth")
     (tmp_path / "last_checkpoint").write_text("model_0000001.pth")
     checkpointer = Checkpointer(model, str(tmp_path), trainer=State())
-    message = r"is not finite, .* take an earlier checkpoint, by its name in OUTPUT_DIR/last_check"
+    message = r"is not finite, .* use an earlier checkpoint, by its name in OUTPUT_DIR/last_check"
     with pytest.raises(CheckpointError, match=message):
         checkpointer.resume_or_load("", resume=True)
     assert torch.equal(model.weight, before)

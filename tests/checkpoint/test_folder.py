@@ -13,7 +13,7 @@ from groupnet_det.checkpoint.detector_start import initialize
 from groupnet_det.checkpoint.folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, write_folder
 from groupnet_det.errors import CheckpointError
 from groupnet_det.inference.trained_predictor import open_predictor
-from tests.inference.models import LOOKS, THINGS, make_model, write_checkpoint
+from tests.inference.models import METADATA, THINGS, make_model, write_checkpoint
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (64, 80, 3), dtype=np.uint8)
 
@@ -84,7 +84,13 @@ def test_config_json_can_be_looked_at(folder):
     assert described["model_type"] == "groupnet_det"
     assert described["config"]["MODEL"]["GROUPNET"]["WIDTH"] == 0.125
     assert described["class_names"] == THINGS
-    assert described["looks"] == LOOKS["classifier"]
+    assert described["metadata"] == METADATA["classifier"]
+
+
+def test_folders_of_version_0_1_0_are_read(folder):
+    path = folder / CONFIG_FILE
+    path.write_text(path.read_text().replace('"metadata"', '"looks"'))
+    assert read_checkpoint(folder)["metadata"] == METADATA["classifier"]
 
 
 def test_the_card_says_what_is_known(tmp_path, folder):
@@ -95,7 +101,7 @@ def test_the_card_says_what_is_known(tmp_path, folder):
     assert "**2 classes:** cat, dog" in card
     assert "| classification/top1 | 91.25 |" in card
     assert "Training data: `mine`, fingerprint `000000" in card
-    assert "none are known" in (folder / CARD_FILE).read_text()
+    assert "Scores: unknown" in (folder / CARD_FILE).read_text()
 
 
 @pytest.mark.parametrize("inner", ["", WEIGHTS_FILE], ids=["folder", "file"])
@@ -110,12 +116,12 @@ def test_it_is_loaded_where_a_file_is(folder, inner):
 
 
 def test_predictions_are_those_of_the_file(folder):
-    answers = []
+    logits = []
     for path in (folder, folder.with_name("classifier.pth")):
-        predictor = open_predictor(config_file="", weights=str(path), options=[], threshold=0)
-        assert predictor.looks.classes == THINGS
-        answers.append(predictor(PIXELS)["logits"])
-    assert torch.equal(*answers)
+        result = open_predictor(path)(PIXELS)
+        assert result.class_names == tuple(THINGS)
+        logits.append(result.logits)
+    assert torch.equal(*logits)
 
 
 def test_a_training_starts_from_it(folder):
@@ -133,15 +139,21 @@ def spoil_config(folder, text):
     [
         (lambda f: (f / WEIGHTS_FILE).unlink(), "model.safetensors does not exist; a folder of"),
         (lambda f: (f / CONFIG_FILE).unlink(), "config.json does not exist; a folder of weights"),
-        (lambda f: (f / WEIGHTS_FILE).write_bytes(b"no"), "model.safetensors is broken or cut"),
+        (
+            lambda f: (f / WEIGHTS_FILE).write_bytes(b"no"),
+            "model.safetensors is broken or truncated",
+        ),
         (
             lambda f: (f / WEIGHTS_FILE).write_bytes((f / WEIGHTS_FILE).read_bytes()[:-9]),
-            "model.safetensors is broken or cut short",
+            "model.safetensors is broken or truncated",
         ),
-        (lambda f: spoil_config(f, '{"model_'), "config.json is broken or cut short"),
-        (lambda f: (f / CONFIG_FILE).write_bytes(b"\xff\xfe"), "config.json is broken or cut"),
-        (lambda f: spoil_config(f, "[]"), "config.json is not of this project"),
-        (lambda f: spoil_config(f, '{"model_type": "bert"}'), "is not of this project"),
+        (lambda f: spoil_config(f, '{"model_'), "config.json is broken or truncated"),
+        (
+            lambda f: (f / CONFIG_FILE).write_bytes(b"\xff\xfe"),
+            "config.json is broken or truncated",
+        ),
+        (lambda f: spoil_config(f, "[]"), "config.json is of another project"),
+        (lambda f: spoil_config(f, '{"model_type": "bert"}'), "is of another project"),
         (
             lambda f: spoil_config(f, '{"model_type": "groupnet_det", "format_version": 2}'),
             "has format_version 2; valid: 1",
@@ -178,13 +190,13 @@ def test_nothing_is_overwritten(tmp_path, folder):
     checkpoint = read_checkpoint(folder)
     (tmp_path / "file").write_text("mine")
     for place in (folder, tmp_path / "file"):
-        with pytest.raises(CheckpointError, match="is there already; name a new or an empty"):
+        with pytest.raises(CheckpointError, match="already exists; name a new or an empty"):
             write_folder(place, checkpoint)
     assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_weights_without_a_config_make_no_folder(tmp_path):
-    with pytest.raises(CheckpointError, match="carries no config"):
+    with pytest.raises(CheckpointError, match="the checkpoint has no config"):
         write_folder(tmp_path / "a", {"model": {"x": torch.zeros(1)}})
     assert not (tmp_path / "a").exists()
 

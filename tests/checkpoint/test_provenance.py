@@ -10,7 +10,7 @@ from groupnet_det.checkpoint.provenance import (
     check_class_names,
     checkpoint_metadata,
     expected_names,
-    stored_looks,
+    stored_metadata,
     warn_of_other_data,
     warn_of_training_data,
 )
@@ -35,14 +35,14 @@ def test_all_of_it_travels_in_plain_values(datasets_env, tmp_path):
     cfg = digits_config("SOLVER.BASE_LR", "0.125", "DATASETS.CUSTOM", str([entry]))
     torch.save(checkpoint_metadata(cfg), tmp_path / "a.pth")
     stored = load_tensors(str(tmp_path / "a.pth"))
-    assert stored["class_names"] == stored["looks"]["thing_classes"] == list("0123456789")
+    assert stored["class_names"] == stored["metadata"]["thing_classes"] == list("0123456789")
     assert len(stored["fingerprints"]["photo_digits_train"]) == 64
     again = load_config_text(stored["config"], "a.pth", ["SOLVER.MAX_ITER", "7"])
     assert again.SOLVER.MAX_ITER == 7
     again.SOLVER.MAX_ITER = cfg.SOLVER.MAX_ITER
     # Not as text: where values of one of them happen to be one object, YAML writes them as aliases.
     assert yaml.safe_load(again.dump()) == yaml.safe_load(cfg.dump())
-    assert stored_looks(stored, again).thing_classes == list("0123456789")
+    assert stored_metadata(stored, again).thing_classes == list("0123456789")
 
 
 def test_config_of_another_version():
@@ -50,13 +50,24 @@ def test_config_of_another_version():
         load_config_text("MODEL: {GROUPNET: {NOVELTY: 1}}", "a.pth")
 
 
-def test_looks_of_a_checkpoint_without_any(datasets_env):
+def test_metadata_of_a_checkpoint_without_any(datasets_env):
     cfg = digits_config()
     from detectron2.data import DatasetCatalog
 
     DatasetCatalog.get("photo_digits_train")
-    assert stored_looks({}, cfg).thing_classes == list("0123456789")
-    assert stored_looks({}, load_config("")).get("thing_classes") is None
+    assert stored_metadata({}, cfg).thing_classes == list("0123456789")
+    assert stored_metadata({}, load_config("")).get("thing_classes") is None
+
+
+def test_metadata_of_a_checkpoint_of_version_0_1_0(tmp_path):
+    old = {"model": {"looks": torch.ones(1)}, "looks": {"thing_classes": ["cat"]}}
+    torch.save(old, tmp_path / "a.pth")
+    stored = load_tensors(str(tmp_path / "a.pth"))
+    assert "looks" not in stored
+    assert stored["model"] == old["model"]
+    assert stored_metadata(stored, load_config("")).thing_classes == ["cat"]
+    torch.save({"looks": torch.ones(1)}, tmp_path / "b.pth")  # bare weights, whatever their names
+    assert list(load_tensors(str(tmp_path / "b.pth"))) == ["looks"]
 
 
 def test_other_classes_are_refused_with_both_lists():
@@ -78,7 +89,7 @@ def test_stuff_of_panoptic_data_counts_too(datasets_env):
         "kinds of stuff": ["things", "background"],
     }
     assert expected_names("photo_digits_val")["kinds of stuff"] == []
-    stored = {"class_names": digits, "looks": {"stuff_classes": ["things", "sky", "grass"]}}
+    stored = {"class_names": digits, "metadata": {"stuff_classes": ["things", "sky", "grass"]}}
     check_class_names("a.pth", stored, {"boxes": expected_names("photo_digits_val")})
     with pytest.raises(
         CheckpointError, match=r"3 kinds of stuff: things, sky, grass\. .* 2: things, background"
@@ -117,7 +128,7 @@ def test_a_training_that_goes_on_with_other_data_is_told(caplog, tmp_path):
         warn_of_other_data("a.pth", {}, {"mine": "b" * 64})
         assert not warnings_in(caplog)
         warn_of_other_data("a.pth", stored, {"mine": "b" * 64})
-    assert "others than those that a.pth was trained on: mine (aaaaaaaa) then" in caplog.text
+    assert "data differ from those of a.pth: mine (aaaaaaaa) then" in caplog.text
 
 
 def test_a_test_on_training_data_is_told(caplog, datasets_env):

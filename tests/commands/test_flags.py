@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 from detectron2.engine import default_argument_parser
 
-from groupnet_det.benchmark.suites import training_steps as training_sides
+from groupnet_det.analysis import cost_table
+from groupnet_det.benchmark.suites import training_steps
 from groupnet_det.cli import COMMANDS
 from groupnet_det.commands.benchmark import benchmark_runtime
 from groupnet_det.commands.benchmark import flags as benchmark
@@ -43,9 +44,13 @@ def test_choices_are_those_of_the_tables(flags, table):
     assert list(flags) == list(table)
 
 
+def test_tasks_of_analyze():
+    assert tuple(cost_table.TASKS) == benchmark.TASKS
+
+
 def test_parts_of_the_benchmark():
-    assert set(benchmark.WHAT) == {*benchmark_runtime.PLANS, *benchmark_runtime.SPECIAL}
-    assert training_sides.SIDES
+    assert set(benchmark.WHAT) == {*benchmark_runtime.SUITES, *benchmark_runtime.SPECIAL}
+    assert training_steps.NETWORKS
 
 
 def test_flags_of_training_are_those_of_detectron2():

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from groupnet_det.commands.parser import CommandParser
+from groupnet_det.commands.parser import PACKED, CommandParser
 
 
 @pytest.fixture
@@ -48,18 +48,90 @@ def test_numbers_are_values(parser, value):
     ("words", "message"),
     [
         (["A.B", "1"], "the config file is missing: --config-file FILE, or FILE as the first word"),
-        (["my.yaml", "--config-file", "b.yaml"], "two config files: --config-file b.yaml and my"),
+        (["my.yaml", "--config-file", "b.yaml"], "two configs: --config-file b.yaml and my"),
+        (["my.yaml", "b.yaml"], "two configs: my.yaml and b.yaml"),
+        (["a.pth"], "a.pth: this command takes no checkpoint, but a config"),
         (["my.yaml", "A.B", "1", "C.D"], "come in pairs; C.D has no value"),
         (["my.yaml", "A.B", "--report"], "come in pairs; A.B has no value"),
         (["my.yaml", "A.B", "1", "--rapport"], "unrecognized arguments: --rapport"),
     ],
-    ids=["no config", "two configs", "last value", "flag as value", "unknown flag"],
+    ids=["none", "two", "two words", "checkpoint", "last value", "flag as value", "unknown"],
 )
 def test_mistakes_are_named(parser, words, message, capsys):
     with pytest.raises(SystemExit) as end:
         parser.parse_args(words)
     assert end.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def packing():
+    """The parser of a command that takes a network and a packed file."""
+    parser = CommandParser("")
+    parser.add_network()
+    parser.add_file(PACKED, "--output", help_="to write")
+    return parser
+
+
+WEIGHTS = ["MODEL.WEIGHTS", "a/b.pth"]
+
+
+@pytest.mark.parametrize(
+    ("words", "config"),
+    [
+        (["a/b.pth", "c.gnp"], ""),
+        (["c.gnp", "a/b.pth"], ""),
+        (["my.yaml", "a/b.pth", "c.gnp"], "my.yaml"),
+        (["quick/network", "a/b.pth", "--output", "c.gnp"], "quick/network"),
+        (["--output", "c.gnp", *WEIGHTS], ""),
+        (["--config-file", "my.yaml", "--output", "c.gnp", *WEIGHTS], "my.yaml"),
+    ],
+    ids=["words", "turned", "config", "config of the project", "flags", "all flags"],
+)
+def test_files_are_told_by_their_endings(packing, words, config):
+    found = packing.parse_args(words)
+    assert (found.config_file, found.output, found.opts) == (config, "c.gnp", WEIGHTS)
+
+
+def test_a_folder_is_a_checkpoint(packing, tmp_path):
+    found = packing.parse_args([str(tmp_path), "c.gnp", "A.B", "1"])
+    assert found.opts == ["A.B", "1", "MODEL.WEIGHTS", str(tmp_path)]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["c.gnp"], "the config file is missing: a checkpoint, or --config-file FILE, or FILE as"),
+        (["a.pth"], "the packed file is missing: --output FILE, or FILE.gnp"),
+        (["a.pth", "b.pth", "c.gnp"], "two checkpoints: a.pth and b.pth"),
+        (["a.pth", "c.gnp", *WEIGHTS], "two checkpoints: MODEL.WEIGHTS a/b.pth and a.pth"),
+        (["a.pth", "c.gnp", "--output", "d.gnp"], "two packed files: --output d.gnp and c.gnp"),
+        (["a.pth", "c.onnx"], "c.onnx: this command takes no ONNX file, but a config and a check"),
+    ],
+    ids=["no network", "no file", "two words", "word and key", "two files", "another kind"],
+)
+def test_mistakes_with_files_are_named(packing, words, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        packing.parse_args(words)
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_help_shows_defaults(capsys):
+    parser = CommandParser("")
+    parser.add_argument("--count", type=int, default=0, help="of things")
+    parser.add_argument("--bases", type=int, nargs="+", default=[1, 4], help="K")
+    parser.add_argument("--threads", type=int, help="(default: those of PyTorch)")
+    parser.add_argument("--fast", action="store_true", help="less")
+    parser.print_help()
+    help_ = " ".join(capsys.readouterr().out.split())
+    for line in (
+        "of things (default: 0)",
+        "K (default: 1 4)",
+        "(default: those of PyTorch) --fast",
+    ):
+        assert line in help_
+    assert help_.endswith("less")
 
 
 def test_keys_of_a_flag_end_where_the_next_flag_begins():

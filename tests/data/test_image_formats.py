@@ -14,7 +14,7 @@ from groupnet_det.errors import DataError
 from groupnet_det.images.decoding import FORMATS, open_image, read_rgb
 from groupnet_det.images.label_images import read_labels
 from groupnet_det.images.reading import read_image
-from groupnet_det.inference.image_files import find_pictures
+from groupnet_det.images.sources import find_pictures
 from groupnet_det.visualization.class_sheets import draw_class
 from groupnet_det.web.draw_result import read_picture
 
@@ -122,7 +122,7 @@ def test_a_broken_file_is_told_so(tmp_path, kind):
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "photo.jpg")
-    with pytest.raises(DataError, match="is no plain file"):
+    with pytest.raises(DataError, match="is not a regular file"):
         read_rgb(str(tmp_path / "photo.jpg"))
 
 

@@ -6,14 +6,14 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from groupnet_det.data import folder_files
 from groupnet_det.data.checks.label_masks import check_cityscapes_layout
 from groupnet_det.data.datasets.cityscapes_masks import prepare_train_ids
 from groupnet_det.data.datasets.image_folder import load_image_folder
 from groupnet_det.data.datasets.mask_folders import load_mask_folders
 from groupnet_det.errors import DataError
 from groupnet_det.evaluation.saved.label_map_folders import pair_masks
-from groupnet_det.inference.image_files import find_pictures
+from groupnet_det.images import folder_files
+from groupnet_det.images.sources import find_pictures
 
 from .test_dataset_checks import check_image_folders
 

@@ -44,9 +44,9 @@ def masks(mask_folders):
 @pytest.mark.parametrize(
     ("values", "classes", "told"),
     [
-        ([0, 255], ["back", "cat"], r"hold 0 and 255 alone.*LABELS \{0: 0, 255: 1\}"),
-        ([1, 255], ["back", "cat"], r"hold 1 and 255 alone.*LABELS \{1: 1, 255: 0\}"),
-        ([0, 255], ["back", "cat", "dog"], r"hold 0 and 255 alone.*LABELS \{0: 0, 255: 1\}"),
+        ([0, 255], ["back", "cat"], r"contain only 0 and 255.*LABELS \{0: 0, 255: 1\}"),
+        ([1, 255], ["back", "cat"], r"contain only 1 and 255.*LABELS \{1: 1, 255: 0\}"),
+        ([0, 255], ["back", "cat", "dog"], r"contain only 0 and 255.*LABELS \{0: 0, 255: 1\}"),
     ],
     ids=["two", "one-and-255", "three"],
 )
@@ -77,7 +77,9 @@ def test_labels_of_values(masks, values, classes, labels):
 
 
 def test_a_value_without_a_label(masks):
-    with pytest.raises(DataError, match=r"mask .*a\.png holds value 7, which LABELS .* not name"):
+    with pytest.raises(
+        DataError, match=r"mask .*a\.png contains value 7, which LABELS .* not name"
+    ):
         masks([0, 7, 255], ["back", "cat"], LABELS={0: 0, 255: 1})
 
 
@@ -97,7 +99,7 @@ def test_folders_of_masks_are_scored_by_labels_of_values(masks, tmp_path):
         labels = np.asarray(Image.open(path)) // 255
         Image.fromarray(labels.astype(np.uint8)).save(found / path.name)
     options = {"class_names": ["back", "cat"], "ignore_label": 255}
-    with pytest.raises(DataError, match=r"hold 0 and 255 alone.*--labels 0=0,255=1"):
+    with pytest.raises(DataError, match=r"contain only 0 and 255.*--labels 0=0,255=1"):
         score_label_folders(found, masks.folder, **options)
     scores = score_label_folders(found, masks.folder, **options, label_of_value={0: 0, 255: 1})
     assert scores.summary["mIoU"] == 100

@@ -76,6 +76,22 @@ def write_voc(entry, paths, num_classes):
     write_text(root / "ImageSets/Main" / f"{entry['SPLIT']}.txt", "\n".join(STEMS))
 
 
+def write_yolo(entry, paths, num_classes):
+    split, root = entry["SPLIT"], paths["DATA"].parent
+    lines = []
+    for i, (x0, y0, x1, y1) in enumerate(BOXES):
+        shares = ((x0 + x1) / 2 / WIDTH, (y0 + y1) / 2 / HEIGHT)
+        lines.append(
+            f"{i % num_classes} {shares[0]} {shares[1]} {(x1 - x0) / WIDTH} {(y1 - y0) / HEIGHT}"
+        )
+    for stem in STEMS:
+        write_image(root / "images" / split / f"{stem}.jpg")
+        write_text(root / "labels" / split / f"{stem}.txt", "\n".join(lines))
+    names = [f"class{i}" for i in range(num_classes)]
+    splits = "".join(f"{each}: images/{each}\n" for each in ("train", "val"))
+    write_text(paths["DATA"], f"names: {names}\n{splits}")
+
+
 def write_masks(entry, paths, num_classes):
     write_text(paths["LIST"], "\n".join(STEMS))
     labels = np.random.default_rng(0).integers(0, num_classes, (HEIGHT, WIDTH), np.uint8)
@@ -89,5 +105,6 @@ WRITERS = {
     "image_folder": write_image_folder,
     "coco": write_coco,
     "voc": write_voc,
+    "yolo": write_yolo,
     "masks": write_masks,
 }

@@ -8,6 +8,7 @@ from detectron2.engine import default_argument_parser
 
 from groupnet_det.analysis.precision_map import count_weights
 from groupnet_det.data.dataset_checks import NUM_CLASSES_KEYS
+from groupnet_det.data.datasets.registration import CUSTOM_FORMATS
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
 from tests.conftest import ROOT
@@ -33,7 +34,7 @@ def test_the_pages_show_configs_of_every_format():
         for param in CONFIGS
         for entry in yaml.safe_load(param.values[0])["DATASETS"]["CUSTOM"]
     }
-    assert formats == {"image_folder", "coco", "voc", "masks"}
+    assert formats == set(CUSTOM_FORMATS)
 
 
 def num_classes_of(model):

@@ -74,7 +74,7 @@ def loss_of(model, batch):
 def draw(monkeypatch, config, folder, threshold):
     """The picture that the tool makes, with boxes from this score on."""
     picture = folder / f"{threshold}.png"
-    command = ["--config-file", config, "--output", picture, "--threshold", threshold]
+    command = ["--config-file", config, "--output", picture, "--score-threshold", threshold]
     options = ["OUTPUT_DIR", folder / "out"]
     visualize_results.main(list(map(str, [*command, *options])))
     return np.asarray(Image.open(picture)).astype(int)

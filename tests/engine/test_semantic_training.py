@@ -90,7 +90,7 @@ def test_other_ways_to_infer(tmp_path, mask_folders, options):
 def test_masks_are_checked_before_training(tmp_path, mask_folders):
     options = own_masks(mask_folders)
     Image.new("L", (40, 30), 3).save(tmp_path / "two/masks/v.png")
-    with pytest.raises(DataError, match=r"two/masks/v\.png holds label 3"):
+    with pytest.raises(DataError, match=r"two/masks/v\.png contains label 3"):
         make_config(tmp_path / "out", *options)
 
 
@@ -113,7 +113,7 @@ def test_a_bad_mask_met_during_training_loses_nothing(tmp_path, mask_folders, wo
     Image.new("L", (40, 30), 3).save(mask)
     with pytest.raises(
         DataError,
-        match=rf"{mask.name} holds label 3, .* kept in \S*model_0*{first - 1}\.pth, and --resume",
+        match=rf"{mask.name} contains label 3,.* kept in \S*model_0*{first - 1}\.pth, and --resume",
     ):
         train(cfg)
     mask.write_bytes(good)

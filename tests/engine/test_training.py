@@ -220,3 +220,16 @@ def test_weights_that_are_not_finite_end_the_training_at_the_next_checkpoint(
     with pytest.raises(TrainingError, match=kept):
         trainer.train()
     assert not (tmp_path / "model_0000003.pth").exists()
+
+
+def test_latent_weights_are_clipped_after_each_step(root, tmp_path, datasets_env):
+    options = ["SOLVER.LATENT_CLIP", "0.01", "SOLVER.MAX_ITER", "2"]
+    config = "classifier_groupnet_mnist5k"
+    trainer, _ = train(make_config(root, tmp_path, *options, config=config))
+    by_kind = {True: [], False: []}
+    for module in trainer.model.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            binary = getattr(getattr(module, "weight_quantizer", None), "precision", 32) == 1
+            by_kind[binary].append(float(module.weight.detach().abs().max()))
+    assert by_kind[True] == pytest.approx([0.01] * len(by_kind[True]))
+    assert min(by_kind[False]) > 0.01

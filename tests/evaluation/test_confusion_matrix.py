@@ -15,7 +15,7 @@ def test_confusion_matrix_shows_counts_where_they_can_be_read(tmp_path, monkeypa
     monkeypatch.setattr("matplotlib.pyplot.close", figures.append)
     plot_confusion_matrix(counts, [f"c{i}" for i in range(number)], tmp_path / "matrix.png")
     axes = figures[0].axes[0]
-    assert axes.get_title() == "15 images, 80.0 % right"
+    assert axes.get_title() == "15 images, 80.0 % correct"
     written = {tuple(text.get_position()): text.get_text() for text in axes.texts}
     # (x, y): the predicted class is the column.
     assert written == ({(0, 0): "7", (1, 0): "3", (1, 1): "5"} if number <= 20 else {})

@@ -126,4 +126,4 @@ def test_without_any_result(objects_of):
     assert quality_of(images[0], 0.5) == 0
     assert 0 < best_threshold(images) < 1
     assert images[0].overlaps.shape == (0, 1)
-    assert isinstance(images[0].truth, np.ndarray)
+    assert isinstance(images[0].gt, np.ndarray)

@@ -118,7 +118,7 @@ def test_nothing_to_score(tmp_path):
 @pytest.mark.parametrize(
     ("scores", "error", "message"),
     [
-        (torch.zeros(4, 2, 4), ConfigError, "gives 4 scores a pixel, but .* has 3 .*CLASSES 3"),
+        (torch.zeros(4, 2, 4), ConfigError, "has 4 scores per pixel, but .* has 3 .*CLASSES 3"),
         (torch.full((3, 2, 4), float("nan")), TrainingError, r"a\.jpg are not finite"),
     ],
     ids=["classes", "nan"],

@@ -110,7 +110,7 @@ def test_mask_rcnn_gives_masks():
 @pytest.mark.parametrize("task", ["classifier", "panoptic"])
 def test_what_has_none_is_refused(task):
     assert wrap_for_testing(make_config(task), make_model(task))
-    with pytest.raises(ConfigError, match=r"has no test-time augmentation; those that have: Ret"):
+    with pytest.raises(ConfigError, match=r"has no test-time augmentation; supported: Ret"):
         wrap_for_testing(make_config(task, *AUG), make_model(task))
 
 

@@ -34,6 +34,8 @@ MORE_NETWORKS = {
         "quantization": {"activation": "rsign"},
         "design": {"order": "conv_norm_act", "nonlinearity": "rprelu"},
     },
+    "norm_twice": {"design": {"order": "norm_conv_act_norm"}},
+    "stage_bases": {"design": {"stage_bases": (1, 2, 3, 1)}},
     "first_stage": {"quantization": {"activation": "tanh", "weight": "float"}},
     "bottlenecks": {"depth": 50},
     **{

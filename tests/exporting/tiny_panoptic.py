@@ -48,7 +48,7 @@ def write_tiny_panoptic(root, folder):
     make_even(model, batch)
     rest = {
         "class_names": DIGITS,
-        "looks": {"thing_classes": DIGITS, "stuff_classes": list(STUFF_CLASSES)},
+        "metadata": {"thing_classes": DIGITS, "stuff_classes": list(STUFF_CLASSES)},
         "config": cfg.dump(),
     }
     torch.save({"model": model.state_dict(), **rest}, folder / WEIGHTS)

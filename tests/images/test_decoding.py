@@ -30,7 +30,7 @@ def deep(request, tmp_path):
 
 def test_the_decoder_refuses_them(deep):
     with pytest.raises(
-        DataError, match=r"deep\.tif has more than 8 bits a channel .*scale it to 8"
+        DataError, match=r"deep\.tif has more than 8 bits per channel .*convert it to 8"
     ):
         read_rgb(deep)
 

@@ -72,9 +72,11 @@ def test_writing_and_reading(tmp_path):
 
 def test_labels_that_are_no_classes():
     check_range(LABELS, "a.png", num_classes=21, ignore_label=255)
-    with pytest.raises(DataError, match=r"a\.png holds label 20, but valid are 0 to 2.* and 255"):
+    with pytest.raises(
+        DataError, match=r"a\.png contains label 20, but valid are 0 to 2.* and 255"
+    ):
         check_range(LABELS, "a.png", num_classes=3, ignore_label=255)
-    with pytest.raises(DataError, match=r"holds label 255, but valid are 0 to 20, the classes;"):
+    with pytest.raises(DataError, match=r"contains label 255, but valid are 0 to 20, the classes;"):
         check_range(LABELS, "a.png", num_classes=21, ignore_label=None)
 
 

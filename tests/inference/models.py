@@ -70,7 +70,7 @@ TASKS = {
     + "MODEL.FPN.IN_FEATURES ['res2','res3','res4','res5']",
     "classifier": FPN + CLASSIFIER,
 }
-LOOKS = {
+METADATA = {
     "retinanet": {"thing_classes": THINGS},
     "mask_rcnn": {"thing_classes": THINGS},
     "panoptic": {"thing_classes": THINGS, "stuff_classes": STUFF},
@@ -93,8 +93,8 @@ def write_checkpoint(folder, task, *options):
     """The file, with config and class names."""
     state = {
         "model": make_model(task, *options).state_dict(),
-        "class_names": next(iter(LOOKS[task].values())),
-        "looks": LOOKS[task],
+        "class_names": next(iter(METADATA[task].values())),
+        "metadata": METADATA[task],
         "fingerprints": {"mine": "0" * 64},
         "config": make_config(task, *options).dump(),
         "groupnet_det_version": __version__,

@@ -1,11 +1,9 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from groupnet_det.errors import DataError
-from groupnet_det.inference.image_files import find_pictures, output_paths, save_picture
+from groupnet_det.inference.image_files import output_paths, save_picture
 
 
 @pytest.fixture
@@ -15,41 +13,6 @@ def folder(tmp_path):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "empty").mkdir()
     return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("patterns", "names"),
-    [
-        (["a.jpg"], ["a.jpg"]),
-        (["*.jpg", "a.jpg"], ["a.jpg"]),
-        (["**/*.jpg"], ["a.jpg", "below/a.jpg", "other/a.jpg"]),
-        (["."], ["a.jpg", "b.PNG"]),
-        (["c.txt", "*.jpg"], ["c.txt", "a.jpg"]),
-    ],
-    ids=["file", "twice", "below", "folder", "order"],
-)
-def test_files_folders_and_patterns(folder, monkeypatch, patterns, names):
-    monkeypatch.chdir(folder)
-    found, problems = find_pictures(patterns)
-    assert [str(path) for path in found] == names
-    assert problems == []
-
-
-def test_what_matches_nothing_is_told_and_the_others_found(folder, monkeypatch):
-    monkeypatch.chdir(folder)
-    found, problems = find_pictures(["x/*.jpg", "absent.jpg", "empty", "a.jpg"])
-    assert found == [Path("a.jpg")]
-    assert problems == [
-        "no file matches x/*.jpg",
-        "absent.jpg does not exist",
-        "folder empty holds no picture",
-    ]
-
-
-def test_a_file_whose_name_looks_like_a_pattern(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path("a[1].jpg").write_bytes(b"")
-    assert find_pictures(["a[1].jpg"])[0] == [Path("a[1].jpg")]
 
 
 def test_one_picture_to_a_file_and_several_to_a_folder(tmp_path):

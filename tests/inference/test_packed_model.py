@@ -23,16 +23,16 @@ def tiny(root, tmp_path, tiny_packed, datasets_env):
     return tiny_config(root, folder), folder / PACKED
 
 
-def test_it_answers_as_the_training_model(tiny):
+def test_it_predicts_as_the_training_model(tiny):
     cfg, path = tiny
     classifier, _ = load_trained(cfg)
     packed = build_packed_model(cfg, str(path), backend="reference")
     (dataset,) = cfg.DATASETS.TEST
     expected, found = (score_dataset(cfg, m, dataset) for m in (classifier, packed))
     assert found.num_images == 20
-    assert found.answers == expected.answers
+    assert found.predictions == expected.predictions
     assert found.values == pytest.approx(expected.values)
-    assert len({answer["classes"] for answer in found.answers}) > 1
+    assert len({each["classes"] for each in found.predictions}) > 1
 
 
 def test_images_of_several_sizes(tiny):

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from groupnet_det.inference.results import Segments, open_model
 from groupnet_det.inference.trained_predictor import open_predictor
 from groupnet_det.runtime.backends.extension import is_built
-from groupnet_det.runtime.postprocessing.panoptic import PanopticSegmentation
 from groupnet_det.runtime.predictor import PackedPredictor
-from groupnet_det.visualization.drawn_results import describe_outputs, draw_outputs
+from groupnet_det.runtime.results.panoptic_segmentation import PanopticSegmentation
+from groupnet_det.visualization.drawn_results import describe_result, draw_result
 from tests.exporting.tiny_panoptic import DIGITS, PACKED, WEIGHTS
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
@@ -22,23 +21,23 @@ needs_engine = pytest.mark.skipif(not is_built(), reason="the compiled engine is
     "backend", ["reference", pytest.param("native", marks=needs_engine)], ids=str
 )
 def test_what_the_predictor_gives(tiny_panoptic, backend):
-    predictor = PackedPredictor(tiny_panoptic / PACKED, backend=backend)
+    predictor = PackedPredictor(tiny_panoptic / PACKED, backend=backend, score_threshold=None)
     assert predictor.task == predictor.info["task"] == "panoptic_segmentation"
     assert predictor.class_names == tuple(DIGITS)
     assert predictor.stuff_class_names == ("things", "background")
-    answer = predictor(PIXELS).above(THRESHOLD)
-    assert isinstance(answer, PanopticSegmentation)
-    assert answer.segment_map.shape == answer.label_map.labels.shape == (90, 120)
-    assert answer.detections.masks.shape == (len(answer.detections), 90, 120)
-    ids = [info["id"] for info in answer.segments_info]
-    assert set(answer.segment_map.unique().tolist()) <= {0, *ids}
-    assert {info["isthing"] for info in answer.segments_info} == {True, False}
-    for info in answer.segments_info:
-        number = int((answer.segment_map == info["id"]).sum())
+    result = predictor(PIXELS).above(THRESHOLD)
+    assert isinstance(result, PanopticSegmentation)
+    assert result.segment_map.shape == result.label_map.labels.shape == (90, 120)
+    assert result.detections.masks.shape == (len(result.detections), 90, 120)
+    ids = [info["id"] for info in result.segments_info]
+    assert set(result.segment_map.unique().tolist()) <= {0, *ids}
+    assert {info["isthing"] for info in result.segments_info} == {True, False}
+    for info in result.segments_info:
+        number = int((result.segment_map == info["id"]).sum())
         assert number > 0
         if info["isthing"]:
-            own = answer.detections.masks[info["instance_id"]]
-            assert own[answer.segment_map == info["id"]].all()
+            own = result.detections.masks[info["instance_id"]]
+            assert own[result.segment_map == info["id"]].all()
         else:
             assert info["area"] == number
 
@@ -58,31 +57,23 @@ def test_the_maps_of_engine_and_reference_are_one(tiny_panoptic):
 
 
 @needs_engine
-def test_one_kind_of_answer(tiny_panoptic):
-    answer = open_model(tiny_panoptic / PACKED, threshold=THRESHOLD)(PIXELS)
-    assert isinstance(answer, Segments)
-    expected = PackedPredictor(tiny_panoptic / PACKED)(PIXELS).above(THRESHOLD)
-    assert torch.equal(answer.labels, expected.segment_map.long())
-    assert [part.name for part in answer.segments] == expected.names
-    for part, info in zip(answer.segments, expected.segments_info, strict=True):
-        assert (part.number, part.is_object) == (info["id"], info["isthing"])
-        assert part.score == info.get("score")
-    assert str(answer) == str(expected)
+def test_the_predictor_of_all_files_opens_it(tiny_panoptic):
+    result = open_predictor(tiny_panoptic / PACKED, score_threshold=THRESHOLD)(PIXELS)
+    expected = PackedPredictor(tiny_panoptic / PACKED, score_threshold=None)(PIXELS)
+    expected = expected.above(THRESHOLD)
+    assert torch.equal(result.segment_map, expected.segment_map)
+    assert result.segments_info == expected.segments_info
 
 
 @needs_engine
-def test_it_is_drawn_and_described(tiny_panoptic):
-    outputs = {}
+def test_it_is_drawn_and_described_as_the_trained_network(tiny_panoptic):
     for name in (PACKED, WEIGHTS):
-        predictor = open_predictor(
-            config_file="", weights=str(tiny_panoptic / name), options=(), threshold=THRESHOLD
-        )
-        outputs[name] = predictor(PIXELS)
-        assert predictor.looks.thing_classes == DIGITS
-        assert predictor.looks.stuff_classes == ["things", "background"]
-        drawn = draw_outputs(PIXELS, outputs[name], predictor.looks)
+        result = open_predictor(tiny_panoptic / name, score_threshold=THRESHOLD)(PIXELS)
+        assert isinstance(result, PanopticSegmentation)
+        assert result.detections.class_names == tuple(DIGITS)
+        assert result.label_map.class_names == ("things", "background")
+        assert result.detections.scores.min() >= THRESHOLD
+        drawn = draw_result(PIXELS, result)
         assert drawn.shape == PIXELS.shape
         assert np.abs(drawn.astype(int) - PIXELS).mean() > 1
-        assert "other segment" in describe_outputs(outputs[name], predictor.looks)
-    assert set(outputs[PACKED]) == set(outputs[WEIGHTS])
-    assert outputs[PACKED]["instances"].scores.min() >= THRESHOLD
+        assert "other segment" in describe_result(result)

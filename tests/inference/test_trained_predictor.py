@@ -7,16 +7,11 @@ from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.data.loading.loaders import build_test_loader
 from groupnet_det.errors import CheckpointError, ConfigError, PackedFileError
 from groupnet_det.inference.trained_predictor import ModelPredictor, open_predictor
+from groupnet_det.runtime.predictor import PackedPredictor
 
 from .models import STUFF, THINGS, make_config, make_model, write_checkpoint
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
-
-
-def open_checkpoint(path="", *, config_file="", options=(), threshold=0.3):
-    return open_predictor(
-        config_file=str(config_file), weights=str(path), options=list(options), threshold=threshold
-    )
 
 
 @pytest.mark.parametrize(
@@ -24,29 +19,36 @@ def open_checkpoint(path="", *, config_file="", options=(), threshold=0.3):
     [("retinanet", 0.0), ("mask_rcnn", 0.3), ("panoptic", 0.3), ("semantic", 0), ("classifier", 0)],
 )
 def test_a_checkpoint_needs_no_config(tmp_path, task, threshold):
-    predictor = open_checkpoint(write_checkpoint(tmp_path, task), threshold=threshold)
-    outputs = predictor(PIXELS)
-    if "instances" in outputs:
-        assert len(outputs["instances"]) > 3
-        assert outputs["instances"].image_size == (90, 120)
-        assert predictor.looks.thing_classes == THINGS
-    if "sem_seg" in outputs:
-        assert outputs["sem_seg"].shape == (3, 90, 120)
-        assert predictor.looks.stuff_classes == STUFF
+    result = open_predictor(write_checkpoint(tmp_path, task), score_threshold=threshold)(PIXELS)
+    found = result.detections if task == "panoptic" else result
+    if task in ("retinanet", "mask_rcnn", "panoptic"):
+        assert len(found) > 3
+        assert found.image_size == (90, 120)
+        assert found.class_names == tuple(THINGS)
+    if task == "semantic":
+        assert result.labels.shape == (90, 120)
+        assert result.class_names == tuple(STUFF)
     if task == "panoptic":
-        assert outputs["panoptic_seg"][0].shape == (90, 120)
+        assert result.segment_map.shape == (90, 120)
+        assert result.label_map.class_names == tuple(STUFF)
     if task == "classifier":
-        assert outputs["logits"].shape == (2,)
-        assert predictor.looks.classes == THINGS
+        assert result.logits.shape == (2,)
+        assert result.class_names == tuple(THINGS)
 
 
 def test_only_objects_above_the_threshold(tmp_path):
     path = write_checkpoint(tmp_path, "mask_rcnn")
-    scores = open_checkpoint(path, threshold=0.0)(PIXELS)["instances"].scores
+    scores = open_predictor(path, score_threshold=0.0)(PIXELS).scores
     middle = scores.median().item()
-    some = open_checkpoint(path, threshold=middle)(PIXELS)["instances"].scores
+    some = open_predictor(path, score_threshold=middle)(PIXELS).scores
     assert 0 < len(some) < len(scores)
     assert some.min() >= middle
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")], ids=str)
+def test_no_score(tmp_path, value):
+    with pytest.raises(ConfigError, match=r"score threshold of objects is .*; valid: 0 to 1"):
+        open_predictor(tmp_path / "absent.pth", score_threshold=value)
 
 
 @pytest.mark.parametrize("task", ["retinanet", "classifier", "semantic"])
@@ -57,7 +59,7 @@ def test_images_are_seen_as_in_evaluation(tmp_path, datasets_env, task):
     register_datasets(cfg)
     torch.save({"model": make_model(task).state_dict()}, tmp_path / "a.pth")
     cfg.MODEL.WEIGHTS = str(tmp_path / "a.pth")
-    predictor = ModelPredictor(cfg, {}, threshold=0.0)
+    predictor = ModelPredictor(cfg, {}, score_threshold=0.0)
     item = next(iter(build_test_loader(cfg, name)))[0]
     pixels = np.asarray(Image.open(item["file_name"]).convert("RGB"))
     assert torch.equal(predictor.preprocess(pixels), item["image"])
@@ -68,53 +70,52 @@ def test_config_and_weights_named_in_other_ways(tmp_path):
     torch.save({"model": torch.load(path)["model"]}, tmp_path / "bare.pth")
     config = tmp_path / "config.yaml"
     config.write_text(make_config("classifier", "MODEL.WEIGHTS", str(path)).dump())
-    expected = open_checkpoint(path)(PIXELS)["logits"]
+    expected = open_predictor(path)(PIXELS).logits
     for arguments in (
         {"options": ["MODEL.WEIGHTS", str(path)]},
-        {"config_file": config},
-        {"config_file": config, "path": tmp_path / "bare.pth"},
+        {"config_file": str(config)},
+        {"config_file": str(config), "weights": tmp_path / "bare.pth"},
     ):
-        assert torch.equal(open_checkpoint(**arguments)(PIXELS)["logits"], expected)
+        assert torch.equal(open_predictor(**arguments)(PIXELS).logits, expected)
 
 
 def test_options_change_the_config_of_the_checkpoint(tmp_path):
     path = write_checkpoint(tmp_path, "classifier")
-    predictor = open_checkpoint(path, options=["INPUT.CLASSIFICATION.TEST_CROP", "16"])
+    predictor = open_predictor(path, options=["INPUT.CLASSIFICATION.TEST_CROP", "16"])
     assert predictor.preprocess(PIXELS).shape == (3, 16, 16)
 
 
 def test_test_time_augmentation(tmp_path):
     path = write_checkpoint(tmp_path, "retinanet")
     options = ["TEST.AUG.ENABLED", "True", "TEST.AUG.MIN_SIZES", "(64,)"]
-    predictor = open_checkpoint(path, options=options, threshold=0.0)
+    predictor = open_predictor(path, options=options, score_threshold=0.0)
     assert type(predictor.model).__name__ == "DenseDetectorWithTTA"
-    assert len(predictor(PIXELS)["instances"]) > 3
+    assert len(predictor(PIXELS)) > 3
 
 
 def test_packed_classifier(tiny_packed):
-    predictor = open_checkpoint(tiny_packed / "model.gnp")
-    outputs = predictor(PIXELS)
-    assert torch.equal(outputs["logits"], predictor.predictor(PIXELS).logits)
-    assert predictor.looks.classes == list("0123456789")
+    predictor = open_predictor(tiny_packed / "model.gnp")
+    assert isinstance(predictor, PackedPredictor)
+    assert predictor(PIXELS).class_names == tuple("0123456789")
     with pytest.raises(ConfigError, match="needs no config and takes none"):
-        open_checkpoint(tiny_packed / "model.gnp", options=["INPUT.FORMAT", "RGB"])
+        open_predictor(tiny_packed / "model.gnp", options=["INPUT.FORMAT", "RGB"])
 
 
 def test_what_cannot_be_opened(tmp_path):
     with pytest.raises(ConfigError, match=r"no trained network: name .* by --weights"):
-        open_checkpoint()
+        open_predictor()
     with pytest.raises(ConfigError, match=r"absent\.pth does not exist; fix the path"):
-        open_checkpoint(tmp_path / "absent.pth")
+        open_predictor(tmp_path / "absent.pth")
     with pytest.raises(ConfigError, match=r"--opts MODEL\.DEVICE: MODEL\.DEVICE has no value"):
-        open_checkpoint(tmp_path / "absent.pth", options=["MODEL.DEVICE"])
+        open_predictor(tmp_path / "absent.pth", options=["MODEL.DEVICE"])
     (tmp_path / "photo.pth").write_bytes(b"\xff\xd8\xff\xe0 a photograph")
-    with pytest.raises(CheckpointError, match=r"photo\.pth .* is it a checkpoint at all\?|refused"):
-        open_checkpoint(tmp_path / "photo.pth")
+    with pytest.raises(CheckpointError, match=r"photo\.pth .* is it a checkpoint\?|refused"):
+        open_predictor(tmp_path / "photo.pth")
     with pytest.raises(PackedFileError, match=r"absent\.gnp"):
-        open_checkpoint(tmp_path / "absent.gnp")
+        open_predictor(tmp_path / "absent.gnp")
     torch.save({"model": {}}, tmp_path / "bare.pth")
     with pytest.raises(ConfigError, match=r"bare\.pth carries no config; give .*--config-file"):
-        open_checkpoint(tmp_path / "bare.pth")
+        open_predictor(tmp_path / "bare.pth")
     path = write_checkpoint(tmp_path, "classifier")
     with pytest.raises(CheckpointError, match="number of classes"):
-        open_checkpoint(path, options=["MODEL.CLASSIFIER.NUM_CLASSES", "5"])
+        open_predictor(path, options=["MODEL.CLASSIFIER.NUM_CLASSES", "5"])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from groupnet_det.errors import ConfigError, DataError
-from groupnet_det.inference.videos import FrameSource, VideoFile, Window, video_output
+from groupnet_det.images.video_frames import FrameSource
+from groupnet_det.inference.videos import VideoFile, Window, video_output
 
 
 def write_video(path, number=20, size=(48, 64)):

@@ -64,7 +64,7 @@ def test_table_by_hand():
             "",
             "Costs of one image of 3 × 4 pixels, counted 2026-01-31. "
             "Trained 2026-02-01 to 2026-02-03 on a CPU, torch 2.1. "
-            "Milliseconds from pixels to the answer, the least of several rounds, "
+            "Milliseconds from pixels to the prediction, the minimum of several rounds, "
             "on fast CPU (avx2), 2 threads, 2026-02-04, with random weights: the packed engine; "
             "full precision in PyTorch 2.1.",
             "",

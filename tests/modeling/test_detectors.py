@@ -192,3 +192,45 @@ def test_loss_normalizer_is_saved(root):
 def test_config_errors_name_the_key(root, key, value, message):
     with pytest.raises(ConfigError, match=message):
         build_model(small_config(root, key, value))
+
+
+def bases_of(part):
+    return {module.num_bases for module in part.modules() if hasattr(module, "num_bases")}
+
+
+def test_parts_may_have_bases_of_their_own(root):
+    own = "MODEL.GROUPNET.PART_BASES"
+    options = [f"{own}.BACKBONE", "1", f"{own}.NECK", "3", "MODEL.GROUPNET.GROUP", "layer"]
+    model = build_model(small_config(root, *options, f"{own}.HEAD", "0"))
+    neck = [module for name, module in model.backbone.named_children() if name != "bottom_up"]
+    assert bases_of(model.backbone.bottom_up) == {1}
+    assert set().union(*map(bases_of, neck)) == {3}
+    assert bases_of(model.head) == {2}  # NUM_BASES
+
+
+@pytest.mark.parametrize(
+    ("laterals", "names"),
+    [("method", ["res3", "res4", "res5"]), ("float", ["res5"])],
+    ids=["binary", "float"],
+)
+def test_inputs_of_the_pyramids_signs_are_normalized(root, laterals, names):
+    fpn = "MODEL.GROUPNET.FPN"
+    options = [f"{fpn}.NORM_INPUTS", "True", f"{fpn}.LATERALS", laterals]
+    pyramid = build_model(small_config(root, *options)).backbone
+    assert list(pyramid.input_norms) == names
+    with torch.no_grad():
+        pyramid.train()(torch.randn(2, 3, 64, 64))
+    assert all(norm.num_batches_tracked == 1 for norm in pyramid.input_norms.values())
+
+
+def test_float_laterals_see_the_maps_as_they_are(root, monkeypatch):
+    options = ["MODEL.GROUPNET.FPN.LATERALS", "float", "MODEL.GROUPNET.FPN.NORM_INPUTS", "True"]
+    pyramid = build_model(small_config(root, *options)).backbone.eval()
+    lateral, seen = pyramid.fpn_lateral5, []
+    run = lateral.forward_branches
+    monkeypatch.setattr(lateral, "forward_branches", lambda b: seen.append(b) or run(b))
+    torch.nn.init.constant_(pyramid.input_norms["res5"].bias, 3.0)
+    images = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        pyramid(images)
+        torch.testing.assert_close(seen, [[[pyramid.bottom_up(images)["res5"]]]])

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.layers import BlockDesign, Quantization
+from groupnet_det.layers import BlockDesign, ConvUnit, Quantization, SoftGate
 from groupnet_det.layers.methods import METHODS, Method, make_method
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
 
@@ -13,7 +13,7 @@ from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
 def make_net(*, num_bases=2, method="group_net", depth=18, width=0.125, **options):
     design = {
         key: options.pop(key)
-        for key in ("group", "gates", "merge", "downsample", "nonlinearity")
+        for key in ("group", "gates", "merge", "downsample", "nonlinearity", "stage_bases")
         if key in options
     }
     configured = Method(
@@ -201,3 +201,38 @@ def test_tanh_stage_has_the_same_keys():
 def test_bad_options_are_named(options, message):
     with pytest.raises(ConfigError, match=message):
         make_net(**options)
+
+
+@pytest.mark.parametrize("group", ["block", "stage", "layer"])
+def test_stages_may_have_bases_of_their_own(group):
+    net, by_layer = make_net(stage_bases=(1, 2, 2, 3), group=group), group == "layer"
+    for name, bases in zip(net.stages, (1, 2, 2, 3), strict=True):
+        for block in net.get_submodule(name).children():
+            units = [unit for unit in block.branches.modules() if isinstance(unit, ConvUnit)]
+            assert len(block.branches) == (1 if by_layer else bases)
+            assert {unit.num_bases for unit in units} == {bases if by_layer else 1}
+    features = net(torch.randn(2, 3, 64, 64))
+    sum(feature.square().mean() for feature in features.values()).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+def test_gates_stand_where_the_stage_before_has_as_many_bases():
+    net = make_net(stage_bases=(1, 2, 2, 3))
+    gated = [name for name, module in net.named_modules() if isinstance(module, SoftGate)]
+    blocks = ["res2.1", "res3.1", "res4.0", "res4.1", "res5.1"]
+    assert gated == [f"{block}.connect" for block in blocks]
+
+
+@pytest.mark.parametrize(
+    ("bases", "group", "message"),
+    [
+        ((1, 2), "block", r"STAGE_BASES is \[1, 2\]; valid: four numbers above 0"),
+        ((1, 2, 0, 1), "block", r"STAGE_BASES is \[1, 2, 0, 1\]; valid"),
+        ((1, 2, 2, 2), "network", "choose another GROUP"),
+        ((1, 2, 2, 9), "block", "is 9; valid: 1 to 8"),
+    ],
+    ids=["two", "zero", "network", "nine"],
+)
+def test_bad_bases_of_stages(bases, group, message):
+    with pytest.raises(ConfigError, match=message):
+        make_net(stage_bases=bases, group=group)

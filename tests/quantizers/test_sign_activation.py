@@ -1,3 +1,4 @@
+import copy
 import math
 
 import numpy as np
@@ -103,3 +104,30 @@ def test_golden(test_data):
         expected = torch.from_numpy(golden[f"qa_g{index}"])
         expected = torch.where(differs_backward, torch.where(x == 1, 0.0, x), expected)
         torch.testing.assert_close(value.grad, expected, rtol=0, atol=1e-6, equal_nan=True)
+
+
+# By hand: the gradient at x is that at x / width.
+WIDE_SLOPES = {
+    "polynomial": {0.0: 2, 1: 1, -1.5: 0.5, 2: 0, 2.5: 0},
+    "hardtanh": {1.5: 1, 2: 1, -2: 1, 2.001: 0},
+    "identity": {7: 1},
+    "tanh": {2 * math.atanh(0.5): 0.75},
+    "swish": {0.0: 5},
+}
+
+
+@pytest.mark.parametrize(
+    ("gradient", "x", "slope"),
+    [(name, *point) for name in WIDE_SLOPES for point in WIDE_SLOPES[name].items()],
+)
+def test_a_width_stretches_the_gradient(gradient, x, slope):
+    value = torch.tensor([x], dtype=torch.float64, requires_grad=True)
+    quantizer = copy.deepcopy(SignActivation(gradient=gradient, width=2.0))
+    quantizer(value).backward()
+    assert value.grad.item() == pytest.approx(slope, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("width", [0.0, -1.0, math.inf, NAN], ids=str)
+def test_a_width_that_is_none_is_refused(width):
+    with pytest.raises(ConfigError, match="the width of the sign's gradient is"):
+        SignActivation(width=width)

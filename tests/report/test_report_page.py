@@ -11,7 +11,7 @@ import torch
 from groupnet_det.evaluation.saved.classification_scores import read_predictions_csv
 from groupnet_det.report.report_page import write_report
 from groupnet_det.report.score_rows import parse_metric
-from groupnet_det.report.sections.prediction_sections import Answers
+from groupnet_det.report.sections.prediction_sections import PredictionSections
 from groupnet_det.report.training_run import Run
 
 from .conftest import CONFIGS
@@ -44,7 +44,7 @@ def test_a_page_is_self_contained_and_has_every_section(trained, task):
     assert_self_contained(text)
     page = Page(text)
     assert set(page.sections) == SECTIONS
-    missing = {name for name, words in page.sections.items() if "Not here" in words}
+    missing = {name for name, words in page.sections.items() if "Missing:" in words}
     assert missing == {"size-and-latency"}  # nothing was packed
     assert "groupnet-det export" in page.sections["size-and-latency"]
     assert "data:image/jpeg" in text
@@ -62,7 +62,7 @@ def test_scores_are_those_of_metrics_json(trained, task):
         shown = "–" if math.isnan(value) else f"{value:.2f}"
         title = TITLES[metric.task]
         if metric.class_name:
-            header, *rows = tables[f"Each class, at the end: {title}"]
+            header, *rows = tables[f"Per class, at the end: {title}"]
             (row,) = [row for row in rows if row[0] == metric.class_name]
             assert row[header.index(metric.name)] == shown
         else:
@@ -84,7 +84,7 @@ def test_scores_of_a_classifier(trained):
 @pytest.mark.parametrize("task", ["detection", "masks"])
 def test_mean_of_a_precision_curve_is_the_ap(trained, datasets_env, task):
     folder = trained(task)
-    (view,) = Answers(Run(folder)).views
+    (view,) = PredictionSections(Run(folder)).views
     scores = last_scores(folder)
     kinds = {"bbox", "segm"} if task == "masks" else {"bbox"}
     assert set(view.evaluations) == kinds
@@ -101,7 +101,7 @@ def test_mean_of_a_precision_curve_is_the_ap(trained, datasets_env, task):
 
 def test_the_semantic_matrix_gives_the_evaluators_scores(trained, datasets_env):
     folder = trained("segmentation")
-    (view,) = Answers(Run(folder)).views
+    (view,) = PredictionSections(Run(folder)).views
     counts, images = view.counts_and_images
     scores = last_scores(folder)
     assert 100 * np.trace(counts) / counts.sum() == pytest.approx(scores["sem_seg/pACC"])
@@ -158,7 +158,7 @@ def missing_of(folder, *sections):
     page = Page(write_report(folder).read_text())
     assert set(page.sections) == SECTIONS
     for name in sections:
-        assert "Not here" in page.sections[name]
+        assert "Missing:" in page.sections[name]
     return " ".join(page.sections[name] for name in sections)
 
 
@@ -183,7 +183,7 @@ def test_without_a_checkpoint(copy):
     folder = copy("classification")
     for path in [*folder.glob("*.pth"), folder / "last_checkpoint"]:
         path.unlink()
-    assert "holds no checkpoint" in missing_of(folder, "gates")
+    assert "contains no checkpoint" in missing_of(folder, "gates")
 
 
 def test_without_a_config_all_but_the_metrics_is_missing(copy):

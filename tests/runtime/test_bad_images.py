@@ -1,4 +1,4 @@
-"""Whatever is given to a predictor: an answer, or one clear line."""
+"""Whatever is given to a predictor: a result, or one clear line."""
 
 import io
 
@@ -80,8 +80,8 @@ def test_modes_of_calculations(predictor, mode):
 def test_more_than_8_bits_are_refused(predictor, mode):
     text = refusal(predictor, Image.new(mode, (50, 40)))
     assert text == (
-        f"the image has more than 8 bits a channel (mode {mode}); scale it to 8 bits first, as the "
-        "images of the training had"
+        f"the image has more than 8 bits per channel (mode {mode}); convert it to 8 bits first, "
+        "like the training images"
     )
 
 
@@ -96,7 +96,7 @@ def test_colours_of_16_bits_in_files(predictor, tmp_path):
 
 def test_grey_of_16_bits_in_files_is_refused(predictor, tmp_path):
     Image.fromarray(np.arange(2000, dtype=np.uint16).reshape(40, 50)).save(tmp_path / "deep.png")
-    assert "deep.png has more than 8 bits a channel (mode" in refusal(
+    assert "deep.png has more than 8 bits per channel (mode" in refusal(
         predictor, tmp_path / "deep.png"
     )
 
@@ -146,10 +146,7 @@ ARRAYS = {
     "complex": np.zeros((9, 9, 3), complex),
     "object": np.full((9, 9, 3), None),
     "text": np.full((9, 9, 3), "x"),
-    "grey": np.zeros((9, 9), np.uint8),
-    "one channel": np.zeros((9, 9, 1), np.uint8),
     "two channels": np.zeros((9, 9, 2), np.uint8),
-    "alpha": np.zeros((9, 9, 4), np.uint8),
     "channels first": np.zeros((3, 9, 9), np.uint8),
     "a batch": np.zeros((2, 9, 9, 3), np.uint8),
     "a number": np.array(3, np.uint8),
@@ -171,7 +168,6 @@ TENSORS = {
     "bool": torch.zeros(3, 9, 9, dtype=torch.bool),
     "bfloat16": torch.zeros(3, 9, 9, dtype=torch.bfloat16),
     "channels last": torch.zeros(9, 9, 3, dtype=torch.uint8),
-    "grey": torch.zeros(9, 9, dtype=torch.uint8),
     "a batch": torch.zeros(1, 3, 9, 9, dtype=torch.uint8),
     "meta": torch.zeros(3, 9, 9, dtype=torch.uint8, device="meta"),
     "sparse": torch.zeros(3, 9, 9, dtype=torch.uint8).to_sparse(),
@@ -181,6 +177,18 @@ TENSORS = {
 @pytest.mark.parametrize("name", TENSORS)
 def test_tensors_of_other_kinds(predictor, name):
     assert refusal(predictor, TENSORS[name]).startswith("the tensor ")
+
+
+@pytest.mark.parametrize("kind", ["grey", "one channel", "alpha"])
+def test_grey_and_alpha(predictor, kind):
+    rgba = np.dstack([noise(40, 50), noise(40, 50, seed=1)[:, :, 0]])
+    grey = np.ascontiguousarray(rgba[:, :, 0])
+    array = {"grey": grey, "one channel": grey[:, :, None], "alpha": rgba}[kind]
+    mode = "RGBA" if kind == "alpha" else "L"
+    expected = predictor(Image.fromarray(rgba if kind == "alpha" else grey, mode))
+    assert same(predictor(array), expected)
+    tensor = torch.from_numpy(array)
+    assert same(predictor(tensor if kind == "grey" else tensor.permute(2, 0, 1)), expected)
 
 
 def test_views_are_images(predictor):
@@ -236,7 +244,7 @@ def test_an_animation_is_its_first_picture(predictor, tmp_path):
 )
 def test_what_is_no_image(predictor, bad):
     text = refusal(predictor, bad)
-    assert text.startswith(f"the image is of the type {type(bad).__name__}; expected is a path, ")
+    assert text.startswith(f"the image is of the type {type(bad).__name__}; expected: a path, ")
 
 
 def test_one_bad_image_of_a_batch(predictor):

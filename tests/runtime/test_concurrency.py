@@ -1,4 +1,4 @@
-"""One predictor in many threads, and in many processes: the answers of one alone."""
+"""One predictor in many threads, and in many processes: the results of one alone."""
 
 import multiprocessing
 import threading
@@ -35,21 +35,21 @@ def images():
     return [generator.integers(0, 256, (*size, 3), np.uint8) for size in sizes]
 
 
-def answers_of(predictor, rounds=1):
+def results_of(predictor, rounds=1):
     """The logits' bits of each image by itself, and of all in one batch."""
     given = images()
-    answers = []
+    results = []
     for number in range(rounds):
         torch.set_num_threads(1 + number % 3)
         one_by_one = [predictor(image) for image in given]
         for result in [*one_by_one, *predictor.predict_batch(given)]:
-            answers.append((result.logits.tolist(), result.probabilities.tolist(), result.top(2)))
-    return answers
+            results.append((result.logits.tolist(), result.probabilities.tolist(), result.top(2)))
+    return results
 
 
 @pytest.fixture
 def expected(model):
-    return answers_of(PackedPredictor(model, backend="reference"))
+    return results_of(PackedPredictor(model, backend="reference"))
 
 
 @pytest.fixture(autouse=True)
@@ -63,44 +63,44 @@ def _threads():
 def test_eight_threads_share_a_predictor(model, expected, backend):
     predictor = PackedPredictor(model, backend=backend)
     rounds = ROUNDS if backend == "native" else 2
-    answers, ready = [], threading.Barrier(CALLERS)
+    results, ready = [], threading.Barrier(CALLERS)
 
     def work():
         ready.wait()
-        answers.append(answers_of(predictor, rounds))
+        results.append(results_of(predictor, rounds))
 
     threads = [threading.Thread(target=work) for _ in range(CALLERS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(answers) == CALLERS
-    assert all(answer == expected * rounds for answer in answers)
+    assert len(results) == CALLERS
+    assert all(answer == expected * rounds for answer in results)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_eight_threads_open_predictors_of_their_own(model, expected, backend):
-    answers = []
+    results = []
 
     def work():
-        answers.append(answers_of(PackedPredictor(model, backend=backend)))
+        results.append(results_of(PackedPredictor(model, backend=backend)))
 
     threads = [threading.Thread(target=work) for _ in range(CALLERS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers == [expected] * CALLERS
+    assert results == [expected] * CALLERS
 
 
-def answer_of_child(predictor, queue):
+def result_of_child(predictor, queue):
     torch.set_num_threads(2)
     results = predictor.predict_batch(images())
     queue.put([(r.logits.tolist(), r.probabilities.tolist(), r.top(2)) for r in results])
 
 
-def answer_of_new_process(model, queue):
-    answer_of_child(PackedPredictor(model), queue)
+def result_of_new_process(model, queue):
+    result_of_child(PackedPredictor(model), queue)
 
 
 @pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
@@ -110,16 +110,16 @@ def test_eight_processes(model, expected, method):
     """Forked ones go on with their parent's predictor, whose threads, and PyTorch's, stay with the
     parent: their engine has new ones."""
     predictor = PackedPredictor(model)
-    assert answers_of(predictor, 2) == expected * 2
+    assert results_of(predictor, 2) == expected * 2
     context = multiprocessing.get_context(method)
     queue = context.Queue()
-    work = {"fork": (answer_of_child, predictor), "spawn": (answer_of_new_process, model)}
+    work = {"fork": (result_of_child, predictor), "spawn": (result_of_new_process, model)}
     function, first = work[method]
     children = [context.Process(target=function, args=(first, queue)) for _ in range(CALLERS)]
     for child in children:
         child.start()
-    answers = [queue.get(timeout=120) for _ in children]
+    results = [queue.get(timeout=120) for _ in children]
     for child in children:
         child.join(timeout=60)
         assert child.exitcode == 0
-    assert answers == [expected[len(images()) :]] * CALLERS
+    assert results == [expected[len(images()) :]] * CALLERS

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from groupnet_det.errors import PackedFileError
+from groupnet_det.errors import ConfigError, PackedFileError
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor
@@ -22,9 +22,9 @@ OF_REGIONS = ("proposals",)
 HUGE = 10**19
 
 
-def opened(packed, folder, backend="reference"):
+def opened(packed, folder, backend="reference", **options):
     write_packed(folder / "a.gnp", packed.program, packed.info, packed.tensors)
-    return PackedPredictor(folder / "a.gnp", backend=backend)
+    return PackedPredictor(folder / "a.gnp", backend=backend, score_threshold=None, **options)
 
 
 def with_postprocessing(packed, path, value):
@@ -59,6 +59,21 @@ def test_the_files_themselves_are_right(make, backend, tmp_path):
     assert len(found) == 5
     assert set(found.classes.tolist()) <= {0, 1}
     assert (found.masks is None) == (make is dense_detector)
+
+
+def test_another_mask_threshold_than_that_of_the_file(tmp_path):
+    areas = {
+        threshold: int(
+            opened(region_detector(), tmp_path, mask_threshold=threshold)(IMAGE).masks.sum()
+        )
+        for threshold in (0.0, 0.4, 0.5, 0.6, None)
+    }
+    assert areas[0.0] > areas[0.4] > areas[0.5] > areas[0.6]
+    assert areas[None] == areas[0.5]
+    with pytest.raises(ConfigError, match="mask_threshold is 2; valid: probabilities, 0 to 1"):
+        opened(region_detector(), tmp_path, mask_threshold=2)
+    with pytest.raises(ConfigError, match="mask_threshold is for networks with masks"):
+        opened(dense_detector(), tmp_path, mask_threshold=0.5)
 
 
 ANCHOR_EDITS = [

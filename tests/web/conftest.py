@@ -47,8 +47,8 @@ def export(root, folder, task):
     model = build_model(cfg).eval()
     torch.save({"model": model.state_dict()}, weights)
     names = ["background", *DIGITS] if task == "semantic" else DIGITS
-    looks = {"stuff_classes": ["things", "background"]}
-    packed = export_trained(cfg, model, {"class_names": names, "looks": looks})
+    metadata = {"stuff_classes": ["things", "background"]}
+    packed = export_trained(cfg, model, {"class_names": names, "metadata": metadata})
     write_packed(folder / task / "model.gnp", packed.program, packed.info, packed.tensors)
 
 

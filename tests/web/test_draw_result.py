@@ -1,32 +1,21 @@
-"""Pictures in, answers drawn."""
-
-from types import SimpleNamespace
+"""Pictures in, results drawn."""
 
 import numpy as np
 import pytest
 import torch
-from detectron2.data import Metadata
 from PIL import Image
 
 from groupnet_det.errors import DataError
-from groupnet_det.runtime.postprocessing.panoptic import Combination, combine
 from groupnet_det.runtime.results.classification import Classification
 from groupnet_det.runtime.results.detections import Detections
 from groupnet_det.runtime.results.label_maps import LabelMap
+from groupnet_det.runtime.results.panoptic_segmentation import Combination, combine
 from groupnet_det.web import draw_result
-from groupnet_det.web.draw_result import fit, read_picture, show_answer
+from groupnet_det.web.draw_result import fit, read_picture, show_result
 from groupnet_det.web.offered_models import BOXES, CLASS, LABELS, MASKS
 
 THINGS, STUFF = ("cat", "dog"), ("things", "grass", "sky")
 GREY = np.full((60, 80, 3), 128, dtype=np.uint8)
-
-
-@pytest.fixture
-def model():
-    """Only what drawing needs of a model."""
-    looks = Metadata()
-    looks.set(thing_classes=list(THINGS), stuff_classes=list(STUFF), classes=list(THINGS))
-    return SimpleNamespace(network=SimpleNamespace(looks=looks))
 
 
 def detections():
@@ -53,8 +42,8 @@ def changed(picture, top, bottom, left, right):
     return float((np.abs(picture[rows, columns].astype(int) - 128) > 20).any(axis=2).mean())
 
 
-def test_boxes_and_their_list(model):
-    shown = show_answer(model, GREY, detections(), question=BOXES, threshold=0.5)
+def test_boxes_and_their_list():
+    shown = show_result(GREY, detections(), question=BOXES, threshold=0.5)
     assert shown.picture.shape == (480, 640, 3)
     (finding,) = shown.findings
     assert (finding.name, finding.colour) == ("cat", (255, 0, 0))
@@ -64,33 +53,33 @@ def test_boxes_and_their_list(model):
     assert changed(shown.picture, 0, 60, 40, 80) < 0.02  # no dog, perhaps some of the cat's text
 
 
-def test_masks(model):
-    shown = show_answer(model, GREY, detections(), question=MASKS, threshold=0.1)
+def test_masks():
+    shown = show_result(GREY, detections(), question=MASKS, threshold=0.1)
     assert [finding.name for finding in shown.findings] == ["cat", "dog"]
     assert changed(shown.picture, 12, 28, 8, 32) > 0.9
     assert changed(shown.picture, 36, 44, 12, 30) < 0.1
     assert changed(shown.picture, 9, 11, 45, 75) > 0.2
 
 
-def test_panoptic_answers_are_shown_by_the_question(model):
+def test_panoptic_results_are_shown_by_the_question():
     labels = torch.zeros(60, 80, dtype=torch.int64)
     labels[:, 60:] = 1
     rule = Combination(overlap_threshold=0.5, stuff_area_limit=1, score_threshold=0.5)
-    answer = combine(detections(), LabelMap(labels, STUFF), rule)
+    result = combine(detections(), LabelMap(labels, STUFF), rule)
     for question in (BOXES, MASKS):
-        shown = show_answer(model, GREY, answer, question=question, threshold=0.5)
-        expected = show_answer(model, GREY, detections(), question=question, threshold=0.5)
+        shown = show_result(GREY, result, question=question, threshold=0.5)
+        expected = show_result(GREY, detections(), question=question, threshold=0.5)
         assert np.array_equal(shown.picture, expected.picture)
         assert shown.findings == expected.findings
-    shown = show_answer(model, GREY, answer, question=LABELS, threshold=0.5)
+    shown = show_result(GREY, result, question=LABELS, threshold=0.5)
     assert [(f.name, f.share) for f in shown.findings] == [("things", 0.75), ("grass", 0.25)]
 
 
-def test_labels(model):
+def test_labels():
     labels = torch.zeros(60, 80, dtype=torch.int64)
     labels[:, :20] = 2
-    answer = LabelMap(labels, STUFF)
-    shown = show_answer(model, GREY, answer, question=LABELS, threshold=0.5)
+    result = LabelMap(labels, STUFF)
+    shown = show_result(GREY, result, question=LABELS, threshold=0.5)
     assert [(f.name, f.share, f.colour) for f in shown.findings] == [
         ("things", 0.75, (0, 0, 0)),
         ("sky", 0.25, (0, 128, 0)),
@@ -101,20 +90,20 @@ def test_labels(model):
     assert changed(shown.picture, 0, 60, 25, 80) < 0.05
 
 
-def test_classes(model):
-    answer = Classification(torch.tensor([0.0, 2.0]), THINGS)
-    shown = show_answer(model, GREY, answer, question=CLASS, threshold=0.5)
+def test_classes():
+    result = Classification(torch.tensor([0.0, 2.0]), THINGS)
+    shown = show_result(GREY, result, question=CLASS, threshold=0.5)
     assert [finding.name for finding in shown.findings] == ["dog", "cat"]
     assert shown.findings[0].share == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-6)
     assert (shown.picture == 128).all()
 
 
 @pytest.mark.parametrize("size", [(3000, 100), (100, 3000), (10, 10), (1281, 640)])
-def test_sizes_stay_within_bounds(model, size):
+def test_sizes_stay_within_bounds(size):
     pixels = fit(np.zeros((*size, 3), dtype=np.uint8), draw_result.MAX_SIDE)
     assert max(pixels.shape) == min(max(size), 1280)
-    answer = Classification(torch.tensor([0.0, 2.0]), THINGS)
-    shown = show_answer(model, pixels, answer, question=CLASS, threshold=0.5)
+    result = Classification(torch.tensor([0.0, 2.0]), THINGS)
+    shown = show_result(pixels, result, question=CLASS, threshold=0.5)
     assert max(shown.picture.shape) <= 1280
     ratio = shown.picture.shape[0] / shown.picture.shape[1]
     assert ratio == pytest.approx(size[0] / size[1], rel=0.05)

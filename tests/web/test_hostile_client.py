@@ -82,7 +82,7 @@ def name(web_models):
 
 def test_an_uploaded_picture_is_answered(client, photo, name):
     path = client.upload(photo.read_bytes())
-    status, _ = client.join("answer", [{"path": path, "meta": META}, CLASS, name, 0.5])
+    status, _ = client.join("predict", [{"path": path, "meta": META}, CLASS, name, 0.5])
     assert status == 200
     outcome = client.told()
     assert outcome["success"]
@@ -109,7 +109,7 @@ def test_files_of_the_machine_are_not_read(client, served, photo, name, tmp_path
     if meta == "missing":
         del picture["meta"]
     try:
-        answer = client.join("answer", [picture, CLASS, name, 0.5])
+        answer = client.join("predict", [picture, CLASS, name, 0.5])
     finally:
         (served.folder / "link.png").unlink(missing_ok=True)
     assert answer == (400, json.dumps({"detail": REFUSAL}))  # the same for all of them
@@ -118,7 +118,7 @@ def test_files_of_the_machine_are_not_read(client, served, photo, name, tmp_path
 def test_files_are_not_named_anywhere_in_a_call(client, photo, name):
     file = {"path": str(photo), "meta": META}
     for data in ([None, file, name, 0.5], [None, CLASS, [[{"a": file}]], 0.5]):
-        assert client.join("answer", data) == (400, json.dumps({"detail": REFUSAL}))
+        assert client.join("predict", data) == (400, json.dumps({"detail": REFUSAL}))
 
 
 def test_what_is_timed_is_not_the_callers_to_say(client, photo, name):
@@ -137,7 +137,7 @@ def test_calls_that_are_none(client, body):
 
 
 @pytest.mark.parametrize("route", ["run", "api", "call", "call/v2"])
-@pytest.mark.parametrize("function", ["answer", "time", "choose", "load_example"])
+@pytest.mark.parametrize("function", ["predict", "time", "choose", "load_example"])
 def test_functions_are_not_called_by_name_or_number_beside_the_queue(client, route, function):
     for number in client.served.blocks.fns:
         call = json.dumps({"fn_index": number, "data": [], "session_hash": "r"}).encode()

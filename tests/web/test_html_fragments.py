@@ -25,10 +25,11 @@ def times(packed, float_seconds=None, **others):
     "html",
     [
         html_fragments.problem(EVIL),
-        html_fragments.findings_list([Finding(name=EVIL, share=1.0)]),
+        html_fragments.findings_list([Finding(name=EVIL, share=1.0)], []),
+        html_fragments.findings_list([], [EVIL]),
         html_fragments.comparison(times(1.0, absence=EVIL)),
     ],
-    ids=["problem", "finding", "absence"],
+    ids=["problem", "finding", "class names", "absence"],
 )
 def test_what_comes_from_files_is_escaped(html):
     assert "<script" not in html
@@ -37,7 +38,7 @@ def test_what_comes_from_files_is_escaped(html):
 
 
 def test_findings_are_bars():
-    html = html_fragments.findings_list([Finding(name="cat", share=0.256, colour=(1, 2, 3))])
+    html = html_fragments.findings_list([Finding(name="cat", share=0.256, colour=(1, 2, 3))], [])
     assert "width: 25.6%" in html
     assert "rgb(1, 2, 3)" in html
     assert ">25.6 %<" in html
@@ -45,11 +46,15 @@ def test_findings_are_bars():
 
 def test_many_findings_are_counted_and_tiny_ones_left_out():
     findings = [Finding(name=str(n), share=0.5) for n in range(15)]
-    html = html_fragments.findings_list([*findings, Finding(name="tiny", share=0.0001)])
+    html = html_fragments.findings_list([*findings, Finding(name="tiny", share=0.0001)], [])
     assert html.count("gn-bar") == 12
     assert "and 3 more" in html
     assert "tiny" not in html
-    assert "Nothing found" in html_fragments.findings_list([])
+    html = html_fragments.findings_list([], ["cat", "dog"])
+    assert "Nothing found" in html
+    assert "This model looks for: cat, dog." in html
+    html = html_fragments.findings_list([], [f"class {i}" for i in range(45)])
+    assert "class 39 and 5 more." in html
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The page, the report and ``benchmark-packed`` tell one ratio; slow, as it times and so needs a
+"""The page, the report and ``benchmark packed`` tell one ratio; slow, as it times and so needs a
 quiet machine. What every run holds: all use `against_float`, which refuses other threads."""
 
 import json
@@ -63,7 +63,7 @@ def told_by_the_page(trained):
 
     def ask():
         try:
-            *_, asked = page.answer({"path": str(path)}, CLASS, models[0].name, 0.5)
+            *_, asked = page.predict({"path": str(path)}, CLASS, models[0].name, 0.5)
             told.append(page.time(asked))
         finally:
             handover.run(end)

@@ -40,7 +40,7 @@ def test_models_of_a_task(page, web_models):
 def test_answer_and_time(page, web_models, photo, task, question):
     name = web_models[task].name
     upload = {"path": str(photo), "orig_name": "photo.png"}
-    picture, html, waiting, asked = page.answer(upload, question, name, 0.05)
+    picture, html, waiting, asked = page.predict(upload, question, name, 0.05)
     assert picture.dtype == np.uint8
     assert picture.shape == (480, 640, 3)
     assert "gn-bar" in html
@@ -66,19 +66,19 @@ def test_networks_run_where_times_are_taken(page, web_models, photo, monkeypatch
     serving = False
     monkeypatch.setattr(page, "handover", SimpleNamespace(run=serve))
     monkeypatch.setattr(PackedPredictor, "predict_batch", predict)
-    page.answer({"path": str(photo)}, CLASS, web_models["classifier"].name, 0.5)
+    page.predict({"path": str(photo)}, CLASS, web_models["classifier"].name, 0.5)
     assert handed_over == [True]
 
 
 def test_no_picture_no_answer(page, web_models):
     name = web_models["classifier"].name
-    assert page.answer(None, CLASS, name, 0.5) == (None, "", "", None)
+    assert page.predict(None, CLASS, name, 0.5) == (None, "", "", None)
     assert page.time(None) == ""
 
 
 def problem(page, *given):
     """What `Page.answer` tells where it gives no answer."""
-    picture, html, waiting, asked = page.answer(*given)
+    picture, html, waiting, asked = page.predict(*given)
     assert (picture, waiting, asked) == (None, "", None)
     assert "role='alert'" in html
     assert "\n" not in html

@@ -1,4 +1,4 @@
-"""The sides of detectors and segmenters, each from the pixels of an image to the answer."""
+"""Engines that run detectors and segmenters, each from the pixels of an image to the prediction."""
 
 import contextlib
 import functools
@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
-from groupnet_det.benchmark.measure.unavailable import SideAbsentError, require
-from groupnet_det.benchmark.measure.workload import ModelWork
+from groupnet_det.benchmark.measure.unavailable import EngineUnavailableError, require
+from groupnet_det.benchmark.measure.workload import ModelWorkload
 from groupnet_det.benchmark.workloads.detectors import (
     batch_of,
     binary_model,
@@ -34,25 +34,25 @@ from .torch_engines import in_inference_mode
 CALIBRATION_IMAGES = 2
 
 
-def make_packed(work: ModelWork, threads: int) -> Burst:
+def make_packed(workload: ModelWorkload, threads: int) -> Burst:
     """The packed network, as a user calls it.
 
     Raises:
         ExtensionError: The compiled engine is missing.
     """
-    predictor, image = make_predictor(work), image_of(work)
+    predictor, image = make_predictor(workload), image_of(workload)
     return burst_of(lambda: predictor(image))
 
 
-def make_steps(work: ModelWork, threads: int) -> Burst:
+def make_steps(workload: ModelWorkload, threads: int) -> Burst:
     """All steps of the program for the image by the engine's own clock; parts that see regions, and
     what is done in Python, are not in it.
 
     Raises:
         ExtensionError: The compiled engine is missing.
     """
-    network: Any = make_predictor(work).network
-    pixels = torch.from_numpy(image_of(work))[None]
+    network: Any = make_predictor(workload).network
+    pixels = torch.from_numpy(image_of(workload))[None]
 
     def burst(runs: int) -> float:
         return float(network.engine.time_steps(pixels, runs).sum(dim=1).min())
@@ -60,60 +60,60 @@ def make_steps(work: ModelWork, threads: int) -> Burst:
     return burst
 
 
-def make_eager(work: ModelWork, threads: int) -> Burst:
+def make_eager(workload: ModelWorkload, threads: int) -> Burst:
     """The float32 baseline by Detectron2, in channels-last layout."""
-    return burst_of(in_inference_mode(float_baseline(work), batch_of(work)))
+    return burst_of(in_inference_mode(float_baseline(workload), batch_of(workload)))
 
 
-def make_simulation(work: ModelWork, threads: int) -> Burst:
+def make_simulation(workload: ModelWorkload, threads: int) -> Burst:
     """The binary network as it is trained and evaluated."""
-    return burst_of(in_inference_mode(binary_model(work), batch_of(work)))
+    return burst_of(in_inference_mode(binary_model(workload), batch_of(workload)))
 
 
-def make_onnxruntime_int8(work: ModelWork, threads: int) -> Burst:
+def make_onnxruntime_int8(workload: ModelWorkload, threads: int) -> Burst:
     """The baseline's graph with 8 bits, up to its raw outputs: boxes and NMS are not in it.
 
     Raises:
-        SideAbsentError: A package is not installed, or the graph cannot be made.
+        EngineUnavailableError: A package is not installed, or the graph cannot be made.
     """
     runtime: Any = require("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    session = runtime.InferenceSession(_int8(work), options, providers=["CPUExecutionProvider"])
-    feed = {session.get_inputs()[0].name: _onnx_image(work)}
+    session = runtime.InferenceSession(_int8(workload), options, providers=["CPUExecutionProvider"])
+    feed = {session.get_inputs()[0].name: _onnx_image(workload)}
     return burst_of(lambda: session.run(None, feed))
 
 
-def make_openvino_int8(work: ModelWork, threads: int) -> Burst:
+def make_openvino_int8(workload: ModelWorkload, threads: int) -> Burst:
     """The graph of `make_onnxruntime_int8`, compiled for the size of the image.
 
     Raises:
-        SideAbsentError: A package is not installed, or the graph cannot be made.
+        EngineUnavailableError: A package is not installed, or the graph cannot be made.
     """
     openvino: Any = require("openvino")
-    image = _onnx_image(work)
-    model = openvino.Core().read_model(_int8(work))
+    image = _onnx_image(workload)
+    model = openvino.Core().read_model(_int8(workload))
     model.reshape(list(image.shape))
     return burst_of(inference(openvino, model, [image], threads))
 
 
-@functools.lru_cache(maxsize=1)  # two sides run it
-def _int8(work: ModelWork) -> bytes:
+@functools.lru_cache(maxsize=1)  # two engines run it
+def _int8(workload: ModelWorkload) -> bytes:
     quantization: Any = require("onnxruntime.quantization", "onnx")
-    model = float_baseline(work).to(memory_format=torch.contiguous_format)
+    model = float_baseline(workload).to(memory_format=torch.contiguous_format)
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         try:
-            exported = export_onnx(model, image_format=config_of(work).INPUT.FORMAT)
+            exported = export_onnx(model, image_format=config_of(workload).INPUT.FORMAT)
         except ExtraAbsentError as error:
-            raise SideAbsentError(str(error)) from error
+            raise EngineUnavailableError(str(error)) from error
         exported.save(source)
         quantization.quantize_static(
             str(source),
             str(target),
-            _Images(_onnx_image(work)),
+            _Images(_onnx_image(workload)),
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=QUANTIZED_OPS,
             per_channel=True,
@@ -134,18 +134,18 @@ class _Images:
         return {"image": self.image} if self.left >= 0 else None
 
 
-def _onnx_image(work: ModelWork) -> np.ndarray:
-    return np.ascontiguousarray(image_of(work).transpose(2, 0, 1)[None], dtype=np.float32)
+def _onnx_image(workload: ModelWorkload) -> np.ndarray:
+    return np.ascontiguousarray(image_of(workload).transpose(2, 0, 1)[None], dtype=np.float32)
 
 
-def make_predictor(work: ModelWork) -> PackedPredictor:
+def make_predictor(workload: ModelWorkload) -> PackedPredictor:
     """The packed network.
 
     Raises:
         ExtensionError: The compiled engine is missing.
     """
-    packed = packed_model(work)
+    packed = packed_model(workload)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.gnp"
         write_packed(path, packed.program, packed.info, packed.tensors)
-        return PackedPredictor(path)
+        return PackedPredictor(path, score_threshold=None)

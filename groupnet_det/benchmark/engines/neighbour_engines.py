@@ -9,41 +9,41 @@ from collections.abc import Callable, Iterator
 import torch
 
 from groupnet_det.benchmark.measure.timing import Burst
-from groupnet_det.benchmark.measure.workload import LayerWork, NetworkWork
+from groupnet_det.benchmark.measure.workload import LayerWorkload, NetworkWorkload
 from groupnet_det.benchmark.workloads.classifiers import float_layers
 
 from .packed_engines import make_run
 
 Run = Callable[[], object]
 # What the neighbour computes again and again: a layer of a millisecond, in all of its threads.
-NEIGHBOUR = LayerWork(kind="alone", channels=64, height=56, width=56, length=1)
+NEIGHBOUR = LayerWorkload(kind="alone", channels=64, height=56, width=56, length=1)
 
 
-def make_alone(work: NetworkWork, threads: int) -> Burst:
+def make_alone(workload: NetworkWorkload, threads: int) -> Burst:
     """What the others are held against.
 
     Raises:
         ExtensionError: The compiled engine is missing.
     """
-    return _median_burst(make_run(work))
+    return _median_burst(make_run(workload))
 
 
-def make_after(work: NetworkWork, threads: int) -> Burst:
+def make_after(workload: NetworkWorkload, threads: int) -> Burst:
     """Before each run, this thread has PyTorch compute a layer, which is not timed.
 
     Raises:
         ExtensionError: The compiled engine is missing.
     """
-    return _median_burst(make_run(work), before=_neighbour())
+    return _median_burst(make_run(workload), before=_neighbour())
 
 
-def make_beside(work: NetworkWork, threads: int) -> Burst:
+def make_beside(workload: NetworkWorkload, threads: int) -> Burst:
     """All the time, another thread has PyTorch compute layers, in as many threads as ours.
 
     Raises:
         ExtensionError: The compiled engine is missing.
     """
-    alone, neighbour = _median_burst(make_run(work)), _neighbour()
+    alone, neighbour = _median_burst(make_run(workload)), _neighbour()
 
     def burst(runs: int) -> float:
         with _repeated(neighbour, threads):
@@ -85,13 +85,13 @@ def _repeated(run: Run, threads: int) -> Iterator[None]:
     """Another thread runs something over and over."""
     begun, over = threading.Event(), threading.Event()
 
-    def work() -> None:
+    def keep_running() -> None:
         torch.set_num_threads(threads)
         while not over.is_set():
             run()
             begun.set()
 
-    neighbour = threading.Thread(target=work)
+    neighbour = threading.Thread(target=keep_running)
     neighbour.start()
     begun.wait()
     try:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
 from groupnet_det.benchmark.measure.unavailable import require
-from groupnet_det.benchmark.measure.workload import LayerWork, NetworkWork, Work
+from groupnet_det.benchmark.measure.workload import LayerWorkload, NetworkWorkload, Workload
 from groupnet_det.benchmark.workloads.classifiers import body_input, layer_input, network_input
 from groupnet_det.benchmark.workloads.onnx_graphs import INPUT, QUANTIZED_OPS, float_graph
 
@@ -19,40 +19,40 @@ from .torch_engines import parts_of
 CALIBRATION_IMAGES = 2
 
 
-def make_float(work: Work, threads: int) -> Burst:
+def make_float(workload: Workload, threads: int) -> Burst:
     """
     Raises:
-        SideAbsentError: ``onnxruntime`` or ``onnx`` is not installed.
+        EngineUnavailableError: ``onnxruntime`` or ``onnx`` is not installed.
     """
     require("onnxruntime")
-    return _burst(float_graph(work).SerializeToString(), work, threads)
+    return _burst(float_graph(workload).SerializeToString(), workload, threads)
 
 
-def make_int8(work: Work, threads: int) -> Burst:
+def make_int8(workload: Workload, threads: int) -> Burst:
     """Quantized statically, QDQ, unsigned activations, weights signed and by channel.
 
     Raises:
-        SideAbsentError: ``onnxruntime`` or ``onnx`` is not installed.
+        EngineUnavailableError: ``onnxruntime`` or ``onnx`` is not installed.
     """
-    return _burst(int8_model(work), work, threads)
+    return _burst(int8_model(workload), workload, threads)
 
 
-def int8_model(work: Work) -> bytes:
-    """The quantized graph of a work, calibrated with random data: its speed is real, its accuracy
-    is not.
+def int8_model(workload: Workload) -> bytes:
+    """The quantized graph of a workload, calibrated with random data: for its speed, not its
+    accuracy.
 
     Raises:
-        SideAbsentError: ``onnxruntime`` or ``onnx`` is not installed.
+        EngineUnavailableError: ``onnxruntime`` or ``onnx`` is not installed.
     """
     quantization: Any = require("onnxruntime.quantization", "onnx")
     logging.getLogger().addFilter(_without_advice)
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
-        source.write_bytes(float_graph(work).SerializeToString())
+        source.write_bytes(float_graph(workload).SerializeToString())
         quantization.quantize_static(
             str(source),
             str(target),
-            _RandomData(work),
+            _RandomData(workload),
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=QUANTIZED_OPS,
             per_channel=True,
@@ -62,21 +62,21 @@ def int8_model(work: Work) -> bytes:
         return target.read_bytes()
 
 
-def graph_input(work: Work) -> Tensor:
+def graph_input(workload: Workload) -> Tensor:
     """What the graphs of `onnx_graphs` take."""
-    if isinstance(work, LayerWork):
-        return layer_input(work)
-    if work.part == "body":
-        return body_input(NetworkWork(size=work.size, batch=work.batch))
-    return network_input(work)
+    if isinstance(workload, LayerWorkload):
+        return layer_input(workload)
+    if workload.part == "body":
+        return body_input(NetworkWorkload(size=workload.size, batch=workload.batch))
+    return network_input(workload)
 
 
 class _RandomData:
     """The protocol of ``onnxruntime.quantization.CalibrationDataReader``."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, workload: Workload) -> None:
         self.left = CALIBRATION_IMAGES
-        self.values = np.ascontiguousarray(graph_input(work).numpy())
+        self.values = np.ascontiguousarray(graph_input(workload).numpy())
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         self.left -= 1
@@ -88,14 +88,14 @@ def _without_advice(record: logging.LogRecord) -> bool:
     return "pre-processing before quantization" not in record.getMessage()
 
 
-def _burst(model: bytes, work: Work, threads: int) -> Burst:
+def _burst(model: bytes, workload: Workload, threads: int) -> Burst:
     runtime: Any = require("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    feed = {INPUT: np.ascontiguousarray(graph_input(work).numpy())}
-    if isinstance(work, NetworkWork) and work.part == "network":
+    feed = {INPUT: np.ascontiguousarray(graph_input(workload).numpy())}
+    if isinstance(workload, NetworkWorkload) and workload.part == "network":
         return burst_of(lambda: session.run(None, feed)[0].argmax(axis=1))
-    return burst_of(lambda: session.run(None, feed), parts=parts_of(work))
+    return burst_of(lambda: session.run(None, feed), parts=parts_of(workload))

@@ -7,58 +7,58 @@ import numpy as np
 
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
 from groupnet_det.benchmark.measure.unavailable import require
-from groupnet_det.benchmark.measure.workload import KERNEL, LayerWork, NetworkWork, Work
+from groupnet_det.benchmark.measure.workload import KERNEL, LayerWorkload, NetworkWorkload, Workload
 from groupnet_det.benchmark.workloads.classifiers import layer_input
 
 from .onnxruntime_engines import graph_input, int8_model
 from .torch_engines import parts_of
 
 
-def make_int8(work: Work, threads: int) -> Burst:
-    """The quantized graph of the ONNX Runtime side.
+def make_int8(workload: Workload, threads: int) -> Burst:
+    """The quantized graph that ONNX Runtime runs.
 
     Raises:
-        SideAbsentError: ``openvino``, ``onnxruntime`` or ``onnx`` is not installed.
+        EngineUnavailableError: ``openvino``, ``onnxruntime`` or ``onnx`` is not installed.
     """
     openvino: Any = require("openvino")
-    model = openvino.Core().read_model(int8_model(work))
-    return _burst(openvino, model, [graph_input(work).numpy()], work, threads)
+    model = openvino.Core().read_model(int8_model(workload))
+    return _burst(openvino, model, [graph_input(workload).numpy()], workload, threads)
 
 
-def make_binary(work: Work, threads: int) -> Burst:
+def make_binary(workload: Workload, threads: int) -> Burst:
     """A chain of `BinaryConvolution` of opset 1 for each branch, one beside the other.
 
     Raises:
-        SideAbsentError: ``openvino`` is not installed.
+        EngineUnavailableError: ``openvino`` is not installed.
     """
-    assert isinstance(work, LayerWork)
+    assert isinstance(workload, LayerWorkload)
     openvino: Any = require("openvino", "openvino.opset1")
-    inputs = [layer_input(work).numpy() for _ in range(work.num_bases)]
-    return _burst(openvino, binary_model(work), inputs, work, threads)
+    inputs = [layer_input(workload).numpy() for _ in range(workload.num_bases)]
+    return _burst(openvino, binary_model(workload), inputs, workload, threads)
 
 
-def binary_model(work: LayerWork, seed: int = 0) -> Any:
-    """``ov.Model`` of the binary layers of a work: map in, map out, for each branch.
+def binary_model(workload: LayerWorkload, seed: int = 0) -> Any:
+    """``ov.Model`` of the binary layers of a workload: map in, map out, for each branch.
 
     A bit of 1 stands for +1 there, and what lies outside is +1 too.
     """
     openvino: Any = require("openvino")
     ops: Any = require("openvino.opset1")
     rng = np.random.default_rng(seed)
-    shape = [work.batch, work.channels, work.height, work.width]
-    inputs = [ops.parameter(shape, np.float32) for _ in range(work.num_bases)]
+    shape = [workload.batch, workload.channels, workload.height, workload.width]
+    inputs = [ops.parameter(shape, np.float32) for _ in range(workload.num_bases)]
     outputs = []
     for x in inputs:
-        for _ in range(work.length):
-            x = _binary_layer(openvino, ops, x, work, rng)
+        for _ in range(workload.length):
+            x = _binary_layer(openvino, ops, x, workload, rng)
         outputs.append(ops.result(x))
     return openvino.Model(outputs, inputs, "binary")
 
 
 def _binary_layer(
-    openvino: Any, ops: Any, x: Any, work: LayerWork, rng: np.random.Generator
+    openvino: Any, ops: Any, x: Any, workload: LayerWorkload, rng: np.random.Generator
 ) -> Any:
-    channels = work.channels
+    channels = workload.channels
     threshold = ops.constant(np.zeros((1, channels, 1, 1), np.float32))
     # Levels of 0 and 1 stand for signs. Levels of -1 and +1 give wrong sums (2026.4), and slowly.
     low, high = (ops.constant(np.full((1, 1, 1, 1), v, np.float32)) for v in (0, 1))
@@ -71,7 +71,7 @@ def _binary_layer(
     sums = ops.binary_convolution(
         bits, weight, [1, 1], [1, 1], [1, 1], [1, 1], "xnor-popcount", 1.0, "explicit"
     )
-    if work.kind == "alone":
+    if workload.kind == "alone":
         return sums
     # The scale of a conv's weights keeps the values of a long chain in range.
     scale, shift = (ops.constant(v.astype(np.float32)) for v in _affine(channels, rng))
@@ -97,12 +97,14 @@ def inference(
     return lambda: request.infer(feed, share_inputs=True)
 
 
-def _burst(openvino: Any, model: Any, inputs: list[np.ndarray], work: Work, threads: int) -> Burst:
+def _burst(
+    openvino: Any, model: Any, inputs: list[np.ndarray], workload: Workload, threads: int
+) -> Burst:
     infer = inference(openvino, model, inputs, threads)
 
     def run() -> Any:
         return infer()[0]
 
-    if isinstance(work, NetworkWork) and work.part == "network":
+    if isinstance(workload, NetworkWorkload) and workload.part == "network":
         return burst_of(lambda: run().argmax(axis=1))
-    return burst_of(run, parts=parts_of(work))
+    return burst_of(run, parts=parts_of(workload))

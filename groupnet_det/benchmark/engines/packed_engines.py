@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
-from groupnet_det.benchmark.measure.workload import LayerWork, NetworkWork, Work
+from groupnet_det.benchmark.measure.workload import LayerWorkload, NetworkWorkload, Workload
 from groupnet_det.benchmark.workloads.classifiers import best_class, binary_network, network_input
 from groupnet_det.benchmark.workloads.packed_layers import (
     IMAGE_CHANNELS,
@@ -18,59 +18,61 @@ from groupnet_det.benchmark.workloads.packed_layers import (
 from groupnet_det.errors import ExtensionError
 from groupnet_det.exporting.packed.models.classifiers import export_classifier
 from groupnet_det.packed.packed_file import write_packed
-from groupnet_det.packed.program import Conv, Mean, Program
+from groupnet_det.packed.program import Program
+from groupnet_det.packed.steps.conv import Conv
+from groupnet_det.packed.steps.float_maps import Mean
 from groupnet_det.runtime.backends.extension import load_extension, open_network
 
 LIMIT_ITERATIONS = 2_000_000  # of the register-only loop: some milliseconds
 
 
-def make_packed(work: Work, threads: int) -> Burst:
+def make_packed(workload: Workload, threads: int) -> Burst:
     """Layers and bodies by the engine's own clock of each step; networks from bytes to the most
     probable class, as a user calls them.
 
     Raises:
         ExtensionError: The compiled engine is missing.
     """
-    if isinstance(work, LayerWork):
-        return _layer_burst(work)
-    if work.part == "body":
-        network, program = _exported(work)
-        return burst_of_steps(network, network_input(work), body_steps(program))
-    return burst_of(make_run(work))
+    if isinstance(workload, LayerWorkload):
+        return _layer_burst(workload)
+    if workload.part == "body":
+        network, program = _exported(workload)
+        return _burst_of_steps(network, network_input(workload), _body_steps(program))
+    return burst_of(make_run(workload))
 
 
-def make_run(work: NetworkWork) -> Callable[[], object]:
+def make_run(workload: NetworkWorkload) -> Callable[[], object]:
     """From bytes to the most probable class.
 
     Raises:
         ExtensionError: The compiled engine is missing.
     """
-    network, _ = _exported(work)
-    images = network_input(work)
+    network, _ = _exported(workload)
+    images = network_input(workload)
     return lambda: best_class(network.run(images)["logits"].flatten(1))
 
 
-def make_steps(work: Work, threads: int) -> Burst:
+def make_steps(workload: Workload, threads: int) -> Burst:
     """All steps of a network by the engine's own clock.
 
     Raises:
         ExtensionError: The compiled engine is missing.
     """
-    assert isinstance(work, NetworkWork)
-    network, program = _exported(work)
-    return burst_of_steps(network, network_input(work), range(len(program.steps)))
+    assert isinstance(workload, NetworkWorkload)
+    network, program = _exported(workload)
+    return _burst_of_steps(network, network_input(workload), range(len(program.steps)))
 
 
-def make_limit(work: Work, threads: int) -> Burst:
+def make_limit(workload: Workload, threads: int) -> Burst:
     """What a layer would take if all its multiply-accumulates ran on registers, by the fastest way
     to count that the instruction set has: paired full adders, or plain popcounts.
 
     Raises:
         ExtensionError: The compiled engine is missing.
     """
-    assert isinstance(work, LayerWork)
+    assert isinstance(workload, LayerWorkload)
     load_extension()
-    macs = work.multiply_accumulates
+    macs = workload.multiply_accumulates
     family = engine_isa().split("_")[0]  # such as avx512
     names = torch.ops.groupnet_det.available_isas()
     isas = [isa for isa in names if isa.split("_")[0] == family]
@@ -83,18 +85,23 @@ def make_limit(work: Work, threads: int) -> Burst:
     return burst
 
 
-def _exported(work: NetworkWork) -> tuple[Any, Program]:
+def _exported(workload: NetworkWorkload) -> tuple[Any, Program]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.gnp"
-        program = export_network(work, path)
+        program = export_network(workload, path)
         return open_engine(path), program
 
 
-def export_network(work: NetworkWork, path: Path) -> Program:
-    """Write the packed file of a work's network."""
-    names = [f"class {number}" for number in range(work.num_classes)]
-    pixels = {"kind": "classification", "resize": work.size, "crop": work.size, "format": "RGB"}
-    network = binary_network(work)
+def export_network(workload: NetworkWorkload, path: Path) -> Program:
+    """Write the packed file of a workload's network."""
+    names = [f"class {number}" for number in range(workload.num_classes)]
+    pixels = {
+        "kind": "classification",
+        "resize": workload.size,
+        "crop": workload.size,
+        "format": "RGB",
+    }
+    network = binary_network(workload)
     packed = export_classifier(network, class_names=names, info={"preprocessing": pixels})
     write_packed(path, packed.program, packed.info, packed.tensors)
     return packed.program
@@ -108,13 +115,13 @@ def open_engine(path: Path) -> Any:
     return open_network(path)
 
 
-def body_steps(program: Program) -> list[int]:
+def _body_steps(program: Program) -> list[int]:
     """Numbers of the steps between the stem and the average over pixels."""
     end = next(i for i, step in enumerate(program.steps) if isinstance(step, Mean))
     return [i for i, step in enumerate(program.steps[:end]) if isinstance(step, Conv)]
 
 
-def burst_of_steps(
+def _burst_of_steps(
     network: Any, images: torch.Tensor, steps: Sequence[int], *, parts: int = 1
 ) -> Burst:
     """The burst of some steps together, divided by `parts`."""
@@ -126,16 +133,16 @@ def burst_of_steps(
     return burst
 
 
-def _layer_burst(work: LayerWork) -> Burst:
-    network, program = _layer_network(work)
-    shape = work.batch, work.height, work.width, IMAGE_CHANNELS
+def _layer_burst(workload: LayerWorkload) -> Burst:
+    network, program = _layer_network(workload)
+    shape = workload.batch, workload.height, workload.width, IMAGE_CHANNELS
     images = torch.randint(0, 256, shape, dtype=torch.uint8)
     steps = range(LEADING_STEPS, len(program.steps))
-    return burst_of_steps(network, images, steps, parts=work.length)
+    return _burst_of_steps(network, images, steps, parts=workload.length)
 
 
-def _layer_network(work: LayerWork) -> tuple[Any, Program]:
-    program, tensors = layer_program(work)
+def _layer_network(workload: LayerWorkload) -> tuple[Any, Program]:
+    program, tensors = layer_program(workload)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "layers.gnp"
         write_packed(path, program, {}, tensors)
@@ -143,9 +150,9 @@ def _layer_network(work: LayerWork) -> tuple[Any, Program]:
 
 
 def engine_isa() -> str:
-    """The instruction set that the engine chose; ``absent`` where there is no engine."""
-    work = LayerWork(kind="alone", channels=8, height=1, width=1, length=1)
+    """The instruction set that the engine chose; ``unavailable`` where there is no engine."""
+    workload = LayerWorkload(kind="alone", channels=8, height=1, width=1, length=1)
     try:
-        return str(_layer_network(work)[0].isa())
+        return str(_layer_network(workload)[0].isa())
     except ExtensionError:
-        return "absent"
+        return "unavailable"

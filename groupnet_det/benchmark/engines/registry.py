@@ -1,12 +1,17 @@
-"""All sides by name, and which of them can be had here."""
+"""All engines by name, and which of them are available."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from groupnet_det.benchmark.measure.table import OURS
 from groupnet_det.benchmark.measure.timing import Burst
-from groupnet_det.benchmark.measure.unavailable import SideAbsentError
-from groupnet_det.benchmark.measure.workload import BESIDE, AnyWork, LayerWork, ModelWork
+from groupnet_det.benchmark.measure.unavailable import EngineUnavailableError
+from groupnet_det.benchmark.measure.workload import (
+    BESIDE,
+    AnyWorkload,
+    LayerWorkload,
+    ModelWorkload,
+)
 from groupnet_det.errors import ExtensionError, lookup
 
 from . import (
@@ -19,8 +24,8 @@ from . import (
     torch_engines,
 )
 
-# From a work and a number of threads to its burst; raises `SideAbsentError`.
-MakeSide = Callable[[Any, int], Burst]
+# From a workload and a number of threads to its burst; raises `EngineUnavailableError`.
+MakeEngine = Callable[[Any, int], Burst]
 
 LIMIT = "limit of the CPU"
 TORCH = "torch eager"
@@ -32,7 +37,7 @@ STEPS = "ours, steps alone"
 AFTER_TORCH = "ours, after a torch operation"
 BESIDE_TORCH = "ours, beside a torch thread"
 
-_COMMON: dict[str, MakeSide] = {
+_COMMON: dict[str, MakeEngine] = {
     OURS: packed_engines.make_packed,
     TORCH: torch_engines.make_eager,
     "torch.compile": torch_engines.make_compiled,
@@ -42,25 +47,25 @@ _COMMON: dict[str, MakeSide] = {
     ONNXRUNTIME_INT8: onnxruntime_engines.make_int8,
     OPENVINO_INT8: openvino_engines.make_int8,
 }
-NETWORK_SIDES: dict[str, MakeSide] = {**_COMMON, STEPS: packed_engines.make_steps}
-BODY_SIDES = _COMMON
-NEIGHBOUR_SIDES: dict[str, MakeSide] = {
+NETWORK_ENGINES: dict[str, MakeEngine] = {**_COMMON, STEPS: packed_engines.make_steps}
+BODY_ENGINES = _COMMON
+NEIGHBOUR_ENGINES: dict[str, MakeEngine] = {
     OURS: neighbour_engines.make_alone,
     AFTER_TORCH: neighbour_engines.make_after,
     BESIDE_TORCH: neighbour_engines.make_beside,
 }
-LAYER_SIDES: dict[str, MakeSide] = {
+LAYER_ENGINES: dict[str, MakeEngine] = {
     **_COMMON,
     OPENVINO_BINARY: openvino_engines.make_binary,
     LIMIT: packed_engines.make_limit,
 }
-# Of a `NetworkWork`, by its part.
-PARTS: dict[str, Mapping[str, MakeSide]] = {
-    "network": NETWORK_SIDES,
-    "body": BODY_SIDES,
-    BESIDE: NEIGHBOUR_SIDES,
+# Of a `NetworkWorkload`, by its part.
+PARTS: dict[str, Mapping[str, MakeEngine]] = {
+    "network": NETWORK_ENGINES,
+    "body": BODY_ENGINES,
+    BESIDE: NEIGHBOUR_ENGINES,
 }
-MODEL_SIDES: dict[str, MakeSide] = {
+MODEL_ENGINES: dict[str, MakeEngine] = {
     OURS: complete_models.make_packed,
     STEPS: complete_models.make_steps,
     TORCH: complete_models.make_eager,
@@ -68,7 +73,7 @@ MODEL_SIDES: dict[str, MakeSide] = {
     ONNXRUNTIME_INT8: complete_models.make_onnxruntime_int8,
     OPENVINO_INT8: complete_models.make_openvino_int8,
 }
-SIDE_NAMES = list({**NETWORK_SIDES, **LAYER_SIDES, **NEIGHBOUR_SIDES})
+ENGINE_NAMES = list({**NETWORK_ENGINES, **LAYER_ENGINES, **NEIGHBOUR_ENGINES})
 
 RANDOM_CALIBRATION = "calibrated with random data: for its speed, not its accuracy"
 NOTES = {
@@ -81,35 +86,35 @@ NOTES = {
 }
 
 
-def sides_of(work: AnyWork) -> Mapping[str, MakeSide]:
-    """The sides that can do a work, here or elsewhere."""
-    if isinstance(work, ModelWork):
-        return MODEL_SIDES
-    if isinstance(work, LayerWork):
-        return LAYER_SIDES
-    return PARTS[work.part]
+def engines_of(workload: AnyWorkload) -> Mapping[str, MakeEngine]:
+    """The engines that can do a workload, here or elsewhere."""
+    if isinstance(workload, ModelWorkload):
+        return MODEL_ENGINES
+    if isinstance(workload, LayerWorkload):
+        return LAYER_ENGINES
+    return PARTS[workload.part]
 
 
-def choose_sides(work: AnyWork, names: Iterable[str] = ()) -> dict[str, MakeSide]:
-    """Those called `names` that can do the work; all where there is no name.
+def choose_engines(workload: AnyWorkload, names: Iterable[str] = ()) -> dict[str, MakeEngine]:
+    """Those called `names` that can do the workload; all where there is no name.
 
     Raises:
         ConfigError: An unknown name; the message lists the valid ones.
     """
     chosen = list(names)
     for name in chosen:
-        lookup(dict.fromkeys(SIDE_NAMES), name, "--sides")
-    return {n: make for n, make in sides_of(work).items() if not chosen or n in chosen}
+        lookup(dict.fromkeys(ENGINE_NAMES), name, "--engines")
+    return {n: make for n, make in engines_of(workload).items() if not chosen or n in chosen}
 
 
 def prepare(
-    makers: Mapping[str, MakeSide], work: AnyWork, threads: int
+    makers: Mapping[str, MakeEngine], workload: AnyWorkload, threads: int
 ) -> tuple[dict[str, Burst], dict[str, str]]:
-    """Bursts by side, and for those that are missing the reason."""
-    bursts, absent = {}, {}
+    """Bursts by engine, and the reason for each that is unavailable."""
+    bursts, unavailable = {}, {}
     for name, make in makers.items():
         try:
-            bursts[name] = make(work, threads)
-        except (SideAbsentError, ExtensionError) as error:
-            absent[name] = str(error)
-    return bursts, absent
+            bursts[name] = make(workload, threads)
+        except (EngineUnavailableError, ExtensionError) as error:
+            unavailable[name] = str(error)
+    return bursts, unavailable

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
-from groupnet_det.benchmark.measure.unavailable import SideAbsentError
-from groupnet_det.benchmark.measure.workload import LayerWork, Work
+from groupnet_det.benchmark.measure.unavailable import EngineUnavailableError
+from groupnet_det.benchmark.measure.workload import LayerWorkload, Workload
 from groupnet_det.benchmark.workloads.classifiers import (
     BranchChains,
     EndToEnd,
@@ -62,23 +62,23 @@ def sign_beforehand(model: nn.Module) -> None:
                 setattr(module, name, SignedConv2d(child))
 
 
-def make_signed(work: Work, threads: int) -> Burst:
+def make_signed(workload: Workload, threads: int) -> Burst:
     """The best that a simulation in floats can do: nothing is left but signs and convolutions."""
-    model, argument = simulated_model(work)
+    model, argument = _simulated_model(workload)
     sign_beforehand(model)
-    return burst_of(in_inference_mode(model, argument), parts=parts_of(work))
+    return burst_of(in_inference_mode(model, argument), parts=parts_of(workload))
 
 
-def make_integers(work: Work, threads: int) -> Burst:
+def make_integers(workload: Workload, threads: int) -> Burst:
     """Evaluation as it is, where oneDNN's 8-bit convolution sums the signs.
 
     Raises:
-        SideAbsentError: There is none on this machine.
+        EngineUnavailableError: There is none on this machine.
     """
     if not integer_conv.is_supported():
-        raise SideAbsentError("torch has no 8-bit convolution on this machine")
-    model, argument = simulated_model(work)
-    return burst_of(in_inference_mode(model, argument), parts=parts_of(work))
+        raise EngineUnavailableError("torch has no 8-bit convolution on this machine")
+    model, argument = _simulated_model(workload)
+    return burst_of(in_inference_mode(model, argument), parts=parts_of(workload))
 
 
 class Body(nn.Module):
@@ -96,12 +96,12 @@ class Body(nn.Module):
         return merged
 
 
-def simulated_model(work: Work) -> tuple[nn.Module, Tensor | list[Tensor]]:
-    """The binary model of a work, and its input."""
-    if isinstance(work, LayerWork):
-        model: BranchChains = binary_layers(work)
-        return model, [layer_input(work) for _ in range(work.num_bases)]
-    network = binary_network(work)
-    if work.part == "body":
-        return Body(network.backbone), body_input(work)
-    return EndToEnd(network), network_input(work)
+def _simulated_model(workload: Workload) -> tuple[nn.Module, Tensor | list[Tensor]]:
+    """The binary model of a workload, and its input."""
+    if isinstance(workload, LayerWorkload):
+        model: BranchChains = binary_layers(workload)
+        return model, [layer_input(workload) for _ in range(workload.num_bases)]
+    network = binary_network(workload)
+    if workload.part == "body":
+        return Body(network.backbone), body_input(workload)
+    return EndToEnd(network), network_input(workload)

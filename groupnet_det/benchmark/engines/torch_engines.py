@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
-from groupnet_det.benchmark.measure.unavailable import SideAbsentError
-from groupnet_det.benchmark.measure.workload import LayerWork, NetworkWork, Work
+from groupnet_det.benchmark.measure.unavailable import EngineUnavailableError
+from groupnet_det.benchmark.measure.workload import LayerWorkload, NetworkWorkload, Workload
 from groupnet_det.benchmark.workloads.classifiers import (
     EndToEnd,
     body_input,
@@ -20,38 +20,40 @@ from groupnet_det.benchmark.workloads.classifiers import (
 )
 
 
-def make_eager(work: Work, threads: int) -> Burst:
-    """The model as it is; torch's threads are set for all sides of torch at once."""
-    return _burst(*float_model(work), work)
+def make_eager(workload: Workload, threads: int) -> Burst:
+    """The model as it is; the number of torch's threads is a setting of the process."""
+    return _burst(*float_model(workload), workload)
 
 
-def make_compiled(work: Work, threads: int) -> Burst:
+def make_compiled(workload: Workload, threads: int) -> Burst:
     """``torch.compile`` with frozen weights, which folds BN into the convolutions.
 
     Raises:
-        SideAbsentError: There is no C++ compiler, which it needs.
+        EngineUnavailableError: There is no C++ compiler, which it needs.
     """
     if not any(map(shutil.which, ("g++", "c++", "clang++"))):
-        raise SideAbsentError("torch.compile needs a C++ compiler such as g++; install one")
+        raise EngineUnavailableError("torch.compile needs a C++ compiler such as g++; install one")
     torch.compiler.reset()  # beyond eight models of one class it would fall back to eager mode
-    model, argument = float_model(work)
+    model, argument = float_model(workload)
     compiled: Any = torch.compile(model, options={"freezing": True})
-    return _burst(compiled, argument, work)
+    return _burst(compiled, argument, workload)
 
 
-def float_model(work: Work) -> tuple[nn.Module, Tensor]:
-    """The float32 model of a work, and its input."""
-    if isinstance(work, LayerWork):
-        return float_layers(work), layer_input(work)
-    network = float_network(work)
-    if work.part == "body":
+def float_model(workload: Workload) -> tuple[nn.Module, Tensor]:
+    """The float32 model of a workload, and its input."""
+    if isinstance(workload, LayerWorkload):
+        return float_layers(workload), layer_input(workload)
+    network = float_network(workload)
+    if workload.part == "body":
         stages = network.layer1, network.layer2, network.layer3, network.layer4
-        return nn.Sequential(*stages), body_input(NetworkWork(size=work.size, batch=work.batch))
-    return EndToEnd(network), network_input(work)
+        return nn.Sequential(*stages), body_input(
+            NetworkWorkload(size=workload.size, batch=workload.batch)
+        )
+    return EndToEnd(network), network_input(workload)
 
 
-def _burst(model: Callable[[Tensor], object], argument: Tensor, work: Work) -> Burst:
-    return burst_of(in_inference_mode(model, argument), parts=parts_of(work))
+def _burst(model: Callable[[Tensor], object], argument: Tensor, workload: Workload) -> Burst:
+    return burst_of(in_inference_mode(model, argument), parts=parts_of(workload))
 
 
 def in_inference_mode(model: Callable[..., object], argument: object) -> Callable[[], object]:
@@ -64,6 +66,6 @@ def in_inference_mode(model: Callable[..., object], argument: object) -> Callabl
     return run
 
 
-def parts_of(work: Work) -> int:
+def parts_of(workload: Workload) -> int:
     """By which the time of a run is divided."""
-    return work.length if isinstance(work, LayerWork) else 1
+    return workload.length if isinstance(workload, LayerWorkload) else 1

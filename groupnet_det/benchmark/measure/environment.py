@@ -15,7 +15,7 @@ PACKAGES = ("torchvision", "onnxruntime", "openvino")
 
 
 def processor() -> str:
-    """The processor's name where Linux tells it."""
+    """The processor's name where Linux reports it."""
     info = Path("/proc/cpuinfo")
     names = [
         line.partition(":")[2].strip()
@@ -25,9 +25,9 @@ def processor() -> str:
     return f"{names[0] if names else platform.processor()}, {len(names)} cores"
 
 
-def gather_facts(more: Mapping[str, object]) -> dict[str, str]:
+def gather_environment(more: Mapping[str, object]) -> dict[str, str]:
     """Processor, instruction sets, load, versions and date, and `more`."""
-    facts: dict[str, object] = {
+    environment: dict[str, object] = {
         "device": processor(),
         "torch_isa": torch.backends.cpu.get_cpu_capability(),
         "load_before": f"{os.getloadavg()[0]:.2f}",
@@ -36,12 +36,12 @@ def gather_facts(more: Mapping[str, object]) -> dict[str, str]:
         **{name: installed_version(name) for name in PACKAGES},
         "date": datetime.date.today().isoformat(),
     }
-    return {name: str(value) for name, value in {**facts, **more}.items()}
+    return {name: str(value) for name, value in {**environment, **more}.items()}
 
 
 def installed_version(package: str) -> str:
-    """``absent`` where it is not installed."""
+    """``not installed`` where it is missing."""
     try:
         return str(importlib.import_module(package).__version__)
     except ImportError:
-        return "absent"
+        return "not installed"

@@ -8,32 +8,32 @@ from pathlib import Path
 from typing import Any
 
 from .timing import median_ratio, ratio_of_least
-from .workload import AnyWork
+from .workload import AnyWorkload
 
 OURS = "ours"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One side of one work.
+    """One engine on one workload.
 
     Attributes:
         what: ``layer alone``, ``layer fused``, ``network``, ``body`` and so on.
-        work: Such as ``64@56x56``.
-        num_bases, batch, threads: K of the binary sides, images, threads.
-        side: Whose figures.
-        least, median: Over the rounds, in `unit`; nothing for a side that is missing.
+        workload: Such as ``64@56x56``.
+        num_bases, batch, threads: K of the binary networks, images, threads.
+        engine: Whose figures.
+        least, median: Over the rounds, in `unit`; nothing for an engine that is unavailable.
         x_least, x_median: How many times longer than ours: by the least, and the median of the
             rounds' ratios.
-        note: Why a side is missing, or what has to be known of its figure.
+        note: Why an engine is unavailable, or how to read its figure.
     """
 
     what: str
-    work: str
+    workload: str
     num_bases: int
     batch: int
     threads: int
-    side: str
+    engine: str
     least: float | None = None
     median: float | None = None
     unit: str = "ms"
@@ -43,22 +43,22 @@ class Row:
 
 
 def rows_of(
-    work: AnyWork,
+    workload: AnyWorkload,
     threads: int,
     seconds: Mapping[str, Sequence[float]],
-    absent: Mapping[str, str],
+    unavailable: Mapping[str, str],
     notes: Mapping[str, str],
 ) -> list[Row]:
-    """A row for each side, the absent ones too.
+    """A row for each engine, the unavailable ones too.
 
     Args:
-        seconds: Of each round, by side; ratios are to `OURS` where it is among them.
-        absent: Reason by side.
-        notes: By side; of present ones.
+        seconds: Of each round, by engine; ratios are to `OURS` where it is among them.
+        unavailable: Reason by engine.
+        notes: By engine, of those that were measured.
     """
     base = seconds.get(OURS)
     rows = []
-    for side, values in seconds.items():
+    for engine, values in seconds.items():
         ratios = (
             {}
             if base is None
@@ -69,32 +69,35 @@ def rows_of(
         )
         rows.append(
             _row(
-                work,
+                workload,
                 threads,
-                side,
+                engine,
                 least=round(1000 * min(values), 4),
                 median=round(1000 * statistics.median(values), 4),
-                note=notes.get(side, ""),
+                note=notes.get(engine, ""),
                 **ratios,
             )
         )
-    return rows + [_row(work, threads, side, note=f"absent: {why}") for side, why in absent.items()]
+    return rows + [
+        _row(workload, threads, engine, note=f"unavailable: {why}")
+        for engine, why in unavailable.items()
+    ]
 
 
-def _row(work: AnyWork, threads: int, side: str, **figures: float | str) -> Row:
+def _row(workload: AnyWorkload, threads: int, engine: str, **figures: float | str) -> Row:
     return Row(
-        what=work.what,
-        work=work.label,
-        num_bases=work.num_bases,
-        batch=work.batch,
+        what=workload.what,
+        workload=workload.label,
+        num_bases=workload.num_bases,
+        batch=workload.batch,
         threads=threads,
-        side=side,
+        engine=engine,
         **figures,  # type: ignore[arg-type]
     )
 
 
-def write_rows(path: Path, rows: Sequence[Any], facts: Mapping[str, str]) -> None:
-    """A line for each row, with the facts of the machine in each.
+def write_rows(path: Path, rows: Sequence[Any], environment: Mapping[str, str]) -> None:
+    """A line for each row, with the environment in each.
 
     Args:
         rows: Values of one dataclass; of `Row` where there are none.
@@ -102,13 +105,13 @@ def write_rows(path: Path, rows: Sequence[Any], facts: Mapping[str, str]) -> Non
     columns = fields(rows[0] if rows else Row)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*(f.name for f in columns), *facts])
+        writer = csv.DictWriter(file, [*(f.name for f in columns), *environment])
         writer.writeheader()
-        writer.writerows({**asdict(row), **facts} for row in rows)
+        writer.writerows({**asdict(row), **environment} for row in rows)
 
 
 def read_rows(path: Path) -> list[Row]:
-    """What `write_rows` wrote, without the facts."""
+    """What `write_rows` wrote, without the environment."""
     with path.open(newline="") as file:
         return [_parse(line) for line in csv.DictReader(file)]
 
@@ -119,5 +122,5 @@ def _parse(line: dict[str, str]) -> Row:
         name: float(line[name]) if line[name] else None
         for name in ("least", "median", "x_least", "x_median")
     }
-    words = {name: line[name] for name in ("what", "work", "side", "unit", "note")}
+    words = {name: line[name] for name in ("what", "workload", "engine", "unit", "note")}
     return Row(**words, **whole, **figures)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The clock: all sides take turns, so that what else runs on the machine falls on all of them."""
+"""The clock: what is compared takes turns, so that other load on the machine hits all of it."""
 
 import statistics
 import time
@@ -16,11 +16,11 @@ class Schedule:
     """How long is measured.
 
     Attributes:
-        rounds: In each, every side has one burst.
+        rounds: In each, everything that is timed has one burst.
         burst_seconds: What a burst may take, about; at least `LEAST_RUNS` runs.
-        pause_seconds: Before each burst. Threads of the side before spin for some milliseconds in
+        pause_seconds: Before each burst. Threads of the burst before spin for some milliseconds in
             the hope of more work, and would take a core from the next one.
-        long_seconds: A side that takes so long has one run a burst.
+        long_seconds: What takes so long has one run a burst.
     """
 
     rounds: int = 7
@@ -43,47 +43,47 @@ def burst_of(run: Callable[[], object], *, parts: int = 1) -> Burst:
     return burst
 
 
-def alternate(sides: Mapping[str, Burst], schedule: Schedule) -> dict[str, list[float]]:
-    """Seconds of each side, one value a round: the least of a burst.
+def alternate(bursts: Mapping[str, Burst], schedule: Schedule) -> dict[str, list[float]]:
+    """Seconds of each, one value a round: the least of a burst.
 
-    Every side is warmed up first. Each round starts with another side, so that none always follows
-    the same one.
+    All are warmed up first. Each round starts with another one, so that none always follows the
+    same one.
     """
-    runs = {name: _number_of_runs(burst, schedule) for name, burst in sides.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    lengths = {name: _number_of_runs(burst, schedule) for name, burst in bursts.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in bursts}
     for number in range(schedule.rounds):
-        for name in _turns(sides, number):
+        for name in _turns(bursts, number):
             time.sleep(schedule.pause_seconds)
-            sides[name](1)  # wakes the side's threads and fills caches
-            seconds[name].append(sides[name](runs[name]))
+            bursts[name](1)  # wakes its threads and fills caches
+            seconds[name].append(bursts[name](lengths[name]))
     return seconds
 
 
 def alternate_single_runs(
-    sides: Mapping[str, Callable[[], object]], rounds: int
+    runs: Mapping[str, Callable[[], object]], rounds: int
 ) -> dict[str, list[float]]:
-    """Seconds of each side, one run a round, for what takes long.
+    """Seconds of each, one run a round, for what takes long.
 
-    As in `alternate` every side is warmed up first, by two runs, and each round starts with another
-    side.
+    As in `alternate` all are warmed up first, by two runs each, and each round starts with another
+    one.
     """
-    for run in sides.values():
+    for run in runs.values():
         run()
         run()
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds):
-        for name in _turns(sides, number):
+        for name in _turns(runs, number):
             start = time.perf_counter()
-            sides[name]()
+            runs[name]()
             seconds[name].append(time.perf_counter() - start)
     return seconds
 
 
-def _turns(sides: Iterable[str], number: int) -> list[str]:
-    """The order of the sides in a round."""
-    names = list(sides)
-    first = number % len(names) if names else 0
-    return [*names[first:], *names[:first]]
+def _turns(names: Iterable[str], number: int) -> list[str]:
+    """Their order in a round."""
+    order = list(names)
+    first = number % len(order) if order else 0
+    return [*order[first:], *order[:first]]
 
 
 def _number_of_runs(burst: Burst, schedule: Schedule) -> int:

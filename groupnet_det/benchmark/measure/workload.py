@@ -18,7 +18,7 @@ BESIDE = "beside torch"
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerWork:
+class LayerWorkload:
     """A chain of equal 3x3 convolutions with stride 1, of which the time of one is wanted.
 
     One layer would be too short for a clock and would find its input in the nearest cache; a chain
@@ -57,7 +57,7 @@ class LayerWork:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkWork:
+class NetworkWorkload:
     """A ResNet-18 from unsigned bytes (N, H, W, 3) to the probabilities of classes.
 
     Attributes:
@@ -85,7 +85,7 @@ class NetworkWork:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelWork:
+class ModelWorkload:
     """A detector or segmenter from the pixels of an image to boxes, masks or labels.
 
     Attributes:
@@ -114,5 +114,5 @@ class ModelWork:
         return f"{self.model}@{size}, {self.num_classes} classes, {self.predictors} predictors"
 
 
-Work = LayerWork | NetworkWork
-AnyWork = Work | ModelWork
+Workload = LayerWorkload | NetworkWorkload
+AnyWorkload = Workload | ModelWorkload

@@ -1,5 +1,5 @@
 """A packed network beside the same one in full precision: the one measurement of it, which the web
-page, the report and ``groupnet-det benchmark-packed`` share."""
+page, the report and ``groupnet-det benchmark packed`` share."""
 
 import statistics
 import threading
@@ -36,7 +36,7 @@ def runs_of(
     Args:
         pixels, wanted: As `PackedPredictor.prepare` gives them.
     """
-    baseline.match_answer(pixels, wanted, predictor.predict_pixels(pixels, wanted))
+    baseline.match_result(pixels, wanted, predictor.predict_pixels(pixels, wanted))
     return {
         PACKED: lambda: predictor.predict_pixels(pixels, wanted),
         FLOAT: lambda: baseline(pixels, wanted),
@@ -80,9 +80,9 @@ def _in_main_thread() -> bool:
 
 
 def summary(seconds: Mapping[str, list[float]]) -> dict[str, Any]:
-    """``milliseconds`` of each side, ``least`` and ``median`` over the rounds; and
-    ``times_packed``, how many times longer than the packed file a side takes, by the least of each
-    and by the median of the rounds' ratios."""
+    """``milliseconds`` of each network, ``least`` and ``median`` over the rounds; and
+    ``times_packed``, how many times longer than the packed file a network takes, by the least of
+    each and by the median of the rounds' ratios."""
     base = seconds[PACKED]
     others = {name: values for name, values in seconds.items() if name != PACKED}
     return {

@@ -1,16 +1,13 @@
 """Figures of packed files: their bytes, and the time from a file to its first result."""
 
-import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from groupnet_det.benchmark.engines.packed_engines import export_network
+from groupnet_det.benchmark.measure.own_process import number_from_process
 from groupnet_det.benchmark.measure.table import OURS, Row
-from groupnet_det.benchmark.measure.workload import NetworkWork
-from groupnet_det.errors import ExtensionError
+from groupnet_det.benchmark.measure.workload import NetworkWorkload
+from groupnet_det.errors import UserError
 
 from .targets import FIRST_RESULT, PACKED_FILE
 
@@ -28,44 +25,33 @@ print(time.perf_counter() - start)
 """
 
 
-def measure_file(work: NetworkWork, threads: int, rounds: int) -> list[Row]:
+def measure_file(workload: NetworkWorkload, threads: int, rounds: int) -> list[Row]:
     """Bytes (in MB, of 1,000,000), and seconds to the first result after the imports."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.gnp"
-        export_network(work, path)
+        export_network(workload, path)
         megabytes = path.stat().st_size / 1e6
-        size = _row(work, threads, PACKED_FILE, "MB", least=megabytes, median=megabytes)
+        size = _row(workload, threads, PACKED_FILE, "MB", least=megabytes, median=megabytes)
         try:
-            seconds = sorted(first_result(path, work.size, threads) for _ in range(rounds))
-        except ExtensionError as error:
-            return [size, _row(work, threads, FIRST_RESULT, "s", note=f"absent: {error}")]
+            seconds = sorted(_first_result(path, workload.size, threads) for _ in range(rounds))
+        except UserError as error:
+            return [size, _row(workload, threads, FIRST_RESULT, "s", note=f"unavailable: {error}")]
     middle = seconds[len(seconds) // 2]
-    return [size, _row(work, threads, FIRST_RESULT, "s", least=seconds[0], median=middle)]
+    return [size, _row(workload, threads, FIRST_RESULT, "s", least=seconds[0], median=middle)]
 
 
-def first_result(path: Path, size: int, threads: int) -> float:
+def _first_result(path: Path, size: int, threads: int) -> float:
     """Seconds that a fresh process takes to open a packed file and to classify an image.
 
     Raises:
-        ExtensionError: It fails; the message is its last line.
+        UserError: It failed; the message is its last line.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(path), str(size)],
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise ExtensionError(_last(done.stderr.splitlines()))
-    return float(done.stdout)
-
-
-def _last(lines: Sequence[str]) -> str:
-    return lines[-1] if lines else "it ended without a word"
+    environment = {"OMP_NUM_THREADS": str(threads)}
+    return number_from_process(["-c", SCRIPT, str(path), str(size)], environment)
 
 
 def _row(
-    work: NetworkWork,
+    workload: NetworkWorkload,
     threads: int,
     what: str,
     unit: str,
@@ -76,11 +62,11 @@ def _row(
 ) -> Row:
     return Row(
         what=what,
-        work=work.label,
-        num_bases=work.num_bases,
-        batch=work.batch,
+        workload=workload.label,
+        num_bases=workload.num_bases,
+        batch=workload.batch,
         threads=threads,
-        side=OURS,
+        engine=OURS,
         least=least,
         median=median,
         unit=unit,

@@ -12,9 +12,9 @@ from groupnet_det.analysis.random_weights import SEED, prepared
 from groupnet_det.config.network import config_of_keys, float_baseline_of
 from groupnet_det.errors import PackedFileError
 from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
-from groupnet_det.runtime.postprocessing.panoptic import PanopticSegmentation
 from groupnet_det.runtime.results.detections import Detections
-from groupnet_det.runtime.task_pipelines import Answer
+from groupnet_det.runtime.results.panoptic_segmentation import PanopticSegmentation
+from groupnet_det.runtime.results.result import Result
 
 MAX_REASON = 200  # characters that a message quotes
 NO_OBJECT = 2.0  # a score threshold that none has
@@ -23,7 +23,7 @@ NO_OBJECT = 2.0  # a score threshold that none has
 class FloatBaseline:
     """The same network in float32, by PyTorch and Detectron2, in channels-last layout.
 
-    Its weights are random: its times mean something, its answers nothing.
+    Its weights are random: its times mean something, its predictions nothing.
     """
 
     def __init__(self, info: Mapping[str, Any]) -> None:
@@ -75,11 +75,11 @@ class FloatBaseline:
         least = 0.999999 * float(scores.min()) if len(scores) else NO_OBJECT
         self._choose(threshold=least, most=max(objects, 1))
 
-    def match_answer(self, pixels: Tensor, wanted: tuple[int, int], answer: Answer) -> None:
+    def match_result(self, pixels: Tensor, wanted: tuple[int, int], result: Result) -> None:
         """`match` as many objects as a packed network has found."""
-        if isinstance(answer, PanopticSegmentation):
-            answer = answer.detections
-        self.match(pixels, wanted, len(answer) if isinstance(answer, Detections) else 0)
+        if isinstance(result, PanopticSegmentation):
+            result = result.detections
+        self.match(pixels, wanted, len(result) if isinstance(result, Detections) else 0)
 
     def _choose(self, *, threshold: float, most: int) -> None:
         for chooser in self.choosers:

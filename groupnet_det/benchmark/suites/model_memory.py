@@ -1,16 +1,14 @@
 """Peak memory of detectors and segmenters, each in a process of its own."""
 
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from groupnet_det.benchmark.engines.registry import TORCH
+from groupnet_det.benchmark.measure.own_process import number_from_process
 from groupnet_det.benchmark.measure.table import OURS, Row
 from groupnet_det.benchmark.measure.timing import ratio_of_least
-from groupnet_det.benchmark.measure.workload import ModelWork
+from groupnet_det.benchmark.measure.workload import ModelWorkload
 from groupnet_det.benchmark.workloads.detectors import packed_model
-from groupnet_det.errors import ExtensionError
 from groupnet_det.packed.packed_file import write_packed
 
 MEMORY = "peak memory"
@@ -35,12 +33,12 @@ import sys
 import torch
 from groupnet_det.analysis.memory import peak_resident_kib as peak
 from groupnet_det.benchmark.workloads.detectors import batch_of, float_baseline
-from groupnet_det.benchmark.measure.workload import ModelWork
+from groupnet_det.benchmark.measure.workload import ModelWorkload
 model, classes, height, width, threads, runs = sys.argv[1], *map(int, sys.argv[2:7])
 torch.set_num_threads(threads)
 before = peak()
-work = ModelWork(model=model, num_classes=classes, height=height, width=width)
-baseline, batch = float_baseline(work), batch_of(work)
+workload = ModelWorkload(model=model, num_classes=classes, height=height, width=width)
+baseline, batch = float_baseline(workload), batch_of(workload)
 with torch.inference_mode():
     for _ in range(runs):
         baseline(batch)
@@ -48,43 +46,34 @@ print((peak() - before) / 1024)
 """
 
 
-def measure_memory(work: ModelWork, threads: int) -> list[Row]:
+def measure_memory(workload: ModelWorkload, threads: int) -> list[Row]:
     """MiB at the peak, above what the process had when its imports were done: our predictor's and
     the full-precision baseline's, weights included.
 
     Raises:
-        ExtensionError: A process failed; the message is its last line.
+        UserError: A process failed; the message is its last line.
     """
-    size = [str(work.height), str(work.width), str(threads), str(RUNS)]
+    size = [str(workload.height), str(workload.width), str(threads), str(RUNS)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.gnp"
-        packed = packed_model(work)
+        packed = packed_model(workload)
         write_packed(path, packed.program, packed.info, packed.tensors)
-        ours = _run(PACKED, str(path), *size)
-    theirs = _run(FLOAT, work.model, str(work.num_classes), *size)
+        ours = number_from_process(["-c", PACKED, str(path), *size])
+    theirs = number_from_process(["-c", FLOAT, workload.model, str(workload.num_classes), *size])
     return [
-        _row(work, threads, OURS, ours, 1.0),
-        _row(work, threads, TORCH, theirs, round(ratio_of_least([theirs], [ours]), 3)),
+        _row(workload, threads, OURS, ours, 1.0),
+        _row(workload, threads, TORCH, theirs, round(ratio_of_least([theirs], [ours]), 3)),
     ]
 
 
-def _run(script: str, *arguments: str) -> float:
-    command = [sys.executable, "-W", "ignore", "-c", script, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        lines = done.stderr.splitlines()
-        raise ExtensionError(lines[-1] if lines else "it ended without a word")
-    return float(done.stdout)
-
-
-def _row(work: ModelWork, threads: int, side: str, mebibytes: float, times: float) -> Row:
+def _row(workload: ModelWorkload, threads: int, engine: str, mebibytes: float, times: float) -> Row:
     return Row(
         what=MEMORY,
-        work=work.label,
-        num_bases=work.num_bases,
-        batch=work.batch,
+        workload=workload.label,
+        num_bases=workload.num_bases,
+        batch=workload.batch,
         threads=threads,
-        side=side,
+        engine=engine,
         least=round(mebibytes, 1),
         median=round(mebibytes, 1),
         unit="MiB",

@@ -5,29 +5,34 @@ The comparison that Group-Net's paper makes of K binary bases with the network t
 """
 
 import statistics
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import torch
 from detectron2.config import CfgNode
 from tabulate import tabulate
 
 from groupnet_det.analysis.cost_table import operations
 from groupnet_det.analysis.forward import forward_of
 from groupnet_det.analysis.layer_costs import LayerCost, layer_costs, total
-from groupnet_det.analysis.networks import Size, shapes_of
+from groupnet_det.analysis.networks import Size, network_of, pack, shapes_of
+from groupnet_det.benchmark.engines.torch_engines import in_inference_mode
 from groupnet_det.benchmark.measure.timing import (
     Burst,
     Schedule,
     alternate,
+    burst_of,
     median_ratio,
     ratio_of_least,
 )
 from groupnet_det.config.network import float_baseline_of
 from groupnet_det.errors import ConfigError
-
-from .timed_networks import float_burst, packed_burst
+from groupnet_det.runtime.predictor import PackedPredictor
 
 FULL_PRECISION = 0  # instead of K
+SEED = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +46,7 @@ class BasesRow:
         num_bytes: Counted, of a packed file; of the full-precision one 32 bits for each number.
         memory_saving, operation_saving: How many times more full precision has.
         file_bytes: Of the packed file that was timed.
-        least_ms, median_ms: Over the rounds, from pixels to the answer.
+        least_ms, median_ms: Over the rounds, from pixels to the prediction.
         speed_up_least, speed_up_median: How many times longer full precision takes: by the least
             of each, and the median of the rounds' ratios.
     """
@@ -164,3 +169,32 @@ def _with_bases(cfg: CfgNode, num_bases: int) -> CfgNode:
     cfg.defrost()
     cfg.MODEL.GROUPNET.NUM_BASES = num_bases
     return cfg
+
+
+def packed_burst(cfg: CfgNode, size: Size) -> tuple[Burst, int]:
+    """The packed network on an image of height and width `size`; and the bytes of its file.
+
+    Raises:
+        ConfigError: No program can compute the network.
+        ExtensionError: The compiled engine is missing.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.gnp"
+        pack(cfg, path)
+        predictor, num_bytes = PackedPredictor(path), path.stat().st_size
+    pixels = _pixels(size)
+    return burst_of(lambda: predictor.predict_pixels(pixels, size)), num_bytes
+
+
+def float_burst(cfg: CfgNode, size: Size) -> Burst:
+    """The network in PyTorch, float32 and in channels-last layout."""
+    network = network_of(cfg).to(memory_format=torch.channels_last)
+    image = _pixels(size)[0].permute(2, 0, 1).contiguous()
+    batch = [{"image": image, "height": size[0], "width": size[1]}]
+    return burst_of(in_inference_mode(network, batch))
+
+
+def _pixels(size: Size) -> torch.Tensor:
+    """uint8 (1, H, W, 3)."""
+    generator = torch.Generator().manual_seed(SEED)
+    return torch.randint(0, 256, (1, *size, 3), dtype=torch.uint8, generator=generator)

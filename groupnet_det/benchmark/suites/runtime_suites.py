@@ -10,8 +10,8 @@ from groupnet_det.benchmark.engines.registry import (
     ONNXRUNTIME_INT8,
     OPENVINO_INT8,
     TORCH,
-    MakeSide,
-    choose_sides,
+    MakeEngine,
+    choose_engines,
     prepare,
 )
 from groupnet_det.benchmark.measure.table import OURS, Row, rows_of
@@ -19,17 +19,17 @@ from groupnet_det.benchmark.measure.timing import Schedule, alternate
 from groupnet_det.benchmark.measure.workload import (
     BESIDE,
     LAYER_SHAPES,
-    AnyWork,
-    LayerWork,
-    ModelWork,
-    NetworkWork,
+    AnyWorkload,
+    LayerWorkload,
+    ModelWorkload,
+    NetworkWorkload,
 )
 
 MOST_BASES = 8
 SIZES = (128, 224, 256, 384, 512, 768, 1024)
 BATCHES = (1, 2, 4, 8)
 # Of the curves, which would take long with all.
-SCALING_SIDES = (OURS, TORCH, ONNXRUNTIME_INT8, OPENVINO_INT8)
+SCALING_ENGINES = (OURS, TORCH, ONNXRUNTIME_INT8, OPENVINO_INT8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +38,10 @@ class Options:
 
     Attributes:
         num_bases: K, several.
-        threads: Of all sides.
+        threads: Of all engines.
         size, batch, width: Of networks; `width` of binary ones alone, for tests.
         shapes: Of layers: channels, height, width.
-        sides: Names; all where there is none.
+        engines: Names; all where there is none.
     """
 
     num_bases: Sequence[int] = (1, 4)
@@ -50,37 +50,37 @@ class Options:
     batch: int = 1
     width: float = 1.0
     shapes: Sequence[tuple[int, int, int]] = LAYER_SHAPES
-    sides: Sequence[str] = ()
+    engines: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One work, whose sides take turns.
+    """One workload, whose engines take turns.
 
     Attributes:
-        what: Name of the rows; "" for that of the work.
-        sides: Names; all that can do the work where there is none.
+        what: Name of the rows; "" for that of the workload.
+        engines: Names; all that can do the workload where there is none.
     """
 
-    work: AnyWork
+    workload: AnyWorkload
     threads: int
     what: str = ""
-    sides: Sequence[str] = ()
+    engines: Sequence[str] = ()
 
 
 def layers(options: Options) -> list[Item]:
     """All shapes, alone and fused, for each K."""
     return [
-        Item(work=work, threads=options.threads, sides=options.sides)
-        for work in _layer_works(options)
+        Item(workload=workload, threads=options.threads, engines=options.engines)
+        for workload in _layer_workloads(options)
     ]
 
 
 def threads(options: Options) -> list[Item]:
     """Our layers with one thread and more."""
     return [
-        Item(work=work, threads=number, what=f"{work.what}, threads", sides=(OURS,))
-        for work in _layer_works(options)
+        Item(workload=workload, threads=number, what=f"{workload.what}, threads", engines=(OURS,))
+        for workload in _layer_workloads(options)
         for number in range(1, options.threads + 1)
     ]
 
@@ -88,7 +88,11 @@ def threads(options: Options) -> list[Item]:
 def networks(options: Options, part: str = "network") -> list[Item]:
     """A whole network, or its body, for each K."""
     return [
-        Item(work=_network(options, k, part=part), threads=options.threads, sides=options.sides)
+        Item(
+            workload=_network(options, k, part=part),
+            threads=options.threads,
+            engines=options.engines,
+        )
         for k in options.num_bases
     ]
 
@@ -104,18 +108,20 @@ def neighbours(options: Options) -> list[Item]:
 
 def scaling(options: Options) -> list[Item]:
     """Curves over K, size, threads and images, each from the same point."""
-    points: list[tuple[str, NetworkWork, int]] = [
+    points: list[tuple[str, NetworkWorkload, int]] = [
         ("scaling bases", _network(options, k), options.threads) for k in range(1, MOST_BASES + 1)
     ]
     for k in options.num_bases:
         base = _network(options, k)
         sizes = [replace(base, size=size) for size in SIZES]
         batches = [replace(base, batch=batch) for batch in BATCHES]
-        points += [("scaling size", work, options.threads) for work in sizes]
+        points += [("scaling size", workload, options.threads) for workload in sizes]
         points += [("scaling threads", base, n) for n in range(1, options.threads + 1)]
-        points += [("scaling batch", work, options.threads) for work in batches]
-    sides = options.sides or SCALING_SIDES
-    return [Item(what=w, work=work, threads=n, sides=sides) for w, work, n in points]
+        points += [("scaling batch", workload, options.threads) for workload in batches]
+    engines = options.engines or SCALING_ENGINES
+    return [
+        Item(what=w, workload=workload, threads=n, engines=engines) for w, workload, n in points
+    ]
 
 
 # Model, height, width, classes, predictors.
@@ -129,17 +135,17 @@ MODELS = (
 
 
 def models(options: Options) -> list[Item]:
-    """Detectors and a segmenter for each K, from an image to the answer."""
+    """Detectors and a segmenter for each K, from an image to the prediction."""
     return [
-        Item(work=work, threads=options.threads, sides=options.sides)
-        for work in model_works(options)
+        Item(workload=workload, threads=options.threads, engines=options.engines)
+        for workload in model_workloads(options)
     ]
 
 
-def model_works(options: Options) -> list[ModelWork]:
+def model_workloads(options: Options) -> list[ModelWorkload]:
     """What `models` measures."""
     return [
-        ModelWork(
+        ModelWorkload(
             model=model,
             num_bases=k,
             height=height,
@@ -152,7 +158,7 @@ def model_works(options: Options) -> list[ModelWork]:
     ]
 
 
-PLANS: dict[str, Callable[[Options], list[Item]]] = {
+SUITES: dict[str, Callable[[Options], list[Item]]] = {
     "layers": layers,
     "threads": threads,
     "network": networks,
@@ -163,17 +169,17 @@ PLANS: dict[str, Callable[[Options], list[Item]]] = {
 }
 
 
-def _layer_works(options: Options) -> list[LayerWork]:
+def _layer_workloads(options: Options) -> list[LayerWorkload]:
     return [
-        LayerWork(kind=kind, channels=channels, height=height, width=width, num_bases=num_bases)
+        LayerWorkload(kind=kind, channels=channels, height=height, width=width, num_bases=num_bases)
         for kind in ("alone", "fused")
         for num_bases in options.num_bases
         for channels, height, width in options.shapes
     ]
 
 
-def _network(options: Options, num_bases: int, part: str = "network") -> NetworkWork:
-    return NetworkWork(
+def _network(options: Options, num_bases: int, part: str = "network") -> NetworkWorkload:
+    return NetworkWorkload(
         part=part,
         num_bases=num_bases,
         size=options.size,
@@ -185,15 +191,15 @@ def _network(options: Options, num_bases: int, part: str = "network") -> Network
 def measure(
     item: Item,
     schedule: Schedule,
-    choose: Callable[[AnyWork, Iterable[str]], dict[str, MakeSide]] = choose_sides,
+    choose: Callable[[AnyWorkload, Iterable[str]], dict[str, MakeEngine]] = choose_engines,
 ) -> list[Row]:
-    """Make the sides of an item, let them take turns, and return their rows.
+    """Make the engines of an item, let them take turns, and return their rows.
 
     Raises:
-        ConfigError: `item` names a side that there is not.
+        ConfigError: `item` names an engine that there is not.
     """
     torch.set_num_threads(item.threads)
-    bursts, absent = prepare(choose(item.work, item.sides), item.work, item.threads)
+    bursts, unavailable = prepare(choose(item.workload, item.engines), item.workload, item.threads)
     seconds = alternate(bursts, schedule)
-    rows = rows_of(item.work, item.threads, seconds, absent, NOTES)
+    rows = rows_of(item.workload, item.threads, seconds, unavailable, NOTES)
     return [replace(row, what=item.what or row.what) for row in rows]

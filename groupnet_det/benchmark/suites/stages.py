@@ -12,7 +12,7 @@ from torch import Tensor
 
 from groupnet_det.benchmark.engines.complete_models import make_predictor
 from groupnet_det.benchmark.measure.table import Row
-from groupnet_det.benchmark.measure.workload import ModelWork
+from groupnet_det.benchmark.measure.workload import ModelWorkload
 from groupnet_det.benchmark.workloads.detectors import image_of
 from groupnet_det.packed.program import Program
 from groupnet_det.runtime.backends.networks import NativeNetwork
@@ -34,12 +34,12 @@ STEPS = (
     (re.compile(r"sem_seg_head\.|context"), "segmentation head"),
     (re.compile(r"upsampling"), "upsampling"),
 )
-# What else the network does for an answer.
+# What else the network does for a prediction.
 CALLS = {
-    "align_regions": "region pooling",
+    "roi_align": "region pooling",
     "run_part": "region heads",
-    "find_above": "search for candidates",
-    "suppress": "NMS",
+    "above_threshold": "search for candidates",
+    "nms": "NMS",
     "label_map": "label map",
 }
 PREPARATION, OUTPUTS, REST = "pre-processing", "outputs handed out", "rest of post-processing"
@@ -74,7 +74,7 @@ class TimedNetwork:
         return timed
 
 
-def measure_stages(work: ModelWork, threads: int, rounds: int) -> list[Row]:
+def measure_stages(workload: ModelWorkload, threads: int, rounds: int) -> list[Row]:
     """A row for each stage and one for the whole, ``x`` being the share of the whole.
 
     The steps of the engine are timed by its own clock, with all threads waiting for each other
@@ -85,13 +85,13 @@ def measure_stages(work: ModelWork, threads: int, rounds: int) -> list[Row]:
         ExtensionError: The compiled engine is missing.
     """
     torch.set_num_threads(threads)
-    predictor = make_predictor(work)
+    predictor = make_predictor(workload)
     times = [
-        each for _ in range(rounds) for each in time_runs(predictor, image_of(work), LEAST_RUNS)
+        each for _ in range(rounds) for each in time_runs(predictor, image_of(workload), LEAST_RUNS)
     ]
     names = list(dict.fromkeys(name for each in times for name in each))
     seconds = {name: [each.get(name, 0.0) for each in times] for name in names}
-    return stage_rows(work, threads, seconds)
+    return stage_rows(workload, threads, seconds)
 
 
 def time_runs(predictor: PackedPredictor, image: Any, runs: int) -> list[dict[str, float]]:
@@ -109,12 +109,12 @@ def time_runs(predictor: PackedPredictor, image: Any, runs: int) -> list[dict[st
         try:
             begin = time.perf_counter()
             predictor.predict_pixels(pixels, tuple(size))
-            answer = time.perf_counter() - begin
+            total = time.perf_counter() - begin
         finally:
             predictor.network = network
         found.append(
             stages_of(
-                prepared - start, by_stage(predictor.program, steps), dict(clock.seconds), answer
+                prepared - start, by_stage(predictor.program, steps), dict(clock.seconds), total
             )
         )
     return found
@@ -130,7 +130,7 @@ def by_stage(program: Program, seconds: Sequence[float]) -> dict[str, float]:
 
 
 def stages_of(
-    preparation: float, steps: Mapping[str, float], calls: Mapping[str, float], answer: float
+    preparation: float, steps: Mapping[str, float], calls: Mapping[str, float], total: float
 ) -> dict[str, float]:
     """All stages of a run, in the order in which they come.
 
@@ -138,7 +138,7 @@ def stages_of(
         preparation: Seconds of the pre-processing.
         steps: Of the engine's steps.
         calls: As `TimedNetwork.seconds`.
-        answer: Of all from prepared pixels on.
+        total: Of all from prepared pixels on.
     """
     network = calls[WHOLE]
     others = {stage: value for stage, value in calls.items() if stage != WHOLE}
@@ -147,12 +147,14 @@ def stages_of(
         **steps,
         OUTPUTS: max(0.0, network - sum(steps.values())),
         **others,
-        REST: answer - network - sum(others.values()),
-        WHOLE: preparation + answer,
+        REST: total - network - sum(others.values()),
+        WHOLE: preparation + total,
     }
 
 
-def stage_rows(work: ModelWork, threads: int, seconds: Mapping[str, Sequence[float]]) -> list[Row]:
+def stage_rows(
+    workload: ModelWorkload, threads: int, seconds: Mapping[str, Sequence[float]]
+) -> list[Row]:
     """The rows, of which that with the longest stage says so in its note."""
     whole_least, whole_median = _figures(seconds[WHOLE])
     rows = []
@@ -161,18 +163,18 @@ def stage_rows(work: ModelWork, threads: int, seconds: Mapping[str, Sequence[flo
         rows.append(
             Row(
                 what=STAGE,
-                work=work.label,
-                num_bases=work.num_bases,
-                batch=work.batch,
+                workload=workload.label,
+                num_bases=workload.num_bases,
+                batch=workload.batch,
                 threads=threads,
-                side=stage,
+                engine=stage,
                 least=round(1000 * least, 4),
                 median=round(1000 * median, 4),
                 x_least=round(least / whole_least, 3),
                 x_median=round(median / whole_median, 3),
             )
         )
-    longest = max((row for row in rows if row.side != WHOLE), key=lambda row: row.median or 0.0)
+    longest = max((row for row in rows if row.engine != WHOLE), key=lambda row: row.median or 0.0)
     return [replace(row, note="the bottleneck") if row is longest else row for row in rows]
 
 

@@ -20,52 +20,52 @@ NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Aim:
-    """A ratio to a side that is to be reached, or a value of ours that is not to be passed.
+class Target:
+    """A ratio to an engine to be reached, or a value of ours not to be exceeded.
 
     Attributes:
         title: For the reader.
-        what, num_bases, side: Of the rows that count; with `OURS`, their value and not their ratio.
-        aim, moonshot: To be reached by each of the rows; of values, not to be passed.
+        what, num_bases, engine: Of the rows that count; with `OURS`, their value, not their ratio.
+        value, moonshot: To be reached by each of the rows; of values, not to be exceeded.
         unit: Of the figures.
-        work: Of the rows that count; all where it is empty.
+        workload: Of the rows that count; all where it is empty.
     """
 
     title: str
     what: str
     num_bases: int
-    side: str
-    aim: float
+    engine: str
+    value: float
     moonshot: float | None = None
     unit: str = "x"
-    work: str = ""
+    workload: str = ""
 
 
-def _pair(title: str, what: str, side: str, *aims: tuple[int, float, float]) -> list[Aim]:
+def _pair(title: str, what: str, engine: str, *targets: tuple[int, float, float]) -> list[Target]:
     return [
-        Aim(title=title, what=what, num_bases=k, side=side, aim=aim, moonshot=moonshot)
-        for k, aim, moonshot in aims
+        Target(title=title, what=what, num_bases=k, engine=engine, value=target, moonshot=moonshot)
+        for k, target, moonshot in targets
     ]
 
 
-def _models(work: str, *aims: tuple[int, float, float | None]) -> list[Aim]:
+def _models(workload: str, *targets: tuple[int, float, float | None]) -> list[Target]:
     return [
-        Aim(
-            title=f"{work}, against torch",
+        Target(
+            title=f"{workload}, against torch",
             what="model",
-            work=work,
+            workload=workload,
             num_bases=k,
-            side=TORCH,
-            aim=aim,
+            engine=TORCH,
+            value=target,
             moonshot=moonshot,
         )
-        for k, aim, moonshot in aims
+        for k, target, moonshot in targets
     ]
 
 
 NETWORK = "ResNet-18, end to end, against "
 # On AVX-512 VPOPCNTDQ, 2 threads, batch 1.
-AIMS: list[Aim] = [
+TARGETS: list[Target] = [
     *_pair("3x3 conv alone, share of the limit", "layer alone", LIMIT, (1, 0.8, 0.9)),
     *_pair("fused conv against torch", "layer fused", TORCH, (1, 10, 14), (4, 2.8, 4)),
     *_pair("fused conv against OpenVINO binary", "layer fused", OPENVINO_BINARY, (1, 1.5, 3)),
@@ -79,37 +79,44 @@ AIMS: list[Aim] = [
     *_models("Faster R-CNN R18@480x640, 80 classes, float predictors", (1, 4, 7)),
     *_models("DeepLabV3 R18, BPAC@480x480, 21 classes, float predictors", (1, 5, 7), (4, 2.6, 3.5)),
     *_pair("ResNet-18 body, AVX2, against torch", BODY_AVX2, TORCH, (1, 3, 5)),
-    Aim(title="packed file", what=PACKED_FILE, num_bases=4, side=OURS, aim=8.5, unit="MB"),
-    Aim(title="file to first result", what=FIRST_RESULT, num_bases=4, side=OURS, aim=0.3, unit="s"),
+    Target(title="packed file", what=PACKED_FILE, num_bases=4, engine=OURS, value=8.5, unit="MB"),
+    Target(
+        title="file to first result",
+        what=FIRST_RESULT,
+        num_bases=4,
+        engine=OURS,
+        value=0.3,
+        unit="s",
+    ),
 ]
 
 
-def aims_table(rows: Sequence[Row]) -> list[dict[str, object]]:
-    """A line for each aim, with what the worst and the best of its rows reach: by the least of all
-    rounds, and by the median of the rounds' ratios."""
-    return [_line(aim, [row for row in rows if _counts(aim, row)]) for aim in AIMS]
+def targets_table(rows: Sequence[Row]) -> list[dict[str, object]]:
+    """A line for each target, with what the worst and the best of its rows reach: by the least of
+    all rounds, and by the median of the rounds' ratios."""
+    return [_line(target, [row for row in rows if _counts(target, row)]) for target in TARGETS]
 
 
-def _counts(aim: Aim, row: Row) -> bool:
+def _counts(target: Target, row: Row) -> bool:
     return (
-        (row.what, row.num_bases, row.side) == (aim.what, aim.num_bases, aim.side)
+        (row.what, row.num_bases, row.engine) == (target.what, target.num_bases, target.engine)
         and row.batch == 1
-        and aim.work in ("", row.work)
+        and target.workload in ("", row.workload)
     )
 
 
-def _line(aim: Aim, rows: Sequence[Row]) -> dict[str, object]:
-    at_most = aim.side == OURS
+def _line(target: Target, rows: Sequence[Row]) -> dict[str, object]:
+    at_most = target.engine == OURS
     least = [row.least if at_most else row.x_least for row in rows]
     median = [row.median if at_most else row.x_median for row in rows]
     reached = [value for value in least if value is not None]
     worst = (max if at_most else min)(reached, default=None)
-    met = None if worst is None else (worst <= aim.aim if at_most else worst >= aim.aim)
+    met = None if worst is None else (worst <= target.value if at_most else worst >= target.value)
     return {
-        "what": aim.title,
-        "K": aim.num_bases,
-        "aim": f"{'<=' if at_most else '>='} {aim.aim:g} {aim.unit}",
-        "moonshot": "" if aim.moonshot is None else f"{aim.moonshot:g}",
+        "what": target.title,
+        "K": target.num_bases,
+        "target": f"{'<=' if at_most else '>='} {target.value:g} {target.unit}",
+        "moonshot": "" if target.moonshot is None else f"{target.moonshot:g}",
         "reached, least": _range(reached),
         "reached, median": _range([value for value in median if value is not None]),
         "met": {None: NOT_MEASURED, True: "yes", False: "no"}[met],

@@ -25,7 +25,7 @@ SIMULATION = "simulation"
 def time_trained(
     cfg: CfgNode, packed_file: Path, *, schedule: Schedule, threads: int
 ) -> dict[str, Any]:
-    """Seconds from the pixels of the first image of ``DATASETS.TEST`` to the answer, of three
+    """Seconds from the pixels of the first image of ``DATASETS.TEST`` to the prediction, of three
     networks that take turns: the packed file on the compiled engine, the float32 baseline (the same
     network in full precision with one branch, random weights, channels-last layout), and the
     trained network as PyTorch evaluates it.

@@ -37,7 +37,7 @@ TRAINING_SIDES: dict[str, Callable[[CfgNode], int]] = {
 }
 
 
-SIDES: Mapping[str, Callable[[CfgNode], CfgNode]] = {
+NETWORKS: Mapping[str, Callable[[CfgNode], CfgNode]] = {
     OURS: lambda cfg: cfg,
     BASELINE: lambda cfg: float_baseline_of(cfg, device=cfg.MODEL.DEVICE),
 }
@@ -80,7 +80,7 @@ def make_row(
     seconds: Mapping[str, Sequence[float]],
     memory: Mapping[str, float],
 ) -> TrainingRow:
-    """A row from the seconds of each round and the MiB, both by `SIDES`; memory may be empty."""
+    """A row from the seconds of each round and the MiB, both by `NETWORKS`; memory may be empty."""
     ours, baseline = seconds[OURS], seconds[BASELINE]
     figures = {
         "seconds_least": round(min(ours), 4),

@@ -1,4 +1,4 @@
-"""The networks and layers of the sides, in PyTorch, with random weights from fixed seeds."""
+"""The networks and layers that are timed, in PyTorch, with random weights from fixed seeds."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ from groupnet_det.benchmark.measure.workload import (
     BODY_CHANNELS,
     BODY_STRIDE,
     KERNEL,
-    LayerWork,
-    NetworkWork,
+    LayerWorkload,
+    NetworkWorkload,
 )
 from groupnet_det.layers import Quantization
 from groupnet_det.layers.convs.conv_unit import ConvUnit
@@ -32,13 +32,13 @@ class GroupNetClassifier(nn.Module):
 
     in_feature = "res5"
 
-    def __init__(self, work: NetworkWork) -> None:
+    def __init__(self, workload: NetworkWorkload) -> None:
         super().__init__()
-        method = Method(quantization=Quantization(num_bases=work.num_bases))
+        method = Method(quantization=Quantization(num_bases=workload.num_bases))
         self.backbone = GroupNetResNet(
-            width=work.width, method=method, out_features=[self.in_feature]
+            width=workload.width, method=method, out_features=[self.in_feature]
         )
-        self.fc = nn.Linear(self.backbone.feature_channels[self.in_feature], work.num_classes)
+        self.fc = nn.Linear(self.backbone.feature_channels[self.in_feature], workload.num_classes)
         self.register_buffer("pixel_mean", torch.tensor(PIXEL_MEAN).view(3, 1, 1))
         self.register_buffer("pixel_std", torch.tensor(PIXEL_STD).view(3, 1, 1))
 
@@ -97,22 +97,22 @@ class BranchChains(nn.Module):
         return [chain(x) for chain, x in zip(self.chains, maps, strict=True)]
 
 
-def float_layers(work: LayerWork) -> nn.Sequential:
-    """The float layers of a work."""
+def float_layers(workload: LayerWorkload) -> nn.Sequential:
+    """The float layers of a workload."""
     torch.manual_seed(SEED)
-    layers = [FloatLayer(work.channels) for _ in range(work.length)]
-    chain = nn.Sequential(*(layer.conv if work.kind == "alone" else layer for layer in layers))
+    layers = [FloatLayer(workload.channels) for _ in range(workload.length)]
+    chain = nn.Sequential(*(layer.conv if workload.kind == "alone" else layer for layer in layers))
     return prepared(chain)
 
 
-def binary_layers(work: LayerWork) -> BranchChains:
-    """The binary layers of a work, as simulated for training."""
+def binary_layers(workload: LayerWorkload) -> BranchChains:
+    """The binary layers of a workload, as simulated for training."""
     torch.manual_seed(SEED)
 
     def unit() -> nn.Module:
         made = ConvUnit(
-            work.channels,
-            work.channels,
+            workload.channels,
+            workload.channels,
             KERNEL,
             quantization=Quantization(num_bases=1),
             order="conv_act_norm",
@@ -120,42 +120,44 @@ def binary_layers(work: LayerWork) -> BranchChains:
             padding=KERNEL // 2,
             shortcut=True,
         )
-        return made.conv if work.kind == "alone" else made
+        return made.conv if workload.kind == "alone" else made
 
-    chains = [nn.Sequential(*(unit() for _ in range(work.length))) for _ in range(work.num_bases)]
+    chains = [
+        nn.Sequential(*(unit() for _ in range(workload.length))) for _ in range(workload.num_bases)
+    ]
     return prepared(BranchChains(chains))
 
 
-def float_network(work: NetworkWork) -> torchvision.models.ResNet:
+def float_network(workload: NetworkWorkload) -> torchvision.models.ResNet:
     """torchvision's ResNet-18."""
     torch.manual_seed(SEED)
-    return prepared(torchvision.models.resnet18(num_classes=work.num_classes))
+    return prepared(torchvision.models.resnet18(num_classes=workload.num_classes))
 
 
-def binary_network(work: NetworkWork) -> GroupNetClassifier:
+def binary_network(workload: NetworkWorkload) -> GroupNetClassifier:
     """Group-Net, as simulated for training."""
     torch.manual_seed(SEED)
-    return prepared(GroupNetClassifier(work))
+    return prepared(GroupNetClassifier(workload))
 
 
-def layer_input(work: LayerWork) -> Tensor:
+def layer_input(workload: LayerWorkload) -> Tensor:
     """(N, C, H, W), channels last."""
     torch.manual_seed(SEED)
-    shape = work.batch, work.channels, work.height, work.width
+    shape = workload.batch, workload.channels, workload.height, workload.width
     return torch.randn(shape).contiguous(memory_format=torch.channels_last)
 
 
-def body_input(work: NetworkWork) -> Tensor:
+def body_input(workload: NetworkWorkload) -> Tensor:
     """What the stem of a full-width network gives, channels last."""
     torch.manual_seed(SEED)
-    side = work.size // BODY_STRIDE
-    channels = round(BODY_CHANNELS * work.width)
-    shape = work.batch, channels, side, side
+    side = workload.size // BODY_STRIDE
+    channels = round(BODY_CHANNELS * workload.width)
+    shape = workload.batch, channels, side, side
     return torch.randn(shape).contiguous(memory_format=torch.channels_last)
 
 
-def network_input(work: NetworkWork) -> Tensor:
+def network_input(workload: NetworkWorkload) -> Tensor:
     """Images (N, H, W, 3), uint8."""
     generator = torch.Generator().manual_seed(SEED)
-    shape = work.batch, work.size, work.size, 3
+    shape = workload.batch, workload.size, workload.size, 3
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)

@@ -1,4 +1,4 @@
-"""Float models of the works as ONNX graphs, built node by node, with BN folded.
+"""Float models of the workloads as ONNX graphs, built node by node, with BN folded.
 
 Written with ``onnx.helper``: an exporter of PyTorch would add nodes of its own, and packages.
 """
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from groupnet_det.benchmark.measure.unavailable import require
-from groupnet_det.benchmark.measure.workload import BODY_CHANNELS, LayerWork, Work
+from groupnet_det.benchmark.measure.workload import BODY_CHANNELS, LayerWorkload, Workload
 
 from .classifiers import PIXEL_MEAN, PIXEL_STD, FloatLayer, float_layers, float_network
 
@@ -74,29 +74,31 @@ class Graph:
         return self.helper.make_model(graph, opset_imports=[opset], ir_version=8)
 
 
-def float_graph(work: Work) -> Any:
-    """The ModelProto of a work's float model, of fixed shape.
+def float_graph(workload: Workload) -> Any:
+    """The ModelProto of a workload's float model, of fixed shape.
 
-    Networks take (N, H, W, 3) bytes and give probabilities, as the PyTorch sides do; layers and the
+    Networks take (N, H, W, 3) bytes and give probabilities, as those in PyTorch do; layers and the
     body take (N, C, H, W).
 
     Raises:
-        SideAbsentError: ``onnx`` is not installed.
+        EngineUnavailableError: ``onnx`` is not installed.
     """
     graph = Graph()
-    if isinstance(work, LayerWork):
+    if isinstance(workload, LayerWorkload):
         x = INPUT
-        for layer in float_layers(work):
+        for layer in float_layers(workload):
             x = _layer(graph, x, layer)
-        shape = [work.batch, work.channels, work.height, work.width]
+        shape = [workload.batch, workload.channels, workload.height, workload.width]
         return graph.model(uint8=False, shape=shape, output=x)
-    network = float_network(work)
-    if work.part == "body":
-        side = work.size // 4
+    network = float_network(workload)
+    if workload.part == "body":
+        side = workload.size // 4
         x = _body(graph, INPUT, network)
-        return graph.model(uint8=False, shape=[work.batch, BODY_CHANNELS, side, side], output=x)
+        return graph.model(uint8=False, shape=[workload.batch, BODY_CHANNELS, side, side], output=x)
     x = _classifier(graph, _body(graph, _stem(graph, _pixels(graph), network), network), network)
-    return graph.model(uint8=True, shape=[work.batch, work.size, work.size, 3], output=x)
+    return graph.model(
+        uint8=True, shape=[workload.batch, workload.size, workload.size, 3], output=x
+    )
 
 
 def _layer(graph: Graph, x: str, layer: nn.Module) -> str:

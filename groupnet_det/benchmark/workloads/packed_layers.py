@@ -4,19 +4,12 @@ import torch
 from torch import Tensor
 
 from groupnet_det.analysis.random_weights import SEED
-from groupnet_det.benchmark.measure.workload import KERNEL, LayerWork
-from groupnet_det.packed.program import (
-    BitsSink,
-    Branch,
-    Buffer,
-    Conv,
-    Map,
-    Program,
-    Sinks,
-    Stem,
-    Term,
-)
+from groupnet_det.benchmark.measure.workload import KERNEL, LayerWorkload
+from groupnet_det.packed.program import Program
 from groupnet_det.packed.sign_bits import pack_sign_bits
+from groupnet_det.packed.steps.conv import Branch, Conv, Term
+from groupnet_det.packed.steps.parts import BitsSink, Buffer, Map, Sinks
+from groupnet_det.packed.steps.sources import Stem
 
 IMAGE_CHANNELS = 3
 # Steps that only make the input of the chain: the stem, and a first layer, whose branches all read
@@ -24,13 +17,13 @@ IMAGE_CHANNELS = 3
 LEADING_STEPS = 2
 
 
-def layer_program(work: LayerWork) -> tuple[Program, dict[str, Tensor]]:
-    """`LEADING_STEPS`, then one step for each layer of a work; and the tensors.
+def layer_program(workload: LayerWorkload) -> tuple[Program, dict[str, Tensor]]:
+    """`LEADING_STEPS`, then one step for each layer of a workload; and the tensors.
 
     ``alone`` writes the sums as floats. ``fused`` keeps the residual in place as floats and writes
     the next layer's bits.
     """
-    made = _LayerProgram(work)
+    made = _LayerProgram(workload)
     return made.program(), made.tensors
 
 
@@ -38,16 +31,16 @@ class _LayerProgram:
     """Each branch has two maps of bits, of which a layer reads one and writes the other, and one of
     floats; the stem's map of floats is the last buffer."""
 
-    def __init__(self, work: LayerWork) -> None:
-        self.work = work
+    def __init__(self, workload: LayerWorkload) -> None:
+        self.workload = workload
         self.generator = torch.Generator().manual_seed(SEED)
         self.tensors: dict[str, Tensor] = {}
 
     def program(self) -> Program:
-        channels, num_bases = self.work.channels, self.work.num_bases
+        channels, num_bases = self.workload.channels, self.workload.num_bases
         bits = Buffer(kind="bits", channels=channels)
         floats = Buffer(kind="float", channels=channels)
-        layers = [self.layer(number) for number in range(self.work.length + 1)]
+        layers = [self.layer(number) for number in range(self.workload.length + 1)]
         return Program(
             input_channels=IMAGE_CHANNELS,
             buffers=(*[bits, bits, floats] * num_bases, floats),
@@ -63,23 +56,23 @@ class _LayerProgram:
 
     def stem(self) -> Stem:
         weight = torch.randint(
-            -9, 10, (self.work.channels, 1, 1, IMAGE_CHANNELS + 1), generator=self.generator
+            -9, 10, (self.workload.channels, 1, 1, IMAGE_CHANNELS + 1), generator=self.generator
         )
         self.tensors["stem.weight"] = weight.to(torch.int16)
-        bits = tuple(BitsSink(buffer=self.bits(k, 0)) for k in range(self.work.num_bases))
-        sinks = Sinks(float_=3 * self.work.num_bases, bits=bits)
+        bits = tuple(BitsSink(buffer=self.bits(k, 0)) for k in range(self.workload.num_bases))
+        sinks = Sinks(float_=3 * self.workload.num_bases, bits=bits)
         return Stem(name="stem", weight="stem.weight", stride=1, padding=0, sinks=sinks)
 
     def layer(self, number: int) -> Conv:
-        branches = [self.branch(number, k) for k in range(self.work.num_bases)]
+        branches = [self.branch(number, k) for k in range(self.workload.num_bases)]
         return Conv(name=f"layer{number}", branches=tuple(branches))
 
     def branch(self, number: int, branch: int) -> Branch:
         name = f"layer{number}.branch{branch}"
-        channels = self.work.channels
+        channels = self.workload.channels
         weight = torch.randn((channels, channels, KERNEL, KERNEL), generator=self.generator)
         self.tensors[f"{name}.weight"] = pack_sign_bits(weight)
-        fused = self.work.kind == "fused"
+        fused = self.workload.kind == "fused"
         term = Term(
             # alone, no layer writes bits: all read the stem's
             input=self.bits(branch, number if fused else 0),
@@ -92,13 +85,13 @@ class _LayerProgram:
         following = BitsSink(buffer=self.bits(branch, number + 1))
         return Branch(
             terms=(term,),
-            residual=self.floats(branch) if number else 3 * self.work.num_bases,
+            residual=self.floats(branch) if number else 3 * self.workload.num_bases,
             sinks=Sinks(float_=self.floats(branch), bits=(following,)),
         )
 
     def map(self, name: str) -> Map:
         """ReLU and BN; the scale of the weights, being positive, is in that of BN."""
         for member, least in (("scale", 0.01), ("shift", -0.5)):
-            values = torch.rand(self.work.channels, generator=self.generator)
+            values = torch.rand(self.workload.channels, generator=self.generator)
             self.tensors[f"{name}.{member}"] = values * 2 * abs(least) + least
         return Map(act="relu", scale2=f"{name}.scale", shift2=f"{name}.shift")

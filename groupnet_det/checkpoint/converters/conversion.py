@@ -1,4 +1,4 @@
-"""Result of a conversion of foreign weights, and what all conversions share."""
+"""Result of a conversion of foreign weights, and functions that all conversions share."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from groupnet_det.modeling.backbones.resnet_layout import DEPTHS, STAGE_CHANNELS
 
 STEM_KEY = "conv1.weight"
 LAYER = re.compile(r"layer(\d)\.(\d+)\.(.+)")
-CONVOLUTIONS = {"basic": 2, "bottleneck": 3}  # of a block
+CONVOLUTIONS = {"basic": 2, "bottleneck": 3}  # per block
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +20,12 @@ class Conversion:
     """Weights under our names.
 
     Attributes:
-        source: What the file was recognised as.
-        state: Of a model whose backbone is under ``backbone.``.
-        options: Config keys of the network that the weights belong to.
-        unused: Keys of the file that have no place in our models.
+        source: Name of the recognised layout.
+        state: State dict of a model whose backbone is under ``backbone.``.
+        options: Config keys of the network of the weights.
+        unused: Keys of the file without a counterpart in our models.
         new: Keys of `state` that the file lacks, with the values of a new network.
-        notes: What the user should know besides, in sentences.
+        notes: Further information for the user, in sentences.
     """
 
     source: str
@@ -37,41 +37,41 @@ class Conversion:
 
 
 def named_tensors(state: Mapping[Any, Any]) -> dict[str, Tensor]:
-    """The tensors without the ``module.`` that parallel training leaves.
+    """The tensors by name, without the prefix ``module.`` of parallel training.
 
     Raises:
-        CheckpointError: There are none, something else stands among them, or a name stands twice.
+        CheckpointError: There are no tensors, there are other values, or a name occurs twice.
     """
     result: dict[str, Tensor] = {}
     for key, value in state.items():
         if not isinstance(value, Tensor):
-            raise CheckpointError(f"{key} is a {type(value).__name__}, where a tensor is expected")
+            raise CheckpointError(f"{key} is a {type(value).__name__} instead of a tensor")
         add_once(result, str(key).removeprefix("module."), value, str(key))
     if not result:
-        raise CheckpointError("the file holds no tensors")
+        raise CheckpointError("the file contains no tensors")
     return result
 
 
 def add_once(state: dict[str, Tensor], name: str, value: Tensor, key: str) -> None:
-    """Set ``state[name]``, which came from the `key` of a file.
+    """Set ``state[name]`` to the value of a file's `key`.
 
     Raises:
-        CheckpointError: It is set already: the file is a mixture of two.
+        CheckpointError: It is already set, because the file mixes two layouts.
     """
     if name in state:
-        raise CheckpointError(f"{key} stands twice in the file, with a prefix and without")
+        raise CheckpointError(f"the file contains {key} twice, with and without a prefix")
     state[name] = value
 
 
 def find_network(state: Mapping[str, Tensor], depths: Sequence[int]) -> dict[str, Any]:
-    """The config keys of the network's size: DEPTH, WIDTH, and NUM_CLASSES where it classifies.
+    """The config keys of the network's size: DEPTH, WIDTH, and NUM_CLASSES for a classifier.
 
     Args:
         state: ``conv1.weight``, ``layer1.0.conv1...`` and so on.
-        depths: Those that can be converted.
+        depths: Depths that can be converted.
 
     Raises:
-        CheckpointError: It is no residual network of these depths.
+        CheckpointError: It is not a residual network of these depths.
     """
     options: dict[str, Any] = {"MODEL.GROUPNET.DEPTH": _find_depth(state, depths)}
     num_channels = _length(state, STEM_KEY)
@@ -82,24 +82,24 @@ def find_network(state: Mapping[str, Tensor], depths: Sequence[int]) -> dict[str
 
 
 def stage_key(key: str) -> tuple[str, str] | None:
-    """``layer2.0.conv1.weight`` -> (``res3.0``, ``conv1.weight``); nothing for other keys."""
+    """``layer2.0.conv1.weight`` -> (``res3.0``, ``conv1.weight``); None for other keys."""
     match = LAYER.fullmatch(key)
     return (f"res{int(match[1]) + 1}.{match[2]}", match[3]) if match else None
 
 
 def refuse_unknown_in_blocks(unused: Sequence[str]) -> None:
-    """What stands within a block and has no place there makes it another network.
+    """Refuse checkpoints with unexpected keys inside a block: they are another architecture.
 
     Raises:
         CheckpointError: There is such a key.
     """
     for key in unused:
         if LAYER.search(key):
-            raise CheckpointError(f"{key} has no place in the blocks of this network")
+            raise CheckpointError(f"{key} does not belong to a block of this network")
 
 
 def _find_depth(keys: Mapping[str, Any], depths: Sequence[int]) -> int:
-    """18 for two blocks of two convolutions in each of four stages, and so on."""
+    """The depth, such as 18 for four stages of two blocks with two convolutions."""
     blocks = _blocks_per_stage(keys)
     kind = "bottleneck" if any(".conv3." in key for key in keys) else "basic"
     depth = 2 + CONVOLUTIONS[kind] * sum(blocks)
@@ -119,7 +119,7 @@ def _blocks_per_stage(keys: Mapping[str, Any]) -> tuple[int, ...]:
             found.setdefault(int(match[1]), set()).add(int(match[2]))
     if sorted(found) != [1, 2, 3, 4]:
         raise CheckpointError(
-            f"the file has stages {sorted(found)}, where layer1 to layer4 of a ResNet are expected"
+            f"the file has stages {sorted(found)}; expected: layer1 to layer4 of a ResNet"
         )
     return tuple(len(found[number]) for number in sorted(found))
 
@@ -127,7 +127,7 @@ def _blocks_per_stage(keys: Mapping[str, Any]) -> tuple[int, ...]:
 def _length(state: Mapping[str, Tensor], key: str) -> int:
     """Number of output channels of the weight `key`."""
     if key not in state:
-        raise CheckpointError(f"the file has no {key}; is it a whole network?")
+        raise CheckpointError(f"the file has no {key}; is the network complete?")
     if state[key].dim() < 2:
-        raise CheckpointError(f"{key} has shape {tuple(state[key].shape)}, which is no weight's")
+        raise CheckpointError(f"{key} has shape {tuple(state[key].shape)}, not that of a weight")
     return len(state[key])

@@ -1,4 +1,4 @@
-"""Converts a foreign weights file to one of ours, with the config of its network beside it."""
+"""Conversion of a foreign weights file to one of ours, with the config of its network."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from .torchvision_resnet import convert_torchvision, is_torchvision_layout
 BACKBONE_OPTIONS: dict[str, Any] = {
     "MODEL.BACKBONE.NAME": "build_groupnet_resnet_backbone",
     "MODEL.BACKBONE.FREEZE_AT": 0,
-    # RGB of ImageNet: what all these networks were trained on.
+    # ImageNet statistics in RGB, with which all these networks were trained.
     "MODEL.PIXEL_MEAN": [123.675, 116.28, 103.53],
     "MODEL.PIXEL_STD": [58.395, 57.12, 57.375],
     "INPUT.FORMAT": "RGB",
@@ -38,23 +38,23 @@ META_ARCHITECTURE = "MODEL.META_ARCHITECTURE"
 def convert_file(
     path: Path, *, num_bases: int = 0, noise: float = 0.1, bpac: bool = False
 ) -> Conversion:
-    """Read a file without running code that it holds, recognise it, convert it, and hold the result
-    against the network that it says it is.
+    """Read a file without running its code, recognise and convert it, and compare the result with
+    the network that its keys describe.
 
     Args:
-        path: Of the authors, or of torchvision.
+        path: A file of the authors or of torchvision.
         num_bases, noise: See `convert_torchvision`.
         bpac: See `convert_authors`.
 
     Raises:
-        CheckpointError: It is broken, unsafe, of no known layout, or not what it claims to be.
+        CheckpointError: It is broken, unsafe, of unknown layout, or does not match its keys.
     """
     if not path.is_file():
         raise CheckpointError(f"{path} does not exist")
     loaded = load_tensors(str(path))
     state = loaded.get("state_dict", loaded.get("model", loaded))
     if not isinstance(state, dict):
-        raise CheckpointError(f"{path} holds no state dict, but a {type(state).__name__}")
+        raise CheckpointError(f"{path} contains a {type(state).__name__} instead of a state dict")
     try:
         return _complete(_convert(state, num_bases=num_bases, noise=noise, bpac=bpac))
     except UserError as error:
@@ -62,7 +62,7 @@ def convert_file(
 
 
 def write_conversion(conversion: Conversion, output: Path) -> Path:
-    """Write the weights to `output`, and beside it the config, whose path is returned.
+    """Write the weights to `output` and the config next to it; return the path of the config.
 
     Raises:
         CheckpointError: `output` does not end in ``.pth``.
@@ -71,7 +71,7 @@ def write_conversion(conversion: Conversion, output: Path) -> Path:
     output.parent.mkdir(parents=True, exist_ok=True)
     write_tensors({"model": conversion.state}, output)
     config = output.with_suffix(".yaml")
-    options = {**all_options(conversion), "MODEL.WEIGHTS": str(output.resolve())}
+    options = {**_all_options(conversion), "MODEL.WEIGHTS": str(output.resolve())}
     config.write_text(yaml.safe_dump(_as_tree(options)))
     return config
 
@@ -85,9 +85,9 @@ def check_output(output: Path) -> None:
         raise CheckpointError(f"{output} must end in .pth")
 
 
-def all_options(conversion: Conversion) -> dict[str, Any]:
-    """The config keys of a model for the weights: a classifier, a segmentation network, or a
-    backbone alone."""
+def _all_options(conversion: Conversion) -> dict[str, Any]:
+    """The config keys of a model for the weights: a classifier, a segmentation network, or only a
+    backbone."""
     classifier = CLASSIFIER_OPTIONS if NUM_CLASSES in conversion.options else {}
     return {**BACKBONE_OPTIONS, **classifier, **conversion.options}
 
@@ -95,7 +95,9 @@ def all_options(conversion: Conversion) -> dict[str, Any]:
 def _convert(state: dict[str, Any], *, num_bases: int, noise: float, bpac: bool) -> Conversion:
     if is_authors_layout(state):
         if num_bases:
-            raise CheckpointError("--num-bases is for torchvision's weights; these have theirs")
+            raise CheckpointError(
+                "--num-bases is for torchvision's weights; this file has its own K"
+            )
         return convert_authors(state, bpac=bpac)
     if is_torchvision_layout(state):
         if bpac:
@@ -103,12 +105,12 @@ def _convert(state: dict[str, Any], *, num_bases: int, noise: float, bpac: bool)
         return convert_torchvision(state, num_bases=num_bases, noise=noise)
     raise CheckpointError(
         "neither a Group-Net of the authors (with a layer1.0.conv1.0.weight) nor a ResNet of "
-        f"torchvision (with a layer1.0.conv1.weight); it starts with {list(state)[:3]}"
+        f"torchvision (with a layer1.0.conv1.weight); its first keys are {list(state)[:3]}"
     )
 
 
 def _complete(conversion: Conversion) -> Conversion:
-    """Hold keys and shapes against the network, and add what files of old versions of torch lack.
+    """Compare keys and shapes with the network, and add keys that old versions of torch lack.
 
     Raises:
         CheckpointError: A shape differs, or a tensor is missing.
@@ -118,22 +120,22 @@ def _complete(conversion: Conversion) -> Conversion:
         if key not in wanted or value.shape != wanted[key].shape:
             found = tuple(wanted[key].shape) if key in wanted else "no such tensor"
             raise CheckpointError(
-                f"it is not what its keys say: {key} would have shape {tuple(value.shape)}, the "
-                f"network has {found}"
+                f"it does not match its keys: {key} has shape {tuple(value.shape)}, in the network "
+                f"{found}"
             )
     absent = [key for key in wanted if key not in conversion.state]
     counters = [key for key in absent if key.endswith(".num_batches_tracked")]
     if len(absent) > len(counters):
         first = next(key for key in absent if key not in counters)
-        raise CheckpointError(f"it lacks {len(absent)} tensors, such as that for {first}")
+        raise CheckpointError(f"it lacks {len(absent)} tensors, such as the one for {first}")
     state = {**conversion.state, **{key: torch.tensor(0) for key in counters}}
     return replace(conversion, state=state, new=[*conversion.new, *counters])
 
 
 def _network_state(conversion: Conversion) -> dict[str, Tensor]:
-    options = all_options(conversion)
+    options = _all_options(conversion)
     pairs = [str(item) for pair in options.items() for item in pair]
-    cfg = load_config("", [*pairs, "MODEL.DEVICE", "meta"])  # shapes are all that is looked at
+    cfg = load_config("", [*pairs, "MODEL.DEVICE", "meta"])  # only shapes are used
     with torch.device("meta"):
         if META_ARCHITECTURE in options:
             return build_model(cfg).state_dict()

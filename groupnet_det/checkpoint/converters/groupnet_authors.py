@@ -1,4 +1,4 @@
-"""The weights that the authors of Group-Net publish, under our names.
+"""Conversion of the weights that the authors of Group-Net publish.
 
 Their layout: ``layerL.j.conv1.k.weight`` is base k of the first convolution in block j of stage L,
 beside ``bn1.k``, ``scales.k``, ``block_gate`` and ``downsample.{conv,batch_norm}``; segmentation
@@ -50,16 +50,16 @@ def convert_authors(state: Mapping[str, Any], *, bpac: bool = False) -> Conversi
     float64 tensor, so that nothing is rounded here.
 
     Networks with gates and without scales were trained with an accumulator that shares its memory
-    with branch 0. The options then ask for ``MERGE aliased_mean``, which does the same. Networks
-    with BPAC were trained with all branches at the last of their rates, and so are the options:
-    ``BPAC.LAST_RATE_ONLY``. A segmentation network with a binary ASPP is converted with its head.
+    with branch 0; the options set ``MERGE aliased_mean``, which does the same. Networks with BPAC
+    were trained with the last rate in all branches; the options set ``BPAC.LAST_RATE_ONLY``. A
+    segmentation network with a binary ASPP is converted with its head.
 
     Args:
         state: Their ``state_dict``, with or without ``module.``.
-        bpac: Whether a segmentation file was trained with BPAC, which its tensors do not tell.
+        bpac: Whether a segmentation file was trained with BPAC, which its tensors do not show.
 
     Raises:
-        CheckpointError: The tensors do not fit together, or `bpac` is said of a classifier.
+        CheckpointError: The tensors do not match, or `bpac` is set for a classifier.
     """
     named = named_tensors(state)
     segmentation = any(key.startswith(SEGMENTATION_PREFIX) for key in named)
@@ -74,7 +74,7 @@ def convert_authors(state: Mapping[str, Any], *, bpac: bool = False) -> Conversi
     options = _recognise(theirs)
     source, notes = "Group-Net classification", []
     if segmentation:
-        # The classifier that was kept beside the decoder is no part of the network.
+        # The classifier that was kept next to the decoder is not part of the network.
         options.pop("MODEL.CLASSIFIER.NUM_CLASSES", None)
         options |= _segmentation_options(bpac)
         source, notes = "Group-Net segmentation", _segmentation_notes(whole, bpac)
@@ -87,7 +87,7 @@ def convert_authors(state: Mapping[str, Any], *, bpac: bool = False) -> Conversi
 
 
 def _recognise(state: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The config of the network from the keys and shapes."""
+    """The config keys of the network, from the names and shapes of its tensors."""
     gates = any(key.endswith(".block_gate") for key in state)
     scales = any(SCALE.fullmatch(key) for key in state)
     return {
@@ -113,12 +113,12 @@ def _segmentation_notes(whole: bool, bpac: bool) -> list[str]:
     if not whole:
         notes.append(
             "only the backbone is converted: the file has no binary ASPP (head.aspp.b0.0.convs.0), "
-            "the only decoder that can be"
+            "the only supported decoder"
         )
     if not bpac:
         notes.append(
-            "the file does not tell whether it was trained with BPAC (dilated branches); if it "
-            "was, convert it again with --bpac, or the backbone computes something else"
+            "the file does not show whether it was trained with BPAC (dilated branches); if it "
+            "was, convert it again with --bpac, or the backbone is wrong"
         )
     return notes
 
@@ -126,7 +126,7 @@ def _segmentation_notes(whole: bool, bpac: bool) -> list[str]:
 def _rename_all(
     theirs: Mapping[str, Tensor], *, classifier: bool
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Our state, and the keys that are left over."""
+    """Our state, and the unused keys."""
     ours = _join_scales(theirs)
     unused: list[str] = []
     for key, value in theirs.items():
@@ -141,7 +141,7 @@ def _rename_all(
 
 
 def _rename(key: str) -> str | None:
-    """Our name of one of their keys of the backbone; nothing for other keys."""
+    """Our name for one of their backbone keys; None for other keys."""
     if key.startswith(("conv1.", "bn1.")):
         return f"backbone.stem.{key}"
     place = stage_key(key)
@@ -181,5 +181,5 @@ def _fold_stem_bias(ours: dict[str, Tensor]) -> None:
         return
     mean = ours.get("backbone.stem.bn1.running_mean")
     if mean is None or mean.shape != bias.shape:
-        raise CheckpointError("conv1.bias has no bn1.running_mean of its shape to be folded into")
+        raise CheckpointError("conv1.bias cannot be folded: no bn1.running_mean has its shape")
     ours["backbone.stem.bn1.running_mean"] = mean.double() - bias.double()

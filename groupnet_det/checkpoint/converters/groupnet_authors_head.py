@@ -1,4 +1,4 @@
-"""The decoder of the authors' segmentation networks, under the names of our DeepLabV3 head.
+"""Conversion of the decoder of the authors' segmentation networks to our DeepLabV3 head.
 
 ``head.aspp.b{0..3}.0.convs.k`` and ``head.aspp.b4.gap.1.convs.k`` are the bases of the ASPP's
 convolutions, each group with a BN after; ``head.aspp.project`` and ``head.block`` are float.
@@ -27,11 +27,11 @@ PLACES: dict[str, str] = {
     "head.block.1": f"{OURS}refine.norm",
     "head.block.3": f"{OURS}predictor",
 }
-FOLDED = ("project", "refine")  # convolutions in front of a BN, where a bias only shifts its mean
+FOLDED = ("project", "refine")  # convolutions before a BN; a bias only shifts its mean
 
 
 def has_binary_aspp(state: Mapping[str, Tensor]) -> bool:
-    """Whether the head is one that `convert_head` knows."""
+    """Whether `convert_head` supports the head."""
     return any(BASE.fullmatch(key) for key in state)
 
 
@@ -39,10 +39,10 @@ def convert_head(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[s
     """The head's tensors under our names, and the config keys of our head.
 
     Args:
-        state: The file's ``head.*``.
+        state: The tensors ``head.*`` of the file.
 
     Raises:
-        CheckpointError: A key has no place in our head, or the tensors do not fit together.
+        CheckpointError: A key has no counterpart in our head, or the tensors do not match.
     """
     ours = _join_bases(state)
     for key, value in state.items():
@@ -50,7 +50,7 @@ def convert_head(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[s
             continue
         place, _, tensor = key.rpartition(".")
         if place not in PLACES:
-            raise CheckpointError(f"{key} has no place in a DeepLabV3 head with a binary ASPP")
+            raise CheckpointError(f"{key} does not belong to a DeepLabV3 head with a binary ASPP")
         ours[f"{PLACES[place]}.{tensor}"] = value
     for part in FOLDED:
         _fold_bias(ours, f"{OURS}{part}")
@@ -58,7 +58,7 @@ def convert_head(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[s
 
 
 def _join_bases(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """One wide weight for the K bases of each convolution."""
+    """Join the weights of the K bases of each convolution into a wide one."""
     bases: dict[str, dict[int, Tensor]] = {}
     for key, value in state.items():
         match = BASE.fullmatch(key)
@@ -88,7 +88,7 @@ def _head_options(ours: Mapping[str, Tensor]) -> dict[str, Any]:
     for part in ("project.conv", "predictor"):
         weight = ours.get(f"{OURS}{part}.weight")
         if weight is None or weight.dim() != 4:
-            raise CheckpointError(f"the file has no weight for the head's {part}; is it whole?")
+            raise CheckpointError(f"the file has no weight for the head's {part}; is it complete?")
         sizes[part] = len(weight)
     return {
         "MODEL.META_ARCHITECTURE": "SemanticSegmentor",

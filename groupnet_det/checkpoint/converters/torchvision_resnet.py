@@ -1,4 +1,4 @@
-"""torchvision's ResNets under our names: full-precision baselines, or starts of a Group-Net."""
+"""Conversion of torchvision's ResNets to full-precision baselines or initial Group-Nets."""
 
 import re
 from collections.abc import Mapping
@@ -40,15 +40,15 @@ def convert_torchvision(
 
     Args:
         state: Its ``state_dict``.
-        num_bases: 0 for the full-precision baseline, whose outputs are torchvision's; else K of the
-            Group-Net that starts from these weights, each branch from a copy of them, with gates
-            that start as they do in a new network.
-        noise: Standard deviation, in those of each layer's weights, of what is added to the copies.
-            Branches that start equal and receive the same gradients would stay equal.
+        num_bases: 0 for the full-precision baseline, which has torchvision's outputs; otherwise K
+            of a Group-Net whose branches start from copies of these weights. Its gates start as in
+            a new network.
+        noise: Standard deviation of the noise on the copies, relative to that of each layer's
+            weights. Without noise, branches would receive equal gradients and stay equal.
 
     Raises:
-        CheckpointError: It is no ResNet-18, -34 or -50.
-        ConfigError: K is out of its range, or there are several branches and no noise.
+        CheckpointError: It is not a ResNet-18, -34 or -50.
+        ConfigError: K is out of range, or there are several branches and no noise.
     """
     if not 0 <= num_bases <= MAX_BASES:
         raise ConfigError(f"--num-bases (K) is {num_bases}; valid: 0, for float, to {MAX_BASES}")
@@ -85,7 +85,7 @@ def convert_torchvision(
 
 
 def _rename(key: str, num_branches: int) -> list[str]:
-    """Our names of one of their keys: one for each branch within blocks."""
+    """Our names for one of their keys: inside blocks, one per branch."""
     if key.startswith("fc."):
         return [key]
     if key.startswith(("conv1.", "bn1.")):
@@ -106,12 +106,12 @@ def _rename(key: str, num_branches: int) -> list[str]:
 
 def _perturb(key: str, weight: Tensor, noise: float, generator: torch.Generator) -> Tensor:
     if weight.numel() < 2 or not weight.is_floating_point():
-        raise CheckpointError(f"{key}, {tuple(weight.shape)} of {weight.dtype}, is no ResNet's")
+        raise CheckpointError(f"{key}, {tuple(weight.shape)} of {weight.dtype}, is not a ResNet's")
     normal = torch.randn(weight.shape, generator=generator).to(weight.dtype)
     return weight + noise * weight.std() * normal
 
 
 def _new_gates(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """sigmoid(0) for every block but the first."""
+    """Gates of value sigmoid(0) for every block except the first."""
     blocks = {place[0] for place in map(stage_key, theirs) if place} - {FIRST_BLOCK}
     return {f"backbone.{block}.connect.gate": torch.zeros(1) for block in sorted(blocks)}

@@ -12,8 +12,8 @@ import torch
 from detectron2.config import CfgNode
 
 from groupnet_det.analysis.complexity import CONVENTION
-from groupnet_det.analysis.cost_table import TASKS, format_costs, summary
-from groupnet_det.analysis.forward import default_size, parse_size, region_parts
+from groupnet_det.analysis.cost_table import format_costs, summary
+from groupnet_det.analysis.forward import default_size, region_parts
 from groupnet_det.analysis.latency import backbone_path, time_steps, with_latency
 from groupnet_det.analysis.layer_costs import LayerCost
 from groupnet_det.analysis.networks import count_layers, pack, shapes_of
@@ -27,8 +27,8 @@ from groupnet_det.benchmark.suites.num_bases import (
     format_bases,
     time_bases,
 )
-from groupnet_det.config import load_config
-from groupnet_det.errors import UserError, lookup
+from groupnet_det.commands.network_config import network_config
+from groupnet_det.errors import UserError
 from groupnet_det.version import __version__
 from groupnet_det.visualization.layer_cost_plot import plot_layer_costs
 from groupnet_det.visualization.num_bases_plot import plot_bases
@@ -77,7 +77,7 @@ def compare(cfg: CfgNode, size: tuple[int, int], arguments: argparse.Namespace) 
 def gather(arguments: argparse.Namespace, size: tuple[int, int]) -> dict[str, str]:
     """Facts that each line of the CSV has."""
     return {
-        "config": " ".join([arguments.config_file, *arguments.opts]),
+        "config": " ".join(filter(None, [arguments.config_file, *arguments.opts])),
         "size": "x".join(map(str, size)),
         "threads": str(arguments.threads),
         "device": processor(),
@@ -97,20 +97,18 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: The config or a flag holds what cannot work.
     """
-    for task in arguments.tasks:
-        lookup(TASKS, task, "--tasks")
-    cfg = load_config(arguments.config_file, arguments.opts)
-    size = parse_size(arguments.size) if arguments.size else default_size(cfg, shapes_of(cfg))
+    cfg = network_config(arguments)
+    size = arguments.size or default_size(cfg, shapes_of(cfg))
     torch.set_num_threads(arguments.threads)
-    facts = gather(arguments, size)
-    title = ", ".join(facts[name] for name in ("config", "size", "device", "date"))
+    environment = gather(arguments, size)
+    title = ", ".join(environment[name] for name in ("config", "size", "device", "date"))
     print(f"{CONVENTION}\n\n{title}\n")
     rows: Sequence[Any] = (compare if arguments.compare_bases else analyze)(cfg, size, arguments)
     if arguments.plot:
         (plot_bases if arguments.compare_bases else plot_layer_costs)(rows, arguments.plot, title)
         print(f"plot: {arguments.plot}")
     if arguments.csv:
-        write_rows(arguments.csv, rows, facts)
+        write_rows(arguments.csv, rows, environment)
         print(f"rows: {arguments.csv}")
 
 

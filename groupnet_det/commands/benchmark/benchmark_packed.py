@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from tabulate import tabulate
 
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.benchmark.suites.trained_model import time_trained
-from groupnet_det.config import load_config
+from groupnet_det.commands.network_config import network_config
 from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
 
@@ -43,7 +44,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     Raises:
         UserError: Something is missing or does not fit.
     """
-    cfg = load_config(arguments.config_file, arguments.opts)
+    cfg = network_config(arguments)
     cfg.MODEL.DEVICE = "cpu"
     cfg.freeze()
     if not cfg.DATASETS.TEST:
@@ -51,7 +52,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     register_datasets(cfg)
     make_absent_datasets(cfg.DATASETS.TEST)
     schedule = Schedule(rounds=arguments.rounds, burst_seconds=arguments.burst_ms / 1000)
-    return time_trained(cfg, arguments.packed, schedule=schedule, threads=arguments.threads)
+    return time_trained(cfg, Path(arguments.packed), schedule=schedule, threads=arguments.threads)
 
 
 def show(figures: dict[str, Any]) -> None:

@@ -14,15 +14,15 @@ from tqdm import tqdm
 
 from groupnet_det.benchmark.engines.packed_engines import engine_isa
 from groupnet_det.benchmark.engines.registry import SIMULATION, TORCH
-from groupnet_det.benchmark.measure.environment import gather_facts
+from groupnet_det.benchmark.measure.environment import gather_environment
 from groupnet_det.benchmark.measure.table import OURS, Row, read_rows, write_rows
 from groupnet_det.benchmark.measure.timing import Schedule
-from groupnet_det.benchmark.measure.workload import LAYER_SHAPES, NetworkWork
+from groupnet_det.benchmark.measure.workload import LAYER_SHAPES, NetworkWorkload
 from groupnet_det.benchmark.suites.file_and_startup import measure_file
 from groupnet_det.benchmark.suites.model_memory import measure_memory
-from groupnet_det.benchmark.suites.runtime_suites import PLANS, Options, measure, model_works
+from groupnet_det.benchmark.suites.runtime_suites import SUITES, Options, measure, model_workloads
 from groupnet_det.benchmark.suites.stages import measure_stages
-from groupnet_det.benchmark.suites.targets import BODY_AVX2, NOT_MEASURED, aims_table
+from groupnet_det.benchmark.suites.targets import BODY_AVX2, NOT_MEASURED, targets_table
 from groupnet_det.errors import UserError
 from groupnet_det.paths import results_folder
 from groupnet_det.visualization.runtime_plot import plot_runtime
@@ -30,17 +30,17 @@ from groupnet_det.visualization.runtime_plot import plot_runtime
 from . import flags
 
 # This command, in a process of its own.
-COMMAND = ("-m", "groupnet_det", "benchmark")
+COMMAND = ("-m", "groupnet_det", "benchmark", "runtime")
 # Must be there before a library reads it, hence a process of its own.
 AVX2_VARIABLES = {
     "GROUPNET_DET_ISA": "avx2",
     "ATEN_CPU_CAPABILITY": "avx2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
 }
-AVX2_SIDES = (OURS, TORCH, SIMULATION)  # those that heed these variables
+AVX2_ENGINES = (OURS, TORCH, SIMULATION)  # those that heed these variables
 
 
-def measure_avx2(arguments: argparse.Namespace) -> list[Row]:
+def _measure_avx2(arguments: argparse.Namespace) -> list[Row]:
     """The rows of ``body`` in a process that is held to AVX2.
 
     Raises:
@@ -49,7 +49,7 @@ def measure_avx2(arguments: argparse.Namespace) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
         command = [sys.executable, *COMMAND, "body", "--csv", str(path), "--no-plot"]
-        command += ["--num-bases", *map(str, arguments.num_bases), "--sides", *AVX2_SIDES]
+        command += ["--num-bases", *map(str, arguments.num_bases), "--engines", *AVX2_ENGINES]
         for name in ("threads", "rounds", "burst_ms", "pause_ms", "size", "width"):
             command += [f"--{name.replace('_', '-')}", str(getattr(arguments, name))]
         environment = {**os.environ, **AVX2_VARIABLES}
@@ -59,26 +59,30 @@ def measure_avx2(arguments: argparse.Namespace) -> list[Row]:
         return [replace(row, what=BODY_AVX2) for row in read_rows(path)]
 
 
-def measure_files(arguments: argparse.Namespace) -> list[Row]:
+def _measure_files(arguments: argparse.Namespace) -> list[Row]:
     """Rows of the packed file for each K."""
     return [
         row
         for k in arguments.num_bases
         for row in measure_file(
-            NetworkWork(num_bases=k, size=arguments.size, width=arguments.width),
+            NetworkWorkload(num_bases=k, size=arguments.size, width=arguments.width),
             arguments.threads,
             arguments.rounds,
         )
     ]
 
 
-def measure_memories(arguments: argparse.Namespace) -> list[Row]:
+def _measure_memories(arguments: argparse.Namespace) -> list[Row]:
     """Rows of the peak memory of each model, packed and in full precision."""
     options = Options(num_bases=arguments.num_bases, threads=arguments.threads)
-    return [row for work in model_works(options) for row in measure_memory(work, options.threads)]
+    return [
+        row
+        for workload in model_workloads(options)
+        for row in measure_memory(workload, options.threads)
+    ]
 
 
-def measure_plan(what: str, arguments: argparse.Namespace) -> list[Row]:
+def _measure_suite(what: str, arguments: argparse.Namespace) -> list[Row]:
     """Rows of all items of a plan."""
     options = Options(
         num_bases=arguments.num_bases,
@@ -87,54 +91,56 @@ def measure_plan(what: str, arguments: argparse.Namespace) -> list[Row]:
         batch=arguments.batch,
         width=arguments.width,
         shapes=arguments.shapes or LAYER_SHAPES,
-        sides=arguments.sides,
+        engines=arguments.engines,
     )
     schedule = Schedule(
         rounds=arguments.rounds,
         burst_seconds=arguments.burst_ms / 1000,
         pause_seconds=arguments.pause_ms / 1000,
     )
-    items = tqdm(PLANS[what](options), desc=what, disable=None)
+    items = tqdm(SUITES[what](options), desc=what, disable=None)
     return [row for item in items for row in measure(item, schedule)]
 
 
-def measure_all_stages(arguments: argparse.Namespace) -> list[Row]:
+def _measure_all_stages(arguments: argparse.Namespace) -> list[Row]:
     """Rows of the stages of each model."""
     options = Options(num_bases=arguments.num_bases, threads=arguments.threads)
-    works = tqdm(model_works(options), desc="stages", disable=None)
+    workloads = tqdm(model_workloads(options), desc="stages", disable=None)
     return [
-        row for work in works for row in measure_stages(work, options.threads, arguments.rounds)
+        row
+        for workload in workloads
+        for row in measure_stages(workload, options.threads, arguments.rounds)
     ]
 
 
 SPECIAL = {
-    "avx2": measure_avx2,
-    "file": measure_files,
-    "stages": measure_all_stages,
-    "memory": measure_memories,
+    "avx2": _measure_avx2,
+    "file": _measure_files,
+    "stages": _measure_all_stages,
+    "memory": _measure_memories,
 }
 
 
-def measure_all(arguments: argparse.Namespace, facts: dict[str, str]) -> list[Row]:
+def _measure_all(arguments: argparse.Namespace, environment: dict[str, str]) -> list[Row]:
     """Everything asked for; the CSV is written after each part."""
     rows: list[Row] = []
     for what in flags.WHAT if "all" in arguments.what else arguments.what:
         special = SPECIAL.get(what)
-        new = special(arguments) if special else measure_plan(what, arguments)
+        new = special(arguments) if special else _measure_suite(what, arguments)
         rows += new
         print(f"\n{what}\n" + tabulate([asdict(row) for row in new], headers="keys"))
-        write_rows(arguments.csv, rows, facts)
+        write_rows(arguments.csv, rows, environment)
     return rows
 
 
-def show_aims(rows: Sequence[Row]) -> None:
-    """Print those aims that the rows can be held against."""
-    lines = aims_table(rows)
+def _show_targets(rows: Sequence[Row]) -> None:
+    """Print those targets that the rows can be held against."""
+    lines = targets_table(rows)
     measured = [line for line in lines if line["met"] != NOT_MEASURED]
     if measured:
         print("\nAims (AVX-512 VPOPCNTDQ, 2 threads, batch 1), and what these rows reach\n")
         print(tabulate(measured, headers="keys", disable_numparse=True))
-    print(f"\n{len(lines) - len(measured)} of {len(lines)} aims were not measured in this run")
+    print(f"\n{len(lines) - len(measured)} of {len(lines)} targets were not measured in this run")
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -144,19 +150,21 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    facts = gather_facts(
+    environment = gather_environment(
         {"isa": engine_isa(), "rounds": arguments.rounds, "machine_threads": os.cpu_count()}
     )
     arguments.csv = arguments.csv or results_folder() / "runtime.csv"
     try:
-        rows = measure_all(arguments, facts)
+        rows = _measure_all(arguments, environment)
     except UserError as error:
         sys.exit(f"error: {error}")
-    show_aims(rows)
-    described = "; ".join(f"{name} {value}" for name, value in facts.items())
+    _show_targets(rows)
+    described = "; ".join(f"{name} {value}" for name, value in environment.items())
     print(f"\n{described}\nwritten: {arguments.csv}")
     if not arguments.no_plot:
         picture = arguments.csv.with_suffix(".png")
-        plot_runtime(rows, picture, f"{facts['device']}, {facts['isa']}, {facts['date']}")
+        plot_runtime(
+            rows, picture, f"{environment['device']}, {environment['isa']}, {environment['date']}"
+        )
         print(f"plot: {picture}")
     return 0

@@ -3,22 +3,9 @@
 import argparse
 from pathlib import Path
 
-from groupnet_det.commands.parser import CommandParser
+from groupnet_det.commands.parser import PACKED, CommandParser
 from groupnet_det.paths import project_root
 
-QUICK = tuple(
-    f"configs/quick/{name}.yaml"
-    for name in (
-        "classifier_groupnet_mnist5k",
-        "semseg_groupnet_photo_digits",
-        "retinanet_groupnet_photo_digits",
-        "fcos_groupnet_photo_digits",
-        "faster_rcnn_groupnet_photo_digits",
-        "cascade_rcnn_groupnet_photo_digits",
-        "mask_rcnn_groupnet_photo_digits",
-        "panoptic_fpn_groupnet_photo_digits",
-    )
-)
 WHAT = (
     "layers",
     "threads",
@@ -32,6 +19,7 @@ WHAT = (
     "stages",
     "memory",
 )
+TASKS = ("precision", "bops", "flop", "parameter", "activation", "memory", "structure", "latency")
 DEFAULT_TASKS = ("precision", "bops", "flop", "parameter", "memory")
 
 
@@ -45,12 +33,31 @@ def parse_shape(word: str) -> tuple[int, int, int]:
         raise argparse.ArgumentTypeError(f"{word!r} is no shape such as 64@56x56") from None
 
 
+def _add_clock(parser: CommandParser, *, threads: int | None = 2, rounds: str = "of turns") -> None:
+    """``--threads`` and ``--rounds``, which all benchmarks have."""
+    torchs = "" if threads else " (default: those of PyTorch)"
+    parser.add_argument("--threads", type=int, default=threads, help=f"of all networks{torchs}")
+    parser.add_argument("--rounds", type=int, default=9, help=rounds)
+
+
+def _add_bursts(parser: CommandParser) -> None:
+    parser.add_argument("--burst-ms", type=float, default=50, help="of one network in one round")
+
+
+def parse_size(word: str) -> tuple[int, int]:
+    """``480x640`` -> height, width."""
+    sides = word.split("x")
+    if len(sides) != 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
+        raise argparse.ArgumentTypeError(f"{word!r} is no HEIGHTxWIDTH in pixels, such as 480x640")
+    return int(sides[0]), int(sides[1])
+
+
 def analyze_model() -> CommandParser:
     """What each layer of a network costs: operations, parameters, bytes, time.
 
-      %(prog)s --config-file configs/ImageNet/groupnet_r18_k4.yaml
-      %(prog)s --config-file my.yaml --tasks structure latency --csv layers.csv
-      %(prog)s --config-file configs/ImageNet/groupnet_r18_k4.yaml \\
+      %(prog)s configs/ImageNet/groupnet_r18_k4.yaml
+      %(prog)s output/model_final.pth --tasks structure latency --csv layers.csv
+      %(prog)s configs/ImageNet/groupnet_r18_k4.yaml \\
           --compare-bases 1 2 3 4 5 6 7 8 --tasks latency --csv bases.csv --plot bases.png
 
     Tasks: precision (bits of weights and activations), bops, flop, parameter, activation (shape
@@ -63,39 +70,46 @@ def analyze_model() -> CommandParser:
     than the full-precision one in PyTorch. No data set is needed. More: docs/complexity.md.
     """
     parser = CommandParser(analyze_model.__doc__)
-    parser.add_config()
-    parser.add_argument("--tasks", nargs="+", default=DEFAULT_TASKS, metavar="TASK")
-    parser.add_argument("--size", help="of the image, HEIGHTxWIDTH (default: as in evaluation)")
+    parser.add_network()
+    parser.add_argument("--tasks", nargs="+", default=DEFAULT_TASKS, choices=TASKS, metavar="TASK")
+    parser.add_argument(
+        "--size", type=parse_size, metavar="HxW", help="of the image (default: as in evaluation)"
+    )
     parser.add_argument("--compare-bases", type=int, nargs="+", metavar="K")
-    parser.add_argument("--threads", type=int, default=2, help="of latencies (%(default)s)")
-    parser.add_argument("--runs", type=int, default=30, help="the fastest counts (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=9, help="of --compare-bases (%(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="of latencies")
+    parser.add_argument("--runs", type=int, default=30, help="the fastest counts")
+    parser.add_argument("--rounds", type=int, default=9, help="of --compare-bases")
     parser.add_argument("--csv", type=Path, help="rows, with all columns")
     parser.add_argument("--plot", type=Path, help="PNG")
     return parser
+
+
+def _add_network_size(parser: CommandParser, *, batch: int) -> None:
+    """Sizes of ResNet-18."""
+    parser.add_argument("--size", type=int, default=224, help="of square images")
+    parser.add_argument("--batch", type=int, default=batch, help="images")
+    parser.add_argument("--width", type=float, default=1.0, help="of the binary networks")
 
 
 def benchmark_packed() -> CommandParser:
     """Time a packed file beside its float32 baseline and the trained network, on an image of the
     data set.
 
-      %(prog)s --config-file configs/quick/classifier_groupnet_mnist5k.yaml \\
-          --packed digits.gnp --json latency.json \\
-          MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth
+      %(prog)s output/classifier_groupnet_mnist5k/model_final.pth digits.gnp \\
+          --json latency.json
 
     All three take turns in one process, from the pixels of the first image of DATASETS.TEST to
     boxes, masks, labels or the class; ``least`` and ``median`` are those of the rounds. ``packed``
     runs on the compiled engine. ``float`` is the same network in full precision with one branch
     under PyTorch, with random weights; R-CNNs are made to find as many objects as the packed
     network. ``simulation`` is the trained network as PyTorch evaluates it. Other engines, and
-    layers: `groupnet-det benchmark`.
+    layers: `groupnet-det benchmark runtime`.
     """
     parser = CommandParser(benchmark_packed.__doc__)
-    parser.add_config()
-    parser.add_argument("--packed", type=Path, required=True, help="file to time, .gnp")
-    parser.add_argument("--threads", type=int, help="(default: those of PyTorch)")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--burst-ms", type=float, default=50, help="of one side in one round")
+    parser.add_network()
+    parser.add_file(PACKED, "--packed", help_="file to time, .gnp")
+    _add_clock(parser, threads=None)
+    _add_bursts(parser)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     return parser
 
@@ -105,7 +119,7 @@ def benchmark_runtime() -> CommandParser:
 
       %(prog)s network --rounds 15
       %(prog)s all --csv results/runtime_avx2.csv
-      %(prog)s layers --shapes 64@56x56 --sides ours "torch eager"
+      %(prog)s layers --shapes 64@56x56 --engines ours "torch eager"
 
     What can be measured:
       layers     3x3 convolutions, alone and fused with BN, ReLU, residual and packing. A chain of
@@ -113,29 +127,29 @@ def benchmark_runtime() -> CommandParser:
                clock of each step, which leaves out the stem that makes its bits.
       threads   Our layers with one thread, and with more.
       network   Group-Net ResNet-18 with gates, from bytes of an image to the most probable class;
-               the float sides compute torchvision's ResNet-18 from the same bytes.
+               the float engines run torchvision's ResNet-18 from the same bytes.
       body         The residual blocks of these alone.
       neighbours  Our network, "beside torch": after an operation of PyTorch in the same thread, and
                 while another thread runs such operations; medians of a burst, not its least.
       scaling   How the time grows: K 1 to 8, 128 to 1024 pixels, threads, images.
-      avx2         body, in a process in which all sides are held to AVX2.
+      avx2         body, in a process in which all engines are held to AVX2.
       file         Bytes of the packed file, and the time from the file to the first result.
-      models     Detectors and a segmenter, full width, from an image to boxes or labels; the float
-               side is the same network in full precision under Detectron2. ONNX Runtime's stops at
+      models     Detectors and a segmenter, full width, from an image to boxes or labels; float
+               is the same network in full precision under Detectron2. ONNX Runtime's stops at
                raw outputs.
-      stages     Where the time of our side of these goes, ``x`` being the share of the whole: each
-               step of the engine by its own clock, and what is done around them.
+      stages     Where the time of our engine on these goes, ``x`` being the share of the total:
+               each step of the engine by its own clock, and what is done around them.
       memory     What each of these takes at its peak, in a process of its own.
       all           All of these.
 
-    How it is measured: all sides of a work take turns in one process, so that what else runs on
-    the machine falls on all of them. In each round every side has a burst of runs, of which the
-    least time counts; rounds start with another side each. Before each burst is a pause: the
-    threads of the side before spin for some milliseconds, and would hold a core. One run of each
-    burst is not counted. Columns ``least`` and ``median`` are those of the rounds; ``x`` is how
-    many times longer than ours a side takes: by the least of all rounds, and the median of the
-    ratios in each round. A side whose engine is missing is listed with what to install (``pip
-    install .[bench]``).
+    How it is measured: all engines of a workload take turns in one process, so that what else
+    runs on the machine falls on all of them. In each round every engine has a burst of runs, of
+    which the least time counts; rounds start with another engine each. Before each burst is a
+    pause: the threads of the engine before spin for some milliseconds, and would hold a core. One
+    run of each burst is not counted. Columns ``least`` and ``median`` are those of the rounds;
+    ``x`` is how many times longer than ours an engine takes: by the least of all rounds, and the
+    median of the ratios in each round. An engine that is not installed is listed with what to
+    install (``pip install .[bench]``).
 
     Weights are random, and so is what int8 is calibrated with: for the speed it makes no
     difference. Networks of int8 and OpenVINO get their images as bytes too; their graphs hold the
@@ -144,26 +158,23 @@ def benchmark_runtime() -> CommandParser:
     parser = CommandParser(benchmark_runtime.__doc__)
     parser.add_argument("what", nargs="+", choices=[*WHAT, "all"])
     parser.add_argument("--num-bases", type=int, nargs="+", default=[1, 4], help="K, one or more")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--size", type=int, default=224, help="side of the images, pixels")
-    parser.add_argument("--batch", type=int, default=1, help="images, of networks")
-    parser.add_argument("--width", type=float, default=1.0, help="of the binary networks")
-    parser.add_argument("--shapes", type=parse_shape, nargs="+", help="C@HxW")
-    parser.add_argument("--sides", nargs="+", default=[], metavar="SIDE", help="all by default")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--burst-ms", type=float, default=50, help="of one side in one round")
+    _add_clock(parser)
+    _add_bursts(parser)
     parser.add_argument("--pause-ms", type=float, default=20, help="before each burst")
+    _add_network_size(parser, batch=1)
+    parser.add_argument("--shapes", type=parse_shape, nargs="+", help="C@HxW")
+    parser.add_argument("--engines", nargs="+", default=[], metavar="ENGINE", help="all by default")
     parser.add_argument("--csv", type=Path, help="rows (default: results/runtime.csv)")
     parser.add_argument("--no-plot", action="store_true", help="no PNG beside the CSV")
     return parser
 
 
-def benchmark_training() -> CommandParser:
+def benchmark_train() -> CommandParser:
     """Time a training iteration of configs against that of their full-precision baselines.
 
       %(prog)s
       %(prog)s configs/COCO-Detection/retinanet_groupnet_r18_k4.yaml \\
-          --batch 2 --size 320 320 --opts MODEL.GROUPNET.NUM_BASES 5
+          --batch 2 --size 320x320 --opts MODEL.GROUPNET.NUM_BASES 5
 
     The baseline has MODEL.GROUPNET.METHOD float in all parts and differs in nothing else. The
     iterations of both take turns in one process, so that what else runs on the machine falls on
@@ -179,16 +190,41 @@ def benchmark_training() -> CommandParser:
     Without --batch and --size, those that the config trains with; give both for full-scale
     configs.
     """
-    parser = CommandParser(benchmark_training.__doc__)
-    default = [str(project_root() / path) for path in QUICK]
+    parser = CommandParser(benchmark_train.__doc__)
+    default = [str(path) for path in _quick_configs()]
     parser.add_argument("configs", nargs="*", default=default, help="those of configs/quick")
     parser.add_argument("--batch", type=int, default=0, help="images of an iteration")
-    parser.add_argument("--size", type=int, nargs=2, default=(0, 0), metavar=("H", "W"))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=9, help="iterations of each that count")
+    parser.add_argument("--size", type=parse_size, default=(0, 0), metavar="HxW", help="of images")
+    _add_clock(parser, rounds="iterations of each that count")
     parser.add_argument("--device", default="", help="(default: the GPU if any)")
     parser.add_argument("--no-memory", action="store_true", help="seconds alone")
     parser.add_argument("--csv", type=Path, help="rows (default: results/training.csv)")
     parser.add_argument("--opts", nargs="*", default=[], help="KEY VALUE pairs")
+    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
+    return parser
+
+
+def _quick_configs() -> list[Path]:
+    """Those of ``configs/quick``, without first stages of two: they are of the same networks."""
+    found = sorted((project_root() / "configs/quick").glob("*.yaml"))
+    return [path for path in found if not path.stem.endswith("_tanh")]
+
+
+def benchmark_classifier() -> CommandParser:
+    """Time a training step and an evaluation of Group-Net's ResNet-18 against two other networks.
+
+      %(prog)s --num-bases 5 --csv results/train_speed.csv
+
+    ``torchvision`` is the full-precision ResNet-18, ``plain`` the loop over branches of the tests
+    (a straight reading of the paper), ``ours`` the backbone of this package; it needs a checkout.
+    The three take turns in one process, so that other load on the machine hits all of them; ``x``
+    columns are ratios to torchvision. A training step is forward, cross-entropy, backward and fused
+    Adam. Peak memory is that of a process of its own for each, less what it had before the network.
+    """
+    parser = CommandParser(benchmark_classifier.__doc__)
+    parser.add_argument("--num-bases", type=int, nargs="+", default=[5], help="K, one or more")
+    _add_clock(parser)
+    _add_network_size(parser, batch=8)
+    parser.add_argument("--csv", type=Path, help="write the rows to this file")
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     return parser

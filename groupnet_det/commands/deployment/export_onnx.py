@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from tabulate import tabulate
 
-from groupnet_det.config import load_config
+from groupnet_det.commands.network_config import network_config
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import UserError
 from groupnet_det.exporting.onnx.graph_export import OPSET, require_onnx
@@ -21,18 +22,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         require_onnx()  # before what takes long
-        cfg = load_config(arguments.config_file, arguments.opts)
+        cfg = network_config(arguments)
         register_datasets(cfg)
         model, rest = load_trained(cfg)
         exported = export_trained_onnx(cfg, model, rest)
         findings = verify_onnx(model, exported)
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        exported.save(arguments.output)
+        output = Path(arguments.output)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        exported.save(output)
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
     print(describe(findings))
-    size = arguments.output.stat().st_size
-    print(f"\nwritten: {arguments.output}, {size:,} bytes, opset {OPSET}")
+    print(f"\nwritten: {output}, {output.stat().st_size:,} bytes, opset {OPSET}")
     return 0
 
 

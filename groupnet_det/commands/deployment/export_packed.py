@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from groupnet_det.analysis.precision_map import format_precision_map
-from groupnet_det.config import load_config
+from groupnet_det.commands.network_config import network_config
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import UserError
 from groupnet_det.exporting.packed.summary import describe
@@ -18,16 +19,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = flags.export_packed()
     arguments = parser.parse_args(argv)
     try:
-        cfg = load_config(arguments.config_file, arguments.opts)
+        cfg = network_config(arguments)
         register_datasets(cfg)
         model, rest = load_trained(cfg)
         predictors = make_predictors(cfg, model, arguments.predictors, arguments.calibration_images)
         packed = export_trained(cfg, model, rest, predictors)
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        write_packed(arguments.output, packed.program, packed.info, packed.tensors)
+        output = Path(arguments.output)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_packed(output, packed.program, packed.info, packed.tensors)
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
     print(format_precision_map(model))
-    print("\n" + describe(packed, arguments.output.stat().st_size))
-    print(f"\nwritten: {arguments.output}")
+    print("\n" + describe(packed, output.stat().st_size))
+    print(f"\nwritten: {output}")
     return 0

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from groupnet_det.commands.parser import CommandParser
+from groupnet_det.commands.parser import ONNX, PACKED, CommandParser
 
 # As the tables that they choose from, which are not imported here.
 BACKENDS = ("native", "reference")
@@ -13,35 +13,36 @@ CALIBRATION_IMAGES = 32
 def export_onnx() -> CommandParser:
     """Write a trained network as an ONNX file that ONNX Runtime runs: the simulation with floats.
 
-      %(prog)s --config-file configs/quick/classifier_groupnet_mnist5k.yaml \\
-          --output digits.onnx MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth
+      %(prog)s output/classifier_groupnet_mnist5k/model_final.pth digits.onnx
+      %(prog)s my.yaml resnet18_groupnet.pth digits.onnx
 
-    Classifiers and segmenters give their logits, detectors the raw outputs of their heads. The
-    file is run by ONNX Runtime on sample images of two sizes and compared with the trained
-    network; one that disagrees is not written. ONNX has no weights of one bit: the file is as
-    large as that of a float network, and slower. For small and fast files: `groupnet-det export`.
-    See docs/onnx.md.
+    The config is the one that the checkpoint carries, or one that is named. Classifiers and
+    segmenters give their logits, detectors the raw outputs of their heads. The file is run by ONNX
+    Runtime on sample images of two sizes and compared with the trained network; one that disagrees
+    is not written. ONNX has no weights of one bit: the file is as large as that of a float network,
+    and slower. For small and fast files: `groupnet-det export`. See docs/onnx.md.
     """
     parser = CommandParser(export_onnx.__doc__)
-    parser.add_config()
-    parser.add_argument("--output", type=Path, required=True, help="file to write, .onnx")
+    parser.add_network()
+    parser.add_file(ONNX, "--output", help_="file to write, .onnx")
     return parser
 
 
 def export_packed() -> CommandParser:
     """Pack a trained network into one small file that runs without Detectron2.
 
-      %(prog)s --config-file configs/quick/classifier_groupnet_mnist5k.yaml \\
-          --output digits.gnp MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth
+      %(prog)s output/classifier_groupnet_mnist5k/model_final.pth digits.gnp
+      %(prog)s my.yaml resnet18_groupnet.pth digits.gnp
 
-    Classifiers, detectors, segmenters and Panoptic FPN. Binary weights take one bit each. What
+    The config is the one that the checkpoint carries, or one that is named. Classifiers,
+    detectors, segmenters and Panoptic FPN can be packed. Binary weights take one bit each. What
     cannot be computed with bits is listed with the reason. The last layers of all but classifiers,
     which are not binary, can be given 8 bits: --predictors int8. What is in the file:
     docs/packed-format.md.
     """
     parser = CommandParser(export_packed.__doc__)
-    parser.add_config()
-    parser.add_argument("--output", type=Path, required=True, help="file to write, .gnp")
+    parser.add_network()
+    parser.add_file(PACKED, "--output", help_="file to write, .gnp")
     parser.add_argument(
         "--predictors", choices=PREDICTORS, default="float", help="the layers that are not binary"
     )
@@ -50,16 +51,15 @@ def export_packed() -> CommandParser:
         type=int,
         default=CALIBRATION_IMAGES,
         metavar="N",
-        help="of --predictors int8: the first N of DATASETS.TEST (%(default)s)",
+        help="of --predictors int8: the first N of DATASETS.TEST",
     )
     return parser
 
 
 def verify_packed() -> CommandParser:
-    """Prove that a packed file gives the answers of the network that it was made from.
+    """Check that a packed file predicts as the network that it was made from.
 
-      %(prog)s --config-file configs/quick/classifier_groupnet_mnist5k.yaml \\
-          --packed digits.gnp MODEL.WEIGHTS output/classifier_groupnet_mnist5k/model_final.pth
+      %(prog)s output/classifier_groupnet_mnist5k/model_final.pth digits.gnp
 
     Three checks: the compiled engine against a reference in PyTorch, every bit of every step; the
     blocks of the training model's backbone on identical inputs, integers equal and floats to 1e-4;
@@ -83,10 +83,12 @@ def verify_packed() -> CommandParser:
     the table says, and the others are done with the reference, slowly.
     """
     parser = CommandParser(verify_packed.__doc__)
-    parser.add_config()
-    parser.add_argument("--packed", type=Path, required=True, help="file to verify, .gnp")
-    parser.add_argument("--backend", choices=BACKENDS, default="native")
+    parser.add_network()
+    parser.add_file(PACKED, "--packed", help_="file to verify, .gnp")
+    parser.add_argument("--backend", choices=BACKENDS, default="native", help="of the packed file")
     parser.add_argument("--predictors", choices=PREDICTORS, help="show what other last layers cost")
     parser.add_argument("--num-images", type=int, default=4, help="whose maps are compared")
-    parser.add_argument("--report", type=Path, help="write the findings to this file, JSON")
+    parser.add_argument(
+        "--json", "--report", type=Path, metavar="FILE", help="write the findings to this file"
+    )
     return parser

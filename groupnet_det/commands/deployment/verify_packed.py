@@ -1,4 +1,4 @@
-"""Prove that a packed file gives the answers of the network that it was made from."""
+"""Check that a packed file predicts as the network that it was made from."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from detectron2.config import CfgNode
 from tabulate import tabulate
 from torch import nn
 
-from groupnet_det.config import load_config
+from groupnet_det.commands.network_config import network_config
 from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
@@ -81,14 +81,14 @@ def verify(
     if predictors is not None:
         check_other(packed_model, predictors)
     trained, rest = load_trained(cfg)
-    warn_of_other_checkpoint(cfg, packed)
+    _warn_of_other_checkpoint(cfg, packed)
     images = first_images(cfg, cfg.DATASETS.TEST[0], num_images)
     findings = (
         [skipped_engine(NO_ENGINE)] if backend == "reference" else check_engine(packed, images)
     )
     findings += check_blocks(trained, packed, images, TRACES[backend])
     for dataset in cfg.DATASETS.TEST:
-        findings += compare_answers(cfg, trained, packed_model, dataset)
+        findings += compare_predictions(cfg, trained, packed_model, dataset)
     if predictors is not None:
         again = export_trained(cfg, trained, rest, make_predictors(cfg, trained, predictors))
         findings += cost_of(cfg, packed_model, again, backend)
@@ -123,12 +123,12 @@ def cost_of(cfg: CfgNode, own: PackedModel, again: PackedFile, backend: str) -> 
     return findings
 
 
-def compare_answers(
+def compare_predictions(
     cfg: CfgNode, trained: nn.Module, packed: PackedModel, dataset: str
 ) -> list[Finding]:
     """What both networks reach on a data set, and on how many images they agree."""
     task = packed.predictor.task
-    ours = score_trained(cfg, trained, dataset, task)
+    ours = _score_trained(cfg, trained, dataset, task)
     theirs = score_dataset(cfg, packed, dataset)
     images = theirs.num_images
     # of classifiers, one image may be classified otherwise
@@ -150,31 +150,30 @@ def compare_answers(
 
     findings = compare({})
     if any(finding.verdict == FAILED for finding in findings):
-        findings = compare(score_trained(cfg, with_rounded_stem(trained), dataset, task).values)
-    return findings + show_agreement(dataset, ours.answers, theirs.answers)
+        findings = compare(_score_trained(cfg, with_rounded_stem(trained), dataset, task).values)
+    return findings + show_agreement(dataset, ours.predictions, theirs.predictions)
 
 
-def score_trained(cfg: CfgNode, model: nn.Module, dataset: str, task: str) -> DatasetScores:
-    """Scores and answers of a network of Detectron2's."""
+def _score_trained(cfg: CfgNode, model: nn.Module, dataset: str, task: str) -> DatasetScores:
+    """Scores and predictions of a network of Detectron2's."""
     if task == "semantic_segmentation":
         model = wrap_for_inference(cfg, model)  # a packed file does so itself
     return score_dataset(cfg, model, dataset)
 
 
-def warn_of_other_checkpoint(cfg: CfgNode, packed: PackedFile) -> None:
+def _warn_of_other_checkpoint(cfg: CfgNode, packed: PackedFile) -> None:
     """Say what would explain all failures."""
     recorded = (packed.info.get("source") or {}).get("checkpoint_sha256")
     if recorded and recorded != source_of(ExportInfo.from_config(cfg))["checkpoint_sha256"]:
         print(f"note: the packed file was not made from {cfg.MODEL.WEIGHTS}", file=sys.stderr)
 
 
-def prepare(config_file: str, options: list[str]) -> CfgNode:
-    """A checked config, with its data sets.
+def prepare(cfg: CfgNode) -> CfgNode:
+    """The config for the CPU, with its data sets registered and checked.
 
     Raises:
         UserError: Anything that would fail later.
     """
-    cfg = load_config(config_file, options)
     cfg.MODEL.DEVICE = "cpu"
     cfg.freeze()
     if not cfg.DATASETS.TEST:
@@ -200,10 +199,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.num_images < 1:
         parser.error("--num-images must be positive")
     try:
-        cfg = prepare(arguments.config_file, arguments.opts)
+        cfg = prepare(network_config(arguments))
         findings = verify(
             cfg,
-            arguments.packed,
+            Path(arguments.packed),
             backend=arguments.backend,
             num_images=arguments.num_images,
             predictors=arguments.predictors,
@@ -211,6 +210,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         sys.exit(f"error: {error}")
     show(findings)
-    if arguments.report:
-        arguments.report.write_text(json.dumps(report(findings), indent=2) + "\n")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report(findings), indent=2) + "\n")
     return EXIT_CODES[verdict_of(findings)]

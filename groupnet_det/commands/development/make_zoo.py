@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from tabulate import tabulate
 
-from groupnet_det.commands.command_runs import Stage, run, shown, training_commands
+from groupnet_det.autotrain.command_runs import Stage, run, shown, training_commands
 from groupnet_det.engine.records.metrics_file import read_metrics
 from groupnet_det.errors import ConfigError, DataError, UserError, lookup
 from groupnet_det.exporting.verify.predictions import Verdict, verdict_of_report
@@ -56,29 +56,29 @@ class ZooModel:
     metric: str
 
 
-def two_stages(task: str, name: str, metric: str) -> ZooModel:
+def _two_stages(task: str, name: str, metric: str) -> ZooModel:
     """A model of ``configs/quick`` with the paper's two stages."""
     configs = (f"configs/quick/{name}_tanh.yaml", f"configs/quick/{name}.yaml")
     return ZooModel(task=task, configs=configs, metric=metric)
 
 
-def one_stage(task: str, name: str, metric: str) -> ZooModel:
+def _one_stage(task: str, name: str, metric: str) -> ZooModel:
     """A model of ``configs/quick`` that is binary from the start."""
     return ZooModel(task=task, configs=(f"configs/quick/{name}.yaml",), metric=metric)
 
 
 MODELS = {
-    name: two_stages(task, name, metric)
+    name: _two_stages(task, name, metric)
     for task, name, metric in [
         ("classification", "classifier_groupnet_mnist5k", "classification/top1"),
         ("detection", "retinanet_groupnet_photo_digits", "bbox/AP"),
     ]
 }
 MODELS |= {
-    "mask_rcnn_groupnet_photo_digits": one_stage(
+    "mask_rcnn_groupnet_photo_digits": _one_stage(
         "instance segmentation", "mask_rcnn_groupnet_photo_digits", "segm/AP"
     ),
-    "semseg_groupnet_photo_digits": one_stage(
+    "semseg_groupnet_photo_digits": _one_stage(
         "semantic segmentation", "semseg_groupnet_photo_digits", "sem_seg/mIoU"
     ),
 }
@@ -95,34 +95,34 @@ def make_zoo(names: list[str], *, preset: str, output: Path, fresh: bool) -> Non
 
     Raises:
         UserError: Unknown model, a zoo of another preset, a training that failed, or a packed file
-            that gives other answers than the network it was made from.
+            that gives other predictions than the network it was made from.
     """
     chosen = {name: lookup(MODELS, name, "--models") for name in names}
-    entries = read_manifest(output, preset)
+    entries = _read_manifest(output, preset)
     if fresh:
         for name in chosen:
             entries.pop(name, None)
             shutil.rmtree(output / name, ignore_errors=True)
-    write_manifest(output, preset, entries)
+    _write_manifest(output, preset, entries)
     for number, (name, model) in enumerate(chosen.items(), start=1):
-        kept = is_finished(entries.get(name), output)
+        kept = _is_finished(entries.get(name), output)
         print(f"\n[{number}/{len(chosen)}] {name} ({model.task})" + (": kept" if kept else ""))
         if not kept:
-            entries[name] = train_model(name, model, PRESETS[preset], output)
-            write_manifest(output, preset, entries)
+            entries[name] = _train_model(name, model, PRESETS[preset], output)
+            _write_manifest(output, preset, entries)
         if not is_packed(entries[name], output):
-            entries[name]["packed"] = pack_model(name, model, preset, entries[name], output)
-            write_manifest(output, preset, entries)
+            entries[name]["packed"] = _pack_model(name, model, preset, entries[name], output)
+            _write_manifest(output, preset, entries)
     print("\n" + format_table(entries) + f"\n\nmanifest: {output / MANIFEST}")
-    check_verified({name: entries[name] for name in chosen})
+    _check_verified({name: entries[name] for name in chosen})
 
 
-def is_finished(entry: dict[str, Any] | None, output: Path) -> bool:
+def _is_finished(entry: dict[str, Any] | None, output: Path) -> bool:
     """Whether the model is in the manifest, and its checkpoint where that says."""
     return entry is not None and (output / entry["checkpoint"]).is_file()
 
 
-def train_model(
+def _train_model(
     name: str, model: ZooModel, options: tuple[str, ...], output: Path
 ) -> dict[str, Any]:
     """Train all stages; returns the entry of the manifest."""
@@ -165,26 +165,26 @@ def _failed(packed: dict[str, Any]) -> bool:
     return verdict_of_report(packed) is Verdict.FAILED
 
 
-def pack_model(
+def _pack_model(
     name: str, model: ZooModel, preset: str, entry: dict[str, Any], output: Path
 ) -> dict[str, Any]:
     """Export and verify a trained model; returns what the manifest says of it.
 
     Raises:
-        UserError: One of the tools could not do its work. That answers differ is no such error.
+        UserError: One of the tools could not do its work. That predictions differ is no such error.
     """
     file, report = output / name / "model.gnp", output / name / "verification.json"
     report.unlink(missing_ok=True)
     same = ["--config-file", model.configs[-1]]
     weights = [*PRESETS[preset], "MODEL.WEIGHTS", str(shorten(output / entry["checkpoint"]))]
     export = [EXPORT, *same, "--output", str(shorten(file)), *weights]
-    verify = [VERIFY, *same, "--packed", str(shorten(file)), "--report", str(shorten(report))]
+    verify = [VERIFY, *same, "--packed", str(shorten(file)), "--json", str(shorten(report))]
     verify += [*(() if is_built() else ("--backend", "reference")), *weights]
     run(export, root=ROOT)
     try:
         run(verify, root=ROOT)
     except UserError:
-        if not report.is_file():  # it found no answer at all
+        if not report.is_file():  # it found no verdict at all
             raise
     outcome = json.loads(report.read_text())
     return {
@@ -201,15 +201,15 @@ def pack_model(
     }
 
 
-def check_verified(entries: dict[str, dict[str, Any]]) -> None:
+def _check_verified(entries: dict[str, dict[str, Any]]) -> None:
     """
     Raises:
-        UserError: A packed file gives other answers than its network.
+        UserError: A packed file gives other predictions than its network.
     """
     wrong = [name for name, entry in entries.items() if _failed(entry["packed"])]
     if wrong:
         raise UserError(
-            f"the packed files of {', '.join(wrong)} do not give the answers of the trained "
+            f"the packed files of {', '.join(wrong)} do not give the predictions of the trained "
             "networks; what differs is in the manifest and above"
         )
 
@@ -231,7 +231,7 @@ def last_value(metrics_file: Path, metric: str) -> float | None:
     return values[-1] if math.isfinite(values[-1]) else None
 
 
-def read_manifest(output: Path, preset: str) -> dict[str, dict[str, Any]]:
+def _read_manifest(output: Path, preset: str) -> dict[str, dict[str, Any]]:
     """The entries by name; none where there is no manifest.
 
     Raises:
@@ -248,7 +248,7 @@ def read_manifest(output: Path, preset: str) -> dict[str, dict[str, Any]]:
     return {entry["name"]: entry for entry in manifest["models"]}
 
 
-def write_manifest(output: Path, preset: str, entries: dict[str, dict[str, Any]]) -> None:
+def _write_manifest(output: Path, preset: str, entries: dict[str, dict[str, Any]]) -> None:
     """Write the entries in the order of `MODELS`; an interruption leaves the older file."""
     output.mkdir(parents=True, exist_ok=True)
     models = [entries[name] for name in MODELS if name in entries]

@@ -11,7 +11,6 @@ where it stopped; ``--fresh`` starts over.
 
 import argparse
 import csv
-import datetime
 import json
 import os
 import shutil
@@ -22,38 +21,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from detectron2.config import CfgNode
 
-from groupnet_det.commands import command_runs
-from groupnet_det.commands.after_training import pack_and_time, write_report
-from groupnet_det.commands.after_training import shown as shown_packed
-from groupnet_det.commands.command_runs import TRAIN, Stage, training_commands
+from groupnet_det.autotrain import command_runs
+from groupnet_det.autotrain.after_training import pack_and_time, write_report
+from groupnet_det.autotrain.after_training import shown as shown_packed
+from groupnet_det.autotrain.command_runs import TRAIN, Stage, training_commands
+from groupnet_det.autotrain.outcome import (
+    OUTPUTS,
+    SUMMARY,
+    draw_curves,
+    draw_predictions,
+    list_outputs,
+    machine,
+    scores_at_end,
+    shown,
+)
 from groupnet_det.config import load_config
 from groupnet_det.data.datasets.photo_digits_sources import CLASS_NAMES
-from groupnet_det.data.datasets.registration import photo_digits_root, register_datasets
-from groupnet_det.engine.records.metrics_file import read_metrics
-from groupnet_det.engine.records.output_names import CHECKPOINT, PACKED, REPORT
+from groupnet_det.data.datasets.registration import photo_digits_root
 from groupnet_det.errors import UserError
 from groupnet_det.evaluation.semantic_evaluator import LABEL_MAPS
 from groupnet_det.paths import project_root
-from groupnet_det.visualization.label_map_images import render_label_maps
-from groupnet_det.visualization.prediction_sheets import render_results
-from groupnet_det.visualization.training_curves import plot_training_curves
 
 from .photo_digits_files import Files
 
 ROOT = project_root()
-# What it makes to be looked at.
-OUTPUTS = (
-    "predictions.png",
-    "curves.png",
-    "scores.csv",
-    "summary.json",
-    CHECKPOINT,
-    PACKED,
-    REPORT,
-)
 SEMANTIC_CLASSES = ["background", *CLASS_NAMES]
 
 
@@ -78,7 +71,7 @@ class Task:
         metrics: From keys of ``metrics.json`` to columns of ``scores.csv``.
         data_entry: From a folder of photo-digits and a split to an entry of ``DATASETS.CUSTOM``.
         score: From `Files` to the flags that make ``groupnet-det score`` score the predictions.
-        draw: From a data set's name, `Files` and a PNG file to a picture there.
+        threshold: Score threshold of objects that are drawn.
         presets: By the name that ``--preset`` takes.
     """
 
@@ -88,7 +81,7 @@ class Task:
     metrics: Mapping[str, str]
     data_entry: Callable[[Path, str], dict[str, Any]]
     score: Callable[[Files], list[str]]
-    draw: Callable[[str, Files, Path], None]
+    threshold: float
     presets: Mapping[str, Preset]
 
     def config_file(self, suffix: str = "") -> str:
@@ -111,12 +104,7 @@ TASKS = {
             *("--results", str(files.results / "coco_instances_results.json")),
             *("--annotations", str(files.data / "annotations" / "instances_val.json")),
         ],
-        draw=lambda name, files, output: render_results(
-            name,
-            files.results / "coco_instances_results.json",
-            output,
-            threshold=0.4,  # the focal loss keeps scores low
-        ),
+        threshold=0.4,  # the focal loss keeps scores low
         presets={
             "full": Preset(),
             "quick": Preset(
@@ -144,9 +132,7 @@ TASKS = {
             *("--classes", ",".join(SEMANTIC_CLASSES)),
             *("--confusion-matrix", str(files.output / "confusion_matrix.png")),
         ],
-        draw=lambda name, files, output: render_label_maps(
-            name, files.results / LABEL_MAPS, output, num_images=8
-        ),
+        threshold=0.5,
         presets={
             "full": Preset(),
             "quick": Preset(
@@ -172,12 +158,13 @@ def demo(task: Task, preset_name: str, *, output: Path, fresh: bool) -> None:
         shutil.rmtree(files.output, ignore_errors=True)
     started = time.monotonic()
     run("prepare-photo-digits", "--output", str(files.data), *preset.data)
-    data_options = [] if files.data == default_root else custom_data(task, files.data)
+    data_options = [] if files.data == default_root else _custom_data(task, files.data)
     train(task, preset, files, data_options)
-    evaluate_reloaded(task, preset, files, data_options)
+    _evaluate_reloaded(task, preset, files, data_options)
     cfg = load_config(str(ROOT / task.config_file()), [*preset.options, *data_options])
-    draw(task, cfg, files)
-    packed = pack_and_time(task.config_file(), [*preset.options, *data_options], files.output, run)
+    options = [*preset.options, *data_options]
+    draw(task, cfg, files, options)
+    packed = pack_and_time(task.config_file(), options, files.output, run)
     write_report(files.output, run)
     minutes = (time.monotonic() - started) / 60
     summarize(task, cfg, files, preset_name, minutes=minutes, packed=packed)
@@ -195,7 +182,7 @@ def train(task: Task, preset: Preset, files: Files, data_options: list[str]) -> 
         run(*command)
 
 
-def evaluate_reloaded(task: Task, preset: Preset, files: Files, data_options: list[str]) -> None:
+def _evaluate_reloaded(task: Task, preset: Preset, files: Files, data_options: list[str]) -> None:
     """The checkpoint read back, and the saved predictions scored without a model."""
     run(
         *(TRAIN, "--config-file", task.config_file(), "--eval-only"),
@@ -206,15 +193,17 @@ def evaluate_reloaded(task: Task, preset: Preset, files: Files, data_options: li
     run("score", "--csv", str(files.scores), *task.score(files))
 
 
-def draw(task: Task, cfg: CfgNode, files: Files) -> None:
-    register_datasets(cfg)
-    task.draw(cfg.DATASETS.TEST[0], files, files.output / "predictions.png")
-    stages, told = ([files.tanh], ": with tanh, then binary") if task.tanh_stage else ([], "")
-    plot_training_curves(
-        [stage / "metrics.json" for stage in (*stages, files.output)],
-        files.output / "curves.png",
-        f"{task.title}, K = {cfg.MODEL.GROUPNET.NUM_BASES}, on photo-digits{told}",
+def draw(task: Task, cfg: CfgNode, files: Files, options: list[str]) -> None:
+    draw_predictions(
+        task.config_file(),
+        options,
+        files.output,
+        run,
+        results=str(files.reloaded),
+        threshold=task.threshold,
     )
+    stages = [*([files.tanh] if task.tanh_stage else []), files.output]
+    draw_curves(stages, f"{task.title}, K = {cfg.MODEL.GROUPNET.NUM_BASES}, on photo-digits")
 
 
 def summarize(
@@ -227,13 +216,11 @@ def summarize(
     packed: dict[str, Any],
 ) -> None:
     """Write ``summary.json`` and say what was reached and where everything is."""
-    first, *_ = task.metrics
-    last = [row for row in read_metrics(files.output / "metrics.json") if first in row][-1]
+    at_end = scores_at_end(files.output, list(task.metrics))
     with files.scores.open(newline="") as file:
         *_, of_all = csv.DictReader(file)
-    names = {key: key.split("/")[-1] for key in task.metrics}
-    at_end = {name: last[key] for key, name in names.items()}
-    reloaded = {names[key]: float(of_all[column]) for key, column in task.metrics.items()}
+    columns = zip(at_end, task.metrics.values(), strict=True)
+    reloaded = {name: float(of_all[column]) for name, column in columns}
     summary = {
         "config": task.config_file(),
         "preset": preset_name,
@@ -241,31 +228,22 @@ def summarize(
         "iterations": cfg.SOLVER.MAX_ITER,
         "at_end_of_training": at_end,
         "reloaded": reloaded,
-        "date": datetime.date.today().isoformat(),
-        "torch": torch.__version__,
-        "device": "GPU" if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores",
+        **machine(),
         "minutes": round(minutes, 1),
         "packed": packed,
     }
-    (files.output / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    (files.output / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n")
     print(
         f"\n{task.title}, K = {summary['num_bases']}, on photo-digits val, in per cent:\n"
         f"  at the end of training  {shown(at_end)}\n"
         f"  checkpoint reloaded     {shown(reloaded)}\n"
         f"packed file: {shown_packed(packed)}\n"
-        f"after {minutes:.1f} minutes. Look at"
+        f"after {minutes:.1f} minutes. "
+        f"{list_outputs(files.output, (files.scores.name, *OUTPUTS))}"
     )
-    *single, page = OUTPUTS
-    for name in single:
-        print(f"  {files.output / name}")
-    print(f"and at all of it in one page:\n  {files.output / page}")
 
 
-def shown(scores: Mapping[str, float]) -> str:
-    return "  ".join(f"{name} {value:.1f}" for name, value in scores.items())
-
-
-def custom_data(task: Task, root: Path) -> list[str]:
+def _custom_data(task: Task, root: Path) -> list[str]:
     """Config options for a photo-digits data set of another size: data of one's own."""
     entries = [
         {"NAME": f"{root.name}_{split}", **task.data_entry(root, split)}

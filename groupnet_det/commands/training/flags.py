@@ -8,6 +8,7 @@ from groupnet_det.commands.parser import CommandParser
 BACKENDS = ("native", "reference")
 IOU_TYPES = ("bbox", "segm")
 VOC_METRICS = ("07", "12")
+TASKS = ("detect", "instance", "segment", "classify")
 
 
 def compare_methods() -> CommandParser:
@@ -149,13 +150,20 @@ def train_net() -> CommandParser:
       %(prog)s --config-file ... --num-gpus 8
       %(prog)s --config-file ... --num-processes 2
       %(prog)s --config-file ... --report
+      %(prog)s --data my_pictures --time 20min
+
+    With ``--data`` no config is needed: what lies there is found out by looking (COCO json, YOLO's
+    data.yaml, VOC's folders, images and masks, a folder for each class). Sizes, anchors, batch and
+    schedule are chosen for it and for this machine, with reasons, in OUTPUT/choices.yaml; the
+    network is trained, scored, packed, verified, timed, drawn and reported. The same command goes
+    on where it was interrupted: docs/tutorials/one-command.md.
 
     A packed file (`groupnet-det export`) runs on the compiled engine, on the CPU. The CPU is
     taken where there is no GPU, and with ``--num-gpus 0``. Several processes and machines:
     docs/distributed.md.
     """
     parser = CommandParser(train_net.__doc__)
-    parser.add_config()
+    parser.add_config(required=False)
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--eval-only", action="store_true", help="evaluate MODEL.WEIGHTS")
     parser.add_argument("--num-gpus", type=int, default=1, help="*per machine*")
@@ -179,4 +187,12 @@ def train_net() -> CommandParser:
         action="store_true",
         help="at the end of training, make OUTPUT_DIR/report.html (`groupnet-det report`)",
     )
+    group = parser.add_argument_group("own data, instead of a config")
+    group.add_argument("--data", type=Path, help="folder, COCO json or data.yaml")
+    group.add_argument("--task", choices=TASKS, help="default: what the data are for")
+    group.add_argument("--k", type=int, default=2, help="K, the number of bases (default: 2)")
+    group.add_argument("--time", help="of the trainings: 90s, 20min (default) or 1.5h")
+    group.add_argument("--epochs", type=float, help="of the trainings, instead of a time")
+    group.add_argument("--output", type=Path, help="folder (default: output/<name of the data>)")
+    group.add_argument("--dry-run", action="store_true", help="stop when the config is written")
     return parser

@@ -19,6 +19,11 @@ from groupnet_det.inference.packed_model import build_packed_model, is_packed
 from groupnet_det.report.report_page import write_report
 
 from . import flags
+from .own_data import train_on_data
+
+NEEDS = (
+    "the config file is missing: --config-file FILE, or FILE as the first word; or --data FOLDER"
+)
 
 
 def train_or_evaluate(arguments: argparse.Namespace) -> Any:
@@ -46,11 +51,16 @@ def train_or_evaluate(arguments: argparse.Namespace) -> Any:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = flags.train_net()
     arguments = parser.parse_args(argv)
+    if arguments.data is None and not arguments.config_file:
+        parser.error(NEEDS)
     if arguments.report and arguments.eval_only:
         parser.error("--report goes with training; later there is tools/report.py OUTPUT_DIR")
     if not arguments.dist_url:
         arguments.dist_url = default_argument_parser().get_default("dist_url")
     try:
+        if arguments.data is not None:
+            train_on_data(arguments)
+            return 0
         run_in_processes(train_or_evaluate, arguments)
     except UserError as error:
         sys.exit(f"error: {error}")

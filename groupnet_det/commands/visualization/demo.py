@@ -10,16 +10,18 @@ from tqdm import tqdm
 
 from groupnet_det.errors import UserError
 from groupnet_det.images.decoding import read_rgb
-from groupnet_det.inference.image_files import find_pictures, output_paths, save_picture
-from groupnet_det.inference.trained_predictor import Predictor, open_predictor
+from groupnet_det.images.sources import find_pictures
+from groupnet_det.images.video_frames import FrameSource
+from groupnet_det.inference.image_files import output_paths, save_picture
+from groupnet_det.inference.trained_predictor import open_predictor
 from groupnet_det.inference.videos import (
-    FrameSource,
     VideoFile,
     Window,
     check_display,
     video_output,
 )
-from groupnet_det.visualization.drawn_results import VideoDrawer, describe_outputs, draw_outputs
+from groupnet_det.runtime.base_predictor import BasePredictor
+from groupnet_det.visualization.drawn_results import VideoDrawer, describe_result, draw_result
 
 from . import flags
 
@@ -29,7 +31,7 @@ def tell(problem: str) -> None:
     tqdm.write(f"error: {problem}", file=sys.stderr)
 
 
-def run_on_pictures(predictor: Predictor, patterns: Sequence[str], output: Path | None) -> int:
+def _run_on_pictures(predictor: BasePredictor, patterns: Sequence[str], output: Path | None) -> int:
     """Draw files.
 
     Returns:
@@ -46,9 +48,9 @@ def run_on_pictures(predictor: Predictor, patterns: Sequence[str], output: Path 
     bar = tqdm(list(zip(paths, targets, strict=True)), unit="picture", disable=None)
     for path, target in bar:
         try:
-            go_on = draw_picture(predictor, path, target)
+            go_on = _draw_picture(predictor, path, target)
         except (UserError, RuntimeError) as error:
-            tell(str(error) if isinstance(error, UserError) else f"{path}: {first_line(error)}")
+            tell(str(error) if isinstance(error, UserError) else f"{path}: {_first_line(error)}")
             failed += 1
         else:
             if not go_on:
@@ -58,7 +60,7 @@ def run_on_pictures(predictor: Predictor, patterns: Sequence[str], output: Path 
     return failed
 
 
-def draw_picture(predictor: Predictor, path: Path, target: Path | None) -> bool:
+def _draw_picture(predictor: BasePredictor, path: Path, target: Path | None) -> bool:
     """Draw one file.
 
     Returns:
@@ -69,10 +71,10 @@ def draw_picture(predictor: Predictor, path: Path, target: Path | None) -> bool:
     """
     pixels = read_rgb(str(path))
     start = time.perf_counter()
-    outputs = predictor(pixels)
+    result = predictor(pixels)
     seconds = time.perf_counter() - start
-    drawn = draw_outputs(pixels, outputs, predictor.looks)
-    tqdm.write(f"{path}: {describe_outputs(outputs, predictor.looks)}, {seconds:.2f} s")
+    drawn = draw_result(pixels, result)
+    tqdm.write(f"{path}: {describe_result(result)}, {seconds:.2f} s")
     if target:
         save_picture(drawn, target)
         return True
@@ -80,7 +82,7 @@ def draw_picture(predictor: Predictor, path: Path, target: Path | None) -> bool:
         return window.show(drawn)
 
 
-def run_on_video(predictor: Predictor, source: Path | int, output: Path | None) -> int:
+def _run_on_video(predictor: BasePredictor, source: Path | int, output: Path | None) -> int:
     """Draw the frames of a video or webcam; Ctrl-C ends it, and what is written stays.
 
     Returns:
@@ -89,7 +91,7 @@ def run_on_video(predictor: Predictor, source: Path | int, output: Path | None) 
     Raises:
         DataError: The source cannot be opened, or is damaged; what could be read is drawn.
     """
-    draw = VideoDrawer(predictor.looks)
+    draw = VideoDrawer()
     with FrameSource(source) as frames:
         sink = VideoFile(output, frames.rate) if output else Window(frames.name)
         with sink:
@@ -104,7 +106,7 @@ def run_on_video(predictor: Predictor, source: Path | int, output: Path | None) 
     return 0
 
 
-def first_line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
@@ -123,19 +125,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """What was asked for; see `run_on_pictures` and `run_on_video`."""
+    """What was asked for; see `_run_on_pictures` and `_run_on_video`."""
     if not arguments.output:
         check_display()
     predictor = open_predictor(
+        arguments.weights,
         config_file=arguments.config_file,
-        weights=arguments.weights,
         options=arguments.opts,
-        threshold=arguments.confidence_threshold,
+        score_threshold=arguments.score_threshold,
     )
     if arguments.input:
-        return run_on_pictures(predictor, arguments.input, arguments.output)
+        return _run_on_pictures(predictor, arguments.input, arguments.output)
     is_file = arguments.video_input is not None
     source = Path(arguments.video_input) if is_file else arguments.webcam
     name = source.stem if is_file else f"webcam{source}"
     output = arguments.output and video_output(name, arguments.output)
-    return run_on_video(predictor, source, output)
+    return _run_on_video(predictor, source, output)

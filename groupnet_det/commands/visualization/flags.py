@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from groupnet_det.commands.parser import CommandParser
+from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
 
 SOURCES = ("annotation", "dataloader")
 
@@ -46,9 +47,16 @@ def demo() -> CommandParser:
     source.add_argument("--input", nargs="+", help="picture files, folders, patterns '*.jpg'")
     source.add_argument("--video-input", metavar="FILE")
     source.add_argument("--webcam", nargs="?", type=int, const=0, metavar="NUMBER")
-    parser.add_argument("--output", type=Path, help="file or folder; without, a window opens")
     parser.add_argument(
-        "--confidence-threshold", type=float, default=0.5, help="score threshold of objects"
+        "--output", type=Path, metavar="PATH", help="file or folder; without, a window opens"
+    )
+    parser.add_argument(
+        "--score-threshold",
+        "--confidence-threshold",
+        type=float,
+        default=SCORE_THRESHOLD,
+        metavar="SCORE",
+        help="of objects",
     )
     parser.add_argument("--opts", nargs="*", default=[], help="config KEY VALUE pairs")
     return parser
@@ -57,8 +65,8 @@ def demo() -> CommandParser:
 def visualize_data() -> CommandParser:
     """Draw training data with their annotations; the flags are those of Detectron2's tool.
 
-      %(prog)s --source annotation --config-file configs/... --output-dir drawn
-      %(prog)s --source dataloader --config-file configs/... --output-dir drawn
+      %(prog)s --source annotation --config-file configs/... --output drawn
+      %(prog)s --source dataloader --config-file configs/... --output drawn
 
     ``annotation`` draws the images of DATASETS.TRAIN as they are, ``dataloader`` what the network
     sees of them, resized, cropped and flipped, and refuses what training refuses. Boxes, masks,
@@ -67,7 +75,9 @@ def visualize_data() -> CommandParser:
     parser = CommandParser(visualize_data.__doc__)
     parser.add_argument("--source", choices=SOURCES, required=True)
     parser.add_config(required=False)
-    parser.add_argument("--output-dir", type=Path, default=Path())
+    parser.add_argument(
+        "--output", "--output-dir", type=Path, default=Path(), metavar="FOLDER", help="to draw into"
+    )
     parser.add_argument("--show", action="store_true", help="in a window instead")
     parser.add_argument("--num-images", type=int, default=0, help="default: all")
     return parser
@@ -76,19 +86,33 @@ def visualize_data() -> CommandParser:
 def visualize_json_results() -> CommandParser:
     """Draw saved detections beside the ground truth, a picture for each image.
 
-    The flags are those of Detectron2's tool.
+    The flags of Detectron2's tool work too: --input and --conf-threshold.
 
-      %(prog)s --input output/inference/coco_instances_results.json \\
-          --output drawn --dataset photo_digits_val --conf-threshold 0.5
+      %(prog)s --results output/inference/coco_instances_results.json \\
+          --output drawn --dataset photo_digits_val --score-threshold 0.5
 
     A data set of your own is one of DATASETS.CUSTOM in ``--config-file``. A sheet of a few images,
     and results of other tasks: `groupnet-det visualize`.
     """
     parser = CommandParser(visualize_json_results.__doc__)
-    parser.add_argument("--input", type=Path, required=True, help="COCO results json")
+    parser.add_argument(
+        "--results",
+        "--input",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="COCO results json",
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder")
     parser.add_argument("--dataset", default="coco_2017_val", help="its name")
-    parser.add_argument("--conf-threshold", type=float, default=0.5, help="score threshold drawn")
+    parser.add_argument(
+        "--score-threshold",
+        "--conf-threshold",
+        type=float,
+        default=SCORE_THRESHOLD,
+        metavar="SCORE",
+        help="of objects that are drawn",
+    )
     parser.add_config(required=False, help_="of a data set of yours")
     return parser
 
@@ -96,18 +120,27 @@ def visualize_json_results() -> CommandParser:
 def visualize_results() -> CommandParser:
     """Draw saved predictions beside the ground truth, and the curves of the training.
 
-      %(prog)s --config-file configs/... --output sheet.png --curves curves.png
+      %(prog)s output/model_final.pth --output sheet.png --curves curves.png
+      %(prog)s configs/... --output sheet.png
 
-    The results are those of the last evaluation in the config's OUTPUT_DIR, or ``--results``; the
-    curves are those of its metrics.json.
+    The config is the one that the checkpoint carries, or one that is named. The results are those
+    of the last evaluation in the config's OUTPUT_DIR, or ``--results``; the curves are those of its
+    metrics.json.
     """
     parser = CommandParser(visualize_results.__doc__)
-    parser.add_config()
+    parser.add_network()
     parser.add_argument(
         "--results", type=Path, help="COCO results json, predictions.csv, or folder of label maps"
     )
     parser.add_argument("--output", type=Path, help="PNG file of predictions")
     parser.add_argument("--curves", type=Path, help="PNG file of losses and metrics")
-    parser.add_argument("--num-images", type=int, default=6)
-    parser.add_argument("--threshold", type=float, default=0.5, help="score threshold drawn")
+    parser.add_argument("--num-images", type=int, default=6, help="of the sheet")
+    parser.add_argument(
+        "--score-threshold",
+        "--threshold",
+        type=float,
+        default=SCORE_THRESHOLD,
+        metavar="SCORE",
+        help="of objects that are drawn",
+    )
     return parser

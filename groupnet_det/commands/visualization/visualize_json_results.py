@@ -28,7 +28,7 @@ def draw(arguments: argparse.Namespace) -> int:
     """
     name = arguments.dataset
     cfg = load_config(arguments.config_file, [*arguments.opts, "DATASETS.TEST", f"['{name}']"])
-    results = load_results(arguments.input)
+    results = load_results(arguments.results)
     register_datasets(cfg)
     make_absent_datasets([name])
     records = load_records(name)
@@ -39,15 +39,15 @@ def draw(arguments: argparse.Namespace) -> int:
     used: set[str] = set()
     for record in tqdm(records, unit="image", disable=None):
         found = results.get(record["image_id"], [])
-        if not any(result["score"] >= arguments.conf_threshold for result in found):
+        if not any(result["score"] >= arguments.score_threshold for result in found):
             continue
         try:
             pair = draw_pair(
                 record,
                 found,
                 metadata,
-                results_file=arguments.input,
-                threshold=arguments.conf_threshold,
+                results_file=arguments.results,
+                threshold=arguments.score_threshold,
             )
             (target,) = files_in_folder([Path(record["file_name"])], arguments.output, used)
             save_picture(np.asarray(pair), target)

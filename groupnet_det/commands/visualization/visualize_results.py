@@ -8,7 +8,7 @@ from pathlib import Path
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
 
-from groupnet_det.config import load_config
+from groupnet_det.commands.network_config import network_config
 from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import ConfigError, UserError, lookup
@@ -32,9 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         check_output(arguments.output, "--output", PICTURES)
         check_output(arguments.curves, "--curves", PLOTS)
-        cfg = load_config(arguments.config_file, arguments.opts)
+        cfg = network_config(arguments)
         if arguments.output:
-            draw_predictions(cfg, arguments)
+            _draw_predictions(cfg, arguments)
         if arguments.curves:
             metrics = Path(cfg.OUTPUT_DIR) / "metrics.json"
             plot_training_curves([metrics], arguments.curves, title=cfg.OUTPUT_DIR)
@@ -45,35 +45,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def draw_detections(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
+def _draw_detections(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
     render_results(
         name,
         arguments.results or results_dir / "coco_instances_results.json",
         arguments.output,
         num_images=arguments.num_images,
-        threshold=arguments.threshold,
+        threshold=arguments.score_threshold,
     )
 
 
-def draw_classes(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
+def _draw_classes(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
     rows = read_predictions_csv(arguments.results or results_dir / "predictions.csv")
     render_classes(rows, arguments.output, num_images=arguments.num_images)
 
 
-def draw_masks(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
+def _draw_masks(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
     label_maps = arguments.results or results_dir / LABEL_MAPS
     render_label_maps(name, label_maps, arguments.output, num_images=arguments.num_images)
 
 
 # By the data set's ``evaluator_type``.
 DRAWERS = {
-    **dict.fromkeys(("coco", "coco_panoptic_seg", "pascal_voc"), draw_detections),
-    "classification": draw_classes,
-    **dict.fromkeys(("sem_seg", "cityscapes_sem_seg"), draw_masks),
+    **dict.fromkeys(("coco", "coco_panoptic_seg", "pascal_voc"), _draw_detections),
+    "classification": _draw_classes,
+    **dict.fromkeys(("sem_seg", "cityscapes_sem_seg"), _draw_masks),
 }
 
 
-def draw_predictions(cfg: CfgNode, arguments: argparse.Namespace) -> None:
+def _draw_predictions(cfg: CfgNode, arguments: argparse.Namespace) -> None:
     if not cfg.DATASETS.TEST:
         raise ConfigError("DATASETS.TEST is empty; nothing to draw")
     register_datasets(cfg)

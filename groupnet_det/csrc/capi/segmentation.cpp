@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "core/memory_limit.h"
+#include "core/memory/memory_limit.h"
 #include "core/message.h"
 #include "core/run/workspace_lease.h"
 

@@ -90,7 +90,7 @@ PackedNetwork::trace(const at::Tensor& images) {
     const auto& program = network_->program();
     for (size_t i = 0; i < program.steps.size(); ++i) {
       network_->run(*workspace, given_by(input), at::get_num_threads(), i, i + 1);
-      for (int buffer : program.steps[i].written()) {
+      for (int buffer : program.steps[i]->writes()) {
         steps.push_back(static_cast<int64_t>(i));
         buffers.push_back(buffer);
         contents.push_back(read(*workspace, buffer));

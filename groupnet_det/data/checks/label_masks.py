@@ -10,9 +10,9 @@ from detectron2.data import MetadataCatalog
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from groupnet_det.data.folder_files import is_system_file
 from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.images.decoding import open_image, upright_size
+from groupnet_det.images.folder_files import is_system_file
 from groupnet_det.images.label_images import (
     NUM_LABELS,
     check_kind,
@@ -69,7 +69,7 @@ def check_masks(name: str, records: list[dict[str, Any]], num_decoded: int) -> N
         )
         pixels += found
         masks += found > 0
-    table = format_label_shares(class_names, ignore_label, pixels, masks)
+    table = _format_label_shares(class_names, ignore_label, pixels, masks)
     told = f"{count} of {len(records)} masks (DATASETS.CHECK_DECODE), of which all labels are valid"
     logger.info(f"labels of {name}, of {told}:\n{table}")
     _check_counts(name, class_names, pixels)
@@ -111,7 +111,7 @@ def check_sizes(
         )
 
 
-def format_label_shares(
+def _format_label_shares(
     class_names: list[str],
     ignore_label: int | None,
     pixels: NDArray[np.int64],
@@ -175,9 +175,9 @@ def check_cityscapes_layout(image_dir: Path, gt_dir: Path) -> None:
             raise DataError(
                 f"{image} is not named as Cityscapes' images, ..._leftImg8bit.png; move it away"
             )
-        truth = gt_dir / image.parent.name / f"{stem}gtFine"
+        gt = gt_dir / image.parent.name / f"{stem}gtFine"
         for suffix in ("instanceIds.png", "labelIds.png", "polygons.json"):
-            if not (path := truth.with_name(f"{truth.name}_{suffix}")).is_file():
+            if not (path := gt.with_name(f"{gt.name}_{suffix}")).is_file():
                 raise DataError(f"{path} does not exist; {image} needs it")
-        if not (path := truth.with_name(f"{truth.name}_labelTrainIds.png")).is_file():
+        if not (path := gt.with_name(f"{gt.name}_labelTrainIds.png")).is_file():
             raise DataError(f"{path} does not exist; make it with: groupnet-det prepare-cityscapes")

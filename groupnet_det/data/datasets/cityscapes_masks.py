@@ -5,8 +5,8 @@ import importlib.util
 import time
 from pathlib import Path
 
-from groupnet_det.data.folder_files import without_system_files
 from groupnet_det.errors import DataError
+from groupnet_det.images.folder_files import without_system_files
 
 SPLITS = ("train", "val")  # the masks of the test split are not public
 PROGRESS_EVERY = 100  # masks

@@ -9,26 +9,32 @@ from tabulate import tabulate
 from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
 
 from groupnet_det.data.class_names import check_class_names
-from groupnet_det.data.folder_files import is_system_file, tell_skipped, without_system_files
 from groupnet_det.errors import DataError
+from groupnet_det.images.folder_files import is_system_file, tell_skipped, without_system_files
+
+from .mask_folders import read_names
 
 MAX_LISTED_CLASSES = 40  # of more, a table gives the extremes alone
 COLUMN_PAIRS = 4  # of the table of classes
 
 
-def load_image_folder(root: Path, fix: str) -> tuple[list[str], list[dict[str, Any]]]:
+def load_image_folder(
+    root: Path, fix: str, list_file: Path | None = None
+) -> tuple[list[str], list[dict[str, Any]]]:
     """Read the layout ``<root>/<class>/**/<image>``.
 
     Args:
         root: The folder.
         fix: What to do where it is missing, for the message.
+        list_file: Paths of images from `root` on, one a line; None for all images.
 
     Returns:
         The class names, sorted; records ``{"file_name", "label"}`` in the order of classes and
         file names.
 
     Raises:
-        DataError: The folder is missing, holds no class folder, or a class holds no image.
+        DataError: The folder or the list is missing, the folder holds no class folder, a class
+            holds no image, or the list names an absent image.
     """
     if not root.is_dir():
         raise DataError(f"image folder {root} does not exist; {fix}")
@@ -44,7 +50,21 @@ def load_image_folder(root: Path, fix: str) -> tuple[list[str], list[dict[str, A
             f"image folder {root} cannot be used: {error}. It needs one folder for each class, "
             "and images in each; add what is missing, or take the empty folder away"
         ) from error
+    if list_file is not None:
+        samples = _listed(root, list_file, dict(samples))
     return class_names, [{"file_name": name, "label": label} for name, label in samples]
+
+
+def _listed(root: Path, list_file: Path, label_of: dict[str, int]) -> list[tuple[str, int]]:
+    """The samples that a list names, in its order."""
+    names = [str(root / name) for name in read_names(list_file, "check LIST")]
+    absent = [name for name in names if name not in label_of]
+    if absent:
+        raise DataError(
+            f"list {list_file} names {absent[0]}, which is no image of {root}; add it or take the "
+            "line out"
+        )
+    return [(name, label_of[name]) for name in names]
 
 
 def _list_images(root: Path, class_names: Sequence[str]) -> list[tuple[str, int]]:

@@ -6,9 +6,9 @@ from typing import Any
 
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
-from groupnet_det.data.folder_files import without_system_files
 from groupnet_det.data.text_files import read_text
 from groupnet_det.errors import DataError
+from groupnet_det.images.folder_files import without_system_files
 
 SUFFIXES = {*IMG_EXTENSIONS, *(suffix.upper() for suffix in IMG_EXTENSIONS)}
 

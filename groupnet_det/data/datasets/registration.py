@@ -18,6 +18,7 @@ from .image_folder import load_image_folder
 from .photo_digits_panoptic import register_photo_digits_panoptic
 from .semantic_registration import CUSTOM_MASKS_KEYS, register_builtin_masks, register_custom_masks
 from .voc_layout import load_voc
+from .yolo_layout import load_yolo, read_yolo
 
 
 def photo_digits_root() -> Path:
@@ -63,21 +64,48 @@ def register_voc(
     )
 
 
-def register_image_folder(name: str, root: str, *, fix: str = "check ROOT in the config") -> None:
-    """Register one folder of images for each class; the folders' names, sorted, are the classes.
+def register_yolo(name: str, data: str, split: str) -> None:
+    """Register a split of a ``data.yaml``; it is scored as COCO.
 
-    As with COCO files, the metadata hold them (``classes``) once the data set was loaded.
+    Raises:
+        DataError: The file is missing or broken.
     """
     register(
         name,
-        lambda: _load_image_folder(name, root, fix),
+        lambda: load_yolo(Path(data), split),
+        thing_classes=list(read_yolo(Path(data)).class_names),
+        source=data,
+        evaluator_type="coco",
+    )
+
+
+def register_image_folder(
+    name: str,
+    root: str,
+    *,
+    list_file: str | None = None,
+    fix: str = "check ROOT in the config",
+) -> None:
+    """Register one folder of images for each class; the folders' names, sorted, are the classes.
+
+    As with COCO files, the metadata hold them (``classes``) once the data set was loaded.
+
+    Args:
+        list_file: See `load_image_folder`.
+    """
+    register(
+        name,
+        lambda: _load_image_folder(name, root, fix, list_file),
         image_folder=root,
         evaluator_type="classification",
     )
 
 
-def _load_image_folder(name: str, root: str, fix: str) -> list[dict[str, Any]]:
-    class_names, records = load_image_folder(Path(root), fix)
+def _load_image_folder(
+    name: str, root: str, fix: str, list_file: str | None
+) -> list[dict[str, Any]]:
+    listed = None if list_file is None else Path(list_file)
+    class_names, records = load_image_folder(Path(root), fix, listed)
     MetadataCatalog.get(name).classes = class_names
     return records
 
@@ -120,20 +148,28 @@ def _register_custom_voc(name: str, entry: Mapping[str, Any], where: str) -> Non
     register_voc(name, _path(entry, "ROOT", where), split, names, metric=metric)
 
 
+def _register_custom_yolo(name: str, entry: Mapping[str, Any], where: str) -> None:
+    split = checked_text(_required(entry, "SPLIT", where), f"{where}.SPLIT")
+    register_yolo(name, _path(entry, "DATA", where), split)
+
+
 def _register_custom_image_folder(name: str, entry: Mapping[str, Any], where: str) -> None:
-    register_image_folder(name, _path(entry, "ROOT", where))
+    list_file = _path(entry, "LIST", where) if "LIST" in entry else None
+    register_image_folder(name, _path(entry, "ROOT", where), list_file=list_file)
 
 
 CUSTOM_FORMATS: dict[str, Callable[[str, Mapping[str, Any], str], None]] = {
     "coco": _register_custom_coco,
     "voc": _register_custom_voc,
+    "yolo": _register_custom_yolo,
     "image_folder": _register_custom_image_folder,
     "masks": register_custom_masks,
 }
 CUSTOM_KEYS: dict[str, set[str]] = {
     "coco": {"NAME", "FORMAT", "ANNOTATIONS", "IMAGES"},
     "voc": {"NAME", "FORMAT", "ROOT", "SPLIT", "CLASSES", "METRIC"},
-    "image_folder": {"NAME", "FORMAT", "ROOT"},
+    "yolo": {"NAME", "FORMAT", "DATA", "SPLIT"},
+    "image_folder": {"NAME", "FORMAT", "ROOT", "LIST"},
     "masks": CUSTOM_MASKS_KEYS,
 }
 
@@ -144,7 +180,7 @@ def register_custom_datasets(cfg: CfgNode) -> None:
     Raises:
         ConfigError: An entry lacks a key, has an unknown one, or names an unset variable.
     """
-    used = {*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST}
+    used = {*cfg.DATASETS.TRAIN, *cfg.DATASETS.VAL, *cfg.DATASETS.TEST}
     for index, entry in enumerate(cfg.DATASETS.CUSTOM):
         where = f"DATASETS.CUSTOM[{index}]"
         name = checked_text(_required(entry, "NAME", where), f"{where}.NAME")

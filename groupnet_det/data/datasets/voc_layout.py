@@ -15,10 +15,10 @@ from xml.etree.ElementTree import Element
 from detectron2.structures import BoxMode
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
-from groupnet_det.data.folder_files import is_system_name
 from groupnet_det.data.text_files import read_text, read_xml
 from groupnet_det.errors import DataError
 from groupnet_det.images.decoding import open_image, upright_size
+from groupnet_det.images.folder_files import is_system_name
 
 # True is how some tools write it.
 DIFFICULT = {"": False, "0": False, "false": False, "1": True, "true": True}
@@ -53,13 +53,22 @@ class VocAnnotation:
     objects: tuple[VocObject, ...]
 
 
+def split_file(root: Path, split: str) -> Path:
+    """The list of a split; see `read_split`."""
+    return root / "ImageSets" / "Main" / f"{split}.txt"  # an absolute path replaces what is before
+
+
 def read_split(root: Path, split: str) -> list[str]:
     """The ids of a split, in the file's order.
+
+    Args:
+        root: Of the layout.
+        split: Name of a list in ``ImageSets/Main``, or an absolute path, without ``.txt``.
 
     Raises:
         DataError: The file is missing or empty.
     """
-    path = root / "ImageSets" / "Main" / f"{split}.txt"
+    path = split_file(root, split)
     if not path.is_file():
         raise DataError(f"{path} does not exist; the VOC layout of {root} needs it")
     ids = [line.split()[0] for line in read_text(path, "list").splitlines() if line.strip()]

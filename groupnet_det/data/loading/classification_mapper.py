@@ -1,4 +1,4 @@
-"""Maps a classification record to the network's input."""
+"""Mapper from a classification record to the network's input."""
 
 import functools
 import math
@@ -26,20 +26,20 @@ FLIPS: dict[str, list[Callable]] = {
     "horizontal": [transforms.RandomHorizontalFlip()],
     "vertical": [transforms.RandomVerticalFlip()],
 }
-LEAST_ASPECT = 3 / 4  # of the parts that RandomResizedCrop cuts, at most its inverse
+LEAST_ASPECT = 3 / 4  # of the crops of RandomResizedCrop; the largest one is its inverse
 
 
 @functools.cache
 def read_rgb_cached(file_name: str, least_side: int) -> NDArray[np.uint8]:
-    """As `read_rgb`; one cache a process, so that it outlives a loader."""
+    """As `read_rgb`; one cache per process, so that it outlives a loader."""
     return read_rgb(file_name, least_side)
 
 
 class ClassificationMapper:
     """Read, augment and crop: ``{"image": uint8 (3, size, size), "label", "file_name"}``.
 
-    Training and testing as in the paper (Section 5.1): a random part of random size and aspect,
-    resized, and a random flip; the centre of the resized image.
+    As in the paper (Section 5.1): training uses a random crop of random size and aspect, resized,
+    and a random flip; testing uses the centre of the resized image.
     """
 
     @configurable
@@ -53,10 +53,10 @@ class ClassificationMapper:
     ) -> None:
         """
         Args:
-            transform: From an RGB image to one of the network's size.
+            transform: Function from an RGB image to one of the network's size.
             image_format: Order of the channels, ``RGB`` or ``BGR``.
             least_side: See `read_rgb`.
-            cache_images: Whether to keep decoded images in memory; files must not change then.
+            cache_images: Keep decoded images in memory; the files must not change then.
 
         Raises:
             ConfigError: Unknown `image_format`.
@@ -70,7 +70,7 @@ class ClassificationMapper:
     def from_config(cls, cfg: CfgNode, is_train: bool) -> dict[str, Any]:
         options = own_node(cfg, "INPUT.CLASSIFICATION")
         if is_train:
-            transform = random_crop_transform(
+            transform = _random_crop_transform(
                 crop=options.TRAIN_CROP,
                 scale=options.CROP_SCALE,
                 flip=cfg.INPUT.RANDOM_FLIP,
@@ -98,19 +98,19 @@ class ClassificationMapper:
         return {**record, "image": image}
 
 
-def random_crop_transform(
+def _random_crop_transform(
     *, crop: int, scale: list[float], flip: str, color_jitter: float
 ) -> transforms.Compose:
-    """RandomResizedCrop of `crop` pixels, flip, and colour jitter where it is positive.
+    """RandomResizedCrop of `crop` pixels, flip, and colour jitter if it is positive.
 
     Raises:
-        ConfigError: A value out of range, or an unknown `flip`.
+        ConfigError: A value is out of range, or `flip` is unknown.
     """
     where = "INPUT.CLASSIFICATION"
     if crop < 1:
         raise ConfigError(f"{where}.TRAIN_CROP is {crop}; it must be positive")
     if len(scale) != 2 or not 0 < scale[0] <= scale[1] <= 1:
-        raise ConfigError(f"{where}.CROP_SCALE is {scale}; valid: two rising shares in (0, 1]")
+        raise ConfigError(f"{where}.CROP_SCALE is {scale}; valid: two rising fractions in (0, 1]")
     if not 0 <= color_jitter <= 1:
         raise ConfigError(f"{where}.COLOR_JITTER is {color_jitter}; valid: 0 to 1")
     steps = [

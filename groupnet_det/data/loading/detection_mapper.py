@@ -1,4 +1,4 @@
-"""Maps a record with boxes to a detector's input."""
+"""Mapper from a record with boxes to a detector's input."""
 
 import copy
 from typing import Any
@@ -16,10 +16,10 @@ from groupnet_det.images.label_images import read_mask
 
 
 class DetectionMapper(DatasetMapper):
-    """Detectron2's, with images and masks of labels as our other readers see them.
+    """Detectron2's mapper with our readers of images and label masks.
 
-    Detectron2's own reading turns TIFF files twice where EXIF wants them turned, cuts values of
-    more than 8 bits off, and takes grey tones of a palette for labels.
+    Detectron2's reader rotates TIFF files with an EXIF orientation twice, clips values of more than
+    8 bits, and takes the grey tones of a palette for labels.
     """
 
     def __init__(self, cfg: CfgNode, is_train: bool) -> None:
@@ -33,7 +33,7 @@ class DetectionMapper(DatasetMapper):
     def __call__(self, dataset_dict: dict[str, Any]) -> dict[str, Any]:
         """
         Raises:
-            DataError: The image cannot be used, or is of another size than its record says.
+            DataError: The image cannot be used, or its size differs from that of its record.
         """
         record = copy.deepcopy(dataset_dict)
         pixels = read_rgb(record["file_name"])

@@ -1,4 +1,4 @@
-"""Loaders for training and testing, chosen by the task of the data sets."""
+"""Data loaders for training and testing, selected by the task of the data sets."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -28,14 +28,15 @@ from .semantic_mapper import SemanticMapper
 from .shared_memory import share_batch
 
 
-def build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
-    """Detectron2's records and mapper in the order of a `TrainingBatchStream`.
+def _build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
+    """Build the training loader of a detector, in the order of a `TrainingBatchStream`.
 
-    A table of instances per class is logged. Boxes without an area are left out.
+    It uses Detectron2's records and mapper, logs a table of instances per class, and drops boxes
+    without an area.
 
     Raises:
-        ConfigError: ``DATALOADER.SAMPLER_TRAIN`` is another than Detectron2's default.
-        DataError: An empty data set.
+        ConfigError: ``DATALOADER.SAMPLER_TRAIN`` differs from Detectron2's default.
+        DataError: The data set is empty.
     """
     records = get_detection_dataset_dicts(
         list(cfg.DATASETS.TRAIN),
@@ -50,19 +51,19 @@ def build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
     return _build_stream_loader(cfg, records, mapper, seed=seed, is_wide=is_wide)
 
 
-def build_named_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
-    """Detectron2's loader for testing detectors; what cannot be read is a `DataError`."""
+def _build_named_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
+    """Build Detectron2's test loader for detectors; unreadable files raise `DataError`."""
     mapper = NamingMapper(DetectionMapper(cfg, is_train=False))
     return build_detection_test_loader(cfg, dataset_name, mapper=mapper, collate_fn=share_batch)
 
 
-def build_classification_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
-    """Randomly cropped images in the order of a `TrainingBatchStream`.
+def _build_classification_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
+    """Build a loader of randomly cropped images, in the order of a `TrainingBatchStream`.
 
     Raises:
-        ConfigError: ``DATALOADER.SAMPLER_TRAIN`` is another than Detectron2's default, or a key of
-            the mapper cannot work.
-        DataError: An empty data set, or several with unlike classes.
+        ConfigError: ``DATALOADER.SAMPLER_TRAIN`` differs from Detectron2's default, or a key of the
+            mapper is invalid.
+        DataError: The data set is empty, or several data sets have different classes.
     """
     records = [record for name in cfg.DATASETS.TRAIN for record in DatasetCatalog.get(name)]
     check_same_classes(cfg.DATASETS.TRAIN)
@@ -70,11 +71,11 @@ def build_classification_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
     return _build_stream_loader(cfg, records, mapper, seed=seed)
 
 
-def build_classification_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
-    """Images cropped at the centre, each once, ``TEST.IMS_PER_BATCH`` a step.
+def _build_classification_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
+    """Build a loader of centre-cropped images, each once, ``TEST.IMS_PER_BATCH`` per step.
 
     Raises:
-        ConfigError: A key of the mapper cannot work.
+        ConfigError: A key of the mapper is invalid.
     """
     return build_detection_test_loader(
         DatasetCatalog.get(dataset_name),
@@ -85,21 +86,21 @@ def build_classification_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoa
     )
 
 
-def build_semantic_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
-    """Scaled and cropped images and masks in the order of a `TrainingBatchStream`.
+def _build_semantic_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
+    """Build a loader of scaled and cropped images and masks in the order of `TrainingBatchStream`.
 
     Raises:
-        ConfigError: ``DATALOADER.SAMPLER_TRAIN`` is another than Detectron2's default, or a key of
-            the mapper cannot work.
-        DataError: An empty data set, or several with unlike classes.
+        ConfigError: ``DATALOADER.SAMPLER_TRAIN`` differs from Detectron2's default, or a key of the
+            mapper is invalid.
+        DataError: The data set is empty, or several data sets have different classes.
     """
     records = [record for name in cfg.DATASETS.TRAIN for record in DatasetCatalog.get(name)]
     check_same_classes(cfg.DATASETS.TRAIN)
     return _build_stream_loader(cfg, records, SemanticMapper(cfg, is_train=True), seed=seed)
 
 
-def build_semantic_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
-    """Images, each once, one a step: they differ in size."""
+def _build_semantic_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
+    """Build a loader of all images, one per step, because their sizes differ."""
     return build_detection_test_loader(
         DatasetCatalog.get(dataset_name),
         mapper=SemanticMapper(cfg, is_train=False),
@@ -142,39 +143,39 @@ def _build_stream_loader(
 
 
 class TaskLoaders(NamedTuple):
-    """How the data of a task are loaded."""
+    """The loaders of a task."""
 
     train: Callable[..., DataLoader]  # (cfg, *, seed)
     test: Callable[[CfgNode, str], DataLoader]  # (cfg, data set)
 
 
 TASK_LOADERS: dict[str, TaskLoaders] = {
-    "detection": TaskLoaders(build_detection_train_loader, build_named_test_loader),
+    "detection": TaskLoaders(_build_detection_train_loader, _build_named_test_loader),
     "classification": TaskLoaders(
-        build_classification_train_loader, build_classification_test_loader
+        _build_classification_train_loader, _build_classification_test_loader
     ),
-    "semantic segmentation": TaskLoaders(build_semantic_train_loader, build_semantic_test_loader),
+    "semantic segmentation": TaskLoaders(_build_semantic_train_loader, _build_semantic_test_loader),
 }
-# By the ``evaluator_type`` of the data set.
+# Loaders by the ``evaluator_type`` of the data set.
 LOADERS: dict[str, TaskLoaders] = {kind: TASK_LOADERS[task] for kind, task in TASKS.items()}
 
 
 def build_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
-    """The loader of ``DATASETS.TRAIN``, whose data sets must be of one task.
+    """Build the loader of ``DATASETS.TRAIN``, whose data sets must have the same task.
 
     Raises:
-        ConfigError: They are of several tasks, or of an unknown one.
+        ConfigError: They have several tasks, or an unknown one.
     """
     loaders = {name: _loaders_of(name) for name in cfg.DATASETS.TRAIN}
     if len(set(loaders.values())) != 1:
         raise ConfigError(
-            f"DATASETS.TRAIN is {list(loaders)}; it must name data sets of one and the same task"
+            f"DATASETS.TRAIN is {list(loaders)}; its data sets must have the same task"
         )
     return next(iter(loaders.values())).train(cfg, seed=seed)
 
 
 def build_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
-    """The loader of a data set for testing.
+    """Build the test loader of a data set.
 
     Raises:
         ConfigError: Its ``evaluator_type`` is unknown.

@@ -12,8 +12,8 @@ from groupnet_det.config import own_node
 from groupnet_det.config.dense_detectors import DENSE_BY_ARCHITECTURE
 from groupnet_det.errors import lookup
 
-NUM_OBJECTS = 6  # in each image, unless told
-# Of the objects' sides, by those of the image.
+NUM_OBJECTS = 6  # per image, by default
+# Range of the objects' sides, relative to those of the image.
 SMALLEST, LARGEST = 0.1, 0.5
 
 Annotations = dict[str, Any]
@@ -29,16 +29,16 @@ def random_batch(
     seed: int = 0,
     num_objects: int = NUM_OBJECTS,
 ) -> list[Annotations]:
-    """What a model's ``forward`` takes in training.
+    """Make a training batch for a model's ``forward``.
 
     Args:
-        cfg: Its ``MODEL.META_ARCHITECTURE`` says what annotations are needed.
-        num_images, height, width: Of the images (3, height, width), uint8.
-        seed: The batch is a function of it and of the other arguments.
-        num_objects: In each image, for detectors.
+        cfg: Its ``MODEL.META_ARCHITECTURE`` determines the annotations.
+        num_images, height, width: The batch has `num_images` images (3, height, width), uint8.
+        seed: The batch only depends on it and the other arguments.
+        num_objects: Objects per image, for detectors.
 
     Raises:
-        ConfigError: A meta-architecture that is not among `ANNOTATIONS`.
+        ConfigError: The meta-architecture is not in `ANNOTATIONS`.
     """
     annotate = lookup(ANNOTATIONS, cfg.MODEL.META_ARCHITECTURE, "MODEL.META_ARCHITECTURE")
     generator = torch.Generator().manual_seed(seed)
@@ -58,7 +58,7 @@ def random_batch(
 def _random_instances(
     num_classes: int, num_objects: int, height: int, width: int, generator: torch.Generator
 ) -> Annotations:
-    """Boxes anywhere, each with a mask that fills it."""
+    """Boxes at random places, each with a mask that fills it."""
     size = torch.tensor([width, height])
     share = torch.rand(num_objects, 2, generator=generator) * (LARGEST - SMALLEST) + SMALLEST
     extent = share * size
@@ -72,7 +72,7 @@ def _random_instances(
 
 
 def _filled(boxes: Tensor, height: int, width: int) -> Tensor:
-    """(N, 4) -> masks (N, height, width)."""
+    """Masks (N, height, width) that fill boxes (N, 4)."""
     left, top, right, bottom = boxes[:, :, None, None].unbind(dim=1)
     rows, columns = torch.arange(height)[:, None], torch.arange(width)
     return (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)

@@ -1,5 +1,5 @@
-"""The order of training data as a pure function of the seed, so that a resumed training goes on
-with the very batches, and the very augmentations, of an uninterrupted one."""
+"""Order of the training data as a function of the seed only, so that a resumed training has the
+batches and augmentations of an uninterrupted one."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -16,10 +16,10 @@ SampleKey = tuple[int, int]
 
 
 class TrainingBatchStream(Sampler[list[SampleKey]]):
-    """Endless batches: one permutation of the data set after the other.
+    """Endless batches from one permutation of the data set after the other.
 
-    Detectron2's sampler starts its stream again at each start of the program. Here ``start_batch``
-    skips, without reading an image, what a training has seen before.
+    Detectron2's sampler restarts its stream at each start of the program. Here ``start_batch``
+    skips the batches that a training has seen before, without reading images.
 
     Attributes:
         start_batch: Number of batches to skip; set before iterating.
@@ -39,14 +39,14 @@ class TrainingBatchStream(Sampler[list[SampleKey]]):
         Args:
             num_records: Size of the data set.
             batch_size: Images per step, of all processes together.
-            seed: Of the permutations and the augmentations.
-            is_wide: For each record whether it is wider than high; then batches hold images of
+            seed: Seed of the permutations and the augmentations.
+            is_wide: Per record, whether it is wider than high. If given, a batch contains images of
                 one kind, which saves padding.
             rank, world_size: This process takes its share of each batch.
 
         Raises:
-            DataError: An empty data set.
-            ConfigError: A batch cannot be shared evenly.
+            DataError: The data set is empty.
+            ConfigError: A batch cannot be divided evenly.
         """
         if num_records < 1:
             raise DataError("the training data set is empty")
@@ -105,7 +105,7 @@ class NamingMapper:
         """
         try:
             return self.mapper(record)
-        except UserError:  # names the file itself
+        except UserError:  # already names the file
             raise
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
@@ -132,11 +132,11 @@ class SeededDataset(Dataset[Any]):
         states = random.getstate(), np.random.get_state(), torch.get_rng_state()
         random.seed(sample_seed)
         np.random.seed(sample_seed)
-        # The CPU's alone: `torch.manual_seed` also reaches for the GPUs', which takes 150 us.
+        # Only the CPU's: `torch.manual_seed` also seeds the GPUs', which takes 150 us.
         torch.default_generator.manual_seed(sample_seed)
         try:
             return self.mapper(record)
-        finally:  # in the main process the caller's generators must not notice
+        finally:  # in the main process, restore the caller's generators
             random.setstate(states[0])
             np.random.set_state(states[1])
             torch.set_rng_state(states[2])

@@ -1,4 +1,4 @@
-"""Maps a record with a mask to a segmentation network's input."""
+"""Mapper from a record with a mask to a segmentation network's input."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,13 +25,13 @@ FLIPS: dict[str, list[T.Augmentation]] = {
 
 
 class RandomScale(T.Augmentation):
-    """Resize by an even random factor; Detectron2's `ResizeScale` wants a fixed target."""
+    """Resize by a uniform random factor; Detectron2's `ResizeScale` needs a fixed target."""
 
     def __init__(self, low: float, high: float, *, base_size: int) -> None:
         """
         Args:
             low, high: Least and greatest factor.
-            base_size: Long side in pixels that a factor of 1 means; 0 for the image's own.
+            base_size: Length of the long side in pixels for a factor of 1; 0 for the image's own.
         """
         super().__init__()
         self.low, self.high, self.base_size = low, high, base_size
@@ -49,8 +49,8 @@ class SemanticMapper:
     """Read and augment: ``{"image": uint8 (3, H, W), "height", "width", "file_name", ...}``, and
     in training ``"sem_seg": int64 (H, W)``.
 
-    ``height`` and ``width`` are those of the file: predictions are wanted at that size. Unlike
-    Detectron2's mapper, it reads the labels of palette masks, and checks them.
+    ``height`` and ``width`` are those of the file, the size of predictions. Unlike Detectron2's
+    mapper, it reads the labels of palette masks, and checks them.
     """
 
     @configurable
@@ -65,8 +65,8 @@ class SemanticMapper:
     ) -> None:
         """
         Args:
-            is_train: Whether masks are read.
-            augmentations: Of image and mask.
+            is_train: Whether to read masks.
+            augmentations: Augmentations of image and mask.
             image_format: Order of the channels, ``RGB`` or ``BGR``.
             num_classes, ignore_label: Valid labels of masks.
 
@@ -84,7 +84,7 @@ class SemanticMapper:
         options = own_node(cfg, "INPUT.SEMANTIC")
         ignore_label = cfg.MODEL.SEM_SEG_HEAD.IGNORE_VALUE
         if is_train:
-            augmentations = training_augmentations(
+            augmentations = _training_augmentations(
                 scale_range=options.SCALE_RANGE,
                 base_size=options.BASE_SIZE,
                 crop=options.CROP,
@@ -104,8 +104,8 @@ class SemanticMapper:
     def __call__(self, record: dict[str, Any]) -> dict[str, Any]:
         """
         Raises:
-            DataError: The image or its mask cannot be read, they differ in size, or the mask holds
-                labels that are no classes.
+            DataError: The image or its mask cannot be read, they differ in size, or the mask
+                contains labels that are not classes.
         """
         pixels = read_rgb(record["file_name"])[:, :, self.channels]
         height, width = pixels.shape[:2]
@@ -126,7 +126,7 @@ class SemanticMapper:
         return labels
 
 
-def training_augmentations(
+def _training_augmentations(
     *,
     scale_range: Sequence[float],
     base_size: int,
@@ -134,10 +134,10 @@ def training_augmentations(
     flip: str,
     ignore_label: int,
 ) -> list[T.Augmentation]:
-    """Random scale, a random square, padded where the image is smaller, and a flip.
+    """Random scale, a random square crop (padded if the image is smaller), and a flip.
 
     Raises:
-        ConfigError: A value out of range, or an unknown `flip`.
+        ConfigError: A value is out of range, or `flip` is unknown.
     """
     where = "INPUT.SEMANTIC"
     if len(scale_range) != 2 or not 0 < scale_range[0] <= scale_range[1]:
@@ -147,7 +147,7 @@ def training_augmentations(
             raise ConfigError(f"{where}.{key} is {side}; valid: pixels, or 0 for none")
     steps: list[T.Augmentation] = [RandomScale(*scale_range, base_size=base_size)]
     if crop:
-        # The first cuts at random along both axes and pads nothing; the second then only pads.
+        # The first one crops at random along both axes without padding; the second one only pads.
         steps += [
             T.RandomCrop("absolute", (crop, crop)),
             T.FixedSizeCrop((crop, crop), pad_value=PAD_COLOUR, seg_pad_value=ignore_label),
@@ -156,10 +156,10 @@ def training_augmentations(
 
 
 def inference_augmentations(*, short_side: int) -> list[T.Augmentation]:
-    """The resize of the short side, or nothing.
+    """Resize of the short side, or no augmentation for 0.
 
     Raises:
-        ConfigError: A negative size.
+        ConfigError: The size is negative.
     """
     if short_side < 0:
         raise ConfigError(f"INPUT.SEMANTIC.TEST_SHORT_SIDE is {short_side}; valid: pixels, or 0")

@@ -1,10 +1,14 @@
-"""Hands batches of loader processes on through shared memory, or says that it is full.
+"""Transfer of batches from loader processes through shared memory, with an error if it is full.
 
-PyTorch moves tensors to shared memory in a thread of the loader process. Where that fails, as in a
-container whose ``/dev/shm`` has 64 MB, the thread loses the batch and the training waits for ever.
-Here they are moved before, where an error reaches the training.
+PyTorch moves tensors to shared memory in a thread of the loader process. If that fails, as in a
+container whose ``/dev/shm`` has 64 MB, the thread loses the batch and the training waits forever.
+Here tensors are moved earlier, where an error reaches the training.
 """
 
+import functools
+import multiprocessing
+import os
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,17 +21,18 @@ REMEDY = (
     "the shared memory (/dev/shm) is too small for the loader processes; set "
     "DATALOADER.NUM_WORKERS 0, or give more: docker run --shm-size 8g, or --ipc host"
 )
-# What PyTorch says of a loader process that the kernel ended, and of shared memory.
+# PyTorch's messages for a loader process that the kernel ended, and for shared memory.
 WORKER_ENDED = "DataLoader worker"
 
 
 def share_batch(batch: list[Any]) -> list[Any]:
-    """The batch as it is, its tensors in shared memory where this is a loader process.
+    """Return the batch; in a loader process, move its tensors to shared memory.
 
     Raises:
-        DataError: It is too small.
+        DataError: The shared memory is too small.
     """
     if get_worker_info() is not None:
+        _end_with_the_trainer()
         try:
             for tensor in _tensors(batch):
                 tensor.share_memory_()
@@ -36,19 +41,37 @@ def share_batch(batch: list[Any]) -> list[Any]:
     return batch
 
 
+@functools.cache
+def _end_with_the_trainer() -> None:
+    """End this loader process when the process that it works for ends, even by SIGKILL.
+
+    PyTorch's own watch asks for the parent's id. Where a fork server starts the loader processes
+    (the default from Python 3.14 on), their parent is that server: both would stay, with their
+    memory, after a trainer that was killed.
+    """
+    trainer = multiprocessing.parent_process()
+    assert trainer is not None, "a loader process has a parent"
+
+    def watch() -> None:
+        trainer.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def explain_ended_worker(error: RuntimeError) -> str:
-    """One line for a loader process that was ended; "" for any other error."""
+    """One-line message if a loader process was killed; "" for any other error."""
     told = str(error).splitlines()[0] if str(error) else ""
     if not told.startswith(WORKER_ENDED):
         return ""
     if "bus error" in told.lower():
         return f"{REMEDY} ({told})"
-    cause = "a loader process was ended, often for want of memory"
+    cause = "a loader process was killed, often because memory ran out"
     return f"{cause}: lower DATALOADER.NUM_WORKERS ({told})"
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
-    """Those in dicts, lists, and structures of Detectron2 such as ``Instances``."""
+    """The tensors in dicts, lists, and Detectron2's structures such as ``Instances``."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):

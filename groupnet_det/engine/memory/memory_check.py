@@ -85,7 +85,8 @@ def _bases(cfg: CfgNode) -> int:
     options = cfg.MODEL.GROUPNET
     is_abc = options.WEIGHT == "abc" or "abc_net" in (options.METHOD, *options.PARTS.values())
     terms = options.ABC_WEIGHT_BASES * options.ABC_ACTIVATION_BASES if is_abc else 1
-    return max(options.NUM_BASES, terms)
+    own = (*options.PART_BASES.values(), *options.STAGE_BASES)
+    return max(options.NUM_BASES, *own, terms)
 
 
 def _compare(cfg: CfgNode, size: tuple[int, int], share: int, free: int | None) -> None:

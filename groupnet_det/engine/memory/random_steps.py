@@ -8,8 +8,9 @@ from detectron2.config import CfgNode
 from detectron2.utils.events import EventStorage
 
 from groupnet_det.data.loading.random_batches import NUM_OBJECTS, random_batch
+from groupnet_det.engine.amp import build_step
 from groupnet_det.engine.distillation.feature_maps import attach_distillation
-from groupnet_det.engine.trainer import Trainer, build_step
+from groupnet_det.engine.trainer import Trainer
 
 SEED = 0
 HARMLESS_RATE = 1e-6

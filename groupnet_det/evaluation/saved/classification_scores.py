@@ -1,4 +1,4 @@
-"""Accuracy of predicted classes, and the files that hold it."""
+"""Accuracy of predicted classes, and its CSV files."""
 
 import csv
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ PREDICTION_FIELDS = ("file", "label", "prediction", "probability")
 
 
 class Prediction(NamedTuple):
-    """What a network says of one image.
+    """The prediction of a network for one image.
 
     Attributes:
         label, predicted: Indices of classes.
-        probability: Of the predicted class.
-        in_top5: Whether the label is among the five best, or all where there are fewer.
+        probability: Probability of the predicted class.
+        in_top5: Whether the label is among the five best (or all, if there are fewer).
         cross_entropy: -log of the label's probability.
     """
 
@@ -36,7 +36,7 @@ class Prediction(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationScores:
-    """Shares in per cent; nan for a class without images.
+    """Accuracies in per cent; nan for a class without images.
 
     Attributes:
         summary: ``top1`` and ``top5`` over all images, and their mean ``cross_entropy``.
@@ -52,13 +52,13 @@ class ClassificationScores:
 def score_predictions(
     predictions: Sequence[Prediction], class_names: Sequence[str]
 ) -> ClassificationScores:
-    """Count what is right.
+    """Compute the accuracies of predictions.
 
     Raises:
-        DataError: There is no prediction.
+        DataError: There are no predictions.
     """
     if not predictions:
-        raise DataError("there is no prediction to score; is the data set empty?")
+        raise DataError("there are no predictions to score; is the data set empty?")
     labels = np.array([p.label for p in predictions])
     predicted = np.array([p.predicted for p in predictions])
     in_top5 = np.array([p.in_top5 for p in predictions])
@@ -83,7 +83,7 @@ def score_predictions(
 
 
 def write_class_scores_csv(scores: ClassificationScores, path: Path) -> None:
-    """One row per class with its images, top-1 and top-5, and a last row ``all``."""
+    """Write one row per class with its images, top-1 and top-5, and a last row ``all``."""
     total = int(scores.confusion.sum()), scores.summary["top1"], scores.summary["top5"]
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -93,10 +93,10 @@ def write_class_scores_csv(scores: ClassificationScores, path: Path) -> None:
 
 
 def read_class_scores_csv(path: Path) -> dict[str, tuple[int, float, float]]:
-    """What `write_class_scores_csv` wrote: class name, and ``all`` -> images, top-1, top-5.
+    """Read a file of `write_class_scores_csv`: class name, or ``all`` -> images, top-1, top-5.
 
     Raises:
-        DataError: The file has other columns, or a value is no number.
+        DataError: The file has other columns, or a value is not a number.
     """
     try:
         with path.open(newline="") as file:
@@ -105,13 +105,13 @@ def read_class_scores_csv(path: Path) -> dict[str, tuple[int, float, float]]:
                 for row in csv.DictReader(file, strict=True)
             }
     except (csv.Error, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is no file of scores by class: {error!r}") from error
+        raise DataError(f"{path} is not a file of scores by class: {error!r}") from error
 
 
 def write_predictions_csv(
     predictions: Sequence[Prediction], class_names: Sequence[str], path: Path
 ) -> None:
-    """One row per image: file, label, prediction (both by class name), probability."""
+    """Write one row per image: file, label, prediction (both by class name), probability."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(PREDICTION_FIELDS)
@@ -121,10 +121,10 @@ def write_predictions_csv(
 
 
 def read_predictions_csv(path: Path) -> list[dict[str, str]]:
-    """The rows that `write_predictions_csv` wrote.
+    """Read the rows of `write_predictions_csv`.
 
     Raises:
-        DataError: The file is missing, has other columns, or no row.
+        DataError: The file is missing, has other columns, or is empty.
     """
     if not path.is_file():
         raise DataError(f"predictions file {path} does not exist; evaluation writes it")
@@ -132,11 +132,11 @@ def read_predictions_csv(path: Path) -> list[dict[str, str]]:
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file, strict=True))
     except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"predictions file {path} is no CSV: {error}") from error
+        raise DataError(f"predictions file {path} is not a CSV file: {error}") from error
     if not rows or any(row.get(field) is None for row in rows for field in PREDICTION_FIELDS):
         raise DataError(
             f"predictions file {path} must have the columns {', '.join(PREDICTION_FIELDS)}, and a "
-            "row for each image"
+            "row per image"
         )
     return rows
 
@@ -156,5 +156,5 @@ def score_predictions_csv(path: Path) -> dict[str, tuple[int, float]]:
 
 
 def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
-    with np.errstate(invalid="ignore"):  # 0 / 0 is nan, as announced
+    with np.errstate(invalid="ignore"):  # 0 / 0 is nan, as documented
         return 100 * part / whole

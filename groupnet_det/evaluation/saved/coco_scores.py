@@ -1,4 +1,4 @@
-"""Score saved COCO results against annotations, without a model."""
+"""Scores of saved COCO results against annotations, without a model."""
 
 import contextlib
 import csv
@@ -19,7 +19,7 @@ from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError, lookup
 
 IOU_TYPES = {"bbox": "bbox", "segm": "segmentation"}
-# Member of a result -> whether it is one.
+# Checks of the members of a result.
 CHECKS: dict[str, Callable[[Any], bool]] = {
     "image_id": is_id,
     "category_id": is_id,
@@ -33,10 +33,10 @@ SUMMARY_NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 
 @dataclass(frozen=True, kw_only=True)
 class DetectionScores:
-    """Average precision in per cent; nan where there is no ground truth.
+    """Average precision in per cent; nan without ground truth.
 
     Attributes:
-        summary: By the names of `SUMMARY_NAMES`, or some of them.
+        summary: Scores by (some of) the names in `SUMMARY_NAMES`.
         per_class: Class name -> (AP, AP50).
     """
 
@@ -47,7 +47,7 @@ class DetectionScores:
 def score_coco_results(annotations: Path, results: Path, iou_type: str = "bbox") -> DetectionScores:
     """Run pycocotools' evaluation.
 
-    Args, Raises: As `evaluate_coco_results`.
+    Args, Raises: See `evaluate_coco_results`.
     """
     evaluation = evaluate_coco_results(annotations, results, iou_type)
     return DetectionScores(
@@ -57,15 +57,15 @@ def score_coco_results(annotations: Path, results: Path, iou_type: str = "bbox")
 
 
 def evaluate_coco_results(annotations: Path, results: Path, iou_type: str = "bbox") -> COCOeval:
-    """pycocotools' evaluation when it has run, with all that it knows.
+    """Run pycocotools' evaluation and return it with all of its results.
 
     Args:
         annotations: COCO instances file.
-        results: List of COCO results, as Detectron2's ``coco_instances_results.json``.
+        results: List of COCO results, such as Detectron2's ``coco_instances_results.json``.
         iou_type: ``bbox`` or ``segm``.
 
     Raises:
-        DataError: A file is missing or not what it should be, or they do not belong together.
+        DataError: A file is missing or invalid, or they do not belong together.
         ConfigError: Unknown `iou_type`.
     """
     needed = lookup(IOU_TYPES, iou_type, "IoU type")
@@ -81,20 +81,20 @@ def evaluate_coco_results(annotations: Path, results: Path, iou_type: str = "bbo
     if iou_type == "segm":
         check_polygons(annotations, content, scored=True)
     renumber_annotations(content)
-    content.setdefault("info", {})  # loadRes demands it
+    content.setdefault("info", {})  # loadRes requires it
     with contextlib.redirect_stdout(io.StringIO()):
         try:
-            truth = COCO()
-            truth.dataset = content
-            truth.createIndex()
+            gt = COCO()
+            gt.dataset = content
+            gt.createIndex()
             if iou_type == "segm":
-                _check_masks(annotations, truth, truth.anns.values())
-                _check_masks(results, truth, loaded)
-            # An empty list is a legal result: nothing was found.
-            found = truth.loadRes(loaded) if loaded else COCO()
-            evaluation = COCOeval(truth, found, iou_type)
+                _check_masks(annotations, gt, gt.anns.values())
+                _check_masks(results, gt, loaded)
+            # An empty list is valid: nothing was detected.
+            found = gt.loadRes(loaded) if loaded else COCO()
+            evaluation = COCOeval(gt, found, iou_type)
             if not loaded:
-                evaluation.params.imgIds = sorted(truth.getImgIds())
+                evaluation.params.imgIds = sorted(gt.getImgIds())
                 evaluation.cocoDt.createIndex()
             evaluation.evaluate()
             evaluation.accumulate()
@@ -105,7 +105,7 @@ def evaluate_coco_results(annotations: Path, results: Path, iou_type: str = "bbo
 
 
 def write_scores_csv(scores: DetectionScores, path: Path) -> None:
-    """One row per class with AP and AP50, and a last row ``all``."""
+    """Write one row per class with AP and AP50, and a last row ``all``."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["class", "AP", "AP50"])
@@ -115,15 +115,15 @@ def write_scores_csv(scores: DetectionScores, path: Path) -> None:
 
 
 def load_result_list(path: Path, needed: str) -> list[dict[str, Any]]:
-    """COCO results, without members that are not needed: pycocotools would take the size of an
-    object from a mask's box.
+    """Read COCO results without unneeded members: pycocotools would take the size of an object
+    from a mask's box.
 
     Args:
-        path: Json file.
-        needed: What each must have: ``bbox`` or ``segmentation``.
+        path: JSON file.
+        needed: Member that each result must have: ``bbox`` or ``segmentation``.
 
     Raises:
-        DataError: The file is missing or no such list.
+        DataError: The file is missing or is not such a list.
     """
     if not path.is_file():
         raise DataError(f"results file {path} does not exist")
@@ -141,14 +141,14 @@ def load_result_list(path: Path, needed: str) -> list[dict[str, Any]]:
     return [{key: result[key] for key in keys} for result in loaded]
 
 
-def _check_masks(path: Path, truth: COCO, objects: Iterable[dict[str, Any]]) -> None:
-    """Run-length encodings are for their images; pycocotools would read and write beyond them.
+def _check_masks(path: Path, gt: COCO, objects: Iterable[dict[str, Any]]) -> None:
+    """Check that run-length encodings match their images; pycocotools would access memory beyond.
 
     Raises:
-        DataError: One is not.
+        DataError: One does not match.
     """
     for item in objects:
-        mask, image = item.get("segmentation"), truth.imgs[item["image_id"]]
+        mask, image = item.get("segmentation"), gt.imgs[item["image_id"]]
         size = image["height"], image["width"]
         problem = run_length_problem(mask, size) if isinstance(mask, dict) else None
         if problem:
@@ -156,16 +156,16 @@ def _check_masks(path: Path, truth: COCO, objects: Iterable[dict[str, Any]]) -> 
 
 
 def _per_cent(value: float) -> float:
-    """pycocotools marks what cannot be computed by -1."""
+    """Convert to per cent; nan for -1, which pycocotools uses for undefined scores."""
     return float("nan") if value < 0 else 100 * float(value)
 
 
-def _per_class(evaluation: COCOeval, truth: COCO) -> dict[str, tuple[float, float]]:
+def _per_class(evaluation: COCOeval, gt: COCO) -> dict[str, tuple[float, float]]:
     # precision: IoU thresholds x recalls x classes x areas x detections per image
     precision = evaluation.eval["precision"]
     scores = {}
     for index, category_id in enumerate(evaluation.params.catIds):
         values = [precision[:, :, index, 0, -1], precision[:1, :, index, 0, -1]]
         means = [float(np.mean(v[v > -1])) if np.any(v > -1) else -1.0 for v in values]
-        scores[truth.cats[category_id]["name"]] = (_per_cent(means[0]), _per_cent(means[1]))
+        scores[gt.cats[category_id]["name"]] = (_per_cent(means[0]), _per_cent(means[1]))
     return scores

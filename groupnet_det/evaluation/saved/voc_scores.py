@@ -19,18 +19,18 @@ from .coco_scores import DetectionScores, load_result_list
 
 Floats = NDArray[np.float64]
 
-THRESHOLDS = np.linspace(0.5, 0.95, 10)  # of IoU; VOC's own is the first
+THRESHOLDS = np.linspace(0.5, 0.95, 10)  # IoU thresholds; VOC uses the first
 
 
 def eleven_points(recall: Floats, precision: Floats) -> float:
-    """The mean of the best precision at recalls of at least 0, 0.1, ... 1."""
-    points = np.arange(0.0, 1.1, 0.1)  # not quite tenths, and the same as in other evaluators
+    """Mean of the highest precision at recalls of at least 0, 0.1, ... 1."""
+    points = np.arange(0.0, 1.1, 0.1)  # not exactly tenths, as in other evaluators
     best = [precision[recall >= point].max(initial=0.0) for point in points]
     return float(np.mean(best))
 
 
 def area_under_curve(recall: Floats, precision: Floats) -> float:
-    """The area under the best precision at each recall or above."""
+    """Area under the highest precision at each recall or above."""
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     return float(np.sum(np.diff(recall, prepend=0.0) * envelope))
 
@@ -43,32 +43,32 @@ METRICS: dict[str, Callable[[Floats, Floats], float]] = {
 
 @dataclass(frozen=True)
 class _Truth:
-    """Objects of one class in one image: boxes (N, 4) as `VocObject`'s."""
+    """Objects of one class in one image: boxes (N, 4) as in `VocObject`."""
 
     boxes: Floats
     difficult: NDArray[np.bool_]
 
 
 def score_voc(
-    truth: Mapping[str, Sequence[VocObject]],
+    gt: Mapping[str, Sequence[VocObject]],
     results: Sequence[Mapping[str, Any]],
     class_names: Sequence[str],
     metric: str,
 ) -> DetectionScores:
     """Score COCO results.
 
-    A result counts where it overlaps the object that it overlaps best by the threshold, and no
-    result of a higher score has taken that. Difficult objects neither count nor do harm.
+    A result is correct if its IoU with the object that it overlaps most reaches the threshold, and
+    no result with a higher score has matched that object. Difficult objects are ignored.
 
     Args:
-        truth: Objects by the image's id.
-        results: With ``image_id``, ``category_id``, the position of the class, ``bbox`` and
+        gt: Objects by image id.
+        results: Results with ``image_id``, ``category_id`` (the index of the class), ``bbox`` and
             ``score``.
-        class_names: In order.
+        class_names: Class names in order.
         metric: A key of `METRICS`.
 
     Returns:
-        In per cent ``AP``, the mean over IoU thresholds of 0.5 to 0.95, ``AP50`` and ``AP75``; nan
+        ``AP`` (the mean over IoU thresholds of 0.5 to 0.95), ``AP50`` and ``AP75`` in per cent; nan
         for a class without objects, which the means leave out.
 
     Raises:
@@ -77,7 +77,7 @@ def score_voc(
     average = lookup(METRICS, metric, "VOC metric")
     table = np.full((len(class_names), len(THRESHOLDS)), np.nan)
     for label, name in enumerate(class_names):
-        objects = {image: _of_class(items, name) for image, items in truth.items()}
+        objects = {image: _of_class(items, name) for image, items in gt.items()}
         number = sum(int((~item.difficult).sum()) for item in objects.values())
         found = sorted(
             (result for result in results if result["category_id"] == label),
@@ -109,15 +109,15 @@ def score_voc_results(
     """Score saved results against the XML files of a VOC layout.
 
     Raises:
-        DataError: A file is missing or broken, or they do not belong together.
+        DataError: A file is missing or broken, or the files do not belong together.
         ConfigError: Unknown `metric`.
     """
     loaded = [
-        {**result, "image_id": str(result["image_id"])}  # as the split has them
+        {**result, "image_id": str(result["image_id"])}  # as in the split
         for result in load_result_list(results, "bbox")
     ]
-    truth = read_truth(root, split)
-    foreign = {result["image_id"] for result in loaded} - set(truth)
+    gt = read_gt(root, split)
+    foreign = {result["image_id"] for result in loaded} - set(gt)
     if foreign:
         raise DataError(
             f"{results} names {len(foreign)} images, such as {min(foreign)}, that split {split!r} "
@@ -127,12 +127,12 @@ def score_voc_results(
     if unknown:
         raise DataError(
             f"{results} has category {min(unknown, key=str)}, but there are {len(class_names)} "
-            "classes, counted from 0; are these the classes that it was made with?"
+            "classes, counted from 0; are these the classes of the training?"
         )
-    return score_voc(truth, loaded, class_names, metric)
+    return score_voc(gt, loaded, class_names, metric)
 
 
-def read_truth(root: Path, split: str) -> dict[str, tuple[VocObject, ...]]:
+def read_gt(root: Path, split: str) -> dict[str, tuple[VocObject, ...]]:
     """The objects of all images of a split.
 
     Raises:
@@ -153,7 +153,7 @@ def _of_class(items: Sequence[VocObject], name: str) -> _Truth:
 
 
 def _overlaps(box: Sequence[float], objects: _Truth) -> Floats:
-    """IoU of a box x, y, width, height with N objects, in pixels counted from 1."""
+    """IoU of a box x, y, width, height with N objects, with pixels counted from 1."""
     x, y, width, height = box
     low, high = np.array([x + 1, y + 1]), np.array([x + width, y + height])
     others = objects.boxes
@@ -169,7 +169,7 @@ def _hits(
     objects: Mapping[str, _Truth],
     threshold: float,
 ) -> list[bool | None]:
-    """Whether each result is right; None for those that do not count."""
+    """Whether each result is correct; None for ignored results."""
     taken: set[tuple[str, int]] = set()
     hits: list[bool | None] = []
     for result, ious in zip(found, overlaps, strict=True):

@@ -24,7 +24,7 @@ class OnnxTask:
     Attributes:
         name: ``classification`` and so on, for the metadata.
         heads: From the model, the backbone's maps and (H, W) to the outputs by name.
-        answers: From the model and images (N, 3, H, W), channels as the model takes them, to the
+        predict: From the model and images (N, 3, H, W), channels as the model takes them, to the
             same outputs, by the way that evaluation takes as far as there is one.
         count_classes: C.
         describe: More for the metadata: what the raw outputs of a detector belong to.
@@ -32,7 +32,7 @@ class OnnxTask:
 
     name: str
     heads: Callable[[Any, Mapping[str, Tensor], tuple[int, int]], Maps]
-    answers: Callable[["OnnxTask", Any, Tensor], Maps]
+    predict: Callable[["OnnxTask", Any, Tensor], Maps]
     count_classes: Callable[[Any], int]
     describe: Describe = lambda model: {}
 
@@ -61,7 +61,7 @@ def _classify(model: Any, features: Mapping[str, Tensor], size: tuple[int, int])
 
 
 def _classes(task: OnnxTask, model: Any, images: Tensor) -> Maps:
-    return {"logits": torch.stack([answer["logits"] for answer in model(_batch(images))])}
+    return {"logits": torch.stack([output["logits"] for output in model(_batch(images))])}
 
 
 def _segment(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> Maps:
@@ -70,7 +70,7 @@ def _segment(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) 
 
 
 def _label_scores(task: OnnxTask, model: Any, images: Tensor) -> Maps:
-    return {"logits": torch.stack([answer["sem_seg"] for answer in model(_batch(images))])}
+    return {"logits": torch.stack([output["sem_seg"] for output in model(_batch(images))])}
 
 
 def _dense(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> Maps:
@@ -140,7 +140,7 @@ RPN_OUTPUTS = ("objectness", "deltas")
 _DENSE = OnnxTask(
     name="detection, raw outputs of the heads",
     heads=_dense,
-    answers=_raw,
+    predict=_raw,
     count_classes=lambda model: model.num_classes,
     describe=_dense_anchors,
 )
@@ -151,14 +151,14 @@ TASKS: dict[str, OnnxTask] = {
     "ImageClassifier": OnnxTask(
         name="classification",
         heads=_classify,
-        answers=_classes,
+        predict=_classes,
         count_classes=lambda model: model.fc.out_features,
     ),
     # logits (N, C, H, W)
     "SemanticSegmentor": OnnxTask(
         name="semantic segmentation",
         heads=_segment,
-        answers=_label_scores,
+        predict=_label_scores,
         count_classes=lambda model: model.sem_seg_head.num_classes,
     ),
     # logits_l (N, A C, H_l, W_l), deltas_l (N, A 4, H_l, W_l), from points (A = 1) also
@@ -168,7 +168,7 @@ TASKS: dict[str, OnnxTask] = {
     "PanopticFPN": OnnxTask(
         name="panoptic segmentation, raw outputs of the region proposal network",
         heads=_panoptic,
-        answers=_raw,
+        predict=_raw,
         count_classes=lambda model: model.roi_heads.num_classes,
         describe=_rpn_anchors,
     ),
@@ -177,7 +177,7 @@ TASKS: dict[str, OnnxTask] = {
     "GeneralizedRCNN": OnnxTask(
         name="detection, raw outputs of the region proposal network",
         heads=_proposals,
-        answers=_raw,
+        predict=_raw,
         count_classes=lambda model: model.roi_heads.num_classes,
         describe=_rpn_anchors,
     ),

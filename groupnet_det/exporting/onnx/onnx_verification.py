@@ -192,8 +192,8 @@ def _verify(
     guide = _Guide(theirs[name] for name in exported.quantized)
     seen = images[:, list(exported.order)]
     task = find_task(model)
-    ours = task.answers(task, _following(model, guide), seen)
-    free, own = run_onnx(given, images), task.answers(task, model, seen)
+    ours = task.predict(task, _following(model, guide), seen)
+    free, own = run_onnx(given, images), task.predict(task, model, seen)
     outputs = [
         OutputFinding(
             name=name,

@@ -156,7 +156,13 @@ def pack_network(
         names = class_names(model.fc.out_features)
         return export_classifier(model, class_names=names, info=about)
     about["postprocessing"] = describe_postprocessing(info, task)
-    return export_model(model, class_names=class_names, info=about, predictors=predictors)
+    return export_model(
+        model,
+        class_names=class_names,
+        info=about,
+        predictors=predictors,
+        mask_threshold=info.mask_threshold,
+    )
 
 
 def class_names(dataset: str, of_checkpoint: Sequence[str], number: int) -> list[str]:
@@ -171,7 +177,7 @@ def stuff_class_names(dataset: str, model: Any, rest: Mapping[str, Any]) -> list
     Args:
         model, rest: As of `load_trained`.
     """
-    of_checkpoint = (rest.get("looks") or {}).get("stuff_classes") or []
+    of_checkpoint = (rest.get("metadata") or {}).get("stuff_classes") or []
     number = model.sem_seg_head.predictor.out_channels
     return _chosen(dataset, "stuff classes", number, of_checkpoint, stuff_names_of)
 

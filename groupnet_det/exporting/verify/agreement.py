@@ -1,7 +1,7 @@
-"""Agreement of the answers of two networks, image by image: classes, detections and label maps.
+"""Agreement of the predictions of two networks, image by image: classes, detections and label maps.
 
-Scores hide what single answers show: on few images one turned sign moves a score visibly, while
-nearly all answers stay as they are.
+Scores hide what single predictions show: on few images one turned sign moves a score visibly, while
+nearly all predictions stay as they are.
 """
 
 import zlib
@@ -23,11 +23,11 @@ MIN_PIXELS = 0.99  # share of an image's pixels with the same label
 
 @dataclass(frozen=True, kw_only=True)
 class Likeness:
-    """Of the two answers to one image.
+    """Of two predictions for one image.
 
     Attributes:
         same, parts: Classes, detections or pixels that agree, and all of them.
-        agrees: Whether the answers count as the same.
+        agrees: Whether the predictions count as the same.
     """
 
     same: int
@@ -35,33 +35,33 @@ class Likeness:
     agrees: bool
 
 
-class ImageAnswer(Protocol):
-    """What a network says of an image."""
+class ImagePrediction(Protocol):
+    """What a network predicts for an image."""
 
     def compare(self, other: Any, /) -> Likeness:
-        """With the answer of the same kind by another network."""
+        """With the prediction of the same kind by another network."""
 
 
 @dataclass(frozen=True)
-class ClassAnswer:
+class ClassPrediction:
     """The number of the likeliest class."""
 
     number: int
 
-    def compare(self, other: "ClassAnswer", /) -> Likeness:
+    def compare(self, other: "ClassPrediction", /) -> Likeness:
         same = self.number == other.number
         return Likeness(same=int(same), parts=1, agrees=same)
 
 
 @dataclass(frozen=True, kw_only=True)
-class DetectionsAnswer:
+class ObjectPredictions:
     """Objects: boxes (N, 4) as x1, y1, x2, y2 in pixels, scores (N,), classes (N,)."""
 
     boxes: Tensor
     scores: Tensor
     classes: Tensor
 
-    def compare(self, other: "DetectionsAnswer", /) -> Likeness:
+    def compare(self, other: "ObjectPredictions", /) -> Likeness:
         """Each detection of `MIN_SCORE` is to have one of its class and `MIN_IOU` on the other
         side, whatever score that has, so that a threshold turns nothing."""
         found = torch.cat([_found(self, other), _found(other, self)])
@@ -69,7 +69,7 @@ class DetectionsAnswer:
         return Likeness(same=same, parts=len(found), agrees=same == len(found))
 
 
-def _found(one: DetectionsAnswer, other: DetectionsAnswer) -> Tensor:
+def _found(one: ObjectPredictions, other: ObjectPredictions) -> Tensor:
     """Whether `other` has each of the likely detections of `one`, (n,)."""
     likely = one.scores >= MIN_SCORE
     same_class = one.classes[likely][:, None] == other.classes
@@ -78,38 +78,38 @@ def _found(one: DetectionsAnswer, other: DetectionsAnswer) -> Tensor:
 
 
 @dataclass(frozen=True)
-class LabelsAnswer:
+class LabelPredictions:
     """A label for each pixel, compressed, as a data set of them fills the memory."""
 
     content: bytes
 
     @classmethod
-    def of(cls, labels: Tensor) -> "LabelsAnswer":
+    def of(cls, labels: Tensor) -> "LabelPredictions":
         """
         Args:
             labels: Numbers of classes below 2^15, (H, W).
         """
         return cls(zlib.compress(labels.to(torch.int16).cpu().numpy().tobytes(), level=1))
 
-    def compare(self, other: "LabelsAnswer", /) -> Likeness:
+    def compare(self, other: "LabelPredictions", /) -> Likeness:
         one, two = (np.frombuffer(zlib.decompress(x.content), np.int16) for x in (self, other))
         same = int((one == two).sum())
         return Likeness(same=same, parts=len(one), agrees=same >= MIN_PIXELS * len(one))
 
 
-def answers_of(output: Mapping[str, Any]) -> dict[str, ImageAnswer]:
-    """The answers in what a model of Detectron2 returns for an image, by the keys of `PARTS`."""
-    answers: dict[str, ImageAnswer] = {}
+def predictions_of(output: Mapping[str, Any]) -> dict[str, ImagePrediction]:
+    """What a model of Detectron2 predicts for an image, by the keys of `PARTS`."""
+    predictions: dict[str, ImagePrediction] = {}
     if "logits" in output:
-        answers["classes"] = ClassAnswer(int(output["logits"].argmax()))
+        predictions["classes"] = ClassPrediction(int(output["logits"].argmax()))
     if "instances" in output:
         found = output["instances"].to("cpu")
-        answers["detections"] = DetectionsAnswer(
+        predictions["detections"] = ObjectPredictions(
             boxes=found.pred_boxes.tensor, scores=found.scores, classes=found.pred_classes
         )
     if "sem_seg" in output:
-        answers["labels"] = LabelsAnswer.of(output["sem_seg"].argmax(dim=0))
-    return answers
+        predictions["labels"] = LabelPredictions.of(output["sem_seg"].argmax(dim=0))
+    return predictions
 
 
 # What is compared -> what its parts are.
@@ -122,13 +122,13 @@ PARTS = {
 
 def show_agreement(
     dataset: str,
-    trained: Sequence[Mapping[str, ImageAnswer]],
-    packed: Sequence[Mapping[str, ImageAnswer]],
+    trained: Sequence[Mapping[str, ImagePrediction]],
+    packed: Sequence[Mapping[str, ImagePrediction]],
 ) -> list[Finding]:
-    """The share of images that both networks answer alike; a line for each of `PARTS`.
+    """The share of images for which both networks predict alike; a line for each of `PARTS`.
 
     Args:
-        trained, packed: Of each image, `answers_of`, in the same order.
+        trained, packed: Of each image, `predictions_of`, in the same order.
     """
     pairs = list(zip(trained, packed, strict=True))
     kinds = trained[0] if trained else ()

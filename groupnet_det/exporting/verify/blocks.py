@@ -181,7 +181,7 @@ class _Run:
 
 def integer_sums(unit: ConvUnit, x: Tensor) -> Tensor:
     """What the packed network sums for a unit of one binary convolution, (N, C, H, W)."""
-    norm = unit.norm[0] if unit.steps[0] == "norm" else None
+    norm = unit.norm_before_sign(0)
     (y,) = unit.conv.forward_maps([x if norm is None else norm(x)])
     terms = sign_terms(unit.conv, "")
     halves = ActivationSteps(unit.conv.activation, norm, unit.conv.in_channels, "").binary_terms()
@@ -193,7 +193,8 @@ def integer_sums(unit: ConvUnit, x: Tensor) -> Tensor:
 
 
 def _quantized(unit: ConvUnit, x: Tensor) -> Tensor:
-    return unit.conv.activation(unit.norm[0](x) if unit.steps[0] == "norm" else x)
+    norm = unit.norm_before_sign(0)
+    return unit.conv.activation(x if norm is None else norm(x))
 
 
 def _far_values(unit: ConvUnit, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ Three checks, of which each can find what the others cannot:
   (`cannot_tell`), or where scores are further apart than may be, but no further than turned signs
   explain.
 
-Besides, *agreement* shows, without a verdict, the share of images that both answer alike: module
+Besides, *agreement* shows, without a verdict, the share of images with like predictions: module
 `agreement`.
 """
 

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from groupnet_det.layers.convs.conv_unit import ConvUnit
+from groupnet_det.layers.convs.conv_unit import ORDERS, ConvUnit
 from groupnet_det.layers.convs.quantization import Quantization
+
+BN_LAST = frozenset(order for order, steps in ORDERS.items() if steps[-1] == "norm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +21,8 @@ class BlockDesign:
         group: What is decomposed as one: ``layer``, ``block``, ``stage`` or ``network``.
         gates: Whether groups but the first receive a soft mixture of branch and merged input.
         merge: A key of `MERGES`: how the branches of a group become one.
+        stage_bases: K of each of the four stages; empty where all have that of the quantization.
+            Where K changes, the branches of a stage start from the merged map, without gates.
     """
 
     order: str = "conv_act_norm"
@@ -28,11 +32,12 @@ class BlockDesign:
     group: str = "block"
     gates: bool = True
     merge: str = "mean"
+    stage_bases: tuple[int, ...] = ()
 
     @property
     def signed_output(self) -> bool:
         """Whether blocks give values of both signs, as binary layers after them need."""
-        return self.order == "conv_act_norm" or self.nonlinearity == "none"
+        return self.order in BN_LAST or self.nonlinearity == "none"
 
     def make_unit(
         self,

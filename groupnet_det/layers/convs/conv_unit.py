@@ -20,6 +20,8 @@ ORDERS: dict[str, tuple[str, ...]] = {
     "conv_act_norm": ("conv", "act", "norm"),  # Group-Net
     "conv_norm_act": ("conv", "norm", "act"),  # k-bit and full-precision networks
     "norm_conv_act": ("norm", "conv", "act"),  # XNOR-Net
+    # Group-Net with XNOR-Net's BN before the sign besides its own.
+    "norm_conv_act_norm": ("input_norm", "conv", "act", "norm"),
 }
 
 
@@ -92,11 +94,21 @@ class ConvUnit(nn.Module):
             dilation=dilation,
             num_groups=self.num_bases,
         )
+        self.input_norm = (
+            PerLevelBatchNorm(num_levels, in_channels, shared=shared_norm)
+            if "input_norm" in self.steps
+            else None
+        )
         self.norm = PerLevelBatchNorm(
             num_levels, in_channels if self.steps[0] == "norm" else wide, shared=shared_norm
         )
         self.act = lookup(NONLINEARITIES, nonlinearity, "MODEL.GROUPNET.NONLINEARITY")(wide)
         self.merge = merge_wide(merge, self.num_bases)
+
+    def norm_before_sign(self, level: int) -> nn.Module | None:
+        """The BN that the map of a level goes through before it is quantized, if any."""
+        norms = self.norm if self.steps[0] == "norm" else self.input_norm
+        return None if norms is None else norms[level]
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C_in, H, W) -> (N, C, H', W'), for a unit with one level."""
@@ -113,6 +125,8 @@ class ConvUnit(nn.Module):
             "norm": self.norm,
             "act": self._activate,
         }
+        if self.input_norm is not None:
+            run["input_norm"] = self.input_norm
         outputs = maps
         for step in self.steps:
             outputs = run[step](outputs)

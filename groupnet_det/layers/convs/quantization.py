@@ -33,6 +33,7 @@ class Quantization:
         num_bases: K of the paper, 1 to 8: binary branches per full-precision group.
         activation: A key of `ACTIVATION_QUANTIZERS`.
         gradient: A key of `SIGN_GRADIENTS`: how the sign of activations is differentiated.
+        gradient_width: Of that estimator, above 0, see `sign_gradient`.
         zero_one_gradient: A key of `ZERO_ONE_GRADIENTS`: the same for activations of {0, 1}.
         weight: A key of `WEIGHT_QUANTIZERS`.
         weight_scale: One of `WEIGHT_SCALES`.
@@ -47,6 +48,7 @@ class Quantization:
     num_bases: int = 4
     activation: str = "sign"
     gradient: str = "polynomial"
+    gradient_width: float = 1.0
     zero_one_gradient: str = "clipped"
     weight: str = "sign"
     weight_scale: str = "layer"
@@ -60,6 +62,10 @@ class Quantization:
         _check_range("BITS", self.bits, MAX_BITS)
         _check_range("ABC_WEIGHT_BASES", self.weight_terms, MAX_BASES)
         _check_range("ABC_ACTIVATION_BASES", self.activation_terms, MAX_BASES)
+        if self.gradient_width <= 0:
+            raise ConfigError(
+                f"MODEL.GROUPNET.GRADIENT_WIDTH is {self.gradient_width}; it must be above 0"
+            )
         tables: dict[str, tuple[Iterable[str], str]] = {
             "ACTIVATION": (ACTIVATION_QUANTIZERS, self.activation),
             "GRADIENT": (SIGN_GRADIENTS, self.gradient),
@@ -100,6 +106,7 @@ class Quantization:
             bits=self.bits,
             num_bases=self.activation_terms,
             gradient=self.gradient,
+            gradient_width=self.gradient_width,
             zero_one_gradient=self.zero_one_gradient,
         )
         return build_activation_quantizer(self.activation, spec)

@@ -1,20 +1,22 @@
-"""The Group-Net ResNet as a Detectron2 backbone.
+"""Table of the backbones that Detectron2's configs can name.
 
-Registered builders, each called as ``builder(cfg, input_shape)``:
+`register` registers two builders, each called as ``builder(cfg, input_shape)``, for each name in
+`BACKBONES`:
 
-* ``build_groupnet_resnet_backbone``: ``res2`` ... ``res5``;
-* ``build_groupnet_resnet_fpn_backbone`` (in `necks.binary_fpn`): with a pyramid on top.
+* ``build_<name>_backbone``: the stages, ``res2`` ... ``res5``;
+* ``build_<name>_fpn_backbone``: with a pyramid on top (`necks.binary_fpn`).
 
-``MODEL.GROUPNET.PARTS.BACKBONE`` says which network it is.
+A further backbone is a `StagedBackbone` that derives from `Detectron2Backbone`, in a file of its
+own, and an entry of the table.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from detectron2.config import CfgNode, configurable
 from detectron2.layers import FrozenBatchNorm2d, ShapeSpec
-from detectron2.modeling import BACKBONE_REGISTRY, Backbone
+from detectron2.modeling import Backbone
 
 from groupnet_det.config import parse_method
 from groupnet_det.errors import ConfigError
@@ -23,8 +25,31 @@ from .bpac import bpac_dilations
 from .groupnet_resnet import GroupNetResNet
 
 
-class GroupNetBackbone(GroupNetResNet, Backbone):
-    """`GroupNetResNet` with what Detectron2 asks of a backbone."""
+class Detectron2Backbone(Backbone):
+    """What Detectron2 asks of a backbone, for a `StagedBackbone` that derives from it too."""
+
+    stages: tuple[str, ...]
+    out_features: tuple[str, ...]
+    feature_channels: dict[str, int]
+    feature_strides: dict[str, int]
+
+    def output_shape(self) -> dict[str, ShapeSpec]:
+        return {
+            name: ShapeSpec(channels=self.feature_channels[name], stride=self.feature_strides[name])
+            for name in self.out_features
+        }
+
+    def freeze(self, freeze_at: int) -> "Detectron2Backbone":
+        """Freeze the stem (1), res2 (2) and so on, as in Detectron2's ResNet; 0 freezes nothing."""
+        for name in ("stem", *self.stages)[:freeze_at]:
+            part = self.get_submodule(name)
+            part.requires_grad_(False)
+            setattr(self, name, FrozenBatchNorm2d.convert_frozen_batchnorm(part))
+        return self
+
+
+class GroupNetBackbone(GroupNetResNet, Detectron2Backbone):
+    """`GroupNetResNet` for Detectron2, as ``MODEL.GROUPNET.PARTS.BACKBONE`` says."""
 
     @configurable
     def __init__(self, **arguments: Any) -> None:
@@ -44,20 +69,6 @@ class GroupNetBackbone(GroupNetResNet, Backbone):
             "out_features": options.OUT_FEATURES,
         }
 
-    def output_shape(self) -> dict[str, ShapeSpec]:
-        return {
-            name: ShapeSpec(channels=self.feature_channels[name], stride=self.feature_strides[name])
-            for name in self.out_features
-        }
-
-    def freeze(self, freeze_at: int) -> "GroupNetBackbone":
-        """Freeze the stem (1), res2 (2) and so on, as in Detectron2's ResNet; 0 freezes nothing."""
-        for name in ("stem", *self.stages)[:freeze_at]:
-            part = self.get_submodule(name)
-            part.requires_grad_(False)
-            setattr(self, name, FrozenBatchNorm2d.convert_frozen_batchnorm(part))
-        return self
-
 
 def _dilations(cfg: CfgNode) -> Sequence[int | Sequence[int]]:
     options = cfg.MODEL.GROUPNET
@@ -75,8 +86,7 @@ def _dilations(cfg: CfgNode) -> Sequence[int | Sequence[int]]:
     )
 
 
-@BACKBONE_REGISTRY.register()
-def build_groupnet_resnet_backbone(cfg: CfgNode, input_shape: ShapeSpec) -> Backbone:
+def build_groupnet_resnet(cfg: CfgNode, input_shape: ShapeSpec) -> Backbone:
     """Build ``MODEL.GROUPNET``'s backbone; its outputs are ``MODEL.GROUPNET.OUT_FEATURES``."""
     freeze_at = cfg.MODEL.BACKBONE.FREEZE_AT
     if freeze_at and not cfg.MODEL.WEIGHTS:
@@ -85,3 +95,15 @@ def build_groupnet_resnet_backbone(cfg: CfgNode, input_shape: ShapeSpec) -> Back
             "would stay random. Binary networks are trained with FREEZE_AT 0."
         )
     return GroupNetBackbone(cfg, input_shape).freeze(freeze_at)
+
+
+# Name -> builder of a backbone without a pyramid.
+BACKBONES: dict[str, Callable[[CfgNode, ShapeSpec], Backbone]] = {
+    "groupnet_resnet": build_groupnet_resnet,
+}
+
+
+def builder_names(ending: str) -> str:
+    """What ``MODEL.BACKBONE.NAME`` may be, for messages: all names of `BACKBONES` with an ending,
+    ``backbone`` or ``fpn_backbone``."""
+    return ", ".join(f"build_{name}_{ending}" for name in BACKBONES)

@@ -1,6 +1,7 @@
-"""The Group-Net ResNet. It needs torch only; `detectron2_backbones.py` registers it."""
+"""The Group-Net ResNet, a `StagedBackbone`. It needs torch only."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from .resnet_layout import (
     block_places,
     find_depth,
     scale_channels,
+    stage_bases,
 )
 from .stems import STEMS
 
@@ -73,6 +75,10 @@ class GroupNetResNet(Scriptable):
             for name, channels in zip(STAGES, STAGE_CHANNELS, strict=True)
         }
 
+        bases = stage_bases(
+            method.quantization.num_bases, method.design.stage_bases, method.design.group
+        )
+        before = bases[STAGES[0]]
         channels = scale_channels(STAGE_CHANNELS[0], width)
         self.stem = lookup(STEMS, method.stem, "the stem")(in_channels, channels)
         for name in self.stages:
@@ -83,10 +89,19 @@ class GroupNetResNet(Scriptable):
             dilations=dilations,
             num_stages=len(self.stages),
         ):
-            block = _make_block(kind, channels, self.feature_channels[place.stage], place, method)
+            own = bases[place.stage]
+            block = _make_block(
+                kind,
+                channels,
+                self.feature_channels[place.stage],
+                place,
+                replace(method, quantization=replace(method.quantization, num_bases=own)),
+                chained=own == before,
+            )
             self.get_submodule(place.stage).append(block)  # type: ignore[operator]
-            channels = self.feature_channels[place.stage]
+            channels, before = self.feature_channels[place.stage], own
         self.feature_strides = _strides(output_stride)
+        self.signed_output = method.design.signed_output
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(N, C, H, W) -> the `out_features` by name, each (N, C_i, H/stride_i, W/stride_i)."""
@@ -102,12 +117,19 @@ class GroupNetResNet(Scriptable):
 
 
 def _make_block(
-    kind: str, in_channels: int, out_channels: int, place: BlockPlace, method: Method
+    kind: str,
+    in_channels: int,
+    out_channels: int,
+    place: BlockPlace,
+    method: Method,
+    *,
+    chained: bool,
 ) -> GroupBlock:
+    """Arguments as of `GroupBlock`; `chained` where the block before has as many branches."""
     design = method.design
     connection = "chained"
     if place.starts_group(design.group):
-        gated = design.gates and design.group != "layer" and not place.first_of_network
+        gated = chained and design.gates and design.group != "layer" and not place.first_of_network
         connection = "gated" if gated else "merged"
     merge = None  # inside a group the branches do not meet ...
     if place.ends_group(design.group):

@@ -136,6 +136,31 @@ def _check_dilations(dilations: Sequence[int | Sequence[int]]) -> None:
         )
 
 
+def stage_bases(num_bases: int, own: Sequence[int], group: str) -> dict[str, int]:
+    """K of each stage, by its name.
+
+    Args:
+        num_bases: K of all stages, where `own` is empty.
+        own: K of each of the four stages.
+        group: What is decomposed as one; see `BlockDesign`.
+
+    Raises:
+        ConfigError: `own` are not four numbers above 0, or differ within a group.
+    """
+    bases = tuple(own) or (num_bases,) * len(STAGES)
+    if len(bases) != len(STAGES) or min(bases) < 1:
+        raise ConfigError(
+            f"MODEL.GROUPNET.STAGE_BASES is {list(own)}; valid: four numbers above 0, for "
+            f"{STAGES[0]} to {STAGES[-1]}"
+        )
+    if group == "network" and len(set(bases)) > 1:
+        raise ConfigError(
+            f"MODEL.GROUPNET.STAGE_BASES is {list(own)}, but with MODEL.GROUPNET.GROUP 'network' "
+            "all stages have the same branches; choose another GROUP"
+        )
+    return dict(zip(STAGES, bases, strict=True))
+
+
 def scale_channels(channels: int, width: float) -> int:
     """`channels` times `width`, at least 1 and whole.
 

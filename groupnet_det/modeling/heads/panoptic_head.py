@@ -94,7 +94,7 @@ class GroupNetPanopticHead(nn.Module):
     def forward(
         self, features: dict[str, Tensor], targets: Tensor | None = None
     ) -> tuple[Tensor | None, dict[str, Tensor]]:
-        """Segment, or compare with the truth.
+        """Segment, or compare with the ground truth.
 
         Args:
             features: Pyramid levels by name, (N, C, H_l, W_l).

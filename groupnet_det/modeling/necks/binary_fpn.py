@@ -12,14 +12,14 @@ from typing import Any
 import torch.nn.functional as F
 from detectron2.config import CfgNode
 from detectron2.layers import ShapeSpec
-from detectron2.modeling import BACKBONE_REGISTRY, FPN, Backbone
+from detectron2.modeling import FPN, Backbone
 from torch import Tensor, nn
 
-from groupnet_det.config import parse_method, part_method
+from groupnet_det.config import part_method
 from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.layers import join_branches
 from groupnet_det.layers.scripting import Scriptable
-from groupnet_det.modeling.backbones.detectron2_backbones import build_groupnet_resnet_backbone
+from groupnet_det.modeling.backbones.staged_backbone import StagedBackbone
 from groupnet_det.modeling.features import find_features
 
 from .pyramid_design import PyramidDesign
@@ -46,7 +46,7 @@ class BinaryFPN(Scriptable, Backbone):
         in_features: Sequence[str],
         out_channels: int,
         design: PyramidDesign,
-        normalize_inputs: bool = False,
+        normalize_inputs: bool | None = None,
         top_block: nn.Module | None = None,
         fuse_type: str = "sum",
     ) -> None:
@@ -56,8 +56,9 @@ class BinaryFPN(Scriptable, Backbone):
             in_features: Names from high to low resolution, strides doubling.
             out_channels: Channels of each level.
             design: Of the convolutions.
-            normalize_inputs: Whether a BN is applied to what comes from `bottom_up`. Where that
-                ends in a ReLU it is needed: the sign of every value would be +1.
+            normalize_inputs: Whether a BN is applied to what binary convolutions read of
+                `bottom_up`. By default where that is a `StagedBackbone` whose maps are never
+                negative: the sign of every value would be +1.
             top_block: Levels above the last, see `top_blocks`.
             fuse_type: ``sum`` or ``avg`` of lateral and top-down maps.
 
@@ -77,12 +78,17 @@ class BinaryFPN(Scriptable, Backbone):
         self.fuse_factor = lookup(FUSIONS, fuse_type, "MODEL.FPN.FUSE_TYPE")
         self.stages = [int(math.log2(stride)) for stride in strides]
         for name, stage in zip(in_features, self.stages, strict=True):
-            lateral = design.make_conv(shapes[name].channels, out_channels, 1, first=True)
+            lateral = design.make_lateral(shapes[name].channels, out_channels)
             output = design.make_conv(out_channels, out_channels, 3, first=False)
             self.add_module(f"fpn_lateral{stage}", lateral)
             self.add_module(f"fpn_output{stage}", output)
+        if normalize_inputs is None:
+            normalize_inputs = isinstance(bottom_up, StagedBackbone) and not bottom_up.signed_output
+        # A float lateral has its BN behind it; then p6 alone may read by a sign.
+        self.has_float_laterals = design.laterals == "float"
+        signed = [getattr(top_block, "in_feature", "")] if self.has_float_laterals else in_features
         self.input_norms = nn.ModuleDict(
-            {name: nn.BatchNorm2d(shapes[name].channels) for name in in_features}
+            {name: nn.BatchNorm2d(shapes[name].channels) for name in in_features if name in signed}
             if normalize_inputs
             else {}
         )
@@ -105,15 +111,16 @@ class BinaryFPN(Scriptable, Backbone):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(N, C, H, W) -> levels by name, ``p_i`` of (N, out_channels, H/2^i, W/2^i)."""
-        features = self.bottom_up(images)
-        for name, norm in self.input_norms.items():
-            features[name] = norm(features[name])
+        raw = self.bottom_up(images)
+        normed = {name: norm(raw[name]) for name, norm in self.input_norms.items()}
+        features = {**raw, **normed}
+        of_laterals = raw if self.has_float_laterals else features
         top_down: list[list[Tensor]] = []
         levels: list[Tensor] = []
         for name, stage in zip(reversed(self.in_features), reversed(self.stages), strict=True):
             lateral: Any = self.get_submodule(f"fpn_lateral{stage}")
             output: Any = self.get_submodule(f"fpn_output{stage}")
-            branches = lateral.forward_branches([[features[name]]])
+            branches = lateral.forward_branches([[of_laterals[name]]])
             if top_down:
                 branches = [
                     [self._fuse(fine, coarse)]
@@ -137,7 +144,7 @@ def _build_quantized(cfg: CfgNode, bottom_up: Backbone, top_block: nn.Module | N
         in_features=cfg.MODEL.FPN.IN_FEATURES,
         out_channels=cfg.MODEL.FPN.OUT_CHANNELS,
         design=PyramidDesign.from_config(cfg),
-        normalize_inputs=not parse_method(cfg, "BACKBONE").design.signed_output,
+        normalize_inputs=cfg.MODEL.GROUPNET.FPN.NORM_INPUTS or None,
         top_block=top_block,
         fuse_type=cfg.MODEL.FPN.FUSE_TYPE,
     )
@@ -154,10 +161,15 @@ def _build_float(cfg: CfgNode, bottom_up: Backbone, top_block: nn.Module | None)
     )
 
 
-@BACKBONE_REGISTRY.register()
-def build_groupnet_resnet_fpn_backbone(cfg: CfgNode, input_shape: ShapeSpec) -> Backbone:
-    """Backbone and pyramid, each with its method by ``MODEL.GROUPNET.PARTS``."""
-    bottom_up = build_groupnet_resnet_backbone(cfg, input_shape)
+def build_pyramid(cfg: CfgNode, bottom_up: Backbone) -> Backbone:
+    """A backbone with a pyramid on top, whose method is ``MODEL.GROUPNET.PARTS.NECK``.
+
+    Args:
+        bottom_up: A `StagedBackbone`.
+
+    Raises:
+        ConfigError: The levels do not fit the backbone, or a value is not among the valid ones.
+    """
     is_float = part_method(cfg, "NECK") == "float"
     shapes = bottom_up.output_shape()
     *_, deepest = find_features(shapes, cfg.MODEL.FPN.IN_FEATURES, "MODEL.FPN.IN_FEATURES")

@@ -1,5 +1,6 @@
 """Design of a pyramid: how its convolutions are quantized, decomposed and built."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -11,6 +12,12 @@ from groupnet_det.layers import BranchedUnit, ConvUnit, Quantization
 
 # MODEL.GROUPNET.FPN.GROUP -> whether the bases meet at the levels of the pyramid only.
 GROUPS = {"layer": False, "pyramid": True}
+FLOAT = Quantization(num_bases=1, activation="float", weight="float")
+# MODEL.GROUPNET.FPN.LATERALS -> their quantization, from that of the other convolutions.
+LATERALS: dict[str, Callable[[Quantization], Quantization]] = {
+    "method": lambda quantization: quantization,
+    "float": lambda quantization: FLOAT,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +31,15 @@ class PyramidDesign:
             pyramids (``pyramid``), whose levels are averaged.
         gates: Whether parallel pyramids exchange what they know by soft gates between the lateral
             and the output convolutions, and between p6 and p7; see `BranchedUnit`.
+        laterals: A key of `LATERALS`. They have no shortcut, so that all that the backbone's maps
+            carry goes through one sign where they are binary.
     """
 
     quantization: Quantization = field(default_factory=Quantization)
     relu: bool = False
     group: str = "layer"
     gates: bool = True
+    laterals: str = "method"
 
     @classmethod
     def from_config(cls, cfg: CfgNode) -> "PyramidDesign":
@@ -45,7 +55,18 @@ class PyramidDesign:
             relu=options.RELU,
             group=options.GROUP,
             gates=options.GATES,
+            laterals=options.LATERALS,
         )
+
+    def make_lateral(self, in_channels: int, out_channels: int) -> ConvUnit | BranchedUnit:
+        """A 1x1 convolution from a map of the backbone.
+
+        Raises:
+            ConfigError: Unknown `laterals`.
+        """
+        quantize = lookup(LATERALS, self.laterals, "MODEL.GROUPNET.FPN.LATERALS")
+        design = replace(self, quantization=quantize(self.quantization))
+        return design.make_conv(in_channels, out_channels, 1, first=True)
 
     def make_conv(
         self,

@@ -1,8 +1,8 @@
 """ABC-Net: weights and activations as sums of several binary bases.
 
 Source: Lin et al., Towards Accurate Binary Convolutional Neural Network (arXiv 1711.11294). The
-network computes M x N binary convolutions. In this simulation with floats one convolution of the
-two sums gives the same, exactly but for rounding, because a convolution is linear in both
+network computes M x N binary convolutions. This simulation convolves the two sums once in floats,
+which is equal up to rounding, because a convolution is linear in both
 arguments: ``conv(sum_m alpha_m B_m, sum_n beta_n A_n) = sum_mn alpha_m beta_n conv(B_m, A_n)``.
 """
 
@@ -26,8 +26,8 @@ class ABCActivation(ActivationQuantizer):
     Backward: g to A_n times beta_n; through A_n unchanged to x and v_n where ``0 <= x + v_n <= 1``
     and 0 elsewhere (section 3.2). Padded with ``sum_n beta_n``: all bases +1.
 
-    Deviation: the start, which the paper's text leaves open. The thresholds ``0.5 - v_n`` divide
-    [-1, 1] into N + 1 equal parts and each beta is 1 / N, so that the values are in [-1, 1].
+    Deviation: the initialization, which the paper does not state. The thresholds ``0.5 - v_n``
+    divide [-1, 1] into N + 1 equal parts and each beta is 1 / N, so that values are in [-1, 1].
     """
 
     precision = 1
@@ -54,7 +54,7 @@ class ABCActivation(ActivationQuantizer):
 def binary_bases(weight: Tensor, num_bases: int) -> Tensor:
     """Bases ``B_m = sign(W - mean(W) + u_m std(W))`` of each row (section 3.1).
 
-    The M values u_m are evenly spread from -1 to 1, or 0 where M is 1; std divides by the number of
+    The M values u_m are evenly spread from -1 to 1, or 0 if M is 1; std divides by the number of
     weights.
 
     Args:
@@ -71,7 +71,7 @@ def binary_bases(weight: Tensor, num_bases: int) -> Tensor:
 
 
 def least_squares_scales(weight: Tensor, bases: Tensor) -> Tensor:
-    """``argmin_alpha ||w - B alpha||^2`` of each row, the shortest where bases coincide.
+    """``argmin_alpha ||w - B alpha||^2`` of each row; the minimum-norm solution if bases coincide.
 
     Args:
         weight: (G, n), float32 or float64.
@@ -94,10 +94,10 @@ def approximate_weight(weight: Tensor, *, num_bases: int, num_groups: int = 1) -
     Args:
         weight: (C_out, C_in, kH, kW).
         num_bases: M.
-        num_groups: The output channels are that many equal groups with bases of their own.
+        num_groups: Number of equal groups of output channels, each with its own bases.
     """
-    # Products of matrices would be done in half precision under autocast, and half precision has
-    # no eigenvalues, which the pseudo-inverse needs.
+    # Autocast would compute matrix products in half precision, which has no eigenvalues, but the
+    # pseudo-inverse needs them.
     with torch.no_grad(), torch.autocast(weight.device.type, enabled=False):
         rows = weight.reshape(num_groups, -1)
         rows = rows.to(torch.promote_types(rows.dtype, torch.float32))

@@ -27,11 +27,11 @@ def quantize_dorefa_weight(weight: Tensor, *, bits: int, num_groups: int = 1) ->
 
     Forward: with one bit, ``sign(W) * mean|W|``; with more, ``2 q(t / (2 max|t|) + 1/2) - 1`` where
     ``t = tanh(W)`` and q is `quantize_uniform`: values in [-1, 1]. Backward: g unchanged through
-    sign and q, none through the mean, and the derivatives of all else, the maximum included.
+    sign and q, none through the mean, and the derivatives of all else, including the maximum.
 
     Args:
         weight: (C_out, C_in, kH, kW).
-        num_groups: The output channels are that many equal groups with statistics of their own.
+        num_groups: Number of equal groups of output channels, each with its own statistics.
     """
     if bits == 1:
         return binarize_weight(weight, num_groups=num_groups)

@@ -1,4 +1,4 @@
-"""State of quantizers that the first batch sets."""
+"""Quantizer state that the first batch initializes."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 
 class FirstBatchState(nn.Module):
-    """Mix-in of quantizers whose state the first batch of training sets.
+    """Mix-in for quantizers whose state the first training batch initializes.
 
     Attributes:
-        initialized: Whether it has; in the state dict, so that a loaded state is not set again.
+        initialized: True after that; in the state dict, so that a loaded state is kept.
     """
 
     initialized: Tensor
@@ -23,13 +23,13 @@ class FirstBatchState(nn.Module):
         self.register_load_state_dict_post_hook(_read_flag_again)
 
     def is_initialized(self) -> bool:
-        # To read the flag is to wait for the GPU, so it is not read again once it is true.
+        # Reading the flag waits for the GPU, so it is not read again once it is true.
         if not self._known_initialized:
             self._known_initialized = bool(self.initialized)
         return self._known_initialized
 
     def initialize(self, state: Tensor, start: Tensor) -> None:
-        """Set `state` to `start` in training; a batch that is empty or has a NaN sets nothing."""
+        """Set `state` to `start` in training, unless the batch is empty or has a NaN."""
         if self.training and bool(start.isfinite().all()):
             with torch.no_grad():
                 state.copy_(start)
@@ -41,9 +41,9 @@ def _read_flag_again(module: nn.Module, incompatible_keys: Any) -> None:
 
 
 def sum_over_processes(value: Tensor) -> Tensor:
-    """The sum of `value` over the processes of a distributed training; `value` where there is one.
+    """The sum of `value` over all processes of a distributed training.
 
-    Batch statistics are then those of the whole batch and the state stays equal in all processes.
+    So batch statistics are those of the full batch, and the state stays equal in all processes.
     """
     if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
         value = value.clone()
@@ -54,7 +54,7 @@ def sum_over_processes(value: Tensor) -> Tensor:
 def mean_magnitude(rows: Tensor) -> Tensor:
     """``mean |x|`` of each row of (G, n), as (G,), over all processes; positive.
 
-    In float32 at least. NaN where there is no value at all.
+    At least in float32. NaN if there is no value at all.
     """
     total = rows.abs().sum(dim=1, dtype=torch.promote_types(rows.dtype, torch.float32))
     count = torch.full_like(total, rows.shape[1])

@@ -5,10 +5,10 @@ of the basis v_1 ... v_K are added (codes {0, 1}, activations) or added and subt
 +1}, weights), so that a product of codes is a product of bits. The basis is fitted to the values by
 quantization error minimization (QEM), not by the loss.
 
-Deviations: the basis starts from the first batch, as evenly spread levels that `START_STEPS` steps
-of QEM improve, rather than from a given distribution; until then, evaluation fits one to the batch
-at hand. Bits that no value uses leave their vector as it is, where the inverse does not exist. In a
-distributed training, the values of all processes count.
+Deviations: the first batch initializes the basis, as evenly spread levels that `START_STEPS` steps
+of QEM improve, instead of a given distribution; until then, evaluation fits a basis to the current
+batch. If the inverse does not exist, bits that no value uses keep their vector. A distributed
+training uses the values of all processes.
 """
 
 from typing import NamedTuple
@@ -33,7 +33,7 @@ class Quantized(NamedTuple):
 
 
 def code_table(basis: Tensor, *, signed: bool) -> Tensor:
-    """All codes, (2^K, K), of {-1, +1} where `signed` and of {0, 1} else, for a (G, K) basis."""
+    """All codes (2^K, K) for a (G, K) basis, in {-1, +1} if `signed`, else in {0, 1}."""
     bits = torch.arange(basis.shape[1], device=basis.device)
     numbers = torch.arange(2 ** len(bits), device=basis.device)
     table = ((numbers[:, None] >> bits) & 1).to(basis.dtype)
@@ -41,11 +41,11 @@ def code_table(basis: Tensor, *, signed: bool) -> Tensor:
 
 
 def quantize_to_basis(rows: Tensor, basis: Tensor, *, signed: bool) -> Quantized:
-    """Give each value the nearest level ``v . code`` (QEM's first step); ties go up.
+    """Replace each value by the nearest level ``v . code`` (QEM's first step); ties go up.
 
     Args:
         rows: (G, n).
-        basis: (G, K), one for each row.
+        basis: (G, K), one per row.
     """
     table = code_table(basis, signed=signed)
     levels, order = (basis[:, None] * table).sum(dim=-1).sort(dim=1)
@@ -57,11 +57,11 @@ def quantize_to_basis(rows: Tensor, basis: Tensor, *, signed: bool) -> Quantized
 def fit_basis(rows: Tensor, basis: Tensor, quantized: Quantized) -> Tensor:
     """``argmin_v ||x - B v||^2`` of each row for given codes B (QEM's second step).
 
-    It is computed as a change of `basis`, the smallest where several are best.
+    It is computed as a change of `basis`, the smallest one if several are optimal.
 
     Args:
         rows: (G, n).
-        basis: (G, K), which `quantized` was made with.
+        basis: (G, K), with which `quantized` was made.
     """
     transposed = quantized.codes.transpose(1, 2)
     gram = sum_over_processes(transposed @ quantized.codes)
@@ -82,8 +82,8 @@ def start_basis(rows: Tensor, bits: int, *, signed: bool) -> Tensor:
 class _LearnedBasis(FirstBatchState):
     """The basis of groups of values, as a buffer.
 
-    A training step quantizes with the basis as it is, then moves it a tenth of the way to the one
-    that suits the batch best: ``v <- 0.9 v + 0.1 v*``.
+    A training step quantizes with the current basis, then moves it a tenth of the way to the
+    optimal one of the batch: ``v <- 0.9 v + 0.1 v*``.
     """
 
     basis: Tensor
@@ -95,9 +95,9 @@ class _LearnedBasis(FirstBatchState):
         self.register_buffer("basis", torch.ones(num_groups, bits))
 
     def _quantize(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """The values of (G, n), and the basis that made them."""
-        # Products of matrices would be done in half precision under autocast, and half precision
-        # has no eigenvalues, which the pseudo-inverse needs.
+        """Quantized values of (G, n), and the basis that was used."""
+        # Autocast would compute matrix products in half precision, which has no eigenvalues, but
+        # the pseudo-inverse needs them.
         with torch.no_grad(), torch.autocast(rows.device.type, enabled=False):
             x = rows.to(torch.promote_types(rows.dtype, torch.float32))
             basis = self._current_basis(x)
@@ -109,14 +109,14 @@ class _LearnedBasis(FirstBatchState):
 
     def _current_basis(self, rows: Tensor) -> Tensor:
         if self.is_initialized():
-            return self.basis.to(rows.dtype, copy=True)  # it moves while the copy is in use
+            return self.basis.to(rows.dtype, copy=True)  # it changes while the copy is in use
         start = start_basis(rows, self.precision, signed=self.signed)
         self.initialize(self.basis, start)
         return start
 
 
 class LQActivation(_LearnedBasis, ActivationQuantizer):
-    """Codes {0, 1} and one basis for the map; padded with 0, the level of the code of zeros.
+    """Codes {0, 1} with one basis for the map; padded with 0, the level of the zero code.
 
     Backward: g between the lowest and the highest level, else 0.
     """
@@ -131,7 +131,7 @@ class LQActivation(_LearnedBasis, ActivationQuantizer):
 
 
 class LQWeight(_LearnedBasis, WeightQuantizer):
-    """Codes {-1, +1} and a basis for each output channel. Backward: g unchanged."""
+    """Codes {-1, +1} with a basis per output channel. Backward: g unchanged."""
 
     def __init__(self, *, out_channels: int, bits: int) -> None:
         super().__init__(num_groups=out_channels, bits=bits, signed=True)

@@ -2,9 +2,9 @@
 
 Source: Esser et al., Learned Step Size Quantization (arXiv 1902.08153), section 2.
 
-Deviations: weights of one bit, which the paper leaves out, are ``s sign(v)`` with the limits -1 and
-1 and the same formulas, because 0 and -1 would be a poor pair. The step starts at its value for the
-first batch of training; until then, evaluation takes the value for the batch at hand.
+Deviations: one-bit weights, which the paper does not cover, are ``s sign(v)`` with the limits -1
+and 1 and the same formulas, instead of the codes 0 and -1. The first training batch initializes the
+step; until then, evaluation uses the step of the current batch.
 """
 
 import math
@@ -21,7 +21,7 @@ from .first_batch import FirstBatchState, mean_magnitude
 
 
 def code_limits(bits: int, *, signed: bool) -> tuple[int, int]:
-    """(-Q_N, Q_P): the smallest and the largest code."""
+    """The smallest and the largest code (-Q_N, Q_P)."""
     if not signed:
         return 0, 2**bits - 1
     return (-1, 1) if bits == 1 else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
@@ -66,7 +66,7 @@ def quantize_step(
 
     Args:
         x: Any shape.
-        step: s, of a shape that broadcasts to that of x.
+        step: s, with a shape that broadcasts to that of x.
         bits, signed: Q_N and Q_P, see `code_limits`.
     """
     if is_exporting():
@@ -108,7 +108,7 @@ class _LearnedStep(FirstBatchState):
 
 
 class LSQActivation(_LearnedStep, ActivationQuantizer):
-    """Unsigned `quantize_step` of a map, one step for all of it; padded with 0."""
+    """Unsigned `quantize_step` with one step for the map; padded with 0."""
 
     def __init__(self, *, bits: int) -> None:
         super().__init__(num_groups=1, bits=bits, signed=False)
@@ -120,7 +120,7 @@ class LSQActivation(_LearnedStep, ActivationQuantizer):
 
 
 class LSQWeight(_LearnedStep, WeightQuantizer):
-    """Signed `quantize_step` of weights, one step for each group of output channels."""
+    """Signed `quantize_step` of weights with one step per group of output channels."""
 
     def __init__(self, *, bits: int, num_groups: int = 1) -> None:
         super().__init__(num_groups=num_groups, bits=bits, signed=True)

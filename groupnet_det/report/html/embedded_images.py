@@ -1,4 +1,4 @@
-"""Pictures inside of the page."""
+"""Images embedded in the page as data URIs."""
 
 import base64
 import io
@@ -11,15 +11,15 @@ JPEG_QUALITY = 82
 
 
 def photo_uri(pixels: NDArray[np.uint8]) -> str:
-    """RGB (H, W, 3) as a JPEG's data URI."""
+    """Encode RGB (H, W, 3) as the data URI of a JPEG."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=JPEG_QUALITY, optimize=True)
     return _uri("jpeg", file)
 
 
 def shares_uri(shares: NDArray[np.float64], colour: tuple[int, int, int]) -> str:
-    """A matrix of shares, 0 to 1, as a PNG's data URI: one pixel each, of one colour and more or
-    less opaque, so that it suits light and dark pages."""
+    """Encode a matrix of shares, 0 to 1, as the data URI of a PNG with one pixel each. The share is
+    the opacity of `colour`, which suits light and dark pages."""
     pixels = np.zeros((*shares.shape, 4), dtype=np.uint8)
     pixels[..., :3] = colour
     pixels[..., 3] = np.round(255 * shares)
@@ -29,7 +29,7 @@ def shares_uri(shares: NDArray[np.float64], colour: tuple[int, int, int]) -> str
 
 
 def fit(pixels: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
-    """Resized to this height, with the same proportions."""
+    """Resize to this height, keeping the aspect ratio."""
     width = max(1, round(pixels.shape[1] * height / pixels.shape[0]))
     return np.asarray(Image.fromarray(pixels).resize((width, height)))
 

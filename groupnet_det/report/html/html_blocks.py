@@ -1,6 +1,6 @@
-"""Blocks of a report's sections. Values only; the templates make HTML of them.
+"""Blocks of a report's sections as plain values, which the templates render as HTML.
 
-Texts are escaped by the templates; what is `Markup` was made by `charts` or `images`.
+The templates escape texts; `Markup` comes from `svg_charts` or `embedded_images`.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class Block:
     """Base class.
 
     Attributes:
-        kind: Name of the macro in ``templates/blocks.html`` that draws it.
+        kind: Name of the macro in ``templates/blocks.html`` that renders the block.
     """
 
     kind: ClassVar[str]
@@ -28,7 +28,7 @@ class Note(Block):
     """A paragraph.
 
     Attributes:
-        warning: Whether it must not be overlooked.
+        warning: Whether to highlight it as a warning.
     """
 
     kind = "note"
@@ -38,11 +38,11 @@ class Note(Block):
 
 @dataclass(frozen=True, kw_only=True)
 class Missing(Block):
-    """Instead of what cannot be shown.
+    """A placeholder for missing content.
 
     Attributes:
         reason: One line.
-        command: What makes it; empty where the reason says it.
+        command: Command that makes the content; empty if the reason states it.
     """
 
     kind = "missing"
@@ -52,7 +52,7 @@ class Missing(Block):
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """A figure to be seen at a glance."""
+    """A key figure."""
 
     label: str
     value: str
@@ -61,7 +61,7 @@ class Tile:
 
 @dataclass(frozen=True, kw_only=True)
 class Tiles(Block):
-    """Figures beside each other."""
+    """Key figures side by side."""
 
     kind = "tiles"
     tiles: Sequence[Tile]
@@ -69,12 +69,13 @@ class Tiles(Block):
 
 @dataclass(frozen=True, kw_only=True)
 class Table(Block):
-    """
+    """A table.
+
     Attributes:
-        headers: Of the columns; numbers stand at the right of theirs.
-        rows: Of cells; see `text_of`.
-        caption: Above.
-        decimals: Of floats.
+        headers: Headers of the columns; numbers are aligned to the right.
+        rows: Rows of cells; see `text_of`.
+        caption: Text above the table.
+        decimals: Number of decimals of floats.
         total: Whether the last row is the sum or mean of the others.
     """
 
@@ -86,7 +87,7 @@ class Table(Block):
     total: bool = False
 
     def text_of(self, cell: Cell) -> str:
-        """As it is shown; nan, of what has no ground truth, as a dash."""
+        """The text of a cell; a dash for nan, which means no ground truth."""
         if cell is None or (isinstance(cell, float) and cell != cell):
             return "–"
         if isinstance(cell, float):
@@ -96,7 +97,8 @@ class Table(Block):
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """
+    """A chart.
+
     Attributes:
         svg: The drawing.
         legend: Names of its series, which have the colours 0, 1, ...
@@ -110,7 +112,7 @@ class Chart:
 
 @dataclass(frozen=True, kw_only=True)
 class Charts(Block):
-    """Charts in as many columns as the page is wide for."""
+    """Charts in as many columns as fit the page."""
 
     kind = "charts"
     charts: Sequence[Chart]
@@ -118,9 +120,10 @@ class Charts(Block):
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """
+    """A bar.
+
     Attributes:
-        share: Of the whole width, 0 to 1.
+        share: Share of the full width, 0 to 1.
         text: The value.
     """
 
@@ -131,9 +134,10 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True)
 class Bars(Block):
-    """
+    """A bar chart.
+
     Attributes:
-        middle: Whether the middle of the width has a line.
+        middle: Whether to draw a line at the middle of the width.
     """
 
     kind = "bars"
@@ -145,11 +149,12 @@ class Bars(Block):
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixCell:
-    """
+    """A cell of a matrix.
+
     Attributes:
-        share: Of its row, 0 to 1: the strength of its colour.
-        text: In it.
-        hint: Shown where a mouse points at it.
+        share: Share of its row, 0 to 1, which sets the strength of its colour.
+        text: Text in the cell.
+        hint: Text shown when the mouse points at it.
     """
 
     share: float
@@ -159,7 +164,7 @@ class MatrixCell:
 
 @dataclass(frozen=True, kw_only=True)
 class Matrix(Block):
-    """A matrix whose cells have their own colours."""
+    """A matrix with coloured cells."""
 
     kind = "matrix"
     title: str
@@ -171,7 +176,7 @@ class Matrix(Block):
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """A picture as a data URI, under its title."""
+    """An image as a data URI, with a title."""
 
     title: str
     uri: str
@@ -179,7 +184,7 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """Pictures of one image of a data set, such as truth and prediction."""
+    """Panels of one image of a data set, such as ground truth and prediction."""
 
     caption: str
     panels: Sequence[Panel]
@@ -198,8 +203,8 @@ class Examples(Block):
     """Images, such as the best or the worst ones.
 
     Attributes:
-        legend: Of the colours in the pictures.
-        least_width: Of an example in pixels, where the page is as wide.
+        legend: Legend of the colours in the panels.
+        least_width: Minimum width of an example in pixels, if the page is as wide.
     """
 
     kind = "examples"
@@ -211,7 +216,7 @@ class Examples(Block):
 
 @dataclass(frozen=True, kw_only=True)
 class Heading(Block):
-    """Of a part of a section."""
+    """Heading of a part of a section."""
 
     kind = "heading"
     text: str
@@ -219,7 +224,7 @@ class Heading(Block):
 
 @dataclass(frozen=True, kw_only=True)
 class Folded(Block):
-    """A long text, to be opened."""
+    """A long text that is folded at first."""
 
     kind = "folded"
     title: str

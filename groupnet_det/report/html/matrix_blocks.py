@@ -1,4 +1,4 @@
-"""Confusion matrices, as tables or, of many classes, as a picture."""
+"""Confusion matrices, as tables or, for many classes, as an image."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from .embedded_images import shares_uri
 from .html_blocks import Block, Cell, Example, Examples, Matrix, MatrixCell, Panel, Table
 
-MAX_CLASSES = 32  # of a table
+MAX_CLASSES = 32  # in a table
 MOST_CONFUSED = 15
 COLOUR = (37, 99, 235)
 
@@ -22,16 +22,15 @@ def matrix_blocks(
     unit: str,
     caption: str,
 ) -> list[Block]:
-    """The matrix, and which classes are taken for which others most often: of those at the same
-    place in rows and columns.
+    """Make the blocks of a confusion matrix and of the most frequent confusions.
 
     Args:
-        counts: (R, C); those of row i that were predicted as column j.
-        row_names, column_names: True and predicted classes.
-        unit: What was counted, such as ``images``.
+        counts: (R, C); number of row i predicted as column j.
+        row_names, column_names: True and predicted classes; a class has the same index in both.
+        unit: Unit of the counts, such as ``images``.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    # The root lets a few errors among many be seen.
+    # The square root makes a few errors among many visible.
     strengths = np.sqrt(shares)
     caption = f"{caption} Rows: true class; columns: predicted class; in per cent of the row."
     if len(row_names) > MAX_CLASSES:

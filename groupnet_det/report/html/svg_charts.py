@@ -1,4 +1,4 @@
-"""Line charts as SVG whose colours are the page's, so that they are light or dark with it."""
+"""Line charts as SVG with the colours of the page, in light and dark mode."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,8 +8,8 @@ from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 400, 250
 LEFT, RIGHT, TOP, BOTTOM = 54, 12, 10, 38
-MAX_POINTS = 500  # of a line; of longer ones, evenly chosen
-NUM_COLOURS = 12  # of the style sheet, .s0 to .s11
+MAX_POINTS = 500  # per line; longer ones are sampled evenly
+NUM_COLOURS = 12  # in the style sheet, .s0 to .s11
 TICKS = 5
 
 
@@ -18,8 +18,8 @@ class Series:
     """A line.
 
     Attributes:
-        xs, ys: Its points; those that are no numbers are left out.
-        dots: Whether its points are to be seen, with their values where a mouse points at them.
+        xs, ys: Its points; those with nan are left out.
+        dots: Whether to draw its points, with their values when the mouse points at them.
     """
 
     label: str
@@ -28,7 +28,7 @@ class Series:
     dots: bool = False
 
     def points(self, positive: bool) -> list[tuple[float, float]]:
-        """Those that can be drawn; of an axis of logarithms, `positive` ones."""
+        """The points that can be drawn; only `positive` ones for a logarithmic axis."""
         finite = [
             (x, y)
             for x, y in zip(self.xs, self.ys, strict=True)
@@ -42,13 +42,13 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """From values to pixels.
+    """An axis, which maps values to pixels.
 
     Attributes:
         low, high: Values at the ends.
-        start, end: Their pixels.
+        start, end: Pixels of the ends.
         ticks: Values with a line and a number.
-        log: Whether the pixels go with the logarithm.
+        log: Whether the axis is logarithmic.
     """
 
     low: float
@@ -78,14 +78,14 @@ def line_chart(
     """Draw series into one plot.
 
     Args:
-        series: In the order of their colours.
-        log: Whether the vertical axis is one of logarithms.
-        x_range, y_range: Of the axes; what the values span by default.
+        series: Series in the order of their colours.
+        log: Whether the vertical axis is logarithmic.
+        x_range, y_range: Ranges of the axes; by default those of the values.
         marks: Values of the horizontal axis with a dashed line.
-        lines: Whether points are joined.
+        lines: Whether to connect the points.
 
     Returns:
-        An ``<svg>``, to stand in the page.
+        An ``<svg>`` element for the page.
     """
     drawn = [one.points(log) for one in series]
     every = [point for points in drawn for point in points] or [(0.0, 1.0)]
@@ -111,7 +111,7 @@ def line_chart(
 
 
 def make_axis(span: tuple[float, float], start: float, end: float) -> Axis:
-    """An axis whose ticks are round numbers, about `TICKS` of them."""
+    """Make an axis with about `TICKS` ticks at round numbers."""
     low, high = _wide(span)
     step = _round_step((high - low) / TICKS)
     first = math.ceil(low / step - 1e-9)
@@ -121,7 +121,7 @@ def make_axis(span: tuple[float, float], start: float, end: float) -> Axis:
 
 
 def make_log_axis(span: tuple[float, float], start: float, end: float) -> Axis:
-    """An axis of logarithms, with ticks at 1, 2 and 5 times powers of ten, or these alone."""
+    """Make a logarithmic axis with ticks at 1, 2 and 5 times powers of ten, or at powers only."""
     low, high = span if span[1] > 1.05 * span[0] else (span[0] / 1.5, span[1] * 1.5)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     factors = (1, 2, 5) if len(powers) <= 4 else (1,)
@@ -131,7 +131,7 @@ def make_log_axis(span: tuple[float, float], start: float, end: float) -> Axis:
 
 
 def tick_text(value: float) -> str:
-    """Short: 20000 is 20k."""
+    """A short text of a tick, such as 20k for 20000."""
     if value and abs(value) < 1e-2:
         mantissa, _, power = f"{value:.1e}".partition("e")
         return f"{mantissa.removesuffix('.0')}e{int(power)}"
@@ -151,7 +151,7 @@ def _span(values: Iterable[float]) -> tuple[float, float]:
 
 
 def _wide(span: tuple[float, float]) -> tuple[float, float]:
-    """The same, or where it is a point, something around it."""
+    """Return the span; if it is a point, a range around it."""
     low, high = span
     return (low, high) if high > low else (low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2)
 
@@ -171,7 +171,7 @@ def _grid(x_axis: Axis, y_axis: Axis) -> Markup:
 
 
 def _placed(axis: Axis) -> list[tuple[float, float]]:
-    """Ticks and their pixels."""
+    """The ticks and their pixels."""
     return [(tick, axis(tick)) for tick in axis.ticks]
 
 

@@ -1,4 +1,4 @@
-"""Classes of images, from ``predictions.csv``."""
+"""View of predicted image classes, from ``predictions.csv``."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ Row = dict[str, str]
 
 
 class ClassificationView:
-    """Classes on a data set; a `View`."""
+    """View of the predicted classes on a data set."""
 
     def __init__(self, run: Run, dataset: str) -> None:
         self.run = run
@@ -41,17 +41,17 @@ class ClassificationView:
 
     @cached_property
     def rows(self) -> list[Row]:
-        """Of ``predictions.csv``, the surest first."""
+        """Rows of ``predictions.csv``, most confident first."""
         path = saved(self.run, self.run.results_dir(self.dataset) / PREDICTIONS)
         return sorted(read_predictions_csv(path), key=lambda row: -float(row["probability"]))
 
     @cached_property
     def class_names(self) -> list[str]:
-        """Those that there is, or that were predicted."""
+        """Classes that occur as label or prediction."""
         return sorted({row[key] for row in self.rows for key in ("label", "prediction")})
 
     def precision_recall(self) -> list[Block]:
-        """Of the images whose probability is above a limit that falls."""
+        """Curves over the images, by falling probability."""
         charts = [_curves("All classes", {"all": self.rows}, {"all": len(self.rows)})]
         if len(self.class_names) <= NUM_COLOURS:
             predicted = {
@@ -63,13 +63,13 @@ class ClassificationView:
             }
             charts.append(_curves("Each class", predicted, images))
         note = (
-            "Only the most probable class of an image is saved, so that recall ends at the share "
-            "of images whose class that is."
+            "Only the most probable class of an image is saved, so recall ends at the share of "
+            "images for which it is correct."
         )
         return [Note(text=note), Charts(charts=charts)]
 
     def confusion(self) -> list[Block]:
-        """Of images."""
+        """Confusion matrix of images."""
         names = self.class_names
         index = {name: i for i, name in enumerate(names)}
         counts = np.zeros((len(names), len(names)), dtype=np.int64)
@@ -82,29 +82,29 @@ class ClassificationView:
             names,
             title=f"Images of {self.dataset}",
             unit="images",
-            caption=f"{counts.sum():,} images, {right:.2f} % right.",
+            caption=f"{counts.sum():,} images, {right:.2f} % correct.",
         )
 
     def examples(self) -> list[Block]:
-        """The surest right ones, of different classes first, and the surest wrong ones."""
-        right = [row for row in self.rows if is_right(row)]
-        wrong = [row for row in self.rows if not is_right(row)]
+        """The most confident correct predictions, of different classes first, and wrong ones."""
+        right = [row for row in self.rows if _is_right(row)]
+        wrong = [row for row in self.rows if not _is_right(row)]
         return [
             Note(
-                text="Best: right with the highest probability, each class once before any twice. "
-                "Worst: wrong with the highest."
+                text="Best: correct with the highest probability, each class once before any "
+                "twice. Worst: wrong with the highest probability."
             ),
             Examples(title="Best", examples=_examples(by_turns(right)), least_width=LEAST_WIDTH),
             Examples(title="Worst", examples=_examples(wrong), least_width=LEAST_WIDTH),
         ]
 
 
-def is_right(row: Row) -> bool:
+def _is_right(row: Row) -> bool:
     return row["label"] == row["prediction"]
 
 
 def by_turns(rows: Sequence[Row]) -> list[Row]:
-    """The first one of each class, then the second ones, and so on."""
+    """Rows in turns: the first one of each class, then the second ones, and so on."""
     seen: Counter[str] = Counter()
     turns = []
     for row in rows:
@@ -114,13 +114,13 @@ def by_turns(rows: Sequence[Row]) -> list[Row]:
 
 
 def precision_and_recall(rows: Sequence[Row], number: int) -> tuple[list[float], list[float]]:
-    """Precision and recall when the first 1, 2, ... rows are taken.
+    """Precision and recall of the first 1, 2, ... rows.
 
     Args:
-        rows: The surest first.
-        number: Of images that are to be found.
+        rows: Rows, most confident first.
+        number: Number of images of the class.
     """
-    right = np.cumsum([is_right(row) for row in rows])
+    right = np.cumsum([_is_right(row) for row in rows])
     taken = np.arange(1, len(rows) + 1)
     return (right / taken).tolist(), (right / max(number, 1)).tolist()
 

@@ -1,4 +1,4 @@
-"""Section on what a packed file costs: bytes, time, and whether it answers as the network does."""
+"""Section on the packed file: size, latency, and verification against the trained network."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,13 +11,13 @@ from groupnet_det.exporting.verify.predictions import Verdict, verdict_of_report
 from groupnet_det.report.html.html_blocks import Bar, Bars, Block, Cell, Missing, Note, Table
 from groupnet_det.report.training_run import Run
 
-# As of `time_trained`, and of ``sizes`` in a packed file.
+# Keys of `time_trained` and of ``sizes`` in a packed file.
 NAMES = {FLOAT: "float32 baseline", SIMULATION: "trained, simulated", PACKED: "packed file"}
 SIZES = {FLOAT: "float32_twin", SIMULATION: "float32_simulation"}
 
 
 def deployment(run: Run) -> list[Block]:
-    """Size, latency, verification; each that is missing with the command that makes it."""
+    """Size, latency and verification; for missing ones, the command that makes them."""
     return [*_or_missing(_sizes, run), *_or_missing(_latency, run), *_or_missing(_verdict, run)]
 
 
@@ -29,10 +29,10 @@ def _or_missing(make: Callable[[Run], list[Block]], run: Run) -> list[Block]:
 
 
 def packed_bytes(run: Run) -> dict[str, int]:
-    """Bytes of the packed file, and of what it stands for, by the keys of `NAMES`.
+    """Bytes of the packed file and of the networks that it replaces, by the keys of `NAMES`.
 
     Raises:
-        UserError: There is no packed file, or it does not say.
+        UserError: There is no packed file, or it has no sizes.
     """
     with run.reading(output_names.PACKED, run.export_command):
         sizes = run.packed.info["sizes"]
@@ -48,16 +48,16 @@ def _sizes(run: Run) -> list[Block]:
     }
     caption = (
         "The float32 baseline is the same network in full precision, with one branch. Simulated: "
-        "the trained network, whose binary weights are floats with a sign."
+        "the trained network, which stores binary weights as floats."
     )
     return [_bars("Size", sizes, texts, caption)]
 
 
 def latency_of(run: Run) -> dict[str, Any]:
-    """What ``groupnet-det benchmark-packed`` wrote.
+    """What ``groupnet-det benchmark packed`` wrote.
 
     Raises:
-        MissingError: It did not.
+        MissingError: The file is missing.
     """
     figures: dict[str, Any] = run.read_json(output_names.LATENCY, run.benchmark_command)
     return figures
@@ -70,8 +70,8 @@ def _latency(run: Run) -> list[Block]:
         times = {name: one["median"] for name, one in figures["times_packed"].items()}
         height, width = figures["image"]
         caption = (
-            f"From an image of {width} × {height} pixels to the answer, batch 1, threads: "
-            f"{figures['threads']}; median of {figures['rounds']} rounds in which the three took "
+            f"From an image of {width} × {height} pixels to the prediction, batch 1, threads: "
+            f"{figures['threads']}; median of {figures['rounds']} rounds in which the three take "
             f"turns. {figures['device']}, {figures['isa']}, torch {figures['torch']}, "
             f"{figures['date']}."
         )
@@ -116,18 +116,18 @@ def _row(check: str, findings: Sequence[dict[str, Any]]) -> list[Cell]:
 
 
 VERDICTS = {
-    Verdict.VERIFIED: "The packed file answers as the trained network does.",
-    Verdict.FAILED: "NOT verified: the packed file does not compute what the trained network does.",
+    Verdict.VERIFIED: "The packed file predicts the same as the trained network.",
+    Verdict.FAILED: "NOT verified: the packed file computes other values than the trained network.",
     Verdict.INCONCLUSIVE: "INCONCLUSIVE: nothing is wrong, but the scores cannot tell whether the "
-    "packed file answers as the trained network does. Roundings turn signs, and the less a network "
-    "has learned and the fewer the images are, the more that moves its scores.",
+    "packed file predicts the same as the trained network. Rounding flips signs, which moves the "
+    "scores of briefly trained networks and of small data sets most.",
 }
-# Where nothing but the scores failed.
+# If only the scores failed.
 SCORES_FAILED = (
-    "NOT verified: all steps and blocks agree with the trained network's, but the scores differ by "
-    "more than roundings explain."
+    "NOT verified: all steps and blocks agree with the trained network, but the scores differ by "
+    "more than rounding explains."
 )
-# What a check says where nothing failed.
+# Results of checks without a failure.
 CHECKS = {
     "engine": "every step bit-identical to the reference in PyTorch",
     "blocks": "on identical inputs, integers equal and floats within 1e-4 of the largest",

@@ -1,4 +1,4 @@
-"""Sections on the network: precision of its layers, gates."""
+"""Sections on the network: precision map and gates."""
 
 import torch
 
@@ -10,7 +10,7 @@ GATE = ".connect.gate"
 
 
 def precision_map(run: Run) -> list[Block]:
-    """Bits of weights and activations, part by part."""
+    """Bits of weights and activations per part."""
     rows = precision_rows(run.model)
     binary, total = count_weights(run.model)
     cells: list[list[Cell]] = [
@@ -24,7 +24,7 @@ def precision_map(run: Run) -> list[Block]:
 
 
 def gates(run: Run) -> list[Block]:
-    """How much of each block's input is the same branch of the block before."""
+    """The share of each block's input that comes from the same branch of the block before."""
     shares = {
         name.removeprefix("module.").removesuffix(GATE): float(torch.sigmoid(value.float()))
         for name, value in run.weights.items()
@@ -33,7 +33,7 @@ def gates(run: Run) -> list[Block]:
     if not shares:
         raise MissingError(
             f"{run.checkpoint.name} has no gates: MODEL.GROUPNET.GATES is False, or its groups "
-            "leave nothing to connect",
+            "have nothing to connect",
             run.train_anew_command("MODEL.GROUPNET.GATES", "True"),
         )
     return [

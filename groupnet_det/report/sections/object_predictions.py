@@ -1,4 +1,4 @@
-"""Boxes and masks of objects, from saved COCO results."""
+"""View of detected boxes and masks, from saved COCO results."""
 
 import json
 import tempfile
@@ -39,9 +39,9 @@ from groupnet_det.report.training_run import Run
 from groupnet_det.visualization.dataset_samples import load_records
 from groupnet_det.visualization.instances import draw_instances
 from groupnet_det.visualization.prediction_sheets import (
+    gt_to_instances,
     load_results,
     results_to_instances,
-    truth_to_instances,
 )
 
 from .prediction_view import ends_of, saved
@@ -49,12 +49,12 @@ from .prediction_view import ends_of, saved
 NUM_EXAMPLES = 4
 PANEL_HEIGHT = 300  # pixels
 MISSED, NOTHING = "missed", "nothing there"
-# Name of the curve -> index of its IoU threshold; all of them where it is None.
+# Name of the curve -> index of its IoU threshold; None for all thresholds.
 IOUS = {"IoU 0.5": 0, "IoU 0.75": 5, "IoU 0.5 to 0.95": None}
 
 
 class DetectionView:
-    """Objects on a data set; a `View`."""
+    """View of the detections on a data set."""
 
     def __init__(self, run: Run, dataset: str) -> None:
         self.run = run
@@ -80,27 +80,27 @@ class DetectionView:
 
     @cached_property
     def evaluations(self) -> dict[str, COCOeval]:
-        """pycocotools' evaluation by boxes, and by masks where there are any."""
+        """pycocotools' evaluation of boxes, and of masks if there are any."""
         found = [result for results in self.found.values() for result in results]
         masks = bool(found) and all("segmentation" in result for result in found)
         kinds = ["bbox", "segm"] if masks else ["bbox"]
         with tempfile.TemporaryDirectory() as folder:
-            truth = self._truth_file(Path(folder))
-            return {kind: evaluate_coco_results(truth, self.results, kind) for kind in kinds}
+            gt = self._gt_file(Path(folder))
+            return {kind: evaluate_coco_results(gt, self.results, kind) for kind in kinds}
 
-    def _truth_file(self, folder: Path) -> Path:
-        """The data set's, or for those of other formats one made of it."""
-        load_records(self.dataset)  # or it says what is missing
+    def _gt_file(self, folder: Path) -> Path:
+        """The data set's annotation file; for other formats, one converted from it."""
+        load_records(self.dataset)  # raises an error if files are missing
         file = self.metadata.get("json_file")
         if file and Path(file).is_file():
             return Path(file)
-        path = folder / "truth.json"
+        path = folder / "ground_truth.json"
         path.write_text(json.dumps(convert_to_coco_dict(self.dataset)))
         return path
 
     @property
     def finest(self) -> str:
-        """Masks, if there are any: what images are ranked by."""
+        """The type that ranks images: masks, if there are any, else boxes."""
         return list(self.evaluations)[-1]
 
     @cached_property
@@ -121,7 +121,7 @@ class DetectionView:
         return [evaluation.cocoGt.cats[i]["name"] for i in evaluation.params.catIds]
 
     def precision_recall(self) -> list[Block]:
-        """By pycocotools' 101 points of each curve."""
+        """Curves of pycocotools' 101 points."""
         charts = []
         for kind, evaluation in self.evaluations.items():
             by_class, means = class_curves(evaluation), mean_curves(evaluation)
@@ -138,7 +138,7 @@ class DetectionView:
         return [Charts(charts=charts)]
 
     def confusion(self) -> list[Block]:
-        """Of objects, with what was missed and what was found where nothing is."""
+        """Confusion matrix of objects, with misses and false positives."""
         counts = confusion_of(self.objects, len(self.class_names), self.threshold)
         names = self.class_names
         return matrix_blocks(
@@ -147,23 +147,23 @@ class DetectionView:
             [*names, MISSED],
             title=f"{TASKS[self.finest].capitalize()} on {self.dataset}",
             unit="objects",
-            caption=f"Objects with a score of at least {self.threshold:.2f}, by which F1 is the "
-            "highest; best first, each takes the free true object that it overlaps most, by an "
-            f"IoU of 0.5 and more. '{NOTHING}' also counts what was found a second time.",
+            caption=f"Objects with a score of at least {self.threshold:.2f}, which has the highest "
+            "F1. Best first, each matches the free ground-truth object with the highest IoU, of at "
+            f"least 0.5. '{NOTHING}' also counts duplicates.",
         )
 
     def examples(self) -> list[Block]:
-        """Images by the quality of their objects."""
+        """Images with the best and the worst quality."""
         best, worst = ends_of(
             range(len(self.objects)),
             NUM_EXAMPLES,
             self.qualities.__getitem__,
-            lambda index: len(self.objects[index].truth),
+            lambda index: len(self.objects[index].gt),
         )
         return [
             Note(
-                text=f"Ranked by the IoU of the {TASKS[self.finest]} that were found (score of at "
-                f"least {self.threshold:.2f}, right class), summed, over TP + FP/2 + FN/2."
+                text=f"Ranked by the summed IoU of matching {TASKS[self.finest]} (score of at "
+                f"least {self.threshold:.2f}, correct class) over TP + FP/2 + FN/2."
             ),
             Examples(title="Best", examples=[self._example(index) for index in best]),
             Examples(title="Worst", examples=[self._example(index) for index in worst]),
@@ -177,11 +177,11 @@ class DetectionView:
         found = self.found.get(image.image_id, [])
         ids = self.metadata.get("thing_dataset_id_to_contiguous_id")
         class_of_id = ids or {i: i for i in range(len(self.metadata.thing_classes))}
-        truth = truth_to_instances(record, size)
-        if self.finest == "bbox" and truth.has("pred_masks"):
-            truth.remove("pred_masks")  # the prediction has none to be compared with
+        gt = gt_to_instances(record, size)
+        if self.finest == "bbox" and gt.has("pred_masks"):
+            gt.remove("pred_masks")  # the prediction has no masks
         panels = {
-            "ground truth": truth,
+            "ground truth": gt,
             "prediction": results_to_instances(found, size, class_of_id, self.threshold),
         }
         return Example(
@@ -199,15 +199,15 @@ class DetectionView:
 
 
 def class_curves(evaluation: COCOeval) -> list[NDArray[np.float64] | None]:
-    """Precision at pycocotools' recalls, IoU 0.5, of each class; None without ground truth."""
+    """Precision of each class at pycocotools' recalls, IoU 0.5; None without ground truth."""
     precision = evaluation.eval["precision"]
     curves = [precision[0, :, index, 0, -1] for index in range(precision.shape[2])]
     return [curve if (curve > -1).all() else None for curve in curves]
 
 
 def mean_curves(evaluation: COCOeval) -> dict[str, NDArray[np.float64]]:
-    """Precision at pycocotools' recalls, mean of the classes that have ground truth, by IoU; the
-    mean of a curve is the AP."""
+    """Mean precision of the classes with ground truth at pycocotools' recalls, by IoU; the mean of
+    a curve is the AP."""
     precision = evaluation.eval["precision"][:, :, :, 0, -1]
     known = precision[:, :, (precision > -1).all(axis=(0, 1))]
     if not known.size:

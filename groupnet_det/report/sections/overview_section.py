@@ -1,4 +1,4 @@
-"""The figures at the top of a report."""
+"""Section with the key figures of a report."""
 
 from groupnet_det.analysis.precision_map import count_weights
 from groupnet_det.benchmark.suites.against_float import FLOAT, PACKED
@@ -13,13 +13,13 @@ from .deployment_section import latency_of, packed_bytes
 
 
 def overview(run: Run) -> list[Block]:
-    """What there is of: a score of each task, binary weights, bytes, time."""
+    """Available key figures: a score per task, binary weights, size, latency."""
     tiles: list[Tile] = []
     for make in (_scores, _weights, _size, _time):
         try:
             tiles += make(run)
         except UserError:
-            continue  # a section below says what is missing
+            continue  # a later section names what is missing
     return [Tiles(tiles=tiles)] if tiles else []
 
 

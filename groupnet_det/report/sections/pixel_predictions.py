@@ -1,4 +1,4 @@
-"""Classes of pixels, from saved label maps."""
+"""View of predicted pixel classes, from saved label maps."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,11 +40,11 @@ PANEL_HEIGHT = 240  # pixels
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """An image.
+    """A scored image.
 
     Attributes:
-        iou: Mean of the classes that its two masks have.
-        num_classes: In the true one.
+        iou: Mean IoU of the classes in either of its two masks.
+        num_classes: Number of classes in the ground-truth mask.
     """
 
     record: dict[str, Any]
@@ -53,12 +53,12 @@ class Scored:
 
 
 class SemanticView:
-    """Label maps on a data set; a `View`."""
+    """View of the label maps on a data set."""
 
     def __init__(self, run: Run, dataset: str, folder: Path | None = None) -> None:
         """
         Args:
-            folder: Of the evaluation, if it is not the data set's.
+            folder: Folder of the evaluation; by default that of the data set.
         """
         self.run = run
         self.dataset = dataset
@@ -67,7 +67,7 @@ class SemanticView:
 
     @cached_property
     def counts_and_images(self) -> tuple[NDArray[np.int64], list[Scored]]:
-        """(C, C), pixels of class i predicted as class j, and the images."""
+        """Confusion matrix (C, C), pixels of class i predicted as class j, and the images."""
         records = load_records(self.dataset)
         total = np.zeros((len(self.class_names),) * 2, dtype=np.int64)
         images = []
@@ -80,7 +80,7 @@ class SemanticView:
 
     @cached_property
     def class_names(self) -> list[str]:
-        load_records(self.dataset)  # some data sets know their classes once they are read
+        load_records(self.dataset)  # some data sets only have their classes once they are read
         return list(MetadataCatalog.get(self.dataset).stuff_classes)
 
     @property
@@ -88,17 +88,17 @@ class SemanticView:
         return saved(self.run, self.folder / LABEL_MAPS)
 
     def _count(self, record: dict[str, Any]) -> NDArray[np.int64]:
-        truth = read_mask(record)
+        gt = read_mask(record)
         path = saved(self.run, self._map_of(record))
         ignored = MetadataCatalog.get(self.dataset).get("ignore_label", 255)
         found = read_labels(path)
-        return count_labels(truth, found, len(self.class_names), ignored, path)
+        return count_labels(gt, found, len(self.class_names), ignored, path)
 
     def _map_of(self, record: dict[str, Any]) -> Path:
         return self.maps / Path(record["sem_seg_file_name"]).name
 
     def precision_recall(self) -> list[Block]:
-        """A point for each class: label maps hold no scores to draw a curve by."""
+        """A point per class, because label maps have no scores for a curve."""
         counts, _ = self.counts_and_images
         right = np.diag(counts)
         with np.errstate(invalid="ignore"):  # 0 / 0: nan, a dash
@@ -109,17 +109,17 @@ class SemanticView:
             for name, p, r in zip(names, precision, recall, strict=True)
         ]
         note = (
-            "Label maps hold no scores, so each class has a point and no curve: the share of the "
-            "pixels predicted as it that are right, and of its pixels that are found."
+            "Label maps have no scores, so each class has a point instead of a curve: precision "
+            "and recall of its pixels."
         )
         blocks: list[Block] = [Note(text=note)]
         if len(names) <= NUM_COLOURS:
             blocks.append(Charts(charts=[_points(names, precision, recall)]))
         headers = ["class", "precision", "recall"]
-        return [*blocks, Table(headers=headers, rows=rows, caption="Of pixels, per cent")]
+        return [*blocks, Table(headers=headers, rows=rows, caption="Pixels, per cent")]
 
     def confusion(self) -> list[Block]:
-        """Of pixels."""
+        """Confusion matrix of pixels."""
         counts, _ = self.counts_and_images
         right = 100 * np.trace(counts) / max(int(counts.sum()), 1)
         return matrix_blocks(
@@ -128,21 +128,21 @@ class SemanticView:
             self.class_names,
             title=f"Pixels of {self.dataset}",
             unit="pixels",
-            caption=f"{counts.sum():,} pixels, {right:.2f} % right.",
+            caption=f"{counts.sum():,} pixels, {right:.2f} % correct.",
         )
 
     def examples(self) -> list[Block]:
-        """Images by their mean IoU."""
+        """Images with the best and the worst mean IoU."""
         _, images = self.counts_and_images
         best, worst = ends_of(images, NUM_EXAMPLES, lambda i: i.iou, lambda i: i.num_classes)
         colours = class_colours(self.dataset)
         legend = [
             Legend(label=name, colour="rgb({}, {}, {})".format(*colour))
             for name, colour in zip(self.class_names, colours.tolist(), strict=False)
-            if any(colour)  # where it is black, the picture shows through
+            if any(colour)  # black classes are drawn transparent
         ]
         return [
-            Note(text="Ranked by the mean IoU of the classes that an image's two masks have."),
+            Note(text="Ranked by the mean IoU of the classes in either mask of an image."),
             Examples(title="Best", examples=[self._example(i) for i in best], legend=legend),
             Examples(title="Worst", examples=[self._example(i) for i in worst]),
         ]
@@ -163,27 +163,27 @@ class SemanticView:
 
 
 def count_labels(
-    truth: NDArray[np.uint8],
+    gt: NDArray[np.uint8],
     found: NDArray[np.uint8],
     num_classes: int,
     ignored: int,
     path: Path,
 ) -> NDArray[np.int64]:
-    """(C, C), pixels of class i predicted as class j; those whose true label is `ignored`, or
-    beyond the classes, are not counted.
+    """Confusion matrix (C, C), pixels of class i predicted as class j; pixels whose true label is
+    `ignored` or not a class are left out.
 
     Raises:
-        DataError: The two are of different sizes; `path` is named.
+        DataError: The sizes differ; the message names `path`.
     """
-    if truth.shape != found.shape:
-        raise DataError(f"{path} is not of the size of its true mask")
-    counted = (truth < num_classes) & (truth != ignored) & (found < num_classes)
-    pairs = truth[counted].astype(np.int64) * num_classes + found[counted]
+    if gt.shape != found.shape:
+        raise DataError(f"{path} differs in size from its ground-truth mask")
+    counted = (gt < num_classes) & (gt != ignored) & (found < num_classes)
+    pairs = gt[counted].astype(np.int64) * num_classes + found[counted]
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
 def mean_iou(counts: NDArray[np.int64]) -> float:
-    """Of the classes that are in either mask; nan where there is none."""
+    """Mean IoU of the classes in either mask; nan without classes."""
     union = counts.sum(axis=0) + counts.sum(axis=1) - np.diag(counts)
     present = union > 0
     return float(np.mean(np.diag(counts)[present] / union[present])) if present.any() else np.nan

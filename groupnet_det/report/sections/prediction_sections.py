@@ -1,4 +1,4 @@
-"""Sections on what a network answers: precision and recall, confusion, pictures."""
+"""Sections on predictions: precision and recall, confusion matrices, examples."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -20,7 +20,7 @@ def _panoptic(run: Run, dataset: str) -> list[View]:
     return [DetectionView(run, dataset), stuff]
 
 
-# By the data set's ``evaluator_type``, as the evaluators.
+# Views by the data set's ``evaluator_type``.
 VIEWS: dict[str, Callable[[Run, str], list[View]]] = {
     **dict.fromkeys(("coco", "pascal_voc"), lambda run, name: [DetectionView(run, name)]),
     **dict.fromkeys(("sem_seg", "cityscapes_sem_seg"), lambda run, name: [SemanticView(run, name)]),
@@ -29,8 +29,8 @@ VIEWS: dict[str, Callable[[Run, str], list[View]]] = {
 }
 
 
-class Answers:
-    """The views on all data sets of a training, which its sections share."""
+class PredictionSections:
+    """The sections on predictions, which share the views of all data sets."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -39,7 +39,7 @@ class Answers:
     def views(self) -> list[View]:
         """
         Raises:
-            UserError: There is no data set, or one of an unknown kind.
+            UserError: There is no data set, or one of an unknown type.
         """
         names = self.run.cfg.DATASETS.TEST
         if not names:
@@ -65,8 +65,8 @@ class Answers:
         return self._collect(lambda view: view.examples())
 
     def _collect(self, make: Callable[[View], list[Block]]) -> list[Block]:
-        """The blocks of each view, those of several under its title; one that lacks its files says
-        so, and the others go on."""
+        """The blocks of all views, under titles if there are several. A view without its files
+        becomes a `Missing` block."""
         blocks: list[Block] = []
         for view in self.views:
             if len(self.views) > 1:

@@ -1,4 +1,4 @@
-"""Common parts of the views on saved predictions."""
+"""Common parts of the views of saved predictions."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,26 +14,26 @@ T = TypeVar("T")
 class View(Protocol):
     """The saved predictions of one task on one data set.
 
-    Each method raises a `UserError` where files are missing.
+    Each method raises a `UserError` if files are missing.
 
     Attributes:
-        title: Of what on which data set.
+        title: Task and data set.
     """
 
     title: str
 
     def precision_recall(self) -> list[Block]:
-        """Curves, or points."""
+        """Blocks with precision-recall curves, or points."""
 
     def confusion(self) -> list[Block]:
-        """What is taken for what."""
+        """Blocks with the confusion matrix."""
 
     def examples(self) -> list[Block]:
-        """The best and the worst images."""
+        """Blocks with the best and the worst images."""
 
 
 def saved(run: Run, path: Path) -> Path:
-    """A file or folder that evaluation writes.
+    """Return a file or folder that evaluation writes.
 
     Raises:
         MissingError: It is missing.
@@ -46,13 +46,13 @@ def saved(run: Run, path: Path) -> Path:
 def ends_of(
     items: Sequence[T], number: int, quality: Callable[[T], float], size: Callable[[T], int]
 ) -> tuple[list[T], list[T]]:
-    """The best and the worst ones, nothing twice.
+    """The best and the worst items, without duplicates.
 
     Args:
-        items: To choose from; those whose quality is nan are left out.
-        number: Of each, at most.
-        quality: What they are ranked by.
-        size: Of those of one quality, the largest come first.
+        items: Items to choose from; those with quality nan are left out.
+        number: Maximum number of each.
+        quality: Key to rank by.
+        size: Key for ties; the largest come first.
     """
     known = [item for item in items if not math.isnan(quality(item))]
     number = min(number, len(known) // 2)

@@ -1,4 +1,4 @@
-"""Sections on the training: config, curves, scores, flips of bits."""
+"""Sections on the training: config, curves, scores, bit flips."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -34,8 +34,8 @@ ITERATION = "iteration"
 
 
 def configuration(run: Run) -> list[Block]:
-    """The keys that are not Detectron2's or our defaults, and all of them."""
-    cfg = load_config(str(run.config_file))  # without what `Run.cfg` changes
+    """The keys that differ from the defaults, and the complete config."""
+    cfg = load_config(str(run.config_file))  # without the changes of `Run.cfg`
     defaults = dict(leaves(load_config("")))
     changed: list[list[Cell]] = [
         [key, str(value)]
@@ -43,13 +43,13 @@ def configuration(run: Run) -> list[Block]:
         if _plain(value) != _plain(defaults.get(key, ...))
     ]
     return [
-        Table(headers=["key", "value"], rows=changed, caption="Keys with values of their own"),
-        Folded(title="The whole config", text=cfg.dump()),
+        Table(headers=["key", "value"], rows=changed, caption="Keys that differ from the defaults"),
+        Folded(title="The complete config", text=cfg.dump()),
     ]
 
 
 def _plain(value: Any) -> Any:
-    """Lists for tuples, which are the same in YAML."""
+    """Convert tuples to lists, which are the same in YAML."""
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
@@ -75,7 +75,7 @@ def curves(run: Run) -> list[Block]:
 
 
 def _no_scores(run: Run) -> Missing:
-    reason = "metrics.json holds no scores: DATASETS.TEST was empty, or nothing was evaluated yet"
+    reason = "metrics.json has no scores: DATASETS.TEST was empty, or nothing was evaluated yet"
     return Missing(reason=reason, command=run.train_command)
 
 
@@ -104,7 +104,7 @@ def _chart(
     *,
     log: bool = False,
 ) -> Chart | None:
-    """None where there is nothing to draw; its width stands for the iterations up to `end`."""
+    """Draw a chart of the iterations up to `end`; None if there is nothing to draw."""
     drawn = [one for one in series if one.points(log)]
     if not drawn:
         return None
@@ -131,7 +131,7 @@ def _points(rows: Rows, key: str) -> dict[str, Any]:
 
 
 def scores(run: Run) -> list[Block]:
-    """The last evaluation's scores, of all classes together and of each."""
+    """Scores of the last evaluation, for all classes together and per class."""
     groups = group_metrics(run.metrics)
     if not groups:
         return [_no_scores(run)]
@@ -150,10 +150,10 @@ def _summary_table(rows: Rows, metrics: Sequence[Metric], max_iter: int) -> Tabl
     cells: list[list[Cell]] = []
     for metric in of_all:
         last, best = last_value(rows, metric.key), best_value(rows, metric.key)
-        if best is None or metric.name == "cross_entropy":  # of which less is better
+        if best is None or metric.name == "cross_entropy":  # lower is better
             cells.append([metric.name, last, None, None])
             continue
-        # Iterations count from 0; what is evaluated after the training has the next number.
+        # Iterations count from 0; the evaluation after the training has the next number.
         cells.append([metric.name, last, best[1], min(best[0] + 1, max_iter)])
     headers = ["", "at the end", "highest", "after iteration"]
     caption = f"All classes: {metrics[0].title}"
@@ -170,13 +170,13 @@ def _class_table(rows: Rows, metrics: Sequence[Metric]) -> Table | None:
     return Table(
         headers=["class", *names],
         rows=[[label, *(values.get((label, name)) for name in names)] for label in classes],
-        caption=f"Each class, at the end: {metrics[0].title}",
+        caption=f"Per class, at the end: {metrics[0].title}",
         decimals=2,
     )
 
 
 def _classifier_table(run: Run, dataset: str) -> Block:
-    """metrics.json has no scores of single classes; the evaluator's file has."""
+    """Table from the evaluator's file, because metrics.json has no scores per class."""
     path = run.results_dir(dataset or run.cfg.DATASETS.TEST[0]) / CLASS_SCORES
     if not path.is_file():
         return Missing(reason=f"{path} does not exist", command=run.evaluate_command)
@@ -184,16 +184,16 @@ def _classifier_table(run: Run, dataset: str) -> Block:
         [label, *values] for label, values in read_class_scores_csv(path).items()
     ]
     headers = ["class", "images", "top-1", "top-5"]
-    caption = "Each class, last evaluation: classes"
+    caption = "Per class, last evaluation: classes"
     return Table(headers=headers, rows=rows, caption=caption, decimals=2, total=True)
 
 
 def bit_flips(run: Run) -> list[Block]:
-    """Which share of the binary weights changed their sign, over the iterations."""
+    """The share of binary weights whose sign changed, by iteration."""
     keys = list(dict.fromkeys(k for row in run.metrics for k in row if k.startswith(PREFIX)))
     if not keys:
         raise MissingError(
-            "metrics.json holds no bit flips: no weight is binary, SOLVER.BIT_FLIPS_PERIOD was 0, "
+            "metrics.json has no bit flips: no weight is binary, SOLVER.BIT_FLIPS_PERIOD was 0, "
             "or the training was too short or of an older version",
             run.train_anew_command("SOLVER.BIT_FLIPS_PERIOD", "20"),
         )
@@ -212,9 +212,9 @@ def bit_flips(run: Run) -> list[Block]:
     ]
     return [
         Note(
-            text=f"The share of the binary weights whose sign is another one than {period} "
-            "iterations before. It falls with the learning rate; what is left at the end swings "
-            "around zero."
+            text=f"The share of the binary weights whose sign differs from that {period} "
+            "iterations before. It falls with the learning rate; weights that still flip at the "
+            "end swing around zero."
         ),
         Charts(charts=[chart for chart in charts if chart is not None]),
     ]

@@ -7,10 +7,10 @@ import torch
 
 from groupnet_det.benchmark.engines import neighbour_engines, registry
 from groupnet_det.benchmark.measure.table import OURS
-from groupnet_det.benchmark.measure.workload import NetworkWork
-from groupnet_det.benchmark.suites.runtime_suites import PLANS, Options
+from groupnet_det.benchmark.measure.workload import NetworkWorkload
+from groupnet_det.benchmark.suites.runtime_suites import SUITES, Options
 
-WORK = NetworkWork(part="beside torch", num_bases=1, size=32, width=0.125, num_classes=10)
+WORK = NetworkWorkload(part="beside torch", num_bases=1, size=32, width=0.125, num_classes=10)
 
 
 @pytest.fixture
@@ -48,12 +48,12 @@ def test_the_neighbour_computes_a_layer():
     assert neighbour_engines._neighbour()().shape == (1, 64, 56, 56)
 
 
-def test_sides_of_the_plan():
-    items = PLANS["neighbours"](Options(num_bases=[1, 4]))
-    assert [(item.work.what, item.work.num_bases) for item in items] == [
+def test_workloads_of_the_suite():
+    items = SUITES["neighbours"](Options(num_bases=[1, 4]))
+    assert [(item.workload.what, item.workload.num_bases) for item in items] == [
         ("beside torch", 1),
         ("beside torch", 4),
     ]
-    assert list(registry.choose_sides(items[0].work, [])) == [
+    assert list(registry.choose_engines(items[0].workload, [])) == [
         *(OURS, registry.AFTER_TORCH, registry.BESIDE_TORCH)
     ]

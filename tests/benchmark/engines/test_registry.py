@@ -1,4 +1,4 @@
-"""The sides compute what they say: held against each other, on tiny works."""
+"""The engines compute what they say: held against each other, on tiny workloads."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from groupnet_det.benchmark.engines import (
 )
 from groupnet_det.benchmark.engines.onnxruntime_engines import graph_input, int8_model
 from groupnet_det.benchmark.engines.openvino_engines import binary_model
-from groupnet_det.benchmark.measure.workload import LayerWork, ModelWork, NetworkWork
+from groupnet_det.benchmark.measure.workload import LayerWorkload, ModelWorkload, NetworkWorkload
 from groupnet_det.benchmark.workloads.classifiers import (
     binary_layers,
     binary_network,
@@ -31,17 +31,17 @@ from tests.benchmark.fakes import FakeNetwork
 
 def layer(kind="fused", num_bases=1, **options):
     shape = {"channels": 12, "height": 5, "width": 6, "length": 2, **options}
-    return LayerWork(kind=kind, num_bases=num_bases, **shape)
+    return LayerWorkload(kind=kind, num_bases=num_bases, **shape)
 
 
-NETWORK = NetworkWork(num_bases=2, size=64, width=0.125, num_classes=10)
+NETWORK = NetworkWorkload(num_bases=2, size=64, width=0.125, num_classes=10)
 KINDS = pytest.mark.parametrize("kind", ["alone", "fused"])
 
 
 @KINDS
 def test_signing_beforehand_changes_nothing(kind):
-    work = layer(kind, length=1)  # rounding may turn a sign near 0
-    model, x = binary_layers(work), [layer_input(work)]
+    workload = layer(kind, length=1)  # rounding may turn a sign near 0
+    model, x = binary_layers(workload), [layer_input(workload)]
     with torch.inference_mode():
         expected = model(x)
         simulation_engines.sign_beforehand(model)
@@ -59,10 +59,10 @@ def test_signing_a_network_beforehand_changes_nothing():
 
 @pytest.mark.parametrize("name", [registry.TORCH, registry.SIMULATION, "simulation, integers"])
 @pytest.mark.parametrize(
-    "work", [layer(num_bases=2), NETWORK, NetworkWork(part="body", size=32, width=0.125)]
+    "workload", [layer(num_bases=2), NETWORK, NetworkWorkload(part="body", size=32, width=0.125)]
 )
-def test_torch_sides_run(name, work):
-    assert registry.choose_sides(work, [name])[name](work, 1)(1) > 0
+def test_torch_sides_run(name, workload):
+    assert registry.choose_engines(workload, [name])[name](workload, 1)(1) > 0
 
 
 def test_end_to_end_is_torchvision_on_normalized_pixels():
@@ -80,20 +80,20 @@ def test_end_to_end_is_torchvision_on_normalized_pixels():
 @KINDS
 @pytest.mark.parametrize("num_bases", [1, 3], ids=["K1", "K3"])
 def test_layer_programs_compute_what_they_say(kind, num_bases):
-    work = layer(kind, num_bases)
-    program, tensors = layer_program(work)
-    assert len(program.steps) == work.length + LEADING_STEPS
+    workload = layer(kind, num_bases)
+    program, tensors = layer_program(workload)
+    assert len(program.steps) == workload.length + LEADING_STEPS
     images = torch.randint(0, 256, (1, 5, 6, 3), dtype=torch.uint8)
     trace = trace_reference(PackedFile(program, {}, tensors), images)
     written = {(step, buffer): content for step, buffer, content in zip(*trace, strict=True)}
     branch = num_bases - 1  # the last one: its buffers and tensors come last
     bits, floats = 3 * branch, 3 * branch + 2
-    for number in range(1, work.length + 1):  # after the first layer, as those that are timed
+    for number in range(1, workload.length + 1):  # after the first layer, as those that are timed
         name = f"layer{number}.branch{branch}"
         source = (number, bits + number % 2) if kind == "fused" else (0, bits)
         signs = 1 - 2 * written[source].float()
         rows = np.unpackbits(tensors[f"{name}.weight"].numpy(), axis=3, bitorder="little")
-        weight = 1 - 2 * torch.from_numpy(rows[..., : work.channels].astype("f4"))
+        weight = 1 - 2 * torch.from_numpy(rows[..., : workload.channels].astype("f4"))
         padded = F.pad(signs.permute(0, 3, 1, 2), (1, 1, 1, 1), value=1.0)
         expected = F.conv2d(padded, weight.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         if kind == "fused":
@@ -106,29 +106,33 @@ def test_layer_programs_compute_what_they_say(kind, num_bases):
 
 @KINDS
 def test_our_layers_are_timed_by_step(monkeypatch, kind):
-    work = layer(kind)
+    workload = layer(kind)
     monkeypatch.setattr(packed_engines, "open_engine", lambda path: FakeNetwork(4))
     # the last two of four steps, 3 and 4 ms, two layers
-    assert packed_engines.make_packed(work, 1)(3) == pytest.approx(0.0035)
+    assert packed_engines.make_packed(workload, 1)(3) == pytest.approx(0.0035)
     assert packed_engines.engine_isa() == "fake"
 
 
 @pytest.mark.parametrize(
-    "work", [layer("alone"), layer(), NetworkWork(part="body", size=32), NetworkWork(size=64)],
+    "workload",
+    [layer("alone"), layer(), NetworkWorkload(part="body", size=32), NetworkWorkload(size=64)],
     ids=["alone", "fused", "body", "network"],
-)  # fmt: skip
-def test_onnx_graphs_compute_the_float_models(work):
+)
+def test_onnx_graphs_compute_the_float_models(workload):
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
-    model, x = torch_engines.float_model(work)
-    if isinstance(work, NetworkWork) and work.part == "network":
+    model, x = torch_engines.float_model(workload)
+    if isinstance(workload, NetworkWorkload) and workload.part == "network":
         model = torch.nn.Sequential(Pixels(model), model.network, torch.nn.Softmax(dim=1))
     with torch.inference_mode():
         expected = model(x)
     found = {}
-    for name, proto in (("float", float_graph(work).SerializeToString()), ("8", int8_model(work))):
+    for name, proto in (
+        ("float", float_graph(workload).SerializeToString()),
+        ("8", int8_model(workload)),
+    ):
         session = runtime.InferenceSession(proto, providers=["CPUExecutionProvider"])
-        (values,) = session.run(None, {INPUT: graph_input(work).numpy()})
+        (values,) = session.run(None, {INPUT: graph_input(workload).numpy()})
         found[name] = torch.from_numpy(values)
     torch.testing.assert_close(found["float"], expected, rtol=1e-3, atol=1e-4)
     # 8 bits are near, which shows that the graph is the same
@@ -148,16 +152,16 @@ class Pixels(torch.nn.Module):
 @KINDS
 def test_openvino_binary_computes_binary_convolutions(kind):
     openvino = pytest.importorskip("openvino")
-    work = layer(kind, channels=16, length=1)
+    workload = layer(kind, channels=16, length=1)
     rng = np.random.default_rng(0)
     filters = rng.integers(0, 2, (16, 16, 3, 3), dtype=np.uint8)  # as the model draws them
-    x = layer_input(work)
+    x = layer_input(workload)
     signs = F.pad((x > 0).float() * 2 - 1, (1, 1, 1, 1), value=1.0)
     expected = F.conv2d(signs, torch.from_numpy(filters * 2.0 - 1).float())
     if kind == "fused":
         scale, shift = (torch.from_numpy(v.astype("f4")) for v in affine(rng))
         expected = expected.relu() * scale + shift + x
-    compiled = openvino.Core().compile_model(binary_model(work), "CPU")
+    compiled = openvino.Core().compile_model(binary_model(workload), "CPU")
     found = torch.from_numpy(compiled([x.contiguous().numpy()])[0])
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
@@ -170,7 +174,7 @@ def affine(rng):
 def test_int8_twins_of_detectors_run(name):
     for package in ("onnx", "onnxruntime", "onnxscript", name.split()[0]):
         pytest.importorskip(package)
-    work = ModelWork(
+    workload = ModelWorkload(
         model="RetinaNet R18", num_bases=1, height=64, width=96, num_classes=3, predictors="float"
     )
-    assert registry.MODEL_SIDES[name](work, 1)(1) > 0
+    assert registry.MODEL_ENGINES[name](workload, 1)(1) > 0

@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from groupnet_det.benchmark.measure.workload import ModelWork
+from groupnet_det.benchmark.measure.workload import ModelWorkload
 from groupnet_det.benchmark.suites.stages import (
     OTHER,
     OUTPUTS,
@@ -57,8 +57,8 @@ def test_a_clock_on_what_a_network_does():
 
 def test_rows():
     seconds = {"stem": [0.002, 0.001], "FPN": [0.003, 0.003], WHOLE: [0.005, 0.004]}
-    rows = stage_rows(ModelWork(model="RetinaNet R18"), 2, seconds)
-    assert [(row.side, row.least, row.x_least, row.note) for row in rows] == [
+    rows = stage_rows(ModelWorkload(model="RetinaNet R18"), 2, seconds)
+    assert [(row.engine, row.least, row.x_least, row.note) for row in rows] == [
         ("stem", 1.0, 0.25, ""),
         ("FPN", 3.0, 0.75, "the bottleneck"),
         (WHOLE, 4.0, 1.0, ""),

@@ -1,21 +1,21 @@
-"""The aims are judged by measured rows alone."""
+"""The targets are judged by measured rows alone."""
 
 import pytest
 
 from groupnet_det.benchmark.measure.table import Row
-from groupnet_det.benchmark.suites.targets import AIMS, aims_table
+from groupnet_det.benchmark.suites.targets import TARGETS, targets_table
 
-BASE = {"work": "64@56x56", "num_bases": 1, "batch": 1, "threads": 2}
+BASE = {"workload": "64@56x56", "num_bases": 1, "batch": 1, "threads": 2}
 
 
 def line(rows, title, num_bases=1):
-    (found,) = [x for x in aims_table(rows) if x["what"] == title and x["K"] == num_bases]
+    (found,) = [x for x in targets_table(rows) if x["what"] == title and x["K"] == num_bases]
     return found
 
 
 def test_without_rows_nothing_is_reached():
-    table = aims_table([])
-    assert len(table) == len(AIMS)
+    table = targets_table([])
+    assert len(table) == len(TARGETS)
     assert {row["met"] for row in table} == {"not measured"}
     assert {row["reached, least"] for row in table} == {"-"}
 
@@ -23,7 +23,7 @@ def test_without_rows_nothing_is_reached():
 @pytest.mark.parametrize(("x", "met"), [(10.5, "yes"), (9.5, "no")], ids=["above", "below"])
 def test_the_worst_row_decides(x, met):
     rows = [
-        Row(what="layer fused", side="torch eager", least=1, x_least=v, x_median=v, **BASE)
+        Row(what="layer fused", engine="torch eager", least=1, x_least=v, x_median=v, **BASE)
         for v in (14.0, x)
     ]
     found = line(rows, "fused conv against torch")
@@ -33,14 +33,14 @@ def test_the_worst_row_decides(x, met):
 @pytest.mark.parametrize(("bytes_", "met"), [(8.1, "yes"), (9.0, "no")], ids=["small", "large"])
 def test_values_are_not_to_be_passed(bytes_, met):
     row = Row(
-        what="packed file", side="ours", least=bytes_, median=bytes_, **{**BASE, "num_bases": 4}
+        what="packed file", engine="ours", least=bytes_, median=bytes_, **{**BASE, "num_bases": 4}
     )
     assert line([row], "packed file", 4)["met"] == met
 
 
 def test_absent_sides_and_other_batches_do_not_count():
     rows = [
-        Row(what="network", side="torch eager", note="absent: no", **BASE),
-        Row(what="network", side="torch eager", x_least=99, x_median=99, **{**BASE, "batch": 8}),
+        Row(what="network", engine="torch eager", note="unavailable: no", **BASE),
+        Row(what="network", engine="torch eager", x_least=99, x_median=99, **{**BASE, "batch": 8}),
     ]
     assert line(rows, "ResNet-18, end to end, against torch")["met"] == "not measured"

@@ -72,8 +72,8 @@ def test_broken_and_unsafe_files(convert, theirs, tmp_path, kind, capsys):
 def test_other_contents(convert, tmp_path):
     path = tmp_path / "theirs.pth"
     for contents, message in (
-        (torch.zeros(1), "holds a Tensor"),
-        ({"state_dict": 3}, "holds no state dict, but a int"),
+        (torch.zeros(1), "contains a Tensor"),
+        ({"state_dict": 3}, "contains a int instead of a state dict"),
         ({"epoch": 3}, "neither a Group-Net"),
         ({3: torch.zeros(1)}, "neither a Group-Net"),
     ):

@@ -138,11 +138,11 @@ def test_other_decoders_are_left_out(tmp_path):
 SPOILT_HEADS = {
     "unknown": (
         lambda s: {**s, "head.aspp.b5.0.weight": torch.zeros(1)},
-        "head.aspp.b5.0.weight has no place in a DeepLabV3 head",
+        "head.aspp.b5.0.weight does not belong to a DeepLabV3 head",
     ),
     "no predictor": (lambda s: without(s, "block.3"), "no weight for the head's predictor"),
     "no BN": (lambda s: without(s, "aspp.b2.1"), "lacks 5 .*aspp.branches.2.norm"),
-    "missing base": (lambda s: without(s, "b1.0.convs.1"), "not what its keys say.*branches.1"),
+    "missing base": (lambda s: without(s, "b1.0.convs.1"), "does not match its keys.*branches.1"),
     "unlike bases": (
         lambda s: {**s, "head.aspp.b1.0.convs.1.weight": torch.zeros(8, 32, 1, 1)},
         r"weights head.aspp.b1.0.convs.\* have different shapes",
@@ -191,14 +191,14 @@ def without(state, *parts):
 
 SPOILT = {
     "no stem": (lambda s: without(s, "conv1.weight"), "no conv1.weight"),
-    "scalar stem": (lambda s: {**s, "conv1.weight": torch.tensor(1.0)}, "which is no weight's"),
+    "scalar stem": (lambda s: {**s, "conv1.weight": torch.tensor(1.0)}, "not that of a weight"),
     "missing block": (
         lambda s: without(s, "layer3.1."),
         r"ResNet-16 with basic blocks \(2, 2, 1, 2\).*ResNet-18",
     ),
     "missing stage": (lambda s: without(s, "layer4."), r"stages \[1, 2, 3\]"),
     "missing base": (lambda s: without(s, "layer2.0.conv2.1."), "lacks 1 tensors.*res3.0.branches"),
-    "missing scale": (lambda s: without(s, "layer2.0.scales.1"), "not what its keys say.*scales"),
+    "missing scale": (lambda s: without(s, "layer2.0.scales.1"), "does not match its keys.*scales"),
     "gates in some blocks": (
         lambda s: without(s, "layer2.1.block_gate"),
         "lacks 1 tensors.*res3.1.connect.gate",
@@ -207,17 +207,20 @@ SPOILT = {
     "half a classifier": (lambda s: without(s, "fc.bias"), "lacks 1 tensors.*fc.bias"),
     "wrong shape": (
         lambda s: {**s, "layer2.0.conv2.1.weight": torch.zeros(8, 8, 1, 1)},
-        "not what its keys say: .*res3.0.branches.1.unit2",
+        "does not match its keys: .*res3.0.branches.1.unit2",
     ),
-    "wrong width": (lambda s: {**s, "conv1.weight": torch.zeros(6, 3, 7, 7)}, "not what its keys"),
+    "wrong width": (
+        lambda s: {**s, "conv1.weight": torch.zeros(6, 3, 7, 7)},
+        "does not match its keys",
+    ),
     "wide scale": (lambda s: {**s, "layer2.0.scales.0": torch.zeros(2)}, "not that of a scale"),
     "lonely bias": (lambda s: {**s, "conv1.bias": torch.zeros(9)}, "no bn1.running_mean"),
     "two networks": (
         lambda s: {**s, "layer1.0.conv1.weight": torch.zeros(4, 4, 3, 3)},
-        "layer1.0.conv1.weight has no place",
+        "layer1.0.conv1.weight does not belong",
     ),
-    "two prefixes": (lambda s: {**s, **with_prefix("module.", s)}, "stands twice"),
-    "two tasks": (lambda s: {**s, **with_prefix("pretrained.", s)}, "stands twice"),
+    "two prefixes": (lambda s: {**s, **with_prefix("module.", s)}, "twice, with and without"),
+    "two tasks": (lambda s: {**s, **with_prefix("pretrained.", s)}, "twice, with and without"),
     "no tensor": (lambda s: {**s, "bn1.weight": [1.0]}, "bn1.weight is a list"),
     "too many bases": (lambda s: make_state(num_bases=9), r"NUM_BASES \(K\) is 9; valid: 1 to 8"),
 }

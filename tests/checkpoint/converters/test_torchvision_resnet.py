@@ -93,8 +93,8 @@ def test_the_same_file_gives_the_same_start(tmp_path):
     ("name", "message"),
     [
         ("resnet101", r"ResNet-101 with bottleneck blocks \(3, 4, 23, 3\).*ResNet-50"),
-        ("resnext50_32x4d", "not what its keys say: .*unit1"),
-        ("wide_resnet50_2", "not what its keys say: .*unit1"),
+        ("resnext50_32x4d", "does not match its keys: .*unit1"),
+        ("wide_resnet50_2", "does not match its keys: .*unit1"),
         ("mobilenet_v3_small", "neither a Group-Net .* nor a ResNet .*'features.0.0.weight'"),
     ],
 )

@@ -3,8 +3,10 @@
 import csv
 
 import pytest
+import torch
 
 from groupnet_det.commands.benchmark import analyze_model as tool
+from groupnet_det.config import load_config
 from groupnet_det.runtime.backends.extension import is_built
 from tests.analysis import hand_counts as hand
 
@@ -81,9 +83,6 @@ def test_bases_with_times(run):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--tasks", "flops"], r"--tasks is 'flops'; valid: 'precision', 'bops'"),
-        (["--size", "224"], r"the size is '224'; valid: HEIGHTxWIDTH in pixels"),
-        (["--size", "0x9"], r"the size is '0x9'"),
         (["--compare-bases", "0"], "--compare-bases has 0"),
         (["MODEL.GROUPNET.BASES", "2"], "unknown config key MODEL.GROUPNET.BASES"),
     ],
@@ -91,3 +90,26 @@ def test_bases_with_times(run):
 def test_mistakes_are_one_line(run, words, message):
     with pytest.raises(SystemExit, match=f"error: .*{message}"):
         run(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--tasks", "flops"], "argument --tasks: invalid choice: 'flops' (choose from "),
+        (["--size", "224"], "argument --size: '224' is no HEIGHTxWIDTH in pixels, such as 480x640"),
+        (["--size", "0x9"], "argument --size: '0x9' is no HEIGHTxWIDTH"),
+    ],
+)
+def test_wrong_flags(run, words, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        run(*words)
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_config_of_a_checkpoint(tmp_path, root, capsys):
+    cfg = load_config(str(root / R18), SMALL)
+    checkpoint = tmp_path / "model_final.pth"
+    torch.save({"model": {}, "config": cfg.dump()}, checkpoint)
+    assert tool.main([str(checkpoint), "--tasks", "parameter"]) == 0
+    assert f"MODEL.WEIGHTS {checkpoint}" in capsys.readouterr().out

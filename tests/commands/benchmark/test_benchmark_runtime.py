@@ -1,4 +1,4 @@
-"""tools/benchmark_runtime.py: what it prints and writes, with works that take no time."""
+"""groupnet-det benchmark runtime: what it prints and writes, with workloads that take no time."""
 
 import argparse
 import csv
@@ -8,14 +8,14 @@ import sys
 import pytest
 
 from groupnet_det.benchmark.measure.table import Row, read_rows, write_rows
-from groupnet_det.benchmark.measure.workload import NetworkWork
+from groupnet_det.benchmark.measure.workload import NetworkWorkload
 from groupnet_det.benchmark.suites.file_and_startup import measure_file
 from groupnet_det.commands.benchmark import benchmark_runtime as tool
 from groupnet_det.commands.benchmark import flags
 from groupnet_det.runtime.backends.extension import is_built
 
 QUICK = ["--rounds", "1", "--burst-ms", "0", "--pause-ms", "0", "--threads", "1"]
-LAYERS = ["layers", "--shapes", "8@4x4", "--num-bases", "1", "2", "--sides", "torch eager"]
+LAYERS = ["layers", "--shapes", "8@4x4", "--num-bases", "1", "2", "--engines", "torch eager"]
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def run(tmp_path, monkeypatch, capsys):
 
 def test_layers(run, tmp_path):
     rows, printed = run(*LAYERS)
-    found = {(row.what, row.work, row.num_bases, row.side) for row in rows}
+    found = {(row.what, row.workload, row.num_bases, row.engine) for row in rows}
     assert found == {
         (f"layer {kind}", "8@4x4", k, "torch eager") for kind in ("alone", "fused") for k in (1, 2)
     }
@@ -41,33 +41,33 @@ def test_layers(run, tmp_path):
     assert "torch eager" in printed
     assert (tmp_path / "rows.png").is_file()
     with (tmp_path / "rows.csv").open() as file:
-        (facts, *_) = csv.DictReader(file)
-    assert {"device", "isa", "torch", "onnxruntime", "date", "rounds"} <= set(facts)
-    assert "aims were not measured in this run" in printed
+        (environment, *_) = csv.DictReader(file)
+    assert {"device", "isa", "torch", "onnxruntime", "date", "rounds"} <= set(environment)
+    assert "targets were not measured in this run" in printed
 
 
 @pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
 def test_threads(run):
     rows, _ = run("threads", *LAYERS[1:-2], "--threads", "2", "--no-plot")
-    assert {(row.what, row.threads, row.side) for row in rows} == {
+    assert {(row.what, row.threads, row.engine) for row in rows} == {
         (f"layer {kind}, threads", n, "ours") for kind in ("alone", "fused") for n in (1, 2)
     }
 
 
-def test_absent_sides_are_listed(run, monkeypatch):
+def test_unavailable_engines_are_listed(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)  # as if it were not installed
     rows, printed = run(*LAYERS[:-1], "openvino binary", "--no-plot")
-    assert all("absent: openvino cannot be imported" in row.note for row in rows)
+    assert all("unavailable: openvino cannot be imported" in row.note for row in rows)
     assert "pip install 'groupnet-det[bench]'" in printed
 
 
-def test_unknown_sides_are_one_line(run):
-    with pytest.raises(SystemExit, match="error: --sides is 'larq'; valid: 'ours'"):
+def test_unknown_engines_are_one_line(run):
+    with pytest.raises(SystemExit, match="error: --engines is 'larq'; valid: 'ours'"):
         run(*LAYERS[:-1], "larq")
 
 
 def test_avx2_is_a_process_of_its_own(run, monkeypatch):
-    row = Row(what="body", work="x", num_bases=1, batch=1, threads=1, side="ours", least=1.0)
+    row = Row(what="body", workload="x", num_bases=1, batch=1, threads=1, engine="ours", least=1.0)
     seen = {}
 
     def fake_run(command, *, env, stdout):
@@ -81,7 +81,7 @@ def test_avx2_is_a_process_of_its_own(run, monkeypatch):
     assert tool.AVX2_VARIABLES.items() <= seen.items()
     arguments = tool.parse_arguments(seen["command"][1 + len(tool.COMMAND) :])
     assert (arguments.what, arguments.num_bases, arguments.rounds) == (["body"], [1], 1)
-    assert arguments.sides == list(tool.AVX2_SIDES)
+    assert arguments.engines == list(tool.AVX2_ENGINES)
 
 
 def test_that_process_may_fail(run, monkeypatch):
@@ -92,8 +92,8 @@ def test_that_process_may_fail(run, monkeypatch):
 
 
 def test_bytes_and_first_result_of_a_file():
-    work = NetworkWork(num_bases=1, size=32, width=0.125, num_classes=10)
-    size, first = measure_file(work, 1, 1)
+    workload = NetworkWorkload(num_bases=1, size=32, width=0.125, num_classes=10)
+    size, first = measure_file(workload, 1, 1)
     assert (size.what, size.unit) == ("packed file", "MB")
     assert 0 < size.least < 1
     if is_built():

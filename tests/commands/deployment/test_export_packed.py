@@ -10,6 +10,7 @@ from detectron2.modeling import build_model
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
+from groupnet_det.commands.deployment import export_packed
 from groupnet_det.config import load_config
 from groupnet_det.exporting.packed.trained import class_names
 from groupnet_det.packed.packed_file import read_packed
@@ -56,6 +57,20 @@ def test_export(root, checkpoint, tmp_path):
     assert packed.info["sizes"]["float32_twin"] < packed.info["sizes"]["float32_simulation"]
     logits = run_reference(packed, torch.zeros(1, 32, 32, 3, dtype=torch.uint8))["logits"]
     assert logits.shape == (1, 1, 1, 10)
+
+
+def test_a_checkpoint_and_a_file_are_enough(root, checkpoint, tmp_path):
+    stored = torch.load(checkpoint, weights_only=True)
+    config = load_config(str(root / CONFIG), SMALL).dump()
+    torch.save({**stored, "config": config}, tmp_path / "trained.pth")
+    words = [checkpoint, root / CONFIG, tmp_path / "named.gnp", *SMALL]
+    assert export_packed.main(list(map(str, words))) == 0
+    words = [tmp_path / "trained.pth", tmp_path / "carried.gnp"]
+    assert export_packed.main(list(map(str, words))) == 0
+    named, carried = (read_packed(tmp_path / name) for name in ("named.gnp", "carried.gnp"))
+    assert carried.program == named.program
+    assert carried.info["preprocessing"] == named.info["preprocessing"]
+    assert all(torch.equal(value, named.tensors[key]) for key, value in carried.tensors.items())
 
 
 MISTAKES = {

@@ -70,7 +70,7 @@ SEMSEG = "configs/quick/semseg_groupnet_photo_digits.yaml"
 
 def test_a_right_file_without_the_engine(verify, many_images, tmp_path):
     path = tmp_path / "report.json"
-    code, printed = verify(*REFERENCE, "--report", path, options=many_images)
+    code, printed = verify(*REFERENCE, "--json", path, options=many_images)
     assert code == 0
     assert printed.splitlines()[-1] == "verified, without the engine"
     assert "skipped" in printed
@@ -83,7 +83,7 @@ def test_a_right_file_without_the_engine(verify, many_images, tmp_path):
 
 def test_20_images_cannot_tell(verify, tmp_path):
     path = tmp_path / "report.json"
-    code, printed = verify(*REFERENCE, "--report", path)
+    code, printed = verify(*REFERENCE, "--json", path)
     assert code == 3
     assert printed.splitlines()[-1].startswith("INCONCLUSIVE: nothing is wrong")
     assert "FAILED" not in printed
@@ -155,7 +155,7 @@ def small_segmenter(root, tmp_path, datasets_env):
     torch.manual_seed(0)
     Checkpointer(build_model(cfg), str(tmp_path)).save("model_final")
     options += ["MODEL.WEIGHTS", str(tmp_path / "model_final.pth")]
-    return verify_packed.prepare(str(root / SEMSEG), options), tmp_path / "model.gnp"
+    return verify_packed.prepare(load_config(str(root / SEMSEG), options)), tmp_path / "model.gnp"
 
 
 def test_what_8_bits_cost_is_shown(small_segmenter, monkeypatch):
@@ -171,7 +171,7 @@ def test_what_8_bits_cost_is_shown(small_segmenter, monkeypatch):
 
     def score(cfg, model, dataset):
         value = scores[model.predictor.info["predictors"]]
-        return DatasetScores(values={"sem_seg/mIoU": value}, answers=[{}] * 7)
+        return DatasetScores(values={"sem_seg/mIoU": value}, predictions=[{}] * 7)
 
     monkeypatch.setattr(verify_packed, "score_dataset", score)
     (finding,) = verify_packed.cost_of(cfg, own, files["int8"], "reference")
@@ -202,7 +202,7 @@ def test_evaluation_of_a_packed_file(root, tiny, tmp_path):
 
 def test_boxes_masks_and_labels_of_a_panoptic_file(root, tiny_panoptic, datasets_env):
     options = [*panoptic.OPTIONS, "MODEL.WEIGHTS", str(tiny_panoptic / panoptic.WEIGHTS)]
-    cfg = verify_packed.prepare(str(root / panoptic.CONFIG), options)
+    cfg = verify_packed.prepare(load_config(str(root / panoptic.CONFIG), options))
     backend = "native" if extension.is_built() else "reference"
     path = tiny_panoptic / panoptic.PACKED
     findings = verify_packed.verify(cfg, path, backend=backend, num_images=1)
@@ -226,7 +226,7 @@ def test_of_a_classifier_one_image_may_change(
     root, tiny, monkeypatch, trained, images, is_rounded_too
 ):
     cfg = verify_packed.prepare(
-        str(root / CONFIG), [*OPTIONS, "MODEL.WEIGHTS", str(tiny.with_name(WEIGHTS))]
+        load_config(str(root / CONFIG), [*OPTIONS, "MODEL.WEIGHTS", str(tiny.with_name(WEIGHTS))])
     )
     network, _ = load_trained(cfg)
     packed = build_packed_model(cfg, str(tiny), backend="reference")
@@ -235,10 +235,10 @@ def test_of_a_classifier_one_image_may_change(
     def score(cfg, model, dataset):
         scored.append(model)
         value = trained if model is network else 90.0
-        return DatasetScores(values={"classification/top1": value}, answers=[{}] * images)
+        return DatasetScores(values={"classification/top1": value}, predictions=[{}] * images)
 
     monkeypatch.setattr(verify_packed, "score_dataset", score)
-    (finding,) = verify_packed.compare_answers(cfg, network, packed, "val")
+    (finding,) = verify_packed.compare_predictions(cfg, network, packed, "val")
     assert (len(scored) == 3) == is_rounded_too
     assert finding.verdict == ("INCONCLUSIVE" if is_rounded_too else "passed")
 
@@ -257,9 +257,9 @@ def test_scores_far_apart_are_held_against_the_rounded_stem(small_segmenter, mon
         kind = "packed" if model is packed else "rounded" if is_rounded else "trained"
         scored.append(kind)
         value = 70.0 + (0.0 if kind == "trained" else apart)
-        return DatasetScores(values={"sem_seg/mIoU": value}, answers=[{}] * 100)
+        return DatasetScores(values={"sem_seg/mIoU": value}, predictions=[{}] * 100)
 
     monkeypatch.setattr(verify_packed, "score_dataset", score)
-    (finding,) = verify_packed.compare_answers(cfg, trained, packed, "val")
+    (finding,) = verify_packed.compare_predictions(cfg, trained, packed, "val")
     assert finding.verdict == "passed"
     assert scored == ["trained", "packed", "rounded"][: 2 if apart < 0.1 else 3]

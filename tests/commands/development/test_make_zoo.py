@@ -36,7 +36,7 @@ def fake_packing(command, root, packings):
     finding = {"check": "metric", "part": "mnist5k_val", "found": "same", "verdict": "passed"}
     engine = "--backend" not in command
     report = {"verdict": packings.verdict, "engine": engine, "findings": [finding]}
-    (root / option(command, "--report")).write_text(json.dumps(report))
+    (root / option(command, "--json")).write_text(json.dumps(report))
     if packings.verdict != "verified":
         raise UserError("failed with exit code 1")
 
@@ -112,7 +112,7 @@ def test_models_are_packed_and_verified(tmp_path, trainings, packings):
         f"{tmp_path}/{CLASSIFIER}/model.gnp "
         f"MODEL.WEIGHTS {tmp_path}/{CLASSIFIER}/stage_2/model_final.pth",
         f"python -m groupnet_det verify --config-file configs/quick/{CLASSIFIER}.yaml --packed "
-        f"{tmp_path}/{CLASSIFIER}/model.gnp --report {tmp_path}/{CLASSIFIER}/verification.json "
+        f"{tmp_path}/{CLASSIFIER}/model.gnp --json {tmp_path}/{CLASSIFIER}/verification.json "
         f"MODEL.WEIGHTS {tmp_path}/{CLASSIFIER}/stage_2/model_final.pth",
     ]
     make(tmp_path)
@@ -136,9 +136,11 @@ def test_without_the_engine_the_manifest_says_so(
     assert "yes, without the engine" in capsys.readouterr().out
 
 
-def test_other_answers_are_recorded_and_end_in_an_error(tmp_path, trainings, packings):
+def test_other_predictions_are_recorded_and_end_in_an_error(tmp_path, trainings, packings):
     packings.verdict = "failed"
-    with pytest.raises(UserError, match=f"packed files of {CLASSIFIER} do not give the answers"):
+    with pytest.raises(
+        UserError, match=f"packed files of {CLASSIFIER} do not give the predictions"
+    ):
         make(tmp_path, CLASSIFIER)
     (entry,) = json.loads((tmp_path / "manifest.json").read_text())["models"]
     assert entry["packed"]["verdict"] == "failed"

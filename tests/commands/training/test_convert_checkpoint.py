@@ -72,7 +72,7 @@ def test_mistakes_with_folders_end_in_one_line(root, tmp_path):
     (tmp_path / "empty").mkdir()
     for path, output, message in [
         (checkpoint, tmp_path / "a.pth", "is a checkpoint of ours already; --output names a fol"),
-        (checkpoint, tmp_path, "is there already; name a new or an empty folder"),
+        (checkpoint, tmp_path, "already exists; name a new or an empty folder"),
         (bare, tmp_path / "a", "carries no config; give its training's: --config-file"),
         (tmp_path / "empty", tmp_path / "a.pth", "model.safetensors does not exist; a folder"),
         (tmp_path / "empty", tmp_path / "a", "must end in .pth"),

@@ -1,4 +1,4 @@
-"""tools/report.py and tools/benchmark_packed.py as a user runs them, in this process."""
+"""tools/report.py and ``groupnet-det benchmark packed`` as a user runs them, in this process."""
 
 import importlib
 import json
@@ -34,7 +34,7 @@ def test_a_folder_of_something_else_is_one_line(run, tmp_path):
     (tmp_path / "photo.jpg").touch()
     with pytest.raises(SystemExit) as exit_:
         run("training.report", tmp_path)
-    assert str(exit_.value).startswith(f"error: folder {tmp_path} holds none of config.yaml, ")
+    assert str(exit_.value).startswith(f"error: folder {tmp_path} has none of config.yaml, ")
     assert not (tmp_path / "report.html").exists()
 
 
@@ -44,15 +44,16 @@ def test_what_cannot_be_used_says_so_in_every_section(run, tmp_path, capsys):
     run("training.report", tmp_path)
     assert f"written: {tmp_path}/report.html" in capsys.readouterr().out
     page = Page((tmp_path / "report.html").read_text())
-    silent = {name for name, text in page.sections.items() if "Not here" not in text}
+    silent = {name for name, text in page.sections.items() if "Missing:" not in text}
     assert silent == {"at-a-glance"}
     told = page.sections["size-and-latency"]
-    for name, command in (("latency", "benchmark-packed"), ("verification", "verify")):
-        assert f"{name}.json is not what it should be: KeyError(" in told
-        assert f"groupnet-det {command} --config-file" in told
+    for name, command in (("latency", "benchmark packed"), ("verification", "verify")):
+        assert f"{name}.json is invalid: KeyError(" in told
+        files = f"{tmp_path}/model_final.pth {tmp_path}/model.gnp"
+        assert f"groupnet-det {command} {files} --json" in told
 
 
-NOT_RIGHT = "model.gnp is not what it should be"
+NOT_RIGHT = "model.gnp is invalid"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_a_packed_file_that_does_not_tell_its_sizes(run, tiny_packed, tmp_path, 
     run("training.report", tmp_path)
     told = Page((tmp_path / "report.html").read_text()).sections["size-and-latency"]
     assert message in told
-    assert "groupnet-det export --config-file" in told
+    assert f"groupnet-det export {tmp_path}/model_final.pth {tmp_path}/model.gnp" in told
 
 
 @pytest.mark.skipif(not is_built(), reason="the compiled engine is missing")
@@ -96,15 +97,15 @@ def test_size_latency_and_verdict(run, root, tiny_packed, datasets_env, tmp_path
     assert f"{(folder / 'model.gnp').stat().st_size / 1e6:.2f} MB" in section
     assert "NOT verified: all steps and blocks agree" in section
     assert "val: top-1 9.00 trained" in section
-    assert "Not here" not in section
+    assert "Missing:" not in section
 
 
 @pytest.mark.parametrize(
     ("verdicts", "told"),
     [
-        (("passed", "passed"), "The packed file answers as the trained network does."),
+        (("passed", "passed"), "The packed file predicts the same as the trained network."),
         (("passed", "INCONCLUSIVE"), "INCONCLUSIVE: nothing is wrong, but the scores cannot tell"),
-        (("FAILED", "INCONCLUSIVE"), "NOT verified: the packed file does not compute what"),
+        (("FAILED", "INCONCLUSIVE"), "NOT verified: the packed file computes other values"),
     ],
     ids=["verified", "inconclusive", "failed"],
 )

@@ -35,4 +35,4 @@ def test_weights_of_other_classes_are_refused_with_both_lists(
     with pytest.raises(CheckpointError) as caught:
         main(arguments)
     assert "Its 2 classes: cat, dog." in str(caught.value)
-    assert f"The data set's {CLASSES[config]}. Take weights" in str(caught.value)
+    assert f"The data set's {CLASSES[config]}. Use weights" in str(caught.value)

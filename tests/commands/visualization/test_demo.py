@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from groupnet_det.commands.visualization import demo as command
-from groupnet_det.inference.videos import FrameSource
+from groupnet_det.images.video_frames import FrameSource
 from tests.exporting.tiny_panoptic import PACKED as PANOPTIC
 from tests.inference.models import write_checkpoint
 from tests.inference.test_videos import write_video
@@ -50,7 +50,7 @@ THRESHOLD = {"retinanet": 0.0}
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_on_pictures_and_video(demo, tmp_path, pictures, capsys, task):
     weights = write_checkpoint(tmp_path, task)
-    common = ["--weights", weights, "--confidence-threshold", THRESHOLD.get(task, 0.3)]
+    common = ["--weights", weights, "--score-threshold", THRESHOLD.get(task, 0.3)]
     assert demo(*common, "--input", pictures / "*.*", "--output", tmp_path / "out") == 0
     for name in ("a.jpg", "b.png"):
         drawn = pixels_of(tmp_path / "out" / name)
@@ -76,7 +76,7 @@ def test_packed_file(demo, tiny_packed, tmp_path, pictures):
 
 
 def test_packed_panoptic_file(demo, tiny_panoptic, tmp_path, pictures, capsys):
-    weights = ["--weights", tiny_panoptic / PANOPTIC, "--confidence-threshold", 0.2]
+    weights = ["--weights", tiny_panoptic / PANOPTIC, "--score-threshold", 0.2]
     output = tmp_path / "drawn.png"
     assert demo(*weights, "--input", pictures / "a.jpg", "--output", output) == 0
     assert np.abs(pixels_of(output) - pixels_of(pictures / "a.jpg")).mean() > 1
@@ -105,7 +105,7 @@ def test_a_picture_of_more_than_8_bits_is_told(demo, tmp_path, capsys):
     Image.fromarray(deep).save(tmp_path / "deep.png")
     words = ["--input", tmp_path / "deep.png", "--output", tmp_path / "out.png"]
     assert demo("--weights", weights, *words) == 1
-    assert "deep.png has more than 8 bits a channel" in capsys.readouterr().err
+    assert "deep.png has more than 8 bits per channel" in capsys.readouterr().err
     assert not (tmp_path / "out.png").exists()
 
 
@@ -127,8 +127,8 @@ def test_a_damaged_video_is_drawn_as_far_as_it_goes(demo, tmp_path):
         (["--video-input", "absent.mp4", "--output", "x.mp4"], "absent.mp4 does not exist"),
         (["--input", "a.jpg", "--output", "x", "--opts", "NO.KEY", "1"], "config key NO.KEY"),
         (
-            ["--input", "a.jpg", "--output", "x", "--confidence-threshold", "7"],
-            "(--confidence-threshold) is 7.0; valid: 0 to 1",
+            ["--input", "a.jpg", "--output", "x", "--score-threshold", "7"],
+            "score threshold of objects is 7.0; valid: 0 to 1",
         ),
     ],
     ids=["webcam", "video", "option", "threshold"],
@@ -149,9 +149,9 @@ def test_without_a_screen_an_output_is_needed(demo, tmp_path, monkeypatch):
 
 
 def test_flags_are_those_of_detectron2(demo):
-    words = "--config-file c.yaml --webcam --confidence-threshold 0.7 --opts MODEL.WEIGHTS w.pth"
+    words = "--config-file c.yaml --webcam --score-threshold 0.7 --opts MODEL.WEIGHTS w.pth"
     arguments = demo.parse(words.split())
-    assert (arguments.webcam, arguments.confidence_threshold) == (0, 0.7)
+    assert (arguments.webcam, arguments.score_threshold) == (0, 0.7)
     assert arguments.opts == ["MODEL.WEIGHTS", "w.pth"]
     with pytest.raises(SystemExit):
         demo.parse(["--webcam", "--input", "a.jpg"])

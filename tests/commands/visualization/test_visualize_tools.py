@@ -30,7 +30,7 @@ def changed(drawn, original):
 
 
 def test_annotations(run, root, datasets_env, tmp_path):
-    words = ["--source", "annotation", "--config-file", root / QUICK, "--output-dir", tmp_path]
+    words = ["--source", "annotation", "--config-file", root / QUICK, "--output", tmp_path]
     assert run("visualize_data", *words, "--num-images", 3) == 0
     drawn = sorted(tmp_path.iterdir())
     assert [p.name for p in drawn] == ["000001.jpg", "000006.jpg", "000012.jpg"]
@@ -39,7 +39,7 @@ def test_annotations(run, root, datasets_env, tmp_path):
 
 
 def test_dataloader(run, root, datasets_env, tmp_path):
-    words = ["--source", "dataloader", "--config-file", root / QUICK, "--output-dir", tmp_path]
+    words = ["--source", "dataloader", "--config-file", root / QUICK, "--output", tmp_path]
     options = ["DATALOADER.NUM_WORKERS", "0", "INPUT.MIN_SIZE_TRAIN", "[80]"]
     options += ["MODEL.MASK_ON", "True", "SOLVER.IMS_PER_BATCH", "2"]
     assert run("visualize_data", *words, "--num-images", 14, *options) == 0
@@ -51,7 +51,7 @@ def test_dataloader(run, root, datasets_env, tmp_path):
 @pytest.mark.parametrize("source", ["annotation", "dataloader"])
 @pytest.mark.parametrize("task", ["classification", "segmentation"])
 def test_other_tasks(run, root, datasets_env, tmp_path, source, task):
-    words = ["--source", source, "--output-dir", tmp_path, "--num-images", 2]
+    words = ["--source", source, "--output", tmp_path, "--num-images", 2]
     options = ["DATALOADER.NUM_WORKERS", "0", "INPUT.SEMANTIC.CROP", "64"]
     if task == "classification":
         words += ["--config-file", root / CLASSES]
@@ -70,7 +70,7 @@ def test_a_bad_image_is_told_and_the_others_drawn(
     monkeypatch.setenv("DETECTRON2_DATASETS", str(tmp_path / "data"))
     (tmp_path / "data/photo_digits/train/000003.jpg").write_bytes(b"no")
     words = ["--source", "annotation", "--config-file", root / QUICK]
-    assert run("visualize_data", *words, "--output-dir", tmp_path / "out") == 1
+    assert run("visualize_data", *words, "--output", tmp_path / "out") == 1
     assert len(list((tmp_path / "out").iterdir())) == 11
     assert "000003.jpg cannot be read" in capsys.readouterr().err
 
@@ -109,7 +109,7 @@ def test_the_loader_is_not_asked_for_what_training_refuses(
         first["segmentation"] = {"size": [9, 9] if spoil == "mask" else [160, 160], "counts": [81]}
     (tmp_path / "a.json").write_text(json.dumps(content))
     entry = {"NAME": "mine", "FORMAT": "coco", "ANNOTATIONS": f"{tmp_path}/a.json"}
-    words = ["--source", "dataloader", "--config-file", root / QUICK, "--output-dir", tmp_path]
+    words = ["--source", "dataloader", "--config-file", root / QUICK, "--output", tmp_path]
     options = ["DATASETS.CUSTOM", str([{**entry, "IMAGES": f"{folder}/train"}])]
     options += ["DATASETS.TRAIN", "['mine']", "MODEL.MASK_ON", "True"]
     told = run("visualize_data", *words, *options)
@@ -126,7 +126,7 @@ def test_a_mask_of_another_size_is_told(run, mask_folders, tmp_path, capsys):
     entry = mask_folders()
     Image.new("L", (20, 30)).save(tmp_path / "mine/masks/c.png")
     options = ["DATASETS.CUSTOM", str([entry]), "DATASETS.TRAIN", "['mine']"]
-    words = ["--source", "annotation", "--output-dir", tmp_path / "out"]
+    words = ["--source", "annotation", "--output", tmp_path / "out"]
     assert run("visualize_data", *words, *options) == 1
     assert "c.png is 20x30, but image" in capsys.readouterr().err
     assert len(list((tmp_path / "out").iterdir())) == 5
@@ -149,13 +149,13 @@ def image_ids(datasets):
 
 def test_json_results(run, datasets_env, tmp_path):
     path = results_file(tmp_path, image_ids(datasets_env)[1])
-    words = ["--input", path, "--output", tmp_path / "out", "--dataset", "photo_digits_val"]
+    words = ["--results", path, "--output", tmp_path / "out", "--dataset", "photo_digits_val"]
     assert run("visualize_json_results", *words) == 0
     (drawn,) = (tmp_path / "out").iterdir()  # images without results are left out
     width, height = Image.open(drawn).size
     assert width == 720  # ground truth and prediction, enlarged for their labels
     assert height > 360
-    assert run("visualize_json_results", *words, "--conf-threshold", "0.95") == 0
+    assert run("visualize_json_results", *words, "--score-threshold", "0.95") == 0
 
 
 def test_json_results_on_a_data_set_of_ones_own(run, datasets_env, tmp_path):
@@ -169,7 +169,7 @@ DATASETS:
       IMAGES: {root}/val
 """)
     path = results_file(tmp_path, image_ids(datasets_env)[0])
-    words = ["--input", path, "--output", tmp_path / "out", "--dataset", "mine"]
+    words = ["--results", path, "--output", tmp_path / "out", "--dataset", "mine"]
     assert run("visualize_json_results", *words, "--config-file", tmp_path / "config.yaml") == 0
     assert len(list((tmp_path / "out").iterdir())) == 1
 
@@ -185,7 +185,7 @@ def test_annotations_that_training_would_refuse(run, datasets_env, tmp_path, cap
     entry = {"NAME": "mine", "FORMAT": "coco", "ANNOTATIONS": f"{tmp_path}/a.json"}
     options = ["DATASETS.CUSTOM", str([{**entry, "IMAGES": f"{root}/train"}])]
     options += ["DATASETS.TRAIN", "['mine']"]
-    words = ["--source", "annotation", "--output-dir", tmp_path / "out", *options]
+    words = ["--source", "annotation", "--output", tmp_path / "out", *options]
     assert run("visualize_data", *words) == 1
     assert len(list((tmp_path / "out").iterdir())) == 11
     (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error: ")]
@@ -196,7 +196,7 @@ def test_annotations_that_training_would_refuse(run, datasets_env, tmp_path, cap
 def test_panoptic_data_show_stuff_and_things(run, root, datasets_env, tmp_path, split):
     source = {"train": "dataloader", "val": "annotation"}[split]
     config = root / "configs/quick/panoptic_fpn_groupnet_photo_digits.yaml"
-    words = ["--source", source, "--output-dir", tmp_path, "--num-images", 1]
+    words = ["--source", source, "--output", tmp_path, "--num-images", 1]
     options = ["DATALOADER.NUM_WORKERS", "0", "INPUT.MIN_SIZE_TRAIN", "[160]"]
     options += ["DATASETS.TRAIN", f"['photo_digits_panoptic_{split}']"]
     options += ["SOLVER.IMS_PER_BATCH", "1", "INPUT.RANDOM_FLIP", "none"]
@@ -212,7 +212,7 @@ def test_panoptic_data_show_stuff_and_things(run, root, datasets_env, tmp_path, 
 
 def test_json_results_of_something_else(run, datasets_env, tmp_path, capsys):
     path = results_file(tmp_path, image_ids(datasets_env)[0], category_id=70)
-    words = ["--input", path, "--output", tmp_path / "out", "--dataset"]
+    words = ["--results", path, "--output", tmp_path / "out", "--dataset"]
     assert run("visualize_json_results", *words, "photo_digits_val") == 1
     told = capsys.readouterr().err
     assert "a result is of category 70, but the data set has [1, 2" in told

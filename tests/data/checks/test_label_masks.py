@@ -83,7 +83,7 @@ def test_masks_that_do_not_fit(check, labels, message, options):
 
 def test_label_above_the_classes(check):
     paint(check.masks / "d.png", np.full((30, 40), 3, dtype=np.uint8))
-    with pytest.raises(DataError, match=r"mask .*d\.png holds label 3, but valid are 0 to 2"):
+    with pytest.raises(DataError, match=r"mask .*d\.png contains label 3, but valid are 0 to 2"):
         check()
 
 

@@ -119,7 +119,7 @@ def test_detection_data_sets_have_their_own_loaders(datasets_env):
 
 def test_tasks_do_not_mix(config, datasets_env):
     cfg = config("DATASETS.TRAIN", "['mine', 'photo_digits_train']")
-    with pytest.raises(ConfigError, match="one and the same task"):
+    with pytest.raises(ConfigError, match="must have the same task"):
         build_train_loader(cfg, seed=0)
 
 

@@ -136,7 +136,10 @@ def test_order_of_channels(record, order, channels):
 
 @pytest.mark.parametrize(
     ("shape", "value", "message"),
-    [((60, 80), 250, r"mask\.png holds label 250"), ((80, 60), 0, r"mask\.png is 60x80, but im")],
+    [
+        ((60, 80), 250, r"mask\.png contains label 250"),
+        ((80, 60), 0, r"mask\.png is 60x80, but im"),
+    ],
     ids=["label", "size"],
 )
 def test_a_mask_that_turned_bad_is_named(record, shape, value, message):

@@ -40,7 +40,7 @@ def test_scores_counted_by_hand():
 
 
 def test_nothing_to_score():
-    with pytest.raises(DataError, match="no prediction to score"):
+    with pytest.raises(DataError, match="no predictions to score"):
         score_predictions([], NAMES)
 
 
@@ -74,7 +74,7 @@ def test_predictions_csv_and_its_scores(tmp_path):
     [
         (None, "does not exist; evaluation writes it"),
         ("a,b\n1,2\n", "must have the columns file, label, prediction, probability"),
-        ("file,label,prediction,probability\n", "a row for each image"),
+        ("file,label,prediction,probability\n", "a row per image"),
         ("file,label,prediction,probability\na,b\n", "must have the columns"),
     ],
     ids=["absent", "columns", "no-row", "short-row"],

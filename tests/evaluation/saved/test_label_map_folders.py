@@ -43,9 +43,13 @@ def test_what_is_not_predicted_is_missed_where_a_list_names_it(folders, tmp_path
     [
         ("predictions/c.png", FOUND, r"masks has no c\.png; each image needs both masks"),
         ("predictions/a.png", FOUND.T, r"prediction .*a\.png is 2x4, but mask .*a\.png is 4x2"),
-        ("predictions/a.png", TRUTH, r"predictions/a\.png holds label 255, but valid are 0 to 2,"),
-        ("masks/ulm/a.png", FOUND + 3, r"ulm/a\.png holds label 3, 4, 5, but valid are"),
-        ("masks/bonn/a.png", TRUTH, "holds two masks of one name"),
+        (
+            "predictions/a.png",
+            TRUTH,
+            r"predictions/a\.png contains label 255, but valid are 0 to 2,",
+        ),
+        ("masks/ulm/a.png", FOUND + 3, r"ulm/a\.png contains label 3, 4, 5, but valid are"),
+        ("masks/bonn/a.png", TRUTH, "contains two masks of one name"),
         ("predictions/a.png", np.stack([FOUND] * 3, axis=2), "is RGB instead of labels"),
     ],
     ids=["no-mask", "size", "ignored", "label", "twice", "rgb"],
@@ -58,7 +62,7 @@ def test_bad_files_are_named(folders, path, labels, message):
 
 def test_absent_and_empty_folders(folders, tmp_path):
     (folders["predictions"] / "a.png").unlink()
-    with pytest.raises(DataError, match="predictions holds no PNG file"):
+    with pytest.raises(DataError, match="predictions contains no PNG file"):
         score(folders)
     folders["masks"] = tmp_path / "nowhere"
     with pytest.raises(DataError, match="nowhere does not exist"):

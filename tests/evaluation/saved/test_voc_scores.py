@@ -17,7 +17,7 @@ from groupnet_det.evaluation.evaluators import build_evaluator
 from groupnet_det.evaluation.saved.voc_scores import (
     area_under_curve,
     eleven_points,
-    read_truth,
+    read_gt,
     score_voc,
     score_voc_results,
 )
@@ -70,7 +70,7 @@ RESULTS = [
     [("07", (4 * 1 + 3 * 2 / 3) / 11), ("12", 1 / 3 + 1 / 3 * 2 / 3)],
 )
 def test_scores_by_hand(tree, metric, expected):
-    scores = score_voc(read_truth(tree, "test"), RESULTS, CLASSES, metric)
+    scores = score_voc(read_gt(tree, "test"), RESULTS, CLASSES, metric)
     assert scores.summary["AP50"] == pytest.approx(100 * expected)
     one = {"07": 4 / 11, "12": 1 / 3}[metric]  # from IoU 0.55 on only the first is right
     assert scores.summary["AP75"] == pytest.approx(100 * one)
@@ -80,7 +80,7 @@ def test_scores_by_hand(tree, metric, expected):
 
 
 def test_nothing_found_and_nothing_there(tree):
-    assert score_voc(read_truth(tree, "test"), [], CLASSES, "07").summary["AP50"] == 0
+    assert score_voc(read_gt(tree, "test"), [], CLASSES, "07").summary["AP50"] == 0
     scores = score_voc({"b": ()}, [result("b", (1, 1, 2, 2), 0.5)], CLASSES, "12")
     assert all(math.isnan(value) for value in scores.summary.values())
 
@@ -109,7 +109,7 @@ def test_scores_are_those_of_detectron2(tmp_path, metric):
         for r in results
     ]
     (tmp_path / "cat.txt").write_text("\n".join(lines))
-    ours = score_voc(read_truth(tmp_path, "test"), results, ["cat"], metric)
+    ours = score_voc(read_gt(tmp_path, "test"), results, ["cat"], metric)
     for name, threshold in (("AP50", 0.5), ("AP75", 0.75)):
         theirs = voc_eval(
             str(tmp_path / "{}.txt"),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from detectron2.structures import Boxes, Instances
 
-from groupnet_det.exporting.verify.agreement import answers_of, show_agreement
+from groupnet_det.exporting.verify.agreement import predictions_of, show_agreement
 
 BOX = [10.0, 10.0, 30.0, 50.0]
 
@@ -32,7 +32,9 @@ def label_map(number_of_ones):
 
 def compare(trained, packed):
     findings = show_agreement(
-        "val", [answers_of(output) for output in trained], [answers_of(output) for output in packed]
+        "val",
+        [predictions_of(output) for output in trained],
+        [predictions_of(output) for output in packed],
     )
     assert {finding.verdict for finding in findings} <= {"shown"}
     assert {finding.compared for finding in findings} <= {len(trained)}

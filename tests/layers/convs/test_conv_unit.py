@@ -58,3 +58,30 @@ def test_wrong_number_of_levels_raises():
     layer = ConvUnit(2, 2, 1, num_levels=3, quantization=Quantization())
     with pytest.raises(ValueError, match=r"zip\(\)|shorter|longer"):
         layer.forward_maps([torch.zeros(1, 2, 4, 4)] * 2)
+
+
+def test_group_nets_order_with_a_bn_before_the_sign_too():
+    unit = ConvUnit(
+        *(3, 5, 1),
+        order="norm_conv_act_norm",
+        nonlinearity="relu",
+        quantization=Quantization(num_bases=1),
+    ).double()
+    for norm in (*unit.input_norm, *unit.norm):
+        torch.nn.init.normal_(norm.weight)
+        torch.nn.init.normal_(norm.bias)
+    x = torch.randn(2, 3, 4, 4, dtype=torch.float64)
+    (before,), (after,) = unit.input_norm, unit.norm
+    y = F.batch_norm(x, None, None, before.weight, before.bias, training=True)
+    y = F.conv2d(sign_polynomial(y), binarize_weight(unit.conv.weight))
+    y = F.batch_norm(F.relu(y), None, None, after.weight, after.bias, training=True)
+    torch.testing.assert_close(unit(x), y, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("order", "name"),
+    [("conv_act_norm", None), ("norm_conv_act", "norm.0"), ("norm_conv_act_norm", "input_norm.0")],
+)
+def test_which_bn_stands_before_the_sign(order, name):
+    unit = ConvUnit(2, 2, 1, order=order, quantization=Quantization())
+    assert unit.norm_before_sign(0) is (name and unit.get_submodule(name))

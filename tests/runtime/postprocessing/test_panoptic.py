@@ -6,9 +6,9 @@ import torch
 from detectron2.modeling.meta_arch.panoptic_fpn import combine_semantic_and_instance_outputs
 from detectron2.structures import Instances
 
-from groupnet_det.runtime.postprocessing.panoptic import Combination, combine
 from groupnet_det.runtime.results.detections import Detections
 from groupnet_det.runtime.results.label_maps import LabelMap
+from groupnet_det.runtime.results.panoptic_segmentation import Combination, combine
 
 THINGS = ("cat", "dog")
 STUFF = ("things", "grass", "sky")
@@ -77,11 +77,11 @@ def random_case(seed, number):
 def test_as_detectron2(options, number):
     for seed in range(20):
         detections, labels = random_case(seed, number)
-        answer = combine(detections, LabelMap(labels, STUFF), options)
+        result = combine(detections, LabelMap(labels, STUFF), options)
         expected, infos = of_detectron2(detections, labels, options)
-        assert torch.equal(answer.segment_map, expected)
-        assert answer.segment_map.dtype == torch.int32
-        assert list(answer.segments_info) == infos
+        assert torch.equal(result.segment_map, expected)
+        assert result.segment_map.dtype == torch.int32
+        assert list(result.segments_info) == infos
 
 
 def test_by_hand():
@@ -89,17 +89,17 @@ def test_by_hand():
     masks = torch.zeros(3, 4, 5, dtype=torch.bool)
     masks[0, 1:3], masks[1, :2], masks[2, 3, 0] = True, True, True
     labels = torch.tensor([[0] * 5, [1] * 5, [1] * 5, [2] * 3 + [1, 0]])
-    answer = combine(found(masks, [0.6, 0.9, 0.4], [1, 0, 1]), LabelMap(labels, STUFF), rule())
+    result = combine(found(masks, [0.6, 0.9, 0.4], [1, 0, 1]), LabelMap(labels, STUFF), rule())
     expected = [[1] * 5, [1] * 5, [2] * 5, [4] * 3 + [3, 0]]
-    assert answer.segment_map.tolist() == expected
+    assert result.segment_map.tolist() == expected
     score = float(torch.tensor(0.6))
-    assert answer.segments_info[1:] == (
+    assert result.segments_info[1:] == (
         {"id": 2, "isthing": True, "score": score, "category_id": 1, "instance_id": 0},
         {"id": 3, "isthing": False, "category_id": 1, "area": 1},
         {"id": 4, "isthing": False, "category_id": 2, "area": 3},
     )
-    assert answer.names == ["cat", "dog", "grass", "sky"]
-    assert str(answer) == "cat, dog, grass, sky"
+    assert result.names == ["cat", "dog", "grass", "sky"]
+    assert str(result) == "cat, dog, grass, sky"
 
 
 def test_labels_below_objects_alone():
@@ -107,34 +107,34 @@ def test_labels_below_objects_alone():
     masks = torch.zeros(1, 2, 3, dtype=torch.bool)
     masks[0, 0] = True
     labels = LabelMap(torch.tensor([[2, 2, 2], [1, 1, 0]]), STUFF)
-    answer = combine(found(masks, [0.9], [0]), labels, rule())
-    assert answer.segment_map.tolist() == [[1, 1, 1], [2, 2, 0]]
+    result = combine(found(masks, [0.9], [0]), labels, rule())
+    assert result.segment_map.tolist() == [[1, 1, 1], [2, 2, 0]]
 
 
 def test_equal_scores_keep_their_order():
     masks = torch.ones(3, 2, 2, dtype=torch.bool)
     labels = LabelMap(torch.zeros(2, 2, dtype=torch.int64), STUFF)
-    answer = combine(found(masks, [0.7, 0.9, 0.9], [0, 1, 0]), labels, rule())
-    assert [info["instance_id"] for info in answer.segments_info] == [1]
+    result = combine(found(masks, [0.7, 0.9, 0.9], [0, 1, 0]), labels, rule())
+    assert [info["instance_id"] for info in result.segments_info] == [1]
 
 
-def test_other_scores_combine_anew():
+def test_other_scores_combine_again():
     detections, labels = random_case(3, 12)
-    answer = combine(detections, LabelMap(labels, STUFF), rule(score=0.5))
+    result = combine(detections, LabelMap(labels, STUFF), rule(score=0.5))
     for score in (0.2, 0.8):
-        again = answer.above(score)
+        again = result.above(score)
         expected, infos = of_detectron2(detections, labels, rule(score=score))
         assert torch.equal(again.segment_map, expected)
         same = ("id", "isthing", "score", "category_id")
         kept = [{key: info[key] for key in same if key in info} for info in again.segments_info]
         assert kept == [{key: info[key] for key in same if key in info} for info in infos]
         assert len(again.detections) == int((detections.scores >= score).sum())
-    assert str(answer.above(2.0).above(0.1)) == str(answer.above(2.0))
+    assert str(result.above(2.0).above(0.1)) == str(result.above(2.0))
 
 
 def test_nothing():
     detections = found(torch.zeros(0, 3, 4, dtype=torch.bool), [], [])
     labels = LabelMap(torch.zeros(3, 4, dtype=torch.int64), STUFF)
-    answer = combine(detections, labels, rule())
-    assert (answer.segments_info, str(answer)) == ((), "nothing")
-    assert not answer.segment_map.any()
+    result = combine(detections, labels, rule())
+    assert (result.segments_info, str(result)) == ((), "nothing")
+    assert not result.segment_map.any()

@@ -109,14 +109,19 @@ def test_more_than_8_bits(tmp_path, mode):
     assert image.mode == mode
     path = save(tmp_path, image, "a.tif")
     for given in (image, path):
-        with pytest.raises(DataError, match=f"more than 8 bits a channel .mode {mode}.; scale it"):
+        with pytest.raises(
+            DataError, match=f"more than 8 bits per channel .mode {mode}.; convert it"
+        ):
             make()(given)
 
 
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (None, "the image is of the type NoneType; expected is a path, a PIL image, a uint8 array"),
+        (
+            None,
+            "the image is of the type NoneType; expected: a path, a PIL image, a NumPy uint8 array",
+        ),
         (3, "the image is of the type int"),
         ([[1, 2]], "the image is of the type list"),
         (b"bytes", "the image is of the type bytes"),
@@ -155,7 +160,7 @@ def test_broken_files(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"a\.jpg cannot be read"):
         make()(path)
-    with pytest.raises(DataError, match="is no plain file"):
+    with pytest.raises(DataError, match="is not a regular file"):
         make()(tmp_path)
 
 

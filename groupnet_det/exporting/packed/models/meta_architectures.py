@@ -19,12 +19,12 @@ from torch import nn
 
 from groupnet_det.config.dense_detectors import DENSE_BY_CLASS
 from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
-from groupnet_det.exporting.packed.builder.values import Signal
-from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
+from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.last_layers import FloatPredictors, Predictors
-from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
 from groupnet_det.modeling.backbones.resnet_layout import STAGES
+from groupnet_det.modeling.backbones.staged_backbone import StagedBackbone
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.program import Program
 from groupnet_det.version import __version__
@@ -32,7 +32,14 @@ from groupnet_det.version import __version__
 from .backbone import ExportedBackbone, describe_blocks, export_backbone
 from .dense_heads import export_dense_head
 from .panoptic_heads import describe_combination, export_panoptic_head
-from .postprocessing_info import common_levels, describe_dense, describe_pooler, describe_rcnn
+from .postprocessing_info import (
+    MASK_THRESHOLD,
+    common_levels,
+    describe_dense,
+    describe_mask,
+    describe_pooler,
+    describe_rcnn,
+)
 from .pyramid import Features, export_pyramid
 from .roi_heads import export_box_part, export_mask_part
 from .segmentation_heads import export_segmentation_head, in_features
@@ -56,11 +63,12 @@ class Body:
     """A model with the program of its backbone, to which heads are added."""
 
     model: Any
-    exporter: UnitExporter
+    exporter: Exporter
     predictors: Predictors
     features: Features
+    mask_threshold: float
 
-    def pyramid(self) -> dict[str, Signal]:
+    def pyramid(self) -> dict[str, FeatureMap]:
         """The levels by name."""
         return export_pyramid(self.exporter, self.model.backbone, self.features)
 
@@ -71,6 +79,7 @@ def export_model(
     class_names: Callable[[int], Sequence[str]],
     info: Mapping[str, Any] | None = None,
     predictors: Predictors | None = None,
+    mask_threshold: float = MASK_THRESHOLD,
 ) -> PackedFile:
     """Fold and pack a trained detector or segmenter.
 
@@ -79,6 +88,7 @@ def export_model(
         class_names: Gives as many as there are classes.
         info: Further members of the file's ``info``, such as ``preprocessing`` and ``source``.
         predictors: How the last layers are computed; with floats by default.
+        mask_threshold: Probability from which a pixel is part of an object's mask.
 
     Raises:
         ConfigError: No program can compute this network; the message says what to change.
@@ -91,8 +101,8 @@ def export_model(
     last_stage = _last_stage(model, backbone)
     exported = export_backbone(builder, backbone, last_stage=last_stage, mean=mean, std=std)
     names = {id(module): name for name, module in model.named_modules()}
-    exporter = UnitExporter(builder, names)
-    body = Body(model, exporter, predictors or FloatPredictors(), exported.features)
+    exporter = Exporter(builder, names)
+    body = Body(model, exporter, predictors or FloatPredictors(), exported.features, mask_threshold)
     head = export_head(body)
     blocks_end = exported.features[last_stage]()
     program, tensors = builder.finish(
@@ -131,7 +141,7 @@ def versions() -> dict[str, str]:
 
 def _last_stage(model: Any, backbone: nn.Module) -> str:
     """The last one that the network after the backbone reads."""
-    if not isinstance(backbone, GroupNetResNet):
+    if not isinstance(backbone, StagedBackbone):
         return STAGES[-1]  # which is refused elsewhere
     neck, head = model.backbone, getattr(model, "sem_seg_head", None)
     names = list(neck.in_features) if neck is not backbone else in_features(head)
@@ -139,9 +149,7 @@ def _last_stage(model: Any, backbone: nn.Module) -> str:
     return max(stages, key=backbone.stages.index, default=backbone.stages[-1])
 
 
-def _unpacked(
-    exported: ExportedBackbone, exporter: UnitExporter, prefix: str
-) -> list[dict[str, str]]:
+def _unpacked(exported: ExportedBackbone, exporter: Exporter, prefix: str) -> list[dict[str, str]]:
     reasons = {f"{prefix}.{name}": reason for name, reason in exported.unpacked.items()}
     reasons.update(exporter.unpacked.reasons)
     return [{"name": name, "reason": reason} for name, reason in reasons.items()]
@@ -164,7 +172,7 @@ def _rcnn(body: Body) -> Exported:
     return _regions(body, body.pyramid())
 
 
-def _regions(body: Body, pyramid: dict[str, Signal]) -> Exported:
+def _regions(body: Body, pyramid: dict[str, FeatureMap]) -> Exported:
     rpn, heads = body.model.proposal_generator, body.model.roi_heads
     _check_rcnn(rpn, heads)
     levels = {name: pyramid[name] for name in rpn.in_features}
@@ -185,11 +193,11 @@ def _regions(body: Body, pyramid: dict[str, Signal]) -> Exported:
         poolers.append(describe_pooler(heads.mask_pooler, heads.mask_in_features))
     outputs.update({name: pyramid[name].as_float() for name in common_levels(poolers)})
     predictors = {name: predictor for name, (_, predictor) in stages.items()}
-    mask_part = MASK_PART if heads.mask_on else None
+    mask = describe_mask(heads, MASK_PART, body.mask_threshold) if heads.mask_on else None
     return Exported(
         task="instance_segmentation" if heads.mask_on else "detection",
         outputs=outputs,
-        postprocessing=describe_rcnn(rpn, heads, predictors, mask_part),
+        postprocessing=describe_rcnn(rpn, heads, predictors, mask),
         num_classes=heads.num_classes,
         parts=parts,
     )
@@ -231,7 +239,7 @@ def _segmentor(body: Body) -> Exported:
     features: Features = body.features
     if body.model.backbone is not getattr(body.model.backbone, "bottom_up", body.model.backbone):
         levels = body.pyramid()
-        features = {name: lambda signal=signal: signal for name, signal in levels.items()}  # type: ignore[misc]
+        features = {name: lambda feature=feature: feature for name, feature in levels.items()}  # type: ignore[misc]
     return Exported(
         task="semantic_segmentation",
         outputs=export_segmentation_head(body.exporter, body.predictors, head, features),

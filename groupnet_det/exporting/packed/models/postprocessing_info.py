@@ -14,7 +14,7 @@ from groupnet_det.errors import ConfigError
 
 _FROM_POINTS = ", ".join(each.name for each in DENSE_DETECTORS if not each.has_anchors)
 
-MASK_THRESHOLD = 0.5  # Detectron2's, which no key changes
+MASK_THRESHOLD = 0.5  # Detectron2's
 
 
 def describe_dense(model: Any, detector: DenseDetector) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def describe_dense(model: Any, detector: DenseDetector) -> dict[str, Any]:
 
 
 def describe_rcnn(
-    proposals: Any, roi_heads: Any, stages: Mapping[str, Any], mask_part: str | None
+    proposals: Any, roi_heads: Any, stages: Mapping[str, Any], mask: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Of Detectron2's ``RPN`` and ``StandardROIHeads`` or ``CascadeROIHeads``.
 
@@ -42,17 +42,9 @@ def describe_rcnn(
         proposals: The RPN.
         roi_heads: The heads.
         stages: The box predictors by the names of their parts.
-        mask_part: Name of that of the mask head, if any.
+        mask: As of `describe_mask`, if there is a mask head.
     """
     last = list(stages.values())[-1]
-    mask = None
-    if mask_part is not None:
-        mask = {
-            "part": mask_part,
-            "pooler": describe_pooler(roi_heads.mask_pooler, roi_heads.mask_in_features),
-            "class_agnostic": roi_heads.mask_head.predictor.out_channels == 1,
-            "threshold": MASK_THRESHOLD,
-        }
     return {
         "kind": "rcnn",
         "proposals": _describe_proposals(proposals),
@@ -70,6 +62,28 @@ def describe_rcnn(
         "nms_threshold": float(last.test_nms_thresh),
         "max_detections": int(last.test_topk_per_image),
         "mask": mask,
+    }
+
+
+def describe_mask(roi_heads: Any, part: str, threshold: float) -> dict[str, Any]:
+    """Of the mask head of `describe_rcnn`'s heads.
+
+    Args:
+        part: The name of its part.
+        threshold: Probability from which a pixel is part of the mask.
+
+    Raises:
+        ConfigError: The threshold is no probability.
+    """
+    if not 0 <= threshold <= 1:
+        raise ConfigError(
+            f"MODEL.GROUPNET.HEAD.MASK_THRESHOLD is {threshold}; valid: probabilities, 0 to 1"
+        )
+    return {
+        "part": part,
+        "pooler": describe_pooler(roi_heads.mask_pooler, roi_heads.mask_in_features),
+        "class_agnostic": roi_heads.mask_head.predictor.out_channels == 1,
+        "threshold": float(threshold),
     }
 
 

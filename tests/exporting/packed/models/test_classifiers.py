@@ -33,6 +33,12 @@ VARIANTS = {
     "layers_float_downsample": {"design": {"downsample": "float", "group": "layer"}},
     "norm_first": {"design": {"order": "norm_conv_act"}},
     "norm_first_rprelu": {"design": {"order": "norm_conv_act", "nonlinearity": "rprelu"}},
+    "norm_twice": {"design": {"order": "norm_conv_act_norm"}},
+    "norm_twice_layers_reactnet": {
+        "design": {"order": "norm_conv_act_norm", "group": "layer", "nonlinearity": "rprelu"},
+        "quantization": {"activation": "rsign", "weight_scale": "channel"},
+    },
+    "stage_bases": {"design": {"stage_bases": (1, 2, 3, 1), "downsample": "float"}},
     "norm_second": {"design": {"order": "conv_norm_act", "nonlinearity": "rprelu"}},
     "block_shortcut": {"design": {"shortcut": "block"}},
     "block_shortcut_final": {

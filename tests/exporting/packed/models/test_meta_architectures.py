@@ -30,6 +30,16 @@ VARIANTS = {
     "retinanet_no_relu": ("retinanet", f"{G}HEAD.RELU", "False"),
     "retinanet_xnor": ("retinanet", METHOD, "xnor_net"),
     "retinanet_bireal": ("retinanet", METHOD, "bireal_net"),
+    "retinanet_norm_inputs": ("retinanet", f"{G}FPN.NORM_INPUTS", True),
+    "retinanet_float_laterals": ("retinanet", f"{G}FPN.LATERALS", "float"),
+    "retinanet_split_float_laterals": (
+        *("retinanet", f"{G}FPN.LATERALS", "float", f"{G}FPN.NORM_INPUTS", True),
+        *SPLIT,
+    ),
+    "retinanet_part_bases": (
+        *("retinanet", f"{G}PART_BASES.NECK", 3, f"{G}PART_BASES.HEAD", 1),
+        *(f"{G}STAGE_BASES", [1, 1, 2, 2]),
+    ),
     "retinanet_dorefa": ("retinanet", METHOD, "dorefa"),
     "retinanet_float": ("retinanet", METHOD, "float"),
     "retinanet_float_neck": ("retinanet", f"{PARTS}NECK", "float"),

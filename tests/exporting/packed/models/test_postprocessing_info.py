@@ -7,6 +7,7 @@ import torch
 from detectron2.modeling.poolers import ROIPooler
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.export_info import ExportInfo
 from groupnet_det.exporting.packed.models.postprocessing_info import (
     common_levels,
     describe_anchors,
@@ -15,7 +16,7 @@ from groupnet_det.exporting.packed.models.postprocessing_info import (
 )
 from groupnet_det.runtime.postprocessing.roi_pooling import ALIGNED
 from tests.exporting.models import export
-from tests.modeling.detectors import make_detector
+from tests.modeling.detectors import detector_config, make_detector
 
 DETECTORS = ("retinanet", "fcos", "faster_rcnn", "cascade_rcnn", "mask_rcnn")
 
@@ -76,6 +77,17 @@ def test_members(described):
         assert weights[1:] == [[20.0, 20.0, 10.0, 10.0], [30.0, 30.0, 15.0, 15.0]]
     outputs = described[1]["postprocessing"]["pooler"]["levels"]
     assert set(outputs) <= set(export(model).program.outputs)
+
+
+def test_the_mask_threshold_is_an_option_of_the_export(root):
+    model = make_detector(root, "mask_rcnn").eval()
+    assert export(model).info["postprocessing"]["mask"]["threshold"] == 0.5
+    packed = export(model, mask_threshold=0.25)
+    assert packed.info["postprocessing"]["mask"]["threshold"] == 0.25
+    cfg = detector_config(root, "mask_rcnn", "MODEL.GROUPNET.HEAD.MASK_THRESHOLD", "0.75")
+    assert ExportInfo.from_config(cfg).mask_threshold == 0.75
+    with pytest.raises(ConfigError, match=r"HEAD\.MASK_THRESHOLD is 1\.5; valid: probabilities"):
+        export(model, mask_threshold=1.5)
 
 
 def test_box_codings():

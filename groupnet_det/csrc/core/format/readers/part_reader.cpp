@@ -45,6 +45,14 @@ Window read_window(const Json& json, const std::string& where) {
   return window;
 }
 
+Window read_pool(const Json& json, const std::string& where) {
+  Window window = read_window(json, where);
+  window.kernel_height = window.kernel_width = whole(json, "kernel", 1, kMaxWindow, where);
+  require(window.dilation == 1 && window.padding < window.kernel_height,
+          where + ": its padding must be smaller than its kernel");
+  return window;
+}
+
 int PartReader::buffer_index(const Json& json, const std::string& what) const {
   return static_cast<int>(
       in_range(json.as_integer(what), 0, static_cast<int64_t>(buffers_.size()) - 1, what));
@@ -131,6 +139,13 @@ std::optional<SinksSpec> PartReader::read_sinks(const Json* json, const std::str
     }
   }
   return sinks;
+}
+
+SinksSpec PartReader::read_all_sinks(const Json& json, const std::string& where,
+                                     int channels) const {
+  auto sinks = read_sinks(json.find("sinks", where), where + ".sinks", channels);
+  require(sinks.has_value(), where + " has no sinks");
+  return std::move(*sinks);
 }
 
 BitsSinkSpec PartReader::read_bits_sink(const Json& json, const std::string& where,

@@ -1,0 +1,1 @@
+"""From images and labels to a trained, packed and reported network in one command."""

@@ -1,0 +1,1 @@
+"""What a config for a data set should hold, and why."""

@@ -1,0 +1,35 @@
+"""One value of a config with its reason, and options and tables of many."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from tabulate import tabulate
+
+
+class Choice(NamedTuple):
+    """
+    Attributes:
+        key: Of the config.
+        value: As YAML can hold it.
+        why: A clause.
+    """
+
+    key: str
+    value: Any
+    why: str
+
+
+def last_of_keys(choices: Iterable[Choice]) -> list[Choice]:
+    """Of several choices of a key the last, at the place of the first."""
+    return list({choice.key: choice for choice in choices}.values())
+
+
+def options_of(choices: Iterable[Choice]) -> list[str]:
+    """KEY VALUE pairs as the command line gives them."""
+    return [word for key, value, _ in last_of_keys(choices) for word in (key, str(value))]
+
+
+def format_choices(choices: Iterable[Choice]) -> str:
+    """A table for people; the data sets are told elsewhere."""
+    rows = [c for c in last_of_keys(choices) if not c.key.startswith("DATASETS.")]
+    return tabulate(rows, headers=["key", "value", "why"], disable_numparse=True)

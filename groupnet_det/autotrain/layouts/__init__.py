@@ -1,0 +1,1 @@
+"""What kind of data set lies in a folder, found out by looking."""

@@ -1,0 +1,265 @@
+"""Detection data sets in the layout of YOLO, as Ultralytics' tools and their like write it.
+
+``data.yaml`` names the classes and, for each split, a folder of images, a text file of paths, or a
+list of such. The labels of ``…/images/a.jpg`` lie in ``…/labels/a.txt``; where no folder is called
+``images``, beside the image. A line holds a class and the centre, width and height of a box, or a
+class and a polygon ``x y x y …``, all in shares of the image's width and height
+(https://docs.ultralytics.com/datasets/detect and https://docs.ultralytics.com/datasets/segment).
+"""
+
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from detectron2.structures import BoxMode
+from torchvision.datasets.folder import IMG_EXTENSIONS
+
+from groupnet_det.data.class_names import check_class_names
+from groupnet_det.data.text_files import read_text
+from groupnet_det.errors import DataError, shortened
+from groupnet_det.images.decoding import open_image, upright_size
+from groupnet_det.images.folder_files import without_system_files
+
+logger = logging.getLogger(__name__)
+
+SPLITS = ("train", "val", "test")
+OTHER_NAMES = {"val": ("validation", "valid")}  # under which exporters write a split
+IMAGES, LABELS = "images", "labels"  # folders
+BOX_FIELDS, LEAST_POLYGON = 5, 7  # numbers of a line, with the class
+MOST = 1.01  # of a share; tools round
+
+
+@dataclass(frozen=True, kw_only=True)
+class YoloData:
+    """What a ``data.yaml`` says.
+
+    Attributes:
+        path: The file.
+        root: The folder that other paths start from.
+        class_names: Of classes 0, 1, ...
+        splits: What each split is read from, as it is written there.
+    """
+
+    path: Path
+    root: Path
+    class_names: tuple[str, ...]
+    splits: Mapping[str, tuple[str, ...]]
+
+
+def read_yolo(path: Path) -> YoloData:
+    """
+    Raises:
+        DataError: The file is missing, no YAML, or lacks names of classes or any split.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} does not exist; a YOLO data set needs this list of its classes")
+    try:
+        content = yaml.safe_load(read_text(path, "data set file"))
+    except (yaml.YAMLError, RecursionError) as error:
+        raise DataError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict) or "names" not in content:
+        raise DataError(f"{path} lacks the key names, the classes as a list or by number")
+    if "kpt_shape" in content:
+        raise DataError(f"{path} is of keypoints (kpt_shape), which cannot be learned; take boxes")
+    splits = {split: entries for split in SPLITS if (entries := _entries(path, content, split))}
+    if not splits:
+        raise DataError(f"{path} names no images; it needs the key train: a folder or a list")
+    return YoloData(
+        path=path,
+        root=_root(path, content),
+        class_names=_class_names(path, content),
+        splits=splits,
+    )
+
+
+def _entries(path: Path, content: Mapping[str, Any], split: str) -> tuple[str, ...]:
+    keys = [key for key in (split, *OTHER_NAMES.get(split, ())) if content.get(key)]
+    if not keys:
+        return ()
+    value = content[keys[0]]
+    entries = value if isinstance(value, list) else [value]
+    if not all(isinstance(entry, str) and entry for entry in entries):
+        raise DataError(
+            f"{path}: {keys[0]} is {shortened(value)}; it must be a folder, a .txt file, or a list "
+            "of such"
+        )
+    return tuple(entries)
+
+
+def _root(path: Path, content: Mapping[str, Any]) -> Path:
+    told = content.get("path")
+    root = path.parent / str(told or "")
+    if not root.is_dir():
+        raise DataError(
+            f"{path}: path is {shortened(told)}, but there is no folder {root}; correct it, or "
+            "take the line out where the data lie beside this file"
+        )
+    return root
+
+
+def _class_names(path: Path, content: Mapping[str, Any]) -> tuple[str, ...]:
+    names = content["names"]
+    if isinstance(names, dict):
+        if sorted(names, key=str) != sorted(range(len(names)), key=str):
+            raise DataError(
+                f"{path}: names has the keys {shortened(list(names))}; they must be the numbers 0 "
+                f"to {len(names) - 1}"
+            )
+        names = [names[index] for index in range(len(names))]
+    if not isinstance(names, list) or not names or not {*map(type, names)} <= {str, int}:
+        raise DataError(
+            f"{path}: names is {shortened(names)}; it must be a list of class names, or a mapping "
+            "from 0, 1, ... to them"
+        )
+    count = content.get("nc", len(names))
+    if count != len(names):
+        raise DataError(
+            f"{path}: nc is {shortened(count)}, but names has {len(names)} classes; correct one of "
+            "the two"
+        )
+    texts = tuple(map(str, names))
+    check_class_names(texts, f"{path}")
+    return texts
+
+
+def images_of(data: YoloData, split: str) -> list[Path]:
+    """The images of a split, sorted within each folder, in the order of each list.
+
+    Raises:
+        DataError: It is not there, or holds no image.
+    """
+    if split not in data.splits:
+        raise DataError(f"{data.path} has no split {split!r}; it has {', '.join(data.splits)}")
+    found = [image for entry in data.splits[split] for image in _images_of_entry(data, entry)]
+    if not found:
+        told = ", ".join(data.splits[split])
+        raise DataError(f"{data.path}: {split} names {told}, which holds no image")
+    return found
+
+
+def _images_of_entry(data: YoloData, entry: str) -> list[Path]:
+    path = _placed(data, entry)
+    if path.is_dir():
+        files = without_system_files(path.rglob("*"), path)
+        return sorted(each for each in files if each.suffix.lower() in IMG_EXTENSIONS)
+    if path.suffix == ".txt" and path.is_file():
+        return [_listed(data, path, line) for line in _lines(path, "list of images")]
+    raise DataError(f"{data.path} names {entry}, but {path} is no folder and no .txt file")
+
+
+def _placed(data: YoloData, entry: str) -> Path:
+    """A path of ``data.yaml``. Roboflow writes ``../train/images`` for ``train/images``."""
+    path = data.root / entry
+    if not path.exists() and entry.startswith("../"):
+        inside = data.root / entry.removeprefix("../")
+        return inside if inside.exists() else path
+    return path
+
+
+def _listed(data: YoloData, list_file: Path, line: str) -> Path:
+    """An image of a list: from the list's folder, or from the root."""
+    paths = [folder / line for folder in (list_file.parent, data.root)]
+    for path in paths:
+        if path.is_file():
+            return path
+    raise DataError(
+        f"{list_file} names {line!r}, but there is no file {paths[0]}; add the image, or take the "
+        "line out"
+    )
+
+
+def label_file(image: Path) -> Path:
+    """Where the labels of an image lie, whether they are there or not."""
+    parts = list(image.parts)
+    folders = [index for index, part in enumerate(parts[:-1]) if part == IMAGES]
+    if folders:
+        parts[folders[-1]] = LABELS
+    return Path(*parts).with_suffix(".txt")
+
+
+def load_yolo(path: Path, split: str) -> list[dict[str, Any]]:
+    """Records as Detectron2 wants them. Polygons are masks, with the box around them.
+
+    An image whose labels are empty or missing has no objects; a warning counts the missing ones.
+
+    Raises:
+        DataError: A file is missing or broken, or a label is not what it should be.
+    """
+    data = read_yolo(path)
+    images = images_of(data, split)
+    files = [label_file(image) for image in images]
+    missing = [file for file in files if not file.is_file()]
+    if len(missing) == len(images):
+        raise DataError(
+            f"{data.path}: no image of {split} has labels; those of {images[0]} are looked for in "
+            f"{files[0]}"
+        )
+    if missing:
+        logger.warning(
+            f"{data.path}: {len(missing)} of {len(images)} images of {split} have no file of "
+            f"labels and count as images without objects; the first: {missing[0]}"
+        )
+    return [_record(data, *pair) for pair in zip(images, files, strict=True)]
+
+
+def _record(data: YoloData, image: Path, labels: Path) -> dict[str, Any]:
+    with open_image(str(image)) as opened:
+        width, height = upright_size(opened)
+    found = _labels(labels, len(data.class_names)) if labels.is_file() else ()
+    inside = image.is_relative_to(data.root)
+    return {
+        "file_name": str(image),
+        "image_id": str(image.relative_to(data.root) if inside else image),
+        "label_file": str(labels),
+        "height": height,
+        "width": width,
+        "annotations": [_annotation(label, values, width, height) for label, values in found],
+    }
+
+
+def _annotation(label: int, values: list[float], width: int, height: int) -> dict[str, Any]:
+    annotation: dict[str, Any] = {"category_id": label, "bbox_mode": BoxMode.XYXY_ABS}
+    if len(values) + 1 == BOX_FIELDS:
+        x, y, w, h = values
+        sides = [(x - w / 2) * width, (y - h / 2) * height]
+        return {**annotation, "bbox": [*sides, (x + w / 2) * width, (y + h / 2) * height]}
+    xs, ys = [x * width for x in values[::2]], [y * height for y in values[1::2]]
+    polygon = [side for point in zip(xs, ys, strict=True) for side in point]
+    box = [min(xs), min(ys), max(xs), max(ys)]
+    return {**annotation, "bbox": box, "segmentation": [polygon]}
+
+
+def _labels(path: Path, num_classes: int) -> Iterator[tuple[int, list[float]]]:
+    """The class and the other numbers of each line."""
+    for number, line in enumerate(_lines(path, "label file"), start=1):
+        where = f"{path}: label {number}"
+        try:
+            label, *values = map(float, line.split())
+        except ValueError:
+            raise DataError(f"{where} is {shortened(line)}; it must be numbers") from None
+        if len(values) + 1 != BOX_FIELDS and (
+            len(values) + 1 < LEAST_POLYGON or len(values) % 2 == 1
+        ):
+            raise DataError(
+                f"{where} has {len(values) + 1} numbers; a box has {BOX_FIELDS} (class, x, y, "
+                f"width, height), a polygon a class and x, y of three points or more"
+            )
+        if label not in range(num_classes):
+            raise DataError(
+                f"{where} is of class {label:g}; names has the classes 0 to {num_classes - 1}"
+            )
+        wrong = [value for value in values if not (math.isfinite(value) and 0 <= value <= MOST)]
+        if wrong:
+            raise DataError(
+                f"{where} has {wrong[0]:g}; its numbers must be shares of the image's sides, from "
+                "0 to 1: divide pixels by width and height"
+            )
+        yield int(label), values
+
+
+def _lines(path: Path, what: str) -> list[str]:
+    return [line for line in map(str.strip, read_text(path, what).splitlines()) if line]
