@@ -18,7 +18,7 @@ help:
 	@echo "make demo         set up, train and evaluate a binary detector, draw what it finds (some 8 minutes)"
 	@echo "make demo TASK=segmentation   the same for a binary segmenter: a class for each pixel (some 10)"
 	@echo "make demo DEMO=quick   the same, end to end, in about two minutes"
-	@echo "make web          packed models on your own pictures, in a browser (after make zoo)"
+	@echo "make web          packed models on your own pictures, in a browser"
 	@echo "make zoo          set up, train a small model per task into zoo/ (about 12 minutes; goes on where it stopped)"
 	@echo "make zoo ZOO=quick     a few iterations of each, into zoo/quick;  MODELS=\"NAME ...\" chooses some"
 	@echo "make test         set up and run the tests;  make test-slow runs the long ones too"

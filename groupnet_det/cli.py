@@ -138,7 +138,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     name, rest = split_name(list(sys.argv[1:] if words is None else words) or ["--help"])
     if name in HELP or (name in GROUPS and not set(HELP).isdisjoint(rest)):
-        print(overview(name if name in GROUPS else ""))
+        print(commands_overview(name if name in GROUPS else ""))
         return 0
     if name == VERSION:
         print(f"groupnet_det {__version__}")
@@ -161,7 +161,7 @@ def split_name(words: Sequence[str]) -> tuple[str, list[str]]:
     return " ".join(words[:length]), list(words[length:])
 
 
-def overview(group: str = "") -> str:
+def commands_overview(group: str = "") -> str:
     """The list of commands, or of those whose first word is `group`."""
     shown = {n: c for n, c in COMMANDS.items() if not group or n.split()[0] == group}
     width = max(map(len, shown)) + 2
@@ -181,7 +181,7 @@ def run(name: str, command: Command, words: Sequence[str]) -> int:
     Raises:
         ConfigError: A module is missing that pip does not install with this project.
     """
-    sys.argv[0] = f"{typed_program()} {name}"  # what usage and help call the program
+    sys.argv[0] = f"{program_name()} {name}"  # what usage and help call the program
     parser = command.parser() if not set(HELP).isdisjoint(words) else None
     if parser:
         parser.print_help()
@@ -197,7 +197,7 @@ def run(name: str, command: Command, words: Sequence[str]) -> int:
     return code
 
 
-def typed_program() -> str:
+def program_name() -> str:
     """``groupnet-det``, or ``python -m groupnet_det`` where that was typed."""
     as_module = Path(sys.argv[0]).name == "__main__.py"
     return "python -m groupnet_det" if as_module else PROGRAM

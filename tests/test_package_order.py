@@ -179,3 +179,19 @@ def test_no_folder_below_the_package_has_more_than_12_entries(root):
         for folder in folders
     }
     assert {folder: size for folder, size in sizes.items() if size > 12} == {}
+
+
+# Every command has these; `flags.py` files name each parser after its command.
+OF_EVERY_COMMAND = {"main", "run", "parse_arguments"}
+
+
+def test_a_public_name_has_one_meaning(root):
+    places = {}
+    for path in sorted((root / NAME).rglob("*.py")):
+        if path.name == "flags.py":
+            continue
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(str(path.relative_to(root)))
+    several = {name: files for name, files in places.items() if len(files) > 1}
+    assert not {name: files for name, files in several.items() if name not in OF_EVERY_COMMAND}

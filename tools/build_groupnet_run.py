@@ -17,7 +17,7 @@ from groupnet_det.errors import UserError
 from groupnet_det.runtime.backends.native_build import (
     CSRC,
     TARGETS,
-    Target,
+    BuildTarget,
     compile_files,
     link_library,
     link_program,
@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"native": "native", "arm": "aarch64"}
 
 
-def build(target: Target, output: Path) -> Path:
+def build(target: BuildTarget, output: Path) -> Path:
     """Compile all into a folder; the program.
 
     Raises:

@@ -20,7 +20,7 @@ from pathlib import Path
 from groupnet_det.errors import UserError
 from groupnet_det.runtime.backends.native_build import (
     TARGETS,
-    Target,
+    BuildTarget,
     compile_files,
     link_program,
     run,
@@ -34,7 +34,7 @@ MUTATIONS, FEW_MUTATIONS = 1000, 300
 SHORT = ["messages", "plain_steps", "memory_plan", "shapes", "detect", "broken_files"]
 
 
-def build(target: Target, folder: Path) -> Path:
+def build(target: BuildTarget, folder: Path) -> Path:
     """Compile the test program; returns its path."""
     sources = [*sources_of("core", "kernels", "capi"), *TESTS.glob("*.cpp")]
     program = folder / "test_engine"

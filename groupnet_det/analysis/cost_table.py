@@ -68,7 +68,7 @@ def _shown(value: Any, format_: str) -> str:
     return value if isinstance(value, str) else format(value, format_)
 
 
-def summary(rows: Sequence[LayerCost], weights: tuple[int, int]) -> str:
+def cost_summary(rows: Sequence[LayerCost], weights: tuple[int, int]) -> str:
     """What the sums say, in three lines.
 
     Args:

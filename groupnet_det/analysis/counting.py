@@ -14,7 +14,7 @@ LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 @dataclass
-class Seen:
+class SeenLayers:
     """What one layer did in a forward pass.
 
     Attributes:
@@ -38,9 +38,9 @@ class Seen:
 
 
 @contextmanager
-def watched_layers(model: nn.Module) -> Iterator[dict[nn.Module, Seen]]:
+def watched_layers(model: nn.Module) -> Iterator[dict[nn.Module, SeenLayers]]:
     """Those of `LAYERS` that run within the context; others, and functions, are not seen."""
-    seen: dict[nn.Module, Seen] = {}
+    seen: dict[nn.Module, SeenLayers] = {}
 
     def watch_maps(layer: QuantizedConv2d) -> Callable[[list[Tensor]], list[Tensor]]:
         # Without values nothing can be quantized, as some quantizers look at them.
@@ -49,13 +49,13 @@ def watched_layers(model: nn.Module) -> Iterator[dict[nn.Module, Seen]]:
         def watched(maps: list[Tensor]) -> list[Tensor]:
             outputs = run(maps)
             for x, y in zip(maps, outputs, strict=True):
-                seen.setdefault(layer, Seen()).add(layer, x, y)
+                seen.setdefault(layer, SeenLayers()).add(layer, x, y)
             return outputs
 
         return watched
 
     def watch(layer: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
-        seen.setdefault(layer, Seen()).add(layer, arguments[0], output)
+        seen.setdefault(layer, SeenLayers()).add(layer, arguments[0], output)
 
     handles = []
     quantized = [layer for layer in model.modules() if isinstance(layer, QuantizedConv2d)]

@@ -12,7 +12,7 @@ from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.layers.blocks.branched_unit import BranchedUnit
 from groupnet_det.layers.blocks.group_block import GroupBlock
 
-from .counting import LAYERS, Seen, watched_layers
+from .counting import LAYERS, SeenLayers, watched_layers
 from .precision_map import activation_bits, kind_of, weight_bits
 
 MAX_QUANTIZED_BITS = 8
@@ -78,7 +78,7 @@ def layer_costs(model: nn.Module, run: Callable[[], Any]) -> list[LayerCost]:
     by_name: dict[str, list[LayerCost]] = {}
     for path, module in model.named_modules():
         if isinstance(module, LAYERS):
-            row = _layer_cost(place(path), module, seen.get(module, Seen()), taken)
+            row = _layer_cost(place(path), module, seen.get(module, SeenLayers()), taken)
             by_name.setdefault(row.name, []).append(row)
     rows = [add_up(same, same[0].name) for same in by_name.values()]
     return [*rows, _tensor_cost(OTHERS, model, None, taken)]
@@ -126,7 +126,7 @@ def _places(model: nn.Module) -> Callable[[str], str]:
     return place
 
 
-def _layer_cost(name: str, layer: nn.Module, seen: Seen, taken: set[int]) -> LayerCost:
+def _layer_cost(name: str, layer: nn.Module, seen: SeenLayers, taken: set[int]) -> LayerCost:
     factor = _binary_factor(layer)
     return replace(
         _tensor_cost(name, layer, layer, taken),

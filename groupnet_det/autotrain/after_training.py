@@ -72,7 +72,7 @@ def pack_and_time(
     }
 
 
-def shown(summary: dict[str, Any]) -> str:
+def summary_line(summary: dict[str, Any]) -> str:
     """One line of what `pack_and_time` returned."""
     line = f"{summary['bytes'] / 1e6:.2f} MB"
     if "engine" in summary:
@@ -86,7 +86,7 @@ def shown(summary: dict[str, Any]) -> str:
     )
 
 
-def write_report(output: Path, run: Callable[..., None]) -> Path:
+def report_training(output: Path, run: Callable[..., None]) -> Path:
     """Make ``report.html`` of a training."""
     run("report", str(output))
     return output / REPORT

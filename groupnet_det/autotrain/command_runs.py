@@ -24,20 +24,20 @@ def run(command: Sequence[str], *, root: Path) -> None:
     Raises:
         UserError: It failed; its own output has told why.
     """
-    print(f"\n$ {shown(command)}", flush=True)
+    print(f"\n$ {command_line(command)}", flush=True)
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run([sys.executable, *PROGRAM, *command], cwd=root, env=environment)
     if done.returncode:
         raise UserError(f"'{command[0]}' failed with exit code {done.returncode}, see above")
 
 
-def shown(command: Sequence[str]) -> str:
+def command_line(command: Sequence[str]) -> str:
     """The command as one would type it."""
     return shlex.join(["python", *PROGRAM, *command])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class TrainingStage:
     """One of several trainings, of which each starts from the weights of the one before.
 
     Attributes:
@@ -56,7 +56,7 @@ class Stage:
         return self.output / "model_final.pth"
 
 
-def training_commands(stages: Iterable[Stage]) -> Iterator[list[str]]:
+def training_commands(stages: Iterable[TrainingStage]) -> Iterator[list[str]]:
     """The command of each stage; run again, it goes on from its last checkpoint."""
     before: list[str] = []
     for stage in stages:

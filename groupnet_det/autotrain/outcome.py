@@ -73,7 +73,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def shown(scores: Mapping[str, float]) -> str:
+def scores_line(scores: Mapping[str, float]) -> str:
     """One line."""
     return "  ".join(f"{name} {value:.1f}" for name, value in scores.items())
 

@@ -13,10 +13,9 @@ from groupnet_det.engine.setup import check_output_dir
 from groupnet_det.errors import lookup
 
 from . import command_runs
-from .after_training import pack_and_time, write_report
-from .after_training import shown as shown_packed
+from .after_training import pack_and_time, report_training, summary_line
 from .choices.choice import format_choices
-from .command_runs import Stage, training_commands
+from .command_runs import TrainingStage, training_commands
 from .config_files import CHOICES, TANH_CHOICES, write_choices
 from .layouts.table import find_data
 from .outcome import (
@@ -26,11 +25,11 @@ from .outcome import (
     list_outputs,
     machine,
     scores_at_end,
-    shown,
+    scores_line,
 )
 from .plan import make_plan
 from .request import Progress, Request
-from .tasks import TASKS, Task
+from .tasks import TASKS, TrainingTask
 
 TANH_FOLDER = "tanh"
 
@@ -46,7 +45,7 @@ class Job:
     """
 
     request: Request
-    task: Task
+    task: TrainingTask
     has_tanh: bool
 
     @property
@@ -63,12 +62,12 @@ class Job:
         return ["OUTPUT_DIR", str(self.output)]
 
     @property
-    def stages(self) -> list[Stage]:
-        binary = Stage(config=self.config, output=self.output)
+    def stages(self) -> list[TrainingStage]:
+        binary = TrainingStage(config=self.config, output=self.output)
         if not self.has_tanh:
             return [binary]
         config = str(self.output / TANH_CHOICES)
-        return [Stage(config=config, output=self.output / TANH_FOLDER), binary]
+        return [TrainingStage(config=config, output=self.output / TANH_FOLDER), binary]
 
     def run(self, *command: str) -> None:
         """A command of the project, in the current folder."""
@@ -134,6 +133,11 @@ def _chosen(request: Request, progress: Progress) -> Job:
             write_choices(tanh, plan.tanh, base=CHOICES, what=f"the stage before {choices}")
         minutes = plan.schedule.seconds / 60
         print(f"the trainings will take about {minutes:.1f} minutes, their evaluations come on top")
+        if not plan.schedule.is_enough:
+            print(
+                f"that is {plan.schedule.iterations} iterations alone, after which little is "
+                "learned: give more, with --time or --epochs and another --output"
+            )
         progress.note("choose", noted := {"task": name, "has_tanh": bool(plan.tanh)})
     task = lookup(TASKS, noted["task"], f"the task in {progress.path}")
     return Job(request=request, task=task, has_tanh=noted["has_tanh"])
@@ -159,13 +163,13 @@ def _draw(job: Job) -> dict[str, Any]:
         threshold=job.task.threshold,
     )
     cfg = load_config(job.config)
-    title = f"{job.task.title}, K = {cfg.MODEL.GROUPNET.NUM_BASES}, on {job.output.name}"
+    title = f"{job.task.title}, K = {cfg.MODEL.GROUPNET.NUM_BASES}, on {job.output.absolute().name}"
     draw_curves([stage.output for stage in job.stages], title)
     return {}
 
 
 def _report(job: Job) -> dict[str, Any]:
-    write_report(job.output, job.run)
+    report_training(job.output, job.run)
     return {}
 
 
@@ -196,7 +200,7 @@ def _summarize(job: Job, progress: Progress) -> None:
     }
     (job.output / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n")
     print(
-        f"\n{job.task.title}, validation, in per cent: {shown(scores)}\n"
-        f"packed file: {shown_packed(packed)}\n"
+        f"\n{job.task.title}, validation, in per cent: {scores_line(scores)}\n"
+        f"packed file: {summary_line(packed)}\n"
         f"after {minutes:.1f} minutes. {list_outputs(job.output)}"
     )

@@ -14,13 +14,13 @@ from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.engine.setup import choose_device
 
 from .choices.choice import Choice, options_of
-from .choices.schedule import ENOUGH_ITERATIONS, Schedule, make_schedule, warmup_iterations
+from .choices.schedule import ENOUGH_ITERATIONS, ScheduleChoice, make_schedule, warmup_iterations
 from .facts import Facts, Records, facts_of
 from .layouts.found_data import TRAIN, VAL, FoundData
 from .layouts.validation_split import SEED, SHARE, split_off_validation
 from .measuring import cpu_cores, fitting_batch, seconds_per_iteration
 from .request import Request
-from .tasks import Task
+from .tasks import TrainingTask
 
 DATA = "data"  # folder of what is split off
 LARGE_SECONDS = 3600  # from which the CPU tries the full width
@@ -46,10 +46,10 @@ class Plan:
 
     choices: list[Choice]
     tanh: list[Choice]
-    schedule: Schedule
+    schedule: ScheduleChoice
 
 
-def make_plan(request: Request, task: Task, found: FoundData) -> Plan:
+def make_plan(request: Request, task: TrainingTask, found: FoundData) -> Plan:
     """Look at the data, measure the machine, and choose.
 
     Raises:
@@ -82,7 +82,7 @@ def _data_choices(request: Request, found: FoundData) -> list[Choice]:
     if VAL not in splits:
         splits = split_off_validation(splits[TRAIN], request.output / DATA)
         why = f"{100 * SHARE:.0f} % split off by image, seed {SEED}: {request.output / DATA}"
-    names = {split: f"{request.output.name}_{split}" for split in (TRAIN, VAL)}
+    names = {split: f"{request.output.absolute().name}_{split}" for split in (TRAIN, VAL)}
     entries = [{"NAME": name, **splits[split]} for split, name in names.items()]
     return [
         Choice("DATASETS.CUSTOM", entries, f"{found.layout} of {request.data}"),
@@ -91,7 +91,7 @@ def _data_choices(request: Request, found: FoundData) -> list[Choice]:
     ]
 
 
-def _class_names(task: Task, data: list[Choice]) -> tuple[str, ...]:
+def _class_names(task: TrainingTask, data: list[Choice]) -> tuple[str, ...]:
     """Of the training split, which is registered for it."""
     cfg = load_config(task.config_file, options_of(data))
     register_datasets(cfg)
@@ -101,12 +101,12 @@ def _class_names(task: Task, data: list[Choice]) -> tuple[str, ...]:
     return tuple(class_names_of(name) or ())
 
 
-def _class_count(task: Task, class_names: Sequence[str]) -> list[Choice]:
+def _class_count(task: TrainingTask, class_names: Sequence[str]) -> list[Choice]:
     architecture = load_config(task.config_file).MODEL.META_ARCHITECTURE
     return [Choice(NUM_CLASSES_KEYS[architecture], len(class_names), "")]
 
 
-def _config(request: Request, task: Task, choices: Sequence[Choice]) -> CfgNode:
+def _config(request: Request, task: TrainingTask, choices: Sequence[Choice]) -> CfgNode:
     options = [*options_of(choices), *request.options]
     cfg = load_config(task.config_file, options)
     choose_device(cfg, request.num_gpus)
@@ -122,7 +122,7 @@ def _common(request: Request, facts: Facts) -> Iterator[Choice]:
     yield Choice("OUTPUT_DIR", str(request.output), "by --output")
 
 
-def _given(request: Request, task: Task) -> list[Choice]:
+def _given(request: Request, task: TrainingTask) -> list[Choice]:
     """Keys and values of the command line, as the config has them."""
     cfg = load_config(task.config_file, list(request.options))
     found = []
@@ -154,7 +154,7 @@ class _Size:
     batch: int
     choices: list[Choice]
     seconds: float
-    schedule: Schedule
+    schedule: ScheduleChoice
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class _Machine:
     """Measures sizes of a network on this machine."""
 
     request: Request
-    task: Task
+    task: TrainingTask
     fixed: list[Choice]
     records: Records
     num_images: int
@@ -201,7 +201,7 @@ class _Machine:
         )
         return _Size(width=width, batch=batch, choices=choices, seconds=seconds, schedule=schedule)
 
-    def schedule(self, batch: int, seconds: float, *, tanh_seconds: float) -> Schedule:
+    def schedule(self, batch: int, seconds: float, *, tanh_seconds: float) -> ScheduleChoice:
         return make_schedule(
             self.request.budget,
             num_images=self.num_images,
@@ -213,7 +213,7 @@ class _Machine:
 
 
 def _sized_choices(
-    request: Request, task: Task, size: _Size, schedule: Schedule
+    request: Request, task: TrainingTask, size: _Size, schedule: ScheduleChoice
 ) -> Iterator[Choice]:
     yield from size.choices[:-2]
     told = f"of ResNet-18's channels{_told_time(request, schedule)}"
@@ -225,7 +225,7 @@ def _sized_choices(
     yield Choice("TEST.EVAL_PERIOD", max(1, -(-schedule.binary // 2)), "halfway and at the end")
 
 
-def _tanh_choices(task: Task, size: _Size, schedule: Schedule) -> list[Choice]:
+def _tanh_choices(task: TrainingTask, size: _Size, schedule: ScheduleChoice) -> list[Choice]:
     return [
         *TANH,
         _rate(task.tanh_rate, task, size.batch),
@@ -233,7 +233,7 @@ def _tanh_choices(task: Task, size: _Size, schedule: Schedule) -> list[Choice]:
     ]
 
 
-def _told_time(request: Request, schedule: Schedule) -> str:
+def _told_time(request: Request, schedule: ScheduleChoice) -> str:
     """What the time is enough for; nothing where epochs were asked for."""
     if request.budget.seconds is None:
         return ""
@@ -241,7 +241,7 @@ def _told_time(request: Request, schedule: Schedule) -> str:
     return f": {schedule.iterations} iterations fit into the time{few}"
 
 
-def _rate(rate: float, task: Task, batch: int) -> Choice:
+def _rate(rate: float, task: TrainingTask, batch: int) -> Choice:
     """By the square root of the batch, as suits Adam."""
     scaled = rate * (batch / task.batch) ** 0.5
     why = f"{rate} for {task.batch} images, by the square root of their number"

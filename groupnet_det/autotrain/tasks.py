@@ -17,7 +17,7 @@ from .facts import Facts
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class TrainingTask:
     """A task with its recipe, which is that of the configs in ``configs/quick``.
 
     Attributes:
@@ -55,8 +55,8 @@ class Task:
 FLOAT_SHORTCUTS = Choice("MODEL.GROUPNET.DOWNSAMPLE", "float", '"Group-Net**" learns faster')
 COSINE = Choice("SOLVER.LR_SCHEDULER_NAME", "WarmupCosineLR", "the project's quick recipe")
 
-TASKS: Mapping[str, Task] = {
-    "detect": Task(
+TASKS: Mapping[str, TrainingTask] = {
+    "detect": TrainingTask(
         title="Group-Net RetinaNet",
         base="retinanet_groupnet_r18_fpn",
         metrics=("bbox/AP", "bbox/AP50"),
@@ -69,7 +69,7 @@ TASKS: Mapping[str, Task] = {
         choose=choose_detector,
         widen=widen_detector,
     ),
-    "instance": Task(
+    "instance": TrainingTask(
         title="Group-Net Mask R-CNN",
         base="mask_rcnn_groupnet_r18_fpn",
         metrics=("segm/AP", "bbox/AP"),
@@ -87,7 +87,7 @@ TASKS: Mapping[str, Task] = {
         choose=choose_mask_rcnn,
         widen=widen_mask_rcnn,
     ),
-    "segment": Task(
+    "segment": TrainingTask(
         title="Group-Net FCN",
         base="segmentor_groupnet_r18",
         metrics=("sem_seg/mIoU", "sem_seg/mACC"),
@@ -108,7 +108,7 @@ TASKS: Mapping[str, Task] = {
         choose=choose_segmenter,
         widen=widen_segmenter,
     ),
-    "classify": Task(
+    "classify": TrainingTask(
         title="Group-Net ResNet-18",
         base="classifier_groupnet_r18",
         metrics=("classification/top1",),

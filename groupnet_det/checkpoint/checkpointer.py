@@ -17,7 +17,7 @@ from groupnet_det.errors import CheckpointError, TrainingError, UserError
 from .compatibility import check_fit, move_backbone, refuse_packed
 from .finite import NotFiniteError, check_finite
 from .folder import check_folder, is_folder, read_folder, weights_file
-from .provenance import check_class_names, warn_of_other_data, with_present_names
+from .provenance import check_stored_class_names, warn_of_other_data, with_present_names
 
 BEST_PREFIX = "model_best"
 DIVERGED = "Lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_ITERS or enable SOLVER.CLIP_GRADIENTS"
@@ -144,7 +144,7 @@ class Checkpointer(DetectionCheckpointer):
     def _load_model(self, checkpoint: Any) -> Any:
         path, model = self._path_for_messages, self.model.state_dict()
         if self._strict_now:
-            check_class_names(path, checkpoint, self.class_names)
+            check_stored_class_names(path, checkpoint, self.class_names)
             if "fingerprints" in self.extra:
                 warn_of_other_data(path, checkpoint, self.extra["fingerprints"])
         state = {

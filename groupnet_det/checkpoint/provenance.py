@@ -61,12 +61,12 @@ def _known_class_names(name: str) -> list[str]:
 
 
 def expected_names(name: str) -> dict[str, list[str]]:
-    """Names of a registered data set by type, which `check_class_names` compares with those of a
-    checkpoint."""
+    """Names of a registered data set by type, as `check_stored_class_names` compares them with a
+    checkpoint's."""
     return {"classes": _known_class_names(name), STUFF: list(stuff_names_of(name) or [])}
 
 
-def check_class_names(
+def check_stored_class_names(
     path: str, stored: Mapping[str, Any], expected: Mapping[str, Mapping[str, Sequence[str]]]
 ) -> None:
     """Refuse weights of other classes, whose scores would be meaningless.
@@ -97,7 +97,7 @@ def warn_of_other_data(path: str, stored: Mapping[str, Any], now: Mapping[str, s
     """Warn if a resumed training has other data than before.
 
     Args:
-        path, stored: See `check_class_names`.
+        path, stored: See `check_stored_class_names`.
         now: Fingerprints of the training data by name.
     """
     before = stored.get("fingerprints")
@@ -112,7 +112,7 @@ def warn_of_training_data(path: str, stored: Mapping[str, Any], names: Iterable[
     """Warn if a network is tested on its training data.
 
     Args:
-        path, stored: See `check_class_names`.
+        path, stored: See `check_stored_class_names`.
         names: Data sets of the test.
     """
     seen = set((stored.get("fingerprints") or {}).values())

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from .rows import Row, RowKey
+from .rows import ComparisonRow, RowKey
 
 SEARCH_SEED = 1000
-Done = Mapping[RowKey, Row]
+Done = Mapping[RowKey, ComparisonRow]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Grid:
     search_iterations: int
     single_seed: frozenset[str] = frozenset()
 
-    def open_keys(self, rows: Iterable[Row]) -> list[RowKey]:
+    def open_keys(self, rows: Iterable[ComparisonRow]) -> list[RowKey]:
         """The rows that can be trained now: results wait for their method's search.
 
         Seed by seed, so that an unfinished grid compares all methods on the same seeds.
@@ -44,7 +44,7 @@ class Grid:
         results.sort(key=lambda key: self.seeds.index(key.seed))
         return [key for key in searches + results if key not in done]
 
-    def num_open(self, rows: Iterable[Row]) -> dict[str, int]:
+    def num_open(self, rows: Iterable[ComparisonRow]) -> dict[str, int]:
         """Rows of the whole grid that are not finished, by purpose."""
         done = by_key(rows)
         searches = sum(
@@ -57,7 +57,7 @@ class Grid:
         )
         return {"search": searches, "result": results}
 
-    def seconds_left(self, rows: Iterable[Row], num_jobs: int) -> float:
+    def seconds_left(self, rows: Iterable[ComparisonRow], num_jobs: int) -> float:
         """Time that the open rows take, `num_jobs` of them at a time, once a row is finished.
 
         Searches take what searches took, and results what results took; as long as there are none
@@ -142,7 +142,7 @@ class Summary:
     seconds: float
 
 
-def summarize(grid: Grid, rows: Iterable[Row]) -> list[Summary]:
+def summarize(grid: Grid, rows: Iterable[ComparisonRow]) -> list[Summary]:
     """Mean and deviation of the grid's finished results, in the order of its methods."""
     done = by_key(rows)
     found = (
@@ -152,11 +152,11 @@ def summarize(grid: Grid, rows: Iterable[Row]) -> list[Summary]:
     return [_summarize_method(results) for results in found if results]
 
 
-def by_key(rows: Iterable[Row]) -> dict[RowKey, Row]:
+def by_key(rows: Iterable[ComparisonRow]) -> dict[RowKey, ComparisonRow]:
     return {row.key: row for row in rows}
 
 
-def _summarize_method(results: Sequence[Row]) -> Summary:
+def _summarize_method(results: Sequence[ComparisonRow]) -> Summary:
     first, scores = results[0], [row.score for row in results]
     return Summary(
         method=first.method,

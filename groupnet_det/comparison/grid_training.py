@@ -24,7 +24,7 @@ from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import DataError, TrainingError
 
 from .grid import Grid
-from .rows import Row, RowKey, append_row, make_row, read_rows
+from .rows import ComparisonRow, RowKey, append_row, make_row, read_comparison
 
 # In the keys of a method: its config file, instead of the one of all rows.
 BASE = "_BASE_"
@@ -57,23 +57,25 @@ def train_grid(
     setting = (threads_of_each(num_jobs), config, options)
     with ProcessPoolExecutor(num_jobs, get_context("spawn"), _prepare_worker, setting) as executor:
 
-        def start(key: RowKey) -> Future[Row]:
+        def start(key: RowKey) -> Future[ComparisonRow]:
             return executor.submit(_train_row, key, methods[key.method], config, options, keep)
 
         run_grid(grid, path, start, num_jobs=num_jobs)
 
 
 def run_grid(
-    grid: Grid, path: Path, start: Callable[[RowKey], Future[Row]], *, num_jobs: int
+    grid: Grid, path: Path, start: Callable[[RowKey], Future[ComparisonRow]], *, num_jobs: int
 ) -> None:
     """Start what is open, and add each row to the CSV as it is finished.
 
     The first error stops new trainings and is raised when those that run are finished, and kept.
     """
-    running: dict[Future[Row], RowKey] = {}
+    running: dict[Future[ComparisonRow], RowKey] = {}
     error: BaseException | None = None
     while True:
-        waiting = [key for key in grid.open_keys(read_rows(path)) if key not in running.values()]
+        waiting = [
+            key for key in grid.open_keys(read_comparison(path)) if key not in running.values()
+        ]
         for key in waiting[: num_jobs - len(running)] if error is None else []:
             running[start(key)] = key
         if not running:
@@ -85,12 +87,14 @@ def run_grid(
                 error = error or job.exception()
                 continue
             append_row(path, job.result())
-            _print_progress(job.result(), grid, read_rows(path), num_jobs)
+            _print_progress(job.result(), grid, read_comparison(path), num_jobs)
     if error:
         raise error
 
 
-def _print_progress(row: Row, grid: Grid, rows: Sequence[Row], num_jobs: int) -> None:
+def _print_progress(
+    row: ComparisonRow, grid: Grid, rows: Sequence[ComparisonRow], num_jobs: int
+) -> None:
     """One line for a finished row."""
     left = grid.num_open(rows)
     eta = timedelta(seconds=round(grid.seconds_left(rows, num_jobs)))
@@ -108,7 +112,7 @@ def _train_row(
     config: str,
     options: Sequence[str],
     keep: bool,
-) -> Row:
+) -> ComparisonRow:
     """Train and evaluate one row; runs in a process of its own, and prints nothing but why the
     training failed: what evaluators print goes to ``log.txt`` in the row's folder."""
     cfg, metric = row_config(key, method_options, config, options)
@@ -125,7 +129,7 @@ def _train_row(
     return row
 
 
-def _measure_row(key: RowKey, cfg: CfgNode, metric: str, terminal: TextIO) -> Row:
+def _measure_row(key: RowKey, cfg: CfgNode, metric: str, terminal: TextIO) -> ComparisonRow:
     """The finished row; that a training failed is told on `terminal`."""
     trainer = Trainer(cfg)
     trainer.resume_or_load(resume=False)

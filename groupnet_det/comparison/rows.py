@@ -39,7 +39,7 @@ class RowKey:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class ComparisonRow:
     """One finished training.
 
     Attributes:
@@ -84,14 +84,14 @@ def make_row(
     results: Mapping[str, float],
     seconds: float,
     complexity: Complexity,
-) -> Row:
+) -> ComparisonRow:
     """Complete a row with what was measured today.
 
     Args:
         results: Values of the evaluation, `metric` among them; empty where the training diverged.
     """
     others = {name: round(value, 3) for name, value in results.items() if name != metric}
-    return Row(
+    return ComparisonRow(
         **asdict(key),
         **asdict(complexity),
         metric=metric,
@@ -103,7 +103,7 @@ def make_row(
     )
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_comparison(path: Path) -> list[ComparisonRow]:
     """The finished rows; none where the file is missing.
 
     Raises:
@@ -113,13 +113,17 @@ def read_rows(path: Path) -> list[Row]:
         return []
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
-        names = [field.name for field in fields(Row)]
+        names = [field.name for field in fields(ComparisonRow)]
         if reader.fieldnames != names:
             raise DataError(f"{path} has columns {reader.fieldnames}, not {names}; move it away")
         rows = []
         for values in reader:
             try:
-                rows.append(Row(**{f.name: _TYPES[f.type](values[f.name]) for f in fields(Row)}))
+                rows.append(
+                    ComparisonRow(
+                        **{f.name: _TYPES[f.type](values[f.name]) for f in fields(ComparisonRow)}
+                    )
+                )
             except (TypeError, ValueError) as error:
                 raise DataError(f"{path}, line {reader.line_num}: {error}; remove it") from error
         return rows
@@ -128,12 +132,12 @@ def read_rows(path: Path) -> list[Row]:
 _TYPES: dict[Any, Callable[[str], Any]] = {str: str, float: float, int: int}
 
 
-def append_row(path: Path, row: Row) -> None:
+def append_row(path: Path, row: ComparisonRow) -> None:
     """Add a finished row, so that an interruption loses no other."""
     path.parent.mkdir(parents=True, exist_ok=True)
     absent = not path.is_file()
     with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)])
+        writer = csv.DictWriter(file, [field.name for field in fields(ComparisonRow)])
         if absent:
             writer.writeheader()
         writer.writerow(asdict(row))

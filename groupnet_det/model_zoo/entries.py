@@ -9,7 +9,7 @@ from statistics import mean, stdev
 
 import yaml
 
-from groupnet_det.comparison.rows import Row, read_rows
+from groupnet_det.comparison.rows import ComparisonRow, read_comparison
 from groupnet_det.errors import DataError
 
 from .records import TrainedRow, read_records
@@ -56,7 +56,7 @@ def compared(name: str, spec: TableSpec, root: Path) -> list[Entry]:
         DataError: A method has results at several learning rates.
     """
     methods = yaml.safe_load((root / spec.methods).read_text())
-    rows = [row for row in read_rows(root / spec.csv) if row.purpose == "result"]
+    rows = [row for row in read_comparison(root / spec.csv) if row.purpose == "result"]
     if spec.learning_rates:
         rows = [row for row in rows if row.learning_rate in spec.learning_rates]
     entries = []
@@ -73,7 +73,7 @@ def compared(name: str, spec: TableSpec, root: Path) -> list[Entry]:
     return entries
 
 
-def _compared(name: str, network: str, rows: Sequence[Row], spec: TableSpec) -> Entry:
+def _compared(name: str, network: str, rows: Sequence[ComparisonRow], spec: TableSpec) -> Entry:
     scores = {
         title: [_value(row, metric) for row in rows] for title, metric in spec.metrics.items()
     }
@@ -92,7 +92,7 @@ def _compared(name: str, network: str, rows: Sequence[Row], spec: TableSpec) -> 
     )
 
 
-def _value(row: Row, metric: str) -> float:
+def _value(row: ComparisonRow, metric: str) -> float:
     """0 where the training diverged."""
     return (
         row.score

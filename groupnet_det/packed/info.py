@@ -11,7 +11,7 @@ MAX_BYTES_OF_WEIGHTS = 1 << 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unpacked:
+class UnpackedLayer:
     """A layer that stays float."""
 
     name: str
@@ -29,7 +29,7 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
+class BlockInfo:
     """Where the maps of a block are."""
 
     first_step: int
@@ -51,8 +51,8 @@ MEMBERS: dict[str, Any] = {
     "architecture": dict,
     "network_keys": dict,
     "predictors": str,
-    "unpacked": tuple[Unpacked, ...],
-    "blocks": dict[str, Block],
+    "unpacked": tuple[UnpackedLayer, ...],
+    "blocks": dict[str, BlockInfo],
     "sizes": dict[str, int],
     "versions": dict[str, str],
 }

@@ -33,7 +33,7 @@ Size = tuple[int, int]  # height, width
 Prepared = tuple[Tensor, Size]  # pixels, and the size that the result is wanted for
 
 
-class Task:
+class TaskPipeline:
     """Preparation of images, and the results of a network's outputs.
 
     Attributes:
@@ -81,7 +81,7 @@ class Task:
         raise NotImplementedError
 
 
-class Classifier(Task):
+class Classifier(TaskPipeline):
     """Of the task ``classification``."""
 
     preprocessing: Preprocessing
@@ -110,7 +110,7 @@ class Classifier(Task):
         return [Classification(row, self.class_names) for row in logits.flatten(1)]
 
 
-class OfWholeImages(Task):
+class OfWholeImages(TaskPipeline):
     """A task whose results are for the image's own size."""
 
     preprocessing: ShortestEdge
@@ -142,7 +142,7 @@ class Segmenter(OfWholeImages):
         return LabelMap(labels, self.class_names)
 
 
-class DenseDetector(OfWholeImages):
+class DenseDetectorPipeline(OfWholeImages):
     """Of the task ``detection`` with the postprocessing of a dense detector."""
 
     def __init__(self, packed: PackedFile) -> None:
@@ -233,10 +233,10 @@ class PanopticSegmenter(RegionDetector):
 
 
 # info.task -> postprocessing.kind -> what does it.
-TASKS: dict[str, dict[str | None, Callable[[PackedFile], Task]]] = {
+TASKS: dict[str, dict[str | None, Callable[[PackedFile], TaskPipeline]]] = {
     "classification": {None: Classifier},
     "semantic_segmentation": {"segmentation": Segmenter},
-    "detection": {**dict.fromkeys(KINDS, DenseDetector), "rcnn": RegionDetector},
+    "detection": {**dict.fromkeys(KINDS, DenseDetectorPipeline), "rcnn": RegionDetector},
     "instance_segmentation": {"rcnn": RegionDetector},
     "panoptic_segmentation": {"panoptic": PanopticSegmenter},
 }
@@ -248,7 +248,7 @@ _POSTPROCESSINGS: dict[str, type] = {
 }
 
 
-def make_task(packed: PackedFile) -> Task:
+def make_task(packed: PackedFile) -> TaskPipeline:
     """What the file's ``info`` asks for, with its names of classes.
 
     Raises:

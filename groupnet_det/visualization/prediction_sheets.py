@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torchvision.ops import nms
 
 from groupnet_det.data.checks.coco_json import is_box
-from groupnet_det.data.checks.coco_values import is_id, is_number, told
+from groupnet_det.data.checks.coco_values import is_finite_number, is_id, told
 from groupnet_det.data.checks.run_lengths import run_length_problem
 from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError
@@ -25,7 +25,12 @@ PANEL_HEIGHT = 360  # pixels, of each rendered image
 TITLE_HEIGHT = 26
 TITLE_SIZE, LEAST_SIZE = 16, 8  # pixels, of letters
 # What each result is drawn by -> whether a value can be it.
-RESULT_MEMBERS = {"image_id": is_id, "category_id": is_id, "bbox": is_box, "score": is_number}
+RESULT_MEMBERS = {
+    "image_id": is_id,
+    "category_id": is_id,
+    "bbox": is_box,
+    "score": is_finite_number,
+}
 SAME_OBJECT = 0.6  # IoU of two predictions that are drawn as one
 
 

@@ -34,7 +34,7 @@ GREY = (128, 128, 128)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class FoundClass:
     """An object, or a class.
 
     Attributes:
@@ -58,7 +58,7 @@ class Shown:
     """
 
     picture: Pixels
-    findings: Sequence[Finding]
+    findings: Sequence[FoundClass]
 
 
 def read_picture(path: str, name: str) -> Pixels:
@@ -83,10 +83,10 @@ def read_picture(path: str, name: str) -> Pixels:
     except DataError as error:
         message = str(error).replace(f"image {path}", name).replace(path, name)
         raise DataError(message) from error
-    return fit(pixels, MAX_SIDE)
+    return shrink_for_drawing(pixels, MAX_SIDE)
 
 
-def fit(pixels: Pixels, most: int) -> Pixels:
+def shrink_for_drawing(pixels: Pixels, most: int) -> Pixels:
     """Shrink an image whose longer side has more than `most` pixels."""
     height, width = pixels.shape[:2]
     if max(height, width) <= most:
@@ -126,7 +126,7 @@ def _show_objects(pixels: Pixels, result: Detections, metadata: Metadata) -> Sho
     shares = zip(result.names, result.scores.tolist(), colours, strict=True)
     return Shown(
         picture=draw_instances(pixels, result.to_detectron2(), metadata, height=height),
-        findings=[Finding(name=n, share=score, colour=c) for n, score, c in shares],
+        findings=[FoundClass(name=n, share=score, colour=c) for n, score, c in shares],
     )
 
 
@@ -141,7 +141,7 @@ def _show_labels(pixels: Pixels, result: LabelMap, metadata: Metadata) -> Shown:
             metadata,
         ),
         findings=[
-            Finding(name=name, share=share, colour=colour_of[name])
+            FoundClass(name=name, share=share, colour=colour_of[name])
             for name, share in result.shares().items()
         ],
     )
@@ -150,7 +150,7 @@ def _show_labels(pixels: Pixels, result: LabelMap, metadata: Metadata) -> Shown:
 def _show_class(pixels: Pixels, result: Classification, _: Metadata) -> Shown:
     return Shown(
         picture=scaled(pixels, _enlargement(pixels), Image.Resampling.BICUBIC),
-        findings=[Finding(name=name, share=share) for name, share in result.top(TOP)],
+        findings=[FoundClass(name=name, share=share) for name, share in result.top(TOP)],
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from .draw_result import Finding
+from .draw_result import FoundClass
 from .speed_comparison import Comparison
 
 MOST_LINES = 12
@@ -43,7 +43,7 @@ def problem(message: str) -> str:
     return f"<div class='gn-problem' role='alert'>{escape(message)}</div>"
 
 
-def findings_list(findings: Sequence[Finding], class_names: Sequence[str]) -> str:
+def findings_list(findings: Sequence[FoundClass], class_names: Sequence[str]) -> str:
     """Bars of scores, probabilities or shares.
 
     Args:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from groupnet_det.benchmark.suites.float_baseline import FloatBaseline
 from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.pretrained import FOLDER as SHIPPED
 from groupnet_det.runtime.predictor import PackedPredictor
 
 FOLDERS = ("zoo", "output")  # of the checkout: `make zoo`, and trainings
@@ -21,8 +22,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     CLASS: ("classification",),
 }
 HOW_TO_GET_ONE = (
-    "there is no packed model; `make zoo` trains small ones (`make zoo ZOO=quick` barely does), or "
-    "name yours: --models FILE.gnp"
+    "no packed model can be used; `make zoo` trains small ones, or name yours: --models FILE.gnp"
 )
 
 
@@ -79,7 +79,7 @@ def open_models(
     for path in named or found:
         try:
             predictor = PackedPredictor(path, score_threshold=None)  # the page has its own
-            models.append(WebModel(name=shown(path, root), path=path, predictor=predictor))
+            models.append(WebModel(name=display_name(path, root), path=path, predictor=predictor))
         except UserError as error:
             if named:
                 raise
@@ -89,9 +89,11 @@ def open_models(
     return models, problems
 
 
-def shown(path: Path, root: Path) -> str:
-    """A path without what does not tell it from others: ``zoo/mask_rcnn``."""
+def display_name(path: Path, root: Path) -> str:
+    """A short name of a file: ``zoo/mask_rcnn``; that of a model which comes with the package."""
     whole = path.resolve()
+    if whole.parent == SHIPPED:
+        return whole.stem
     short = whole.relative_to(root) if whole.is_relative_to(root) else path
     return str(short.parent if short.name == FILE else short)
 

@@ -54,7 +54,7 @@ def test_all_is_done_and_told(pack):
     assert summary["bytes"] == 540_000
     assert summary["verdict"] == "verified"
     assert summary["times_packed"] == FIGURES["times_packed"]
-    line = after_training.shown(summary)
+    line = after_training.summary_line(summary)
     assert line.startswith("0.54 MB, verified; 1.50 ms")
     assert "4.0 times" in line
 
@@ -70,7 +70,7 @@ def test_what_is_not_verified_is_told_and_the_rest_is_done(pack, verdict, told):
     summary, commands = pack(verdict=verdict)
     assert summary["verdict"] == verdict
     assert len(commands) == 3
-    assert told in after_training.shown(summary)
+    assert told in after_training.summary_line(summary)
 
 
 def test_a_verification_that_cannot_be_done_ends_it(pack, tmp_path):
@@ -82,4 +82,4 @@ def test_a_verification_that_cannot_be_done_ends_it(pack, tmp_path):
 def test_without_the_engine(pack):
     summary, commands = pack(built=False)
     assert commands == ["export"]
-    assert "absent" in after_training.shown(summary)
+    assert "absent" in after_training.summary_line(summary)

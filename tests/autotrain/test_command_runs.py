@@ -4,14 +4,14 @@ import pytest
 
 from groupnet_det import __version__
 from groupnet_det.autotrain import command_runs
-from groupnet_det.autotrain.command_runs import Stage, run, training_commands
+from groupnet_det.autotrain.command_runs import TrainingStage, run, training_commands
 from groupnet_det.errors import UserError
 
 
 def test_each_stage_starts_from_the_one_before():
     stages = [
-        Stage(config="a.yaml", output=Path("out/a"), options=["SEED", "1"]),
-        Stage(config="b.yaml", output=Path("out/b")),
+        TrainingStage(config="a.yaml", output=Path("out/a"), options=["SEED", "1"]),
+        TrainingStage(config="b.yaml", output=Path("out/b")),
     ]
     weights = ["MODEL.WEIGHTS", "out/a/model_final.pth"]
     train = ["train", "--config-file"]

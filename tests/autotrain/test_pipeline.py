@@ -71,6 +71,7 @@ def test_all_is_done_once_and_in_order(job, tmp_path, capsys):
     assert binary["--config-file"].endswith("choices.yaml")
     out = capsys.readouterr().out
     assert "found: a folder per class, for --task classify" in out
+    assert "iterations alone, after which little is learned: give more" in out
     assert "validation, in per cent: top1 75.0" in out
     summary = json.loads((tmp_path / "out/summary.json").read_text())
     assert summary["scores"] == {"top1": 75.0}

@@ -71,7 +71,7 @@ def assert_refused(path, model, message, strict):
         (
             {"GROUPNET__MERGE": "learned_scales", "GROUPNET__GATES": False},
             {"GROUPNET__MERGE": "learned_scales", "GROUPNET__GROUP": "network"},
-            "with other groups: .*merge.scales .*GROUP",
+            "with other groups: .*merge.scales.*GROUP",
         ),
         ({"GROUPNET__GROUP": "layer"}, {}, "has 1 branches .* GROUP"),
         (

@@ -7,7 +7,7 @@ from torch import nn
 
 from groupnet_det.checkpoint.checkpointer import Checkpointer, load_tensors
 from groupnet_det.checkpoint.provenance import (
-    check_class_names,
+    check_stored_class_names,
     checkpoint_metadata,
     expected_names,
     stored_metadata,
@@ -72,10 +72,10 @@ def test_metadata_of_a_checkpoint_of_version_0_1_0(tmp_path):
 
 def test_other_classes_are_refused_with_both_lists():
     stored = {"class_names": ["cat", "dog"]}
-    check_class_names("a.pth", stored, {"mine": {"classes": ["cat", "dog"]}})
-    check_class_names("a.pth", {}, {"mine": {"classes": ["fox"]}})  # nothing is known
+    check_stored_class_names("a.pth", stored, {"mine": {"classes": ["cat", "dog"]}})
+    check_stored_class_names("a.pth", {}, {"mine": {"classes": ["fox"]}})  # nothing is known
     with pytest.raises(CheckpointError) as caught:
-        check_class_names("a.pth", stored, {"mine": {"classes": ["dog", "cat", "fox"]}})
+        check_stored_class_names("a.pth", stored, {"mine": {"classes": ["dog", "cat", "fox"]}})
     for part in ("a.pth", "data set 'mine'", "2 classes: cat, dog.", "3: dog, cat, fox."):
         assert part in str(caught.value)
 
@@ -90,11 +90,11 @@ def test_stuff_of_panoptic_data_counts_too(datasets_env):
     }
     assert expected_names("photo_digits_val")["kinds of stuff"] == []
     stored = {"class_names": digits, "metadata": {"stuff_classes": ["things", "sky", "grass"]}}
-    check_class_names("a.pth", stored, {"boxes": expected_names("photo_digits_val")})
+    check_stored_class_names("a.pth", stored, {"boxes": expected_names("photo_digits_val")})
     with pytest.raises(
         CheckpointError, match=r"3 kinds of stuff: things, sky, grass\. .* 2: things, background"
     ):
-        check_class_names("a.pth", stored, {name: expected_names(name)})
+        check_stored_class_names("a.pth", stored, {name: expected_names(name)})
 
 
 @pytest.mark.parametrize(

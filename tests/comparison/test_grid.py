@@ -3,7 +3,7 @@
 import pytest
 
 from groupnet_det.comparison.grid import SEARCH_SEED, Grid, summarize
-from groupnet_det.comparison.rows import Row
+from groupnet_det.comparison.rows import ComparisonRow
 
 GRID = Grid(
     methods=["b", "a"],
@@ -17,8 +17,10 @@ COST = {"binary_operations": 640, "float_operations": 5, "num_bytes": 9}
 
 
 def make_row(key, score=50.0, seconds=1.0, **cost):
-    return Row(
-        **{name: getattr(key, name) for name in Row.__annotations__ if hasattr(key, name)},
+    return ComparisonRow(
+        **{
+            name: getattr(key, name) for name in ComparisonRow.__annotations__ if hasattr(key, name)
+        },
         **{**COST, **cost},
         metric="bbox/AP",
         score=score,

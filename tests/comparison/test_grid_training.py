@@ -9,7 +9,7 @@ import torch
 
 from groupnet_det.comparison import grid_training
 from groupnet_det.comparison.grid_training import BASE, last_results, row_config, run_grid
-from groupnet_det.comparison.rows import RowKey, read_rows
+from groupnet_det.comparison.rows import RowKey, read_comparison
 from groupnet_det.errors import DataError, TrainingError
 
 from .test_grid import GRID, make_row
@@ -45,7 +45,7 @@ def test_every_row_is_trained_once_and_kept(tmp_path, capsys):
     trainings = Trainings()
     run_grid(GRID, path, trainings.start, num_jobs=2)
     assert len(trainings.started) == len(set(trainings.started)) == 7
-    assert {row.key for row in read_rows(path)} == set(trainings.started)
+    assert {row.key for row in read_comparison(path)} == set(trainings.started)
     lines = capsys.readouterr().out.splitlines()
     assert "6 rows left, 3 of them searches, about " in lines[0]
     assert "0 rows left, 0 of them searches, about 0:00:00" in lines[-1]
@@ -61,12 +61,12 @@ def test_an_error_keeps_the_rows_that_run_beside_it(tmp_path):
     with pytest.raises(TrainingError, match="row 3"):
         run_grid(GRID, path, trainings.start, num_jobs=2)
     assert len(trainings.started) == 4
-    assert {row.key for row in read_rows(path)} == {trainings.started[i] for i in (0, 1, 3)}
+    assert {row.key for row in read_comparison(path)} == {trainings.started[i] for i in (0, 1, 3)}
 
     resumed = Trainings()
     run_grid(GRID, path, resumed.start, num_jobs=2)
     assert resumed.started[0] == trainings.started[2]
-    assert set(GRID.num_open(read_rows(path)).values()) == {0}
+    assert set(GRID.num_open(read_comparison(path)).values()) == {0}
 
 
 @pytest.mark.parametrize(

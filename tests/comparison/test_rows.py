@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from groupnet_det.analysis.complexity import Complexity
-from groupnet_det.comparison.rows import RowKey, append_row, make_row, read_rows
+from groupnet_det.comparison.rows import RowKey, append_row, make_row, read_comparison
 from groupnet_det.errors import DataError
 
 HEADER = (
@@ -33,7 +33,7 @@ def test_rows_come_back_as_they_were(tmp_path):
     rows = [row(), row(seed=4)]
     for each in rows:
         append_row(path, each)
-    assert read_rows(path) == rows
+    assert read_comparison(path) == rows
     lines = path.read_text().splitlines()
     today = datetime.date.today().isoformat()
     assert lines[0] == HEADER
@@ -51,7 +51,7 @@ def test_parts_of_a_row():
 
 
 def test_an_absent_file_has_no_rows(tmp_path):
-    assert read_rows(tmp_path / "rows.csv") == []
+    assert read_comparison(tmp_path / "rows.csv") == []
 
 
 @pytest.mark.parametrize("text", ["a,b\n1,2\n", ""], ids=["columns", "empty"])
@@ -59,7 +59,7 @@ def test_a_foreign_file_is_refused_and_kept(tmp_path, text):
     path = tmp_path / "rows.csv"
     path.write_text(text)
     with pytest.raises(DataError, match=r"rows\.csv has columns .*; move it away"):
-        read_rows(path)
+        read_comparison(path)
     assert path.read_text() == text
 
 
@@ -69,4 +69,4 @@ def test_a_broken_line_is_named(tmp_path, line):
     with (tmp_path / "rows.csv").open("a") as file:
         file.write(line)
     with pytest.raises(DataError, match=r"rows\.csv, line 3: .*; remove it"):
-        read_rows(tmp_path / "rows.csv")
+        read_comparison(tmp_path / "rows.csv")

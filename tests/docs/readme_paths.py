@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from groupnet_det.commands.development.photo_digits import OUTPUTS, default_output
+from groupnet_det.commands.development.photo_digits import OUTPUTS, demo_output
 from groupnet_det.engine.records.output_names import CHECKPOINT, CONFIG, METRICS
 from groupnet_det.paths import config_names
 
@@ -49,7 +49,7 @@ def _read(words: list[str]) -> Iterator[str]:
 def _written(words: list[str]) -> Iterator[str]:
     values = dict(pairwise(words))
     if words[:2] == ["make", "demo"]:
-        folder = default_output("detection", "full")
+        folder = demo_output("detection", "full")
         yield from (f"{folder}/{name}".rstrip("/") for name in ("", *OUTPUTS))
     if "--output" in values:
         yield values["--output"]

@@ -78,7 +78,7 @@ def test_scores_of_a_classifier(trained):
     rows = read_predictions_csv(folder / "inference/predictions.csv")
     right = [row["label"] == row["prediction"] for row in rows if row["label"] == "7"]
     of_seven = ["7", str(len(right)), f"{100 * np.mean(right):.2f}"]
-    assert of_seven in [row[:3] for row in tables["Each class, last evaluation: classes"]]
+    assert of_seven in [row[:3] for row in tables["Per class, last evaluation: classes"]]
 
 
 @pytest.mark.parametrize("task", ["detection", "masks"])

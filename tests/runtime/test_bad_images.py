@@ -158,7 +158,7 @@ ARRAYS = {
 def test_arrays_of_other_kinds(predictor, name):
     array = ARRAYS[name]
     text = refusal(predictor, array)
-    assert text.startswith(f"the array is {array.dtype} of shape {array.shape}; expected is ")
+    assert text.startswith(f"the array is {array.dtype} of shape {array.shape}; expected: ")
 
 
 TENSORS = {

@@ -11,7 +11,7 @@ from groupnet_det.runtime.results.detections import Detections
 from groupnet_det.runtime.results.label_maps import LabelMap
 from groupnet_det.runtime.results.panoptic_segmentation import Combination, combine
 from groupnet_det.web import draw_result
-from groupnet_det.web.draw_result import fit, read_picture, show_result
+from groupnet_det.web.draw_result import read_picture, show_result, shrink_for_drawing
 from groupnet_det.web.offered_models import BOXES, CLASS, LABELS, MASKS
 
 THINGS, STUFF = ("cat", "dog"), ("things", "grass", "sky")
@@ -100,7 +100,7 @@ def test_classes():
 
 @pytest.mark.parametrize("size", [(3000, 100), (100, 3000), (10, 10), (1281, 640)])
 def test_sizes_stay_within_bounds(size):
-    pixels = fit(np.zeros((*size, 3), dtype=np.uint8), draw_result.MAX_SIDE)
+    pixels = shrink_for_drawing(np.zeros((*size, 3), dtype=np.uint8), draw_result.MAX_SIDE)
     assert max(pixels.shape) == min(max(size), 1280)
     result = Classification(torch.tensor([0.0, 2.0]), THINGS)
     shown = show_result(pixels, result, question=CLASS, threshold=0.5)

@@ -3,7 +3,7 @@
 import pytest
 
 from groupnet_det.web import html_fragments
-from groupnet_det.web.draw_result import Finding
+from groupnet_det.web.draw_result import FoundClass
 from groupnet_det.web.speed_comparison import Comparison
 
 EVIL = "<script>alert('1')</script>"
@@ -25,7 +25,7 @@ def times(packed, float_seconds=None, **others):
     "html",
     [
         html_fragments.problem(EVIL),
-        html_fragments.findings_list([Finding(name=EVIL, share=1.0)], []),
+        html_fragments.findings_list([FoundClass(name=EVIL, share=1.0)], []),
         html_fragments.findings_list([], [EVIL]),
         html_fragments.comparison(times(1.0, absence=EVIL)),
     ],
@@ -38,15 +38,15 @@ def test_what_comes_from_files_is_escaped(html):
 
 
 def test_findings_are_bars():
-    html = html_fragments.findings_list([Finding(name="cat", share=0.256, colour=(1, 2, 3))], [])
+    html = html_fragments.findings_list([FoundClass(name="cat", share=0.256, colour=(1, 2, 3))], [])
     assert "width: 25.6%" in html
     assert "rgb(1, 2, 3)" in html
     assert ">25.6 %<" in html
 
 
 def test_many_findings_are_counted_and_tiny_ones_left_out():
-    findings = [Finding(name=str(n), share=0.5) for n in range(15)]
-    html = html_fragments.findings_list([*findings, Finding(name="tiny", share=0.0001)], [])
+    findings = [FoundClass(name=str(n), share=0.5) for n in range(15)]
+    html = html_fragments.findings_list([*findings, FoundClass(name="tiny", share=0.0001)], [])
     assert html.count("gn-bar") == 12
     assert "and 3 more" in html
     assert "tiny" not in html

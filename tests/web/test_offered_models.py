@@ -11,10 +11,10 @@ from groupnet_det.web.offered_models import (
     CLASS,
     LABELS,
     MASKS,
+    display_name,
     find_models,
     open_models,
     questions,
-    shown,
 )
 
 needs_engine = pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
@@ -35,8 +35,8 @@ def test_those_of_zoo_and_output_are_found(tmp_path):
     [("zoo/a/model.gnp", "zoo/a"), ("output/my.gnp", "output/my.gnp"), ("model.gnp", ".")],
 )
 def test_shown_names(tmp_path, path, name):
-    assert shown(tmp_path / path, tmp_path) == name
-    assert shown(tmp_path / path, tmp_path / "other").startswith("/")
+    assert display_name(tmp_path / path, tmp_path) == name
+    assert display_name(tmp_path / path, tmp_path / "other").startswith("/")
 
 
 @needs_engine

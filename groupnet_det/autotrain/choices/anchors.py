@@ -22,7 +22,7 @@ DEFAULT_SIZE = 4.0 * 2 ** (1 / 3)  # the middle one of RetinaNet's three, in str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Anchors:
+class AnchorChoice:
     """
     Attributes:
         levels: Of the pyramid: 3 for p3, of stride 8.
@@ -39,7 +39,7 @@ class Anchors:
 
 def find_anchors(
     boxes: Floats, images: Floats, *, choices_of_levels: Sequence[tuple[int, ...]], per_level: int
-) -> Anchors:
+) -> AnchorChoice:
     """Levels that the objects lie on, sizes of anchors for each, and common shapes.
 
     Args:
@@ -52,11 +52,11 @@ def find_anchors(
     sizes = np.sqrt(extents.prod(axis=1))
     levels = choose_levels(sizes, choices_of_levels)
     of_levels = tuple(tuple(_sizes_of_level(sizes, levels, level, per_level)) for level in levels)
-    found: list[Anchors] = []
+    found: list[AnchorChoice] = []
     for number in range(1, MOST_SHAPES + 1):
         shapes = tuple(_means(extents[:, 1] / extents[:, 0], number))
         recall = _recall(boxes, images, levels, of_levels, shapes)
-        found.append(Anchors(levels=levels, sizes=of_levels, shapes=shapes, recall=recall))
+        found.append(AnchorChoice(levels=levels, sizes=of_levels, shapes=shapes, recall=recall))
     best = max(anchors.recall for anchors in found)
     return next(anchors for anchors in found if anchors.recall >= best - WORTH)
 

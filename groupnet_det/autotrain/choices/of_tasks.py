@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from groupnet_det.autotrain.facts import Facts
-from groupnet_det.data.checks.training_sizes import resized
+from groupnet_det.data.checks.training_sizes import sizes_after_resizing
 
-from .anchors import FITTING_IOU, Anchors, find_anchors
+from .anchors import FITTING_IOU, AnchorChoice, find_anchors
 from .choice import Choice
 from .input_size import classification_side, detection_side, longest_side, segmentation_sizes
 
@@ -67,10 +67,10 @@ def choose_mask_rcnn(facts: Facts) -> list[Choice]:
 
 def _choose_objects(
     facts: Facts, choices_of_levels: Sequence[tuple[int, ...]], *, per_level: int
-) -> tuple[Anchors, list[Choice]]:
+) -> tuple[AnchorChoice, list[Choice]]:
     side, why = detection_side(facts.boxes, facts.box_images, facts.box_labels)
     longest = longest_side(facts.image_sizes, side)
-    new = resized(facts.box_images, short=side, longest=longest)
+    new = sizes_after_resizing(facts.box_images, short=side, longest=longest)
     boxes = facts.boxes * (new / facts.box_images)[:, [1, 0, 1, 0]]
     anchors = find_anchors(boxes, new, choices_of_levels=choices_of_levels, per_level=per_level)
     stages = [f"res{level}" for level in anchors.levels if level <= DEEPEST_STAGE]

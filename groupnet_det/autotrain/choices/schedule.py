@@ -23,7 +23,7 @@ class Budget:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Schedule:
+class ScheduleChoice:
     """
     Attributes:
         tanh: Iterations of the first stage, 0 without one.
@@ -57,7 +57,7 @@ def make_schedule(
     tanh_share: float,
     tanh_seconds: float,
     binary_seconds: float,
-) -> Schedule:
+) -> ScheduleChoice:
     """Iterations that fill the budget, and no more than `MOST_EPOCHS`.
 
     Args:
@@ -71,7 +71,7 @@ def make_schedule(
         total = min(total, (1 - EVALUATION) * budget.seconds / mean)
     tanh = math.floor(tanh_share * total)
     binary = max(1, math.floor(total) - tanh)
-    return Schedule(
+    return ScheduleChoice(
         tanh=tanh,
         binary=binary,
         epochs=(tanh + binary) * batch / num_images,

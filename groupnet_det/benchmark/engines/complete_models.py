@@ -34,24 +34,24 @@ from .torch_engines import in_inference_mode
 CALIBRATION_IMAGES = 2
 
 
-def make_packed(workload: ModelWorkload, threads: int) -> Burst:
+def make_complete_packed(workload: ModelWorkload, threads: int) -> Burst:
     """The packed network, as a user calls it.
 
     Raises:
         ExtensionError: The compiled engine is missing.
     """
-    predictor, image = make_predictor(workload), image_of(workload)
+    predictor, image = make_full_predictor(workload), image_of(workload)
     return burst_of(lambda: predictor(image))
 
 
-def make_steps(workload: ModelWorkload, threads: int) -> Burst:
+def make_complete_steps(workload: ModelWorkload, threads: int) -> Burst:
     """All steps of the program for the image by the engine's own clock; parts that see regions, and
     what is done in Python, are not in it.
 
     Raises:
         ExtensionError: The compiled engine is missing.
     """
-    network: Any = make_predictor(workload).network
+    network: Any = make_full_predictor(workload).network
     pixels = torch.from_numpy(image_of(workload))[None]
 
     def burst(runs: int) -> float:
@@ -60,7 +60,7 @@ def make_steps(workload: ModelWorkload, threads: int) -> Burst:
     return burst
 
 
-def make_eager(workload: ModelWorkload, threads: int) -> Burst:
+def make_complete_eager(workload: ModelWorkload, threads: int) -> Burst:
     """The float32 baseline by Detectron2, in channels-last layout."""
     return burst_of(in_inference_mode(float_baseline(workload), batch_of(workload)))
 
@@ -86,7 +86,7 @@ def make_onnxruntime_int8(workload: ModelWorkload, threads: int) -> Burst:
     return burst_of(lambda: session.run(None, feed))
 
 
-def make_openvino_int8(workload: ModelWorkload, threads: int) -> Burst:
+def make_complete_int8(workload: ModelWorkload, threads: int) -> Burst:
     """The graph of `make_onnxruntime_int8`, compiled for the size of the image.
 
     Raises:
@@ -138,7 +138,7 @@ def _onnx_image(workload: ModelWorkload) -> np.ndarray:
     return np.ascontiguousarray(image_of(workload).transpose(2, 0, 1)[None], dtype=np.float32)
 
 
-def make_predictor(workload: ModelWorkload) -> PackedPredictor:
+def make_full_predictor(workload: ModelWorkload) -> PackedPredictor:
     """The packed network.
 
     Raises:

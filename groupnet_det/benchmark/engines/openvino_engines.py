@@ -14,7 +14,7 @@ from .onnxruntime_engines import graph_input, int8_model
 from .torch_engines import parts_of
 
 
-def make_int8(workload: Workload, threads: int) -> Burst:
+def make_openvino_int8(workload: Workload, threads: int) -> Burst:
     """The quantized graph that ONNX Runtime runs.
 
     Raises:
@@ -34,10 +34,10 @@ def make_binary(workload: Workload, threads: int) -> Burst:
     assert isinstance(workload, LayerWorkload)
     openvino: Any = require("openvino", "openvino.opset1")
     inputs = [layer_input(workload).numpy() for _ in range(workload.num_bases)]
-    return _burst(openvino, binary_model(workload), inputs, workload, threads)
+    return _burst(openvino, binary_graph(workload), inputs, workload, threads)
 
 
-def binary_model(workload: LayerWorkload, seed: int = 0) -> Any:
+def binary_graph(workload: LayerWorkload, seed: int = 0) -> Any:
     """``ov.Model`` of the binary layers of a workload: map in, map out, for each branch.
 
     A bit of 1 stands for +1 there, and what lies outside is +1 too.

@@ -45,7 +45,7 @@ _COMMON: dict[str, MakeEngine] = {
     "simulation, integers": simulation_engines.make_integers,
     "onnxruntime float32": onnxruntime_engines.make_float,
     ONNXRUNTIME_INT8: onnxruntime_engines.make_int8,
-    OPENVINO_INT8: openvino_engines.make_int8,
+    OPENVINO_INT8: openvino_engines.make_openvino_int8,
 }
 NETWORK_ENGINES: dict[str, MakeEngine] = {**_COMMON, STEPS: packed_engines.make_steps}
 BODY_ENGINES = _COMMON
@@ -66,12 +66,12 @@ PARTS: dict[str, Mapping[str, MakeEngine]] = {
     BESIDE: NEIGHBOUR_ENGINES,
 }
 MODEL_ENGINES: dict[str, MakeEngine] = {
-    OURS: complete_models.make_packed,
-    STEPS: complete_models.make_steps,
-    TORCH: complete_models.make_eager,
+    OURS: complete_models.make_complete_packed,
+    STEPS: complete_models.make_complete_steps,
+    TORCH: complete_models.make_complete_eager,
     "simulation, integers": complete_models.make_simulation,
     ONNXRUNTIME_INT8: complete_models.make_onnxruntime_int8,
-    OPENVINO_INT8: complete_models.make_openvino_int8,
+    OPENVINO_INT8: complete_models.make_complete_int8,
 }
 ENGINE_NAMES = list({**NETWORK_ENGINES, **LAYER_ENGINES, **NEIGHBOUR_ENGINES})
 

@@ -42,7 +42,7 @@ class Row:
     note: str = ""
 
 
-def rows_of(
+def table_rows(
     workload: AnyWorkload,
     threads: int,
     seconds: Mapping[str, Sequence[float]],

@@ -79,7 +79,7 @@ def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def summary(seconds: Mapping[str, list[float]]) -> dict[str, Any]:
+def speed_summary(seconds: Mapping[str, list[float]]) -> dict[str, Any]:
     """``milliseconds`` of each network, ``least`` and ``median`` over the rounds; and
     ``times_packed``, how many times longer than the packed file a network takes, by the least of
     each and by the median of the rounds' ratios."""

@@ -14,7 +14,7 @@ from groupnet_det.benchmark.engines.registry import (
     choose_engines,
     prepare,
 )
-from groupnet_det.benchmark.measure.table import OURS, Row, rows_of
+from groupnet_det.benchmark.measure.table import OURS, Row, table_rows
 from groupnet_det.benchmark.measure.timing import Schedule, alternate
 from groupnet_det.benchmark.measure.workload import (
     BESIDE,
@@ -188,7 +188,7 @@ def _network(options: Options, num_bases: int, part: str = "network") -> Network
     )
 
 
-def measure(
+def measure_item(
     item: Item,
     schedule: Schedule,
     choose: Callable[[AnyWorkload, Iterable[str]], dict[str, MakeEngine]] = choose_engines,
@@ -201,5 +201,5 @@ def measure(
     torch.set_num_threads(item.threads)
     bursts, unavailable = prepare(choose(item.workload, item.engines), item.workload, item.threads)
     seconds = alternate(bursts, schedule)
-    rows = rows_of(item.workload, item.threads, seconds, unavailable, NOTES)
+    rows = table_rows(item.workload, item.threads, seconds, unavailable, NOTES)
     return [replace(row, what=item.what or row.what) for row in rows]

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from groupnet_det.benchmark.engines.complete_models import make_predictor
+from groupnet_det.benchmark.engines.complete_models import make_full_predictor
 from groupnet_det.benchmark.measure.table import Row
 from groupnet_det.benchmark.measure.workload import ModelWorkload
 from groupnet_det.benchmark.workloads.detectors import image_of
@@ -85,7 +85,7 @@ def measure_stages(workload: ModelWorkload, threads: int, rounds: int) -> list[R
         ExtensionError: The compiled engine is missing.
     """
     torch.set_num_threads(threads)
-    predictor = make_predictor(workload)
+    predictor = make_full_predictor(workload)
     times = [
         each for _ in range(rounds) for each in time_runs(predictor, image_of(workload), LEAST_RUNS)
     ]

@@ -20,7 +20,7 @@ NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class SpeedTarget:
     """A ratio to an engine to be reached, or a value of ours not to be exceeded.
 
     Attributes:
@@ -41,16 +41,20 @@ class Target:
     workload: str = ""
 
 
-def _pair(title: str, what: str, engine: str, *targets: tuple[int, float, float]) -> list[Target]:
+def _pair(
+    title: str, what: str, engine: str, *targets: tuple[int, float, float]
+) -> list[SpeedTarget]:
     return [
-        Target(title=title, what=what, num_bases=k, engine=engine, value=target, moonshot=moonshot)
+        SpeedTarget(
+            title=title, what=what, num_bases=k, engine=engine, value=target, moonshot=moonshot
+        )
         for k, target, moonshot in targets
     ]
 
 
-def _models(workload: str, *targets: tuple[int, float, float | None]) -> list[Target]:
+def _models(workload: str, *targets: tuple[int, float, float | None]) -> list[SpeedTarget]:
     return [
-        Target(
+        SpeedTarget(
             title=f"{workload}, against torch",
             what="model",
             workload=workload,
@@ -65,7 +69,7 @@ def _models(workload: str, *targets: tuple[int, float, float | None]) -> list[Ta
 
 NETWORK = "ResNet-18, end to end, against "
 # On AVX-512 VPOPCNTDQ, 2 threads, batch 1.
-TARGETS: list[Target] = [
+TARGETS: list[SpeedTarget] = [
     *_pair("3x3 conv alone, share of the limit", "layer alone", LIMIT, (1, 0.8, 0.9)),
     *_pair("fused conv against torch", "layer fused", TORCH, (1, 10, 14), (4, 2.8, 4)),
     *_pair("fused conv against OpenVINO binary", "layer fused", OPENVINO_BINARY, (1, 1.5, 3)),
@@ -79,8 +83,10 @@ TARGETS: list[Target] = [
     *_models("Faster R-CNN R18@480x640, 80 classes, float predictors", (1, 4, 7)),
     *_models("DeepLabV3 R18, BPAC@480x480, 21 classes, float predictors", (1, 5, 7), (4, 2.6, 3.5)),
     *_pair("ResNet-18 body, AVX2, against torch", BODY_AVX2, TORCH, (1, 3, 5)),
-    Target(title="packed file", what=PACKED_FILE, num_bases=4, engine=OURS, value=8.5, unit="MB"),
-    Target(
+    SpeedTarget(
+        title="packed file", what=PACKED_FILE, num_bases=4, engine=OURS, value=8.5, unit="MB"
+    ),
+    SpeedTarget(
         title="file to first result",
         what=FIRST_RESULT,
         num_bases=4,
@@ -97,7 +103,7 @@ def targets_table(rows: Sequence[Row]) -> list[dict[str, object]]:
     return [_line(target, [row for row in rows if _counts(target, row)]) for target in TARGETS]
 
 
-def _counts(target: Target, row: Row) -> bool:
+def _counts(target: SpeedTarget, row: Row) -> bool:
     return (
         (row.what, row.num_bases, row.engine) == (target.what, target.num_bases, target.engine)
         and row.batch == 1
@@ -105,7 +111,7 @@ def _counts(target: Target, row: Row) -> bool:
     )
 
 
-def _line(target: Target, rows: Sequence[Row]) -> dict[str, object]:
+def _line(target: SpeedTarget, rows: Sequence[Row]) -> dict[str, object]:
     at_most = target.engine == OURS
     least = [row.least if at_most else row.x_least for row in rows]
     median = [row.median if at_most else row.x_median for row in rows]

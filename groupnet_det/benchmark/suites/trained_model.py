@@ -16,7 +16,7 @@ from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
 from groupnet_det.exporting.packed.trained import load_trained
 from groupnet_det.inference.packed_model import build_packed_model
 
-from .against_float import runs_of, summary, time_in_turns
+from .against_float import runs_of, speed_summary, time_in_turns
 from .float_baseline import FloatBaseline
 
 SIMULATION = "simulation"
@@ -37,7 +37,7 @@ def time_trained(
         threads: Of all three.
 
     Returns:
-        What JSON can hold: see `summary`.
+        What JSON can hold: see `speed_summary`.
 
     Raises:
         UserError: A file cannot be used, or the engine is missing.
@@ -54,7 +54,7 @@ def time_trained(
     return {
         "image": list(batch[0]["image"].shape[1:]),
         "threads": threads,
-        **summary(seconds),
+        **speed_summary(seconds),
         "isa": str(network.engine.isa()),
         "device": processor(),
         "torch": torch.__version__,

@@ -74,7 +74,7 @@ class TrainingRow:
     x_peak: float | None = None
 
 
-def make_row(
+def step_row(
     config: str,
     size: BatchSize,
     seconds: Mapping[str, Sequence[float]],

@@ -36,7 +36,7 @@ class Conversion:
     notes: list[str] = field(default_factory=list)
 
 
-def named_tensors(state: Mapping[Any, Any]) -> dict[str, Tensor]:
+def tensors_by_name(state: Mapping[Any, Any]) -> dict[str, Tensor]:
     """The tensors by name, without the prefix ``module.`` of parallel training.
 
     Raises:

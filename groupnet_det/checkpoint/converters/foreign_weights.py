@@ -67,7 +67,7 @@ def write_conversion(conversion: Conversion, output: Path) -> Path:
     Raises:
         CheckpointError: `output` does not end in ``.pth``.
     """
-    check_output(output)
+    check_converted_output(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_tensors({"model": conversion.state}, output)
     config = output.with_suffix(".yaml")
@@ -76,7 +76,7 @@ def write_conversion(conversion: Conversion, output: Path) -> Path:
     return config
 
 
-def check_output(output: Path) -> None:
+def check_converted_output(output: Path) -> None:
     """
     Raises:
         CheckpointError: `output` does not end in ``.pth``.

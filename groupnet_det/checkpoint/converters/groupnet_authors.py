@@ -18,9 +18,9 @@ from .conversion import (
     Conversion,
     add_once,
     find_network,
-    named_tensors,
     refuse_unknown_in_blocks,
     stage_key,
+    tensors_by_name,
 )
 from .groupnet_authors_head import HEAD, convert_head, has_binary_aspp
 
@@ -61,7 +61,7 @@ def convert_authors(state: Mapping[str, Any], *, bpac: bool = False) -> Conversi
     Raises:
         CheckpointError: The tensors do not match, or `bpac` is set for a classifier.
     """
-    named = named_tensors(state)
+    named = tensors_by_name(state)
     segmentation = any(key.startswith(SEGMENTATION_PREFIX) for key in named)
     if bpac and not segmentation:
         raise CheckpointError("the file is a classification network, which has no BPAC")

@@ -14,9 +14,9 @@ from .conversion import (
     STEM_KEY,
     Conversion,
     find_network,
-    named_tensors,
     refuse_unknown_in_blocks,
     stage_key,
+    tensors_by_name,
 )
 
 DEPTHS = (18, 34, 50)
@@ -54,7 +54,7 @@ def convert_torchvision(
         raise ConfigError(f"--num-bases (K) is {num_bases}; valid: 0, for float, to {MAX_BASES}")
     if num_bases > 1 and noise <= 0:
         raise ConfigError(f"--noise is {noise}; it must be above 0, or all branches stay equal")
-    theirs = named_tensors(state)
+    theirs = tensors_by_name(state)
     options: dict[str, Any] = {
         "MODEL.GROUPNET.METHOD": "group_net" if num_bases else "float",
         **find_network(theirs, DEPTHS),

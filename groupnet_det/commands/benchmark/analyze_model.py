@@ -12,7 +12,7 @@ import torch
 from detectron2.config import CfgNode
 
 from groupnet_det.analysis.complexity import CONVENTION
-from groupnet_det.analysis.cost_table import format_costs, summary
+from groupnet_det.analysis.cost_table import cost_summary, format_costs
 from groupnet_det.analysis.forward import default_size, region_parts
 from groupnet_det.analysis.latency import backbone_path, time_steps, with_latency
 from groupnet_det.analysis.layer_costs import LayerCost
@@ -57,11 +57,13 @@ def analyze(cfg: CfgNode, size: tuple[int, int], arguments: argparse.Namespace) 
     print(format_costs(rows, arguments.tasks))
     for name, regions in region_parts(model).items():
         print(f"{name}: counted for {regions.number} regions")
-    print("\n" + summary(rows, count_weights(model)))
+    print("\n" + cost_summary(rows, count_weights(model)))
     return rows
 
 
-def compare(cfg: CfgNode, size: tuple[int, int], arguments: argparse.Namespace) -> list[BasesRow]:
+def compare_numbers_of_bases(
+    cfg: CfgNode, size: tuple[int, int], arguments: argparse.Namespace
+) -> list[BasesRow]:
     """The rows of all K; prints the table.
 
     Raises:
@@ -103,7 +105,9 @@ def run(arguments: argparse.Namespace) -> None:
     environment = gather(arguments, size)
     title = ", ".join(environment[name] for name in ("config", "size", "device", "date"))
     print(f"{CONVENTION}\n\n{title}\n")
-    rows: Sequence[Any] = (compare if arguments.compare_bases else analyze)(cfg, size, arguments)
+    rows: Sequence[Any] = (compare_numbers_of_bases if arguments.compare_bases else analyze)(
+        cfg, size, arguments
+    )
     if arguments.plot:
         (plot_bases if arguments.compare_bases else plot_layer_costs)(rows, arguments.plot, title)
         print(f"plot: {arguments.plot}")

@@ -27,7 +27,7 @@ from . import flags
 COMMAND = ("-m", "groupnet_det", "benchmark", "classifier")
 
 
-def size_of(arguments: argparse.Namespace, num_bases: int) -> ClassifierSize:
+def image_size_of(arguments: argparse.Namespace, num_bases: int) -> ClassifierSize:
     return ClassifierSize(
         num_bases=num_bases, batch=arguments.batch, size=arguments.size, width=arguments.width
     )
@@ -45,7 +45,7 @@ def peak_in_process(network: str, size: ClassifierSize, threads: int) -> float:
     return number_from_process(words)
 
 
-def measure(arguments: argparse.Namespace) -> list[ClassifierRow]:
+def measure_rounds(arguments: argparse.Namespace) -> list[ClassifierRow]:
     """The rows of all K.
 
     Raises:
@@ -53,7 +53,7 @@ def measure(arguments: argparse.Namespace) -> list[ClassifierRow]:
     """
     rows: list[ClassifierRow] = []
     for num_bases in tqdm(arguments.num_bases, desc="K", disable=None):
-        size = size_of(arguments, num_bases)
+        size = image_size_of(arguments, num_bases)
         peaks = {name: peak_in_process(name, size, arguments.threads) for name in NETWORKS}
         rows += time_classifiers(size, arguments.rounds, peaks)
     return rows
@@ -65,11 +65,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.memory_of:
             lookup(NETWORKS, arguments.memory_of, "--memory-of")
-            print(measure_peak(arguments.memory_of, size_of(arguments, arguments.num_bases[0])))
+            print(
+                measure_peak(arguments.memory_of, image_size_of(arguments, arguments.num_bases[0]))
+            )
             return 0
         names = ("batch", "size", "width", "threads", "rounds")
         environment = gather_environment({name: getattr(arguments, name) for name in names})
-        rows = measure(arguments)
+        rows = measure_rounds(arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
     print(tabulate([asdict(row) for row in rows], headers="keys"))

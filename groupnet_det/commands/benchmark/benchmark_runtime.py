@@ -20,7 +20,12 @@ from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.benchmark.measure.workload import LAYER_SHAPES, NetworkWorkload
 from groupnet_det.benchmark.suites.file_and_startup import measure_file
 from groupnet_det.benchmark.suites.model_memory import measure_memory
-from groupnet_det.benchmark.suites.runtime_suites import SUITES, Options, measure, model_workloads
+from groupnet_det.benchmark.suites.runtime_suites import (
+    SUITES,
+    Options,
+    measure_item,
+    model_workloads,
+)
 from groupnet_det.benchmark.suites.stages import measure_stages
 from groupnet_det.benchmark.suites.targets import BODY_AVX2, NOT_MEASURED, targets_table
 from groupnet_det.errors import UserError
@@ -99,7 +104,7 @@ def _measure_suite(what: str, arguments: argparse.Namespace) -> list[Row]:
         pause_seconds=arguments.pause_ms / 1000,
     )
     items = tqdm(SUITES[what](options), desc=what, disable=None)
-    return [row for item in items for row in measure(item, schedule)]
+    return [row for item in items for row in measure_item(item, schedule)]
 
 
 def _measure_all_stages(arguments: argparse.Namespace) -> list[Row]:

@@ -16,7 +16,7 @@ from groupnet_det.benchmark.measure.environment import gather_environment
 from groupnet_det.benchmark.measure.own_process import number_from_process
 from groupnet_det.benchmark.measure.table import write_rows
 from groupnet_det.benchmark.measure.timing import alternate_single_runs
-from groupnet_det.benchmark.suites.training_steps import NETWORKS, TrainingRow, make_row, size_of
+from groupnet_det.benchmark.suites.training_steps import NETWORKS, TrainingRow, size_of, step_row
 from groupnet_det.config import load_config
 from groupnet_det.engine.memory.random_steps import BatchSize, TrainingSteps
 from groupnet_det.errors import ConfigError, UserError
@@ -46,7 +46,7 @@ def batch_size(cfg: CfgNode, arguments: argparse.Namespace) -> BatchSize:
     return size_of(cfg, num_images=arguments.batch, height=height, width=width)
 
 
-def measure_memory(path: str, arguments: argparse.Namespace) -> float:
+def measure_step_memory(path: str, arguments: argparse.Namespace) -> float:
     """MiB that this process grows by, at most, in some steps of ``--memory-of``."""
     cfg = _read_config(path, arguments)
     device = torch.device(cfg.MODEL.DEVICE)
@@ -58,7 +58,7 @@ def measure_memory(path: str, arguments: argparse.Namespace) -> float:
 
 
 def _memory_in_process(path: str, network: str, arguments: argparse.Namespace) -> float:
-    """`measure_memory` in a process of its own.
+    """`measure_step_memory` in a process of its own.
 
     Raises:
         UserError: It failed, such as for want of memory.
@@ -76,7 +76,7 @@ def _memory_in_process(path: str, network: str, arguments: argparse.Namespace) -
         ) from error
 
 
-def measure(path: str, arguments: argparse.Namespace) -> TrainingRow:
+def measure_steps(path: str, arguments: argparse.Namespace) -> TrainingRow:
     """The row of a config."""
     cfg = _read_config(path, arguments)
     size = batch_size(cfg, arguments)
@@ -86,7 +86,7 @@ def measure(path: str, arguments: argparse.Namespace) -> TrainingRow:
     memory = {}
     if not arguments.no_memory:
         memory = {name: _memory_in_process(path, name, arguments) for name in NETWORKS}
-    return make_row(_name_of(path), size, seconds, memory)
+    return step_row(_name_of(path), size, seconds, memory)
 
 
 def _name_of(path: str) -> str:
@@ -105,13 +105,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(arguments.threads)
     try:
         if arguments.memory_of:
-            print(measure_memory(arguments.configs[0], arguments))
+            print(measure_step_memory(arguments.configs[0], arguments))
             return 0
-        environment = describe(arguments)
+        environment = describe_run(arguments)
         arguments.csv = arguments.csv or results_folder() / "training.csv"
         rows: list[TrainingRow] = []
         for path in tqdm(arguments.configs, desc="configs", disable=None):
-            rows.append(measure(path, arguments))
+            rows.append(measure_steps(path, arguments))
             write_rows(arguments.csv, rows, environment)
     except UserError as error:
         sys.exit(f"error: {error}")
@@ -121,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def describe(arguments: argparse.Namespace) -> dict[str, str]:
+def describe_run(arguments: argparse.Namespace) -> dict[str, str]:
     environment = gather_environment(
         {
             "threads": arguments.threads,

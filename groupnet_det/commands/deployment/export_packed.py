@@ -8,7 +8,7 @@ from groupnet_det.analysis.precision_map import format_precision_map
 from groupnet_det.commands.network_config import network_config
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import UserError
-from groupnet_det.exporting.packed.summary import describe
+from groupnet_det.exporting.packed.summary import describe_file
 from groupnet_det.exporting.packed.trained import export_trained, load_trained, make_predictors
 from groupnet_det.packed.packed_file import write_packed
 
@@ -30,6 +30,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
     print(format_precision_map(model))
-    print("\n" + describe(packed, output.stat().st_size))
+    print("\n" + describe_file(packed, output.stat().st_size))
     print(f"\nwritten: {output}")
     return 0

@@ -20,7 +20,7 @@ from groupnet_det.exporting.packed.trained import (
     export_trained,
     load_trained,
     make_predictors,
-    source_of,
+    training_source,
 )
 from groupnet_det.exporting.verify.agreement import show_agreement
 from groupnet_det.exporting.verify.blocks import Trace
@@ -34,9 +34,9 @@ from groupnet_det.exporting.verify.predictions import (
     Verdict,
     check_blocks,
     check_score,
-    report,
     show_cost,
     verdict_of,
+    verification_report,
 )
 from groupnet_det.inference.dataset_scores import DatasetScores, first_images, score_dataset
 from groupnet_det.inference.packed_model import PackedModel, build_packed_model
@@ -164,11 +164,11 @@ def _score_trained(cfg: CfgNode, model: nn.Module, dataset: str, task: str) -> D
 def _warn_of_other_checkpoint(cfg: CfgNode, packed: PackedFile) -> None:
     """Say what would explain all failures."""
     recorded = (packed.info.get("source") or {}).get("checkpoint_sha256")
-    if recorded and recorded != source_of(ExportInfo.from_config(cfg))["checkpoint_sha256"]:
+    if recorded and recorded != training_source(ExportInfo.from_config(cfg))["checkpoint_sha256"]:
         print(f"note: the packed file was not made from {cfg.MODEL.WEIGHTS}", file=sys.stderr)
 
 
-def prepare(cfg: CfgNode) -> CfgNode:
+def prepare_check(cfg: CfgNode) -> CfgNode:
     """The config for the CPU, with its data sets registered and checked.
 
     Raises:
@@ -184,7 +184,7 @@ def prepare(cfg: CfgNode) -> CfgNode:
     return cfg
 
 
-def show(findings: list[Finding]) -> None:
+def show_findings(findings: list[Finding]) -> None:
     """Print the table and the verdict."""
     rows = [(f.check, f.part, f.compared, f.found, f.verdict) for f in findings]
     headers = ["check", "part", "compared", "found", "verdict"]
@@ -199,7 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.num_images < 1:
         parser.error("--num-images must be positive")
     try:
-        cfg = prepare(network_config(arguments))
+        cfg = prepare_check(network_config(arguments))
         findings = verify(
             cfg,
             Path(arguments.packed),
@@ -209,7 +209,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except UserError as error:
         sys.exit(f"error: {error}")
-    show(findings)
+    show_findings(findings)
     if arguments.json:
-        arguments.json.write_text(json.dumps(report(findings), indent=2) + "\n")
+        arguments.json.write_text(json.dumps(verification_report(findings), indent=2) + "\n")
     return EXIT_CODES[verdict_of(findings)]

@@ -62,7 +62,7 @@ def _networks_of_zoo(chosen: str, *, timed: bool) -> dict[str, str]:
     }
 
 
-def measure(
+def measure_columns(
     path: Path,
     kind: type[R],
     networks: Mapping[str, str],
@@ -111,12 +111,12 @@ def run(arguments: argparse.Namespace) -> None:
     if "costs" in arguments.measure:
         networks = _networks_of_zoo(arguments.networks, timed=False)
         count = partial(measure_costs, root=ROOT)
-        measure(ROOT / COSTS, CostRow, networks, count, fresh=arguments.fresh)
+        measure_columns(ROOT / COSTS, CostRow, networks, count, fresh=arguments.fresh)
     if "latency" in arguments.measure:
         networks = _networks_of_zoo(arguments.networks, timed=True)
         schedule = Schedule(rounds=arguments.rounds)
         time = partial(measure_latency, root=ROOT, threads=arguments.threads, schedule=schedule)
-        measure(ROOT / LATENCIES, LatencyRow, networks, time, fresh=arguments.fresh)
+        measure_columns(ROOT / LATENCIES, LatencyRow, networks, time, fresh=arguments.fresh)
     page, path = make_page(ROOT), ROOT / "MODEL_ZOO.md"
     if not arguments.check:
         path.write_text(page)

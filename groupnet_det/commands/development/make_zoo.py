@@ -26,13 +26,15 @@ from typing import Any
 import torch
 from tabulate import tabulate
 
-from groupnet_det.autotrain.command_runs import Stage, run, shown, training_commands
+from groupnet_det.autotrain.command_runs import TrainingStage, command_line, run, training_commands
 from groupnet_det.engine.records.metrics_file import read_metrics
 from groupnet_det.errors import ConfigError, DataError, UserError, lookup
 from groupnet_det.exporting.verify.predictions import Verdict, verdict_of_report
 from groupnet_det.paths import project_root
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.version import __version__
+
+from .shipped_models import ship
 
 ROOT = project_root()
 MANIFEST = "manifest.json"
@@ -110,10 +112,10 @@ def make_zoo(names: list[str], *, preset: str, output: Path, fresh: bool) -> Non
         if not kept:
             entries[name] = _train_model(name, model, PRESETS[preset], output)
             _write_manifest(output, preset, entries)
-        if not is_packed(entries[name], output):
+        if not is_exported(entries[name], output):
             entries[name]["packed"] = _pack_model(name, model, preset, entries[name], output)
             _write_manifest(output, preset, entries)
-    print("\n" + format_table(entries) + f"\n\nmanifest: {output / MANIFEST}")
+    print("\n" + format_manifest(entries) + f"\n\nmanifest: {output / MANIFEST}")
     _check_verified({name: entries[name] for name in chosen})
 
 
@@ -127,7 +129,9 @@ def _train_model(
 ) -> dict[str, Any]:
     """Train all stages; returns the entry of the manifest."""
     stages = [
-        Stage(config=config, output=shorten(output / name / f"stage_{number}"), options=options)
+        TrainingStage(
+            config=config, output=shorten(output / name / f"stage_{number}"), options=options
+        )
         for number, config in enumerate(model.configs, start=1)
     ]
     resumed = any((ROOT / stage.output / "last_checkpoint").is_file() for stage in stages)
@@ -141,10 +145,10 @@ def _train_model(
         "name": name,
         "task": model.task,
         "configs": list(model.configs),
-        "commands": [shown(command) for command in commands],
+        "commands": [command_line(command) for command in commands],
         "metric": {
             "name": model.metric,
-            "value": last_value(checkpoint.with_name("metrics.json"), model.metric),
+            "value": final_metric(checkpoint.with_name("metrics.json"), model.metric),
         },
         "checkpoint": str(checkpoint.relative_to(output)),
         "groupnet_det": __version__,
@@ -155,7 +159,7 @@ def _train_model(
     }
 
 
-def is_packed(entry: dict[str, Any], output: Path) -> bool:
+def is_exported(entry: dict[str, Any], output: Path) -> bool:
     """Whether the model's packed file is there, and nothing was found wrong."""
     packed = entry.get("packed")
     return packed is not None and not _failed(packed) and (output / packed["file"]).is_file()
@@ -190,7 +194,7 @@ def _pack_model(
     return {
         "file": str(file.relative_to(output)),
         "bytes": file.stat().st_size,
-        "commands": [shown(export), shown(verify)],
+        "commands": [command_line(export), command_line(verify)],
         "verdict": outcome["verdict"],
         "engine": outcome["engine"],
         "findings": [
@@ -219,7 +223,7 @@ def shorten(path: Path) -> Path:
     return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
-def last_value(metrics_file: Path, metric: str) -> float | None:
+def final_metric(metrics_file: Path, metric: str) -> float | None:
     """The metric after the last iteration; nothing where it is NaN, as AP without detections.
 
     Raises:
@@ -257,7 +261,7 @@ def _write_manifest(output: Path, preset: str, entries: dict[str, dict[str, Any]
     partial.replace(output / MANIFEST)
 
 
-def format_table(entries: dict[str, dict[str, Any]]) -> str:
+def format_manifest(entries: dict[str, dict[str, Any]]) -> str:
     rows = [
         (e["task"], e["name"], *e["metric"].values(), e["seconds"], *_packed_columns(e))
         for e in entries.values()
@@ -282,11 +286,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--preset", choices=list(PRESETS), default="full", help="quick: a trial")
     parser.add_argument("--output", type=Path, help="folder (default: zoo, or zoo/PRESET)")
     parser.add_argument("--fresh", action="store_true", help="train the chosen models again")
+    parser.add_argument("--ship", action="store_true", help="then renew groupnet_det/pretrained")
     arguments = parser.parse_args(argv)
     default = ROOT / "zoo" if arguments.preset == "full" else ROOT / "zoo" / arguments.preset
     output = (arguments.output or default).absolute()
     try:
         make_zoo(arguments.models, preset=arguments.preset, output=output, fresh=arguments.fresh)
+        if arguments.ship:
+            ship(_read_manifest(output, "full").values(), output)
     except UserError as error:
         sys.exit(f"error: {error}")
     return 0

@@ -24,9 +24,8 @@ from typing import Any
 from detectron2.config import CfgNode
 
 from groupnet_det.autotrain import command_runs
-from groupnet_det.autotrain.after_training import pack_and_time, write_report
-from groupnet_det.autotrain.after_training import shown as shown_packed
-from groupnet_det.autotrain.command_runs import TRAIN, Stage, training_commands
+from groupnet_det.autotrain.after_training import pack_and_time, report_training, summary_line
+from groupnet_det.autotrain.command_runs import TRAIN, TrainingStage, training_commands
 from groupnet_det.autotrain.outcome import (
     OUTPUTS,
     SUMMARY,
@@ -35,7 +34,7 @@ from groupnet_det.autotrain.outcome import (
     list_outputs,
     machine,
     scores_at_end,
-    shown,
+    scores_line,
 )
 from groupnet_det.config import load_config
 from groupnet_det.data.datasets.photo_digits_sources import CLASS_NAMES
@@ -61,7 +60,7 @@ class Preset:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class DemoTask:
     """What differs between the tasks.
 
     Attributes:
@@ -90,7 +89,7 @@ class Task:
 
 QUICK_DATA = ["--num-train", "300", "--num-val", "60"]
 TASKS = {
-    "detection": Task(
+    "detection": DemoTask(
         title="Group-Net RetinaNet",
         config="retinanet_groupnet_photo_digits",
         tanh_stage=True,
@@ -115,7 +114,7 @@ TASKS = {
             ),
         },
     ),
-    "segmentation": Task(
+    "segmentation": DemoTask(
         title="Group-Net segmenter",
         config="semseg_groupnet_photo_digits",
         tanh_stage=False,
@@ -150,7 +149,7 @@ def run(*command: str) -> None:
     command_runs.run(command, root=ROOT)
 
 
-def demo(task: Task, preset_name: str, *, output: Path, fresh: bool) -> None:
+def run_demo(task: DemoTask, preset_name: str, *, output: Path, fresh: bool) -> None:
     preset = task.presets[preset_name]
     default_root = photo_digits_root().absolute()
     files = Files(data=default_root.with_name(preset.data_folder), output=output)
@@ -159,30 +158,34 @@ def demo(task: Task, preset_name: str, *, output: Path, fresh: bool) -> None:
     started = time.monotonic()
     run("prepare-photo-digits", "--output", str(files.data), *preset.data)
     data_options = [] if files.data == default_root else _custom_data(task, files.data)
-    train(task, preset, files, data_options)
+    train_network(task, preset, files, data_options)
     _evaluate_reloaded(task, preset, files, data_options)
     cfg = load_config(str(ROOT / task.config_file()), [*preset.options, *data_options])
     options = [*preset.options, *data_options]
-    draw(task, cfg, files, options)
+    draw_sheet(task, cfg, files, options)
     packed = pack_and_time(task.config_file(), options, files.output, run)
-    write_report(files.output, run)
+    report_training(files.output, run)
     minutes = (time.monotonic() - started) / 60
-    summarize(task, cfg, files, preset_name, minutes=minutes, packed=packed)
+    write_demo_summary(task, cfg, files, preset_name, minutes=minutes, packed=packed)
 
 
-def train(task: Task, preset: Preset, files: Files, data_options: list[str]) -> None:
+def train_network(task: DemoTask, preset: Preset, files: Files, data_options: list[str]) -> None:
     """Each stage goes on from its last checkpoint."""
     options = [*preset.options, *data_options]
-    stages = [Stage(config=task.config_file(), output=files.output, options=options)]
+    stages = [TrainingStage(config=task.config_file(), output=files.output, options=options)]
     if task.tanh_stage:
         tanh_options = [*preset.tanh_options, *data_options, "DATASETS.TEST", "[]"]
-        tanh = Stage(config=task.config_file("_tanh"), output=files.tanh, options=tanh_options)
+        tanh = TrainingStage(
+            config=task.config_file("_tanh"), output=files.tanh, options=tanh_options
+        )
         stages = [tanh, *stages]
     for command in training_commands(stages):
         run(*command)
 
 
-def _evaluate_reloaded(task: Task, preset: Preset, files: Files, data_options: list[str]) -> None:
+def _evaluate_reloaded(
+    task: DemoTask, preset: Preset, files: Files, data_options: list[str]
+) -> None:
     """The checkpoint read back, and the saved predictions scored without a model."""
     run(
         *(TRAIN, "--config-file", task.config_file(), "--eval-only"),
@@ -193,7 +196,7 @@ def _evaluate_reloaded(task: Task, preset: Preset, files: Files, data_options: l
     run("score", "--csv", str(files.scores), *task.score(files))
 
 
-def draw(task: Task, cfg: CfgNode, files: Files, options: list[str]) -> None:
+def draw_sheet(task: DemoTask, cfg: CfgNode, files: Files, options: list[str]) -> None:
     draw_predictions(
         task.config_file(),
         options,
@@ -206,8 +209,8 @@ def draw(task: Task, cfg: CfgNode, files: Files, options: list[str]) -> None:
     draw_curves(stages, f"{task.title}, K = {cfg.MODEL.GROUPNET.NUM_BASES}, on photo-digits")
 
 
-def summarize(
-    task: Task,
+def write_demo_summary(
+    task: DemoTask,
     cfg: CfgNode,
     files: Files,
     preset_name: str,
@@ -235,15 +238,15 @@ def summarize(
     (files.output / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n")
     print(
         f"\n{task.title}, K = {summary['num_bases']}, on photo-digits val, in per cent:\n"
-        f"  at the end of training  {shown(at_end)}\n"
-        f"  checkpoint reloaded     {shown(reloaded)}\n"
-        f"packed file: {shown_packed(packed)}\n"
+        f"  at the end of training  {scores_line(at_end)}\n"
+        f"  checkpoint reloaded     {scores_line(reloaded)}\n"
+        f"packed file: {summary_line(packed)}\n"
         f"after {minutes:.1f} minutes. "
         f"{list_outputs(files.output, (files.scores.name, *OUTPUTS))}"
     )
 
 
-def _custom_data(task: Task, root: Path) -> list[str]:
+def _custom_data(task: DemoTask, root: Path) -> list[str]:
     """Config options for a photo-digits data set of another size: data of one's own."""
     entries = [
         {"NAME": f"{root.name}_{split}", **task.data_entry(root, split)}
@@ -256,7 +259,7 @@ def _custom_data(task: Task, root: Path) -> list[str]:
     ]
 
 
-def default_output(task: str, preset: str) -> str:
+def demo_output(task: str, preset: str) -> str:
     """Folder, from the checkout."""
     return f"output/demo_{preset}" if task == "detection" else f"output/demo_{task}_{preset}"
 
@@ -268,11 +271,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="folder (default: output/demo_[TASK_]PRESET)")
     parser.add_argument("--fresh", action="store_true", help="start over")
     arguments = parser.parse_args(argv)
-    output = arguments.output or ROOT / default_output(arguments.task, arguments.preset)
+    output = arguments.output or ROOT / demo_output(arguments.task, arguments.preset)
     output = output.absolute()
     os.chdir(ROOT)  # data sets lie in ./datasets unless $DETECTRON2_DATASETS says otherwise
     try:
-        demo(TASKS[arguments.task], arguments.preset, output=output, fresh=arguments.fresh)
+        run_demo(TASKS[arguments.task], arguments.preset, output=output, fresh=arguments.fresh)
     except UserError as error:
         sys.exit(f"error: {error}")
     return 0

@@ -13,7 +13,7 @@ from tabulate import tabulate
 
 from groupnet_det.comparison.grid import Grid, Summary, summarize
 from groupnet_det.comparison.grid_training import row_config, train_grid
-from groupnet_det.comparison.rows import read_rows
+from groupnet_det.comparison.rows import read_comparison
 from groupnet_det.config import load_config
 from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.engine.checks.binary_share import build_without_weights, check_binary_share
@@ -68,7 +68,7 @@ def _each_warning_once() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def show(summaries: list[Summary], path: Path, picture: Path, title: str) -> None:
+def show_grid(summaries: list[Summary], path: Path, picture: Path, title: str) -> None:
     """Print the table and draw the plot of the finished rows."""
     if not summaries:
         print(f"{path} holds no result of this grid yet (methods, learning rates, seeds, lengths)")
@@ -181,7 +181,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         picture = Path(cfg.OUTPUT_DIR) / "comparison.png"
         title = f"{label}: what methods reach, against what they cost"
-        show(summarize(grid, read_rows(path)), path, picture, title)
+        show_grid(summarize(grid, read_comparison(path)), path, picture, title)
     except UserError as error:
         sys.exit(f"error: {error}")
     return 0

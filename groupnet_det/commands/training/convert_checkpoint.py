@@ -8,7 +8,7 @@ from pathlib import Path
 from groupnet_det.checkpoint.checkpointer import load_tensors, read_checkpoint, write_tensors
 from groupnet_det.checkpoint.converters.conversion import Conversion
 from groupnet_det.checkpoint.converters.foreign_weights import (
-    check_output,
+    check_converted_output,
     convert_file,
     write_conversion,
 )
@@ -73,7 +73,7 @@ def _from_folder(path: Path, output: Path) -> None:
     Raises:
         CheckpointError: The folder cannot be read, or `output` is no ``.pth`` file.
     """
-    check_output(output)
+    check_converted_output(output)
     checkpoint = read_checkpoint(path)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_tensors(checkpoint, output)
@@ -93,7 +93,7 @@ def _from_foreign(arguments: argparse.Namespace) -> None:
         bpac=arguments.bpac,
     )
     config = write_conversion(conversion, arguments.output)
-    report(conversion)
+    print_conversion(conversion)
     print(f"written: {arguments.output} and {config}")
 
 
@@ -102,7 +102,7 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def report(conversion: Conversion) -> None:
+def print_conversion(conversion: Conversion) -> None:
     """Say what was recognised, and what found no place."""
     print(f"recognised: {conversion.source}")
     for key, value in conversion.options.items():

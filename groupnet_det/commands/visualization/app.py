@@ -8,6 +8,7 @@ from pathlib import Path
 
 from groupnet_det.errors import UserError
 from groupnet_det.paths import work_folder
+from groupnet_det.pretrained import list_pretrained, pretrained
 from groupnet_det.web.example_images import write_examples
 from groupnet_det.web.handover import Handover
 from groupnet_det.web.offered_models import find_models, open_models
@@ -49,7 +50,8 @@ def run(arguments: argparse.Namespace, folder: Path) -> None:
     """
     uploads, handover = Uploads(folder / "uploads"), Handover()
     gradio = load_gradio(uploads.folder)
-    models, problems = open_models(arguments.models, find_models(ROOT), root=ROOT)
+    shipped = [pretrained(name).path for name in list_pretrained()]
+    models, problems = open_models(arguments.models, [*find_models(ROOT), *shipped], root=ROOT)
     for problem in problems:
         print(f"warning: {problem}", file=sys.stderr)
     try:

@@ -20,6 +20,7 @@ from groupnet_det.inference.videos import (
     check_display,
     video_output,
 )
+from groupnet_det.pretrained import pretrained
 from groupnet_det.runtime.base_predictor import BasePredictor
 from groupnet_det.visualization.drawn_results import VideoDrawer, describe_result, draw_result
 
@@ -112,13 +113,36 @@ def _first_line(error: Exception) -> str:
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = flags.demo()
-    return parser.parse_args(words)
+    arguments = parser.parse_args(words)
+    has_source = arguments.input or arguments.video_input or arguments.webcam is not None
+    if not (arguments.weights or arguments.config_file or arguments.opts):
+        use_pretrained(arguments, has_source=has_source)
+    elif not has_source:
+        parser.error("name images, a video or a webcam: --input, --video-input or --webcam")
+    return arguments
+
+
+def use_pretrained(arguments: argparse.Namespace, *, has_source: bool) -> None:
+    """Take a model that comes with the package, and its image where nothing is named.
+
+    Raises:
+        ConfigError: There is no model of that name.
+    """
+    model = pretrained(arguments.pretrained)
+    arguments.weights = str(model.path)
+    if not has_source:
+        arguments.input = [str(model.image)]
+        arguments.output = arguments.output or Path(f"{model.name}.png")
+        name, value = model.metric
+        print(
+            f"{model.name}, a packed model of {model.path.stat().st_size / 1e3:.0f} kB with "
+            f"{name} {value:.1f}, on {model.image.name}; drawn into {arguments.output}"
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = parse_arguments(argv)
     try:
-        failed = run(arguments)
+        failed = run(parse_arguments(argv))
     except UserError as error:
         sys.exit(f"error: {error}")
     return 1 if failed else 0

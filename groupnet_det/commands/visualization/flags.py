@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from groupnet_det.commands.parser import CommandParser
+from groupnet_det.pretrained import list_pretrained
 from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
 
 SOURCES = ("annotation", "dataloader")
+SHOWN_FIRST = "retinanet_groupnet_photo_digits"  # of the models that come with the package
 
 
 def app() -> CommandParser:
@@ -15,7 +17,8 @@ def app() -> CommandParser:
       %(prog)s
       %(prog)s --models output/my_detector.gnp digits.gnp
 
-    It offers the models of `make zoo` and all output/**/model.gnp, or those that --models names.
+    It offers the models that come with the package, those of `make zoo` and all
+    output/**/model.gnp, or those that --models names.
     Nobody but this machine can open the page, and the page asks for nothing elsewhere.
     docs/web-demo.md
     """
@@ -28,22 +31,30 @@ def app() -> CommandParser:
 def demo() -> CommandParser:
     """Run a trained model on pictures, a video or a webcam, and draw what it finds.
 
+      %(prog)s
       %(prog)s --weights output/model_final.pth --input photos/*.jpg --output drawn
       %(prog)s --weights output/model_final.pth --video-input street.mp4 --output drawn.mp4
       %(prog)s --config-file configs/... --webcam --opts MODEL.WEIGHTS model_final.pth
       %(prog)s --weights classifier.gnp --input photo.jpg --output drawn.jpg
 
-    The flags are those of Detectron2's demo. Checkpoints carry their config and class names; of
-    those that do not, give ``--config-file``. Objects and their masks, semantic and panoptic
-    segmentation, classes of whole images: whatever the model is for. Without ``--output`` a window
-    opens, which Escape closes.
+    Without weights, a small model that comes with the package is run, on its own image where none
+    is named. The flags are those of Detectron2's demo. Checkpoints carry their config and class
+    names; for those that do not, give ``--config-file``. Objects, masks, semantic and panoptic
+    segmentation, classes of images: whatever the model is for. Without ``--output`` a window opens,
+    which Escape closes.
 
     A picture that cannot be read is told, and the others go on; the exit code is then 1.
     """
     parser = CommandParser(demo.__doc__)
     parser.add_argument("--config-file", default="", metavar="FILE", help="of the training")
     parser.add_argument("--weights", default="", metavar="FILE", help="as --opts MODEL.WEIGHTS")
-    source = parser.add_mutually_exclusive_group(required=True)
+    parser.add_argument(
+        "--pretrained",
+        default=SHOWN_FIRST,
+        metavar="NAME",
+        help=f"without weights: {', '.join(list_pretrained())} (default: %(default)s)",
+    )
+    source = parser.add_mutually_exclusive_group()
     source.add_argument("--input", nargs="+", help="picture files, folders, patterns '*.jpg'")
     source.add_argument("--video-input", metavar="FILE")
     source.add_argument("--webcam", nargs="?", type=int, const=0, metavar="NUMBER")

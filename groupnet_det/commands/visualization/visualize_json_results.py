@@ -20,7 +20,7 @@ from groupnet_det.visualization.prediction_sheets import draw_pair, load_results
 from . import flags
 
 
-def draw(arguments: argparse.Namespace) -> int:
+def draw_saved(arguments: argparse.Namespace) -> int:
     """Draw each image with results; returns how many could not be drawn.
 
     Raises:
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = flags.visualize_json_results()
     arguments = parser.parse_args(argv)
     try:
-        failed = draw(arguments)
+        failed = draw_saved(arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
     print(f"written into {arguments.output}")

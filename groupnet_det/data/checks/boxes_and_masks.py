@@ -162,15 +162,15 @@ def _check_real_size(name: str, record: dict[str, Any]) -> None:
 
 
 def check_announced_size(name: str, record: dict[str, Any], size: tuple[int, int]) -> None:
-    """See `check_size`.
+    """See `check_image_size`.
 
     Args:
         name: Of the data set.
     """
-    check_size(record, size, _source(name, record))
+    check_image_size(record, size, _source(name, record))
 
 
-def check_size(record: dict[str, Any], size: tuple[int, int], source: str) -> None:
+def check_image_size(record: dict[str, Any], size: tuple[int, int], source: str) -> None:
     """
     Args:
         record: Of a data set.

@@ -10,7 +10,7 @@ from groupnet_det.data.class_names import check_class_names
 from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError
 
-from .coco_values import check_order_of_ids, is_id, is_number, normalize_annotations, told
+from .coco_values import check_order_of_ids, is_finite_number, is_id, normalize_annotations, told
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ def check_polygons(path: Path, content: dict[str, Any], *, scored: bool) -> None
 
 def is_box(value: Any) -> bool:
     """Whether it is a list of x, y, width, height."""
-    return isinstance(value, list) and len(value) == 4 and all(map(is_number, value))
+    return isinstance(value, list) and len(value) == 4 and all(map(is_finite_number, value))
 
 
 def _is_text(value: Any) -> bool:
@@ -144,7 +144,7 @@ def _is_text(value: Any) -> bool:
 
 def _is_length(value: Any) -> bool:
     """Whether it is a whole number of pixels, at least 1."""
-    return is_number(value) and value >= 1 and value == int(value)
+    return is_finite_number(value) and value >= 1 and value == int(value)
 
 
 # Member -> whether a value can be one, and what it must be.
@@ -203,7 +203,7 @@ def _annotation_problems(annotation: dict[str, Any]) -> Iterator[str]:
         yield f"has bbox {box!r} (x, y, width, height) of negative size; fix or remove it"
     if isinstance(mask, dict):
         size, counts = mask.get("size"), mask.get("counts")
-        if not (isinstance(size, list) and len(size) == 2 and all(map(is_number, size))):
+        if not (isinstance(size, list) and len(size) == 2 and all(map(is_finite_number, size))):
             yield f"has a run-length encoding of size {size!r}; it must be [height, width]"
         if not isinstance(counts, (str, list)):
             yield "has a run-length encoding without counts"
@@ -211,5 +211,5 @@ def _annotation_problems(annotation: dict[str, Any]) -> Iterator[str]:
             yield "has a run-length encoding whose counts are no whole numbers from 0"
     elif not isinstance(mask, (list, type(None))):
         yield f"has a segmentation that is neither polygons nor a run-length encoding: {mask!r}"
-    elif not all(isinstance(p, list) and all(map(is_number, p)) for p in mask or ()):
+    elif not all(isinstance(p, list) and all(map(is_finite_number, p)) for p in mask or ()):
         yield "has polygons that are no lists of numbers x, y, x, y, ..."

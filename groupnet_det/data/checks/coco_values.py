@@ -21,14 +21,14 @@ FLAGS = {0: 0, 1: 1, "0": 0, "1": 1, None: 0}
 MAX_TOLD = 60  # characters of a bad value
 
 
-def is_number(value: Any) -> bool:
+def is_finite_number(value: Any) -> bool:
     """Whether it is a finite number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def is_id(value: Any) -> bool:
     """Whether it can tell one thing from others: a text, or a whole number."""
-    return isinstance(value, str) or (is_number(value) and value == int(value))
+    return isinstance(value, str) or (is_finite_number(value) and value == int(value))
 
 
 def check_order_of_ids(path: Path, what: str, ids: list[Any]) -> None:
@@ -117,7 +117,7 @@ def _area(path: Path, annotation: dict[str, Any], size: tuple[int, int]) -> floa
     if value is None:
         return _measured_area(annotation, size)
     number = _parsed(value) if isinstance(value, str) else value
-    if not is_number(number) or number < 0:
+    if not is_finite_number(number) or number < 0:
         raise DataError(
             f"{path}: annotation {annotation['id']} has area {told(value)}; it must be a number of "
             "pixels, or be left out"

@@ -46,7 +46,7 @@ def training_objects(cfg: CfgNode, records: Records) -> TrainingObjects:
     boxes[is_extent, 2:] += boxes[is_extent, :2]
     index = np.array([number for _, _, number in learned])
     own = np.array([(r.get("height", 1), r.get("width", 1)) for r in records], dtype=float)
-    new = resized(own, short=middle_short_side(cfg), longest=cfg.INPUT.MAX_SIZE_TRAIN)
+    new = sizes_after_resizing(own, short=middle_short_side(cfg), longest=cfg.INPUT.MAX_SIZE_TRAIN)
     factors = (new / own)[index][:, [1, 0, 1, 0]]
     return TrainingObjects(boxes=boxes * factors, images=new[index])
 
@@ -73,7 +73,7 @@ def largest_batch(cfg: CfgNode, records: Records) -> tuple[int, int]:
         crop = own_node(cfg, "INPUT.SEMANTIC").CROP
         return (crop, crop) if crop else _scaled(cfg, records)
     sides = {"short": max(_short_sides(cfg)), "longest": cfg.INPUT.MAX_SIZE_TRAIN}
-    new = resized(_own_sizes(records), **sides)
+    new = sizes_after_resizing(_own_sizes(records), **sides)
     if not cfg.DATALOADER.ASPECT_RATIO_GROUPING:
         return _around(new)
     is_wide = new[:, 1] > new[:, 0]
@@ -81,7 +81,7 @@ def largest_batch(cfg: CfgNode, records: Records) -> tuple[int, int]:
     return max(groups, key=lambda size: size[0] * size[1])
 
 
-def resized(sizes: Floats, *, short: float, longest: float) -> Floats:
+def sizes_after_resizing(sizes: Floats, *, short: float, longest: float) -> Floats:
     """As Detectron2's ``ResizeShortestEdge``.
 
     Args:

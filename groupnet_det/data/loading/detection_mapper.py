@@ -9,7 +9,7 @@ from detectron2.config import CfgNode
 from detectron2.data import DatasetMapper, detection_utils
 from detectron2.data import transforms as T
 
-from groupnet_det.data.checks.boxes_and_masks import check_size
+from groupnet_det.data.checks.boxes_and_masks import check_image_size
 from groupnet_det.errors import lookup
 from groupnet_det.images.decoding import CHANNEL_ORDERS, read_rgb
 from groupnet_det.images.label_images import read_mask
@@ -38,7 +38,7 @@ class DetectionMapper(DatasetMapper):
         record = copy.deepcopy(dataset_dict)
         pixels = read_rgb(record["file_name"])
         height, width = pixels.shape[:2]
-        check_size(record, (width, height), "the data set")
+        check_image_size(record, (width, height), "the data set")
         record.update(height=height, width=width)
         labels = read_mask(record) if "sem_seg_file_name" in record else None
         record.pop("sem_seg_file_name", None)

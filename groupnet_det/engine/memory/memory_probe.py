@@ -50,7 +50,7 @@ class StepMemory:
     free: int | None = None
 
 
-def measure(
+def measure_iteration(
     cfg: CfgNode, small: BatchSize, full: BatchSize | None, *, num_objects: int, num_devices: int
 ) -> StepMemory:
     """Make training steps and look at what they took.
@@ -138,7 +138,7 @@ def limit_memory(num_bytes: int) -> None:
 
 
 def run(request: Mapping[str, Any]) -> dict[str, Any]:
-    """What `measure` finds, or ``{"refused": True}`` where memory did not suffice, or
+    """What `measure_iteration` finds, or ``{"refused": True}`` where memory did not suffice, or
     ``{"failed": why}``.
 
     Args:
@@ -151,7 +151,7 @@ def run(request: Mapping[str, Any]) -> dict[str, Any]:
     looks = {name: request[name] for name in ("num_objects", "num_devices")}
     try:
         cfg = load_config_text(request["config"], "the config of the training")
-        found = measure(cfg, small, full, **looks)
+        found = measure_iteration(cfg, small, full, **looks)
     except MemoryError:
         return {"refused": True}
     except (UserError, RuntimeError, ValueError, KeyError) as error:

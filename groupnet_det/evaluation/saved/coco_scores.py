@@ -13,7 +13,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from groupnet_det.data.checks.coco_json import check_polygons, is_box, read_coco_file
-from groupnet_det.data.checks.coco_values import is_id, is_number, renumber_annotations
+from groupnet_det.data.checks.coco_values import is_finite_number, is_id, renumber_annotations
 from groupnet_det.data.checks.run_lengths import run_length_problem
 from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError, lookup
@@ -23,7 +23,7 @@ IOU_TYPES = {"bbox": "bbox", "segm": "segmentation"}
 CHECKS: dict[str, Callable[[Any], bool]] = {
     "image_id": is_id,
     "category_id": is_id,
-    "score": is_number,
+    "score": is_finite_number,
     "bbox": is_box,
     "segmentation": lambda mask: isinstance(mask, dict),
 }

@@ -6,7 +6,7 @@ from typing import Any
 from detectron2.config import CfgNode
 
 from groupnet_det.exporting.export_info import ExportInfo
-from groupnet_det.exporting.packed.trained import class_names, source_of
+from groupnet_det.exporting.packed.trained import class_names, training_source
 from groupnet_det.version import __version__
 
 from .graph_export import OnnxModel, export_onnx
@@ -30,7 +30,7 @@ def export_trained_onnx(cfg: CfgNode, model: Any, rest: dict[str, Any]) -> OnnxM
         "class_names": class_names(info.dataset, rest.get("class_names") or [], number),
         "resize": RESIZING.get(task.name, _of_boxes)(info),
         "architecture": info.architecture,
-        "source": source_of(info),
+        "source": training_source(info),
         "groupnet_det_version": __version__,
     }
     return export_onnx(model, image_format=info.image_format, metadata=metadata)

@@ -11,7 +11,7 @@ from .file_sizes import binary_weights
 SHOWN_NAMES = 4
 
 
-def describe(packed: PackedFile, num_bytes: int) -> str:
+def describe_file(packed: PackedFile, num_bytes: int) -> str:
     """All of it, as lines.
 
     Args:

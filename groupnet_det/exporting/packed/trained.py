@@ -101,7 +101,7 @@ def export_trained(
     """
     of_checkpoint = rest.get("class_names") or []
     info = ExportInfo.from_config(cfg)
-    about: dict[str, Any] = {"source": source_of(info)}
+    about: dict[str, Any] = {"source": training_source(info)}
     if task_of_model(model) == "panoptic_segmentation":
         about["stuff_class_names"] = stuff_class_names(info.dataset, model, rest)
     return pack_network(
@@ -204,7 +204,7 @@ def _chosen(
     return [str(label) for label in range(number)]
 
 
-def source_of(info: ExportInfo) -> dict[str, str]:
+def training_source(info: ExportInfo) -> dict[str, str]:
     """Where a packed file comes from: digests of the config and of the checkpoint."""
     with open(PathManager.get_local_path(weights_file(info.weights)), "rb") as file:
         digest = hashlib.sha256()

@@ -187,7 +187,7 @@ def verdict_of(findings: Sequence[Finding]) -> Verdict:
     return Verdict.VERIFIED
 
 
-def report(findings: Sequence[Finding]) -> dict[str, Any]:
+def verification_report(findings: Sequence[Finding]) -> dict[str, Any]:
     """For JSON: ``verdict``, ``verified`` (whether it is that), ``engine`` (whether it was compared
     too), and all lines."""
     engine = [finding for finding in findings if finding.check == "engine"]
@@ -201,7 +201,7 @@ def report(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def verdict_of_report(outcome: Mapping[str, Any]) -> Verdict:
-    """What `report` says; reports of earlier versions only say whether a file is verified.
+    """What `verification_report` says; older reports only say whether a file is verified.
 
     Raises:
         KeyError, ValueError: It is no such report.

@@ -28,7 +28,7 @@ def shares_uri(shares: NDArray[np.float64], colour: tuple[int, int, int]) -> str
     return _uri("png", file)
 
 
-def fit(pixels: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
+def shrink_to_fit(pixels: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
     """Resize to this height, keeping the aspect ratio."""
     width = max(1, round(pixels.shape[1] * height / pixels.shape[0]))
     return np.asarray(Image.fromarray(pixels).resize((width, height)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from groupnet_det.evaluation.saved.classification_scores import PREDICTIONS, read_predictions_csv
 from groupnet_det.images.decoding import read_rgb
-from groupnet_det.report.html.embedded_images import fit, photo_uri
+from groupnet_det.report.html.embedded_images import photo_uri, shrink_to_fit
 from groupnet_det.report.html.html_blocks import (
     Block,
     Chart,
@@ -139,7 +139,7 @@ def _examples(rows: Sequence[Row]) -> list[Example]:
 
 
 def _example(row: Row) -> Example:
-    pixels = fit(read_rgb(row["file"]), PANEL_HEIGHT)
+    pixels = shrink_to_fit(read_rgb(row["file"]), PANEL_HEIGHT)
     found = f"{row['prediction']}, {100 * float(row['probability']):.1f} %"
     return Example(
         caption=Path(row["file"]).name,

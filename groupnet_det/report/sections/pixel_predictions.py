@@ -13,7 +13,7 @@ from groupnet_det.errors import DataError
 from groupnet_det.evaluation.semantic_evaluator import LABEL_MAPS, class_colours
 from groupnet_det.images.decoding import read_rgb
 from groupnet_det.images.label_images import read_labels, read_mask
-from groupnet_det.report.html.embedded_images import fit, photo_uri
+from groupnet_det.report.html.embedded_images import photo_uri, shrink_to_fit
 from groupnet_det.report.html.html_blocks import (
     Block,
     Cell,
@@ -92,7 +92,7 @@ class SemanticView:
         path = saved(self.run, self._map_of(record))
         ignored = MetadataCatalog.get(self.dataset).get("ignore_label", 255)
         found = read_labels(path)
-        return count_labels(gt, found, len(self.class_names), ignored, path)
+        return count_predicted_labels(gt, found, len(self.class_names), ignored, path)
 
     def _map_of(self, record: dict[str, Any]) -> Path:
         return self.maps / Path(record["sem_seg_file_name"]).name
@@ -156,13 +156,13 @@ class SemanticView:
         return Example(
             caption=f"{Path(record['file_name']).name}: mean IoU {100 * image.iou:.1f} %",
             panels=[
-                Panel(title=title, uri=photo_uri(fit(picture, PANEL_HEIGHT)))
+                Panel(title=title, uri=photo_uri(shrink_to_fit(picture, PANEL_HEIGHT)))
                 for title, picture in drawn.items()
             ],
         )
 
 
-def count_labels(
+def count_predicted_labels(
     gt: NDArray[np.uint8],
     found: NDArray[np.uint8],
     num_classes: int,

@@ -18,7 +18,7 @@ CSRC = PACKAGE / "csrc"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class BuildTarget:
     """How to compile and to run.
 
     Attributes:
@@ -58,11 +58,11 @@ def _sanitize(*names: str) -> tuple[str, ...]:
     return (f"-fsanitize={','.join(names)}", "-fno-sanitize-recover=all", "-O1", "-g1")
 
 
-TARGETS: Mapping[str, Target] = {
-    "native": Target(compiler=NATIVE, machine=HERE),
-    "sanitize": Target(compiler=NATIVE, machine=HERE, flags=_sanitize("address", "undefined")),
-    "sanitize_threads": Target(compiler=NATIVE, machine=HERE, flags=_sanitize("thread")),
-    "arm": Target(
+TARGETS: Mapping[str, BuildTarget] = {
+    "native": BuildTarget(compiler=NATIVE, machine=HERE),
+    "sanitize": BuildTarget(compiler=NATIVE, machine=HERE, flags=_sanitize("address", "undefined")),
+    "sanitize_threads": BuildTarget(compiler=NATIVE, machine=HERE, flags=_sanitize("thread")),
+    "arm": BuildTarget(
         compiler="aarch64-linux-gnu-g++",
         archiver="aarch64-linux-gnu-ar",
         machine="aarch64",
@@ -78,7 +78,7 @@ def sources_of(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (CSRC / folder).rglob("*.cpp"))
 
 
-def compile_files(target: Target, sources: Iterable[Path], folder: Path) -> list[Path]:
+def compile_files(target: BuildTarget, sources: Iterable[Path], folder: Path) -> list[Path]:
     """Compile each file, with the flags of its instruction set; the object files in `folder`.
 
     An object that is there already, made by the same command, is kept where it is newer than its
@@ -108,7 +108,7 @@ def compile_files(target: Target, sources: Iterable[Path], folder: Path) -> list
         return list(pool.map(compile_one, sources))
 
 
-def link_program(target: Target, objects: Iterable[Path], program: Path) -> None:
+def link_program(target: BuildTarget, objects: Iterable[Path], program: Path) -> None:
     """
     Raises:
         ExtensionError: The linker fails.
@@ -117,7 +117,7 @@ def link_program(target: Target, objects: Iterable[Path], program: Path) -> None
     run(*target.compiler.split(), *flags, *objects, "-pthread", "-o", program)
 
 
-def link_library(target: Target, objects: Iterable[Path], library: Path) -> None:
+def link_library(target: BuildTarget, objects: Iterable[Path], library: Path) -> None:
     """A shared library.
 
     Raises:

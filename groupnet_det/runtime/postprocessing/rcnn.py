@@ -22,7 +22,7 @@ CHUNK = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class CascadeStage:
     """A box head: its part, and what its deltas mean."""
 
     part: str
@@ -47,7 +47,7 @@ class RegionPostprocessing:
     kind: str
     proposals: Proposals
     pooler: Pooler
-    stages: tuple[Stage, ...]
+    stages: tuple[CascadeStage, ...]
     score: str
     score_threshold: float
     nms_threshold: float

@@ -7,7 +7,7 @@ from groupnet_det.packed.shapes import buffer_shapes
 from groupnet_det.packed.steps.sizes import Shape
 
 from .output_checks import channels_of, expect_channels
-from .rcnn import CHUNK, MaskStage, RegionPostprocessing, Stage
+from .rcnn import CHUNK, CascadeStage, MaskStage, RegionPostprocessing
 from .roi_pooling import Pooler
 from .rpn import Proposals
 
@@ -42,7 +42,7 @@ def _check_proposals(proposals: Proposals, program: Program) -> None:
         expect_channels(program, f"anchor_deltas.{level}", 4 * number)
 
 
-def _check_stage(stage: Stage, packed: PackedFile, pooler: Pooler, classes: int) -> None:
+def _check_stage(stage: CascadeStage, packed: PackedFile, pooler: Pooler, classes: int) -> None:
     boxes = 1 if stage.class_agnostic else classes
     shapes = _shapes(packed, stage, pooler)
     for name, channels in {"scores": classes + 1, "deltas": 4 * boxes}.items():
@@ -54,11 +54,13 @@ def _check_stage(stage: Stage, packed: PackedFile, pooler: Pooler, classes: int)
             )
 
 
-def _part(packed: PackedFile, stage: Stage | MaskStage) -> Program:
+def _part(packed: PackedFile, stage: CascadeStage | MaskStage) -> Program:
     return lookup(packed.program.parts, stage.part, "the part of a stage")
 
 
-def _shapes(packed: PackedFile, stage: Stage | MaskStage, pooler: Pooler) -> dict[str, Shape]:
+def _shapes(
+    packed: PackedFile, stage: CascadeStage | MaskStage, pooler: Pooler
+) -> dict[str, Shape]:
     """Of the outputs of a part that is given as many regions as it ever is at a time."""
     part = _part(packed, stage)
     for level in pooler.levels:

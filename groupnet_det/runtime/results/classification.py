@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, SupportsIndex, overload
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -76,7 +76,7 @@ class Classification(Result):
         return len(self.logits)
 
     @overload
-    def __getitem__(self, index: SupportsIndex | str) -> ClassProbability: ...
+    def __getitem__(self, index: int | str) -> ClassProbability: ...
     @overload
     def __getitem__(self, index: Any) -> tuple[ClassProbability, ...]: ...
     def __getitem__(self, index: Any) -> ClassProbability | tuple[ClassProbability, ...]:

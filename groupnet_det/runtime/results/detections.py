@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, SupportsIndex, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,7 @@ class Detections(Result):
         return len(self.scores)
 
     @overload
-    def __getitem__(self, index: SupportsIndex) -> Detection: ...
+    def __getitem__(self, index: int) -> Detection: ...
     @overload
     def __getitem__(self, index: Any) -> "Detections": ...
     def __getitem__(self, index: Any) -> "Detection | Detections":

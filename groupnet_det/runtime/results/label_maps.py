@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, SupportsIndex, overload
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -76,7 +76,7 @@ class LabelMap(Result):
         return len(self._present())
 
     @overload
-    def __getitem__(self, index: SupportsIndex | str) -> Region: ...
+    def __getitem__(self, index: int | str) -> Region: ...
     @overload
     def __getitem__(self, index: Any) -> tuple[Region, ...]: ...
     def __getitem__(self, index: Any) -> Region | tuple[Region, ...]:

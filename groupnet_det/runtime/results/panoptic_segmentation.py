@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, SupportsIndex, overload
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -99,7 +99,7 @@ class PanopticSegmentation(Result):
         return len(self.segments_info)
 
     @overload
-    def __getitem__(self, index: SupportsIndex) -> Segment: ...
+    def __getitem__(self, index: int) -> Segment: ...
     @overload
     def __getitem__(self, index: Any) -> "PanopticSegmentation": ...
     def __getitem__(self, index: Any) -> "Segment | PanopticSegmentation":

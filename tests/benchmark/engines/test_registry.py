@@ -12,7 +12,7 @@ from groupnet_det.benchmark.engines import (
     torch_engines,
 )
 from groupnet_det.benchmark.engines.onnxruntime_engines import graph_input, int8_model
-from groupnet_det.benchmark.engines.openvino_engines import binary_model
+from groupnet_det.benchmark.engines.openvino_engines import binary_graph
 from groupnet_det.benchmark.measure.workload import LayerWorkload, ModelWorkload, NetworkWorkload
 from groupnet_det.benchmark.workloads.classifiers import (
     binary_layers,
@@ -161,7 +161,7 @@ def test_openvino_binary_computes_binary_convolutions(kind):
     if kind == "fused":
         scale, shift = (torch.from_numpy(v.astype("f4")) for v in affine(rng))
         expected = expected.relu() * scale + shift + x
-    compiled = openvino.Core().compile_model(binary_model(workload), "CPU")
+    compiled = openvino.Core().compile_model(binary_graph(workload), "CPU")
     found = torch.from_numpy(compiled([x.contiguous().numpy()])[0])
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 

@@ -7,7 +7,7 @@ import pytest
 
 from groupnet_det.benchmark.measure import timing
 from groupnet_det.benchmark.measure.timing import LEAST_RUNS, Schedule
-from groupnet_det.benchmark.suites.against_float import LONG_SECONDS, summary, time_in_turns
+from groupnet_det.benchmark.suites.against_float import LONG_SECONDS, speed_summary, time_in_turns
 
 pytestmark = pytest.mark.alone
 
@@ -65,7 +65,7 @@ def test_only_the_main_thread_takes_times():
 
 def test_summary_by_hand():
     seconds = {"packed": [0.001, 0.002, 0.004], "float": [0.004, 0.004, 0.004]}
-    assert summary(seconds) == {
+    assert speed_summary(seconds) == {
         "rounds": 3,
         "milliseconds": {
             "packed": {"least": 1.0, "median": 2.0},

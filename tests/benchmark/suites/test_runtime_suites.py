@@ -7,7 +7,7 @@ from groupnet_det.benchmark.measure.table import read_rows, write_rows
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.benchmark.measure.unavailable import EngineUnavailableError, require
 from groupnet_det.benchmark.measure.workload import LayerWorkload, NetworkWorkload
-from groupnet_det.benchmark.suites.runtime_suites import SUITES, Item, Options, measure
+from groupnet_det.benchmark.suites.runtime_suites import SUITES, Item, Options, measure_item
 from groupnet_det.errors import ConfigError
 from groupnet_det.visualization.runtime_plot import plot_runtime
 from tests.benchmark.fakes import FakeClock
@@ -23,7 +23,7 @@ def unavailable(workload, threads):
 def test_rows_of_fake_sides(tmp_path):
     makers = FakeClock(**{"ours": 0.002, "other": 0.006}).makers()
     item = Item(workload=LAYER, threads=1)
-    rows = measure(item, QUICK, lambda workload, names: {**makers, "third": unavailable})
+    rows = measure_item(item, QUICK, lambda workload, names: {**makers, "third": unavailable})
     ours, other, third = rows
     assert (ours.what, ours.workload, ours.num_bases, ours.threads) == (
         "layer fused",
@@ -42,7 +42,7 @@ def test_rows_of_fake_sides(tmp_path):
 
 def test_without_ours_there_are_no_ratios():
     makers = FakeClock(other=0.006).makers()
-    (row,) = measure(Item(workload=LAYER, threads=1), QUICK, lambda workload, names: makers)
+    (row,) = measure_item(Item(workload=LAYER, threads=1), QUICK, lambda workload, names: makers)
     assert (row.least, row.x_least, row.x_median) == (6.0, None, None)
 
 
@@ -94,7 +94,7 @@ def test_plot_of_bars_and_curves(tmp_path):
     for what in ("layers", "network", "scaling"):
         options = Options(num_bases=[1, 2], shapes=[(8, 4, 4), (8, 2, 2)])
         for item in SUITES[what](options):
-            rows += measure(item, QUICK, lambda workload, names: makers)
+            rows += measure_item(item, QUICK, lambda workload, names: makers)
     plot_runtime(rows, tmp_path / "plot.png", "toy")
     assert (tmp_path / "plot.png").stat().st_size > 10_000
     plot_runtime([], tmp_path / "none.png", "nothing to draw")

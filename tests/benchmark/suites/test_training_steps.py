@@ -5,7 +5,7 @@ import torch
 
 from groupnet_det.analysis.precision_map import layer_precisions
 from groupnet_det.benchmark.measure.timing import alternate_single_runs
-from groupnet_det.benchmark.suites.training_steps import BASELINE, NETWORKS, OURS, make_row, size_of
+from groupnet_det.benchmark.suites.training_steps import BASELINE, NETWORKS, OURS, size_of, step_row
 from groupnet_det.commands.benchmark import flags
 from groupnet_det.config import load_config
 from groupnet_det.data.loading.random_batches import NUM_OBJECTS, random_batch
@@ -134,7 +134,7 @@ def test_single_runs_take_turns():
 
 def test_a_row_by_hand():
     seconds = {OURS: [4.0, 6.0, 9.0], BASELINE: [2.0, 2.0, 1.0]}
-    row = make_row("a/b", SMALL, seconds, {OURS: 300.0, BASELINE: 200.0})
+    row = step_row("a/b", SMALL, seconds, {OURS: 300.0, BASELINE: 200.0})
     assert (row.seconds_least, row.seconds_median, row.baseline_least, row.baseline_median) == (
         4,
         6,
@@ -144,4 +144,4 @@ def test_a_row_by_hand():
     assert (row.x_least, row.x_median) == (4.0, 3.0)  # 4 / 1; the median of 2, 3, 9
     assert (row.peak_mib, row.baseline_peak_mib, row.x_peak) == (300.0, 200.0, 1.5)
     assert (row.num_images, row.height, row.width) == (2, 64, 96)
-    assert make_row("a/b", SMALL, seconds, {}).x_peak is None
+    assert step_row("a/b", SMALL, seconds, {}).x_peak is None

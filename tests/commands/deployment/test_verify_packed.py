@@ -155,7 +155,9 @@ def small_segmenter(root, tmp_path, datasets_env):
     torch.manual_seed(0)
     Checkpointer(build_model(cfg), str(tmp_path)).save("model_final")
     options += ["MODEL.WEIGHTS", str(tmp_path / "model_final.pth")]
-    return verify_packed.prepare(load_config(str(root / SEMSEG), options)), tmp_path / "model.gnp"
+    return verify_packed.prepare_check(
+        load_config(str(root / SEMSEG), options)
+    ), tmp_path / "model.gnp"
 
 
 def test_what_8_bits_cost_is_shown(small_segmenter, monkeypatch):
@@ -202,7 +204,7 @@ def test_evaluation_of_a_packed_file(root, tiny, tmp_path):
 
 def test_boxes_masks_and_labels_of_a_panoptic_file(root, tiny_panoptic, datasets_env):
     options = [*panoptic.OPTIONS, "MODEL.WEIGHTS", str(tiny_panoptic / panoptic.WEIGHTS)]
-    cfg = verify_packed.prepare(load_config(str(root / panoptic.CONFIG), options))
+    cfg = verify_packed.prepare_check(load_config(str(root / panoptic.CONFIG), options))
     backend = "native" if extension.is_built() else "reference"
     path = tiny_panoptic / panoptic.PACKED
     findings = verify_packed.verify(cfg, path, backend=backend, num_images=1)
@@ -225,7 +227,7 @@ def test_boxes_masks_and_labels_of_a_panoptic_file(root, tiny_panoptic, datasets
 def test_of_a_classifier_one_image_may_change(
     root, tiny, monkeypatch, trained, images, is_rounded_too
 ):
-    cfg = verify_packed.prepare(
+    cfg = verify_packed.prepare_check(
         load_config(str(root / CONFIG), [*OPTIONS, "MODEL.WEIGHTS", str(tiny.with_name(WEIGHTS))])
     )
     network, _ = load_trained(cfg)

@@ -225,9 +225,9 @@ def test_unknown_models_are_named_before_anything_is_written(tmp_path):
 def test_a_metric_that_was_never_measured(tmp_path):
     path = tmp_path / "metrics.json"
     path.write_text('{"iteration": 1, "bbox/AP": NaN}')
-    assert zoo.last_value(path, "bbox/AP") is None
+    assert zoo.final_metric(path, "bbox/AP") is None
     with pytest.raises(UserError, match=r"holds no classification/top1; is DATASETS\.TEST set"):
-        zoo.last_value(path, "classification/top1")
+        zoo.final_metric(path, "classification/top1")
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from groupnet_det.exporting.verify.predictions import Finding, report
+from groupnet_det.exporting.verify.predictions import Finding, verification_report
 from groupnet_det.packed.packed_file import read_packed
 from groupnet_det.runtime.backends.extension import is_built
 from tests.exporting.tiny_classifier import CONFIG, OPTIONS, PACKED, WEIGHTS, copy_tiny_classifier
@@ -85,7 +85,7 @@ def test_size_latency_and_verdict(run, root, tiny_packed, datasets_env, tmp_path
     found = {"check": "metric", "part": "val", "compared": 3, "found": "top-1 9.00 trained"}
     blocks = {**found, "check": "blocks"}
     findings = [Finding(**found, verdict="FAILED"), Finding(**blocks, verdict="passed")]
-    (folder / "verification.json").write_text(json.dumps(report(findings)))
+    (folder / "verification.json").write_text(json.dumps(verification_report(findings)))
     run("training.report", folder)
 
     text = (folder / "report.html").read_text()
@@ -116,7 +116,7 @@ def test_the_verdict_on_a_packed_file(run, tmp_path, verdicts, told):
     ]
     agreement = {"check": "agreement", "found": "the same classes in 2 of 3 images"}
     findings.append(Finding(part="val", compared=3, verdict="shown", **agreement))
-    (tmp_path / "verification.json").write_text(json.dumps(report(findings)))
+    (tmp_path / "verification.json").write_text(json.dumps(verification_report(findings)))
     run("training.report", tmp_path)
     section = Page((tmp_path / "report.html").read_text()).sections["size-and-latency"]
     assert told in section

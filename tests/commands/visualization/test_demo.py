@@ -172,3 +172,26 @@ def test_in_a_process_of_its_own(root, tmp_path, pictures):
     assert "0 objects" in done.stdout
     assert (tmp_path / "out/a.jpg").exists()
     assert torch.load(weights)["class_names"] == ["cat", "dog"]
+
+
+@pytest.mark.parametrize("words", [(), ("--pretrained", "classifier_groupnet_mnist5k")], ids=str)
+def test_a_model_of_the_package_on_its_own_image(demo, tmp_path, capsys, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    assert demo(*words) == 0
+    (drawn,) = tmp_path.iterdir()
+    assert drawn.name in capsys.readouterr().out
+    assert Image.open(drawn).size[0] >= 28
+
+
+def test_a_model_of_the_package_on_a_picture_of_mine(demo, tmp_path, pictures):
+    assert demo("--input", pictures / "a.jpg", "--output", tmp_path / "drawn.png") == 0
+    assert pixels_of(tmp_path / "drawn.png").shape == (90, 120, 3)
+
+
+def test_weights_without_a_picture_are_a_usage_error(demo, capsys):
+    assert demo("--weights", "model.gnp") == 2
+    assert "--input, --video-input or --webcam" in capsys.readouterr().err
+
+
+def test_an_unknown_model_of_the_package(demo):
+    assert "retinanet_groupnet_photo_digits" in demo("--pretrained", "yolo")

@@ -9,7 +9,7 @@ from groupnet_det.config import load_config
 from groupnet_det.data.checks.training_sizes import (
     largest_batch,
     middle_short_side,
-    resized,
+    sizes_after_resizing,
     training_objects,
 )
 
@@ -25,7 +25,9 @@ def record(height, width, *boxes):
 def test_images_are_resized_as_by_detectron2(short, longest):
     sizes = np.random.default_rng(0).integers(20, 2000, (300, 2)).astype(float)
     expected = [ResizeShortestEdge.get_output_shape(*map(int, s), short, longest) for s in sizes]
-    np.testing.assert_array_equal(resized(sizes, short=short, longest=longest), expected)
+    np.testing.assert_array_equal(
+        sizes_after_resizing(sizes, short=short, longest=longest), expected
+    )
 
 
 def test_objects_are_resized_with_their_images_and_crowds_left_out():

@@ -103,7 +103,7 @@ def test_files_that_are_no_masks(tmp_path):
     with pytest.raises(DataError, match=r"c\.mat is no mask of SBD: its labels are float64"):
         read_sbd_mask(tmp_path / "c.mat", scipy_io.loadmat)
     write_mat(tmp_path / "d.mat", np.full((2, 2), 21, dtype=np.uint8))
-    with pytest.raises(DataError, match=r"d\.mat holds label 21"):
+    with pytest.raises(DataError, match=r"d\.mat contains label 21"):
         read_sbd_mask(tmp_path / "d.mat", scipy_io.loadmat)
 
 

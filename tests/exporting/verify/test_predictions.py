@@ -16,9 +16,9 @@ from groupnet_det.exporting.verify.predictions import (
     Verdict,
     check_blocks,
     check_score,
-    report,
     verdict_of,
     verdict_of_report,
+    verification_report,
 )
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.runtime.reference.interpreter import trace_reference
@@ -108,7 +108,7 @@ def finding(check, verdict):
 def test_verdict(findings, verdict):
     findings = [finding(*words) for words in findings]
     assert verdict_of(findings) is verdict
-    told = report(findings)
+    told = verification_report(findings)
     assert told["verdict"] == verdict.value
     assert told["verified"] is (verdict is Verdict.VERIFIED)
     assert verdict_of_report(told) is verdict
@@ -131,8 +131,8 @@ def test_what_is_no_report(told):
 
 def test_a_report_without_the_engine_says_so():
     rest = [finding("blocks", PASSED), finding("metric", PASSED)]
-    assert report([skipped_engine("not here"), *rest])["engine"] is False
-    assert report([finding("engine", PASSED), *rest])["engine"] is True
+    assert verification_report([skipped_engine("not here"), *rest])["engine"] is False
+    assert verification_report([finding("engine", PASSED), *rest])["engine"] is True
 
 
 NAN = float("nan")

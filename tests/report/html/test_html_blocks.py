@@ -10,7 +10,7 @@ from groupnet_det.report.html.matrix_blocks import MAX_CLASSES, matrix_blocks
 from groupnet_det.report.report_page import _environment, breakable
 from groupnet_det.report.score_rows import parse_metric
 from groupnet_det.report.sections.class_predictions import by_turns, precision_and_recall
-from groupnet_det.report.sections.pixel_predictions import count_labels, mean_iou
+from groupnet_det.report.sections.pixel_predictions import count_predicted_labels, mean_iou
 from groupnet_det.report.sections.prediction_view import ends_of
 
 EVIL = "<script>alert(1)</script>\"'&"
@@ -120,10 +120,10 @@ def test_precision_and_recall_of_classes():
 def test_counts_of_labels(tmp_path):
     truth = np.array([[0, 0, 1, 255]], dtype=np.uint8)
     found = np.array([[0, 1, 1, 0]], dtype=np.uint8)
-    counts = count_labels(truth, found, 3, 255, tmp_path)
+    counts = count_predicted_labels(truth, found, 3, 255, tmp_path)
     assert counts.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
     assert mean_iou(counts) == pytest.approx(1 / 2)  # classes 0 and 1; 2 is in neither
-    assert count_labels(truth, found, 3, 1, tmp_path).sum() == 2
+    assert count_predicted_labels(truth, found, 3, 1, tmp_path).sum() == 2
     assert np.isnan(mean_iou(np.zeros((2, 2), dtype=int)))
 
 

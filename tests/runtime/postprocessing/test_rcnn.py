@@ -13,9 +13,9 @@ from groupnet_det.runtime.backends.networks import BACKENDS, ReferenceNetwork
 from groupnet_det.runtime.postprocessing.boxes import Anchors, BoxCoding
 from groupnet_det.runtime.postprocessing.rcnn import (
     CHUNK,
+    CascadeStage,
     MaskStage,
     RegionPostprocessing,
-    Stage,
     run_on_chunk,
 )
 from groupnet_det.runtime.postprocessing.roi_pooling import Pooler
@@ -126,11 +126,13 @@ def stages_of(model):
     predictors = model.roi_heads.box_predictor
     if isinstance(predictors, torch.nn.ModuleList):
         return tuple(
-            Stage(part=f"box_{i}", box_coding=coding_of(p.box2box_transform), class_agnostic=True)
+            CascadeStage(
+                part=f"box_{i}", box_coding=coding_of(p.box2box_transform), class_agnostic=True
+            )
             for i, p in enumerate(predictors)
         )
     coding = coding_of(predictors.box2box_transform)
-    return (Stage(part="box", box_coding=coding, class_agnostic=False),)
+    return (CascadeStage(part="box", box_coding=coding, class_agnostic=False),)
 
 
 def mask_of(model):

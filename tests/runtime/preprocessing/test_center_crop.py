@@ -120,7 +120,7 @@ def test_more_than_8_bits(tmp_path, mode):
     [
         (
             None,
-            "the image is of the type NoneType; expected: a path, a PIL image, a NumPy uint8 array",
+            "the image is of the type NoneType; expected: a path, a PIL image, or uint8 grey",
         ),
         (3, "the image is of the type int"),
         ([[1, 2]], "the image is of the type list"),

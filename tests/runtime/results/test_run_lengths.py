@@ -3,11 +3,14 @@
 import numpy as np
 import pycocotools.mask as mask_util
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from groupnet_det.runtime.results.run_lengths import encode_mask
+
+# Machines under test are busy.
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def expected(mask):
@@ -15,11 +18,13 @@ def expected(mask):
     return {"size": encoded["size"], "counts": encoded["counts"].decode()}
 
 
+@CALM
 @given(arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=40)))
 def test_masks_of_all_kinds(mask):
     assert encode_mask(mask) == expected(mask)
 
 
+@CALM
 @given(st.integers(1, 700), st.integers(1, 700), st.integers(0, 500), st.integers(0, 500))
 def test_long_runs(height, width, top, left):
     mask = np.zeros((height, width), dtype=bool)

@@ -59,7 +59,7 @@ class Exported:
 
 
 @dataclass
-class Body:
+class ModelBody:
     """A model with the program of its backbone, to which heads are added."""
 
     model: Any
@@ -102,7 +102,9 @@ def export_model(
     exported = export_backbone(builder, backbone, last_stage=last_stage, mean=mean, std=std)
     names = {id(module): name for name, module in model.named_modules()}
     exporter = Exporter(builder, names)
-    body = Body(model, exporter, predictors or FloatPredictors(), exported.features, mask_threshold)
+    body = ModelBody(
+        model, exporter, predictors or FloatPredictors(), exported.features, mask_threshold
+    )
     head = export_head(body)
     blocks_end = exported.features[last_stage]()
     program, tensors = builder.finish(
@@ -121,7 +123,7 @@ def export_model(
     return PackedFile(program, about, tensors)
 
 
-def _head_exporter(model: Any) -> Callable[[Body], Exported]:
+def _head_exporter(model: Any) -> Callable[[ModelBody], Exported]:
     """What adds the head of this model to a program."""
     if isinstance(model, DenseDetector) and type(model).__name__ in DENSE_BY_CLASS:
         return _dense
@@ -155,7 +157,7 @@ def _unpacked(exported: ExportedBackbone, exporter: Exporter, prefix: str) -> li
     return [{"name": name, "reason": reason} for name, reason in reasons.items()]
 
 
-def _dense(body: Body) -> Exported:
+def _dense(body: ModelBody) -> Exported:
     model, pyramid = body.model, body.pyramid()
     levels = {name: pyramid[name] for name in model.head_in_features}
     return Exported(
@@ -168,11 +170,11 @@ def _dense(body: Body) -> Exported:
     )
 
 
-def _rcnn(body: Body) -> Exported:
+def _rcnn(body: ModelBody) -> Exported:
     return _regions(body, body.pyramid())
 
 
-def _regions(body: Body, pyramid: dict[str, FeatureMap]) -> Exported:
+def _regions(body: ModelBody, pyramid: dict[str, FeatureMap]) -> Exported:
     rpn, heads = body.model.proposal_generator, body.model.roi_heads
     _check_rcnn(rpn, heads)
     levels = {name: pyramid[name] for name in rpn.in_features}
@@ -203,7 +205,7 @@ def _regions(body: Body, pyramid: dict[str, FeatureMap]) -> Exported:
     )
 
 
-def _panoptic(body: Body) -> Exported:
+def _panoptic(body: ModelBody) -> Exported:
     pyramid = body.pyramid()
     found = _regions(body, pyramid)
     if MASK_PART not in found.parts:
@@ -234,7 +236,7 @@ def _check_rcnn(rpn: Any, heads: Any) -> None:
         raise ConfigError("MODEL.ROI_MASK_HEAD.POOLER_TYPE is empty, which cannot be exported")
 
 
-def _segmentor(body: Body) -> Exported:
+def _segmentor(body: ModelBody) -> Exported:
     head = body.model.sem_seg_head
     features: Features = body.features
     if body.model.backbone is not getattr(body.model.backbone, "bottom_up", body.model.backbone):
@@ -248,7 +250,7 @@ def _segmentor(body: Body) -> Exported:
     )
 
 
-MODELS: dict[type, Callable[[Body], Exported]] = {
+MODELS: dict[type, Callable[[ModelBody], Exported]] = {
     GeneralizedRCNN: _rcnn,
     PanopticFPN: _panoptic,
     SemanticSegmentor: _segmentor,
