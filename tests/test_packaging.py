@@ -1,6 +1,7 @@
 """The source distribution builds a wheel, and the wheel works from any folder."""
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -93,6 +94,22 @@ def test_the_metadata(wheel):
     assert metadata["Version"] == __version__
     assert "Typing :: Typed" in metadata.get_all("Classifier")
     assert metadata.get_payload().startswith("# groupnet_det")
+
+
+def test_the_command(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith("/entry_points.txt")]
+        assert "groupnet-det = groupnet_det.cli:main" in archive.read(name).decode()
+
+
+def test_extras_that_messages_name_are_there(root, wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
+        extras = message_from_string(archive.read(name).decode()).get_all("Provides-Extra")
+    text = "".join(path.read_text() for path in (root / "groupnet_det").rglob("*.py"))
+    named = set(re.findall(r'import_extra\("([\w-]+)"|groupnet-det\[([\w-]+)\]', text))
+    named = {name for pair in named for name in pair if name}
+    assert {"bench", "completion", "wandb", "mlflow"} <= named <= set(extras)
 
 
 def test_it_runs_from_any_folder(installed, tmp_path):

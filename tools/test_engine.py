@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests/csrc"
 OBJECTS = ROOT / "build/test_engine"
 MUTATIONS, FEW_MUTATIONS = 1000, 300
-SHORT = ["plain_steps", "memory_plan", "shapes", "detect", "broken_files"]
+SHORT = ["messages", "plain_steps", "memory_plan", "shapes", "detect", "broken_files"]
 
 
 def build(target: Target, folder: Path) -> Path:

@@ -15,7 +15,7 @@ from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import TrainingError
 
 FIRST_STEPS = 2  # which are slower, or find batches that were made before
-LEAST_STEPS, LEAST_SECONDS, MOST_SECONDS = 4, 3.0, 20.0
+LEAST_STEPS, LEAST_SECONDS, MOST_SECONDS = 3, 3.0, 12.0
 
 
 def fitting_batch(cfg: CfgNode, records: Sequence[dict[str, Any]], least: int) -> int:

@@ -39,7 +39,7 @@ def draw_predictions(
     """
     run(
         *("visualize", "--config-file", config, "--output", str(output / PREDICTIONS)),
-        *("--num-images", str(NUM_DRAWN), "--threshold", str(threshold)),
+        *("--num-images", str(NUM_DRAWN), "--score-threshold", str(threshold)),
         *options,
         *("OUTPUT_DIR", results),
     )

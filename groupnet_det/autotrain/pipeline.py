@@ -1,7 +1,6 @@
 """The steps from a request to a report, each of which is done once."""
 
 import json
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from groupnet_det.config import load_config
-from groupnet_det.engine.records.output_names import CONFIG
+from groupnet_det.engine.records.output_names import CONFIG, METRICS
 from groupnet_det.engine.setup import check_output_dir
 from groupnet_det.errors import lookup
 
@@ -32,8 +31,6 @@ from .outcome import (
 from .plan import make_plan
 from .request import Progress, Request
 from .tasks import TASKS, Task
-
-logger = logging.getLogger(__name__)
 
 TANH_FOLDER = "tanh"
 
@@ -96,9 +93,7 @@ def autotrain(request: Request, *, dry_run: bool = False) -> Path:
     progress = Progress(request)
     job = _chosen(request, progress)
     if dry_run:
-        print(
-            f"written: {job.config} and {job.output / CONFIG}; without --dry-run they are trained"
-        )
+        _write_complete_config(job)
         return request.output
     for number, (name, step) in enumerate(STEPS.items(), start=1):
         done = progress.get(name)
@@ -109,6 +104,13 @@ def autotrain(request: Request, *, dry_run: bool = False) -> Path:
             progress.note(name, {"minutes": (time.monotonic() - started) / 60, **found})
     _summarize(job, progress)
     return request.output
+
+
+def _write_complete_config(job: Job) -> None:
+    """``config.yaml``; once a training has begun, its own stays."""
+    if not (job.output / METRICS).is_file():
+        (job.output / CONFIG).write_text(load_config(job.config).dump())
+    print(f"written: {job.config} and {job.output / CONFIG}; train without --dry-run")
 
 
 def _chosen(request: Request, progress: Progress) -> Job:
@@ -134,8 +136,6 @@ def _chosen(request: Request, progress: Progress) -> Job:
         print(f"the trainings will take about {minutes:.1f} minutes, their evaluations come on top")
         progress.note("choose", noted := {"task": name, "has_tanh": bool(plan.tanh)})
     task = lookup(TASKS, noted["task"], f"the task in {progress.path}")
-    cfg = load_config(str(choices))
-    (request.output / CONFIG).write_text(cfg.dump())
     return Job(request=request, task=task, has_tanh=noted["has_tanh"])
 
 

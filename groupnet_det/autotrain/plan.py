@@ -1,6 +1,5 @@
 """From a request to the choices of its trainings."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +14,13 @@ from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.engine.setup import choose_device
 
 from .choices.choice import Choice, options_of
-from .choices.schedule import Schedule, make_schedule, warmup_iterations
+from .choices.schedule import ENOUGH_ITERATIONS, Schedule, make_schedule, warmup_iterations
 from .facts import Facts, Records, facts_of
 from .layouts.found_data import TRAIN, VAL, FoundData
 from .layouts.validation_split import SEED, SHARE, split_off_validation
 from .measuring import cpu_cores, fitting_batch, seconds_per_iteration
 from .request import Request
 from .tasks import Task
-
-logger = logging.getLogger(__name__)
 
 DATA = "data"  # folder of what is split off
 LARGE_SECONDS = 3600  # from which the CPU tries the full width
@@ -66,15 +63,17 @@ def make_plan(request: Request, task: Task, found: FoundData) -> Plan:
     records = check_datasets(cfg, [train, validation])
     facts = facts_of(records[train], records[validation], class_names)
     fixed = [*data, *_common(request, facts), *task.recipe, *task.choose(facts)]
-    given = _given(request, task)
-    best: tuple[list[Choice], list[Choice], Schedule] | None = None
-    for width, batch in _candidates(request, task, cfg, facts):
-        best = _measured(request, task, fixed, records[train], facts, width=width, batch=batch)
-        if best[2].is_enough or request.budget.epochs is not None:
-            break
-    assert best is not None  # there is a candidate
-    choices, tanh, schedule = best
-    return Plan(choices=[*choices, *given], tanh=tanh, schedule=schedule)
+    machine = _Machine(request, task, fixed, records[train], facts.num_images)
+    size = machine.choose_size(_widths(request, cfg))
+    schedule = size.schedule
+    if schedule.tanh:
+        seconds = seconds_per_iteration(_config(request, task, [*size.choices, *TANH]))
+        schedule = machine.schedule(size.batch, size.seconds, tanh_seconds=seconds)
+    return Plan(
+        choices=[*_sized_choices(request, task, size, schedule), *_given(request, task)],
+        tanh=_tanh_choices(task, size, schedule) if schedule.tanh else [],
+        schedule=schedule,
+    )
 
 
 def _data_choices(request: Request, found: FoundData) -> list[Choice]:
@@ -135,72 +134,103 @@ def _given(request: Request, task: Task) -> list[Choice]:
     return found
 
 
-def _candidates(
-    request: Request, task: Task, cfg: CfgNode, facts: Facts
-) -> Iterator[tuple[float, int]]:
-    """Widths and batches, from the most work to the least."""
+def _widths(request: Request, cfg: CfgNode) -> tuple[float, ...]:
+    """Those that may do, the widest first."""
     is_large = cfg.MODEL.DEVICE != "cpu" or (request.budget.seconds or 0) >= LARGE_SECONDS
-    widths = (1.0, 0.5, 0.25) if is_large else (0.5, 0.25)
-    usual = max(1, min(task.batch, facts.num_images))
-    for width in widths:
-        yield width, usual
-        if usual // 2 >= LEAST_BATCH:
-            yield width, usual // 2
+    return (1.0, 0.5, 0.25) if is_large else (0.5, 0.25)
 
 
-def _measured(
-    request: Request,
-    task: Task,
-    fixed: Sequence[Choice],
-    records: Records,
-    facts: Facts,
-    *,
-    width: float,
-    batch: int,
-) -> tuple[list[Choice], list[Choice], Schedule]:
-    """Choices of a width and a batch, of the stage before, and the schedule that they allow."""
-    sized = [
-        *fixed,
-        Choice("MODEL.GROUPNET.WIDTH", width, ""),
-        *task.widen(width),
-        Choice("SOLVER.IMS_PER_BATCH", batch, ""),
-    ]
-    cfg = _config(request, task, sized)
-    fitting = fitting_batch(cfg, records, min(LEAST_BATCH, batch))
-    sized[-1] = Choice("SOLVER.IMS_PER_BATCH", fitting, "")
-    seconds = seconds_per_iteration(_config(request, task, sized))
-    tanh_seconds = seconds
-    if task.tanh_share:
-        tanh_seconds = seconds_per_iteration(_config(request, task, [*sized, *TANH]))
-    schedule = make_schedule(
-        request.budget,
-        num_images=facts.num_images,
-        batch=fitting,
-        tanh_share=task.tanh_share,
-        tanh_seconds=tanh_seconds,
-        binary_seconds=seconds,
-    )
-    told = f"{fitting} images take {seconds:.2f} s an iteration here"
-    logger.info(f"width {width}: {told}, {tanh_seconds:.2f} s with tanh; {schedule}")
-    choices = [
-        *fixed,
-        Choice(
-            "MODEL.GROUPNET.WIDTH",
-            width,
-            f"of ResNet-18's channels{_told_time(request, schedule)}",
-        ),
-        *task.widen(width),
-        Choice("SOLVER.IMS_PER_BATCH", fitting, f"fits into the free memory; {told}"),
-        _rate(task.rate, task, fitting),
-        *_iterations(schedule.binary, f"{schedule.epochs:.0f} epochs with all stages"),
-        Choice("TEST.EVAL_PERIOD", max(1, -(-schedule.binary // 2)), "halfway and at the end"),
-    ]
-    tanh = [
+@dataclass(frozen=True, kw_only=True)
+class _Size:
+    """How wide a network is, and how many images it learns from at a time.
+
+    Attributes:
+        choices: All but the schedule, the last two of which are unexplained.
+        seconds: Of an iteration of the binary network.
+        schedule: That these allow, if an iteration of the stage before takes as long.
+    """
+
+    width: float
+    batch: int
+    choices: list[Choice]
+    seconds: float
+    schedule: Schedule
+
+
+@dataclass(frozen=True)
+class _Machine:
+    """Measures sizes of a network on this machine."""
+
+    request: Request
+    task: Task
+    fixed: list[Choice]
+    records: Records
+    num_images: int
+
+    def choose_size(self, widths: Sequence[float]) -> _Size:
+        """The first width and batch that leave enough iterations; else the least of both."""
+        usual = max(1, min(self.task.batch, self.num_images))
+        for width in widths:
+            size = self.measure(width, usual)
+            if size.schedule.is_enough or self.request.budget.epochs is not None:
+                return size
+            may_do = 2 * size.schedule.iterations >= ENOUGH_ITERATIONS or width == widths[-1]
+            if may_do and size.batch // 2 >= LEAST_BATCH:
+                size = self.measure(width, size.batch // 2)
+                if size.schedule.is_enough:
+                    return size
+        return size
+
+    def measure(self, width: float, batch: int) -> _Size:
+        """Time iterations of a width, with as many images of a batch as fit into the memory."""
+        choices = [
+            *self.fixed,
+            *self.task.widen(width),
+            Choice("MODEL.GROUPNET.WIDTH", width, ""),
+            Choice("SOLVER.IMS_PER_BATCH", batch, ""),
+        ]
+        cfg = _config(self.request, self.task, choices)
+        batch = fitting_batch(cfg, self.records, min(LEAST_BATCH, batch))
+        choices[-1] = Choice("SOLVER.IMS_PER_BATCH", batch, "")
+        seconds = seconds_per_iteration(_config(self.request, self.task, choices))
+        schedule = self.schedule(batch, seconds, tanh_seconds=seconds)
+        print(
+            f"width {width}, {batch} images: {seconds:.2f} s an iteration; "
+            f"{schedule.iterations} fit",
+            flush=True,
+        )
+        return _Size(width=width, batch=batch, choices=choices, seconds=seconds, schedule=schedule)
+
+    def schedule(self, batch: int, seconds: float, *, tanh_seconds: float) -> Schedule:
+        return make_schedule(
+            self.request.budget,
+            num_images=self.num_images,
+            batch=batch,
+            tanh_share=self.task.tanh_share,
+            tanh_seconds=tanh_seconds,
+            binary_seconds=seconds,
+        )
+
+
+def _sized_choices(
+    request: Request, task: Task, size: _Size, schedule: Schedule
+) -> Iterator[Choice]:
+    yield from size.choices[:-2]
+    told = f"of ResNet-18's channels{_told_time(request, schedule)}"
+    yield Choice("MODEL.GROUPNET.WIDTH", size.width, told)
+    fits = f"fits into the free memory; {size.seconds:.2f} s an iteration here"
+    yield Choice("SOLVER.IMS_PER_BATCH", size.batch, fits)
+    yield _rate(task.rate, task, size.batch)
+    yield from _iterations(schedule.binary, f"{schedule.epochs:.0f} epochs with all stages")
+    yield Choice("TEST.EVAL_PERIOD", max(1, -(-schedule.binary // 2)), "halfway and at the end")
+
+
+def _tanh_choices(task: Task, size: _Size, schedule: Schedule) -> list[Choice]:
+    return [
         *TANH,
-        _rate(task.tanh_rate, task, fitting),
+        _rate(task.tanh_rate, task, size.batch),
         *_iterations(schedule.tanh, f"{100 * task.tanh_share:.0f} % of all iterations"),
     ]
-    return choices, tanh if schedule.tanh else [], schedule
 
 
 def _told_time(request: Request, schedule: Schedule) -> str:
@@ -208,7 +238,7 @@ def _told_time(request: Request, schedule: Schedule) -> str:
     if request.budget.seconds is None:
         return ""
     few = "" if schedule.is_enough else ", few: give more time"
-    return f": {schedule.tanh + schedule.binary} iterations fit into the time{few}"
+    return f": {schedule.iterations} iterations fit into the time{few}"
 
 
 def _rate(rate: float, task: Task, batch: int) -> Choice:

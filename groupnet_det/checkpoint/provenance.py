@@ -34,7 +34,7 @@ def checkpoint_metadata(cfg: CfgNode) -> dict[str, Any]:
         as YAML; ``groupnet_det_version``.
     """
     first = cfg.DATASETS.TRAIN[0]
-    names = known_class_names(first)
+    names = _known_class_names(first)
     metadata = MetadataCatalog.get(first).as_dict()
     return {
         "class_names": names,
@@ -50,7 +50,7 @@ def with_present_names(content: Mapping[str, Any]) -> dict[str, Any]:
     return {OLD_NAMES.get(key, key): value for key, value in content.items()}
 
 
-def known_class_names(name: str) -> list[str]:
+def _known_class_names(name: str) -> list[str]:
     """The classes of a registered data set; it is loaded if they are unknown. Empty if it has
     none."""
     names = class_names_of(name)
@@ -63,7 +63,7 @@ def known_class_names(name: str) -> list[str]:
 def expected_names(name: str) -> dict[str, list[str]]:
     """Names of a registered data set by type, which `check_class_names` compares with those of a
     checkpoint."""
-    return {"classes": known_class_names(name), STUFF: list(stuff_names_of(name) or [])}
+    return {"classes": _known_class_names(name), STUFF: list(stuff_names_of(name) or [])}
 
 
 def check_class_names(

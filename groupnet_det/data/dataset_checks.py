@@ -66,9 +66,9 @@ def check_datasets(cfg: CfgNode, names: Sequence[str]) -> dict[str, list[dict[st
         if "panoptic_json" in metadata.as_dict():  # evaluation alone reads it
             check_panoptic_file(Path(metadata.panoptic_json))
         check_same_classes(names[: position + 1])
-        check_class_count(cfg, name)
+        _check_class_count(cfg, name)
         if "image_folder" not in metadata.as_dict():  # those were just listed
-            check_presence(name, records)
+            _check_presence(name, records)
         check_instances(cfg, name, records)
         if "sem_seg_file_name" in records[0]:
             check_ignore_label(cfg, name)
@@ -112,7 +112,7 @@ def check_voc_layout(root: Path, split: str) -> None:
             raise DataError(f"{path}, listed in {split_file(root, split)}, is missing")
 
 
-def check_class_count(cfg: CfgNode, name: str) -> None:
+def _check_class_count(cfg: CfgNode, name: str) -> None:
     """The model's number of classes against the data set's."""
     architecture = cfg.MODEL.META_ARCHITECTURE
     key = NUM_CLASSES_KEYS.get(architecture)
@@ -174,7 +174,7 @@ def check_same_classes(names: Sequence[str]) -> None:
             )
 
 
-def check_presence(name: str, records: list[dict[str, Any]]) -> None:
+def _check_presence(name: str, records: list[dict[str, Any]]) -> None:
     """Every file is there.
 
     Raises:

@@ -28,12 +28,12 @@ def make_page(root: Path) -> str:
     """
     specs = read_specs(root / FOLDER / "tables.yaml")
     text = (root / FOLDER / "text.md").read_text()
-    measured = read_measured(root)
+    measured = _read_measured(root)
     entries = {name: entries_of(name, spec, root) for name, spec in specs.items()}
     return NOTE + fill(text, specs, entries, measured)
 
 
-def read_measured(root: Path) -> Measured:
+def _read_measured(root: Path) -> Measured:
     """What is known of the networks; of several measurements of one, the last."""
     return Measured(
         costs={row.network: row for row in read_records(root / COSTS, CostRow)},

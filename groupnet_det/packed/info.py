@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from groupnet_det.packed.validation.part_checks import in_range
-
+from .limits import in_range
 from .program_json import read_value
 
 MAX_BYTES_OF_WEIGHTS = 1 << 50

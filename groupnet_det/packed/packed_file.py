@@ -13,12 +13,12 @@ import safetensors.torch
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, shortened
-from groupnet_det.packed.validation.program_checks import validate
 
 from .container import DTYPES, Container, header_end, load_json, parse_container
 from .info import check_info
 from .program import Program
 from .program_json import from_json, to_json
+from .validation import validate
 
 FORMAT = "groupnet_det.packed"
 VERSION = "1"

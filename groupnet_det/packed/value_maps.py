@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from .program import BitsSink, BytesSink, LevelsSink, Map
+from .steps.parts import BitsSink, BytesSink, LevelsSink, Map
 
 
 def apply_map(v: Tensor, of: Map, tensors: Mapping[str, Tensor]) -> Tensor:

@@ -40,7 +40,7 @@ class Section:
     blocks: list[Block]
 
 
-def sections_of(run: Run) -> Iterable[tuple[str, MakeSection]]:
+def _sections_of(run: Run) -> Iterable[tuple[str, MakeSection]]:
     """Titles of the sections, and the functions that make them."""
     sections = PredictionSections(run)
     return (
@@ -69,7 +69,7 @@ def write_report(folder: Path) -> Path:
     run = Run(folder)
     sections = [
         Section(title=title, anchor=title.lower().replace(" ", "-"), blocks=_blocks(make, run))
-        for title, make in sections_of(run)
+        for title, make in _sections_of(run)
     ]
     page = (
         _environment()

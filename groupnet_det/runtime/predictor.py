@@ -124,10 +124,7 @@ class PackedPredictor(BasePredictor):
             raise DataError("images are one path; expected is a list of images")
         prepared = [self.prepare(image) for image in images]
         with _threads(self._threads):
-            results = self._task.results(self.network, prepared)
-        if self.score_threshold is None:
-            return results
-        return [result.above(self.score_threshold) for result in results]
+            return self._task.results(self.network, prepared, self.score_threshold)
 
     def predict_pixels(self, pixels: Tensor, wanted: tuple[int, int]) -> Result:
         """The result for an image that is prepared already, with all objects that the file gives.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from groupnet_det.errors import ConfigError, PackedFileError, shortened
@@ -29,6 +30,7 @@ from groupnet_det.runtime.results.panoptic_segmentation import PanopticSegmentat
 from groupnet_det.runtime.results.result import Result
 
 Size = tuple[int, int]  # height, width
+Prepared = tuple[Tensor, Size]  # pixels, and the size that the result is wanted for
 
 
 class Task:
@@ -54,9 +56,15 @@ class Task:
         """
         raise NotImplementedError
 
-    def results(self, network: Network, prepared: Sequence[tuple[Tensor, Size]]) -> list[Result]:
-        """Run the network on images; one after the other, as they may differ in size."""
-        return [self.result(network, pixels, wanted) for pixels, wanted in prepared]
+    def results(
+        self, network: Network, prepared: Sequence[Prepared], threshold: float | None = None
+    ) -> list[Result]:
+        """Run the network on images; one after the other, as they may differ in size.
+
+        Args:
+            threshold: Score threshold of objects, as `Result.above` has it; None for all.
+        """
+        return [self.result(network, *image, threshold) for image in prepared]
 
     def set_mask_threshold(self, threshold: float) -> None:
         """Take another threshold than the file's for masks.
@@ -66,7 +74,9 @@ class Task:
         """
         raise ConfigError("mask_threshold is for networks with masks of objects; leave it out")
 
-    def result(self, network: Network, pixels: Tensor, wanted: Size) -> Result:
+    def result(
+        self, network: Network, pixels: Tensor, wanted: Size, threshold: float | None
+    ) -> Result:
         """Run the network on one image."""
         raise NotImplementedError
 
@@ -88,7 +98,9 @@ class Classifier(Task):
         pixels = self.preprocessing(image)
         return pixels, _size(pixels)
 
-    def results(self, network: Network, prepared: Sequence[tuple[Tensor, Size]]) -> list[Result]:
+    def results(
+        self, network: Network, prepared: Sequence[Prepared], threshold: float | None = None
+    ) -> list[Result]:
         """All in one pass: they have one size."""
         if not prepared:
             return []
@@ -121,7 +133,9 @@ class Segmenter(OfWholeImages):
         self.postprocessing: SegmentationPostprocessing = _postprocessing(packed)
         self.num_classes = channels_of(packed.program, "logits")
 
-    def result(self, network: Network, pixels: Tensor, wanted: Size) -> LabelMap:
+    def result(
+        self, network: Network, pixels: Tensor, wanted: Size, threshold: float | None
+    ) -> LabelMap:
         labels = self.postprocessing(
             lambda p: network(p)["logits"], pixels, wanted, network.label_map
         )
@@ -137,11 +151,14 @@ class DenseDetector(OfWholeImages):
         self.postprocessing: DensePostprocessing = _postprocessing(packed)
         self.num_classes = self.postprocessing.count_classes(packed.program)
 
-    def result(self, network: Network, pixels: Tensor, wanted: Size) -> Detections:
+    def result(
+        self, network: Network, pixels: Tensor, wanted: Size, threshold: float | None
+    ) -> Detections:
         boxes, scores, classes = self.postprocessing(network(pixels), network)
         boxes = rescale(boxes, _size(pixels), wanted)
         kept = larger_than(boxes)
-        return Detections(boxes[kept], scores[kept], classes[kept], self.class_names, wanted)
+        found = Detections(boxes[kept], scores[kept], classes[kept], self.class_names, wanted)
+        return found if threshold is None else found.above(threshold)
 
 
 class RegionDetector(OfWholeImages):
@@ -164,22 +181,30 @@ class RegionDetector(OfWholeImages):
             self.postprocessing = replace(self.postprocessing, mask=mask)
 
     def result(
-        self, network: Network, pixels: Tensor, wanted: Size
+        self, network: Network, pixels: Tensor, wanted: Size, threshold: float | None
     ) -> Detections | PanopticSegmentation:
-        return self.detections(network, network(pixels), _size(pixels), wanted)
+        return self.detections(network, network(pixels), _size(pixels), wanted, threshold)
 
     def detections(
-        self, network: Network, maps: dict[str, Tensor], size: Size, wanted: Size
+        self,
+        network: Network,
+        maps: dict[str, Tensor],
+        size: Size,
+        wanted: Size,
+        threshold: float | None,
     ) -> Detections:
         """From the outputs for an image of `size`."""
         boxes, scores, classes = self.postprocessing(maps, size, network)
+        if threshold is not None:  # before the mask head, for which each object is work
+            kept = torch.from_numpy(scores.numpy() >= threshold)
+            boxes, scores, classes = pick(boxes, kept), pick(scores, kept), pick(classes, kept)
         masks = self.postprocessing.masks(maps, boxes, classes, network)
         boxes = rescale(boxes, size, wanted)
         kept = larger_than(boxes)
         boxes, scores, classes = boxes[kept], scores[kept], classes[kept]
         if masks is not None and self.postprocessing.mask is not None:
-            threshold = self.postprocessing.mask.threshold
-            masks = paste_masks(pick(masks, kept), boxes, wanted, threshold=threshold)
+            probability = self.postprocessing.mask.threshold
+            masks = paste_masks(pick(masks, kept), boxes, wanted, threshold=probability)
         return Detections(boxes, scores, classes, self.class_names, wanted, masks)
 
 
@@ -194,12 +219,17 @@ class PanopticSegmenter(RegionDetector):
         number = channels_of(packed.program, "logits")
         self.stuff_class_names = _class_names(packed.info, number, "stuff_class_names")
 
-    def result(self, network: Network, pixels: Tensor, wanted: Size) -> PanopticSegmentation:
+    def result(
+        self, network: Network, pixels: Tensor, wanted: Size, threshold: float | None
+    ) -> PanopticSegmentation:
         maps, size = network(pixels), _size(pixels)
-        detections = self.detections(network, maps, size, wanted)
+        detections = self.detections(network, maps, size, wanted, threshold)
         labels = network.label_map(maps["logits"][:, : size[0], : size[1]], wanted)
         label_map = LabelMap(labels, self.stuff_class_names)
-        return combine(detections, label_map, self.postprocessing.combination)
+        options = self.postprocessing.combination
+        if threshold is not None:
+            options = replace(options, score_threshold=threshold)
+        return combine(detections, label_map, options)
 
 
 # info.task -> postprocessing.kind -> what does it.

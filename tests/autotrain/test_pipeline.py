@@ -94,9 +94,16 @@ def test_what_was_edited_is_kept(job, tmp_path):
     job(dry_run=True)
     path = tmp_path / "out/choices.yaml"
     path.write_text(path.read_text().replace("WIDTH: 0.5", "WIDTH: 0.75"))
+    job(dry_run=True)
+    config = tmp_path / "out/config.yaml"
+    assert load_config(str(config)).MODEL.GROUPNET.WIDTH == 0.75
     names, _ = job()
     assert names[0] == "train"
-    assert load_config(str(tmp_path / "out/config.yaml")).MODEL.GROUPNET.WIDTH == 0.75
+    assert "WIDTH: 0.75" in path.read_text()
+    config.write_text("of a training")
+    (tmp_path / "out/metrics.json").write_text("")
+    job(dry_run=True)
+    assert config.read_text() == "of a training"
 
 
 def test_it_goes_on_at_the_step_that_failed(job):

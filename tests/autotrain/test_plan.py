@@ -76,7 +76,7 @@ def test_figures_of_a_detector(tmp_path, measured):
 
 def test_a_short_time_takes_a_narrower_network_and_smaller_batches(tmp_path, measured):
     made, cfg = planned(tmp_path, "segment", number=60, budget=Budget(seconds=100))
-    assert measured == [(0.5, 8), (0.5, 4), (0.25, 8), (0.25, 4)]
+    assert measured == [(0.5, 8), (0.25, 8), (0.25, 4)]  # half of 225 is known not to do
     assert (cfg.MODEL.GROUPNET.WIDTH, cfg.SOLVER.IMS_PER_BATCH) == (0.25, 4)
     assert made.schedule.binary == 900  # 90 s of 0.1 s
     (width,) = [c for c in made.choices if c.key == "MODEL.GROUPNET.WIDTH"]
@@ -149,8 +149,8 @@ def classifier(tmp_path, *options):
 
 def test_iterations_are_timed(tmp_path, monkeypatch):
     monkeypatch.setattr(measuring, "LEAST_SECONDS", 0.0)
-    clock = iter([10.0, 10.5, 11.0, 11.5, 12.0])  # start, and after each of four steps
-    monkeypatch.setattr(measuring.time, "perf_counter", lambda: next(clock, 12.0))
+    clock = iter([10.0, 10.5, 11.0, 11.5])  # start, and after each of three steps
+    monkeypatch.setattr(measuring.time, "perf_counter", lambda: next(clock, 11.5))
     monkeypatch.setattr(measuring, "build_step", lambda *arguments: CountedSteps())
     assert seconds_per_iteration(classifier(tmp_path)) == pytest.approx(0.5)
 

@@ -28,6 +28,7 @@ void test_dense_terms();
 void test_choice();
 void test_json();
 void test_memory_plan();
+void test_messages();
 void test_plain_steps();
 void test_shapes();
 void test_examples(const std::string& folder);

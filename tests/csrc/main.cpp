@@ -22,6 +22,7 @@ Groups all_groups(const std::string& folder, int mutations) {
   using namespace groupnet_test;
   return {{"concurrency", [=] { test_concurrency(folder); }},
           {"json", test_json},
+          {"messages", test_messages},
           {"choice", test_choice},
           {"binary_conv", test_binary_conv},
           {"plain_steps", test_plain_steps},

@@ -103,7 +103,7 @@ void use_outputs(Network& network, Workspace& workspace, const MapSize& image) {
     regions.rows = regions.columns = 3;
     std::vector<float> pooled(static_cast<size_t>(4 * 3 * 3 * channels));
     network.roi_align(regions, 1, pooled.data());
-    network.find_above(map.data(), static_cast<int64_t>(map.size()), 0.5f, 1);
+    network.above_threshold(map.data(), static_cast<int64_t>(map.size()), 0.5f, 1);
     LabelMap labels;
     labels.logits = {memory.floats.origin, memory.floats.image_stride, memory.floats.row_stride,
                      memory.floats.pixel_stride};

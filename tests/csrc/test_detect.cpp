@@ -21,7 +21,7 @@ std::vector<float> noise(size_t count, std::mt19937& random) {
   return values;
 }
 
-void test_find_above(ThreadPool& pool, std::mt19937& random) {
+void test_above_threshold(ThreadPool& pool, std::mt19937& random) {
   for (size_t count : {0, 1, 31, 32, 33, 32767, 32768, 32769, 70001}) {
     const std::vector<float> values = noise(count, random);
     for (float bound : {-101.0f, 0.0f, 90.0f, 100.0f}) {
@@ -31,7 +31,7 @@ void test_find_above(ThreadPool& pool, std::mt19937& random) {
       }
       const int threads = static_cast<int>(random() % 4) + 1;
       const Found found =
-          find_above(values.data(), static_cast<int64_t>(count), bound, pool, threads);
+          above_threshold(values.data(), static_cast<int64_t>(count), bound, pool, threads);
       bool same = found.index == index && found.values.size() == index.size();
       for (size_t i = 0; same && i < index.size(); ++i) {
         same = found.values[i] == values[static_cast<size_t>(index[i])];
@@ -69,7 +69,7 @@ void test_label_map(ThreadPool& pool, std::mt19937& random) {
 }
 
 // Boxes of one class in a row, each moved by a half of its width.
-void test_suppress(ThreadPool& pool) {
+void test_nms(ThreadPool& pool) {
   const int64_t count = 100;
   std::vector<float> boxes, scores;
   std::vector<int64_t> classes;
@@ -101,9 +101,9 @@ void test_suppress(ThreadPool& pool) {
 void test_detect() {
   std::mt19937 random(1);
   ThreadPool pool;
-  test_find_above(pool, random);
+  test_above_threshold(pool, random);
   test_label_map(pool, random);
-  test_suppress(pool);
+  test_nms(pool);
 }
 
 }  // namespace groupnet_test

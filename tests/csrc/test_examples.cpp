@@ -89,7 +89,7 @@ void compare(Network& network, Expected& expected, int threads, const std::strin
   std::vector<std::pair<int, std::vector<uint8_t>>> outputs;
   for (size_t step = 0; step < program.steps.size(); ++step) {
     network.run(*workspace, expected.given, threads, step, step + 1);
-    for (int buffer : program.steps[step].written()) {
+    for (int buffer : program.steps[step]->writes()) {
       const std::string what =
           name + " step " + std::to_string(step) + " buffer " + std::to_string(buffer);
       check(expected.number() == static_cast<int32_t>(step) && expected.number() == buffer, what);

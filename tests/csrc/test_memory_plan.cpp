@@ -6,11 +6,12 @@
 #include <vector>
 
 #include "check.h"
-#include "core/arena.h"
 #include "core/detect/label_map.h"
 #include "core/error.h"
-#include "core/memory_limit.h"
+#include "core/memory/arena.h"
+#include "core/memory/memory_limit.h"
 #include "core/plan/memory_plan.h"
+#include "core/plan/planned_step.h"
 #include "core/run/isa.h"
 
 namespace groupnet_test {
@@ -19,20 +20,28 @@ namespace {
 
 using namespace groupnet;
 
-StepSpec move(int input, int output) {
-  StepSpec step;
-  step.op = StepSpec::Op::kMean;
-  step.move.input = input;
-  step.move.output = output;
-  return step;
-}
+// From one buffer to another one.
+class Copy : public Step {
+ public:
+  Copy(int input, int output) : input_(input), output_(output) {}
+  std::vector<int> reads() const override { return {input_}; }
+  std::vector<int> writes() const override { return {output_}; }
+  MapSize output_size(ShapeInference& shapes) const override { return shapes.of(input_); }
+  std::unique_ptr<PlannedStep> plan(StepPlanner&) const override { return nullptr; }
+
+ private:
+  const int input_, output_;
+};
 
 void test_schedule() {
   Program program;
   program.buffers.resize(6);
   // 0 -> 1 and 0 -> 2 go side by side; 1 -> 3 needs the first; 2 -> 4 goes with it; 3 -> 2 would
   // overwrite what that one reads.
-  program.steps = {move(0, 1), move(0, 2), move(1, 3), move(2, 4), move(3, 2)};
+  for (const auto& [input, output] :
+       std::vector<std::pair<int, int>>{{0, 1}, {0, 2}, {1, 3}, {2, 4}, {3, 2}}) {
+    program.steps.push_back(std::make_unique<Copy>(input, output));
+  }
   program.outputs = {{"out", 4}};
   const Schedule schedule(program);
   check(schedule.sections == std::vector<int64_t>{0, 0, 1, 1, 2}, "sections of steps");

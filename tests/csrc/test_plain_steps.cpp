@@ -89,7 +89,7 @@ void test_resize(const KernelTable& kernels, bool by_centers) {
   args.start = by_centers ? 1 - factor : 0;
   args.parts = args.step * factor;
   for (int n = 0; n < images; ++n) {
-    for (int y = 0; y < got.height; ++y) kernels.resize(args, n, y, y + 1);
+    for (int y = 0; y < got.height; ++y) kernels.row_kernel<ResizeArgs>()(args, n, y, y + 1);
   }
   compare(got, expected,
           std::string(kernels.name) + (by_centers ? " interpolate by " : " resize by ") +
@@ -123,7 +123,7 @@ void test_max_pool(const KernelTable& kernels) {
   args.kernel = kernel;
   args.stride = stride;
   args.padding = padding;
-  for (int n = 0; n < 2; ++n) kernels.max_pool(args, n, 0, got.height);
+  for (int n = 0; n < 2; ++n) kernels.row_kernel<MaxPoolArgs>()(args, n, 0, got.height);
   compare(got, expected, std::string(kernels.name) + " max_pool of " + std::to_string(kernel));
 }
 
@@ -144,8 +144,8 @@ void test_depth_to_space(const KernelTable& kernels) {
   args.height = got.height;
   args.width = got.width;
   for (int n = 0; n < 2; ++n) {
-    kernels.depth_to_space(args, n, 0, 1);
-    kernels.depth_to_space(args, n, 1, got.height);
+    kernels.row_kernel<DepthToSpaceArgs>()(args, n, 0, 1);
+    kernels.row_kernel<DepthToSpaceArgs>()(args, n, 1, got.height);
   }
   compare(got, expected,
           std::string(kernels.name) + " depth_to_space by " + std::to_string(factor));
@@ -168,7 +168,7 @@ void test_input(const KernelTable& kernels) {
   args.blocks = blocks_of(channels);
   args.height = height;
   args.width = width;
-  for (int n = 0; n < 2; ++n) kernels.input(args, n, 0, height);
+  for (int n = 0; n < 2; ++n) kernels.row_kernel<InputArgs>()(args, n, 0, height);
   compare(got, expected, std::string(kernels.name) + " input of " + std::to_string(channels));
 }
 
@@ -242,7 +242,7 @@ void test_sinks_of_bytes(float scale, int zero) {
     args.blocks = 2;
     args.height = 1;
     args.width = width;
-    kernels->input(args, 0, 0, 1);
+    kernels->row_kernel<InputArgs>()(args, 0, 0, 1);
     bool same = true;
     for (int x = 0; x < width; ++x) {
       for (int c = 0; c < channels; ++c) {

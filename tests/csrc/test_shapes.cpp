@@ -4,6 +4,8 @@
 
 #include "check.h"
 #include "core/error.h"
+#include "core/ops/conv/conv.h"
+#include "core/ops/stem.h"
 #include "core/plan/shapes.h"
 #include "maps.h"
 
@@ -20,32 +22,30 @@ int add_buffer(Program& program) {
   return static_cast<int>(program.buffers.size()) - 1;
 }
 
-int add_stem(Program& program) {
-  StepSpec step;
-  step.op = StepSpec::Op::kStem;
-  step.name = "stem";
-  step.out_channels = 1;
-  step.stem.sinks.float_buffer = add_buffer(program);
-  program.steps.push_back(step);
-  return step.stem.sinks.float_buffer;
+Stem& add_stem(Program& program) {
+  auto stem = std::make_unique<Stem>();
+  stem->name = "stem";
+  stem->out_channels = 1;
+  stem->sinks.float_buffer = add_buffer(program);
+  program.steps.push_back(std::move(stem));
+  return static_cast<Stem&>(*program.steps.back());
 }
 
 // Terms of one branch, or one of each branch, with these kernels and no padding.
-int add_conv(Program& program, int input, const std::vector<int>& kernels, bool branches) {
-  StepSpec step;
-  step.name = "conv";
-  step.out_channels = 1;
+void add_conv(Program& program, int input, const std::vector<int>& kernels, bool branches) {
+  auto conv = std::make_unique<Conv>();
+  conv->name = "conv";
+  conv->out_channels = 1;
   for (int kernel : kernels) {
-    if (branches || step.conv.branches.empty()) step.conv.branches.emplace_back();
-    TermSpec& term = step.conv.branches.back().terms.emplace_back();
+    if (branches || conv->branches.empty()) conv->branches.emplace_back();
+    TermSpec& term = conv->branches.back().terms.emplace_back();
     term.input = input;
     term.conv = window_of(kernel, kernel, 1, 0, 1);
   }
   SinksSpec sinks;
   sinks.float_buffer = add_buffer(program);
-  step.conv.branches.front().sinks = sinks;
-  program.steps.push_back(step);
-  return sinks.float_buffer;
+  conv->branches.front().sinks = sinks;
+  program.steps.push_back(std::move(conv));
 }
 
 bool is_refused(const Program& program, int64_t height, int64_t width) {
@@ -64,7 +64,7 @@ void test_terms() {
          {std::vector<int>{9}, {9, 1}, {1, 9}, {9, 9}, {9, 9, 1}, {1, 9, 1}}) {
       Program program;
       program.input_channels = 1;
-      add_conv(program, add_stem(program), kernels, branches);
+      add_conv(program, add_stem(program).sinks.float_buffer, kernels, branches);
       std::string name = branches ? "branches" : "terms";
       for (int kernel : kernels) name += " " + std::to_string(kernel);
       check(is_refused(program, 4, 4), name + " on 4 x 4");
@@ -78,9 +78,9 @@ void test_terms() {
 void test_pools() {
   Program program;
   program.input_channels = 1;
-  add_stem(program);
-  program.steps[0].stem.conv = window_of(5, 5, 1, 0, 1);
-  program.steps[0].stem.pool = window_of(2, 2, 2, 1, 1);
+  Stem& stem = add_stem(program);
+  stem.conv = window_of(5, 5, 1, 0, 1);
+  stem.pool = window_of(2, 2, 2, 1, 1);
   check(is_refused(program, 4, 4), "a stem that does not fit, though its pooling does");
   check(!is_refused(program, 5, 5), "a stem that fits");
 }
@@ -89,9 +89,9 @@ void test_pools() {
 void test_large() {
   Program program;
   program.input_channels = 1;
-  add_stem(program);
-  program.steps[0].out_channels = 64;
-  program.steps[0].stem.pool = window_of(100, 100, 100, 0, 1);
+  Stem& stem = add_stem(program);
+  stem.out_channels = 64;
+  stem.pool = window_of(100, 100, 100, 0, 1);
   check(is_refused(program, 7000, 7000), "what comes before a pooling counts");
   check(!is_refused(program, 5000, 5000), "5000 x 5000 pixels");
 }

@@ -11,12 +11,11 @@ from groupnet_det.cli import COMMANDS
 from groupnet_det.runtime.backends.extension import is_built
 from tests.conftest import ROOT, write_noise_images
 
-from .data_of_configs import write_data
 from .markdown import blocks
 from .readme_paths import missing_paths
 
 TEXT = (ROOT / "README.md").read_text()
-QUICK_START, OWN_DATA = blocks(TEXT, "python")
+(QUICK_START,) = blocks(TEXT, "python")
 SHORT = {
     "MODEL.GROUPNET.WIDTH": 0.125,
     "SOLVER.MAX_ITER": 2,
@@ -53,13 +52,10 @@ def test_the_quick_start_runs(tmp_path, monkeypatch, capsys):
     assert "tensor" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("short_trainings")
-def test_own_data_trains(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    entry = {"FORMAT": "coco", "ANNOTATIONS": "cells.json", "IMAGES": "images"}
-    write_data(entry, num_classes=3)
-    exec(compile(OWN_DATA, "README.md", "exec"), {})
-    assert (tmp_path / "cells/model_final.pth").is_file()
+def test_own_data_is_one_command():
+    (part,) = re.findall(r"^## Your own data\n\n(.*?)\n\n## ", TEXT, re.MULTILINE | re.DOTALL)
+    assert len([line for line in part.splitlines() if line.strip()]) <= 5
+    assert len(re.findall("^    groupnet-det train --data ", part, re.MULTILINE)) == 1
 
 
 @pytest.mark.parametrize("line", re.findall(r"^    groupnet-det (.*)$", TEXT, re.MULTILINE))

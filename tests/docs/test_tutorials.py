@@ -10,6 +10,7 @@ import sys
 import pytest
 import yaml
 
+from groupnet_det.cli import COMMANDS
 from groupnet_det.config import load_config
 from tests.conftest import ROOT
 
@@ -80,6 +81,21 @@ def test_commands_name_tools_flags_and_keys_that_there_are(words):
         assert re.search(rf"{flag}\b", shown), flag
     keys = [i for i, word in enumerate(words) if re.fullmatch(r"[A-Z_]+(\.[A-Z_]+)*", word)]
     load_config("", [word for i in keys for word in words[i : i + 2]])
+
+
+PROGRAM_COMMANDS = [
+    pytest.param(words[1], words[2:], id=f"{page.stem}-{number}")
+    for page in TUTORIALS
+    for number, words in enumerate(commands(page))
+    if words[0] == "groupnet-det"
+]
+
+
+@pytest.mark.parametrize(("name", "words"), PROGRAM_COMMANDS)
+def test_commands_of_the_program_take_what_is_typed(name, words):
+    parser = COMMANDS[name].parser()
+    assert parser is not None
+    load_config("", parser.parse_args(words).opts)
 
 
 @pytest.mark.slow

@@ -12,7 +12,9 @@ from groupnet_det.exporting.packed.models.preprocessing_info import (
     describe_preprocessing,
 )
 from groupnet_det.layers import QuantizedConv2d
-from groupnet_det.packed.program import Conv, DepthToSpace, Input, MaxPool, Mean, Resize
+from groupnet_det.packed.steps.conv import Conv
+from groupnet_det.packed.steps.float_maps import DepthToSpace, MaxPool, Mean, Resize
+from groupnet_det.packed.steps.sources import Input
 from tests.modeling.detectors import detector_config, make_detector
 from tests.modeling.segmentors import make_segmentor, small_config
 

@@ -11,7 +11,10 @@ from groupnet_det.exporting.verify.blocks import compare_blocks
 from groupnet_det.exporting.verify.kept_maps import keep_places
 from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.packed.packed_file import PackedFile, write_packed
-from groupnet_det.packed.program import Conv, Map, Mean, Stem
+from groupnet_det.packed.steps.conv import Conv
+from groupnet_det.packed.steps.float_maps import Mean
+from groupnet_det.packed.steps.parts import Map
+from groupnet_det.packed.steps.sources import Stem
 from groupnet_det.runtime.reference.interpreter import run_reference, trace_reference
 
 from .networks import CLASS_NAMES, make_classifier, random_images

@@ -68,7 +68,8 @@ def fill_large_tensor():
 @pytest.fixture(params=["classifier", *DETECTORS, *SEGMENTERS])
 def predictor(request, root, tmp_path):
     torch.manual_seed(0)
-    return PackedPredictor(write(tmp_path / "model.gnp", packed(root, request.param)))
+    path = write(tmp_path / "model.gnp", packed(root, request.param))
+    return PackedPredictor(path, score_threshold=0.0)
 
 
 def packed(root, kind):

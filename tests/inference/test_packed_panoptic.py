@@ -21,7 +21,7 @@ needs_engine = pytest.mark.skipif(not is_built(), reason="the compiled engine is
     "backend", ["reference", pytest.param("native", marks=needs_engine)], ids=str
 )
 def test_what_the_predictor_gives(tiny_panoptic, backend):
-    predictor = PackedPredictor(tiny_panoptic / PACKED, backend=backend)
+    predictor = PackedPredictor(tiny_panoptic / PACKED, backend=backend, score_threshold=None)
     assert predictor.task == predictor.info["task"] == "panoptic_segmentation"
     assert predictor.class_names == tuple(DIGITS)
     assert predictor.stuff_class_names == ("things", "background")
@@ -59,7 +59,8 @@ def test_the_maps_of_engine_and_reference_are_one(tiny_panoptic):
 @needs_engine
 def test_the_predictor_of_all_files_opens_it(tiny_panoptic):
     result = open_predictor(tiny_panoptic / PACKED, score_threshold=THRESHOLD)(PIXELS)
-    expected = PackedPredictor(tiny_panoptic / PACKED)(PIXELS).above(THRESHOLD)
+    expected = PackedPredictor(tiny_panoptic / PACKED, score_threshold=None)(PIXELS)
+    expected = expected.above(THRESHOLD)
     assert torch.equal(result.segment_map, expected.segment_map)
     assert result.segments_info == expected.segments_info
 

@@ -11,17 +11,9 @@ import torch
 from torch import Tensor
 
 from groupnet_det.packed.packed_file import PackedFile
-from groupnet_det.packed.program import (
-    BitsSink,
-    Branch,
-    Join,
-    LevelsSink,
-    Map,
-    Mean,
-    Pool,
-    Sinks,
-    Term,
-)
+from groupnet_det.packed.steps.conv import Branch, Join, Term
+from groupnet_det.packed.steps.float_maps import Mean
+from groupnet_det.packed.steps.parts import BitsSink, LevelsSink, Map, Pool, Sinks
 
 from .program_builder import ProgramBuilder
 from .programs_of_bytes import bytes_examples

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import torch
 
 from groupnet_det.packed.packed_file import PackedFile
-from groupnet_det.packed.program import BitsSink, Branch, Join, Map, Sinks
+from groupnet_det.packed.steps.conv import Branch, Join
+from groupnet_det.packed.steps.parts import BitsSink, Map, Sinks
 
 from .program_builder import ProgramBuilder
 from .programs_of_shapes import GEOMETRIES, to_output

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import torch
 
 from groupnet_det.packed.packed_file import PackedFile
-from groupnet_det.packed.program import BitsSink, Branch, LevelsSink, Map, Pool, Sinks, Term
+from groupnet_det.packed.steps.conv import Branch, Term
+from groupnet_det.packed.steps.parts import BitsSink, LevelsSink, Map, Pool, Sinks
 
 from .program_builder import ProgramBuilder
 

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from groupnet_det.packed.packed_file import PackedFile
-from groupnet_det.packed.program import BitsSink, Branch, Map, Pool, Sinks, Term
+from groupnet_det.packed.steps.conv import Branch, Term
+from groupnet_det.packed.steps.parts import BitsSink, Map, Pool, Sinks
 
 from .program_builder import ProgramBuilder
 

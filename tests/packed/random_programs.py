@@ -7,16 +7,8 @@ from typing import Any
 import torch
 
 from groupnet_det.packed.packed_file import PackedFile
-from groupnet_det.packed.program import (
-    BitsSink,
-    Branch,
-    BytesSink,
-    Join,
-    LevelsSink,
-    Pool,
-    Sinks,
-    Term,
-)
+from groupnet_det.packed.steps.conv import Branch, Join, Term
+from groupnet_det.packed.steps.parts import BitsSink, BytesSink, LevelsSink, Pool, Sinks
 
 from .program_builder import ProgramBuilder
 

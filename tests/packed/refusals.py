@@ -5,7 +5,7 @@ import pytest
 from groupnet_det.errors import PackedFileError
 from groupnet_det.packed.packed_file import read_info, read_packed, write_packed
 from groupnet_det.packed.program_json import from_json, to_json
-from groupnet_det.packed.validation.program_checks import validate
+from groupnet_det.packed.validation import validate
 
 from .edits import edited
 

@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from groupnet_det.errors import DataError, PackedFileError
-from groupnet_det.packed.program import BitsSink, Branch, Pool, Sinks
-from groupnet_det.packed.shapes import buffer_shapes, out_size
+from groupnet_det.packed.shapes import buffer_shapes
+from groupnet_det.packed.steps.conv import Branch
+from groupnet_det.packed.steps.parts import BitsSink, Pool, Sinks
+from groupnet_det.packed.steps.sizes import out_size
 from groupnet_det.runtime.reference.interpreter import run_reference, trace_reference
 
 from .program_builder import ProgramBuilder

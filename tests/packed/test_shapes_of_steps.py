@@ -5,9 +5,10 @@ import dataclasses
 import pytest
 
 from groupnet_det.errors import DataError, PackedFileError
-from groupnet_det.packed.program import BitsSink, Branch, Sinks
 from groupnet_det.packed.shapes import buffer_shapes
-from groupnet_det.packed.validation.program_checks import validate
+from groupnet_det.packed.steps.conv import Branch
+from groupnet_det.packed.steps.parts import BitsSink, Sinks
+from groupnet_det.packed.validation import validate
 
 from .program_builder import ProgramBuilder
 from .programs import example_packed_files

@@ -4,7 +4,7 @@ import pytest
 
 from groupnet_det.errors import PackedFileError
 from groupnet_det.packed.program_json import from_json, to_json
-from groupnet_det.packed.validation.program_checks import validate
+from groupnet_det.packed.validation import validate
 
 from .edits import ABSENT, edited
 from .programs import example_packed_files, simple_example

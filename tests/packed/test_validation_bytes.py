@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from groupnet_det.errors import PackedFileError
-from groupnet_det.packed.program import Branch, BytesSink, Sinks
-from groupnet_det.packed.validation.program_checks import validate
+from groupnet_det.packed.steps.conv import Branch
+from groupnet_det.packed.steps.parts import BytesSink, Sinks
+from groupnet_det.packed.validation import validate
 
 from .edits import ABSENT
 from .program_builder import ProgramBuilder

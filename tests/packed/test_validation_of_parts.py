@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from groupnet_det.errors import PackedFileError
-from groupnet_det.packed.program import Program, Sinks
+from groupnet_det.packed.program import Program
 from groupnet_det.packed.program_json import from_json, to_json
-from groupnet_det.packed.validation.program_checks import validate
+from groupnet_det.packed.steps.parts import Sinks
+from groupnet_det.packed.validation import validate
 
 from .edits import ABSENT, edited
 from .program_builder import ProgramBuilder

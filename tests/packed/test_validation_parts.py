@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from groupnet_det.errors import PackedFileError
-from groupnet_det.packed.program import BitsSink, Branch, Join, LevelsSink, Sinks
-from groupnet_det.packed.validation.program_checks import validate
+from groupnet_det.packed.steps.conv import Branch, Join
+from groupnet_det.packed.steps.parts import BitsSink, LevelsSink, Sinks
+from groupnet_det.packed.validation import validate
 
 from .program_builder import ProgramBuilder
 from .programs import simple_example

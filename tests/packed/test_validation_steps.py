@@ -5,9 +5,10 @@ import dataclasses
 import pytest
 
 from groupnet_det.errors import PackedFileError
-from groupnet_det.packed.program import Join, Sinks
 from groupnet_det.packed.program_json import from_json, to_json
-from groupnet_det.packed.validation.program_checks import validate
+from groupnet_det.packed.steps.conv import Join
+from groupnet_det.packed.steps.parts import Sinks
+from groupnet_det.packed.validation import validate
 
 from .edits import edited
 from .program_builder import ProgramBuilder

@@ -5,7 +5,8 @@ from typing import Any
 import torch
 
 from groupnet_det.packed.packed_file import PackedFile
-from groupnet_det.packed.program import Branch, Map, Sinks
+from groupnet_det.packed.steps.conv import Branch
+from groupnet_det.packed.steps.parts import Map, Sinks
 from tests.packed.program_builder import ProgramBuilder
 
 WIDTH, CLASSES, ANCHORS_AT = 8, 2, 2

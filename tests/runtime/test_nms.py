@@ -44,7 +44,7 @@ def test_as_torchvision(network, classes, seed):
     torch.set_num_threads(1 + seed % 3)
     for threshold in THRESHOLDS:
         given = random_boxes(FEW // 4 + 200, classes, seed)
-        found, expected = network.suppress(*given, threshold), batched_nms(*given, threshold)
+        found, expected = network.nms(*given, threshold), batched_nms(*given, threshold)
         assert torch.equal(found, expected), threshold
     torch.set_num_threads(before)
 
@@ -52,7 +52,7 @@ def test_as_torchvision(network, classes, seed):
 @pytest.mark.parametrize("count", [0, 1, 2, FEW // 4, FEW // 4 + 1])
 def test_numbers_of_boxes(network, count):
     given = random_boxes(count, 3, 0)
-    assert torch.equal(network.suppress(*given, 0.5), batched_nms(*given, 0.5))
+    assert torch.equal(network.nms(*given, 0.5), batched_nms(*given, 0.5))
 
 
 def test_by_hand(network):
@@ -61,7 +61,7 @@ def test_by_hand(network):
     scores, classes = torch.tensor([0.5, 0.9, 0.7]), torch.tensor([4, 4, 2])
 
     def kept(threshold):
-        return network.engine.suppress(boxes, scores, classes, threshold).tolist()
+        return network.engine.nms(boxes, scores, classes, threshold).tolist()
 
     assert kept(0.33) == [1, 2]
     assert kept(0.34) == [0, 1, 2]
@@ -76,4 +76,4 @@ def test_refusals(network):
         (boxes, scores, classes.int()),
     ):
         with pytest.raises(ValueError, match="boxes, scores and classes must be float32"):
-            network.engine.suppress(*given, 0.5)
+            network.engine.nms(*given, 0.5)

@@ -12,7 +12,7 @@ from PIL import Image
 import groupnet_det
 from groupnet_det.errors import ConfigError, DataError, ExtensionError, PackedFileError
 from groupnet_det.packed.packed_file import write_packed
-from groupnet_det.packed.program import Sinks
+from groupnet_det.packed.steps.parts import Sinks
 from groupnet_det.runtime.backends import extension
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.reference.interpreter import run_reference

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from groupnet_det.packed.packed_file import PackedFile
-from groupnet_det.packed.program import Branch, Sinks
+from groupnet_det.packed.steps.conv import Branch
+from groupnet_det.packed.steps.parts import Sinks
 from groupnet_det.runtime.reference.interpreter import (
     run_reference,
     run_reference_part,

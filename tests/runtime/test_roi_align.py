@@ -43,7 +43,7 @@ def test_as_torchvision(networks, channels, aligned, ratio, size):
         sampling_ratio=ratio,
         aligned=aligned,
     )
-    found, expected = (n.align_regions(maps, boxes, level_of, options) for n in networks)
+    found, expected = (n.roi_align(maps, boxes, level_of, options) for n in networks)
     assert found.shape == (40, *size, channels)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
@@ -55,7 +55,7 @@ def test_no_region(networks):
     options = AlignOptions(scales=[1.0], rows=2, columns=3, sampling_ratio=0, aligned=True)
     none = torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64)
     for network in networks:
-        found = network.align_regions([torch.zeros(1, 4, 4, 5)], *none, options)
+        found = network.roi_align([torch.zeros(1, 4, 4, 5)], *none, options)
         assert found.shape == (0, 2, 3, 5)
 
 
@@ -88,4 +88,4 @@ def test_refusals(networks, changes, message):
         scales=[1.0], rows=values["rows"], columns=2, sampling_ratio=0, aligned=True
     )
     with pytest.raises(ValueError, match=message):
-        networks[0].align_regions(values["maps"], values["boxes"], values["level_of"], options)
+        networks[0].roi_align(values["maps"], values["boxes"], values["level_of"], options)

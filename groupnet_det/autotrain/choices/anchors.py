@@ -18,8 +18,7 @@ ENOUGH = 10  # objects by which a level's sizes are found
 MOST_SHAPES = 3
 WORTH = 0.02  # recall that another shape must add
 ROUNDS = 100  # of k-means, which ends sooner
-# Of RetinaNet's three sizes on a level without objects, in strides.
-DEFAULT_SIZES = (4.0, 4.0 * 2 ** (1 / 3), 4.0 * 2 ** (2 / 3))
+DEFAULT_SIZE = 4.0 * 2 ** (1 / 3)  # the middle one of RetinaNet's three, in strides
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,14 +77,15 @@ def choose_levels(sizes: Floats, choices: Sequence[tuple[int, ...]]) -> tuple[in
 
 
 def _sizes_of_level(sizes: Floats, levels: Sequence[int], level: int, number: int) -> list[float]:
-    """Means of the objects on a level; in default of objects, RetinaNet's sizes."""
+    """Means of the objects on a level, or where they are all of a size, some around it; without
+    objects, RetinaNet's sizes."""
     low = 0.0 if level == levels[0] else REACH * 2 ** (level - 1)
     high = np.inf if level == levels[-1] else REACH * 2**level
     here = sizes[(sizes > low) & (sizes <= high)]
-    if len(np.unique(here)) >= max(ENOUGH, number):
+    if len(here) >= ENOUGH and len(np.unique(here.round(1))) >= number:
         return [round(size) for size in _means(here, number)]
-    middle = (len(DEFAULT_SIZES) - number) // 2
-    return [round(share * 2**level) for share in DEFAULT_SIZES[middle : middle + number]]
+    middle = float(np.exp(np.log(here).mean())) if len(here) >= ENOUGH else DEFAULT_SIZE * 2**level
+    return [round(middle * 2 ** ((i - (number - 1) / 2) / 3)) for i in range(number)]
 
 
 def _means(values: Floats, number: int) -> list[float]:

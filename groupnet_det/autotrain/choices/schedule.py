@@ -38,9 +38,14 @@ class Schedule:
     seconds: float
 
     @property
+    def iterations(self) -> int:
+        """Of both stages."""
+        return self.tanh + self.binary
+
+    @property
     def is_enough(self) -> bool:
         """Whether less work an iteration would gain nothing."""
-        learns = self.tanh + self.binary >= ENOUGH_ITERATIONS and self.epochs >= ENOUGH_EPOCHS
+        learns = self.iterations >= ENOUGH_ITERATIONS and self.epochs >= ENOUGH_EPOCHS
         return learns or self.epochs > MOST_EPOCHS - 1
 
 

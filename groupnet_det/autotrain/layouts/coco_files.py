@@ -101,20 +101,20 @@ def _has_instances(content: Any) -> bool:
     lists = [content.get(key) for key in ("images", "annotations", "categories")]
     if not all(isinstance(each, list) for each in lists) or not lists[0]:
         return False
-    return all(isinstance(a, dict) and "bbox" in a for a in (lists[1] or [])[:10])
+    images, annotations = lists[0] or [], lists[1] or []
+    named = (isinstance(images[index], dict) for index in (0, -1))
+    return all(named) and all(isinstance(a, dict) and "bbox" in a for a in annotations[:10])
 
 
 def _entry(file: Path, content: Mapping[str, Any], root: Path) -> Entry:
     """With the folder, of those near the file, in which the first and the last image lie."""
     names = [str(content["images"][index].get("file_name")) for index in (0, -1)]
-    near = [file.parent, root, root.parent if root == file.parent else root]
-    for folder in (*near, *folders_below(root), *folders_below(file.parent)):
+    folders = [file.parent, *folders_below(root)]
+    if root == file.parent:  # a file alone, as <set>/annotations/a.json with <set>/images
+        folders += folders_below(root.parent, depth=2)
+    for folder in folders:
         if all((folder / name).is_file() for name in names):
             return {"FORMAT": "coco", "ANNOTATIONS": str(file), "IMAGES": str(folder)}
-    if root == file.parent:  # as in <root>/annotations/a.json with <root>/images
-        for folder in folders_below(root.parent, depth=2):
-            if all((folder / name).is_file() for name in names):
-                return {"FORMAT": "coco", "ANNOTATIONS": str(file), "IMAGES": str(folder)}
     raise DataError(
         f"image {names[0]}, named by {file}, is in no folder of {root}; put the images there"
     )

@@ -148,4 +148,4 @@ def make_predictor(workload: ModelWorkload) -> PackedPredictor:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.gnp"
         write_packed(path, packed.program, packed.info, packed.tensors)
-        return PackedPredictor(path)
+        return PackedPredictor(path, score_threshold=None)

@@ -18,7 +18,9 @@ from groupnet_det.benchmark.workloads.packed_layers import (
 from groupnet_det.errors import ExtensionError
 from groupnet_det.exporting.packed.models.classifiers import export_classifier
 from groupnet_det.packed.packed_file import write_packed
-from groupnet_det.packed.program import Conv, Mean, Program
+from groupnet_det.packed.program import Program
+from groupnet_det.packed.steps.conv import Conv
+from groupnet_det.packed.steps.float_maps import Mean
 from groupnet_det.runtime.backends.extension import load_extension, open_network
 
 LIMIT_ITERATIONS = 2_000_000  # of the register-only loop: some milliseconds
@@ -35,7 +37,7 @@ def make_packed(workload: Workload, threads: int) -> Burst:
         return _layer_burst(workload)
     if workload.part == "body":
         network, program = _exported(workload)
-        return burst_of_steps(network, network_input(workload), body_steps(program))
+        return _burst_of_steps(network, network_input(workload), _body_steps(program))
     return burst_of(make_run(workload))
 
 
@@ -58,7 +60,7 @@ def make_steps(workload: Workload, threads: int) -> Burst:
     """
     assert isinstance(workload, NetworkWorkload)
     network, program = _exported(workload)
-    return burst_of_steps(network, network_input(workload), range(len(program.steps)))
+    return _burst_of_steps(network, network_input(workload), range(len(program.steps)))
 
 
 def make_limit(workload: Workload, threads: int) -> Burst:
@@ -113,13 +115,13 @@ def open_engine(path: Path) -> Any:
     return open_network(path)
 
 
-def body_steps(program: Program) -> list[int]:
+def _body_steps(program: Program) -> list[int]:
     """Numbers of the steps between the stem and the average over pixels."""
     end = next(i for i, step in enumerate(program.steps) if isinstance(step, Mean))
     return [i for i, step in enumerate(program.steps[:end]) if isinstance(step, Conv)]
 
 
-def burst_of_steps(
+def _burst_of_steps(
     network: Any, images: torch.Tensor, steps: Sequence[int], *, parts: int = 1
 ) -> Burst:
     """The burst of some steps together, divided by `parts`."""
@@ -136,7 +138,7 @@ def _layer_burst(workload: LayerWorkload) -> Burst:
     shape = workload.batch, workload.height, workload.width, IMAGE_CHANNELS
     images = torch.randint(0, 256, shape, dtype=torch.uint8)
     steps = range(LEADING_STEPS, len(program.steps))
-    return burst_of_steps(network, images, steps, parts=workload.length)
+    return _burst_of_steps(network, images, steps, parts=workload.length)
 
 
 def _layer_network(workload: LayerWorkload) -> tuple[Any, Program]:

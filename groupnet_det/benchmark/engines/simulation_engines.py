@@ -64,7 +64,7 @@ def sign_beforehand(model: nn.Module) -> None:
 
 def make_signed(workload: Workload, threads: int) -> Burst:
     """The best that a simulation in floats can do: nothing is left but signs and convolutions."""
-    model, argument = simulated_model(workload)
+    model, argument = _simulated_model(workload)
     sign_beforehand(model)
     return burst_of(in_inference_mode(model, argument), parts=parts_of(workload))
 
@@ -77,7 +77,7 @@ def make_integers(workload: Workload, threads: int) -> Burst:
     """
     if not integer_conv.is_supported():
         raise EngineUnavailableError("torch has no 8-bit convolution on this machine")
-    model, argument = simulated_model(workload)
+    model, argument = _simulated_model(workload)
     return burst_of(in_inference_mode(model, argument), parts=parts_of(workload))
 
 
@@ -96,7 +96,7 @@ class Body(nn.Module):
         return merged
 
 
-def simulated_model(workload: Workload) -> tuple[nn.Module, Tensor | list[Tensor]]:
+def _simulated_model(workload: Workload) -> tuple[nn.Module, Tensor | list[Tensor]]:
     """The binary model of a workload, and its input."""
     if isinstance(workload, LayerWorkload):
         model: BranchChains = binary_layers(workload)

@@ -33,14 +33,14 @@ def measure_file(workload: NetworkWorkload, threads: int, rounds: int) -> list[R
         megabytes = path.stat().st_size / 1e6
         size = _row(workload, threads, PACKED_FILE, "MB", least=megabytes, median=megabytes)
         try:
-            seconds = sorted(first_result(path, workload.size, threads) for _ in range(rounds))
+            seconds = sorted(_first_result(path, workload.size, threads) for _ in range(rounds))
         except UserError as error:
             return [size, _row(workload, threads, FIRST_RESULT, "s", note=f"unavailable: {error}")]
     middle = seconds[len(seconds) // 2]
     return [size, _row(workload, threads, FIRST_RESULT, "s", least=seconds[0], median=middle)]
 
 
-def first_result(path: Path, size: int, threads: int) -> float:
+def _first_result(path: Path, size: int, threads: int) -> float:
     """Seconds that a fresh process takes to open a packed file and to classify an image.
 
     Raises:

@@ -36,10 +36,10 @@ STEPS = (
 )
 # What else the network does for a prediction.
 CALLS = {
-    "align_regions": "region pooling",
+    "roi_align": "region pooling",
     "run_part": "region heads",
-    "find_above": "search for candidates",
-    "suppress": "NMS",
+    "above_threshold": "search for candidates",
+    "nms": "NMS",
     "label_map": "label map",
 }
 PREPARATION, OUTPUTS, REST = "pre-processing", "outputs handed out", "rest of post-processing"

@@ -5,18 +5,11 @@ from torch import Tensor
 
 from groupnet_det.analysis.random_weights import SEED
 from groupnet_det.benchmark.measure.workload import KERNEL, LayerWorkload
-from groupnet_det.packed.program import (
-    BitsSink,
-    Branch,
-    Buffer,
-    Conv,
-    Map,
-    Program,
-    Sinks,
-    Stem,
-    Term,
-)
+from groupnet_det.packed.program import Program
 from groupnet_det.packed.sign_bits import pack_sign_bits
+from groupnet_det.packed.steps.conv import Branch, Conv, Term
+from groupnet_det.packed.steps.parts import BitsSink, Buffer, Map, Sinks
+from groupnet_det.packed.steps.sources import Stem
 
 IMAGE_CHANNELS = 3
 # Steps that only make the input of the chain: the stem, and a first layer, whose branches all read

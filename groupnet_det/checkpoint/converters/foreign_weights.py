@@ -71,7 +71,7 @@ def write_conversion(conversion: Conversion, output: Path) -> Path:
     output.parent.mkdir(parents=True, exist_ok=True)
     write_tensors({"model": conversion.state}, output)
     config = output.with_suffix(".yaml")
-    options = {**all_options(conversion), "MODEL.WEIGHTS": str(output.resolve())}
+    options = {**_all_options(conversion), "MODEL.WEIGHTS": str(output.resolve())}
     config.write_text(yaml.safe_dump(_as_tree(options)))
     return config
 
@@ -85,7 +85,7 @@ def check_output(output: Path) -> None:
         raise CheckpointError(f"{output} must end in .pth")
 
 
-def all_options(conversion: Conversion) -> dict[str, Any]:
+def _all_options(conversion: Conversion) -> dict[str, Any]:
     """The config keys of a model for the weights: a classifier, a segmentation network, or only a
     backbone."""
     classifier = CLASSIFIER_OPTIONS if NUM_CLASSES in conversion.options else {}
@@ -133,7 +133,7 @@ def _complete(conversion: Conversion) -> Conversion:
 
 
 def _network_state(conversion: Conversion) -> dict[str, Tensor]:
-    options = all_options(conversion)
+    options = _all_options(conversion)
     pairs = [str(item) for pair in options.items() for item in pair]
     cfg = load_config("", [*pairs, "MODEL.DEVICE", "meta"])  # only shapes are used
     with torch.device("meta"):

@@ -40,7 +40,7 @@ AVX2_VARIABLES = {
 AVX2_ENGINES = (OURS, TORCH, SIMULATION)  # those that heed these variables
 
 
-def measure_avx2(arguments: argparse.Namespace) -> list[Row]:
+def _measure_avx2(arguments: argparse.Namespace) -> list[Row]:
     """The rows of ``body`` in a process that is held to AVX2.
 
     Raises:
@@ -59,7 +59,7 @@ def measure_avx2(arguments: argparse.Namespace) -> list[Row]:
         return [replace(row, what=BODY_AVX2) for row in read_rows(path)]
 
 
-def measure_files(arguments: argparse.Namespace) -> list[Row]:
+def _measure_files(arguments: argparse.Namespace) -> list[Row]:
     """Rows of the packed file for each K."""
     return [
         row
@@ -72,7 +72,7 @@ def measure_files(arguments: argparse.Namespace) -> list[Row]:
     ]
 
 
-def measure_memories(arguments: argparse.Namespace) -> list[Row]:
+def _measure_memories(arguments: argparse.Namespace) -> list[Row]:
     """Rows of the peak memory of each model, packed and in full precision."""
     options = Options(num_bases=arguments.num_bases, threads=arguments.threads)
     return [
@@ -82,7 +82,7 @@ def measure_memories(arguments: argparse.Namespace) -> list[Row]:
     ]
 
 
-def measure_suite(what: str, arguments: argparse.Namespace) -> list[Row]:
+def _measure_suite(what: str, arguments: argparse.Namespace) -> list[Row]:
     """Rows of all items of a plan."""
     options = Options(
         num_bases=arguments.num_bases,
@@ -102,7 +102,7 @@ def measure_suite(what: str, arguments: argparse.Namespace) -> list[Row]:
     return [row for item in items for row in measure(item, schedule)]
 
 
-def measure_all_stages(arguments: argparse.Namespace) -> list[Row]:
+def _measure_all_stages(arguments: argparse.Namespace) -> list[Row]:
     """Rows of the stages of each model."""
     options = Options(num_bases=arguments.num_bases, threads=arguments.threads)
     workloads = tqdm(model_workloads(options), desc="stages", disable=None)
@@ -114,26 +114,26 @@ def measure_all_stages(arguments: argparse.Namespace) -> list[Row]:
 
 
 SPECIAL = {
-    "avx2": measure_avx2,
-    "file": measure_files,
-    "stages": measure_all_stages,
-    "memory": measure_memories,
+    "avx2": _measure_avx2,
+    "file": _measure_files,
+    "stages": _measure_all_stages,
+    "memory": _measure_memories,
 }
 
 
-def measure_all(arguments: argparse.Namespace, environment: dict[str, str]) -> list[Row]:
+def _measure_all(arguments: argparse.Namespace, environment: dict[str, str]) -> list[Row]:
     """Everything asked for; the CSV is written after each part."""
     rows: list[Row] = []
     for what in flags.WHAT if "all" in arguments.what else arguments.what:
         special = SPECIAL.get(what)
-        new = special(arguments) if special else measure_suite(what, arguments)
+        new = special(arguments) if special else _measure_suite(what, arguments)
         rows += new
         print(f"\n{what}\n" + tabulate([asdict(row) for row in new], headers="keys"))
         write_rows(arguments.csv, rows, environment)
     return rows
 
 
-def show_targets(rows: Sequence[Row]) -> None:
+def _show_targets(rows: Sequence[Row]) -> None:
     """Print those targets that the rows can be held against."""
     lines = targets_table(rows)
     measured = [line for line in lines if line["met"] != NOT_MEASURED]
@@ -155,10 +155,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments.csv = arguments.csv or results_folder() / "runtime.csv"
     try:
-        rows = measure_all(arguments, environment)
+        rows = _measure_all(arguments, environment)
     except UserError as error:
         sys.exit(f"error: {error}")
-    show_targets(rows)
+    _show_targets(rows)
     described = "; ".join(f"{name} {value}" for name, value in environment.items())
     print(f"\n{described}\nwritten: {arguments.csv}")
     if not arguments.no_plot:

@@ -29,7 +29,7 @@ COMMAND = ("-m", "groupnet_det", "benchmark", "train")
 MEMORY_STEPS = 3
 
 
-def read_config(path: str, arguments: argparse.Namespace) -> CfgNode:
+def _read_config(path: str, arguments: argparse.Namespace) -> CfgNode:
     """
     Raises:
         ConfigError: It cannot be read, or is itself a baseline.
@@ -48,7 +48,7 @@ def batch_size(cfg: CfgNode, arguments: argparse.Namespace) -> BatchSize:
 
 def measure_memory(path: str, arguments: argparse.Namespace) -> float:
     """MiB that this process grows by, at most, in some steps of ``--memory-of``."""
-    cfg = read_config(path, arguments)
+    cfg = _read_config(path, arguments)
     device = torch.device(cfg.MODEL.DEVICE)
     before = peak_mib(device)
     steps = TrainingSteps(NETWORKS[arguments.memory_of](cfg), batch_size(cfg, arguments))
@@ -57,7 +57,7 @@ def measure_memory(path: str, arguments: argparse.Namespace) -> float:
     return peak_mib(device) - before
 
 
-def memory_in_process(path: str, network: str, arguments: argparse.Namespace) -> float:
+def _memory_in_process(path: str, network: str, arguments: argparse.Namespace) -> float:
     """`measure_memory` in a process of its own.
 
     Raises:
@@ -78,18 +78,18 @@ def memory_in_process(path: str, network: str, arguments: argparse.Namespace) ->
 
 def measure(path: str, arguments: argparse.Namespace) -> TrainingRow:
     """The row of a config."""
-    cfg = read_config(path, arguments)
+    cfg = _read_config(path, arguments)
     size = batch_size(cfg, arguments)
     networks = {name: TrainingSteps(make(cfg), size) for name, make in NETWORKS.items()}
     seconds = alternate_single_runs(networks, arguments.rounds)
     del networks
     memory = {}
     if not arguments.no_memory:
-        memory = {name: memory_in_process(path, name, arguments) for name in NETWORKS}
-    return make_row(name_of(path), size, seconds, memory)
+        memory = {name: _memory_in_process(path, name, arguments) for name in NETWORKS}
+    return make_row(_name_of(path), size, seconds, memory)
 
 
-def name_of(path: str) -> str:
+def _name_of(path: str) -> str:
     """Such as ``quick/retinanet_groupnet_photo_digits``."""
     return "/".join(Path(path).with_suffix("").parts[-2:])
 

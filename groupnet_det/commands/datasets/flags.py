@@ -15,6 +15,15 @@ SIZES = {
     "max_digits": 10,
     "seed": 0,
 }
+HELP = {
+    "num_train": "images to train on",
+    "num_val": "images to evaluate on",
+    "image_size": "height and width, pixels",
+    "min_digit": "pixels of the smallest digits",
+    "max_digit": "pixels of the largest digits",
+    "max_digits": "in an image",
+    "seed": "of what is drawn at random",
+}
 
 
 def prepare_cityscapes() -> CommandParser:
@@ -26,7 +35,7 @@ def prepare_cityscapes() -> CommandParser:
     parser.add_argument(
         "--root", type=Path, help="folder (default: $DETECTRON2_DATASETS/cityscapes)"
     )
-    parser.add_argument("--splits", nargs="+", default=SPLITS, help="default: %(default)s")
+    parser.add_argument("--splits", nargs="+", default=SPLITS, help="to prepare")
     return parser
 
 
@@ -46,9 +55,8 @@ def prepare_photo_digits() -> CommandParser:
         "--output", type=Path, help="folder (default: $DETECTRON2_DATASETS/photo_digits)"
     )
     for name, value in SIZES.items():
-        parser.add_argument(
-            f"--{name.replace('_', '-')}", type=int, default=value, help="%(default)s"
-        )
+        flag = f"--{name.replace('_', '-')}"
+        parser.add_argument(flag, type=int, default=value, help=HELP[name])
     return parser
 
 

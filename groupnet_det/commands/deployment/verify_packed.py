@@ -81,7 +81,7 @@ def verify(
     if predictors is not None:
         check_other(packed_model, predictors)
     trained, rest = load_trained(cfg)
-    warn_of_other_checkpoint(cfg, packed)
+    _warn_of_other_checkpoint(cfg, packed)
     images = first_images(cfg, cfg.DATASETS.TEST[0], num_images)
     findings = (
         [skipped_engine(NO_ENGINE)] if backend == "reference" else check_engine(packed, images)
@@ -128,7 +128,7 @@ def compare_predictions(
 ) -> list[Finding]:
     """What both networks reach on a data set, and on how many images they agree."""
     task = packed.predictor.task
-    ours = score_trained(cfg, trained, dataset, task)
+    ours = _score_trained(cfg, trained, dataset, task)
     theirs = score_dataset(cfg, packed, dataset)
     images = theirs.num_images
     # of classifiers, one image may be classified otherwise
@@ -150,18 +150,18 @@ def compare_predictions(
 
     findings = compare({})
     if any(finding.verdict == FAILED for finding in findings):
-        findings = compare(score_trained(cfg, with_rounded_stem(trained), dataset, task).values)
+        findings = compare(_score_trained(cfg, with_rounded_stem(trained), dataset, task).values)
     return findings + show_agreement(dataset, ours.predictions, theirs.predictions)
 
 
-def score_trained(cfg: CfgNode, model: nn.Module, dataset: str, task: str) -> DatasetScores:
+def _score_trained(cfg: CfgNode, model: nn.Module, dataset: str, task: str) -> DatasetScores:
     """Scores and predictions of a network of Detectron2's."""
     if task == "semantic_segmentation":
         model = wrap_for_inference(cfg, model)  # a packed file does so itself
     return score_dataset(cfg, model, dataset)
 
 
-def warn_of_other_checkpoint(cfg: CfgNode, packed: PackedFile) -> None:
+def _warn_of_other_checkpoint(cfg: CfgNode, packed: PackedFile) -> None:
     """Say what would explain all failures."""
     recorded = (packed.info.get("source") or {}).get("checkpoint_sha256")
     if recorded and recorded != source_of(ExportInfo.from_config(cfg))["checkpoint_sha256"]:

@@ -46,7 +46,7 @@ NOT_TIMED = "untrained"  # kind of table
 R = TypeVar("R", CostRow, LatencyRow)
 
 
-def networks_of_zoo(chosen: str, *, timed: bool) -> dict[str, str]:
+def _networks_of_zoo(chosen: str, *, timed: bool) -> dict[str, str]:
     """The size of the image for each network that stands in a table and has `chosen` in its text.
 
     Args:
@@ -109,11 +109,11 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.add_zoo:
         add_zoo(arguments.add_zoo)
     if "costs" in arguments.measure:
-        networks = networks_of_zoo(arguments.networks, timed=False)
+        networks = _networks_of_zoo(arguments.networks, timed=False)
         count = partial(measure_costs, root=ROOT)
         measure(ROOT / COSTS, CostRow, networks, count, fresh=arguments.fresh)
     if "latency" in arguments.measure:
-        networks = networks_of_zoo(arguments.networks, timed=True)
+        networks = _networks_of_zoo(arguments.networks, timed=True)
         schedule = Schedule(rounds=arguments.rounds)
         time = partial(measure_latency, root=ROOT, threads=arguments.threads, schedule=schedule)
         measure(ROOT / LATENCIES, LatencyRow, networks, time, fresh=arguments.fresh)

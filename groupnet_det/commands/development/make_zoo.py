@@ -56,29 +56,29 @@ class ZooModel:
     metric: str
 
 
-def two_stages(task: str, name: str, metric: str) -> ZooModel:
+def _two_stages(task: str, name: str, metric: str) -> ZooModel:
     """A model of ``configs/quick`` with the paper's two stages."""
     configs = (f"configs/quick/{name}_tanh.yaml", f"configs/quick/{name}.yaml")
     return ZooModel(task=task, configs=configs, metric=metric)
 
 
-def one_stage(task: str, name: str, metric: str) -> ZooModel:
+def _one_stage(task: str, name: str, metric: str) -> ZooModel:
     """A model of ``configs/quick`` that is binary from the start."""
     return ZooModel(task=task, configs=(f"configs/quick/{name}.yaml",), metric=metric)
 
 
 MODELS = {
-    name: two_stages(task, name, metric)
+    name: _two_stages(task, name, metric)
     for task, name, metric in [
         ("classification", "classifier_groupnet_mnist5k", "classification/top1"),
         ("detection", "retinanet_groupnet_photo_digits", "bbox/AP"),
     ]
 }
 MODELS |= {
-    "mask_rcnn_groupnet_photo_digits": one_stage(
+    "mask_rcnn_groupnet_photo_digits": _one_stage(
         "instance segmentation", "mask_rcnn_groupnet_photo_digits", "segm/AP"
     ),
-    "semseg_groupnet_photo_digits": one_stage(
+    "semseg_groupnet_photo_digits": _one_stage(
         "semantic segmentation", "semseg_groupnet_photo_digits", "sem_seg/mIoU"
     ),
 }
@@ -98,31 +98,31 @@ def make_zoo(names: list[str], *, preset: str, output: Path, fresh: bool) -> Non
             that gives other predictions than the network it was made from.
     """
     chosen = {name: lookup(MODELS, name, "--models") for name in names}
-    entries = read_manifest(output, preset)
+    entries = _read_manifest(output, preset)
     if fresh:
         for name in chosen:
             entries.pop(name, None)
             shutil.rmtree(output / name, ignore_errors=True)
-    write_manifest(output, preset, entries)
+    _write_manifest(output, preset, entries)
     for number, (name, model) in enumerate(chosen.items(), start=1):
-        kept = is_finished(entries.get(name), output)
+        kept = _is_finished(entries.get(name), output)
         print(f"\n[{number}/{len(chosen)}] {name} ({model.task})" + (": kept" if kept else ""))
         if not kept:
-            entries[name] = train_model(name, model, PRESETS[preset], output)
-            write_manifest(output, preset, entries)
+            entries[name] = _train_model(name, model, PRESETS[preset], output)
+            _write_manifest(output, preset, entries)
         if not is_packed(entries[name], output):
-            entries[name]["packed"] = pack_model(name, model, preset, entries[name], output)
-            write_manifest(output, preset, entries)
+            entries[name]["packed"] = _pack_model(name, model, preset, entries[name], output)
+            _write_manifest(output, preset, entries)
     print("\n" + format_table(entries) + f"\n\nmanifest: {output / MANIFEST}")
-    check_verified({name: entries[name] for name in chosen})
+    _check_verified({name: entries[name] for name in chosen})
 
 
-def is_finished(entry: dict[str, Any] | None, output: Path) -> bool:
+def _is_finished(entry: dict[str, Any] | None, output: Path) -> bool:
     """Whether the model is in the manifest, and its checkpoint where that says."""
     return entry is not None and (output / entry["checkpoint"]).is_file()
 
 
-def train_model(
+def _train_model(
     name: str, model: ZooModel, options: tuple[str, ...], output: Path
 ) -> dict[str, Any]:
     """Train all stages; returns the entry of the manifest."""
@@ -165,7 +165,7 @@ def _failed(packed: dict[str, Any]) -> bool:
     return verdict_of_report(packed) is Verdict.FAILED
 
 
-def pack_model(
+def _pack_model(
     name: str, model: ZooModel, preset: str, entry: dict[str, Any], output: Path
 ) -> dict[str, Any]:
     """Export and verify a trained model; returns what the manifest says of it.
@@ -201,7 +201,7 @@ def pack_model(
     }
 
 
-def check_verified(entries: dict[str, dict[str, Any]]) -> None:
+def _check_verified(entries: dict[str, dict[str, Any]]) -> None:
     """
     Raises:
         UserError: A packed file gives other predictions than its network.
@@ -231,7 +231,7 @@ def last_value(metrics_file: Path, metric: str) -> float | None:
     return values[-1] if math.isfinite(values[-1]) else None
 
 
-def read_manifest(output: Path, preset: str) -> dict[str, dict[str, Any]]:
+def _read_manifest(output: Path, preset: str) -> dict[str, dict[str, Any]]:
     """The entries by name; none where there is no manifest.
 
     Raises:
@@ -248,7 +248,7 @@ def read_manifest(output: Path, preset: str) -> dict[str, dict[str, Any]]:
     return {entry["name"]: entry for entry in manifest["models"]}
 
 
-def write_manifest(output: Path, preset: str, entries: dict[str, dict[str, Any]]) -> None:
+def _write_manifest(output: Path, preset: str, entries: dict[str, dict[str, Any]]) -> None:
     """Write the entries in the order of `MODELS`; an interruption leaves the older file."""
     output.mkdir(parents=True, exist_ok=True)
     models = [entries[name] for name in MODELS if name in entries]

@@ -158,9 +158,9 @@ def demo(task: Task, preset_name: str, *, output: Path, fresh: bool) -> None:
         shutil.rmtree(files.output, ignore_errors=True)
     started = time.monotonic()
     run("prepare-photo-digits", "--output", str(files.data), *preset.data)
-    data_options = [] if files.data == default_root else custom_data(task, files.data)
+    data_options = [] if files.data == default_root else _custom_data(task, files.data)
     train(task, preset, files, data_options)
-    evaluate_reloaded(task, preset, files, data_options)
+    _evaluate_reloaded(task, preset, files, data_options)
     cfg = load_config(str(ROOT / task.config_file()), [*preset.options, *data_options])
     options = [*preset.options, *data_options]
     draw(task, cfg, files, options)
@@ -182,7 +182,7 @@ def train(task: Task, preset: Preset, files: Files, data_options: list[str]) -> 
         run(*command)
 
 
-def evaluate_reloaded(task: Task, preset: Preset, files: Files, data_options: list[str]) -> None:
+def _evaluate_reloaded(task: Task, preset: Preset, files: Files, data_options: list[str]) -> None:
     """The checkpoint read back, and the saved predictions scored without a model."""
     run(
         *(TRAIN, "--config-file", task.config_file(), "--eval-only"),
@@ -243,7 +243,7 @@ def summarize(
     )
 
 
-def custom_data(task: Task, root: Path) -> list[str]:
+def _custom_data(task: Task, root: Path) -> list[str]:
     """Config options for a photo-digits data set of another size: data of one's own."""
     entries = [
         {"NAME": f"{root.name}_{split}", **task.data_entry(root, split)}

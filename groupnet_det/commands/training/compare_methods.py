@@ -27,7 +27,7 @@ from . import flags
 METHODS = Path(__file__).with_name("methods")
 
 
-def check_rows(
+def _check_rows(
     grid: Grid, methods: Mapping[str, Mapping[str, Any]], arguments: argparse.Namespace
 ) -> None:
     """What a training of each method would be refused or warned of is told here, once.
@@ -41,7 +41,7 @@ def check_rows(
     used = [*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST]
     make_absent_datasets(used)
     check_output_dir(cfg.OUTPUT_DIR)
-    with each_warning_once():
+    with _each_warning_once():
         for key in grid.first_results():
             own, _ = row_config(key, methods[key.method], config, options)
             network = build_without_weights(own)
@@ -50,7 +50,7 @@ def check_rows(
 
 
 @contextmanager
-def each_warning_once() -> Iterator[None]:
+def _each_warning_once() -> Iterator[None]:
     """While many configs are checked that share most of their warnings."""
     seen: set[str] = set()
 
@@ -104,7 +104,7 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def find_methods(name: Path) -> Path:
+def _find_methods(name: Path) -> Path:
     """A file, or one of the project's by its name, such as ``methods``.
 
     Raises:
@@ -119,13 +119,13 @@ def find_methods(name: Path) -> Path:
     raise ConfigError(f"--methods-file {name} does not exist; the project has: {known}")
 
 
-def read_methods(path: Path) -> dict[str, dict[str, Any]]:
+def _read_methods(path: Path) -> dict[str, dict[str, Any]]:
     """Name -> config keys and values.
 
     Raises:
-        ConfigError: The file holds something else, or `find_methods`.
+        ConfigError: The file holds something else, or `_find_methods`.
     """
-    path = find_methods(path)
+    path = _find_methods(path)
     try:
         methods = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, RecursionError) as error:
@@ -135,7 +135,7 @@ def read_methods(path: Path) -> dict[str, dict[str, Any]]:
     return methods
 
 
-def make_grid(
+def _make_grid(
     arguments: argparse.Namespace, methods: dict[str, dict[str, Any]], iterations: int
 ) -> Grid:
     """The grid that the flags describe.
@@ -163,13 +163,13 @@ def make_grid(
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse_arguments(argv)
     try:
-        methods = read_methods(arguments.methods_file)
+        methods = _read_methods(arguments.methods_file)
         cfg = load_config(arguments.config_file, arguments.opts)
-        grid = make_grid(arguments, methods, cfg.SOLVER.MAX_ITER)
+        grid = _make_grid(arguments, methods, cfg.SOLVER.MAX_ITER)
         label = Path(arguments.config_file).stem
         path = arguments.csv or results_folder() / f"comparison_{label}.csv"
         if not arguments.show_only:
-            check_rows(grid, methods, arguments)
+            _check_rows(grid, methods, arguments)
             train_grid(
                 grid,
                 methods,

@@ -27,22 +27,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         if output.exists() and path.exists() and output.samefile(path):
             raise CheckpointError(f"--output {output} is the file to convert; name another")
         if is_folder(path):
-            from_folder(path, output)
-        elif arguments.config_file or is_ours(path):
-            to_folder(path, output, arguments.config_file)
+            _from_folder(path, output)
+        elif arguments.config_file or _is_ours(path):
+            _to_folder(path, output, arguments.config_file)
         else:
-            from_foreign(arguments)
+            _from_foreign(arguments)
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
     return 0
 
 
-def is_ours(path: Path) -> bool:
+def _is_ours(path: Path) -> bool:
     """Whether it is a file that our training wrote."""
     return path.is_file() and "groupnet_det_version" in load_tensors(str(path))
 
 
-def to_folder(path: Path, output: Path, config_file: str) -> None:
+def _to_folder(path: Path, output: Path, config_file: str) -> None:
     """A checkpoint of ours to a folder.
 
     Args:
@@ -67,7 +67,7 @@ def to_folder(path: Path, output: Path, config_file: str) -> None:
     print(f"written: {output}")
 
 
-def from_folder(path: Path, output: Path) -> None:
+def _from_folder(path: Path, output: Path) -> None:
     """A folder to one file.
 
     Raises:
@@ -80,7 +80,7 @@ def from_folder(path: Path, output: Path) -> None:
     print(f"tensors: {len(checkpoint['model'])}\nwritten: {output}")
 
 
-def from_foreign(arguments: argparse.Namespace) -> None:
+def _from_foreign(arguments: argparse.Namespace) -> None:
     """Weights of others to a file of ours, and the config of their network.
 
     Raises:

@@ -57,22 +57,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def score_detections(arguments: argparse.Namespace) -> None:
+def _score_detections(arguments: argparse.Namespace) -> None:
     iou_type = arguments.iou_type or "bbox"
-    show_detections(
+    _show_detections(
         score_coco_results(arguments.annotations, arguments.results, iou_type), arguments.csv
     )
 
 
 def score_voc(arguments: argparse.Namespace) -> None:
-    class_names = read_classes(arguments.classes) if arguments.classes else CLASS_NAMES
+    class_names = _read_classes(arguments.classes) if arguments.classes else CLASS_NAMES
     scores = score_voc_results(
         arguments.voc, arguments.split, arguments.results, class_names, arguments.voc_metric or "12"
     )
-    show_detections(scores, arguments.csv)
+    _show_detections(scores, arguments.csv)
 
 
-def read_classes(value: str) -> list[str]:
+def _read_classes(value: str) -> list[str]:
     names = value.split(",")
     if len(names) == 1:
         names = read_names(Path(value), "check --classes")
@@ -80,7 +80,7 @@ def read_classes(value: str) -> list[str]:
     return names
 
 
-def read_labels_flag(value: str | None) -> dict[int, int] | None:
+def _read_labels_flag(value: str | None) -> dict[int, int] | None:
     """``0=0,255=1`` as a mapping."""
     if value is None:
         return None
@@ -91,7 +91,7 @@ def read_labels_flag(value: str | None) -> dict[int, int] | None:
         raise ConfigError(f"--labels is {value!r}; expected is VALUE=LABEL,...") from error
 
 
-def show_detections(scores: DetectionScores, csv: Path | None) -> None:
+def _show_detections(scores: DetectionScores, csv: Path | None) -> None:
     print(tabulate([scores.summary], headers="keys", floatfmt=".2f"))
     rows = [(name, *values) for name, values in scores.per_class.items()]
     print("\n" + tabulate(rows, headers=["class", "AP", "AP50"], floatfmt=".2f"))
@@ -100,18 +100,18 @@ def show_detections(scores: DetectionScores, csv: Path | None) -> None:
         print(f"\nwritten: {csv}")
 
 
-def score_classes(arguments: argparse.Namespace) -> None:
+def _score_classes(arguments: argparse.Namespace) -> None:
     scores = score_predictions_csv(arguments.predictions)
     rows = [(name, *values) for name, values in scores.items()]
     print(tabulate(rows, headers=["class", "images", "top-1"], floatfmt=".2f"))
 
 
-def score_masks(arguments: argparse.Namespace) -> None:
+def _score_masks(arguments: argparse.Namespace) -> None:
     from groupnet_det.evaluation.confusion_matrix import plot_confusion_matrix
     from groupnet_det.evaluation.saved.label_map_folders import score_label_folders
     from groupnet_det.evaluation.semantic_scores import write_semantic_scores_csv
 
-    class_names = read_classes(arguments.classes)
+    class_names = _read_classes(arguments.classes)
     ignore_label = 255 if arguments.ignore_label is None else arguments.ignore_label
     if not 0 <= ignore_label <= 255:
         raise ConfigError(f"--ignore-label is {ignore_label}; valid: 0 to 255, labels of 8 bits")
@@ -122,7 +122,7 @@ def score_masks(arguments: argparse.Namespace) -> None:
         ignore_label=ignore_label,
         list_file=arguments.list,
         label_of_value=parse_label_of_value(
-            read_labels_flag(arguments.labels), "--labels", len(class_names), ignore_label
+            _read_labels_flag(arguments.labels), "--labels", len(class_names), ignore_label
         ),
     )
     print(tabulate([scores.summary], headers="keys", floatfmt=".2f"))
@@ -138,8 +138,8 @@ def score_masks(arguments: argparse.Namespace) -> None:
 
 
 SCORERS = {
-    "detections": score_detections,
+    "detections": _score_detections,
     "voc": score_voc,
-    "classes": score_classes,
-    "masks": score_masks,
+    "classes": _score_classes,
+    "masks": _score_masks,
 }

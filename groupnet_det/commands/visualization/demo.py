@@ -31,7 +31,7 @@ def tell(problem: str) -> None:
     tqdm.write(f"error: {problem}", file=sys.stderr)
 
 
-def run_on_pictures(predictor: BasePredictor, patterns: Sequence[str], output: Path | None) -> int:
+def _run_on_pictures(predictor: BasePredictor, patterns: Sequence[str], output: Path | None) -> int:
     """Draw files.
 
     Returns:
@@ -48,9 +48,9 @@ def run_on_pictures(predictor: BasePredictor, patterns: Sequence[str], output: P
     bar = tqdm(list(zip(paths, targets, strict=True)), unit="picture", disable=None)
     for path, target in bar:
         try:
-            go_on = draw_picture(predictor, path, target)
+            go_on = _draw_picture(predictor, path, target)
         except (UserError, RuntimeError) as error:
-            tell(str(error) if isinstance(error, UserError) else f"{path}: {first_line(error)}")
+            tell(str(error) if isinstance(error, UserError) else f"{path}: {_first_line(error)}")
             failed += 1
         else:
             if not go_on:
@@ -60,7 +60,7 @@ def run_on_pictures(predictor: BasePredictor, patterns: Sequence[str], output: P
     return failed
 
 
-def draw_picture(predictor: BasePredictor, path: Path, target: Path | None) -> bool:
+def _draw_picture(predictor: BasePredictor, path: Path, target: Path | None) -> bool:
     """Draw one file.
 
     Returns:
@@ -82,7 +82,7 @@ def draw_picture(predictor: BasePredictor, path: Path, target: Path | None) -> b
         return window.show(drawn)
 
 
-def run_on_video(predictor: BasePredictor, source: Path | int, output: Path | None) -> int:
+def _run_on_video(predictor: BasePredictor, source: Path | int, output: Path | None) -> int:
     """Draw the frames of a video or webcam; Ctrl-C ends it, and what is written stays.
 
     Returns:
@@ -106,7 +106,7 @@ def run_on_video(predictor: BasePredictor, source: Path | int, output: Path | No
     return 0
 
 
-def first_line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
@@ -125,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """What was asked for; see `run_on_pictures` and `run_on_video`."""
+    """What was asked for; see `_run_on_pictures` and `_run_on_video`."""
     if not arguments.output:
         check_display()
     predictor = open_predictor(
@@ -135,9 +135,9 @@ def run(arguments: argparse.Namespace) -> int:
         score_threshold=arguments.score_threshold,
     )
     if arguments.input:
-        return run_on_pictures(predictor, arguments.input, arguments.output)
+        return _run_on_pictures(predictor, arguments.input, arguments.output)
     is_file = arguments.video_input is not None
     source = Path(arguments.video_input) if is_file else arguments.webcam
     name = source.stem if is_file else f"webcam{source}"
     output = arguments.output and video_output(name, arguments.output)
-    return run_on_video(predictor, source, output)
+    return _run_on_video(predictor, source, output)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from groupnet_det.commands.parser import CommandParser
+from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
 
 SOURCES = ("annotation", "dataloader")
 
@@ -53,7 +54,7 @@ def demo() -> CommandParser:
         "--score-threshold",
         "--confidence-threshold",
         type=float,
-        default=0.5,
+        default=SCORE_THRESHOLD,
         metavar="SCORE",
         help="of objects",
     )
@@ -85,23 +86,30 @@ def visualize_data() -> CommandParser:
 def visualize_json_results() -> CommandParser:
     """Draw saved detections beside the ground truth, a picture for each image.
 
-    The flags are those of Detectron2's tool.
+    The flags of Detectron2's tool work too: --input and --conf-threshold.
 
-      %(prog)s --input output/inference/coco_instances_results.json \\
+      %(prog)s --results output/inference/coco_instances_results.json \\
           --output drawn --dataset photo_digits_val --score-threshold 0.5
 
     A data set of your own is one of DATASETS.CUSTOM in ``--config-file``. A sheet of a few images,
     and results of other tasks: `groupnet-det visualize`.
     """
     parser = CommandParser(visualize_json_results.__doc__)
-    parser.add_argument("--input", type=Path, required=True, help="COCO results json")
+    parser.add_argument(
+        "--results",
+        "--input",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="COCO results json",
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder")
     parser.add_argument("--dataset", default="coco_2017_val", help="its name")
     parser.add_argument(
         "--score-threshold",
         "--conf-threshold",
         type=float,
-        default=0.5,
+        default=SCORE_THRESHOLD,
         metavar="SCORE",
         help="of objects that are drawn",
     )
@@ -131,7 +139,7 @@ def visualize_results() -> CommandParser:
         "--score-threshold",
         "--threshold",
         type=float,
-        default=0.5,
+        default=SCORE_THRESHOLD,
         metavar="SCORE",
         help="of objects that are drawn",
     )

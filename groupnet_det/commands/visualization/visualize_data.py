@@ -27,7 +27,7 @@ from . import flags
 Item = tuple[Path, Callable[[], np.ndarray]]
 
 
-def annotation_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
+def _annotation_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
     """The images of all training data sets, or so many of them, evenly chosen."""
     found = [
         (record, MetadataCatalog.get(name))
@@ -40,7 +40,7 @@ def annotation_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
         yield Path(record["file_name"]), partial(draw_record, record, metadata)
 
 
-def loader_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
+def _loader_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
     """What training sees first; by default as many images as there are."""
     metadata = MetadataCatalog.get(cfg.DATASETS.TRAIN[0])
     number = num_images or sum(len(load_records(name)) for name in cfg.DATASETS.TRAIN)
@@ -51,7 +51,7 @@ def loader_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
         yield Path(sample["file_name"]), drawn
 
 
-SOURCES = {"annotation": annotation_items, "dataloader": loader_items}
+SOURCES = {"annotation": _annotation_items, "dataloader": _loader_items}
 
 
 def draw(cfg: CfgNode, arguments: argparse.Namespace) -> int:

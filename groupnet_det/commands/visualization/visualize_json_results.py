@@ -28,7 +28,7 @@ def draw(arguments: argparse.Namespace) -> int:
     """
     name = arguments.dataset
     cfg = load_config(arguments.config_file, [*arguments.opts, "DATASETS.TEST", f"['{name}']"])
-    results = load_results(arguments.input)
+    results = load_results(arguments.results)
     register_datasets(cfg)
     make_absent_datasets([name])
     records = load_records(name)
@@ -46,7 +46,7 @@ def draw(arguments: argparse.Namespace) -> int:
                 record,
                 found,
                 metadata,
-                results_file=arguments.input,
+                results_file=arguments.results,
                 threshold=arguments.score_threshold,
             )
             (target,) = files_in_folder([Path(record["file_name"])], arguments.output, used)

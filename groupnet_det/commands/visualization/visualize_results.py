@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_output(arguments.curves, "--curves", PLOTS)
         cfg = network_config(arguments)
         if arguments.output:
-            draw_predictions(cfg, arguments)
+            _draw_predictions(cfg, arguments)
         if arguments.curves:
             metrics = Path(cfg.OUTPUT_DIR) / "metrics.json"
             plot_training_curves([metrics], arguments.curves, title=cfg.OUTPUT_DIR)
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def draw_detections(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
+def _draw_detections(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
     render_results(
         name,
         arguments.results or results_dir / "coco_instances_results.json",
@@ -55,25 +55,25 @@ def draw_detections(name: str, results_dir: Path, arguments: argparse.Namespace)
     )
 
 
-def draw_classes(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
+def _draw_classes(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
     rows = read_predictions_csv(arguments.results or results_dir / "predictions.csv")
     render_classes(rows, arguments.output, num_images=arguments.num_images)
 
 
-def draw_masks(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
+def _draw_masks(name: str, results_dir: Path, arguments: argparse.Namespace) -> None:
     label_maps = arguments.results or results_dir / LABEL_MAPS
     render_label_maps(name, label_maps, arguments.output, num_images=arguments.num_images)
 
 
 # By the data set's ``evaluator_type``.
 DRAWERS = {
-    **dict.fromkeys(("coco", "coco_panoptic_seg", "pascal_voc"), draw_detections),
-    "classification": draw_classes,
-    **dict.fromkeys(("sem_seg", "cityscapes_sem_seg"), draw_masks),
+    **dict.fromkeys(("coco", "coco_panoptic_seg", "pascal_voc"), _draw_detections),
+    "classification": _draw_classes,
+    **dict.fromkeys(("sem_seg", "cityscapes_sem_seg"), _draw_masks),
 }
 
 
-def draw_predictions(cfg: CfgNode, arguments: argparse.Namespace) -> None:
+def _draw_predictions(cfg: CfgNode, arguments: argparse.Namespace) -> None:
     if not cfg.DATASETS.TEST:
         raise ConfigError("DATASETS.TEST is empty; nothing to draw")
     register_datasets(cfg)

@@ -9,7 +9,7 @@
 
 #include "capi/model.h"
 #include "capi/softmax.h"
-#include "core/error.h"
+#include "core/message.h"
 #include "include/groupnet.h"
 
 struct groupnet_model {
@@ -28,12 +28,9 @@ using groupnet::require;
 
 // One line, cut at a whole character of UTF-8.
 void write(groupnet_error* error, const char* text) {
-  size_t size = std::min(std::strlen(text), sizeof error->message - 1);
-  if (text[size] != '\0') {
-    while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
-  }
-  std::replace_copy(text, text + size, error->message, '\n', ' ');
-  error->message[size] = '\0';
+  constexpr size_t kMost = sizeof error->message - sizeof "...";
+  const std::string line = groupnet::shortened(text, kMost);
+  std::copy_n(line.c_str(), line.size() + 1, error->message);
 }
 
 // What `run` returns, or `failed` with the reason in `error`.

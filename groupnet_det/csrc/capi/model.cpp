@@ -4,7 +4,8 @@
 #include <limits>
 #include <thread>
 
-#include "core/error.h"
+#include "core/format/info.h"
+#include "core/message.h"
 #include "core/run/workspace_lease.h"
 
 namespace groupnet {
@@ -45,11 +46,12 @@ Model::Model(const PackedFile& file, const std::string& name) : info_(file.info(
     network_ = std::make_unique<Network>(file, kernels);
     read_info(Json::parse(info_));
   } catch (const Error& error) {
-    throw Error(name + " cannot be used: " + error.what());
+    throw unusable(name, error);
   }
 }
 
 void Model::read_info(const Json& info) {
+  check_info(info);
   const Json* task = info.find("task", "info");
   if (task != nullptr) task_ = task->as_string("info.task");
   read_class_names(info);
@@ -63,7 +65,7 @@ void Model::read_info(const Json& info) {
   }
   try {
     require(task_ == kSegmentation,
-            "its task is '" + task_ + "', not '" + std::string(kSegmentation) + "'");
+            "its task is " + quoted(task_) + ", not '" + std::string(kSegmentation) + "'");
     segmentation_ = std::make_unique<Segmentation>(info, program());
     name_classes(static_cast<size_t>(segmentation_->channels()));
   } catch (const Error& error) {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "capi/resize.h"
-#include "core/error.h"
+#include "core/message.h"
 
 namespace groupnet {
 
@@ -123,14 +123,14 @@ std::unique_ptr<Preprocessing> Preprocessing::from_info(const Json& info) {
   const std::string& kind = json.at("kind", what).as_string(what + ".kind");
   const auto found = kKinds.find(kind);
   require(found != kKinds.end(),
-          what + ".kind is '" + kind + "'; valid: 'classification', 'shortest_edge'");
+          what + ".kind is " + quoted(kind) + "; valid: 'classification', 'shortest_edge'");
   return found->second(json, what);
 }
 
 Preprocessing::Preprocessing(const Json& json, const std::string& what) {
   const std::string& format = json.at("format", what).as_string(what + ".format");
   require(format == "RGB" || format == "BGR",
-          what + ".format is '" + format + "'; valid: 'RGB', 'BGR'");
+          what + ".format is " + quoted(format) + "; valid: 'RGB', 'BGR'");
   reversed_ = format == "BGR";
 }
 

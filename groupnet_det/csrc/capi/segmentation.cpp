@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string>
 
-#include "core/error.h"
-#include "core/memory_limit.h"
+#include "core/memory/memory_limit.h"
+#include "core/message.h"
 #include "core/run/workspace_lease.h"
 
 namespace groupnet {
@@ -48,10 +48,10 @@ Segmentation::Segmentation(const Json& info, const Program& program) {
   const std::string what = "info.postprocessing";
   const Json& json = info.at("postprocessing", "info");
   const std::string& kind = json.at("kind", what).as_string(what + ".kind");
-  require(kind == kKind, what + ".kind is '" + kind + "'; valid: '" + kKind + "'");
+  require(kind == kKind, what + ".kind is " + quoted(kind) + "; valid: '" + kKind + "'");
   const std::string& inference = json.at("inference", what).as_string(what + ".inference");
   require(inference == "whole" || inference == "slide",
-          what + ".inference is '" + inference + "'; valid: 'whole', 'slide'");
+          what + ".inference is " + quoted(inference) + "; valid: 'whole', 'slide'");
   slides_ = inference == "slide";
   if (slides_) {
     window_ = read_pair(json, "window", what);

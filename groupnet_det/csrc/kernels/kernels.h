@@ -10,19 +10,6 @@
 namespace groupnet {
 namespace {
 
-void mean(const MeanArgs& args, int image, int first_block, int end_block) {
-  for (int block = first_block; block < end_block; ++block) {
-    F sum = Vector::zero_f();
-    for (int y = 0; y < args.height; ++y) {
-      for (int x = 0; x < args.width; ++x) {
-        sum = Vector::add(sum, Vector::load_f(args.input.at(image, y, x) + block * kBlock));
-      }
-    }
-    Vector::store_f(args.output.at(image, 0, 0) + block * kBlock,
-                    Vector::mul(sum, Vector::set_f(args.factor)));
-  }
-}
-
 // The inner loop alone, with its operands in registers and enough independent sums to keep all
 // units busy. `hide` makes the compiler take operands for new ones.
 int64_t register_limit(int64_t iterations) {
@@ -48,6 +35,12 @@ int64_t register_limit(int64_t iterations) {
   return iterations * kRepeats * kSums * Vector::kLimitWords * 32 * kBlock;
 }
 
+// The function above for each type of arguments.
+template <class... Args>
+constexpr RowKernelList<Args...> row_kernels(const RowKernelList<Args...>&) {
+  return {RowKernel<Args>{compute_rows}...};
+}
+
 constexpr KernelTable kTable = {
     Vector::kName,
     Vector::kPaired,
@@ -58,11 +51,7 @@ constexpr KernelTable kTable = {
     joined_scratch,
     stem,
     stem_scratch,
-    mean,
-    input,
-    resize,
-    max_pool,
-    depth_to_space,
+    row_kernels(RowKernels{}),
     weighted_sum,
     register_limit,
 };

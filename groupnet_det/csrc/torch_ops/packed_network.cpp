@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/message.h"
 #include "core/run/isa.h"
 #include "core/run/workspace_lease.h"
 #include "torch_ops/openmp_team.h"
@@ -46,7 +47,7 @@ std::shared_ptr<Network> open_network(const std::string& path) {
       return std::make_shared<Network>(file, kernels,
                                        std::make_shared<ThreadPool>(run_in_openmp_team));
     } catch (const Error& error) {
-      throw Error(path + " cannot be used: " + error.what());
+      throw unusable(path, error);
     }
   });
 }
@@ -89,7 +90,7 @@ PackedNetwork::trace(const at::Tensor& images) {
     const auto& program = network_->program();
     for (size_t i = 0; i < program.steps.size(); ++i) {
       network_->run(*workspace, given_by(input), at::get_num_threads(), i, i + 1);
-      for (int buffer : program.steps[i].written()) {
+      for (int buffer : program.steps[i]->writes()) {
         steps.push_back(static_cast<int64_t>(i));
         buffers.push_back(buffer);
         contents.push_back(read(*workspace, buffer));

@@ -46,16 +46,16 @@ class PackedNetwork : public torch::CustomClassHolder {
   at::Tensor time_steps(const at::Tensor& given, int64_t repeats);
   // RoIAlign of boxes (R, 4), each on the map (1, H, W, C) that `level_of` names: (R, rows,
   // columns, C). See core/detect/roi_align.h.
-  at::Tensor align_regions(const std::vector<at::Tensor>& maps, const at::Tensor& boxes,
-                           const at::Tensor& level_of, const std::vector<double>& scales,
-                           int64_t rows, int64_t columns, int64_t sampling_ratio, bool aligned);
+  at::Tensor roi_align(const std::vector<at::Tensor>& maps, const at::Tensor& boxes,
+                       const at::Tensor& level_of, const std::vector<double>& scales, int64_t rows,
+                       int64_t columns, int64_t sampling_ratio, bool aligned);
   // Logits (1, H, W, C) -> labels, int64 (height, width). See core/detect/label_map.h.
   at::Tensor label_map(const at::Tensor& logits, int64_t height, int64_t width);
   // Numbers, rising, and values of those above a bound.
-  std::tuple<at::Tensor, at::Tensor> find_above(const at::Tensor& values, double bound);
+  std::tuple<at::Tensor, at::Tensor> above_threshold(const at::Tensor& values, double bound);
   // Numbers, rising, of the boxes (R, 4) that remain. See core/detect/nms.h.
-  at::Tensor suppress(const at::Tensor& boxes, const at::Tensor& scores, const at::Tensor& classes,
-                      double threshold);
+  at::Tensor nms(const at::Tensor& boxes, const at::Tensor& scores, const at::Tensor& classes,
+                 double threshold);
   std::string isa() const { return network_->kernels().name; }
 
  private:

@@ -38,15 +38,15 @@ at::Tensor PackedNetwork::label_map(const at::Tensor& logits, int64_t height, in
   });
 }
 
-std::tuple<at::Tensor, at::Tensor> PackedNetwork::find_above(const at::Tensor& values,
-                                                             double bound) {
+std::tuple<at::Tensor, at::Tensor> PackedNetwork::above_threshold(const at::Tensor& values,
+                                                                  double bound) {
   TORCH_CHECK_VALUE(
       values.device().is_cpu() && values.scalar_type() == at::kFloat && values.dim() == 1,
       "values must be float32 of one dimension");
   const at::Tensor flat = values.contiguous();
   return as_value_error([&] {
-    const Found found = network_->find_above(flat.const_data_ptr<float>(), flat.numel(),
-                                             static_cast<float>(bound), at::get_num_threads());
+    const Found found = network_->above_threshold(flat.const_data_ptr<float>(), flat.numel(),
+                                                  static_cast<float>(bound), at::get_num_threads());
     const auto count = static_cast<int64_t>(found.index.size());
     at::Tensor index = at::empty({count}, at::kLong), above = at::empty({count}, at::kFloat);
     std::copy(found.index.begin(), found.index.end(), index.data_ptr<int64_t>());
@@ -55,8 +55,8 @@ std::tuple<at::Tensor, at::Tensor> PackedNetwork::find_above(const at::Tensor& v
   });
 }
 
-at::Tensor PackedNetwork::suppress(const at::Tensor& boxes, const at::Tensor& scores,
-                                   const at::Tensor& classes, double threshold) {
+at::Tensor PackedNetwork::nms(const at::Tensor& boxes, const at::Tensor& scores,
+                              const at::Tensor& classes, double threshold) {
   const auto is = [](const at::Tensor& x, at::ScalarType type, int64_t dimensions) {
     return x.device().is_cpu() && x.scalar_type() == type && x.dim() == dimensions;
   };

@@ -14,10 +14,10 @@ bool is_floats(const at::Tensor& x, int64_t dimensions) {
 
 }  // namespace
 
-at::Tensor PackedNetwork::align_regions(const std::vector<at::Tensor>& maps,
-                                        const at::Tensor& boxes, const at::Tensor& level_of,
-                                        const std::vector<double>& scales, int64_t rows,
-                                        int64_t columns, int64_t sampling_ratio, bool aligned) {
+at::Tensor PackedNetwork::roi_align(const std::vector<at::Tensor>& maps, const at::Tensor& boxes,
+                                    const at::Tensor& level_of, const std::vector<double>& scales,
+                                    int64_t rows, int64_t columns, int64_t sampling_ratio,
+                                    bool aligned) {
   constexpr int64_t kMost = 4096, kMostElements = (int64_t{1} << 31) - 1;
   constexpr int64_t kMostSide = 1 << 24;  // float32 counts pixels up to this
   TORCH_CHECK_VALUE(!maps.empty() && maps.size() == scales.size(), "there are ", maps.size(),

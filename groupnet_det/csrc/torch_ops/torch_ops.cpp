@@ -134,10 +134,10 @@ TORCH_LIBRARY(groupnet_det, m) {
       .def("trace", &PackedNetwork::trace)
       .def("shapes", &PackedNetwork::shapes)
       .def("time_steps", &PackedNetwork::time_steps)
-      .def("align_regions", &PackedNetwork::align_regions)
+      .def("roi_align", &PackedNetwork::roi_align)
       .def("label_map", &PackedNetwork::label_map)
-      .def("find_above", &PackedNetwork::find_above)
-      .def("suppress", &PackedNetwork::suppress)
+      .def("above_threshold", &PackedNetwork::above_threshold)
+      .def("nms", &PackedNetwork::nms)
       .def("isa", &PackedNetwork::isa);
   m.def("pack_signs(Tensor x) -> Tensor");
   m.def(

@@ -34,7 +34,7 @@ def check_box_kind(name: str, records: list[dict[str, Any]]) -> None:
     Raises:
         DataError: They do.
     """
-    told = guess_box_kind(records)
+    told = _guess_box_kind(records)
     if told:
         raise DataError(
             f"data set {name!r}: {told}. Convert the boxes in {source_of(name)}, or, if they are "
@@ -42,7 +42,7 @@ def check_box_kind(name: str, records: list[dict[str, Any]]) -> None:
         )
 
 
-def guess_box_kind(records: list[dict[str, Any]]) -> str | None:
+def _guess_box_kind(records: list[dict[str, Any]]) -> str | None:
     """How the boxes of a data set look to be written, if that is not how they are read.
 
     Args:

@@ -40,11 +40,11 @@ def check_instances(cfg: CfgNode, name: str, records: Records) -> None:
     if cfg.DATASETS.CHECK_BOX_KIND:
         check_box_kind(name, records)
     check_boxes(name, records)
-    check_counts(cfg, name, records)
-    check_run_lengths(cfg, name, records)
+    _check_counts(cfg, name, records)
+    _check_run_lengths(cfg, name, records)
     if cfg.MODEL.MASK_ON:
-        check_mask_kinds(cfg, name, records)
-        check_mask_places(name, records)
+        _check_mask_kinds(cfg, name, records)
+        _check_mask_places(name, records)
 
 
 def check_boxes(name: str, records: Records) -> None:
@@ -91,7 +91,7 @@ def check_boxes(name: str, records: Records) -> None:
         )
 
 
-def check_counts(cfg: CfgNode, name: str, records: Records) -> None:
+def _check_counts(cfg: CfgNode, name: str, records: Records) -> None:
     """Tell of images without boxes and of classes without instances.
 
     Raises:
@@ -123,7 +123,7 @@ def check_counts(cfg: CfgNode, name: str, records: Records) -> None:
         )
 
 
-def check_run_lengths(cfg: CfgNode, name: str, records: Records) -> None:
+def _check_run_lengths(cfg: CfgNode, name: str, records: Records) -> None:
     """Masks in run-length encoding are for their images.
 
     Raises:
@@ -189,7 +189,7 @@ def check_size(record: dict[str, Any], size: tuple[int, int], source: str) -> No
         )
 
 
-def check_mask_places(name: str, records: Records) -> None:
+def _check_mask_places(name: str, records: Records) -> None:
     """Tell of masks, in run-length encodings that are right, that cannot be their boxes'."""
     bad = [
         _told(name, record, annotation)
@@ -216,7 +216,7 @@ def _meet(first: Sequence[float], second: Sequence[float]) -> bool:
     return min(x1, u1) > max(x0, u0) and min(y1, v1) > max(y0, v0)
 
 
-def check_mask_kinds(cfg: CfgNode, name: str, records: Records) -> None:
+def _check_mask_kinds(cfg: CfgNode, name: str, records: Records) -> None:
     """Every object has a mask, of the kind that the config wants.
 
     Raises:

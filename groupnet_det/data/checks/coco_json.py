@@ -137,12 +137,12 @@ def is_box(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 4 and all(map(is_number, value))
 
 
-def is_text(value: Any) -> bool:
+def _is_text(value: Any) -> bool:
     """Whether it is a name."""
     return isinstance(value, str)
 
 
-def is_length(value: Any) -> bool:
+def _is_length(value: Any) -> bool:
     """Whether it is a whole number of pixels, at least 1."""
     return is_number(value) and value >= 1 and value == int(value)
 
@@ -150,8 +150,8 @@ def is_length(value: Any) -> bool:
 # Member -> whether a value can be one, and what it must be.
 VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("id", "image_id", "category_id"), (is_id, "a text or a whole number")),
-    **dict.fromkeys(("file_name", "name"), (is_text, "a text")),
-    **dict.fromkeys(("width", "height"), (is_length, "a whole number of pixels, without quotes")),
+    **dict.fromkeys(("file_name", "name"), (_is_text, "a text")),
+    **dict.fromkeys(("width", "height"), (_is_length, "a whole number of pixels, without quotes")),
 }
 
 

@@ -69,7 +69,7 @@ def check_masks(name: str, records: list[dict[str, Any]], num_decoded: int) -> N
         )
         pixels += found
         masks += found > 0
-    table = format_label_shares(class_names, ignore_label, pixels, masks)
+    table = _format_label_shares(class_names, ignore_label, pixels, masks)
     told = f"{count} of {len(records)} masks (DATASETS.CHECK_DECODE), of which all labels are valid"
     logger.info(f"labels of {name}, of {told}:\n{table}")
     _check_counts(name, class_names, pixels)
@@ -111,7 +111,7 @@ def check_sizes(
         )
 
 
-def format_label_shares(
+def _format_label_shares(
     class_names: list[str],
     ignore_label: int | None,
     pixels: NDArray[np.int64],

@@ -71,7 +71,7 @@ class PhotoDigitsOptions:
             raise DataError("photo-digits: num_train, num_val and max_digits must be at least 1")
 
 
-def crop_background(backgrounds: list[Pixels], size: int, rng: np.random.Generator) -> Pixels:
+def _crop_background(backgrounds: list[Pixels], size: int, rng: np.random.Generator) -> Pixels:
     """A random square of a random photograph, mirrored and dimmed at random."""
     photo = backgrounds[rng.integers(len(backgrounds))]
     side = int(rng.integers(size, min(photo.shape[:2]) + 1))
@@ -100,7 +100,7 @@ def draw_digit(digit: Pixels, size: int, rng: np.random.Generator) -> NDArray[np
     return opacity[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
 
 
-def choose_colour(under: Pixels, rng: np.random.Generator) -> NDArray[np.float32]:
+def _choose_colour(under: Pixels, rng: np.random.Generator) -> NDArray[np.float32]:
     """A random colour that stands out from the mean of the pixels (n, 3) that it will cover."""
     luma = np.array([0.299, 0.587, 0.114])
     background = float(under.reshape(-1, 3).mean(axis=0) @ luma)
@@ -153,7 +153,7 @@ def compose(
         Pixels (S, S, 3); owner (S, S), for each pixel the index of the digit that shows there or
         -1; the digits' labels.
     """
-    canvas = crop_background(backgrounds, options.image_size, rng).astype(np.float32)
+    canvas = _crop_background(backgrounds, options.image_size, rng).astype(np.float32)
     owner = np.full(canvas.shape[:2], -1, dtype=np.int16)
     placed: list[int] = []
     boxes: list[Box] = []
@@ -168,7 +168,7 @@ def compose(
         window = slice(top, top + height), slice(left, left + width)
         boxes.append(box)
         ink = opacity > 0.5
-        colour = choose_colour(canvas[window][ink].astype(np.uint8), rng)
+        colour = _choose_colour(canvas[window][ink].astype(np.uint8), rng)
         canvas[window] += opacity[..., None] * (colour - canvas[window])
         owner[window][ink] = len(placed)
         placed.append(int(labels[choice]))
@@ -176,7 +176,7 @@ def compose(
     return (canvas + noise).clip(0, 255).astype(np.uint8), owner, placed
 
 
-def coco_annotations(
+def _coco_annotations(
     owner: NDArray[np.int16], placed: list[int], image_id: int
 ) -> Iterator[dict[str, Any]]:
     """COCO annotations (without ids) of the digits' visible parts; masks as RLE."""
@@ -192,7 +192,7 @@ def coco_annotations(
         }
 
 
-def make_split(root: Path, split: str, options: PhotoDigitsOptions) -> None:
+def _make_split(root: Path, split: str, options: PhotoDigitsOptions) -> None:
     """Write images, semantic maps and ``annotations/instances_<split>.json`` below `root`.
 
     Semantic maps hold 0 for the background and 1 + digit elsewhere.
@@ -216,7 +216,7 @@ def make_split(root: Path, split: str, options: PhotoDigitsOptions) -> None:
         Image.fromarray(semantic.astype(np.uint8)).save(root / f"semantic_{split}" / f"{stem}.png")
         size = options.image_size
         images.append({"id": image_id, "file_name": f"{stem}.jpg", "width": size, "height": size})
-        for annotation in coco_annotations(owner, placed, image_id):
+        for annotation in _coco_annotations(owner, placed, image_id):
             annotations.append({"id": len(annotations) + 1, **annotation})
         if image_id % 500 == 0 or image_id == number:
             eta = (time.monotonic() - started) / image_id * (number - image_id)
@@ -236,7 +236,7 @@ def make_split(root: Path, split: str, options: PhotoDigitsOptions) -> None:
     partial.replace(target)
 
 
-def is_complete(root: Path, split: str, options: PhotoDigitsOptions) -> bool:
+def _is_complete(root: Path, split: str, options: PhotoDigitsOptions) -> bool:
     """Whether the split is there and was made with the same options."""
     try:
         content = parse_json((root / "annotations" / f"instances_{split}.json").read_text())
@@ -252,10 +252,10 @@ def prepare_photo_digits(root: Path, options: PhotoDigitsOptions) -> None:
         DataError: A package that ships the images is missing.
     """
     for split in SPLITS:
-        if is_complete(root, split, options):
+        if _is_complete(root, split, options):
             continue
         try:
-            make_split(root, split, options)
+            _make_split(root, split, options)
         except ModuleNotFoundError as error:
             raise DataError(
                 f"photo-digits needs the package {error.name}; install it: "

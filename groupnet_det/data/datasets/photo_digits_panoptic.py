@@ -26,7 +26,7 @@ BACKGROUND_ID = len(CLASS_NAMES) + 1
 STUFF_COLOURS = ((0, 0, 0), (110, 130, 150))  # pale, for the digits to stand out
 
 
-def stuff_folder(root: Path, split: str) -> Path:
+def _stuff_folder(root: Path, split: str) -> Path:
     return root / f"panoptic_stuff_{split}"
 
 
@@ -39,7 +39,7 @@ def write_stuff_masks(root: Path, split: str) -> None:
     Raises:
         DataError: A mask is broken.
     """
-    folder = stuff_folder(root, split)
+    folder = _stuff_folder(root, split)
     folder.mkdir(exist_ok=True)
     masks = root / f"semantic_{split}"
     for source in without_system_files(sorted(masks.glob("*.png")), masks):
@@ -51,7 +51,7 @@ def write_stuff_masks(root: Path, split: str) -> None:
             partial.replace(target)
 
 
-def panoptic_folder(root: Path, split: str) -> Path:
+def _panoptic_folder(root: Path, split: str) -> Path:
     return root / f"panoptic_{split}"
 
 
@@ -59,7 +59,7 @@ def panoptic_json(root: Path, split: str) -> Path:
     return root / "annotations" / f"panoptic_{split}.json"
 
 
-def write_panoptic(root: Path, split: str) -> None:
+def _write_panoptic(root: Path, split: str) -> None:
     """Make the ground truth of whole scenes in COCO's panoptic format, where it is missing: the
     digits' visible parts, and the background.
 
@@ -74,7 +74,7 @@ def write_panoptic(root: Path, split: str) -> None:
     of_image: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in content["images"]}
     for annotation in content["annotations"]:
         of_image[annotation["image_id"]].append(annotation)
-    folder = panoptic_folder(root, split)
+    folder = _panoptic_folder(root, split)
     folder.mkdir(exist_ok=True)
     scenes = [_write_scene(folder, image, of_image[image["id"]]) for image in content["images"]]
     things = [{**category, "isthing": 1} for category in content["categories"]]
@@ -131,14 +131,14 @@ def register_photo_digits_panoptic() -> None:
             partial(_load, root, split, annotations),
             json_file=annotations,
             image_root=str(root / split),
-            sem_seg_root=str(stuff_folder(root, split)),
+            sem_seg_root=str(_stuff_folder(root, split)),
             evaluator_type="coco_panoptic_seg",
             thing_classes=list(CLASS_NAMES),
             # What Detectron2's own evaluators ask for besides.
             thing_dataset_id_to_contiguous_id={i + 1: i for i in range(len(CLASS_NAMES))},
             stuff_dataset_id_to_contiguous_id={0: 0, BACKGROUND_ID: 1},
             panoptic_json=str(panoptic_json(root, split)),
-            panoptic_root=str(panoptic_folder(root, split)),
+            panoptic_root=str(_panoptic_folder(root, split)),
             stuff_classes=list(STUFF_CLASSES),
             stuff_colors=[list(colour) for colour in STUFF_COLOURS],
             ignore_label=255,
@@ -148,8 +148,8 @@ def register_photo_digits_panoptic() -> None:
 
 def _load(root: Path, split: str, annotations: str) -> list[dict[str, Any]]:
     write_stuff_masks(root, split)
-    write_panoptic(root, split)
-    folder = stuff_folder(root, split)
+    _write_panoptic(root, split)
+    folder = _stuff_folder(root, split)
     records = load_coco(Path(annotations), root / split, PREFIX + split)
     for record in records:
         name = Path(record["file_name"]).with_suffix(".png").name

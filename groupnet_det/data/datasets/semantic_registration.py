@@ -29,7 +29,7 @@ def voc_root() -> Path:
     return datasets_root() / "VOC2012"
 
 
-def register_masks(
+def _register_masks(
     name: str,
     *,
     images: Path,
@@ -78,7 +78,7 @@ def register_builtin_masks() -> None:
         fix = "lay VOC 2012 out as datasets/README.md says"
         if augmented:
             fix += ", then: groupnet-det prepare-sbd --sbd FOLDER"
-        register_masks(
+        _register_masks(
             f"voc_2012_seg_{split}",
             images=root / "JPEGImages",
             masks=root / (TRAINAUG_MASKS if augmented else "SegmentationClass"),
@@ -87,7 +87,7 @@ def register_builtin_masks() -> None:
             fix=fix,
         )
     for split in SPLITS:
-        register_masks(
+        _register_masks(
             f"photo_digits_seg_{split}",
             images=datasets_root() / "photo_digits" / split,
             masks=datasets_root() / "photo_digits" / f"semantic_{split}",
@@ -121,7 +121,7 @@ def register_custom_masks(name: str, entry: Mapping[str, Any], where: str) -> No
             f"{where}.IGNORE_LABEL is {ignore_label!r}; valid with {len(class_names)} classes: "
             f"{len(class_names)} to {NUM_LABELS - 1}"
         )
-    register_masks(
+    _register_masks(
         name,
         images=paths["IMAGES"],
         masks=paths["MASKS"],

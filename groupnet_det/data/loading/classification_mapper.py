@@ -70,7 +70,7 @@ class ClassificationMapper:
     def from_config(cls, cfg: CfgNode, is_train: bool) -> dict[str, Any]:
         options = own_node(cfg, "INPUT.CLASSIFICATION")
         if is_train:
-            transform = random_crop_transform(
+            transform = _random_crop_transform(
                 crop=options.TRAIN_CROP,
                 scale=options.CROP_SCALE,
                 flip=cfg.INPUT.RANDOM_FLIP,
@@ -98,7 +98,7 @@ class ClassificationMapper:
         return {**record, "image": image}
 
 
-def random_crop_transform(
+def _random_crop_transform(
     *, crop: int, scale: list[float], flip: str, color_jitter: float
 ) -> transforms.Compose:
     """RandomResizedCrop of `crop` pixels, flip, and colour jitter if it is positive.

@@ -28,7 +28,7 @@ from .semantic_mapper import SemanticMapper
 from .shared_memory import share_batch
 
 
-def build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
+def _build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
     """Build the training loader of a detector, in the order of a `TrainingBatchStream`.
 
     It uses Detectron2's records and mapper, logs a table of instances per class, and drops boxes
@@ -51,13 +51,13 @@ def build_detection_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
     return _build_stream_loader(cfg, records, mapper, seed=seed, is_wide=is_wide)
 
 
-def build_named_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
+def _build_named_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
     """Build Detectron2's test loader for detectors; unreadable files raise `DataError`."""
     mapper = NamingMapper(DetectionMapper(cfg, is_train=False))
     return build_detection_test_loader(cfg, dataset_name, mapper=mapper, collate_fn=share_batch)
 
 
-def build_classification_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
+def _build_classification_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
     """Build a loader of randomly cropped images, in the order of a `TrainingBatchStream`.
 
     Raises:
@@ -71,7 +71,7 @@ def build_classification_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
     return _build_stream_loader(cfg, records, mapper, seed=seed)
 
 
-def build_classification_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
+def _build_classification_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
     """Build a loader of centre-cropped images, each once, ``TEST.IMS_PER_BATCH`` per step.
 
     Raises:
@@ -86,7 +86,7 @@ def build_classification_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoa
     )
 
 
-def build_semantic_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
+def _build_semantic_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
     """Build a loader of scaled and cropped images and masks in the order of `TrainingBatchStream`.
 
     Raises:
@@ -99,7 +99,7 @@ def build_semantic_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:
     return _build_stream_loader(cfg, records, SemanticMapper(cfg, is_train=True), seed=seed)
 
 
-def build_semantic_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
+def _build_semantic_test_loader(cfg: CfgNode, dataset_name: str) -> DataLoader:
     """Build a loader of all images, one per step, because their sizes differ."""
     return build_detection_test_loader(
         DatasetCatalog.get(dataset_name),
@@ -150,11 +150,11 @@ class TaskLoaders(NamedTuple):
 
 
 TASK_LOADERS: dict[str, TaskLoaders] = {
-    "detection": TaskLoaders(build_detection_train_loader, build_named_test_loader),
+    "detection": TaskLoaders(_build_detection_train_loader, _build_named_test_loader),
     "classification": TaskLoaders(
-        build_classification_train_loader, build_classification_test_loader
+        _build_classification_train_loader, _build_classification_test_loader
     ),
-    "semantic segmentation": TaskLoaders(build_semantic_train_loader, build_semantic_test_loader),
+    "semantic segmentation": TaskLoaders(_build_semantic_train_loader, _build_semantic_test_loader),
 }
 # Loaders by the ``evaluator_type`` of the data set.
 LOADERS: dict[str, TaskLoaders] = {kind: TASK_LOADERS[task] for kind, task in TASKS.items()}

@@ -84,7 +84,7 @@ class SemanticMapper:
         options = own_node(cfg, "INPUT.SEMANTIC")
         ignore_label = cfg.MODEL.SEM_SEG_HEAD.IGNORE_VALUE
         if is_train:
-            augmentations = training_augmentations(
+            augmentations = _training_augmentations(
                 scale_range=options.SCALE_RANGE,
                 base_size=options.BASE_SIZE,
                 crop=options.CROP,
@@ -126,7 +126,7 @@ class SemanticMapper:
         return labels
 
 
-def training_augmentations(
+def _training_augmentations(
     *,
     scale_range: Sequence[float],
     base_size: int,

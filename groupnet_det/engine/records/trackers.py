@@ -15,7 +15,7 @@ from groupnet_det.extras import import_extra
 
 PROJECT = "groupnet_det"
 WINDOW = 20  # iterations whose median stands for a loss, as in metrics.json
-_UNKNOWN_TO_MLFLOW = re.compile(r"[^\w\-./ :]+", re.ASCII)
+_UNKNOWN_TO_MLFLOW = re.compile(r"[^\w\-./ ]+", re.ASCII)
 
 
 class Tracker(Protocol):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from groupnet_det.packed.packed_file import PackedFile
-from groupnet_det.packed.program import Conv
+from groupnet_det.packed.steps.conv import Conv
 
 
 @dataclass(frozen=True, kw_only=True)

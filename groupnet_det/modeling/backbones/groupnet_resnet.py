@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.layers.blocks.group_block import GroupBlock
 from groupnet_det.layers.methods import Method
+from groupnet_det.layers.scripting import Scriptable
 
 from .resnet_layout import (
     EXPANSIONS,
@@ -24,7 +25,7 @@ from .resnet_layout import (
 from .stems import STEMS
 
 
-class GroupNetResNet(nn.Module):
+class GroupNetResNet(Scriptable):
     """ResNet-18, -34 or -50 whose groups of layers are decomposed into K binary branches.
 
     With another method it is one of the networks that Group-Net is compared with; with ``float``,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from groupnet_det.config import own_node
 from groupnet_det.errors import ConfigError
+from groupnet_det.layers.scripting import recorded
 
 
 @META_ARCH_REGISTRY.register()
@@ -21,6 +22,9 @@ class ImageClassifier(nn.Module):
     ``image`` (C, H, W) with values 0 to 255 and, in training, ``label``. In training it returns a
     dict of losses, else for each image a dict with ``logits`` (number of classes).
     """
+
+    pixel_mean: Tensor
+    pixel_std: Tensor
 
     @configurable
     def __init__(
@@ -90,6 +94,50 @@ class ImageClassifier(nn.Module):
         ]
         return ImageList.from_tensors(images, self.backbone.size_divisibility)
 
+    def __prepare_scriptable__(self) -> nn.Module:
+        """What ``torch.jit.script`` compiles: evaluation, with the same call contract.
+
+        Raises:
+            ConfigError: The model is in training.
+        """
+        return _ScriptableClassifier(self)
+
     def classify(self, features: dict[str, Tensor]) -> Tensor:
         """Features of the backbone -> logits (N, number of classes)."""
         return self.fc(features[self.in_feature].mean(dim=(2, 3)))
+
+
+class _ScriptableClassifier(nn.Module):
+    """`ImageClassifier` in evaluation, in what TorchScript reads."""
+
+    pixel_mean: Tensor
+    pixel_std: Tensor
+
+    def __init__(self, model: ImageClassifier) -> None:
+        super().__init__()
+        self.network = recorded(_Logits(model).train(model.training))
+        self.size_divisibility = model.backbone.size_divisibility
+        self.register_buffer("pixel_mean", model.pixel_mean, False)
+        self.register_buffer("pixel_std", model.pixel_std, False)
+
+    def forward(self, batched_inputs: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
+        images: list[Tensor] = []
+        for item in batched_inputs:
+            image = item["image"].to(self.pixel_mean.device)
+            images.append((image - self.pixel_mean) / self.pixel_std)
+        batch = ImageList.from_tensors(images, self.size_divisibility)
+        results: list[dict[str, Tensor]] = []
+        for row in self.network(batch.tensor):
+            results.append({"logits": row})
+        return results
+
+
+class _Logits(nn.Module):
+    """Prepared images (N, C, H, W) -> logits (N, number of classes)."""
+
+    def __init__(self, model: ImageClassifier) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model.classify(self.model.backbone(images))

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from groupnet_det.config import part_method
 from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.layers import join_branches
+from groupnet_det.layers.scripting import Scriptable
 from groupnet_det.modeling.backbones.staged_backbone import StagedBackbone
 from groupnet_det.modeling.features import find_features
 
@@ -27,7 +28,7 @@ from .top_blocks import TOP_BLOCKS
 FUSIONS: dict[str, float] = {"sum": 1.0, "avg": 0.5}
 
 
-class BinaryFPN(Backbone):
+class BinaryFPN(Scriptable, Backbone):
     """Pyramid ``p3`` ... ``p7`` (or as configured) whose convolutions have K binary bases.
 
     Laterals (1x1) and outputs (3x3) are ``mean_k BN(conv_k(sign(x)))``; the top-down path adds the

@@ -87,8 +87,8 @@ class ClassificationView:
 
     def examples(self) -> list[Block]:
         """The most confident correct predictions, of different classes first, and wrong ones."""
-        right = [row for row in self.rows if is_right(row)]
-        wrong = [row for row in self.rows if not is_right(row)]
+        right = [row for row in self.rows if _is_right(row)]
+        wrong = [row for row in self.rows if not _is_right(row)]
         return [
             Note(
                 text="Best: correct with the highest probability, each class once before any "
@@ -99,7 +99,7 @@ class ClassificationView:
         ]
 
 
-def is_right(row: Row) -> bool:
+def _is_right(row: Row) -> bool:
     return row["label"] == row["prediction"]
 
 
@@ -120,7 +120,7 @@ def precision_and_recall(rows: Sequence[Row], number: int) -> tuple[list[float],
         rows: Rows, most confident first.
         number: Number of images of the class.
     """
-    right = np.cumsum([is_right(row) for row in rows])
+    right = np.cumsum([_is_right(row) for row in rows])
     taken = np.arange(1, len(rows) + 1)
     return (right / taken).tolist(), (right / max(number, 1)).tolist()
 

@@ -50,7 +50,7 @@ class Network(Protocol):
     def run_part(self, name: str, maps: Tensor) -> dict[str, Tensor]:
         """As a call, of a part on maps float32 (N, H, W, C)."""
 
-    def align_regions(
+    def roi_align(
         self, maps: Sequence[Tensor], boxes: Tensor, level_of: Tensor, options: AlignOptions
     ) -> Tensor:
         """RoIAlign of boxes float32 (R, 4), each on the map float32 (1, H, W, C) that `level_of`,
@@ -59,11 +59,11 @@ class Network(Protocol):
     def label_map(self, logits: Tensor, size: Size) -> Tensor:
         """As `label_map.label_map`."""
 
-    def find_above(self, values: Tensor, bound: float) -> tuple[Tensor, Tensor]:
+    def above_threshold(self, values: Tensor, bound: float) -> tuple[Tensor, Tensor]:
         """Numbers, rising, and values of those of (R,) that are above a bound, which is rounded to
         float32."""
 
-    def suppress(self, boxes: Tensor, scores: Tensor, classes: Tensor, threshold: float) -> Tensor:
+    def nms(self, boxes: Tensor, scores: Tensor, classes: Tensor, threshold: float) -> Tensor:
         """As torchvision's ``batched_nms``: numbers of the boxes (R, 4) that remain, the best score
         first."""
 
@@ -88,10 +88,10 @@ class NativeNetwork:
     def run_part(self, name: str, maps: Tensor) -> dict[str, Tensor]:
         return _run(self.parts[name], maps)
 
-    def align_regions(
+    def roi_align(
         self, maps: Sequence[Tensor], boxes: Tensor, level_of: Tensor, options: AlignOptions
     ) -> Tensor:
-        aligned: Tensor = self.engine.align_regions(
+        aligned: Tensor = self.engine.roi_align(
             list(maps),
             boxes,
             level_of,
@@ -107,16 +107,16 @@ class NativeNetwork:
         labels: Tensor = self.engine.label_map(logits, *size)
         return labels
 
-    def find_above(self, values: Tensor, bound: float) -> tuple[Tensor, Tensor]:
-        found: tuple[Tensor, Tensor] = self.engine.find_above(values, bound)
+    def above_threshold(self, values: Tensor, bound: float) -> tuple[Tensor, Tensor]:
+        found: tuple[Tensor, Tensor] = self.engine.above_threshold(values, bound)
         return found
 
-    def suppress(self, boxes: Tensor, scores: Tensor, classes: Tensor, threshold: float) -> Tensor:
+    def nms(self, boxes: Tensor, scores: Tensor, classes: Tensor, threshold: float) -> Tensor:
         """torchvision calls its ``nms`` for each class of many boxes, which takes long; few boxes
         it moves apart, which rounds otherwise."""
         if boxes.numel() <= FEW:
             return batched_nms(boxes, scores, classes, threshold)
-        kept: Tensor = self.engine.suppress(boxes, scores, classes, threshold)
+        kept: Tensor = self.engine.nms(boxes, scores, classes, threshold)
         return pick(kept, pick(scores, kept).sort(descending=True).indices)
 
 
@@ -140,7 +140,7 @@ class ReferenceNetwork:
     def run_part(self, name: str, maps: Tensor) -> dict[str, Tensor]:
         return run_reference_part(self.packed, name, maps)
 
-    def align_regions(
+    def roi_align(
         self, maps: Sequence[Tensor], boxes: Tensor, level_of: Tensor, options: AlignOptions
     ) -> Tensor:
         """By torchvision, which sums the samples in another order: 1e-5 apart."""
@@ -162,11 +162,11 @@ class ReferenceNetwork:
     def label_map(self, logits: Tensor, size: Size) -> Tensor:
         return label_map(logits, size)
 
-    def find_above(self, values: Tensor, bound: float) -> tuple[Tensor, Tensor]:
+    def above_threshold(self, values: Tensor, bound: float) -> tuple[Tensor, Tensor]:
         (index,) = torch.nonzero(values > bound, as_tuple=True)
         return index, values[index]
 
-    def suppress(self, boxes: Tensor, scores: Tensor, classes: Tensor, threshold: float) -> Tensor:
+    def nms(self, boxes: Tensor, scores: Tensor, classes: Tensor, threshold: float) -> Tensor:
         return batched_nms(boxes, scores, classes, threshold)
 
 

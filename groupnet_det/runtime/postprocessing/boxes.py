@@ -12,7 +12,7 @@ from torch import Tensor
 from torchvision.ops import clip_boxes_to_image
 
 from groupnet_det.errors import PackedFileError, lookup, shortened
-from groupnet_det.packed.validation.part_checks import MAX_GEOMETRY, in_range
+from groupnet_det.packed.limits import MAX_GEOMETRY, in_range
 from groupnet_det.runtime.backends.numpy_ops import pick
 
 MAX_FLOAT32 = torch.finfo(torch.float32).max

@@ -1,4 +1,4 @@
-"""Post-processing of RetinaNet and FCOS: maps to boxes."""
+"""Post-processing of dense detectors: maps to boxes."""
 
 import math
 from dataclasses import dataclass
@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, lookup
+from groupnet_det.packed.limits import MAX_ELEMENTS, in_range
 from groupnet_det.packed.program import Program
-from groupnet_det.packed.shapes import MAX_ELEMENTS
-from groupnet_det.packed.validation.part_checks import in_range
 from groupnet_det.runtime.backends.networks import Network
 from groupnet_det.runtime.backends.numpy_ops import flat, pick, rows_of, sigmoid, sqrt, where_above
 
@@ -77,7 +76,7 @@ class DensePostprocessing:
         found = (self._candidates(maps, level, network) for level in self.levels)
         parts = zip(*found, strict=True)
         boxes, scores, classes = (torch.cat(part) for part in parts)
-        kept = network.suppress(boxes, scores, classes, self.nms_threshold)
+        kept = network.nms(boxes, scores, classes, self.nms_threshold)
         if self.max_detections >= 0:
             kept = kept[: self.max_detections]
         return pick(boxes, kept), pick(scores, kept), pick(classes, kept)
@@ -89,7 +88,7 @@ class DensePostprocessing:
         number = self.anchors.number(level)
         num_classes = logits.shape[3] // number
         factors = [flat(maps[f"{kind}.{level}"]) for kind in _SCORES[self.score]]
-        index, above = network.find_above(
+        index, above = network.above_threshold(
             flat(logits), lowest_logit(self.score_threshold, 1 + len(factors))
         )
         scores = sigmoid(above)

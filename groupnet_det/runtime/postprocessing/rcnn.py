@@ -76,7 +76,7 @@ class RegionPostprocessing:
         regions = self.proposals(maps, size, network)
         found = [self._candidates(maps, r, size, network) for r in regions.split(CHUNK)]
         boxes, scores, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
-        kept = network.suppress(boxes, scores, labels, self.nms_threshold)
+        kept = network.nms(boxes, scores, labels, self.nms_threshold)
         if self.max_detections >= 0:
             kept = kept[: self.max_detections]
         return pick(boxes, kept), pick(scores, kept), pick(labels, kept)

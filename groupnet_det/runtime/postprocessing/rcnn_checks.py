@@ -3,7 +3,8 @@
 from groupnet_det.errors import DataError, PackedFileError, lookup, shortened
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.program import Program
-from groupnet_det.packed.shapes import Shape, buffer_shapes
+from groupnet_det.packed.shapes import buffer_shapes
+from groupnet_det.packed.steps.sizes import Shape
 
 from .output_checks import channels_of, expect_channels
 from .rcnn import CHUNK, MaskStage, RegionPostprocessing, Stage

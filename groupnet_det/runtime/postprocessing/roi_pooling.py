@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, lookup
-from groupnet_det.packed.shapes import MAX_ELEMENTS
-from groupnet_det.packed.validation.part_checks import MAX_GEOMETRY, in_range
+from groupnet_det.packed.limits import MAX_ELEMENTS, MAX_GEOMETRY, in_range
 from groupnet_det.runtime.backends.networks import AlignOptions, Network
 
 MAX_LEVEL = 64
@@ -80,7 +79,7 @@ class Pooler:
             aligned=ALIGNED[self.type],
         )
         levels = [maps[level] for level in self.levels]
-        return network.align_regions(levels, boxes, self._assign(boxes), options)
+        return network.roi_align(levels, boxes, self._assign(boxes), options)
 
     def _assign(self, boxes: Tensor) -> Tensor:
         """Number of the level of each box."""

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError
-from groupnet_det.packed.shapes import MAX_ELEMENTS
-from groupnet_det.packed.validation.part_checks import in_range
+from groupnet_det.packed.limits import MAX_ELEMENTS, in_range
 from groupnet_det.runtime.backends.networks import Network
 from groupnet_det.runtime.backends.numpy_ops import flat, pick, rows_of
 
@@ -56,7 +55,7 @@ class Proposals:
         kept = boxes.isfinite().all(dim=1) & scores.isfinite()
         kept &= larger_than(boxes, self.min_box_size)
         boxes, scores, levels = pick(boxes, kept), pick(scores, kept), pick(levels, kept)
-        best = network.suppress(boxes, scores, levels, self.nms_threshold)[: self.post_nms_topk]
+        best = network.nms(boxes, scores, levels, self.nms_threshold)[: self.post_nms_topk]
         return pick(boxes, best)
 
     def _candidates(self, maps: dict[str, Tensor], level: str) -> tuple[Tensor, Tensor]:

@@ -13,26 +13,16 @@ from torch import Tensor
 
 from groupnet_det.errors import PackedFileError
 from groupnet_det.packed.packed_file import PackedFile
-from groupnet_det.packed.program import (
-    Branch,
-    Conv,
-    DepthToSpace,
-    Input,
-    Interpolate,
-    Join,
-    MaxPool,
-    Mean,
-    Program,
-    Resize,
-    Sinks,
-    Stem,
-    Term,
-)
+from groupnet_det.packed.program import Program, Step
 from groupnet_det.packed.shapes import buffer_shapes, canvas_size, check_images, check_maps
 from groupnet_det.packed.sign_bits import unpack_bits
+from groupnet_det.packed.steps.conv import Branch, Conv, Join, Term
+from groupnet_det.packed.steps.float_maps import FloatStep
+from groupnet_det.packed.steps.parts import Sinks
+from groupnet_det.packed.steps.sources import Input, Stem
 from groupnet_det.packed.value_maps import apply_map, sink_bits, sink_bytes, sink_levels
 
-from .layouts import interpolated, max_pooled, nearest, resized, spread
+from .layouts import FLOAT_STEPS, nearest
 from .sums import padded, sum_of_fma, sum_of_products
 
 # What happens after a step: its number, the number of a buffer that it wrote, and the content.
@@ -131,19 +121,26 @@ def _run(
     run = _Run(program, packed.tensors, given)
     for index, step in enumerate(program.steps):
         # All of a step is read before anything is written.
-        for number, content in list(getattr(run, step.op)(step)):
+        for number, content in list(run.step(step)):
             run.buffers[number] = content
             observe(index, number, content)
     return run.buffers
 
 
 class _Run:
-    """One run; there is a method for each op, which gives what it writes."""
+    """One run; there is a method for each op that `FLOAT_STEPS` lacks, which gives what it
+    writes."""
 
     def __init__(self, program: Program, tensors: Mapping[str, Tensor], given: Tensor) -> None:
         self.program, self.tensors, self.given = program, tensors, given
         self.canvas = canvas_size(tuple(given.shape), program.size_divisor)
         self.buffers: dict[int, Tensor] = {}
+
+    def step(self, step: Step) -> Iterator[tuple[int, Tensor]]:
+        if isinstance(step, FloatStep):
+            yield step.output, FLOAT_STEPS[type(step)](step, self)
+        else:
+            yield from getattr(self, step.op)(step)
 
     def stem(self, step: Stem) -> Iterator[tuple[int, Tensor]]:
         weight = self.tensors[step.weight]
@@ -165,33 +162,6 @@ class _Run:
             yield from self.sink(value, branch.sinks)
         if step.join:
             yield from self.join(values, step.join)
-
-    def mean(self, step: Mean) -> Iterator[tuple[int, Tensor]]:
-        x = self.buffers[step.input]
-        total = torch.zeros_like(x[:, 0, 0])
-        for pixel in x.flatten(1, 2).unbind(1):
-            total = total + pixel
-        share = torch.tensor(1 / (x.shape[1] * x.shape[2]), dtype=torch.float32)
-        yield step.output, (total * share)[:, None, None]
-
-    def resize(self, step: Resize) -> Iterator[tuple[int, Tensor]]:
-        yield step.output, resized(self.buffers[step.input], step.factor, *self.sides(step))
-
-    def interpolate(self, step: Interpolate) -> Iterator[tuple[int, Tensor]]:
-        yield step.output, interpolated(self.buffers[step.input], step.factor, *self.sides(step))
-
-    def sides(self, step: Resize | Interpolate) -> tuple[int, int]:
-        """Height and width of the result."""
-        if step.like is None:
-            return self.canvas
-        height, width = self.buffers[step.like].shape[1:3]
-        return height, width
-
-    def max_pool(self, step: MaxPool) -> Iterator[tuple[int, Tensor]]:
-        yield step.output, max_pooled(self.buffers[step.input], step.pool)
-
-    def depth_to_space(self, step: DepthToSpace) -> Iterator[tuple[int, Tensor]]:
-        yield step.output, spread(self.buffers[step.input], step.factor)
 
     def branch(self, branch: Branch) -> Tensor:
         values = [self.term(term) for term in branch.terms]

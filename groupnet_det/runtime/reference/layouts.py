@@ -1,11 +1,45 @@
-"""Steps of the reference that put values elsewhere: resizing, pooling, channels to pixels."""
+"""Steps of the reference from one float map to another: means, resizing, pooling, channels to
+pixels."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from groupnet_det.packed.program import ONE_PIXEL, Pool
+from groupnet_det.packed.steps.conv import ONE_PIXEL
+from groupnet_det.packed.steps.float_maps import (
+    DepthToSpace,
+    Interpolate,
+    MaxPool,
+    Mean,
+    Resize,
+    Upsampling,
+)
+from groupnet_det.packed.steps.parts import Pool
 
 from .exact_fma import fma
+
+
+class Maps(Protocol):
+    """What a step may read.
+
+    Attributes:
+        buffers: By number, (N, H, W, C).
+        canvas: Height and width of the canvas.
+    """
+
+    buffers: dict[int, Tensor]
+    canvas: tuple[int, int]
+
+
+def averaged(x: Tensor) -> Tensor:
+    """The mean of the pixels, added in their order; (N, H, W, C) -> (N, 1, 1, C)."""
+    total = torch.zeros_like(x[:, 0, 0])
+    for pixel in x.flatten(1, 2).unbind(1):
+        total = total + pixel
+    share = torch.tensor(1 / (x.shape[1] * x.shape[2]), dtype=torch.float32)
+    return (total * share)[:, None, None]
 
 
 def resized(x: Tensor, factor: int, height: int, width: int) -> Tensor:
@@ -86,3 +120,25 @@ def nearest(x: Tensor, factor: int, height: int, width: int) -> Tensor:
     if factor == ONE_PIXEL:
         return x
     return x[:, torch.arange(height) // factor][:, :, torch.arange(width) // factor]
+
+
+def _target_size(step: Upsampling, maps: Maps) -> tuple[int, int]:
+    """Height and width of the result."""
+    if step.like is None:
+        return maps.canvas
+    height, width = maps.buffers[step.like].shape[1:3]
+    return height, width
+
+
+# From a step, and the maps so far, to what it writes.
+FLOAT_STEPS: dict[type, Callable[[Any, Maps], Tensor]] = {
+    Mean: lambda step, maps: averaged(maps.buffers[step.input]),
+    Resize: lambda step, maps: resized(
+        maps.buffers[step.input], step.factor, *_target_size(step, maps)
+    ),
+    Interpolate: lambda step, maps: interpolated(
+        maps.buffers[step.input], step.factor, *_target_size(step, maps)
+    ),
+    MaxPool: lambda step, maps: max_pooled(maps.buffers[step.input], step.pool),
+    DepthToSpace: lambda step, maps: spread(maps.buffers[step.input], step.factor),
+}

@@ -91,7 +91,7 @@ class Classification(Result):
             return lookup({each.class_name: each for each in every}, index, "the class")
         if is_number(index):
             return every[operator.index(index)]
-        return tuple(every[i] for i in torch.arange(len(every))[selection(index)].tolist())
+        return tuple(every[i] for i in np.arange(len(every))[selection(index)].tolist())
 
     def __iter__(self) -> Iterator[ClassProbability]:
         shares = self.probabilities.tolist()

@@ -104,7 +104,7 @@ class Pen:
 
 def largest_first(masks: NDArray[np.bool_]) -> Iterator[int]:
     """Indices of masks (R, H, W), so that small ones are drawn over large ones."""
-    areas = masks.reshape(len(masks), -1).sum(axis=1)
+    areas = masks.sum(axis=(1, 2))
     yield from np.argsort(-areas, kind="stable").tolist()
 
 

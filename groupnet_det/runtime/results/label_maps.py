@@ -93,7 +93,7 @@ class LabelMap(Result):
         labels = self._present()
         if is_number(index):
             return self._region(int(labels[operator.index(index)]))
-        return tuple(self._region(label) for label in labels[selection(index)].tolist())
+        return tuple(self._region(label) for label in labels.numpy()[selection(index)].tolist())
 
     def __iter__(self) -> Iterator[Region]:
         return map(self._region, self._present().tolist())

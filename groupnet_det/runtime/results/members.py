@@ -6,6 +6,7 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from groupnet_det.errors import ConfigError
@@ -13,11 +14,14 @@ from groupnet_det.errors import ConfigError
 
 def is_number(index: Any) -> bool:
     """Whether an index names one member."""
-    return isinstance(index, SupportsIndex) and np.ndim(index) == 0
+    return isinstance(index, SupportsIndex) and getattr(index, "ndim", 0) == 0
 
 
-def selection(index: Any) -> slice | Tensor:
-    """An index of several members as torch takes it.
+Selection = slice | NDArray[Any]
+
+
+def selection(index: Any) -> Selection:
+    """An index of several members as numpy takes it.
 
     Raises:
         ConfigError: It is none.
@@ -29,7 +33,12 @@ def selection(index: Any) -> slice | Tensor:
         values = values.astype(np.int64)
     if values.ndim != 1 or values.dtype.kind not in "bi":
         raise ConfigError(f"{index!r} selects nothing; valid: a slice, bools or whole numbers")
-    return torch.from_numpy(values.copy())
+    return values
+
+
+def picked(values: Tensor, kept: Selection) -> Tensor:
+    """Rows on the CPU, chosen in this thread alone: see `numpy_ops`."""
+    return torch.from_numpy(np.ascontiguousarray(values.numpy()[kept]))
 
 
 def counted(names: Sequence[str]) -> str:

@@ -110,7 +110,7 @@ class PanopticSegmentation(Result):
         """
         if is_number(index):
             return self._segment(range(len(self))[operator.index(index)])
-        kept = torch.arange(len(self))[selection(index)].tolist()
+        kept = np.arange(len(self))[selection(index)].tolist()
         infos = tuple(self.segments_info[number] for number in kept)
         ids = torch.tensor([info["id"] for info in infos], dtype=self.segment_map.dtype)
         others = ~torch.isin(self.segment_map, ids)
@@ -162,7 +162,7 @@ class PanopticSegmentation(Result):
         ``id``, ``mask`` and, of objects, ``score``."""
         segments: list[dict[str, Any]] = []
         for each in self:
-            entry = {
+            entry: dict[str, Any] = {
                 "class": each.class_name,
                 "label": each.label,
                 "isthing": each.is_thing,
@@ -179,7 +179,7 @@ class PanopticSegmentation(Result):
         classes of objects and of stuff are counted on their own, and the ``score`` of objects."""
         results: list[dict[str, Any]] = []
         for each in self:
-            result = {
+            result: dict[str, Any] = {
                 "image_id": image_id,
                 "category_id": each.label,
                 "isthing": each.is_thing,

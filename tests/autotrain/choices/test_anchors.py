@@ -87,4 +87,5 @@ def test_the_recall_is_that_of_all_anchors():
 
 def test_a_level_without_objects_has_retinanets_sizes():
     anchors = found(random_boxes(np.full(50, 20.0), np.ones(50)))
-    assert anchors.sizes == ((32, 40, 51), (64, 81, 102))
+    assert anchors.sizes == ((16, 20, 25), (64, 81, 102))  # 4 strides and up, by thirds of octaves
+    assert anchors.recall == 1

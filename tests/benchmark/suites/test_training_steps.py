@@ -6,13 +6,22 @@ import torch
 from groupnet_det.analysis.precision_map import layer_precisions
 from groupnet_det.benchmark.measure.timing import alternate_single_runs
 from groupnet_det.benchmark.suites.training_steps import BASELINE, NETWORKS, OURS, make_row, size_of
-from groupnet_det.commands.benchmark.flags import QUICK
+from groupnet_det.commands.benchmark import flags
 from groupnet_det.config import load_config
 from groupnet_det.data.loading.random_batches import NUM_OBJECTS, random_batch
 from groupnet_det.engine.memory.random_steps import BatchSize, TrainingSteps
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import ConfigError
 
+QUICK = flags.benchmark_train().parse_args([]).configs
+CLASSIFIER, SEGMENTER, DETECTOR = (
+    f"configs/quick/{name}.yaml"
+    for name in (
+        "classifier_groupnet_mnist5k",
+        "semseg_groupnet_photo_digits",
+        "retinanet_groupnet_photo_digits",
+    )
+)
 NARROW = [
     *("MODEL.DEVICE", "cpu", "MODEL.GROUPNET.WIDTH", "0.125", "MODEL.FPN.OUT_CHANNELS", "8"),
     *("MODEL.SEM_SEG_HEAD.CONVS_DIM", "8", "MODEL.ROI_BOX_HEAD.FC_DIM", "16"),
@@ -42,7 +51,7 @@ def test_a_step_moves_the_weights_of_every_kind(load, path, network):
 
 
 def test_the_baseline_is_float_and_differs_in_nothing_else(load):
-    cfg = load(QUICK[2], "MODEL.GROUPNET.PARTS.HEAD", "bnn")
+    cfg = load(DETECTOR, "MODEL.GROUPNET.PARTS.HEAD", "bnn")
     baseline = NETWORKS[BASELINE](cfg)
     for config, bits in ((cfg, {1, 32}), (baseline, {32})):
         model = Trainer.build_model(config)
@@ -64,12 +73,12 @@ def test_parallel_atrous_convolution_has_a_baseline(root):
 def test_dilations_of_several_bases_have_a_baseline(load):
     groups = [*("OUTPUT_STRIDE", "8", "NUM_BASES", "2", "DILATIONS", "[1, 1, [2, 3], [6, 7]]")]
     options = [f"MODEL.GROUPNET.{word}" if word.isupper() else word for word in groups]
-    baseline = NETWORKS[BASELINE](load(QUICK[1], *options))
+    baseline = NETWORKS[BASELINE](load(SEGMENTER, *options))
     assert {layer.weight_bits for layer in layer_precisions(Trainer.build_model(baseline))} == {32}
 
 
 def test_the_baseline_is_on_the_same_device(load):
-    cfg = load(QUICK[2], "MODEL.DEVICE", "cuda")
+    cfg = load(DETECTOR, "MODEL.DEVICE", "cuda")
     assert NETWORKS[BASELINE](cfg).MODEL.DEVICE == "cuda"
 
 
@@ -96,14 +105,14 @@ def test_boxes_lie_in_the_image_and_masks_fill_them(load):
 
 
 def test_an_architecture_without_batches_is_named(load):
-    cfg = load(QUICK[2], "MODEL.META_ARCHITECTURE", "SOLO")
+    cfg = load(DETECTOR, "MODEL.META_ARCHITECTURE", "SOLO")
     with pytest.raises(ConfigError, match="META_ARCHITECTURE is 'SOLO'; valid: 'ImageClassifier'"):
         random_batch(cfg, num_images=1, height=8, width=8)
 
 
 @pytest.mark.parametrize(
     ("path", "side"),
-    [(QUICK[0], 32), (QUICK[1], 144), (QUICK[2], 160)],
+    [(CLASSIFIER, 32), (SEGMENTER, 144), (DETECTOR, 160)],
     ids=["mnist", "seg", "det"],
 )
 def test_sizes_are_those_of_the_config(load, path, side):

@@ -149,7 +149,7 @@ def image_ids(datasets):
 
 def test_json_results(run, datasets_env, tmp_path):
     path = results_file(tmp_path, image_ids(datasets_env)[1])
-    words = ["--input", path, "--output", tmp_path / "out", "--dataset", "photo_digits_val"]
+    words = ["--results", path, "--output", tmp_path / "out", "--dataset", "photo_digits_val"]
     assert run("visualize_json_results", *words) == 0
     (drawn,) = (tmp_path / "out").iterdir()  # images without results are left out
     width, height = Image.open(drawn).size
@@ -169,7 +169,7 @@ DATASETS:
       IMAGES: {root}/val
 """)
     path = results_file(tmp_path, image_ids(datasets_env)[0])
-    words = ["--input", path, "--output", tmp_path / "out", "--dataset", "mine"]
+    words = ["--results", path, "--output", tmp_path / "out", "--dataset", "mine"]
     assert run("visualize_json_results", *words, "--config-file", tmp_path / "config.yaml") == 0
     assert len(list((tmp_path / "out").iterdir())) == 1
 
@@ -212,7 +212,7 @@ def test_panoptic_data_show_stuff_and_things(run, root, datasets_env, tmp_path, 
 
 def test_json_results_of_something_else(run, datasets_env, tmp_path, capsys):
     path = results_file(tmp_path, image_ids(datasets_env)[0], category_id=70)
-    words = ["--input", path, "--output", tmp_path / "out", "--dataset"]
+    words = ["--results", path, "--output", tmp_path / "out", "--dataset"]
     assert run("visualize_json_results", *words, "photo_digits_val") == 1
     told = capsys.readouterr().err
     assert "a result is of category 70, but the data set has [1, 2" in told

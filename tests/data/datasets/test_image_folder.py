@@ -5,6 +5,7 @@ from PIL import Image
 from groupnet_det.data.datasets.image_folder import format_class_counts, load_image_folder
 from groupnet_det.data.datasets.mnist5k import prepare_mnist5k
 from groupnet_det.data.datasets.photo_digits_sources import load_digits
+from groupnet_det.errors import DataError
 
 
 def test_files_below_a_class_folder_belong_to_it_and_others_are_left_out(image_folder):
@@ -30,6 +31,20 @@ def test_table_of_many_classes_is_compact(number):
     assert ("c39" in table) == (number == 40)
     if number == 41:
         assert table.splitlines()[-1].split() == ["41", "1", "21", "41"]
+
+
+def test_a_list_names_some_of_the_images(image_folder, tmp_path):
+    root = image_folder("train", cat=2, dog=2)
+    (tmp_path / "list.txt").write_text("dog/1.jpg\ncat/0.jpg\n")
+    names, records = load_image_folder(root, "", tmp_path / "list.txt")
+    assert names == ["cat", "dog"]
+    assert [(r["file_name"], r["label"]) for r in records] == [
+        (str(root / "dog/1.jpg"), 1),
+        (str(root / "cat/0.jpg"), 0),
+    ]
+    (tmp_path / "list.txt").write_text("dog/7.jpg\n")
+    with pytest.raises(DataError, match=r"list\.txt names .*dog/7\.jpg, which is no image of"):
+        load_image_folder(root, "", tmp_path / "list.txt")
 
 
 @pytest.fixture(scope="module")

@@ -77,8 +77,8 @@ def test_voc_class_that_is_not_listed(voc):
     ("change", "message"),
     [
         (
-            {"FORMAT": "yolo"},
-            r"DATASETS.CUSTOM\[0\].FORMAT is 'yolo'; valid: 'coco', 'voc', 'image_folder'",
+            {"FORMAT": "csv"},
+            r"DATASETS.CUSTOM\[0\].FORMAT is 'csv'; valid: 'coco', 'voc', 'yolo', 'image_folder'",
         ),
         ({"CLASSES": "cat"}, "CLASSES must be a list"),
         ({"ROOT": "$NOWHERE_AT_ALL/x"}, "variable NOWHERE_AT_ALL is not set"),

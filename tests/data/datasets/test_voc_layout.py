@@ -50,6 +50,15 @@ def test_one_image_and_lists_with_a_second_column(tmp_path):
     assert read_annotation(tmp_path / "Annotations/only.xml").objects[1].difficult
 
 
+def test_a_list_may_lie_elsewhere(tmp_path):
+    write_voc(tmp_path / "voc", IMAGES)
+    (tmp_path / "mine.txt").write_text("000012\n")
+    assert read_split(tmp_path / "voc", str(tmp_path / "mine")) == ["000012"]
+    check_voc_layout(tmp_path / "voc", str(tmp_path / "mine"))
+    with pytest.raises(DataError, match=r"other\.txt does not exist"):
+        read_split(tmp_path / "voc", str(tmp_path / "other"))
+
+
 def test_lists_of_one_class_pass_the_check(tmp_path):
     write_voc(tmp_path, IMAGES)
     (tmp_path / "ImageSets/Main/cat_test.txt").write_text("000007  1\n000012 -1\n")

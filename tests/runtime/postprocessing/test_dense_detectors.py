@@ -157,7 +157,10 @@ def test_the_engine_finds_the_same_numbers(count, tmp_path):
         values[torch.rand(count, generator=generator) < 0.1] = float("nan")
         torch.set_num_threads(1 + number % 3)
         for given in (values, values[1::3]):
-            found, expected = network.find_above(given, bound), NETWORK.find_above(given, bound)
+            found, expected = (
+                network.above_threshold(given, bound),
+                NETWORK.above_threshold(given, bound),
+            )
             assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
     torch.set_num_threads(before)
 

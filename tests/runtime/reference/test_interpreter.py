@@ -8,7 +8,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from groupnet_det.packed.program import Branch, Buffer, Map, Mean, Sinks
+from groupnet_det.packed.steps.conv import Branch
+from groupnet_det.packed.steps.float_maps import Mean
+from groupnet_det.packed.steps.parts import Buffer, Map, Sinks
 from groupnet_det.runtime.reference.interpreter import run_reference
 from tests.packed.program_builder import ProgramBuilder
 from tests.packed.programs import example_images

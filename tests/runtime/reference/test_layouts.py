@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from groupnet_det.modeling.heads.segmentation.upsampling import upsample_aligned
-from groupnet_det.packed.program import Pool
+from groupnet_det.packed.steps.parts import Pool
 from groupnet_det.runtime.reference.interpreter import run_reference
 from groupnet_det.runtime.reference.layouts import (
     interpolated,

@@ -37,8 +37,18 @@ def test_it_is_a_sequence():
         ([], []),
         (slice(0, 0), []),
         (np.array([-1]), [2]),
+        (slice(None, None, -1), [2, 1, 0]),
     ],
-    ids=["slice", "list", "mask", "numpy mask", "empty list", "empty slice", "negative"],
+    ids=[
+        "slice",
+        "list",
+        "mask",
+        "numpy mask",
+        "empty list",
+        "empty slice",
+        "negative",
+        "reversed",
+    ],
 )
 def test_some_of_them(index, kept):
     found = detections()

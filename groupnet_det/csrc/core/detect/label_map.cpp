@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include "core/memory_limit.h"
+#include "core/memory/memory_limit.h"
 
 namespace groupnet {
 

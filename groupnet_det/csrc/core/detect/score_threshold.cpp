@@ -28,7 +28,8 @@ void each_block(int64_t piece, int64_t count, const Use& use) {
 
 }  // namespace
 
-Found find_above(const float* values, int64_t count, float bound, ThreadPool& pool, int threads) {
+Found above_threshold(const float* values, int64_t count, float bound, ThreadPool& pool,
+                      int threads) {
   const int64_t pieces = (count + kBlocksAPiece * kBlock - 1) / (kBlocksAPiece * kBlock);
   // Of each block, and where the finds of a piece begin.
   std::vector<uint8_t> in_block(static_cast<size_t>(pieces * kBlocksAPiece));

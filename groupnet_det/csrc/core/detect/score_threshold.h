@@ -14,6 +14,7 @@ struct Found {
 };
 
 // NaN is above nothing.
-Found find_above(const float* values, int64_t count, float bound, ThreadPool& pool, int threads);
+Found above_threshold(const float* values, int64_t count, float bound, ThreadPool& pool,
+                      int threads);
 
 }  // namespace groupnet

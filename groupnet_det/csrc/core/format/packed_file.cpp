@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/format/json/json.h"
+#include "core/message.h"
 
 namespace groupnet {
 
@@ -23,28 +24,29 @@ size_t bytes_of(const std::string& dtype) {
   static const std::map<std::string, size_t> kBytes = {
       {"U8", 1}, {"I8", 1}, {"I16", 2}, {"I32", 4}, {"F32", 4}};
   auto found = kBytes.find(dtype);
-  require(found != kBytes.end(), "tensors of type " + dtype + " do not belong in a packed file");
+  require(found != kBytes.end(),
+          "tensors of type " + quoted(dtype) + " do not belong in a packed file");
   return found->second;
 }
 
 Tensor read_tensor(const Json& entry, const std::string& name, const uint8_t* data, size_t size) {
+  const std::string what = "tensor " + quoted(name);
   Tensor tensor;
-  tensor.dtype = entry.at("dtype", name).as_string(name);
+  tensor.dtype = entry.at("dtype", what).as_string(what);
   size_t count = bytes_of(tensor.dtype);
-  for (const Json& side : entry.at("shape", name).as_array(name)) {
-    int64_t n = side.as_integer(name);
+  for (const Json& side : entry.at("shape", what).as_array(what)) {
+    int64_t n = side.as_integer(what);
     require(n > 0 && count <= kMaxBytes / static_cast<size_t>(n),
-            "tensor '" + name + "' has an impossible shape");
+            what + " has an impossible shape");
     tensor.shape.push_back(n);
     count *= static_cast<size_t>(n);
   }
-  const auto& range = entry.at("data_offsets", name).as_array(name);
-  require(range.size() == 2, "tensor '" + name + "' has no two data_offsets");
-  int64_t begin = range[0].as_integer(name), end = range[1].as_integer(name);
+  const auto& range = entry.at("data_offsets", what).as_array(what);
+  require(range.size() == 2, what + " has no two data_offsets");
+  int64_t begin = range[0].as_integer(what), end = range[1].as_integer(what);
   require(0 <= begin && begin <= end && static_cast<uint64_t>(end) <= size,
-          "tensor '" + name + "' lies outside of the file");
-  require(static_cast<size_t>(end - begin) == count,
-          "tensor '" + name + "' has not the bytes of its shape");
+          what + " lies outside of the file");
+  require(static_cast<size_t>(end - begin) == count, what + " has not the bytes of its shape");
   tensor.data = data + begin;
   tensor.num_bytes = count;
   return tensor;
@@ -142,7 +144,7 @@ PackedFile PackedFile::parse(std::vector<uint8_t> bytes, const std::string& name
       return metadata.at(key, "__metadata__").as_string(key);
     };
     require(text("format") == kFormat, "it is no packed file");
-    require(text("version") == kVersion, "it has the format version " + text("version") +
+    require(text("version") == kVersion, "it has the format version " + quoted(text("version")) +
                                              "; this engine reads " + kVersion +
                                              ": export the model again");
     file.program_ = text("program");
@@ -155,7 +157,7 @@ PackedFile PackedFile::parse(std::vector<uint8_t> bytes, const std::string& name
     }
     return file;
   } catch (const Error& error) {
-    throw Error(name + " cannot be used: " + error.what());
+    throw unusable(name, error);
   }
 }
 

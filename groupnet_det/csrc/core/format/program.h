@@ -1,15 +1,14 @@
 // What a packed file computes: the structs after docs/packed-format.md, names resolved to tensors.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/format/packed_file.h"
+#include "core/format/step.h"
 
 namespace groupnet {
 
@@ -88,78 +87,6 @@ struct Window {
   }
 };
 
-struct StemSpec {
-  Tensor weight;
-  Window conv;
-  std::optional<Window> pool;
-  MapSpec map;
-  SinksSpec sinks;
-};
-
-// The map that a part is given.
-struct InputSpec {
-  MapSpec map;
-  SinksSpec sinks;
-};
-
-struct TermSpec {
-  int input = -1;
-  BufferKind kind = BufferKind::kFloat;  // of the input
-  Tensor weight;
-  Window conv;
-  std::vector<int32_t> offset;
-  MapSpec map;
-};
-
-struct BranchSpec {
-  std::vector<TermSpec> terms;
-  int residual = -1;
-  int residual_factor = 1;  // 0 for a residual of one pixel
-  MapSpec final;
-  std::optional<SinksSpec> sinks;
-};
-
-struct JoinSpec {
-  Channels scales;
-  bool alias = false;
-  std::optional<std::array<float, 2>> gate;
-  std::optional<SinksSpec> merged;
-  std::vector<std::optional<SinksSpec>> branches;
-};
-
-struct ConvSpec {
-  std::vector<BranchSpec> branches;
-  std::optional<JoinSpec> join;
-};
-
-// From one float buffer to another.
-struct MoveSpec {
-  int input = -1, output = -1;
-  int factor = 1;  // of resize, interpolate and depth_to_space
-  int like = -1;   // of resize and interpolate: whose size it takes, if not that of the canvas
-  bool by_centers = false;  // interpolate, which else is as resize
-  Window pool;              // of max_pool
-};
-
-struct StepSpec {
-  enum class Op { kStem, kInput, kConv, kMean, kResize, kMaxPool, kDepthToSpace };
-  Op op = Op::kConv;
-  std::string name;
-  int out_channels = 0;
-  StemSpec stem;
-  InputSpec input;
-  ConvSpec conv;
-  MoveSpec move;  // of all other steps
-
-  bool moves() const { return op != Op::kStem && op != Op::kInput && op != Op::kConv; }
-  // All that it writes, in the order of the file.
-  std::vector<const SinksSpec*> sinks() const;
-  std::vector<int> written() const;
-  std::vector<int> residuals() const;
-  std::vector<int> convolved() const;  // what its convolutions read
-  std::vector<int> read() const;       // everything whose values it needs
-};
-
 // The network, or a part of it that is given a map of floats.
 struct Program {
   std::string name;  // of a part; else empty
@@ -167,12 +94,9 @@ struct Program {
   int input_channels = 0;
   int size_divisor = 1;
   std::vector<BufferSpec> buffers;
-  std::vector<StepSpec> steps;
+  std::vector<std::unique_ptr<Step>> steps;
   std::vector<std::pair<std::string, int>> outputs;
   std::vector<Program> parts;
 };
-
-// Throws Error where the program does not fit the format or its tensors. `file` must outlive it.
-Program read_program(const PackedFile& file);
 
 }  // namespace groupnet

@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-#include "core/memory_limit.h"
+#include "core/memory/memory_limit.h"
 
 namespace groupnet {
 
@@ -23,8 +23,8 @@ bool touches(const std::set<int>& some, const std::vector<int>& others) {
 Schedule::Schedule(const Program& program) : lives(program.buffers.size()) {
   int64_t section = -1;
   std::set<int> read, written;  // in the section
-  for (const StepSpec& step : program.steps) {
-    const std::vector<int> reads = step.read(), writes = step.written();
+  for (const auto& step : program.steps) {
+    const std::vector<int> reads = step->reads(), writes = step->writes();
     if (section < 0 || touches(written, reads) || touches(written, writes) ||
         touches(read, writes)) {
       ++section;

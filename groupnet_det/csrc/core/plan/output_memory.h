@@ -8,8 +8,6 @@
 
 namespace groupnet {
 
-struct PlannedStep;
-
 // Of one buffer. Whoever takes results holds `current`; the next run needs memory that nobody
 // holds.
 class OutputMemory {
@@ -41,8 +39,5 @@ struct Move {
     if (offset < bytes) pointer = reinterpret_cast<T*>(to + offset);
   }
 };
-
-// Move all maps of floats, and borders, in the arguments of a step.
-void move_maps(PlannedStep& step, const Move& move);
 
 }  // namespace groupnet

@@ -1,14 +1,23 @@
-// Kernel arguments of steps: what is packed, with the maps of one workspace.
+// What steps make the arguments of their kernels of: the maps of one workspace, and its memory.
 #pragma once
 
+#include <algorithm>
+#include <memory>
 #include <vector>
 
-#include "core/arena.h"
+#include "core/memory/arena.h"
+#include "core/plan/planned_step.h"
 #include "core/plan/shapes.h"
-#include "core/plan/workspace.h"
-#include "core/weights/packed_weights.h"
+#include "core/weights/weight_packer.h"
 
 namespace groupnet {
+
+struct BufferMemory {
+  MapView<uint32_t> words;  // of a buffer of bits
+  MapView<float> floats;
+  MapView<uint8_t> bytes;
+  int64_t height = 0, width = 0;
+};
 
 template <class T>
 MapView<const T> read_only(const MapView<T>& map) {
@@ -19,40 +28,56 @@ class StepPlanner {
  public:
   // All must outlive it; `arena` holds what the arguments point to.
   StepPlanner(const Program& program, const Shapes& shapes, const ImageSize& size,
-              const std::vector<BufferMemory>& buffers, Arena& arena)
-      : program_(program), shapes_(shapes), size_(size), buffers_(buffers), arena_(arena) {}
+              const KernelTable& kernels, const std::vector<BufferMemory>& buffers, Arena& arena)
+      : program_(program),
+        shapes_(shapes),
+        size_(size),
+        kernels_(kernels),
+        buffers_(buffers),
+        arena_(arena) {}
 
-  // Fills the step, whose size and pixels are there. The step must stay where it is.
-  void plan(const StepSpec& spec, const PackedStep& packed, PlannedStep& step);
+  // The step of that number, whose own memory is there.
+  std::unique_ptr<PlannedStep> plan(size_t step, uint8_t* own_memory);
+  // Of each thread, for all steps.
+  int64_t scratch_size() const { return scratch_size_; }
+
+  // For steps.
+  const KernelTable& kernels() const { return kernels_; }
+  Arena& arena() { return arena_; }
+  int input_channels() const { return program_.input_channels; }
+  const ImageSize& size() const { return size_; }
+  const MapSize& canvas() const { return shapes_.canvas; }
+  const BufferMemory& buffer(int index) const { return buffers_[index]; }
+  // Of what the step writes.
+  int height() const { return static_cast<int>(shapes_.steps[step_].height); }
+  int width() const { return static_cast<int>(shapes_.steps[step_].width); }
+  // As many as its `own_bytes`.
+  uint8_t* own_memory() const { return own_memory_; }
+  // Each thread has so many numbers for its private use.
+  void need_scratch(int64_t size) { scratch_size_ = std::max(scratch_size_, size); }
+
+  // Where a step gives one pixel for each image, the images are taken for the pixels of one row, so
+  // that weights are read once for several of them. From the call on, maps are seen so.
+  void take_images_for_a_row() { in_a_row_ = true; }
+  template <class T>
+  MapView<T> seen(const MapView<T>& map) const {
+    if (!in_a_row_) return map;
+    return {map.origin, 0, 0, map.image_stride};
+  }
+  // Sets the maps of `parts`, which the result points to.
+  SinksArgs plan_sinks(const SinksSpec& spec, PackedSinks& parts) const;
 
  private:
-  void plan_stem(const StemSpec& spec, const int32_t* last_channel_sums, PlannedStep& step);
-  void plan_inside_sums(const Window& conv, const int32_t* last_channel_sums, StemArgs& args);
-  void plan_input(const InputSpec& spec, PlannedStep& step);
-  void plan_conv(const StepSpec& spec, PlannedStep& step);
-  void plan_join(const JoinSpec& spec, PlannedStep& step);
-  void plan_term(const TermSpec& spec, TermArgs& args);
-  template <class T>
-  void plan_runs(const TermSpec& spec, const MapView<T>& map, bool whole_rows, TermArgs& args);
-  void plan_move(const StepSpec& spec, PlannedStep& step);
-  template <class Args>
-  void plan_maps(const MoveSpec& move, Args& args) const;
-  void plan_mean(const MoveSpec& move, MeanArgs& args) const;
-  template <class Args>
-  void plan_sizes(const StepSpec& spec, const PlannedStep& step, Args& args) const;
-  void plan_resize(const StepSpec& spec, PlannedStep& step) const;
-  void plan_max_pool(const StepSpec& spec, PlannedStep& step) const;
-  void plan_depth_to_space(const StepSpec& spec, PlannedStep& step) const;
-  SinksArgs plan_sinks(const SinksSpec& spec, PackedSinks& parts);
-  template <class T>
-  MapView<T> seen(const MapView<T>& map) const;
-
   const Program& program_;
   const Shapes& shapes_;
   const ImageSize& size_;
+  const KernelTable& kernels_;
   const std::vector<BufferMemory>& buffers_;
   Arena& arena_;
-  bool in_a_row_ = false;  // see `seen`
+  size_t step_ = 0;
+  uint8_t* own_memory_ = nullptr;
+  bool in_a_row_ = false;
+  int64_t scratch_size_ = 0;
 };
 
 }  // namespace groupnet

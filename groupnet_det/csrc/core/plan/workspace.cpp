@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/plan/step_planner.h"
 #include "core/weights/layout.h"
 
 namespace groupnet {
@@ -59,31 +58,23 @@ void put_ones(uint32_t* pixel, int channels, bool paired) {
 
 }  // namespace
 
-Workspace::Workspace(const Program& program, const std::vector<PackedStep>& packed,
-                     const Schedule& schedule, const KernelTable& kernels, const ImageSize& size,
-                     Slab memory)
+Workspace::Workspace(const Program& program, const Schedule& schedule, const KernelTable& kernels,
+                     const ImageSize& size, Slab memory)
     : slab_(std::move(memory)), size_(size) {
   const Shapes shapes = infer_shapes(program, size);
   steps_.resize(program.steps.size());
-  allocate(program, schedule, shapes);
+  const std::vector<uint8_t*> own = allocate(program, schedule, shapes);
   plan_borders(program, shapes, kernels.paired);
-  StepPlanner planner(program, shapes, size, buffers_, arena_);
+  StepPlanner planner(program, shapes, size, kernels, buffers_, arena_);
   for (size_t i = 0; i < steps_.size(); ++i) {
-    const StepSpec& spec = program.steps[i];
-    PlannedStep& step = steps_[i];
-    step.starts_section = i == 0 || schedule.sections[i] != schedule.sections[i - 1];
-    step.height = static_cast<int>(shapes.steps[i].height);
-    step.width = static_cast<int>(shapes.steps[i].width);
-    planner.plan(spec, packed[i], step);
-    if (spec.op == StepSpec::Op::kStem) {
-      scratch_size_ = std::max(scratch_size_, kernels.stem_scratch(step.stem));
-    }
-    if (spec.conv.join) scratch_size_ = std::max(scratch_size_, kernels.joined_scratch(step.conv));
+    steps_[i].starts_section = i == 0 || schedule.sections[i] != schedule.sections[i - 1];
+    steps_[i].planned = planner.plan(i, own[i]);
   }
+  scratch_size_ = planner.scratch_size();
 }
 
-void Workspace::allocate(const Program& program, const Schedule& schedule, const Shapes& shapes) {
-  allocate_pixels(program, shapes);
+std::vector<uint8_t*> Workspace::allocate(const Program& program, const Schedule& schedule,
+                                          const Shapes& shapes) {
   std::vector<Piece> pieces(program.buffers.size() + steps_.size());
   for (size_t i = 0; i < program.buffers.size(); ++i) {
     const BufferSpec& spec = program.buffers[i];
@@ -99,12 +90,9 @@ void Workspace::allocate(const Program& program, const Schedule& schedule, const
     pieces[i].life = has_gaps(spec) ? kAlways : schedule.lives[i];
   }
   for (size_t i = 0; i < steps_.size(); ++i) {
-    if (program.steps[i].op != StepSpec::Op::kStem) continue;
     Piece& piece = pieces[program.buffers.size() + i];
-    // One more: the stem reads numbers in pairs.
-    piece.bytes =
-        sizeof(int16_t) * static_cast<size_t>(size_.images * steps_[i].pixels.map.image_stride + 1);
-    piece.life.include(schedule.sections[i]);
+    piece.bytes = program.steps[i]->own_bytes(shapes, size_.images);
+    if (piece.bytes > 0) piece.life.include(schedule.sections[i]);
   }
   const size_t shared = place(pieces);
   size_t total = shared;
@@ -124,10 +112,12 @@ void Workspace::allocate(const Program& program, const Schedule& schedule, const
     const int i = output.buffer();
     place_buffer(i, program.buffers[i], shapes.buffers[i], output.current()->data());
   }
+  std::vector<uint8_t*> own;
   for (size_t i = 0; i < steps_.size(); ++i) {
-    steps_[i].pixels.map.origin =
-        reinterpret_cast<int16_t*>(slab_.data() + pieces[program.buffers.size() + i].offset);
+    const Piece& piece = pieces[program.buffers.size() + i];
+    own.push_back(piece.bytes > 0 ? slab_.data() + piece.offset : nullptr);
   }
+  return own;
 }
 
 void Workspace::place_buffer(int buffer, const BufferSpec& spec, const BufferShape& shape,
@@ -143,24 +133,11 @@ void Workspace::place_buffer(int buffer, const BufferSpec& spec, const BufferSha
   }
 }
 
-// All but the memory.
-void Workspace::allocate_pixels(const Program& program, const Shapes& shapes) {
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    if (program.steps[i].op != StepSpec::Op::kStem) continue;
-    PixelMap& pixels = steps_[i].pixels;
-    pixels.border = program.steps[i].stem.conv.padding;
-    pixels.rows = shapes.canvas.height + 2 * pixels.border;
-    pixels.map.pixel_stride = program.input_channels;
-    pixels.map.row_stride = (shapes.canvas.width + 2 * pixels.border) * pixels.map.pixel_stride;
-    pixels.map.image_stride = pixels.rows * pixels.map.row_stride;
-  }
-}
-
 // Memory is shared, so each run fills borders, when their buffer is first written.
 void Workspace::plan_borders(const Program& program, const Shapes& shapes, bool paired) {
   std::vector<bool> filled(program.buffers.size());
   for (size_t i = 0; i < steps_.size(); ++i) {
-    for (int buffer : program.steps[i].written()) {
+    for (int buffer : program.steps[i]->writes()) {
       if (filled[buffer] || shapes.buffers[buffer].border == 0) continue;
       filled[buffer] = true;
       steps_[i].borders.push_back(
@@ -213,7 +190,10 @@ void Workspace::claim_outputs() {
     if (before == output.current()) continue;
     const Move move{before->data(), output.bytes(), output.current()->data()};
     move.apply(buffers_[output.buffer()].floats.origin);
-    for (PlannedStep& step : steps_) move_maps(step, move);
+    for (WorkspaceStep& step : steps_) {
+      step.planned->move_maps(move);
+      for (Border& border : step.borders) move.apply(border.memory);
+    }
   }
 }
 
@@ -224,8 +204,8 @@ std::shared_ptr<const void> Workspace::holder_of(int buffer) const {
   return nullptr;
 }
 
-float* Workspace::scratch(int thread) {
-  return reinterpret_cast<float*>(scratch_[static_cast<size_t>(thread)].data());
+Scratch Workspace::scratch(int thread) const {
+  return {reinterpret_cast<float*>(scratch_[static_cast<size_t>(thread)].data()), scratch_size_};
 }
 
 void Workspace::reserve_scratch(int threads) {

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "core/arena.h"
+#include "core/memory/arena.h"
 #include "core/weights/layout.h"
 
 namespace groupnet {

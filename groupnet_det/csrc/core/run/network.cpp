@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/message.h"
+#include "core/ops/operations.h"
 #include "core/weights/layout.h"
 
 namespace groupnet {
@@ -42,10 +44,10 @@ void each_pixel(const MapView<T>& map, int64_t images, const BufferMemory& memor
 
 Network::Network(const PackedFile& file, const KernelTable& kernels,
                  std::shared_ptr<ThreadPool> pool)
-    : Network(read_program(file), kernels, std::make_shared<Constants>(), std::move(pool)) {
+    : Network(read_program(file, operations()), kernels, std::make_shared<Constants>(),
+              std::move(pool)) {
   // Tensors lie in the file, which need not live on: their values are laid out now.
   constants_->forget_data();
-  forget_weights();
 }
 
 Network::Network(Program program, const KernelTable& kernels, std::shared_ptr<Constants> constants,
@@ -54,22 +56,13 @@ Network::Network(Program program, const KernelTable& kernels, std::shared_ptr<Co
       program_(std::move(program)),
       schedule_(program_),
       constants_(std::move(constants)),
-      packed_(pack_weights(program_, kernels, *constants_)),
       pool_(std::move(pool)) {
-  for (const Program& part : program_.parts) {
-    parts_.emplace_back(new Network(part, kernels, constants_, pool_));
-  }
-}
-
-void Network::forget_weights() {
-  for (StepSpec& step : program_.steps) {
-    step.stem.weight.data = nullptr;
-    for (auto& branch : step.conv.branches) {
-      for (auto& term : branch.terms) term.weight.data = nullptr;
-    }
+  WeightPacker packer(program_, kernels, *constants_);
+  for (const auto& step : program_.steps) step->pack(packer);
+  for (Program& part : program_.parts) {
+    parts_.emplace_back(new Network(std::move(part), kernels, constants_, pool_));
   }
   program_.parts.clear();
-  for (const auto& part : parts_) part->forget_weights();
 }
 
 std::vector<std::string> Network::parts() const {
@@ -84,7 +77,8 @@ std::shared_ptr<Network> Network::part(const std::string& name) const {
     if (part->program().name == name) return part;
     names += (names.empty() ? "" : ", ") + part->program().name;
   }
-  throw Error("it has no part '" + name + "'; its parts: " + (names.empty() ? "none" : names));
+  throw Error("it has no part " + quoted(name) +
+              "; its parts: " + (names.empty() ? "none" : shortened(names)));
 }
 
 std::unique_ptr<Workspace> Network::acquire(const ImageSize& size) {
@@ -106,8 +100,7 @@ std::unique_ptr<Workspace> Network::acquire(const ImageSize& size) {
       free_.erase(free_.begin());
     }
   }
-  return std::make_unique<Workspace>(program_, packed_, schedule_, kernels_, size,
-                                     std::move(memory));
+  return std::make_unique<Workspace>(program_, schedule_, kernels_, size, std::move(memory));
 }
 
 void Network::give_back(std::unique_ptr<Workspace> workspace) {
@@ -129,8 +122,7 @@ void Network::run(Workspace& workspace, const Given& given, int threads, size_t 
       std::lock_guard<std::mutex> lock(made);
       if (barrier == nullptr) barrier = std::make_unique<Barrier>(active);
     }
-    StepExecutor(program_, kernels_, workspace, given, thread, active, *barrier)
-        .run(first, end, seconds);
+    StepExecutor(workspace, given, thread, active, *barrier).run(first, end, seconds);
   });
 }
 

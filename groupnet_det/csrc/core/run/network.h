@@ -15,7 +15,6 @@
 #include "core/run/isa.h"
 #include "core/run/step_executor.h"
 #include "core/thread_pool.h"
-#include "core/weights/packed_weights.h"
 
 namespace groupnet {
 
@@ -58,8 +57,8 @@ class Network {
   }
 
   // See score_threshold.h; in the threads of this network.
-  Found find_above(const float* values, int64_t count, float bound, int threads) {
-    return groupnet::find_above(values, count, bound, *pool_, threads);
+  Found above_threshold(const float* values, int64_t count, float bound, int threads) {
+    return groupnet::above_threshold(values, count, bound, *pool_, threads);
   }
 
   // See nms.h; in the threads of this network.
@@ -75,13 +74,11 @@ class Network {
  private:
   Network(Program program, const KernelTable& kernels, std::shared_ptr<Constants> constants,
           std::shared_ptr<ThreadPool> pool);
-  void forget_weights();
 
   const KernelTable& kernels_;
   Program program_;
   const Schedule schedule_;
   std::shared_ptr<Constants> constants_;
-  std::vector<PackedStep> packed_;
   std::shared_ptr<ThreadPool> pool_;
   std::vector<std::shared_ptr<Network>> parts_;
   std::mutex free_mutex_;

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "core/arena.h"
 #include "core/format/packed_file.h"
+#include "core/memory/arena.h"
 #include "kernels/kernel_table.h"
 
 namespace groupnet {

@@ -6,6 +6,21 @@
 namespace groupnet {
 namespace {
 
+// Each kernel is an overload of `compute_rows`: see RowKernels.
+
+void compute_rows(const MeanArgs& args, int image, int first_block, int end_block) {
+  for (int block = first_block; block < end_block; ++block) {
+    F sum = Vector::zero_f();
+    for (int y = 0; y < args.height; ++y) {
+      for (int x = 0; x < args.width; ++x) {
+        sum = Vector::add(sum, Vector::load_f(args.input.at(image, y, x) + block * kBlock));
+      }
+    }
+    Vector::store_f(args.output.at(image, 0, 0) + block * kBlock,
+                    Vector::mul(sum, Vector::set_f(args.factor)));
+  }
+}
+
 struct InputRow {
   const InputArgs& args;
   int image, y, block;
@@ -29,7 +44,7 @@ struct InputRow {
   }
 };
 
-void input(const InputArgs& args, int image, int first_row, int end_row) {
+void compute_rows(const InputArgs& args, int image, int first_row, int end_row) {
   for (int y = first_row; y < end_row; ++y) {
     for (int block = 0; block < args.blocks; ++block) {
       in_tiles<1, 1>(0, args.width, InputRow{args, image, y, block});
@@ -39,7 +54,7 @@ void input(const InputArgs& args, int image, int first_row, int end_row) {
 
 GROUPNET_INLINE F lerp(F a, F b, F t) { return Vector::fma(Vector::sub(b, a), t, a); }
 
-void resize(const ResizeArgs& args, int image, int first_row, int end_row) {
+void compute_rows(const ResizeArgs& args, int image, int first_row, int end_row) {
   const auto place = [&](int position) { return larger(args.step * position + args.start, 0); };
   const auto share = [&](int position) {
     return static_cast<float>(place(position) % args.parts) / static_cast<float>(args.parts);
@@ -63,7 +78,7 @@ void resize(const ResizeArgs& args, int image, int first_row, int end_row) {
   }
 }
 
-void max_pool(const MaxPoolArgs& args, int image, int first_row, int end_row) {
+void compute_rows(const MaxPoolArgs& args, int image, int first_row, int end_row) {
   for (int y = first_row; y < end_row; ++y) {
     const int top = y * args.stride - args.padding;
     const int first_y = larger(top, 0), end_y = smaller(top + args.kernel, args.in_height);
@@ -84,7 +99,7 @@ void max_pool(const MaxPoolArgs& args, int image, int first_row, int end_row) {
   }
 }
 
-void depth_to_space(const DepthToSpaceArgs& args, int image, int first_row, int end_row) {
+void compute_rows(const DepthToSpaceArgs& args, int image, int first_row, int end_row) {
   for (int y = first_row; y < end_row; ++y) {
     for (int x = 0; x < args.width; ++x) {
       const int part = y % args.factor * args.factor + x % args.factor;

@@ -9,16 +9,17 @@ from collections.abc import Sequence
 
 import torch
 
-from groupnet_det.packed.program import Map, Term
+from groupnet_det.packed.steps.conv import Term
+from groupnet_det.packed.steps.parts import Map
 
+from .feature_maps import FeatureMap, StoredMap
 from .program_builder import ProgramBuilder
-from .step_drafts import ConvDraft
-from .values import Signal, StoredSignal
+from .step_builders import ConvBuilder
 
 
 def pass_on(
     builder: ProgramBuilder, name: str, buffers: Sequence[int], final: Map | None = None
-) -> ConvDraft:
+) -> ConvBuilder:
     """Append a step whose branches have the values of `buffers`.
 
     It is left out of the program where nothing is read of it.
@@ -34,17 +35,17 @@ def pass_on(
     weight = builder.tensor("zeros.in", torch.zeros(1, 1, 1, channels))
     nothing.branches[0].terms.append(Term(input=buffers[0], weight=weight))
     zero = nothing.branches[0].out.as_float()
-    draft = builder.conv(name, num_branches=len(buffers), channels=channels)
+    step = builder.conv(name, num_branches=len(buffers), channels=channels)
     weight = builder.tensor("zeros.out", torch.zeros(channels, 1, 1, 1))
-    for branch, buffer in zip(draft.branches, buffers, strict=True):
+    for branch, buffer in zip(step.branches, buffers, strict=True):
         branch.terms.append(Term(input=zero, weight=weight))
         branch.residual = buffer
         branch.final = final or Map()
-    builder.on_demand.append((nothing, draft))
-    return draft
+    builder.on_demand.append((nothing, step))
+    return step
 
 
-def stored(builder: ProgramBuilder, name: str, buffer: int) -> Signal:
-    """The signal of a buffer of floats."""
-    draft = pass_on(builder, name, [buffer])
-    return StoredSignal(builder, buffer, draft.branches[0].out)
+def stored(builder: ProgramBuilder, name: str, buffer: int) -> FeatureMap:
+    """The map in a buffer of floats."""
+    step = pass_on(builder, name, [buffer])
+    return StoredMap(builder, buffer, step.branches[0].out)

@@ -11,7 +11,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from groupnet_det.packed.program import BitsSink, Branch, Buffer, Map, Sinks
+from groupnet_det.packed.steps.conv import Branch
+from groupnet_det.packed.steps.parts import BitsSink, Buffer, Map, Sinks
 from groupnet_det.packed.value_maps import apply_map, sink_bits
 
 # From the name of a member and its value to the name of the kept tensor.

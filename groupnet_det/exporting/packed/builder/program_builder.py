@@ -1,35 +1,21 @@
 """Collects the buffers, tensors and steps of a program."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from typing import Any
 
 from torch import Tensor
 
-from groupnet_det.packed.program import (
-    Buffer,
-    Conv,
-    DepthToSpace,
-    Input,
-    Interpolate,
-    Map,
-    MaxPool,
-    Mean,
-    Pool,
-    Program,
-    Resize,
-    Sinks,
-    Stem,
-    Step,
-)
+from groupnet_det.packed.program import Program
+from groupnet_det.packed.steps.float_maps import AnyFloatStep
+from groupnet_det.packed.steps.parts import Buffer, Map, Sinks
+from groupnet_det.packed.steps.sources import Input, Stem
 
-from .buffer_reuse import renumber, reuse_residuals
+from .feature_maps import FeatureMap
+from .finishing import FinishedSteps, finish_steps, join_buffers, named_tensors
 from .folding import MapValues
-from .integer_thresholds import on_the_sum
-from .step_drafts import BranchDraft, ConvDraft, Draft, PlainDraft, SinkDraft
+from .step_builders import BranchBuilder, ConvBuilder, FloatStepBuilder, SourceBuilder, StepBuilder
 from .tensor_store import TensorStore
-from .values import Signal
 
 
 class ProgramBuilder:
@@ -39,15 +25,16 @@ class ProgramBuilder:
         buffers: So far.
         store: The tensors, which parts of a program share with it.
         on_demand: Pairs of steps; both are left out where nothing is read of the second.
+        finished: The steps that `finish` has written down.
     """
 
     def __init__(self, input_channels: int, store: TensorStore | None = None) -> None:
         self.input_channels = input_channels
         self.buffers: list[Buffer] = []
         self.store = store or TensorStore()
-        self.on_demand: list[tuple[ConvDraft, ConvDraft]] = []
-        self._drafts: list[Draft] = []
-        self._sums: set[tuple[int, int]] = set()  # step and branch with thresholds on sums
+        self.on_demand: list[tuple[ConvBuilder, ConvBuilder]] = []
+        self.finished: FinishedSteps | None = None
+        self._steps: list[StepBuilder] = []
 
     @property
     def tensors(self) -> dict[str, Tensor]:
@@ -74,66 +61,36 @@ class ProgramBuilder:
             )
         return Map(**members)
 
-    def stem(self, name: str, *, channels: int, **members: Any) -> SinkDraft:
+    def stem(self, name: str, *, channels: int, **members: Any) -> SourceBuilder:
         """Append a stem, with these members of `Stem`."""
-        step = Stem(name=name, sinks=Sinks(), **members)
-        draft = SinkDraft(step=step, out=Signal(self, channels))
-        self._drafts.append(draft)
-        return draft
+        source = Stem(name=name, sinks=Sinks(), **members)
+        step = SourceBuilder(source=source, out=FeatureMap(self, channels))
+        self._steps.append(step)
+        return step
 
-    def input(self, name: str) -> Signal:
+    def input(self, name: str) -> FeatureMap:
         """Append the first step of a part; returns the map that the part is given."""
-        step = Input(name=name, sinks=Sinks())
-        draft = SinkDraft(step=step, out=Signal(self, self.input_channels))
-        self._drafts.append(draft)
-        return draft.out
+        source = Input(name=name, sinks=Sinks())
+        step = SourceBuilder(source=source, out=FeatureMap(self, self.input_channels))
+        self._steps.append(step)
+        return step.out
 
-    def conv(self, name: str, *, num_branches: int, channels: int) -> ConvDraft:
+    def conv(self, name: str, *, num_branches: int, channels: int) -> ConvBuilder:
         """Append a step whose branches are still empty."""
-        branches = [BranchDraft(out=Signal(self, channels)) for _ in range(num_branches)]
-        draft = ConvDraft(name=name, branches=branches, merged=Signal(self, channels))
-        self._drafts.append(draft)
-        return draft
+        branches = [BranchBuilder(out=FeatureMap(self, channels)) for _ in range(num_branches)]
+        step = ConvBuilder(name=name, branches=branches, merged=FeatureMap(self, channels))
+        self._steps.append(step)
+        return step
 
-    def mean(self, name: str, signal: Signal) -> int:
-        """Append an average over the pixels; returns its buffer."""
-        return self._plain(Mean, name, signal, signal.channels)
-
-    def max_pool(self, name: str, signal: Signal, pool: Pool) -> int:
-        """Append a max-pooling; returns its buffer."""
-        return self._plain(MaxPool, name, signal, signal.channels, pool=pool)
-
-    def resize(self, name: str, signal: Signal, factor: int, like: int | None) -> int:
-        """Append an upsampling to the size of the buffer `like`; returns its buffer."""
-        return self._plain(Resize, name, signal, signal.channels, factor=factor, like=like)
-
-    def interpolate(self, name: str, signal: Signal, factor: int, like: int | None) -> int:
-        """As `resize`, by the centres of the pixels."""
-        return self._plain(Interpolate, name, signal, signal.channels, factor=factor, like=like)
-
-    def depth_to_space(self, name: str, signal: Signal, factor: int) -> int:
-        """Append a step from channels to pixels; returns its buffer."""
-        return self._plain(DepthToSpace, name, signal, signal.channels // factor**2, factor=factor)
-
-    def step_number(self, draft: SinkDraft | ConvDraft) -> int:
-        """Of the step that `draft` becomes."""
-        return next(i for i, other in enumerate(self._drafts) if other is draft)
-
-    def place(self, signal: Signal) -> dict[str, Any]:
-        """Where a signal is in the finished program, as `classifier` describes it."""
-        for number, draft in enumerate(self._drafts):
-            if isinstance(draft, SinkDraft) and draft.out is signal:
-                return {"step": number, "at": draft.step.op, "index": 0, "sum": False}
-            if not isinstance(draft, ConvDraft):
-                continue
-            if draft.merged is signal:
-                return {"step": number, "at": "merged", "index": 0, "sum": False}
-            for k, branch in enumerate(draft.branches):
-                if branch.out is signal:
-                    at = "joined" if draft.finish().join else "branch"
-                    on_sum = (number, k) in self._sums
-                    return {"step": number, "at": at, "index": k, "sum": on_sum}
-        raise KeyError("no step gives this signal")
+    def float_step(
+        self, kind: Callable[..., AnyFloatStep], name: str, feature: FeatureMap, **members: Any
+    ) -> int:
+        """Append a step that makes floats of floats, with these members; returns its buffer."""
+        step = kind(name=name, input=-1, output=-1, **members)
+        channels = feature.channels // step.block_size() ** 2
+        output = self.buffer("float", channels, 0.0)
+        self._steps.append(FloatStepBuilder(replace(step, input=feature.as_float(), output=output)))
+        return output
 
     def finish(
         self,
@@ -143,59 +100,15 @@ class ProgramBuilder:
         parts: Mapping[str, Program] | None = None,
     ) -> tuple[Program, dict[str, Tensor]]:
         """The program, and the tensors that it and its `parts` name."""
-        self._drop_unread()
-        steps: list[Step] = []
-        for number, draft in enumerate(self._drafts):
-            step = draft.finish()
-            steps.append(self._on_the_sums(step, number) if isinstance(step, Conv) else step)
-        program = Program(
-            input_channels=self.input_channels,
-            buffers=tuple(self.buffers),
-            steps=tuple(steps),
-            outputs=outputs,
-            size_divisor=size_divisor,
+        self.finished = finish_steps(self._steps, self.on_demand, self.buffers, self.store)
+        program = join_buffers(
+            Program(
+                input_channels=self.input_channels,
+                buffers=tuple(self.buffers),
+                steps=self.finished.steps,
+                outputs=outputs,
+                size_divisor=size_divisor,
+            )
         )
-        program = renumber(reuse_residuals(program))
         program.parts.update(parts or {})
-        named = set(_texts(program))
-        return program, {name: t for name, t in self.tensors.items() if name in named}
-
-    def _plain(
-        self, kind: Callable[..., Step], name: str, signal: Signal, channels: int, **members: Any
-    ) -> int:
-        """Append a step that makes floats of floats; returns its buffer."""
-        output = self.buffer("float", channels, 0.0)
-        step = kind(name=name, input=signal.as_float(), output=output, **members)
-        self._drafts.append(PlainDraft(step))
-        return output
-
-    def _drop_unread(self) -> None:
-        for first, second in self.on_demand:
-            if not second.is_read():
-                self._drafts = [d for d in self._drafts if d is not first and d is not second]
-        # Such as the outputs of a pyramid's levels that no head sees.
-        self._drafts = [d for d in self._drafts if not isinstance(d, ConvDraft) or d.is_read()]
-
-    def _on_the_sums(self, step: Conv, number: int) -> Conv:
-        branches = []
-        for k, branch in enumerate(step.branches):
-            keep = partial(self._keep, f"{step.name}.{k}")
-            branches.append(on_the_sum(branch, self.buffers, self.tensors, keep))
-            if branches[-1] is not branch:
-                self._sums.add((number, k))
-        return Conv(name=step.name, branches=tuple(branches), join=step.join)
-
-    def _keep(self, prefix: str, member: str, value: Tensor) -> str:
-        return self.tensor(f"{prefix}.{member}", value)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """All strings in a tree of dataclasses."""
-    if isinstance(value, str):
-        yield value
-    elif is_dataclass(value):
-        for member in fields(value):
-            yield from _texts(getattr(value, member.name))
-    elif isinstance(value, tuple | dict):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _texts(item)
+        return program, named_tensors(program, self.tensors)

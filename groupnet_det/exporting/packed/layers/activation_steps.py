@@ -43,7 +43,7 @@ class Levels:
 
 
 class ActivationSteps:
-    """The steps of a quantizer's staircase, after a BN where there is one.
+    """The steps of a quantizer, which is constant between them, after a BN where there is one.
 
     Raises:
         ConfigError: The quantizer is smooth, or has not been trained.
@@ -97,7 +97,7 @@ class ActivationSteps:
         return terms if in_integers and len(terms) == len(self._ends) else None
 
     def levels(self) -> Levels:
-        """The whole staircase."""
+        """All of its values, with the thresholds between them."""
         with torch.no_grad():
             thresholds, values = read_levels(self._quantize, self._thresholds)
             return Levels(

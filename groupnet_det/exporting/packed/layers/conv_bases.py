@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.folding import Chain
-from groupnet_det.exporting.packed.builder.values import Signal
 from groupnet_det.layers.convs.base_merge import WideMean, WideScales
 from groupnet_det.layers.convs.conv_unit import ConvUnit
 
@@ -33,25 +33,25 @@ class Reading:
     """What a convolution reads of one of the maps that its input is put together of.
 
     Attributes:
-        signal: The map.
+        feature: The map.
         channels: Its channels among the n.
     """
 
-    signal: Signal
+    feature: FeatureMap
     channels: slice
 
 
-def whole(signal: Signal) -> list[Reading]:
+def whole(feature: FeatureMap) -> list[Reading]:
     """An input that is one map."""
-    return [Reading(signal=signal, channels=slice(0, signal.channels))]
+    return [Reading(feature=feature, channels=slice(0, feature.channels))]
 
 
-def side_by_side(signals: Sequence[Signal]) -> list[Reading]:
+def side_by_side(maps: Sequence[FeatureMap]) -> list[Reading]:
     """An input that is several maps, concatenated along the channels."""
     readings, start = [], 0
-    for signal in signals:
-        stop = start + signal.channels
-        readings.append(Reading(signal=signal, channels=slice(start, stop)))
+    for feature in maps:
+        stop = start + feature.channels
+        readings.append(Reading(feature=feature, channels=slice(start, stop)))
         start = stop
     return readings
 

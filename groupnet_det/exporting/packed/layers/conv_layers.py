@@ -2,27 +2,30 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.exporting.packed.builder.step_drafts import ConvDraft
-from groupnet_det.exporting.packed.builder.values import Signal
+from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
+from groupnet_det.exporting.packed.builder.step_builders import ConvBuilder
 from groupnet_det.layers.blocks.branched_unit import BranchedUnit
+from groupnet_det.layers.blocks.soft_gate import SoftGate
 from groupnet_det.layers.convs.conv_unit import ConvUnit
 
-from .conv_terms import UnitExporter
+from .conv_terms import unit_terms
+from .exporter import Exporter
 
 
 def export_layer(
-    exporter: UnitExporter,
+    exporter: Exporter,
     layer: nn.Module,
-    inputs: Sequence[Signal],
+    inputs: Sequence[FeatureMap],
     *,
     name: str,
     level: int = 0,
     input_norm: nn.Module | None = None,
     order: Tensor | None = None,
-) -> ConvDraft:
+) -> ConvBuilder:
     """Append the step of a layer.
 
     Args:
@@ -30,7 +33,7 @@ def export_layer(
         layer: A `ConvUnit` or a `BranchedUnit`.
         inputs: x_k of each branch, after its gate; or one for all.
         name: Of the step.
-        level, input_norm, order: As of `UnitExporter.terms`.
+        level, input_norm, order: As of `conv_terms.unit_terms`.
 
     Raises:
         ConfigError: It is another kind of layer, or no program can compute it.
@@ -38,12 +41,12 @@ def export_layer(
     units = units_of(layer, name)
     inputs = list(inputs) * (len(units) if len(inputs) == 1 else 1)
     channels = units[0].conv.out_channels // units[0].num_bases
-    draft = exporter.builder.conv(name, num_branches=len(units), channels=channels)
-    for part, unit, x in zip(draft.branches, units, inputs, strict=True):
-        part.terms = exporter.terms(unit, x, level=level, input_norm=input_norm, order=order)
+    step = exporter.builder.conv(name, num_branches=len(units), channels=channels)
+    for part, unit, x in zip(step.branches, units, inputs, strict=True):
+        part.terms = unit_terms(exporter, unit, x, level=level, input_norm=input_norm, order=order)
         if unit.shortcut:
             part.residual = x.as_float()
-    return draft
+    return step
 
 
 def units_of(layer: nn.Module, name: str) -> list[ConvUnit]:
@@ -63,43 +66,50 @@ def is_gated(layer: nn.Module, num_inputs: int) -> bool:
     return isinstance(layer, BranchedUnit) and layer.connect is not None and num_inputs > 1
 
 
-def connect(exporter: UnitExporter, layer: nn.Module, before: ConvDraft) -> list[Signal]:
+def export_gate(exporter: Exporter, connection: SoftGate, name: str) -> str:
+    """The tensor with which the join in front of the module `name` mixes: the shares of the
+    branches' own values, then those of the merged one."""
+    share = torch.sigmoid(connection.gate.detach().float())
+    return exporter.builder.tensor(f"{name}.connect.gate", torch.cat([share, 1 - share]))
+
+
+def connect(exporter: Exporter, layer: nn.Module, before: ConvBuilder) -> list[FeatureMap]:
     """What the branches of `layer` read of the step before, to which a gate adds a join."""
     if is_gated(layer, len(before.branches)):
         assert isinstance(layer, BranchedUnit)
         assert layer.connect is not None
-        before.gate = exporter.gate(layer.connect, exporter.name(layer))
+        before.gate = export_gate(exporter, layer.connect, exporter.name(layer))
     return [branch.out for branch in before.branches]
 
 
 def export_chain(
-    exporter: UnitExporter,
+    exporter: Exporter,
     chain: Sequence[nn.Module],
-    signal: Signal,
+    feature: FeatureMap,
     *,
     suffix: str = "",
     level: int = 0,
     input_norm: nn.Module | None = None,
     last_order: Tensor | None = None,
-) -> Signal:
-    """Append the layers of a tower, one after the other; the signal where its branches meet.
+) -> FeatureMap:
+    """Append the layers of a tower, one after the other; the map where its branches meet.
 
     Args:
         exporter: Of the program.
-        chain: The layers; none at all leaves `signal` as it is.
-        signal: The input of the first.
+        chain: The layers; none at all leaves `feature` as it is.
+        feature: The input of the first.
         suffix: Added to the names of the steps, such as ``.p3``.
-        level: As of `UnitExporter.terms`.
+        level: As of `conv_terms.unit_terms`.
         input_norm: In front of the first.
         last_order: Of the output channels of the last layer.
 
     Raises:
         ConfigError: No program can compute this.
     """
-    draft: ConvDraft | None = None
+    step: ConvBuilder | None = None
     for index, layer in enumerate(chain):
-        inputs = [signal] if draft is None else connect(exporter, layer, draft)
-        draft = export_layer(
+        inputs = [feature] if step is None else connect(exporter, layer, step)
+        step = export_layer(
             exporter,
             layer,
             inputs,
@@ -108,4 +118,4 @@ def export_chain(
             input_norm=None if index else input_norm,
             order=last_order if index == len(chain) - 1 else None,
         )
-    return signal if draft is None else draft.joined()
+    return feature if step is None else step.joined()

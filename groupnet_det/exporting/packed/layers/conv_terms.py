@@ -4,7 +4,6 @@ Legend: C output channels of a base, K bases, n input channels.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -12,217 +11,183 @@ import torch
 from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.folding import Chain
-from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
-from groupnet_det.exporting.packed.builder.values import Signal
 from groupnet_det.layers import QuantizedConv2d
-from groupnet_det.layers.blocks.soft_gate import SoftGate
 from groupnet_det.layers.convs.averaged_conv import AveragedConv
 from groupnet_det.layers.convs.conv_unit import ConvUnit
-from groupnet_det.packed.program import Term
 from groupnet_det.packed.sign_bits import pack_sign_bits
+from groupnet_det.packed.steps.conv import MAX_TERMS, Term
 
 from .activation_steps import ActivationSteps, BinaryTerm, Levels, is_identity
 from .conv_bases import Base, Reading, base_channels, base_factors, unit_chain, whole
+from .exporter import Exporter
 from .weight_steps import SignTerm, quantized_weight, sign_terms
 
-MAX_TERMS = 64  # of a branch
+
+def unit_terms(
+    exporter: Exporter,
+    unit: ConvUnit,
+    feature: FeatureMap,
+    room: int = MAX_TERMS,
+    *,
+    level: int = 0,
+    input_norm: nn.Module | None = None,
+    order: Tensor | None = None,
+) -> list[Term]:
+    """The terms whose sum is the output of `unit` on `feature`, but for its shortcut.
+
+    Args:
+        exporter: Of the program.
+        unit: The layer.
+        feature: Its input.
+        room: How many terms there may be; a unit that needs more is computed with floats.
+        level: Of the pyramid, whose BN it is; the weights are the same for all.
+        input_norm: A BN that `feature` still has to go through, if any.
+        order: The output channels in the order that is wanted, int64 (C,); all in theirs if
+            absent.
+
+    Raises:
+        ConfigError: No program can compute this.
+    """
+    chain = unit_chain(unit, level)
+    bases = [
+        Base(channels=channels, chain=chain.part(channels).then_affine(factor))
+        for channels, factor in zip(base_channels(unit, order), base_factors(unit), strict=True)
+    ]
+    name = exporter.name(unit) + (f".{level}" if len(unit.norm) > 1 else "")
+    norm = _composed(input_norm, unit.norm_before_sign(level))
+    return base_terms(exporter, unit.conv, name, whole(feature), bases, norm, room)
 
 
-@dataclass
-class Unpacked:
-    """Convolutions that are not computed with bits, with the reason, by name."""
+def averaged_terms(
+    exporter: Exporter, unit: AveragedConv, feature: FeatureMap, input_norm: nn.Module | None = None
+) -> list[Term]:
+    """The same for ``BN(mean_k conv_k(Q(x)))``, without what follows the BN."""
+    number = unit.conv.out_channels // unit.norm.num_features
+    chain = Chain.identity(unit.norm.num_features).then_affine(1 / number).then_norm(unit.norm)
+    channels = torch.arange(unit.conv.out_channels).chunk(number)
+    bases = [
+        Base(channels=part, chain=chain if k == 0 else chain.without_shift())
+        for k, part in enumerate(channels)
+    ]
+    norm = _composed(input_norm, None)
+    return base_terms(exporter, unit.conv, exporter.name(unit), whole(feature), bases, norm)
 
-    reasons: dict[str, str] = field(default_factory=dict)
 
-    def note(self, name: str, reason: str) -> None:
-        self.reasons.setdefault(name, reason)
+def base_terms(
+    exporter: Exporter,
+    conv: QuantizedConv2d,
+    name: str,
+    readings: Sequence[Reading],
+    bases: Sequence[Base],
+    norm: nn.Module | None = None,
+    room: int = MAX_TERMS,
+) -> list[Term]:
+    """The terms of some bases of a convolution.
+
+    Args:
+        exporter: Of the program.
+        conv: The convolution.
+        name: Of its unit.
+        readings: The maps that its input is put together of.
+        bases: Those that are wanted.
+        norm: What its input goes through before.
+        room: As of `unit_terms`.
+    """
+    steps = _Activation(conv, norm, exporter.name(conv))
+    weights, activations = sign_terms(conv, exporter.name(conv)), steps.binary_terms()
+    act = next((b.chain.act for b in bases if b.chain.act != "none"), "none")
+    assert act == "none" or len(readings) == 1, "f(a + b) is no sum of two terms"
+    reason = _reason(
+        conv, weights, activations, act, num_parts=len(bases) * len(readings), room=room
+    )
+    if reason:
+        exporter.unpacked.note(exporter.name(conv), reason)
+        return _float_terms(exporter, conv, name, readings, bases, steps)
+    assert weights is not None
+    assert activations is not None
+    inputs = _bits(name, activations, readings)
+    terms: list[Term] = []
+    for k, base in enumerate(bases):
+        chain = base.chain
+        for index, (weight, (buffer, channels, activation)) in enumerate(product(weights, inputs)):
+            part = weight.part(base.channels).inputs(channels)
+            own = f"{name}.{k}.{index}"
+            terms.append(_binary_term(exporter, conv, buffer, part, activation, chain, own))
+            if chain.act == "none":  # a shift is added once to a sum of several products
+                chain = chain.without_shift()
+    return terms
 
 
-class UnitExporter:
-    """Turns units into terms."""
-
-    def __init__(
-        self, builder: ProgramBuilder, names: dict[int, str], unpacked: Unpacked | None = None
-    ) -> None:
-        """
-        Args:
-            builder: Gets buffers and tensors.
-            names: Path of each module, by its id.
-            unpacked: Gets the convolutions without bits.
-        """
-        self.builder, self.names = builder, names
-        self.unpacked = unpacked or Unpacked()
-
-    def on(self, builder: ProgramBuilder) -> "UnitExporter":
-        """The same for another program."""
-        return UnitExporter(builder, self.names, self.unpacked)
-
-    def name(self, module: nn.Module) -> str:
-        return self.names[id(module)]
-
-    def gate(self, connection: SoftGate, name: str) -> str:
-        """The tensor with which the join in front of the module `name` mixes: the shares of the
-        branches' own values, then those of the merged one."""
-        share = torch.sigmoid(connection.gate.detach().float())
-        return self.builder.tensor(f"{name}.connect.gate", torch.cat([share, 1 - share]))
-
-    def terms(
-        self,
-        unit: ConvUnit,
-        signal: Signal,
-        room: int = MAX_TERMS,
-        *,
-        level: int = 0,
-        input_norm: nn.Module | None = None,
-        order: Tensor | None = None,
-    ) -> list[Term]:
-        """The terms whose sum is the output of `unit` on `signal`, but for its shortcut.
-
-        Args:
-            room: How many terms there may be; a unit that needs more is computed with floats.
-            level: Of the pyramid, whose BN it is; the weights are the same for all.
-            input_norm: A BN that `signal` still has to go through, if any.
-            order: The output channels in the order that is wanted, int64 (C,); all in theirs if
-                absent.
-
-        Raises:
-            ConfigError: No program can compute this.
-        """
-        chain = unit_chain(unit, level)
-        bases = [
-            Base(channels=channels, chain=chain.part(channels).then_affine(factor))
-            for channels, factor in zip(base_channels(unit, order), base_factors(unit), strict=True)
-        ]
-        name = self.name(unit) + (f".{level}" if len(unit.norm) > 1 else "")
-        norm = _composed(input_norm, unit.norm_before_sign(level))
-        return self.terms_of_bases(unit.conv, name, whole(signal), bases, norm, room)
-
-    def averaged_terms(
-        self, unit: AveragedConv, signal: Signal, input_norm: nn.Module | None = None
-    ) -> list[Term]:
-        """The same for ``BN(mean_k conv_k(Q(x)))``, without what follows the BN."""
-        number = unit.conv.out_channels // unit.norm.num_features
-        chain = Chain.identity(unit.norm.num_features).then_affine(1 / number).then_norm(unit.norm)
-        channels = torch.arange(unit.conv.out_channels).chunk(number)
-        bases = [
-            Base(channels=part, chain=chain if k == 0 else chain.without_shift())
-            for k, part in enumerate(channels)
-        ]
-        norm = _composed(input_norm, None)
-        return self.terms_of_bases(unit.conv, self.name(unit), whole(signal), bases, norm)
-
-    def terms_of_bases(
-        self,
-        conv: QuantizedConv2d,
-        name: str,
-        readings: Sequence[Reading],
-        bases: Sequence[Base],
-        norm: nn.Module | None = None,
-        room: int = MAX_TERMS,
-    ) -> list[Term]:
-        """The terms of some bases of a convolution.
-
-        Args:
-            conv: The convolution.
-            name: Of its unit.
-            readings: The maps that its input is put together of.
-            bases: Those that are wanted.
-            norm: What its input goes through before.
-            room: As of `terms`.
-        """
-        steps = _Activation(conv, norm, self.name(conv))
-        weights, activations = sign_terms(conv, self.name(conv)), steps.binary_terms()
-        act = next((b.chain.act for b in bases if b.chain.act != "none"), "none")
-        assert act == "none" or len(readings) == 1, "f(a + b) is no sum of two terms"
-        reason = _reason(
-            conv, weights, activations, act, num_parts=len(bases) * len(readings), room=room
+def _bits(
+    name: str, activations: Sequence[BinaryTerm], readings: Sequence[Reading]
+) -> list[tuple[int, slice, BinaryTerm]]:
+    """The buffers of bits, with the input channels and the signs that they hold."""
+    found = []
+    for (number, activation), reading in product(enumerate(activations), readings):
+        channels = reading.channels
+        buffer = reading.feature.as_bits(
+            f"{name}.{number}" if number else name,
+            activation.threshold[channels],
+            activation.invert[channels],
+            activation.pad,
         )
-        if reason:
-            self.unpacked.note(self.name(conv), reason)
-            return self._float_terms(conv, name, readings, bases, steps)
-        assert weights is not None
-        assert activations is not None
-        inputs = self._bits(name, activations, readings)
-        terms: list[Term] = []
-        for k, base in enumerate(bases):
-            chain = base.chain
-            for index, (weight, (buffer, channels, activation)) in enumerate(
-                product(weights, inputs)
-            ):
-                part = weight.part(base.channels).inputs(channels)
-                own = f"{name}.{k}.{index}"
-                terms.append(self._binary_term(conv, buffer, part, activation, chain, own))
-                if chain.act == "none":  # a shift is added once to a sum of several products
-                    chain = chain.without_shift()
-        return terms
+        found.append((buffer, channels, activation))
+    return found
 
-    def _bits(
-        self, name: str, activations: Sequence[BinaryTerm], readings: Sequence[Reading]
-    ) -> list[tuple[int, slice, BinaryTerm]]:
-        """The buffers of bits, with the input channels and the signs that they hold."""
-        found = []
-        for (number, activation), reading in product(enumerate(activations), readings):
-            channels = reading.channels
-            buffer = reading.signal.as_bits(
-                f"{name}.{number}" if number else name,
-                activation.threshold[channels],
-                activation.invert[channels],
-                activation.pad,
-            )
-            found.append((buffer, channels, activation))
-        return found
 
-    def _binary_term(
-        self,
-        conv: QuantizedConv2d,
-        buffer: int,
-        weight: SignTerm,
-        activation: BinaryTerm,
-        chain: Chain,
-        name: str,
-    ) -> Term:
-        offset = None
-        if activation.centre:
-            # half * (offset - 2 m) is the sum, with all activations shifted by +- half.
-            signs = weight.signs.sum(dim=(1, 2, 3)) * (activation.centre / activation.half)
-            offset = (signs + weight.signs[0].numel()).to(torch.int32)
-        chain = chain.after_scale(weight.magnitude * activation.half)
-        return Term(
-            input=buffer,
-            weight=self.builder.tensor(f"{name}.weight", pack_sign_bits(weight.signs)),
-            offset=None if offset is None else self.builder.tensor(f"{name}.offset", offset),
-            map=self.builder.map(name, chain.values()),
-            **_geometry(conv),
-        )
+def _binary_term(
+    exporter: Exporter,
+    conv: QuantizedConv2d,
+    buffer: int,
+    weight: SignTerm,
+    activation: BinaryTerm,
+    chain: Chain,
+    name: str,
+) -> Term:
+    offset = None
+    if activation.centre:
+        # half * (offset - 2 m) is the sum, with all activations shifted by +- half.
+        signs = weight.signs.sum(dim=(1, 2, 3)) * (activation.centre / activation.half)
+        offset = (signs + weight.signs[0].numel()).to(torch.int32)
+    chain = chain.after_scale(weight.magnitude * activation.half)
+    return Term(
+        input=buffer,
+        weight=exporter.builder.tensor(f"{name}.weight", pack_sign_bits(weight.signs)),
+        offset=None if offset is None else exporter.builder.tensor(f"{name}.offset", offset),
+        map=exporter.builder.map(name, chain.values()),
+        **_geometry(conv),
+    )
 
-    def _float_terms(
-        self,
-        conv: QuantizedConv2d,
-        name: str,
-        readings: Sequence[Reading],
-        bases: Sequence[Base],
-        steps: "_Activation",
-    ) -> list[Term]:
-        weight = quantized_weight(conv).permute(0, 2, 3, 1)
-        inputs = [steps.float_input(reading, name) for reading in readings]
-        terms = []
-        for k, base in enumerate(bases):
-            chain = base.chain
-            for index, (reading, buffer) in enumerate(zip(readings, inputs, strict=True)):
-                own = f"{name}.{k}" + (f".{index}" if index else "")
-                part = weight[base.channels][..., reading.channels]
-                terms.append(
-                    Term(
-                        input=buffer,
-                        weight=self.builder.tensor(f"{own}.weight", part),
-                        map=self.builder.map(own, chain.values()),
-                        **_geometry(conv),
-                    )
+
+def _float_terms(
+    exporter: Exporter,
+    conv: QuantizedConv2d,
+    name: str,
+    readings: Sequence[Reading],
+    bases: Sequence[Base],
+    steps: "_Activation",
+) -> list[Term]:
+    weight = quantized_weight(conv).permute(0, 2, 3, 1)
+    inputs = [steps.float_input(reading, name) for reading in readings]
+    terms = []
+    for k, base in enumerate(bases):
+        chain = base.chain
+        for index, (reading, buffer) in enumerate(zip(readings, inputs, strict=True)):
+            own = f"{name}.{k}" + (f".{index}" if index else "")
+            part = weight[base.channels][..., reading.channels]
+            terms.append(
+                Term(
+                    input=buffer,
+                    weight=exporter.builder.tensor(f"{own}.weight", part),
+                    map=exporter.builder.map(own, chain.values()),
+                    **_geometry(conv),
                 )
-                if len(readings) > 1:
-                    chain = chain.without_shift()
-        return terms
+            )
+            if len(readings) > 1:
+                chain = chain.without_shift()
+    return terms
 
 
 class _Activation:
@@ -245,11 +210,11 @@ class _Activation:
 
     def float_input(self, reading: Reading, name: str) -> int:
         if self._identity:
-            return reading.signal.as_float()
+            return reading.feature.as_float()
         self._levels = self._levels or self._steps.levels()
         thresholds = self._levels.thresholds[:, reading.channels]
         values = self._levels.values[:, reading.channels]
-        return reading.signal.as_levels(name, thresholds, values, self._levels.pad)
+        return reading.feature.as_levels(name, thresholds, values, self._levels.pad)
 
 
 def _composed(first: nn.Module | None, second: nn.Module | None) -> nn.Module | None:

@@ -7,11 +7,11 @@ from torch import nn
 
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.folding import Chain
-from groupnet_det.exporting.packed.builder.step_drafts import ConvDraft
-from groupnet_det.packed.program import Term
+from groupnet_det.exporting.packed.builder.step_builders import ConvBuilder
+from groupnet_det.packed.steps.conv import Term
 
 from .conv_bases import Reading
-from .conv_terms import UnitExporter
+from .exporter import Exporter
 
 NORMS = ("running_mean", "running_var", "weight", "bias", "eps")  # what a BN has, frozen or not
 
@@ -36,7 +36,7 @@ def float_chain(conv: Any, norm: nn.Module | None, name: str) -> Chain:
 
 
 def float_terms(
-    exporter: UnitExporter, conv: nn.Conv2d, readings: Sequence[Reading], chain: Chain, name: str
+    exporter: Exporter, conv: nn.Conv2d, readings: Sequence[Reading], chain: Chain, name: str
 ) -> list[Term]:
     """Terms of a float convolution, one for each map that its input is put together of.
 
@@ -57,7 +57,7 @@ def float_terms(
         own = f"{name}.{index}" if index else name
         terms.append(
             Term(
-                input=reading.signal.as_float(),
+                input=reading.feature.as_float(),
                 weight=exporter.builder.tensor(f"{own}.weight", weight[..., reading.channels]),
                 map=exporter.builder.map(own, chain.values()),
                 **conv_geometry(conv, name),
@@ -69,24 +69,24 @@ def float_terms(
 
 
 def export_float_conv(
-    exporter: UnitExporter,
+    exporter: Exporter,
     conv: nn.Conv2d,
     readings: Sequence[Reading],
     *,
     norm: nn.Module | None = None,
     act: nn.Module | None = None,
     name: str,
-) -> ConvDraft:
+) -> ConvBuilder:
     """Append a float convolution, its BN and its nonlinearity."""
     builder = exporter.builder
-    draft = builder.conv(name, num_branches=1, channels=conv.out_channels)
-    (branch,) = draft.branches
+    step = builder.conv(name, num_branches=1, channels=conv.out_channels)
+    (branch,) = step.branches
     chain = float_chain(conv, norm, name)
     branch.terms = float_terms(exporter, conv, readings, chain, name)
     if act is not None:
         final = Chain.identity(conv.out_channels).then_act(act)
         branch.final = builder.map(f"{name}.final", final.values())
-    return draft
+    return step
 
 
 def conv_geometry(conv: nn.Conv2d, name: str) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.folding import Affine, MapValues, norm_affine
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
-from groupnet_det.exporting.packed.builder.step_drafts import SinkDraft
+from groupnet_det.exporting.packed.builder.step_builders import SourceBuilder
 from groupnet_det.modeling.backbones.stems import SignedStem, StandardStem
-from groupnet_det.packed.program import Pool
+from groupnet_det.packed.steps.parts import Pool
 
 MAX_WEIGHT = 2**15 - 1
 MAX_PIXEL = 255
@@ -101,7 +101,7 @@ def channel_signs(stem: SignedStem | StandardStem) -> Tensor:
 
 def export_stem(
     builder: ProgramBuilder, stem: nn.Module, name: str, mean: Tensor, std: Tensor
-) -> tuple[SinkDraft, float]:
+) -> tuple[SourceBuilder, float]:
     """Append the stem.
 
     Args:
@@ -128,7 +128,7 @@ def export_stem(
     values = MapValues(
         scale1=(affine.scale / integers.scale).float(), shift1=affine.shift.float(), act=act
     )
-    draft = builder.stem(
+    step = builder.stem(
         name,
         channels=len(integers.weight),
         weight=builder.tensor(f"{name}.weight", integers.weight),
@@ -141,7 +141,7 @@ def export_stem(
         ),
         map=builder.map(name, values),
     )
-    return draft, integers.error
+    return step, integers.error
 
 
 def _side(size: Any) -> int:

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.folding import MapValues
-from groupnet_det.exporting.packed.builder.values import Signal
-from groupnet_det.packed.program import Term
+from groupnet_det.packed.steps.conv import Term
 
 from .calibration import ByteRange, Site
-from .conv_terms import UnitExporter
+from .exporter import Exporter
 from .float_convs import conv_geometry
 
 MAX_WEIGHT = 127
@@ -35,7 +35,7 @@ class Predictors(Protocol):
     kind: str
 
     def term(
-        self, exporter: UnitExporter, module: Any, name: str, signal: Signal, level: int
+        self, exporter: Exporter, module: Any, name: str, feature: FeatureMap, level: int
     ) -> Term:
         """A convolution, or a linear layer on the whole map, with its bias.
 
@@ -43,7 +43,7 @@ class Predictors(Protocol):
             exporter: Of the program.
             module: An `nn.Conv2d` or `nn.Linear`.
             name: Its path.
-            signal: Its input.
+            feature: Its input.
             level: The how-manieth of the maps that it sees in one run of the network.
         """
         ...
@@ -55,13 +55,13 @@ class FloatPredictors:
     kind = "float"
 
     def term(
-        self, exporter: UnitExporter, module: Any, name: str, signal: Signal, level: int
+        self, exporter: Exporter, module: Any, name: str, feature: FeatureMap, level: int
     ) -> Term:
         exporter.unpacked.note(name, "full precision always")
         bias = MapValues(shift1=_bias(module))
         return Term(
-            input=signal.as_float(),
-            weight=exporter.builder.tensor(f"{name}.weight", _weight(module, signal)),
+            input=feature.as_float(),
+            weight=exporter.builder.tensor(f"{name}.weight", _weight(module, feature)),
             map=exporter.builder.map(name, bias),
             **_geometry(module, name),
         )
@@ -80,7 +80,7 @@ class Int8Predictors:
         self._ranges = ranges
 
     def term(
-        self, exporter: UnitExporter, module: Any, name: str, signal: Signal, level: int
+        self, exporter: Exporter, module: Any, name: str, feature: FeatureMap, level: int
     ) -> Term:
         """
         Raises:
@@ -94,7 +94,7 @@ class Int8Predictors:
                 f"{level}); give more images, on which the network finds something"
             )
         found = self._ranges[site]
-        weight, scales = quantize_weight(_weight(module, signal))
+        weight, scales = quantize_weight(_weight(module, feature))
         largest = int(weight.long().abs().flatten(1).sum(dim=1).max()) * MAX_BYTE
         if largest > MAX_SUM:
             raise ConfigError(
@@ -103,7 +103,7 @@ class Int8Predictors:
             )
         values = MapValues(scale1=(scales / found.scale).float(), shift1=_bias(module))
         return Term(
-            input=signal.as_bytes(found.scale, found.zero),
+            input=feature.as_bytes(found.scale, found.zero),
             weight=exporter.builder.tensor(f"{name}.weight", weight),
             map=exporter.builder.map(f"{name}.{level}", values),
             **_geometry(module, name),
@@ -120,31 +120,31 @@ def quantize_weight(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def export_predictor(
-    exporter: UnitExporter,
+    exporter: Exporter,
     predictors: Predictors,
     module: Any,
-    signal: Signal,
+    feature: FeatureMap,
     *,
     suffix: str = "",
     level: int = 0,
     residual: int | None = None,
-) -> Signal:
+) -> FeatureMap:
     """Append the step of a last layer, to which a buffer of its size may be added."""
     name = exporter.name(module)
     channels = module.weight.shape[0]
-    draft = exporter.builder.conv(name + suffix, num_branches=1, channels=channels)
-    (branch,) = draft.branches
-    branch.terms.append(predictors.term(exporter, module, name, signal, level))
+    step = exporter.builder.conv(name + suffix, num_branches=1, channels=channels)
+    (branch,) = step.branches
+    branch.terms.append(predictors.term(exporter, module, name, feature, level))
     branch.residual = residual
     return branch.out
 
 
-def _weight(module: Any, signal: Signal) -> Tensor:
+def _weight(module: Any, feature: FeatureMap) -> Tensor:
     """(C_out, kH, kW, C_in); of a linear layer with the kernel that covers its square input."""
     weight = module.weight.detach()
     if isinstance(module, nn.Linear):
-        side = round((weight.shape[1] / signal.channels) ** 0.5)
-        weight = weight.view(len(weight), signal.channels, side, side)  # as flatten does it
+        side = round((weight.shape[1] / feature.channels) ** 0.5)
+        weight = weight.view(len(weight), feature.channels, side, side)  # as flatten does it
     return weight.permute(0, 2, 3, 1)
 
 

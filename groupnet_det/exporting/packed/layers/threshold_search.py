@@ -75,7 +75,7 @@ def find_values(quantize: Callable[[Tensor], Tensor]) -> Tensor:
 
 
 def read_levels(quantize: Callable[[Tensor], Tensor], thresholds: Tensor) -> tuple[Tensor, Tensor]:
-    """The staircase of a quantizer whose steps are known.
+    """The values of a quantizer whose thresholds are known.
 
     Args:
         quantize: From (n, C, 1, 1) floats to their values.

@@ -7,16 +7,16 @@ from typing import Any
 from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
-from groupnet_det.exporting.packed.builder.step_drafts import SinkDraft
-from groupnet_det.exporting.packed.builder.values import Signal
-from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
+from groupnet_det.exporting.packed.builder.step_builders import SourceBuilder
+from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.integer_stems import export_stem
 from groupnet_det.layers.blocks.group_block import GroupBlock
 from groupnet_det.modeling.backbones.detectron2_backbones import builder_names
 from groupnet_det.modeling.backbones.staged_backbone import StagedBackbone
 
-from .residual_blocks import BlockPlaces, State, export_block
+from .residual_blocks import BlockMaps, State, export_block
 
 
 @dataclass
@@ -29,9 +29,9 @@ class ExportedBackbone:
         unpacked: Convolutions that are not computed with bits, with the reason.
     """
 
-    stem: SinkDraft
-    features: dict[str, Callable[[], Signal]]
-    blocks: dict[str, BlockPlaces]
+    stem: SourceBuilder
+    features: dict[str, Callable[[], FeatureMap]]
+    blocks: dict[str, BlockMaps]
     unpacked: dict[str, str]
 
 
@@ -54,7 +54,7 @@ def export_backbone(
             f"valid: {builder_names('backbone')} (METHOD 'float' is its full-precision baseline)"
         )
     names = {id(module): name for name, module in backbone.named_modules()}
-    exporter = UnitExporter(builder, names)
+    exporter = Exporter(builder, names)
     stem, error = export_stem(builder, backbone.stem, "stem", mean, std)
     exporter.unpacked.note(
         "stem.conv1",
@@ -62,8 +62,8 @@ def export_backbone(
         f"most {error:.1e} of the largest possible one",
     )
     state = State(lambda: stem.out, [])
-    features: dict[str, Callable[[], Signal]] = {}
-    blocks: dict[str, BlockPlaces] = {}
+    features: dict[str, Callable[[], FeatureMap]] = {}
+    blocks: dict[str, BlockMaps] = {}
     for stage in backbone.stages[: 1 + backbone.stages.index(last_stage)]:
         for block in backbone.get_submodule(stage).children():
             if not isinstance(block, GroupBlock):
@@ -79,7 +79,7 @@ def export_backbone(
 
 
 def describe_blocks(
-    builder: ProgramBuilder, exported: ExportedBackbone, merged: Signal
+    builder: ProgramBuilder, exported: ExportedBackbone, merged: FeatureMap
 ) -> dict[str, Any]:
     """The ``blocks`` of ``info``, see `classifier`.
 
@@ -87,15 +87,17 @@ def describe_blocks(
         builder: Its program is finished.
         merged: What is read of the last block.
     """
+    finished = builder.finished
+    assert finished is not None
     described = {
         name: {
-            "first_step": builder.step_number(places.first),
-            "last_step": builder.step_number(places.last),
-            "inputs": [builder.place(x) for x in places.inputs],
-            "units": {path: builder.place(x) for path, x in places.units.items()},
+            "first_step": finished.number(maps.first),
+            "last_step": finished.number(maps.last),
+            "inputs": [finished.location(x) for x in maps.inputs],
+            "units": {path: finished.location(x) for path, x in maps.units.items()},
             "merged": None,
         }
-        for name, places in exported.blocks.items()
+        for name, maps in exported.blocks.items()
     }
-    described[list(described)[-1]]["merged"] = builder.place(merged)
+    described[list(described)[-1]]["merged"] = finished.location(merged)
     return described

@@ -18,7 +18,7 @@ program, so that a tool can hold the two against each other::
   Where ``sum`` is true the value is the integer sum of a binary convolution, not the unit's
   output.
 
-Floats are not kept in all places; `block_comparison.keep_places` adds the sinks that keep them, and
+Floats are not kept in all places; `exporting.verify.kept_maps` adds the sinks that keep them, and
 `block_comparison.compare_blocks` feeds the training model with them.
 """
 
@@ -33,7 +33,8 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.folding import MapValues
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
 from groupnet_det.packed.packed_file import PackedFile
-from groupnet_det.packed.program import Term
+from groupnet_det.packed.steps.conv import Term
+from groupnet_det.packed.steps.float_maps import Mean
 from groupnet_det.version import __version__
 
 from .backbone import describe_blocks, export_backbone
@@ -64,7 +65,7 @@ def export_classifier(
         builder, model.backbone, last_stage=model.in_feature, mean=mean, std=std
     )
     feature = exported.features[model.in_feature]()
-    logits = _add_linear(builder, "fc", model.fc, builder.mean("mean", feature))
+    logits = _add_linear(builder, "fc", model.fc, builder.float_step(Mean, "mean", feature))
     program, tensors = builder.finish({"logits": logits})
     unpacked = {f"backbone.{name}": reason for name, reason in exported.unpacked.items()}
     unpacked["fc"] = "full precision always"
@@ -94,8 +95,8 @@ def _check(model: Any, class_names: Sequence[str]) -> None:
 
 def _add_linear(builder: ProgramBuilder, name: str, linear: nn.Linear, source: int) -> int:
     """Append a linear layer on a map of one pixel; returns the buffer of its output."""
-    draft = builder.conv(name, num_branches=1, channels=linear.out_features)
-    (branch,) = draft.branches
+    step = builder.conv(name, num_branches=1, channels=linear.out_features)
+    (branch,) = step.branches
     weight = builder.tensor(f"{name}.weight", linear.weight[:, None, None])
     bias = MapValues(shift1=linear.bias.detach())
     branch.terms.append(Term(input=source, weight=weight, map=builder.map(name, bias)))

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.exporting.packed.builder.values import Signal
+from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.layers.conv_layers import export_chain
-from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
+from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.last_layers import Predictors, export_predictor
 from groupnet_det.modeling.heads.prediction_layers import DenseHead
 
 
 def export_dense_head(
-    exporter: UnitExporter,
+    exporter: Exporter,
     predictors: Predictors,
     head: Any,
-    levels: Mapping[str, Signal],
+    levels: Mapping[str, FeatureMap],
     key: str,
 ) -> dict[str, int]:
     """Append the steps of a head; the buffers of its outputs, such as ``logits.p3``.
@@ -39,10 +39,10 @@ def export_dense_head(
             f"{key} gives a {type(head).__name__}, which cannot be exported; valid: {names}"
         )
     outputs: dict[str, int] = {}
-    for number, (level, signal) in enumerate(levels.items()):
+    for number, (level, feature) in enumerate(levels.items()):
         for tower, modules in head.predictors.items():
             x = export_chain(
-                exporter, list(getattr(head, tower)), signal, suffix=f".{level}", level=number
+                exporter, list(getattr(head, tower)), feature, suffix=f".{level}", level=number
             )
             for module, output in modules.items():
                 predicted = export_predictor(

@@ -19,9 +19,9 @@ from torch import nn
 
 from groupnet_det.config.dense_detectors import DENSE_BY_CLASS
 from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
-from groupnet_det.exporting.packed.builder.values import Signal
-from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
+from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.last_layers import FloatPredictors, Predictors
 from groupnet_det.modeling.backbones.resnet_layout import STAGES
 from groupnet_det.modeling.backbones.staged_backbone import StagedBackbone
@@ -63,12 +63,12 @@ class Body:
     """A model with the program of its backbone, to which heads are added."""
 
     model: Any
-    exporter: UnitExporter
+    exporter: Exporter
     predictors: Predictors
     features: Features
     mask_threshold: float
 
-    def pyramid(self) -> dict[str, Signal]:
+    def pyramid(self) -> dict[str, FeatureMap]:
         """The levels by name."""
         return export_pyramid(self.exporter, self.model.backbone, self.features)
 
@@ -101,7 +101,7 @@ def export_model(
     last_stage = _last_stage(model, backbone)
     exported = export_backbone(builder, backbone, last_stage=last_stage, mean=mean, std=std)
     names = {id(module): name for name, module in model.named_modules()}
-    exporter = UnitExporter(builder, names)
+    exporter = Exporter(builder, names)
     body = Body(model, exporter, predictors or FloatPredictors(), exported.features, mask_threshold)
     head = export_head(body)
     blocks_end = exported.features[last_stage]()
@@ -149,9 +149,7 @@ def _last_stage(model: Any, backbone: nn.Module) -> str:
     return max(stages, key=backbone.stages.index, default=backbone.stages[-1])
 
 
-def _unpacked(
-    exported: ExportedBackbone, exporter: UnitExporter, prefix: str
-) -> list[dict[str, str]]:
+def _unpacked(exported: ExportedBackbone, exporter: Exporter, prefix: str) -> list[dict[str, str]]:
     reasons = {f"{prefix}.{name}": reason for name, reason in exported.unpacked.items()}
     reasons.update(exporter.unpacked.reasons)
     return [{"name": name, "reason": reason} for name, reason in reasons.items()]
@@ -174,7 +172,7 @@ def _rcnn(body: Body) -> Exported:
     return _regions(body, body.pyramid())
 
 
-def _regions(body: Body, pyramid: dict[str, Signal]) -> Exported:
+def _regions(body: Body, pyramid: dict[str, FeatureMap]) -> Exported:
     rpn, heads = body.model.proposal_generator, body.model.roi_heads
     _check_rcnn(rpn, heads)
     levels = {name: pyramid[name] for name in rpn.in_features}
@@ -241,7 +239,7 @@ def _segmentor(body: Body) -> Exported:
     features: Features = body.features
     if body.model.backbone is not getattr(body.model.backbone, "bottom_up", body.model.backbone):
         levels = body.pyramid()
-        features = {name: lambda signal=signal: signal for name, signal in levels.items()}  # type: ignore[misc]
+        features = {name: lambda feature=feature: feature for name, feature in levels.items()}  # type: ignore[misc]
     return Exported(
         task="semantic_segmentation",
         outputs=export_segmentation_head(body.exporter, body.predictors, head, features),

@@ -6,23 +6,24 @@ from typing import Any
 import torch
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.float_to_sinks import pass_on
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
-from groupnet_det.exporting.packed.builder.step_drafts import ConvDraft
-from groupnet_det.exporting.packed.builder.values import Signal
+from groupnet_det.exporting.packed.builder.step_builders import ConvBuilder
 from groupnet_det.exporting.packed.layers.conv_layers import connect, export_layer
-from groupnet_det.exporting.packed.layers.conv_terms import UnitExporter
+from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.last_layers import Predictors, export_predictor
 from groupnet_det.modeling.heads.panoptic_head import GroupNetPanopticHead
+from groupnet_det.packed.steps.float_maps import Interpolate
 
 from .pyramid import UPSAMPLING
 
 
 def export_panoptic_head(
-    exporter: UnitExporter,
+    exporter: Exporter,
     predictors: Predictors,
     head: Any,
-    levels: Mapping[str, Signal],
+    levels: Mapping[str, FeatureMap],
     strides: Mapping[str, int],
 ) -> dict[str, int]:
     """Append the steps of the head and the upsampling to the canvas; the buffer of ``logits``.
@@ -42,7 +43,7 @@ def export_panoptic_head(
             f"MODEL.SEM_SEG_HEAD.NAME gives a {type(head).__name__}, which cannot be exported; "
             "valid: GroupNetPanopticHead"
         )
-    by_stride = {strides[name]: signal for name, signal in levels.items()}
+    by_stride = {strides[name]: feature for name, feature in levels.items()}
     if head.common_stride not in by_stride:
         raise ConfigError(
             f"MODEL.SEM_SEG_HEAD.COMMON_STRIDE is {head.common_stride}, which cannot be exported; "
@@ -55,15 +56,17 @@ def export_panoptic_head(
     ]
     total = _sum(builder, f"{exporter.name(head)}.sum", maps)
     logits = export_predictor(exporter, predictors, head.predictor, total)
-    return {"logits": builder.interpolate("upsampling", logits, head.common_stride, None)}
+    return {
+        "logits": builder.float_step(Interpolate, "upsampling", logits, factor=head.common_stride)
+    }
 
 
 def _export_chain(
-    exporter: UnitExporter,
+    exporter: Exporter,
     chain: Any,
-    signal: Signal,
+    feature: FeatureMap,
     stride: int,
-    by_stride: Mapping[int, Signal],
+    by_stride: Mapping[int, FeatureMap],
 ) -> int:
     """The buffer of a level's map at the common stride.
 
@@ -71,34 +74,36 @@ def _export_chain(
     there is one map to upsample.
     """
 
-    def upsampled(name: str, signals: Sequence[Signal]) -> list[int]:
+    def upsampled(name: str, maps: Sequence[FeatureMap]) -> list[int]:
         like = by_stride[stride].as_float()
         return [
-            exporter.builder.interpolate(f"{name}.upsampling.{k}", x, UPSAMPLING, like)
-            for k, x in enumerate(signals)
+            exporter.builder.float_step(
+                Interpolate, f"{name}.upsampling.{k}", x, factor=UPSAMPLING, like=like
+            )
+            for k, x in enumerate(maps)
         ]
 
-    draft: ConvDraft | None = None
-    inputs = [signal]
+    step: ConvBuilder | None = None
+    inputs = [feature]
     for layer in chain.tower:
-        if draft is not None:
+        if step is not None:
             stride //= UPSAMPLING
-            buffers = upsampled(draft.name, [branch.out for branch in draft.branches])
-            draft = pass_on(exporter.builder, f"{draft.name}.passed", buffers)
-            inputs = connect(exporter, layer, draft)
-        draft = export_layer(exporter, layer, inputs, name=exporter.name(layer))
-    assert draft is not None  # there is always a layer
+            buffers = upsampled(step.name, [branch.out for branch in step.branches])
+            step = pass_on(exporter.builder, f"{step.name}.passed", buffers)
+            inputs = connect(exporter, layer, step)
+        step = export_layer(exporter, layer, inputs, name=exporter.name(layer))
+    assert step is not None  # there is always a layer
     if chain.scale == 1:
-        return draft.joined().as_float()
+        return step.joined().as_float()
     stride //= UPSAMPLING
-    return upsampled(draft.name, [draft.joined()])[0]
+    return upsampled(step.name, [step.joined()])[0]
 
 
-def _sum(builder: ProgramBuilder, name: str, buffers: Sequence[int]) -> Signal:
+def _sum(builder: ProgramBuilder, name: str, buffers: Sequence[int]) -> FeatureMap:
     """From the first to the last."""
-    draft = pass_on(builder, name, buffers)
-    draft.scales = builder.tensor("ones", torch.ones(len(buffers)))
-    return draft.joined()
+    step = pass_on(builder, name, buffers)
+    step.scales = builder.tensor("ones", torch.ones(len(buffers)))
+    return step.joined()
 
 
 def describe_combination(model: Any) -> dict[str, Any]:

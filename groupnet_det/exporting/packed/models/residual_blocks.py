@@ -10,10 +10,12 @@ from typing import Any
 from torch import nn
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.folding import Chain
-from groupnet_det.exporting.packed.builder.step_drafts import BranchDraft, ConvDraft
-from groupnet_det.exporting.packed.builder.values import Signal
-from groupnet_det.exporting.packed.layers.conv_terms import MAX_TERMS, UnitExporter
+from groupnet_det.exporting.packed.builder.step_builders import BranchBuilder, ConvBuilder
+from groupnet_det.exporting.packed.layers.conv_layers import export_gate
+from groupnet_det.exporting.packed.layers.conv_terms import unit_terms
+from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.layers.blocks.group_block import GroupBlock
 from groupnet_det.layers.blocks.residual_branch import (
     BasicBranch,
@@ -23,6 +25,7 @@ from groupnet_det.layers.blocks.residual_branch import (
 from groupnet_det.layers.blocks.soft_gate import BranchInput, MergedInput, SoftGate
 from groupnet_det.layers.convs.base_merge import AliasedMeanMerge, ScaledMerge
 from groupnet_det.layers.convs.conv_unit import ConvUnit
+from groupnet_det.packed.steps.conv import MAX_TERMS
 
 # What is added to a unit's output: nothing, its own input, or the block's shortcut.
 NOTHING, OWN_INPUT, BLOCK = "nothing", "own input", "block"
@@ -47,7 +50,7 @@ SHORTCUTS: dict[type, Callable[[Any], list[str]]] = {
 
 
 @dataclass
-class BlockPlaces:
+class BlockMaps:
     """Where the maps of a block are; for ``info``.
 
     Attributes:
@@ -56,21 +59,21 @@ class BlockPlaces:
         units: Inputs of the units after the first, by path below the block.
     """
 
-    first: ConvDraft
-    last: ConvDraft
-    inputs: list[Signal]
-    units: dict[str, Signal] = field(default_factory=dict)
+    first: ConvBuilder
+    last: ConvBuilder
+    inputs: list[FeatureMap]
+    units: dict[str, FeatureMap] = field(default_factory=dict)
 
 
 class State:
     """What a block hands to the next: m and the b_k."""
 
-    def __init__(self, merged: Callable[[], Signal], branches: list[Signal]) -> None:
+    def __init__(self, merged: Callable[[], FeatureMap], branches: list[FeatureMap]) -> None:
         self.merged, self.branches = merged, branches
-        self.join: ConvDraft | None = None  # where m and the b_k meet
+        self.join: ConvBuilder | None = None  # where m and the b_k meet
         self.aliased = False
 
-    def connect(self, connection: nn.Module, name: str, exporter: UnitExporter, number: int) -> Any:
+    def connect(self, connection: nn.Module, name: str, exporter: Exporter, number: int) -> Any:
         """The x_k of the block that has this `connection`.
 
         Raises:
@@ -85,7 +88,7 @@ class State:
             raise ConfigError(f"{name}: the connection {type(connection).__name__} is unknown")
         if self.join is not None:  # one branch is its own merged value: nothing to mix
             self._use_alias()
-            self.join.gate = exporter.gate(connection, name)
+            self.join.gate = export_gate(exporter, connection, name)
         return self.branches
 
     def _use_alias(self) -> None:
@@ -93,9 +96,7 @@ class State:
             self.join.alias = self.aliased
 
 
-def export_block(
-    exporter: UnitExporter, block: GroupBlock, before: State
-) -> tuple[State, BlockPlaces]:
+def export_block(exporter: Exporter, block: GroupBlock, before: State) -> tuple[State, BlockMaps]:
     """Append the steps of `block`.
 
     Raises:
@@ -104,16 +105,16 @@ def export_block(
     name, branches = exporter.name(block), list(block.branches)
     shortcuts = [_shortcuts(branch, name) for branch in branches]
     inputs = before.connect(block.connect, name, exporter, len(branches))
-    x, drafts, units = inputs, [], {}
+    x, steps, units = inputs, [], {}
     for index in range(len(shortcuts[0])):
         unit_name = f"unit{index + 1}"
         modules: list[ConvUnit] = [branch.get_submodule(unit_name) for branch in branches]  # type: ignore[misc]
         channels = modules[0].conv.out_channels // modules[0].num_bases
-        draft = exporter.builder.conv(
+        step = exporter.builder.conv(
             f"{name}.{unit_name}", num_branches=len(branches), channels=channels
         )
-        for k, part in enumerate(draft.branches):
-            part.terms = exporter.terms(modules[k], x[k])
+        for k, part in enumerate(step.branches):
+            part.terms = unit_terms(exporter, modules[k], x[k])
             shortcut = shortcuts[k][index]
             if shortcut == OWN_INPUT:
                 part.residual = x[k].as_float()
@@ -121,12 +122,12 @@ def export_block(
                 _add_shortcut(exporter, part, block.downsample, inputs[k])
             if index:
                 units[f"branches.{k}.{unit_name}"] = x[k]
-        x = [part.out for part in draft.branches]
-        drafts.append(draft)
-    for branch, part in zip(branches, drafts[-1].branches, strict=True):
+        x = [part.out for part in step.branches]
+        steps.append(step)
+    for branch, part in zip(branches, steps[-1].branches, strict=True):
         _add_final(exporter, branch, part)
-    places = BlockPlaces(first=drafts[0], last=drafts[-1], inputs=inputs, units=units)
-    return _state_behind(exporter, block, before, drafts[-1]), places
+    maps = BlockMaps(first=steps[0], last=steps[-1], inputs=inputs, units=units)
+    return _state_behind(exporter, block, before, steps[-1]), maps
 
 
 def _shortcuts(branch: nn.Module, name: str) -> list[str]:
@@ -136,15 +137,15 @@ def _shortcuts(branch: nn.Module, name: str) -> list[str]:
 
 
 def _add_shortcut(
-    exporter: UnitExporter, part: BranchDraft, downsample: nn.Module, x: Signal
+    exporter: Exporter, part: BranchBuilder, downsample: nn.Module, x: FeatureMap
 ) -> None:
     if isinstance(downsample, ConvUnit):
-        part.terms += exporter.terms(downsample, x, room=MAX_TERMS - len(part.terms))
+        part.terms += unit_terms(exporter, downsample, x, room=MAX_TERMS - len(part.terms))
     else:
         part.residual = x.as_float()
 
 
-def _add_final(exporter: UnitExporter, branch: nn.Module, part: BranchDraft) -> None:
+def _add_final(exporter: Exporter, branch: nn.Module, part: BranchBuilder) -> None:
     """The nonlinearity after the sum, in the original residual block."""
     if isinstance(branch, SingleShortcutBranch):
         chain = Chain.identity(part.out.channels).then_act(branch.final)
@@ -152,9 +153,7 @@ def _add_final(exporter: UnitExporter, branch: nn.Module, part: BranchDraft) -> 
         part.final = exporter.builder.map(name, chain.values())
 
 
-def _state_behind(
-    exporter: UnitExporter, block: GroupBlock, before: State, last: ConvDraft
-) -> State:
+def _state_behind(exporter: Exporter, block: GroupBlock, before: State, last: ConvBuilder) -> State:
     outputs = [part.out for part in last.branches]
     merge = block.merge
     if merge is None:

@@ -7,7 +7,7 @@ from torch import nn
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.folding import Chain, norm_affine
 from groupnet_det.layers.rprelu import RPReLU
-from groupnet_det.packed.program import Map
+from groupnet_det.packed.steps.parts import Map
 from groupnet_det.packed.value_maps import apply_map
 
 C = 4

@@ -10,7 +10,8 @@ from groupnet_det.exporting.packed.builder.integer_thresholds import (
     on_the_sum,
     possible_sums,
 )
-from groupnet_det.packed.program import BitsSink, Branch, Buffer, Map, Sinks, Term
+from groupnet_det.packed.steps.conv import Branch, Term
+from groupnet_det.packed.steps.parts import BitsSink, Buffer, Map, Sinks
 from groupnet_det.packed.value_maps import apply_map, sink_bits
 
 C_IN, C_OUT = 5, 6

@@ -36,8 +36,8 @@ def make_stem(kind):
 def test_is_the_float_stem(kind, size):
     stem = make_stem(kind)
     builder = ProgramBuilder(3)
-    draft, error = export_stem(builder, stem, "stem", MEAN, STD)
-    program, tensors = builder.finish({"map": draft.out.as_float()})
+    step, error = export_stem(builder, stem, "stem", MEAN, STD)
+    program, tensors = builder.finish({"map": step.out.as_float()})
     images = random_images(2, *size)
     actual = run_reference(PackedFile(program, {}, tensors), images)["map"].permute(0, 3, 1, 2)
     pixels = images.permute(0, 3, 1, 2)

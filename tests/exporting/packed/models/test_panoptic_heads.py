@@ -4,7 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from groupnet_det.packed.program import Conv, Interpolate, Resize
+from groupnet_det.packed.steps.conv import Conv
+from groupnet_det.packed.steps.float_maps import Interpolate, Resize
 from groupnet_det.runtime.reference.interpreter import trace_reference
 from tests.exporting.models import export, make_model
 from tests.exporting.networks import random_images

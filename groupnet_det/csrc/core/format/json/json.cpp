@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/format/json/utf8.h"
+#include "core/message.h"
 
 namespace groupnet {
 
@@ -114,7 +115,7 @@ class JsonReader {
     for (const auto& member : value.object_) keys.push_back(member.first);
     std::sort(keys.begin(), keys.end());
     auto twice = std::adjacent_find(keys.begin(), keys.end());
-    if (twice != keys.end()) fail("'" + std::string(*twice) + "' stands twice");
+    if (twice != keys.end()) fail(quoted(*twice) + " stands twice");
   }
 
   void read_array(Json& value, int depth) {

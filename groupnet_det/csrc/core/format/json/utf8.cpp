@@ -16,19 +16,28 @@ int tails_of(uint8_t lead) {
 
 }  // namespace
 
+Character first_character(std::string_view text) {
+  constexpr Character kNone{0, 0};
+  if (text.empty()) return kNone;
+  const auto lead = static_cast<uint8_t>(text[0]);
+  const int tails = tails_of(lead);
+  if (tails < 0 || text.size() <= static_cast<size_t>(tails)) return kNone;
+  uint32_t code = lead ^ kLeads[tails];
+  for (int t = 1; t <= tails; ++t) {
+    const auto tail = static_cast<uint8_t>(text[static_cast<size_t>(t)]);
+    if ((tail & 0xC0) != 0x80) return kNone;
+    code = code << 6 | (tail & 0x3F);
+  }
+  const bool is_half = 0xD800 <= code && code <= 0xDFFF;
+  if (code < kLeast[tails] || code > 0x10FFFF || is_half) return kNone;
+  return {static_cast<size_t>(tails) + 1, code};
+}
+
 bool is_utf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<uint8_t>(text[i++]);
-    const int tails = tails_of(lead);
-    if (tails < 0 || text.size() - i < static_cast<size_t>(tails)) return false;
-    uint32_t code = lead ^ kLeads[tails];
-    for (int t = 0; t < tails; ++t) {
-      const auto tail = static_cast<uint8_t>(text[i++]);
-      if ((tail & 0xC0) != 0x80) return false;
-      code = code << 6 | (tail & 0x3F);
-    }
-    const bool is_half = 0xD800 <= code && code <= 0xDFFF;
-    if (code < kLeast[tails] || code > 0x10FFFF || is_half) return false;
+  while (!text.empty()) {
+    const size_t size = first_character(text).size;
+    if (size == 0) return false;
+    text.remove_prefix(size);
   }
   return true;
 }

@@ -45,6 +45,14 @@ Window read_window(const Json& json, const std::string& where) {
   return window;
 }
 
+Window read_pool(const Json& json, const std::string& where) {
+  Window window = read_window(json, where);
+  window.kernel_height = window.kernel_width = whole(json, "kernel", 1, kMaxWindow, where);
+  require(window.dilation == 1 && window.padding < window.kernel_height,
+          where + ": its padding must be smaller than its kernel");
+  return window;
+}
+
 int PartReader::buffer_index(const Json& json, const std::string& what) const {
   return static_cast<int>(
       in_range(json.as_integer(what), 0, static_cast<int64_t>(buffers_.size()) - 1, what));
@@ -81,9 +89,8 @@ std::vector<int32_t> PartReader::read_offsets(const Json& json, const std::strin
   const Tensor& tensor = find_tensor(file_, name, "I32");
   require_shape(tensor, name, {channels});
   auto offsets = copy_values<int32_t>(tensor);
-  for (int32_t offset : offsets) {
-    in_range(offset, -(1 << 24), 1 << 24, "a value of '" + name + "'");
-  }
+  const std::string what = "a value of " + quoted(name);
+  for (int32_t offset : offsets) in_range(offset, -(1 << 24), 1 << 24, what);
   return offsets;
 }
 
@@ -134,6 +141,13 @@ std::optional<SinksSpec> PartReader::read_sinks(const Json* json, const std::str
   return sinks;
 }
 
+SinksSpec PartReader::read_all_sinks(const Json& json, const std::string& where,
+                                     int channels) const {
+  auto sinks = read_sinks(json.find("sinks", where), where + ".sinks", channels);
+  require(sinks.has_value(), where + " has no sinks");
+  return std::move(*sinks);
+}
+
 BitsSinkSpec PartReader::read_bits_sink(const Json& json, const std::string& where,
                                         int channels) const {
   BitsSinkSpec sink;
@@ -160,7 +174,7 @@ LevelsSinkSpec PartReader::read_levels_sink(const Json& json, const std::string&
   const Tensor& tensor = find_tensor(file_, name, "F32");
   require(tensor.shape.size() == 2 && tensor.shape[0] >= 1 &&
               tensor.shape[0] <= static_cast<int64_t>(kMaxLevels),
-          "tensor '" + name + "' is not of shape (1 to 256, channels)");
+          "tensor " + quoted(name) + " is not of shape (1 to 256, channels)");
   int64_t levels = tensor.shape[0];
   sink.num_thresholds = static_cast<int>(levels);
   sink.thresholds = channels_of(json, "thresholds", where, {levels, channels});
@@ -188,12 +202,12 @@ const Tensor& PartReader::read_weight(const Json& json, const std::string& where
                                       const std::string& dtype, Window& window) const {
   const std::string& name = json.at("weight", where).as_string(where + ".weight");
   const Tensor& tensor = find_tensor(file_, name, dtype);
-  require(tensor.shape.size() == 4, "tensor '" + name + "' has not four dimensions");
-  in_range(tensor.shape[0], 1, kMaxChannels, "the output channels of '" + name + "'");
+  require(tensor.shape.size() == 4, "tensor " + quoted(name) + " has not four dimensions");
+  in_range(tensor.shape[0], 1, kMaxChannels, "the output channels of " + quoted(name));
   window.kernel_height = static_cast<int>(
-      in_range(tensor.shape[1], 1, kMaxWindow, "the kernel height of '" + name + "'"));
+      in_range(tensor.shape[1], 1, kMaxWindow, "the kernel height of " + quoted(name)));
   window.kernel_width = static_cast<int>(
-      in_range(tensor.shape[2], 1, kMaxWindow, "the kernel width of '" + name + "'"));
+      in_range(tensor.shape[2], 1, kMaxWindow, "the kernel width of " + quoted(name)));
   return tensor;
 }
 

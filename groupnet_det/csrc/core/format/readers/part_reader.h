@@ -28,13 +28,17 @@ const std::vector<Json>& parts(const Json& json, const std::string& what, size_t
 
 // Stride, padding and dilation.
 Window read_window(const Json& json, const std::string& where);
+// Of a pooling, a square.
+Window read_pool(const Json& json, const std::string& where);
 
 class PartReader {
  public:
-  // Both must outlive it.
-  PartReader(const PackedFile& file, const std::vector<BufferSpec>& buffers)
-      : file_(file), buffers_(buffers) {}
+  // Both must outlive it; of the program, the buffers and the channels of the input are there.
+  PartReader(const PackedFile& file, const Program& program)
+      : file_(file), program_(program), buffers_(program.buffers) {}
 
+  const Program& program() const { return program_; }
+  const BufferSpec& buffer(int index) const { return buffers_[index]; }
   int buffer_index(const Json& json, const std::string& what) const;
   // A buffer of that kind, with that number of channels unless it is 0.
   int buffer_of(const Json& json, const char* key, const std::string& where, int channels,
@@ -47,6 +51,8 @@ class PartReader {
   MapSpec read_map(const Json& json, const char* key, const std::string& where, int channels) const;
   std::optional<SinksSpec> read_sinks(const Json* json, const std::string& where,
                                       int channels) const;
+  // Those of the member `sinks`, which must be there.
+  SinksSpec read_all_sinks(const Json& json, const std::string& where, int channels) const;
   // Weights of four dimensions, the first three checked; sets the size of the kernel.
   const Tensor& read_weight(const Json& json, const std::string& where, const std::string& dtype,
                             Window& window) const;
@@ -57,6 +63,7 @@ class PartReader {
   BytesSinkSpec read_bytes_sink(const Json& json, const std::string& where, int channels) const;
 
   const PackedFile& file_;
+  const Program& program_;
   const std::vector<BufferSpec>& buffers_;
   mutable std::map<std::string, Channels> channels_;  // tensors that were read
 };

@@ -1,12 +1,11 @@
-// From the JSON of a packed file to a Program. Nothing of the file is trusted.
+// Nothing of the file is trusted.
+#include "core/format/readers/program_reader.h"
+
 #include <cmath>
-#include <map>
 
 #include "core/error.h"
-#include "core/format/json/json.h"
-#include "core/format/program.h"
 #include "core/format/readers/step_order.h"
-#include "core/format/readers/step_reader.h"
+#include "core/message.h"
 
 namespace groupnet {
 
@@ -16,10 +15,12 @@ constexpr size_t kMaxSteps = 4096, kMaxBuffers = 16384, kMaxParts = 64;
 
 class ProgramReader {
  public:
-  ProgramReader(const PackedFile& file, std::string name, bool is_part) : file_(file) {
+  ProgramReader(const PackedFile& file, const Operations& operations, std::string name,
+                bool is_part)
+      : file_(file), operations_(operations) {
     program_.name = std::move(name);
     program_.is_part = is_part;
-    where_ = is_part ? "the part '" + program_.name + "'" : "the program";
+    where_ = is_part ? "the part " + quoted(program_.name) : "the program";
   }
 
   Program read(const Json& json) {
@@ -53,7 +54,7 @@ class ProgramReader {
     const std::string& kind = json.at("kind", where).as_string(where + ".kind");
     auto found = kKinds.find(kind);
     require(found != kKinds.end(),
-            where + " is of the kind '" + kind + "', not bits, float or bytes");
+            where + " is of the kind " + quoted(kind) + ", not bits, float or bytes");
     BufferSpec buffer;
     buffer.kind = found->second;
     buffer.channels = whole(json, "channels", 1, kMaxChannels, where);
@@ -72,20 +73,32 @@ class ProgramReader {
   void read_steps(const Json& json) {
     const auto& steps = json.as_array("steps");
     require(!steps.empty() && steps.size() <= kMaxSteps, "its number of steps is not 1 to 4096");
-    StepReader reader(file_, program_);
+    const PartReader reader(file_, program_);
     for (size_t i = 0; i < steps.size(); ++i) {
       std::string where = "steps[" + std::to_string(i) + "]";
       if (program_.is_part) where = where_ + ", " + where;
-      StepSpec step = reader.read(steps[i], where);
-      require((step.op == StepSpec::Op::kInput) == (program_.is_part && i == 0),
+      std::unique_ptr<Step> step = read_step(reader, steps[i], where);
+      require((step->source() == Source::kMap) == (program_.is_part && i == 0),
               where + ": the first step of a part is its input, and no other step is");
-      require(step.op != StepSpec::Op::kStem || !program_.is_part, where + ": a part has no stem");
+      require(step->source() != Source::kImage || !program_.is_part,
+              where + ": a part has no stem");
       program_.steps.push_back(std::move(step));
     }
   }
 
+  std::unique_ptr<Step> read_step(const PartReader& reader, const Json& json,
+                                  const std::string& where) const {
+    const std::string& op = json.at("op", where).as_string(where + ".op");
+    const auto found = operations_.find(op);
+    require(found != operations_.end(), where + " has the op " + quoted(op) + ", which is unknown");
+    const std::string& name = json.at("name", where).as_string(where + ".name");
+    std::unique_ptr<Step> step = found->second(reader, json, where);
+    step->name = name;
+    return step;
+  }
+
   void read_output(const std::string& name, const Json& buffer) {
-    const std::string what = "output '" + name + "'";
+    const std::string what = "output " + quoted(name);
     auto index = static_cast<int>(in_range(
         buffer.as_integer(what), 0, static_cast<int64_t>(program_.buffers.size()) - 1, what));
     require(program_.buffers[index].kind == BufferKind::kFloat, what + " is no buffer of floats");
@@ -97,19 +110,20 @@ class ProgramReader {
     require(!program_.is_part || parts.empty(), where_ + " has parts itself");
     require(parts.size() <= kMaxParts, "it has more than 64 parts");
     for (const auto& [name, part] : parts) {
-      program_.parts.push_back(ProgramReader(file_, name, true).read(part));
+      program_.parts.push_back(ProgramReader(file_, operations_, name, true).read(part));
     }
   }
 
   const PackedFile& file_;
+  const Operations& operations_;
   Program program_;
   std::string where_;
 };
 
 }  // namespace
 
-Program read_program(const PackedFile& file) {
-  return ProgramReader(file, "", false).read(Json::parse(file.program()));
+Program read_program(const PackedFile& file, const Operations& operations) {
+  return ProgramReader(file, operations, "", false).read(Json::parse(file.program()));
 }
 
 }  // namespace groupnet

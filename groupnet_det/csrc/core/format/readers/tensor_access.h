@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/format/packed_file.h"
+#include "core/message.h"
 
 namespace groupnet {
 
@@ -19,17 +20,17 @@ inline std::string shape_text(const std::vector<int64_t>& shape) {
 inline const Tensor& find_tensor(const PackedFile& file, const std::string& name,
                                  const std::string& dtype) {
   auto found = file.tensors().find(name);
-  require(found != file.tensors().end(), "it has no tensor '" + name + "'");
+  require(found != file.tensors().end(), "it has no tensor " + quoted(name));
   const Tensor& tensor = found->second;
   require(tensor.dtype == dtype,
-          "tensor '" + name + "' is of type " + tensor.dtype + ", not " + dtype);
+          "tensor " + quoted(name) + " is of type " + tensor.dtype + ", not " + dtype);
   return tensor;
 }
 
 inline void require_shape(const Tensor& tensor, const std::string& name,
                           const std::vector<int64_t>& shape) {
-  require(tensor.shape == shape, "tensor '" + name + "' has the shape " + shape_text(tensor.shape) +
-                                     ", not " + shape_text(shape));
+  require(tensor.shape == shape, "tensor " + quoted(name) + " has the shape " +
+                                     shape_text(tensor.shape) + ", not " + shape_text(shape));
 }
 
 template <class T>

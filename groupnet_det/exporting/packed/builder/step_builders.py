@@ -2,16 +2,20 @@
 
 from dataclasses import dataclass, field, replace
 
-from groupnet_det.packed.program import Branch, Conv, Input, Join, Map, Sinks, Stem, Step, Term
+from groupnet_det.packed.program import Step
+from groupnet_det.packed.steps.conv import Branch, Conv, Join, Term
+from groupnet_det.packed.steps.float_maps import AnyFloatStep
+from groupnet_det.packed.steps.parts import Map, Sinks
+from groupnet_det.packed.steps.sources import Input, Stem
 
-from .values import Signal
+from .feature_maps import FeatureMap
 
 
 @dataclass
-class BranchDraft:
+class BranchBuilder:
     """What will be a `Branch`; `out` is its value, after the join where there is one."""
 
-    out: Signal
+    out: FeatureMap
     terms: list[Term] = field(default_factory=list)
     residual: int | None = None
     residual_factor: int = 1
@@ -19,7 +23,7 @@ class BranchDraft:
 
 
 @dataclass
-class ConvDraft:
+class ConvBuilder:
     """What will be a `Conv`; it gets a join where one of its parts is wanted.
 
     Attributes:
@@ -28,20 +32,20 @@ class ConvDraft:
     """
 
     name: str
-    branches: list[BranchDraft]
-    merged: Signal
+    branches: list[BranchBuilder]
+    merged: FeatureMap
     scales: str | None = None
     alias: bool = False
     gate: str | None = None
 
-    def joined(self) -> Signal:
+    def joined(self) -> FeatureMap:
         """What the branches are together: the merged value, or the only one."""
         return self.merged if len(self.branches) > 1 or self.scales else self.branches[0].out
 
     def is_read(self) -> bool:
         """Whether anything is wanted of it."""
-        signals = [self.merged, *(branch.out for branch in self.branches)]
-        return any(signal.sinks.finish() for signal in signals)
+        maps = [self.merged, *(branch.out for branch in self.branches)]
+        return any(feature.sinks.finish() for feature in maps)
 
     def finish(self) -> Conv:
         merged = self.merged.sinks.finish()
@@ -66,24 +70,24 @@ class ConvDraft:
 
 
 @dataclass
-class SinkDraft:
+class SourceBuilder:
     """A step whose value is `out`; its sinks show only later."""
 
-    step: Stem | Input
-    out: Signal
+    source: Stem | Input
+    out: FeatureMap
 
     def finish(self) -> Step:
-        return replace(self.step, sinks=self.out.sinks.finish() or Sinks())
+        return replace(self.source, sinks=self.out.sinks.finish() or Sinks())
 
 
 @dataclass
-class PlainDraft:
+class FloatStepBuilder:
     """A step that is what it will be."""
 
-    step: Step
+    step: AnyFloatStep
 
     def finish(self) -> Step:
         return self.step
 
 
-Draft = SinkDraft | ConvDraft | PlainDraft
+StepBuilder = SourceBuilder | ConvBuilder | FloatStepBuilder

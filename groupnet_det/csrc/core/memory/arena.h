@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/memory_limit.h"
+#include "core/memory/memory_limit.h"
 
 namespace groupnet {
 

@@ -1,4 +1,4 @@
-"""Checks of what steps are made of: maps, sinks, buffers, tensors. See `validation`."""
+"""Checks of what steps are made of: maps, sinks, buffers, tensors."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,37 +8,19 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, shortened
-from groupnet_det.packed.program import (
-    ACTS,
-    BitsSink,
-    BytesSink,
-    LevelsSink,
-    Map,
-    Pool,
-    Program,
-    Sinks,
+from groupnet_det.packed.limits import (
+    MAX_CHANNELS,
+    MAX_GEOMETRY,
+    MAX_PIXEL,
+    in_range,
+    is_float32,
 )
 
-MAX_CHANNELS = 65536
-MAX_GEOMETRY = 4096  # of kernels, strides, paddings, dilations
+from .parts import ACTS, BitsSink, Buffer, BytesSink, LevelsSink, Map, Pool, Sinks
+
 MAX_LEVELS = 256
 MAX_SINKS = 64  # of a kind
-MAX_PIXEL = 255
 SUM_LIMIT = 1 << 31  # of 32-bit integers
-
-
-def in_range(value: int, least: int, most: int, what: str) -> None:
-    """
-    Raises:
-        PackedFileError: `value`, called `what`, is not.
-    """
-    if not least <= value <= most:
-        raise PackedFileError(f"{what} is {value}; valid: {least} to {most}")
-
-
-def is_float32(value: float) -> bool:
-    """Whether float32 holds it exactly. Infinity and NaN are none of JSON's numbers."""
-    return bool(torch.tensor(value, dtype=torch.float32).double().sub(value).eq(0))
 
 
 @dataclass
@@ -58,15 +40,25 @@ class Seen:
     summed: set[str] = field(default_factory=set)
 
 
-class PartChecks:
+class Checks:
     """Remembers what has been written, and which tensors were named. All raise PackedFileError.
 
     Attributes:
         where: Name of the step, for messages.
     """
 
-    def __init__(self, program: Program, seen: Seen) -> None:
-        self.program, self.seen = program, seen
+    def __init__(
+        self, buffers: Sequence[Buffer], input_channels: int, seen: Seen, *, is_part: bool
+    ) -> None:
+        """
+        Args:
+            buffers: Of the program.
+            input_channels: Of the image, or of the map that a part is given.
+            seen: So far.
+            is_part: Whether the program is a part, which has no image.
+        """
+        self.buffers, self.input_channels = buffers, input_channels
+        self.seen, self.is_part = seen, is_part
         self.where = ""
         self.written: set[int] = set()
 
@@ -116,16 +108,16 @@ class PartChecks:
     def bytes_sink(self, sink: BytesSink) -> None:
         if not (sink.scale > 0 and is_float32(sink.scale)):
             self.fail(f"scale is {sink.scale}, which is no number of float32 above 0")
-        pad = self.program.buffers[sink.buffer].pad
+        pad = self.buffers[sink.buffer].pad
         if sink.zero != pad:
             self.fail(f"zero is {sink.zero}, and the pad of buffer {sink.buffer} is {pad}")
 
     def target(self, buffer: int, channels: int, kind: str) -> None:
         self.buffer(buffer, "a sink", kind=kind)
-        if self.program.buffers[buffer].channels != channels:
+        if self.buffers[buffer].channels != channels:
             self.fail(
                 f"a map of {channels} channels goes to buffer {buffer}, which has "
-                f"{self.program.buffers[buffer].channels}"
+                f"{self.buffers[buffer].channels}"
             )
 
     def write(self, buffers: Sequence[int]) -> None:
@@ -141,9 +133,9 @@ class PartChecks:
             self.fail(f"{what} reads buffer {number} before it is written")
 
     def buffer(self, number: int, what: str, *, kind: str | None) -> None:
-        if not 0 <= number < len(self.program.buffers):
-            self.fail(f"{what} is buffer {number}; there are {len(self.program.buffers)}")
-        if kind is not None and self.program.buffers[number].kind != kind:
+        if not 0 <= number < len(self.buffers):
+            self.fail(f"{what} is buffer {number}; there are {len(self.buffers)}")
+        if kind is not None and self.buffers[number].kind != kind:
             self.fail(f"{what} is buffer {number}, which is not of kind {kind!r}")
 
     def weight(self, weight: Tensor, what: str) -> int:

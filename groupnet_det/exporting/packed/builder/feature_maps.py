@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from groupnet_det.packed.program import BitsSink, Buffer, BytesSink, LevelsSink, Sinks
+from groupnet_det.packed.steps.parts import BitsSink, Buffer, BytesSink, LevelsSink, Sinks
 
 
 class Store(Protocol):
@@ -24,7 +24,7 @@ class Store(Protocol):
 
 
 @dataclass
-class SinksDraft:
+class SinksBuilder:
     """What will be a `Sinks`."""
 
     float_: int | None = None
@@ -44,7 +44,7 @@ class SinksDraft:
         )
 
 
-class Signal:
+class FeatureMap:
     """A map of `channels` channels that some step computes.
 
     Attributes:
@@ -54,7 +54,7 @@ class Signal:
 
     def __init__(self, store: Store, channels: int) -> None:
         self.channels = channels
-        self.sinks = SinksDraft()
+        self.sinks = SinksBuilder()
         self._store = store
 
     def as_float(self) -> int:
@@ -121,10 +121,10 @@ class Signal:
         return self._store.tensor(name, value) if bool(torch.any(value != 0)) else None
 
 
-class StoredSignal(Signal):
+class StoredMap(FeatureMap):
     """A map that some step has written as floats; all else is made of these by another step."""
 
-    def __init__(self, store: Store, buffer: int, passed: Signal) -> None:
+    def __init__(self, store: Store, buffer: int, passed: FeatureMap) -> None:
         """
         Args:
             store: Of the program.

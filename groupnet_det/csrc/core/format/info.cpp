@@ -1,0 +1,112 @@
+#include "core/format/info.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/message.h"
+
+namespace groupnet {
+
+namespace {
+
+constexpr int64_t kMaxBytesOfWeights = int64_t{1} << 50;
+
+using Check = void (*)(const Json&, const std::string& what);
+
+struct Member {
+  const char* name;
+  Check check;
+  bool required = true;
+};
+
+void text(const Json& json, const std::string& what) { json.as_string(what); }
+void truth(const Json& json, const std::string& what) { json.as_bool(what); }
+void whole_number(const Json& json, const std::string& what) { json.as_integer(what); }
+void object(const Json& json, const std::string& what) { json.as_object(what); }
+
+void num_bytes(const Json& json, const std::string& what) {
+  const int64_t value = json.as_integer(what);
+  require(0 <= value && value <= kMaxBytesOfWeights,
+          what + " is " + std::to_string(value) + "; valid: 0 to 2^50");
+}
+
+template <Check Item>
+void list_of(const Json& json, const std::string& what) {
+  const auto& items = json.as_array(what);
+  for (size_t i = 0; i < items.size(); ++i) Item(items[i], what + "[" + std::to_string(i) + "]");
+}
+
+template <Check Item>
+void object_of(const Json& json, const std::string& what) {
+  for (const auto& [name, value] : json.as_object(what)) Item(value, what + "." + shortened(name));
+}
+
+// An object with these members and no others.
+void check_members(const Json& json, const std::string& what, const std::vector<Member>& members) {
+  for (const auto& [name, value] : json.as_object(what)) {
+    const auto member = std::find_if(members.begin(), members.end(),
+                                     [&](const Member& known) { return known.name == name; });
+    require(member != members.end(), what + " has the unknown member " + quoted(name));
+    member->check(value, what + "." + name);
+  }
+  for (const Member& member : members) {
+    if (member.required) json.at(member.name, what);
+  }
+}
+
+void unpacked_layer(const Json& json, const std::string& what) {
+  check_members(json, what, {{"name", text}, {"reason", text}});
+}
+
+void place(const Json& json, const std::string& what) {
+  check_members(
+      json, what,
+      {{"step", whole_number}, {"at", text}, {"index", whole_number}, {"sum", truth, false}});
+}
+
+void place_or_null(const Json& json, const std::string& what) {
+  if (json.kind() != Json::Kind::kNull) place(json, what);
+}
+
+void block(const Json& json, const std::string& what) {
+  check_members(json, what,
+                {{"first_step", whole_number},
+                 {"last_step", whole_number},
+                 {"inputs", list_of<place>},
+                 {"units", object_of<place>},
+                 {"merged", place_or_null, false}});
+}
+
+// Whose kind chooses what reads the rest of it.
+void processing(const Json& json, const std::string& what) {
+  for (const auto& [name, value] : json.as_object(what)) {
+    if (name == "kind") value.as_string(what + ".kind");
+  }
+}
+
+const std::vector<Member> kMembers = {{"task", text},
+                                      {"class_names", list_of<text>},
+                                      {"stuff_class_names", list_of<text>},
+                                      {"preprocessing", processing},
+                                      {"postprocessing", processing},
+                                      {"source", object_of<text>},
+                                      {"architecture", object},
+                                      {"network_keys", object},
+                                      {"predictors", text},
+                                      {"unpacked", list_of<unpacked_layer>},
+                                      {"blocks", object_of<block>},
+                                      {"sizes", object_of<num_bytes>},
+                                      {"versions", object_of<text>}};
+
+}  // namespace
+
+void check_info(const Json& info) {
+  for (const Member& member : kMembers) {
+    const Json* value = info.find(member.name, "info");
+    if (value != nullptr) member.check(*value, std::string("info.") + member.name);
+  }
+}
+
+}  // namespace groupnet

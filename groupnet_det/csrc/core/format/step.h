@@ -1,0 +1,51 @@
+// One step of a program, whatever its operation: core/ops has a class for each of them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace groupnet {
+
+class PlannedStep;
+class ShapeInference;
+class StepPlanner;
+class WeightPacker;
+struct MapSize;
+struct Shapes;
+
+// What a step takes besides buffers: the image of the network, or the map that a part is given.
+enum class Source { kNone, kImage, kMap };
+
+class Step {
+ public:
+  virtual ~Step() = default;
+
+  std::string name;
+  int out_channels = 0;
+
+  virtual Source source() const { return Source::kNone; }
+  // Buffers whose values it needs.
+  virtual std::vector<int> reads() const { return {}; }
+  // Buffers of which it needs the size alone.
+  virtual std::vector<int> reads_size_of() const { return {}; }
+  // All buffers that it writes, in the order of the file.
+  virtual std::vector<int> writes() const = 0;
+  // Threads work on the rows of a step in any order: none may write what another one reads. Throws
+  // Error, calling the step `where`.
+  virtual void check_overlaps(const std::string& /*where*/) const {}
+
+  // Lays out its constants for the kernels. The tensors of the file need not live on afterwards.
+  virtual void pack(WeightPacker& /*packer*/) {}
+  // Height and width of what it writes. Each size that it makes of others on the way goes through
+  // `shapes`, as the result does. Throws Error where its maps do not fit each other.
+  virtual MapSize output_size(ShapeInference& shapes) const = 0;
+  // Memory of its own while it runs, beside the buffers.
+  virtual size_t own_bytes(const Shapes& /*shapes*/, int64_t /*images*/) const { return 0; }
+  // What runs it on the maps of one workspace.
+  virtual std::unique_ptr<PlannedStep> plan(StepPlanner& planner) const = 0;
+};
+
+}  // namespace groupnet

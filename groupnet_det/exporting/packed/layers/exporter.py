@@ -1,0 +1,43 @@
+"""What layers are exported with: the program that is built, and the names of the modules."""
+
+from dataclasses import dataclass, field
+
+from torch import nn
+
+from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
+
+
+@dataclass
+class Unpacked:
+    """Convolutions that are not computed with bits, with the reason, by name."""
+
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def note(self, name: str, reason: str) -> None:
+        self.reasons.setdefault(name, reason)
+
+
+class Exporter:
+    """The context of all functions that append a layer's steps.
+
+    Attributes:
+        builder: Gets buffers, tensors and steps.
+        unpacked: Gets the convolutions without bits.
+    """
+
+    def __init__(
+        self, builder: ProgramBuilder, names: dict[int, str], unpacked: Unpacked | None = None
+    ) -> None:
+        """
+        Args:
+            names: Path of each module, by its id.
+        """
+        self.builder, self.names = builder, names
+        self.unpacked = unpacked or Unpacked()
+
+    def on(self, builder: ProgramBuilder) -> "Exporter":
+        """The same for another program."""
+        return Exporter(builder, self.names, self.unpacked)
+
+    def name(self, module: nn.Module) -> str:
+        return self.names[id(module)]
