@@ -3,8 +3,9 @@
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,6 +109,16 @@ def write_noise_images(
         for index in range(number):
             pixels = rng.integers(0, 256, shape, dtype=np.uint8)
             Image.fromarray(pixels).save(folder / f"{index}.jpg")
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A stand-in for the Hugging Face hub, `hub_server.Hub`, with a user who is logged in."""
+    pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
+    from tests.hub_server import serve, visit
+
+    with serve() as server, visit(server, tmp_path / "cache", monkeypatch):
+        yield server
 
 
 @pytest.fixture

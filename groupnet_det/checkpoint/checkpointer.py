@@ -16,7 +16,7 @@ from groupnet_det.errors import CheckpointError, TrainingError, UserError
 
 from .compatibility import check_fit, move_backbone, refuse_packed
 from .finite import NotFiniteError, check_finite
-from .folder import check_folder, is_folder, read_folder, weights_file
+from .folder import check_folder, is_folder, local_weights, read_folder, weights_file
 from .provenance import check_stored_class_names, warn_of_other_data, with_present_names
 
 BEST_PREFIX = "model_best"
@@ -99,20 +99,21 @@ class Checkpointer(DetectionCheckpointer):
         """Load the file or folder at `path`, or nothing if `path` is empty.
 
         Args:
-            path: A file, a folder of weights (`write_folder`), or a URL.
+            path: A file, a folder of weights (`write_folder`), a model on the hub, or a URL.
             checkpointables: Names of the `checkpointables` to load with the model; all by default.
 
         Returns:
             The other contents of the file.
 
         Raises:
-            CheckpointError: The file is missing, broken, needs pickled code, or is of another
-                network; the model does not change.
+            UserError: The file is missing, broken, needs pickled code, is of another network, or
+                cannot be downloaded; the model does not change.
         """
         wanted = self.checkpointables if checkpointables is None else checkpointables
         self._resumed = list(wanted)
         self._strict_now = self.strict or bool(wanted)
         self._path_for_messages = path
+        path = local_weights(path)
         if path and "://" not in path and not os.path.exists(path.split("?")[0]):
             raise CheckpointError(
                 f"checkpoint {path} does not exist; fix MODEL.WEIGHTS (or OUTPUT_DIR)"
@@ -170,14 +171,16 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a checkpoint: ``model`` and plain values.
 
     Args:
-        path: A file that a training wrote, or a folder of weights.
+        path: A file that a training wrote, a folder of weights, or a model on the hub.
 
     Raises:
         CheckpointError: It is missing, broken, or cannot be read safely.
+        HubError: A model on the hub cannot be downloaded.
     """
+    path = local_weights(path)
     if not os.path.exists(path):
-        raise CheckpointError(f"checkpoint {os.fspath(path)} does not exist; fix the path")
-    return read_folder(path) if is_folder(path) else load_tensors(os.fspath(path))
+        raise CheckpointError(f"checkpoint {path} does not exist; fix the path")
+    return read_folder(path) if is_folder(path) else load_tensors(path)
 
 
 def load_tensors(path: str) -> dict[str, Any]:

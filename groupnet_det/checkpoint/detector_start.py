@@ -18,6 +18,7 @@ from groupnet_det.errors import CheckpointError, ConfigError
 
 from .checkpointer import named_state, read_checkpoint
 from .compatibility import PREDICTORS, Shapes, backbone_prefix, check_fit, move_backbone
+from .folder import local_weights
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +85,7 @@ def initialize(
 
 
 def _read(path: str, key: str) -> dict[str, Tensor]:
+    path = local_weights(path)
     if not Path(path).exists():
         raise CheckpointError(f"checkpoint {path} does not exist; fix {key}")
     loaded = read_checkpoint(path)

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from groupnet_det.errors import CheckpointError
+from groupnet_det.hub import fetch, on_hub, parse_name
 from groupnet_det.json_text import parse_json
 
 from .finite import check_finite
@@ -29,6 +30,8 @@ from .provenance import PROVENANCE, with_present_names
 WEIGHTS_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
 MODEL_TYPE = "groupnet_det"
 FORMAT_VERSION = 1
+# Bytes of each file, which anybody may have written. A float ResNet-101 has 0.2 GB.
+LIMITS = {CONFIG_FILE: 1 << 24, WEIGHTS_FILE: 1 << 33}
 # Members of a checkpoint that config.json contains.
 CARRIED = (*PROVENANCE, "iteration", "metrics")
 
@@ -81,10 +84,29 @@ def weights_file(path: str | os.PathLike[str]) -> str:
     return os.path.join(path, WEIGHTS_FILE) if os.path.isdir(path) else os.fspath(path)
 
 
+def local_weights(weights: str | os.PathLike[str]) -> str:
+    """`weights` on this machine: a model on the hub (``hf://user/name``) is fetched.
+
+    Raises:
+        CheckpointError: A file of the hub is named instead of a model.
+        HubError: The model cannot be fetched.
+        ExtraAbsentError: huggingface_hub is not installed.
+    """
+    if not on_hub(weights):
+        return os.fspath(weights)
+    name = parse_name(weights)
+    if name.file:
+        raise CheckpointError(
+            f"{name} is a file; weights are {WEIGHTS_FILE} with {CONFIG_FILE}: name the model "
+            "alone, or a packed file (.gnp) where one can be used"
+        )
+    return str(fetch(name, LIMITS))
+
+
 def check_folder(path: str | os.PathLike[str]) -> None:
     """
     Raises:
-        CheckpointError: A file of the folder is missing.
+        CheckpointError: A file of the folder is missing or too large.
     """
     weights = Path(weights_file(path))
     for file in (weights, weights.with_name(CONFIG_FILE)):
@@ -92,6 +114,9 @@ def check_folder(path: str | os.PathLike[str]) -> None:
             raise CheckpointError(
                 f"{file} does not exist; a folder of weights has {WEIGHTS_FILE} and {CONFIG_FILE}"
             )
+        size, limit = file.stat().st_size, LIMITS.get(file.name, LIMITS[WEIGHTS_FILE])
+        if size > limit:
+            raise CheckpointError(f"{file} has {size} bytes; the limit is {limit}")
 
 
 def read_folder(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from detectron2.config import CfgNode
 
 from groupnet_det.checkpoint.checkpointer import read_checkpoint
+from groupnet_det.checkpoint.folder import local_weights
 from groupnet_det.config import load_config
 from groupnet_det.inference.trained_predictor import trained_config
 
@@ -27,5 +28,5 @@ def network_config(arguments: argparse.Namespace) -> CfgNode:
     weights = dict(zip(options[::2], options[1::2], strict=True)).get(WEIGHTS, "")
     if config or not weights:
         return load_config(config, options)
-    stored = read_checkpoint(weights) if Path(weights).exists() else {}
+    stored = read_checkpoint(weights) if Path(local_weights(weights)).exists() else {}
     return trained_config("", weights, options, stored)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 import groupnet_det.modeling.register  # noqa: F401 (makes our parts known to Detectron2)
 from groupnet_det.checkpoint.checkpointer import Checkpointer, read_checkpoint
+from groupnet_det.checkpoint.folder import local_weights
 from groupnet_det.checkpoint.provenance import stored_metadata
 from groupnet_det.config import load_config, load_config_text, own_node
 from groupnet_det.data.dataset_checks import TASKS
@@ -117,7 +118,7 @@ def open_predictor(
     if is_packed(path):
         _check_needs_no_config(path, config_file, options)
         return PackedPredictor(path, score_threshold=score_threshold)
-    stored = read_checkpoint(path) if Path(path).exists() else {}
+    stored = read_checkpoint(path) if Path(local_weights(path)).exists() else {}
     cfg = trained_config(config_file, path, [*options, WEIGHTS, path], stored)
     if not torch.cuda.is_available():
         cfg.MODEL.DEVICE = "cpu"
@@ -150,7 +151,7 @@ def trained_config(
     """
     if config_file:
         return load_config(config_file, options)
-    if not Path(weights).exists():
+    if not stored and not Path(weights).exists():
         raise ConfigError(f"{weights} does not exist; fix the path, or give --config-file")
     if not isinstance(stored.get("config"), str):
         raise ConfigError(f"{weights} carries no config; give that of its training: --config-file")

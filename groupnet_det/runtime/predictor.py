@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import ConfigError, DataError, PackedFileError, UserError, lookup
+from groupnet_det.hub import fetch, on_hub, parse_name
 from groupnet_det.images.reading import AnyImage
-from groupnet_det.packed.packed_file import error_about, read_packed
+from groupnet_det.packed.packed_file import MAX_BYTES, error_about, read_packed
 from groupnet_det.runtime.backends.networks import BACKENDS, Network
 from groupnet_det.runtime.results.result import Result
 
@@ -51,7 +52,8 @@ class PackedPredictor(BasePredictor):
     ) -> None:
         """
         Args:
-            path: A file made by tools/export_packed.py.
+            path: A file made by tools/export_packed.py; or one on the Hugging Face hub, such as
+                ``hf://user/name/model.gnp``, which is fetched.
             backend: ``native``, the compiled engine, or ``reference``, which computes the same
                 bits with PyTorch, slowly. There is no silent change from one to the other.
             score_threshold: Of objects, 0 to 1; None for all that the file gives.
@@ -64,7 +66,9 @@ class PackedPredictor(BasePredictor):
             ExtensionError: The compiled engine is missing, or `GROUPNET_DET_ISA` is impossible.
             ConfigError: Unknown `backend`, a threshold that is no probability or not for this task,
                 or no thread.
+            HubError: The file is on the hub, and cannot be fetched.
         """
+        path = _local(path)
         if score_threshold is not None:
             check_score_threshold(score_threshold)
         if threads is not None and threads < 1:
@@ -134,6 +138,15 @@ class PackedPredictor(BasePredictor):
         """
         with _threads(self._threads):
             return self._task.results(self.network, [(pixels, wanted)])[0]
+
+
+def _local(path: str | os.PathLike[str]) -> str:
+    if not on_hub(path):
+        return os.fspath(path)
+    name = parse_name(path)
+    if not name.file.endswith(".gnp"):
+        raise PackedFileError(f"{name} names no packed file; add it: {name}/FILE.gnp")
+    return str(fetch(name, {name.file: MAX_BYTES}) / name.file)
 
 
 def _reopen(path: str, options: Mapping[str, Any]) -> PackedPredictor:

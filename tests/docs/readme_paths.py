@@ -42,7 +42,7 @@ def _read(words: list[str]) -> Iterator[str]:
     yield from (value for key, value in pairwise(words) if key in READ)
     if words[0] == "python" and words[1].endswith(".py"):
         yield words[1]
-    if words[:2] == ["groupnet-det", "train"] and not words[2].startswith("-"):
+    if words[:2] in (["groupnet-det", "train"], ["groupnet-det", "export"]) and words[2][0] != "-":
         yield words[2]
 
 
@@ -51,6 +51,8 @@ def _written(words: list[str]) -> Iterator[str]:
     if words[:2] == ["make", "demo"]:
         folder = demo_output("detection", "full")
         yield from (f"{folder}/{name}".rstrip("/") for name in ("", *OUTPUTS))
+    if words[:2] == ["groupnet-det", "export"]:
+        yield words[3]
     if "--output" in values:
         yield values["--output"]
     if "OUTPUT_DIR" in values:

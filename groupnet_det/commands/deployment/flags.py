@@ -56,6 +56,27 @@ def export_packed() -> CommandParser:
     return parser
 
 
+def push() -> CommandParser:
+    """Put a folder of weights on the Hugging Face hub, for other people.
+
+      groupnet-det convert output/model_final.pth --output my_detector
+      groupnet-det export output/model_final.pth my_detector/model.gnp
+      %(prog)s my_detector user/my_detector
+
+    model.safetensors, config.json, README.md and packed files (.gnp) are read and then uploaded;
+    nothing else in the folder is. A card that nobody has edited gets the name on the hub.
+    MODEL.WEIGHTS hf://user/my_detector then names the weights from anywhere, and
+    hf://user/my_detector/model.gnp the packed file.
+
+    This needs huggingface_hub (pip install 'groupnet-det[hub]') and a login: hf auth login
+    """
+    parser = CommandParser(push.__doc__)
+    parser.add_argument("folder", type=Path, help="as `groupnet-det convert` makes it")
+    parser.add_argument("name", metavar="USER/NAME", help="of the model on the hub")
+    parser.add_argument("--private", action="store_true", help="a model that others do not see")
+    return parser
+
+
 def verify_packed() -> CommandParser:
     """Check that a packed file predicts as the network that it was made from.
 

@@ -14,7 +14,7 @@ from detectron2.utils.file_io import PathManager
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
-from groupnet_det.checkpoint.folder import weights_file
+from groupnet_det.checkpoint.folder import local_weights, weights_file
 from groupnet_det.config.network import float_baseline_of
 from groupnet_det.data.catalog import class_names_of, stuff_names_of
 from groupnet_det.errors import ConfigError, UserError, lookup
@@ -206,7 +206,8 @@ def _chosen(
 
 def training_source(info: ExportInfo) -> dict[str, str]:
     """Where a packed file comes from: digests of the config and of the checkpoint."""
-    with open(PathManager.get_local_path(weights_file(info.weights)), "rb") as file:
+    weights = weights_file(local_weights(info.weights))
+    with open(PathManager.get_local_path(weights), "rb") as file:
         digest = hashlib.sha256()
         while chunk := file.read(FINGERPRINT_CHUNK):
             digest.update(chunk)
