@@ -174,8 +174,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
         path: A file that a training wrote, a folder of weights, or a model on the hub.
 
     Raises:
-        CheckpointError: It is missing, broken, or cannot be read safely.
-        HubError: A model on the hub cannot be downloaded.
+        UserError: It is missing, broken, or cannot be read safely or downloaded.
     """
     path = local_weights(path)
     if not os.path.exists(path):
