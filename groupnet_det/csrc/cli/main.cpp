@@ -143,7 +143,7 @@ std::string run_maps(const groupnet_model* model, const Image& image, const Opti
   return report(model, result.get(), options.report);
 }
 
-// Of a detector the maps are all that is known here; stdout has nothing but the answer.
+// Of a detector the maps are all that is known here; stdout has nothing but the prediction.
 void hint_at_boxes(const std::string& task) {
   if (task != "detection" && task != "instance_segmentation") return;
   std::fprintf(stderr,
@@ -161,7 +161,7 @@ void run(const Options& options) {
   const std::string text = segments && options.map.empty() ? segment(model.get(), image, options)
                                                            : run_maps(model.get(), image, options);
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    throw std::runtime_error("the answer cannot be written");
+    throw std::runtime_error("the prediction cannot be written");
   }
   hint_at_boxes(task);
 }

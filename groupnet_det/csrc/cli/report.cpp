@@ -46,44 +46,45 @@ std::string json_list(const std::vector<float>& values) {
   return "[" + join(values, ", ", json_number) + "]";
 }
 
-struct Answer {
+struct Prediction {
   std::vector<float> logits, probabilities;
   std::vector<int32_t> best;
 };
 
 // Of a model of classes: one number for each.
-bool is_answer(const groupnet_model* model, const groupnet_output* logits) {
+bool is_prediction(const groupnet_model* model, const groupnet_output* logits) {
   return std::string(groupnet_task(model)) == "classification" && logits != nullptr &&
          logits->shape[1] == 1 && logits->shape[2] == 1;
 }
 
-Answer answer_of(const groupnet_output& output, int top) {
+Prediction prediction_of(const groupnet_output& output, int top) {
   const int64_t classes = output.shape[3];
-  Answer answer;
-  answer.logits.assign(output.values, output.values + classes);
-  answer.probabilities.resize(static_cast<size_t>(classes));
-  groupnet_softmax(output.values, classes, answer.probabilities.data());
-  answer.best.resize(static_cast<size_t>(classes));
-  const int64_t number = groupnet_top(output.values, classes, top, answer.best.data());
+  Prediction prediction;
+  prediction.logits.assign(output.values, output.values + classes);
+  prediction.probabilities.resize(static_cast<size_t>(classes));
+  groupnet_softmax(output.values, classes, prediction.probabilities.data());
+  prediction.best.resize(static_cast<size_t>(classes));
+  const int64_t number = groupnet_top(output.values, classes, top, prediction.best.data());
   if (number < 0) throw std::runtime_error("there is not enough memory");
-  answer.best.resize(static_cast<size_t>(number));
-  return answer;
+  prediction.best.resize(static_cast<size_t>(number));
+  return prediction;
 }
 
-std::string text_of(const groupnet_model* model, const Answer& answer) {
-  return join(answer.best, "", [&](int32_t c) {
-    return digits(answer.probabilities[static_cast<size_t>(c)]) + "\t" +
+std::string text_of(const groupnet_model* model, const Prediction& prediction) {
+  return join(prediction.best, "", [&](int32_t c) {
+    return digits(prediction.probabilities[static_cast<size_t>(c)]) + "\t" +
            groupnet_class_name(model, c) + "\n";
   });
 }
 
-std::string json_of(const groupnet_model* model, const Answer& answer) {
-  std::string top = join(answer.best, ", ", [&](int32_t c) {
+std::string json_of(const groupnet_model* model, const Prediction& prediction) {
+  std::string top = join(prediction.best, ", ", [&](int32_t c) {
     return "{\"class\": " + json_text(groupnet_class_name(model, c)) +
-           ", \"probability\": " + json_number(answer.probabilities[static_cast<size_t>(c)]) + "}";
+           ", \"probability\": " + json_number(prediction.probabilities[static_cast<size_t>(c)]) +
+           "}";
   });
-  return ", \"top\": [" + top + "], \"probabilities\": " + json_list(answer.probabilities) +
-         ", \"logits\": " + json_list(answer.logits);
+  return ", \"top\": [" + top + "], \"probabilities\": " + json_list(prediction.probabilities) +
+         ", \"logits\": " + json_list(prediction.logits);
 }
 
 std::string shape_of(const groupnet_output& output, const char* between) {
@@ -144,9 +145,9 @@ std::string report(const groupnet_model* model, const groupnet_result* result,
     outputs.push_back(groupnet_get_output(result, i));
   }
   const groupnet_output* logits = groupnet_find_output(result, "logits");
-  const bool classes = is_answer(model, logits);
+  const bool classes = is_prediction(model, logits);
   if (!options.json) {
-    if (classes) return text_of(model, answer_of(*logits, options.top));
+    if (classes) return text_of(model, prediction_of(*logits, options.top));
     return join(outputs, "", [](const groupnet_output* output) {
       return std::string(output->name) + "\t" + shape_of(*output, " x ") + "\n";
     });
@@ -155,7 +156,7 @@ std::string report(const groupnet_model* model, const groupnet_result* result,
     return json_text(output->name) + ": [" + shape_of(*output, ", ") + "]";
   });
   return head_of(model) + ", \"outputs\": {" + maps + "}" +
-         (classes ? json_of(model, answer_of(*logits, options.top)) : "") + "}\n";
+         (classes ? json_of(model, prediction_of(*logits, options.top)) : "") + "}\n";
 }
 
 }  // namespace groupnet_tool

@@ -60,7 +60,7 @@ GROUPNET_API const char* groupnet_output_name(const groupnet_model* model, int n
 
 /* Run the model on one image: unsigned bytes RGB, (height, width, 3), rows without gaps. It is
  * resized, cropped and put in the order of channels that the file names. `threads` is 1 to 256, or
- * 0 for one per processor; their number never changes the answer. */
+ * 0 for one per processor; their number never changes the prediction. */
 GROUPNET_API groupnet_result* groupnet_run(const groupnet_model* model, const uint8_t* rgb,
                                            int64_t height, int64_t width, int threads,
                                            groupnet_error* error);

@@ -1,4 +1,4 @@
-// From raw outputs towards answers, as torch's tensors.
+// From raw outputs to predictions, as torch's tensors.
 
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
