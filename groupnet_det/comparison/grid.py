@@ -20,8 +20,8 @@ class Grid:
 
     Attributes:
         methods: Names, in the order of the table.
-        learning_rates: Of the search.
-        seeds: Of the results.
+        learning_rates: Of the search; a single one needs none.
+        seeds: Of the results; none for a search alone.
         iterations, search_iterations: Of a result, and of a row of the search.
         single_seed: Methods of which only the first seed is trained.
     """
@@ -48,8 +48,7 @@ class Grid:
         """Rows of the whole grid that are not finished, by purpose."""
         done = by_key(rows)
         searches = sum(
-            len(self.learning_rates) - sum(key in done for key in self.search_keys(method))
-            for method in self.methods
+            key not in done for method in self.methods for key in self.search_keys(method)
         )
         results = sum(
             len(self.seeds_of(method)) - sum(key in done for key in self.result_keys(method, done))
@@ -80,12 +79,13 @@ class Grid:
 
     def first_results(self) -> list[RowKey]:
         """A result of each method, at a learning rate that may not be its best."""
+        seed = next(iter(self.seeds), SEARCH_SEED)
         return [
             RowKey(
                 method=method,
                 purpose="result",
                 learning_rate=self.learning_rates[0],
-                seed=self.seeds[0],
+                seed=seed,
                 iterations=self.iterations,
             )
             for method in self.methods
@@ -95,6 +95,10 @@ class Grid:
         return self.seeds[:1] if method in self.single_seed else self.seeds
 
     def search_keys(self, method: str) -> list[RowKey]:
+        """The rows that a method's learning rate is chosen by; none where there is no choice, and
+        results are wanted."""
+        if len(self.learning_rates) == 1 and self.seeds:
+            return []
         return [
             RowKey(
                 method=method,
@@ -114,12 +118,13 @@ class Grid:
         searches = self.search_keys(method)
         if any(key not in done for key in searches):
             return []
-        best = max(searches, key=lambda key: (done[key].score, -key.learning_rate))
+        best = max(searches, key=lambda key: (done[key].score, -key.learning_rate), default=None)
+        rate = self.learning_rates[0] if best is None else best.learning_rate
         return [
             RowKey(
                 method=method,
                 purpose="result",
-                learning_rate=best.learning_rate,
+                learning_rate=rate,
                 seed=seed,
                 iterations=self.iterations,
             )

@@ -155,6 +155,7 @@ def row_config(
     """The config of a row, frozen, and the metric that counts: the config's ``BEST_METRIC``.
 
     A method with a config of its own gets the ``SOLVER`` of `config`, as one schedule is for all.
+    Searches are scored on ``DATASETS.VAL`` where it names a data set.
     """
     keys = dict(method_options)
     base = str(keys.pop(BASE, config))
@@ -169,6 +170,8 @@ def row_config(
     cfg.TEST.EVAL_PERIOD = 0  # once, at the end
     cfg.SOLVER.BEST_METRIC = ""
     cfg.OUTPUT_DIR = str(Path(cfg.OUTPUT_DIR) / key.folder)
+    if key.purpose == "search" and cfg.DATASETS.VAL:
+        cfg.DATASETS.TEST = tuple(cfg.DATASETS.VAL)
     choose_device(cfg, torch.cuda.device_count())
     cfg.freeze()
     return cfg, metric

@@ -1,5 +1,7 @@
 """Which rows are trained when, by a grid of two methods."""
 
+from dataclasses import replace
+
 import pytest
 
 from groupnet_det.comparison.grid import SEARCH_SEED, Grid, summarize
@@ -133,3 +135,19 @@ def test_summaries_stand_in_the_order_of_the_methods():
     while keys := GRID.open_keys(rows):
         rows.append(make_row(keys[-1]))
     assert [summary.method for summary in summarize(GRID, rows)] == ["b", "a"]
+
+
+def test_without_seeds_there_are_searches_alone():
+    screening = replace(GRID, seeds=())
+    rows = [make_row(key) for key in screening.open_keys([])]
+    assert {row.purpose for row in rows} == {"search"}
+    assert screening.open_keys(rows) == []
+    assert screening.num_open(rows) == {"search": 0, "result": 0}
+    assert {key.seed for key in screening.first_results()} == {SEARCH_SEED}
+
+
+def test_a_single_learning_rate_needs_no_search():
+    grid = replace(GRID, learning_rates=[0.3])
+    wanted = ["b result 0.3 7 30", "a result 0.3 7 30", "b result 0.3 3 30"]
+    assert short(grid.open_keys([])) == wanted
+    assert grid.num_open([]) == {"search": 0, "result": 3}

@@ -117,3 +117,19 @@ def test_what_is_no_number_counts_as_zero():
     assert last_results(trainer, "bbox/AP") == {"bbox/AP": 0.0, "bbox/AP50": 3.0}
     with pytest.raises(DataError, match=r"no segm/AP was measured; is DATASETS\.TEST"):
         last_results(trainer, "segm/AP")
+
+
+@pytest.mark.parametrize(
+    ("purpose", "validation", "scored"),
+    [
+        ("search", "['mine_val']", "mine_val"),
+        ("result", "['mine_val']", "mine_test"),
+        ("search", "[]", "mine_test"),
+    ],
+    ids=["search", "result", "search without"],
+)
+def test_searches_are_scored_on_validation_images(purpose, validation, scored):
+    key = RowKey(method="a", purpose=purpose, learning_rate=0.5, seed=4, iterations=7)
+    options = ["DATASETS.TEST", "['mine_test']", "DATASETS.VAL", validation]
+    cfg, _ = row_config(key, {}, "configs/Comparison/mnist5k.yaml", options)
+    assert list(cfg.DATASETS.TEST) == [scored]

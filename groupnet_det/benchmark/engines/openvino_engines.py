@@ -84,14 +84,19 @@ def _affine(channels: int, rng: np.random.Generator) -> tuple[np.ndarray, np.nda
 
 
 def inference(
-    openvino: Any, model: Any, inputs: Sequence[np.ndarray], threads: int
+    openvino: Any, model: Any, inputs: Sequence[np.ndarray], threads: int, *, floats: str = ""
 ) -> Callable[[], Any]:
     """Compile an ``ov.Model`` for the CPU.
+
+    Args:
+        floats: Type in which floats are computed, ``f32`` or ``bf16``; OpenVINO's choice if empty,
+            which is bfloat16 on CPUs that have it.
 
     Returns:
         Runs it on `inputs`, which are not copied, and gives its outputs by number.
     """
     settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    settings |= {"INFERENCE_PRECISION_HINT": floats} if floats else {}
     request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
     feed = {number: np.ascontiguousarray(values) for number, values in enumerate(inputs)}
     return lambda: request.infer(feed, share_inputs=True)

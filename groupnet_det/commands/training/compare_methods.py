@@ -11,9 +11,9 @@ from typing import Any
 import yaml
 from tabulate import tabulate
 
-from groupnet_det.comparison.grid import Grid, Summary, summarize
+from groupnet_det.comparison.grid import Grid, Summary, by_key, summarize
 from groupnet_det.comparison.grid_training import row_config, train_grid
-from groupnet_det.comparison.rows import read_comparison
+from groupnet_det.comparison.rows import ComparisonRow, read_comparison
 from groupnet_det.config import load_config
 from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.engine.checks.binary_share import build_without_weights, check_binary_share
@@ -23,6 +23,7 @@ from groupnet_det.paths import results_folder
 from groupnet_det.visualization.comparison_plot import plot_comparison
 
 from . import flags
+from .compare_front import show_front
 
 METHODS = Path(__file__).with_name("methods")
 
@@ -38,7 +39,7 @@ def _check_rows(
     config, options = arguments.config_file, arguments.opts
     cfg = load_config(config, options)
     register_datasets(cfg)
-    used = [*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST]
+    used = [*cfg.DATASETS.TRAIN, *cfg.DATASETS.VAL, *cfg.DATASETS.TEST]
     make_absent_datasets(used)
     check_output_dir(cfg.OUTPUT_DIR)
     with _each_warning_once():
@@ -66,6 +67,25 @@ def _each_warning_once() -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
+
+
+def show_searches(grid: Grid, rows: Sequence[ComparisonRow]) -> None:
+    """Print what each method reached in the search, by learning rate; the best in bold."""
+    done = by_key(rows)
+    table = []
+    for method in grid.methods:
+        found = [done.get(key) for key in grid.search_keys(method)]
+        best = max((row.score for row in found if row), default=None)
+        cells = ["" if row is None else f"{row.score:.2f}" for row in found]
+        if best is not None:
+            bold = (
+                f"**{cell}**" if row and row.score == best else cell
+                for row, cell in zip(found, cells, strict=True)
+            )
+            table.append((method, *bold))
+    if table:
+        headers = ["search", *(f"{rate:g}" for rate in grid.learning_rates)]
+        print("\n" + tabulate(table, headers=headers, disable_numparse=True, tablefmt="pipe"))
 
 
 def show_grid(summaries: list[Summary], path: Path, picture: Path, title: str) -> None:
@@ -168,7 +188,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         grid = _make_grid(arguments, methods, cfg.SOLVER.MAX_ITER)
         label = Path(arguments.config_file).stem
         path = arguments.csv or results_folder() / f"comparison_{label}.csv"
-        if not arguments.show_only:
+        if not (arguments.show_only or arguments.time):
             _check_rows(grid, methods, arguments)
             train_grid(
                 grid,
@@ -177,11 +197,17 @@ def main(argv: Sequence[str] | None = None) -> int:
                 config=arguments.config_file,
                 options=arguments.opts,
                 num_jobs=arguments.jobs,
-                keep=arguments.keep,
+                keep=arguments.keep or arguments.front,
             )
+        rows = read_comparison(path)
+        show_searches(grid, rows)
         picture = Path(cfg.OUTPUT_DIR) / "comparison.png"
         title = f"{label}: what methods reach, against what they cost"
-        show_grid(summarize(grid, read_comparison(path)), path, picture, title)
+        if grid.seeds:
+            show_grid(summarize(grid, rows), path, picture, title)
+        if arguments.front or arguments.time:
+            register_datasets(cfg)
+            show_front(arguments, grid, rows, methods)
     except UserError as error:
         sys.exit(f"error: {error}")
     return 0

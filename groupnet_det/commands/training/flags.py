@@ -24,9 +24,16 @@ def compare_methods() -> CommandParser:
     detector.
 
     Each method first gets its best learning rate from one common grid, with a shorter schedule and
-    a seed that is used for nothing else. Every finished training is a row of the CSV at once;
+    a seed that is used for nothing else, scored on DATASETS.VAL where the config has one, so that
+    the images of the results choose nothing. Every finished training is a row of the CSV at once;
     started again, the tool goes on with the rows that are missing. A training that diverges counts
-    as 0 %. Table and plot show what is finished of the grid that the flags describe.
+    as 0 %. Tables and plot show what is finished of the grid that the flags describe. To screen
+    many methods, give --seeds no number: only searches are trained.
+
+    --front shows what is worth deploying, of classifiers: each result is scored on DATASETS.TEST
+    once more, as a packed file or, where it is in full precision, as a graph of OpenVINO and ONNX
+    Runtime, in float32 and in 8 bits, quantized after training. --front --time, on an idle machine,
+    times them in turns; table and plot then show which are on the Pareto front.
 
     A row's folder, in OUTPUT_DIR, holds metrics.json and log.txt; with --keep also its checkpoints
     and config.yaml. Trainings at a time share the cores, or have OMP_NUM_THREADS threads each.
@@ -35,14 +42,33 @@ def compare_methods() -> CommandParser:
     parser.add_config(help_="schedule and data of all rows")
     parser.add_argument("--methods-file", type=Path, default=Path("methods"), help="or a name")
     parser.add_argument("--methods", nargs="+", help="some names of that file; all by default")
-    parser.add_argument("--learning-rates", nargs="+", type=float, default=[0.003, 0.01, 0.03])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument(
+        "--learning-rates",
+        nargs="+",
+        type=float,
+        default=[0.003, 0.01, 0.03],
+        help="the best is searched for; a single one is taken as it is",
+    )
+    parser.add_argument(
+        "--seeds", nargs="*", type=int, default=[1, 2, 3], help="none: the search alone"
+    )
     parser.add_argument("--single-seed", nargs="*", default=["ABC-Net 5/5"], metavar="METHOD")
     parser.add_argument(
         "--search-share", type=float, default=1 / 3, help="length of a search, of MAX_ITER"
     )
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
     parser.add_argument("--keep", action="store_true", help="checkpoints and config of each row")
+    group = parser.add_argument_group("accuracy against milliseconds, both measured")
+    group.add_argument(
+        "--front", action="store_true", help="score each result on the engines that can run it"
+    )
+    group.add_argument(
+        "--time", action="store_true", help="train nothing, and time them all in turns"
+    )
+    group.add_argument("--front-csv", type=Path, help="by default results/front_<config>.csv")
+    group.add_argument("--calibration-images", type=int, default=200, help="of training, for int8")
+    group.add_argument("--threads", type=int, default=1, help="of each engine")
+    group.add_argument("--rounds", type=int, default=15, help="of --time")
     parser.add_argument("--csv", type=Path, help="rows; by default results/comparison_<config>.csv")
     parser.add_argument("--show-only", action="store_true", help="train nothing")
     return parser

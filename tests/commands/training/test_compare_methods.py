@@ -14,9 +14,11 @@ import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.analysis.complexity import count_complexity
 from groupnet_det.commands.training import compare_methods
 from groupnet_det.comparison import grid_training
-from groupnet_det.comparison.rows import RowKey
+from groupnet_det.comparison.grid import Grid, by_key
+from groupnet_det.comparison.rows import RowKey, append_row
 from groupnet_det.config import load_config
 from groupnet_det.data.datasets.registration import register_datasets
+from tests.comparison.test_grid import make_row
 
 METHODS = """
 Full precision: {MODEL.GROUPNET.METHOD: float}
@@ -44,7 +46,7 @@ OUTPUT_DIR: {tmp_path}/output
     return [
         *("--config-file", str(tmp_path / "tiny.yaml"), "--csv", str(tmp_path / "a.csv")),
         *("--methods-file", str(tmp_path / "methods.yaml")),
-        *("--learning-rates", "0.001", "--seeds", "1"),
+        *("--learning-rates", "0.001", "0.002", "--seeds", "1"),
     ]
 
 
@@ -79,16 +81,15 @@ def test_train_resume_and_show(compare, tmp_path):
     done = compare("--methods", "Group-Net K=2")
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / "a.csv").open()))
-    assert [(row["purpose"], row["iterations"]) for row in rows] == [
-        ("search", "1"),
-        ("result", "3"),
-    ]
+    kinds = [(row["purpose"], row["learning_rate"], row["iterations"]) for row in rows]
+    assert kinds[:2] == [("search", "0.001", "1"), ("search", "0.002", "1")]
+    assert [kind[::2] for kind in kinds[2:]] == [("result", "3")]
     assert "0 rows left" in done.stdout
 
     done = compare("--jobs", "2")
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / "a.csv").open()))
-    assert [row["method"] for row in rows] == ["Group-Net K=2"] * 2 + ["Full precision"] * 2
+    assert [row["method"] for row in rows] == ["Group-Net K=2"] * 3 + ["Full precision"] * 3
     assert all(0 <= float(row["score"]) <= 100 for row in rows)
     assert not list(tmp_path.glob("output/**/*.pth"))
 
@@ -197,3 +198,35 @@ def test_tables_of_coco_go_to_the_log_of_the_row(train_row, root, capsys):
 def test_nothing_to_show(main, capsys):
     main(flags=["--show-only"])
     assert "a.csv holds no result of this grid yet" in capsys.readouterr().out
+
+
+def test_searches_are_shown_by_learning_rate(capsys):
+    grid = Grid(
+        methods=["a", "b", "c"],
+        learning_rates=[0.1, 0.2],
+        seeds=[],
+        iterations=30,
+        search_iterations=10,
+    )
+    (first, second), (third, _), _ = map(grid.search_keys, grid.methods)
+    rows = [make_row(first, 40), make_row(second, 50.5), make_row(third, 7)]
+    compare_methods.show_searches(grid, rows)
+    lines = [line.replace(" ", "") for line in capsys.readouterr().out.splitlines()]
+    assert lines[1] == "|search|0.1|0.2|"
+    assert lines[3:] == ["|a|40.00|**50.50**|", "|b|**7.00**||"]
+
+
+def test_a_front_needs_the_checkpoints_of_its_results(main, tmp_path):
+    grid = Grid(
+        methods=["Full precision"],
+        learning_rates=[0.001, 0.002],
+        seeds=[1],
+        iterations=3,
+        search_iterations=1,
+    )
+    searches = [make_row(key) for key in grid.search_keys("Full precision")]
+    (result,) = grid.result_keys("Full precision", by_key(searches))
+    for row in (*searches, make_row(result)):
+        append_row(tmp_path / "a.csv", row)
+    with pytest.raises(SystemExit, match=r"^error: .*model_final.pth is missing: it was trained"):
+        main(flags=["--front", "--show-only"])

@@ -1,0 +1,146 @@
+"""A trained classifier on the engines that can run it, each scored and timed alike."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from detectron2.config import CfgNode
+from torch import nn
+
+from groupnet_det.benchmark.suites.trained_model import first_batch
+from groupnet_det.config import part_method
+from groupnet_det.data.loading.loaders import build_test_loader
+from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.trained import export_trained, load_trained
+from groupnet_det.inference.packed_model import PackedModel
+from groupnet_det.modeling.meta_arch.classifier import ImageClassifier
+from groupnet_det.packed.packed_file import write_packed
+
+from .float_graphs import (
+    GraphClassifier,
+    Run,
+    graph_pixels,
+    int8_graph,
+    run_by_onnxruntime,
+    run_by_openvino,
+    trained_graph,
+)
+
+PACKED = "packed"
+CLASSIFIER = ImageClassifier.__name__
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """A network on an engine.
+
+    Attributes:
+        model: As Detectron2 evaluates one.
+        run: From the pixels of the first test image to the most probable class.
+        num_bytes: Of the file that the engine reads.
+        calibration_images: Of 8 bits; 0 for others.
+    """
+
+    model: nn.Module
+    run: Callable[[], object]
+    num_bytes: int
+    calibration_images: int = 0
+
+
+class TrainedClassifier:
+    """What the engines are given: graphs are made once, and when the first one asks.
+
+    Raises:
+        ConfigError: It is no classifier.
+        CheckpointError: ``MODEL.WEIGHTS`` cannot be used.
+    """
+
+    def __init__(self, cfg: CfgNode, *, threads: int, calibration_images: int) -> None:
+        """
+        Args:
+            cfg: Its data sets are registered; ``MODEL.WEIGHTS`` names the trained network.
+            threads: Of each engine.
+            calibration_images: Of ``DATASETS.TRAIN[0]``, on which the scales of 8 bits are found.
+        """
+        self.cfg, self.threads, self.calibration_images = cfg, threads, calibration_images
+        if cfg.MODEL.META_ARCHITECTURE != CLASSIFIER:
+            raise ConfigError(
+                f"--front is for classifiers, and MODEL.META_ARCHITECTURE is "
+                f"{cfg.MODEL.META_ARCHITECTURE}"
+            )
+        self.model, self.rest = load_trained(cfg)
+        self.image = graph_pixels(first_batch(cfg)[0])
+        self._graphs: dict[str, bytes] = {}
+
+    def graph(self, bits: int) -> bytes:
+        """The network in ONNX with numbers of 32 or 8 bits."""
+        if "float" not in self._graphs:
+            image_format = self.cfg.INPUT.FORMAT
+            self._graphs["float"] = trained_graph(self.model, image_format=image_format)
+        if bits == 8 and "int8" not in self._graphs:
+            self._graphs["int8"] = int8_graph(self._graphs["float"], self.training_images())
+        return self._graphs["int8" if bits == 8 else "float"]
+
+    def training_images(self) -> Iterator[np.ndarray]:
+        """As the network sees them in evaluation, evenly spread over the classes."""
+        plain = self.cfg.clone()
+        plain.defrost()
+        plain.DATALOADER.NUM_WORKERS = 0
+        loader: Any = build_test_loader(plain, plain.DATASETS.TRAIN[0])
+        number = len(loader.dataset)
+        step = max(1, number // self.calibration_images)
+        wanted = islice(range(0, number, step), self.calibration_images)
+        return (graph_pixels(loader.dataset[index]) for index in wanted)
+
+
+def _packed(trained: TrainedClassifier) -> Deployment:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.gnp"
+        packed = export_trained(trained.cfg, trained.model, trained.rest)
+        write_packed(path, packed.program, packed.info, packed.tensors)
+        model, num_bytes = PackedModel(str(path)), path.stat().st_size
+    pixels = torch.from_numpy(trained.image).permute(0, 2, 3, 1).to(torch.uint8).contiguous()
+    network = model.predictor.network
+
+    def run() -> object:
+        return network(pixels)["logits"].flatten(1).argmax(dim=1)
+
+    return Deployment(model=model, run=run, num_bytes=num_bytes)
+
+
+def _graph(
+    trained: TrainedClassifier, open_graph: Callable[[bytes, np.ndarray, int], Run], bits: int
+) -> Deployment:
+    graph = trained.graph(bits)
+    run = open_graph(graph, trained.image, trained.threads)
+    return Deployment(
+        model=GraphClassifier(run),
+        run=lambda: run(trained.image).argmax(axis=1),
+        num_bytes=len(graph),
+        calibration_images=trained.calibration_images if bits == 8 else 0,
+    )
+
+
+ENGINES: Mapping[str, Callable[[TrainedClassifier], Deployment]] = {
+    PACKED: _packed,
+    "openvino float32": partial(_graph, open_graph=partial(run_by_openvino, floats="f32"), bits=32),
+    "openvino bfloat16": partial(
+        _graph, open_graph=partial(run_by_openvino, floats="bf16"), bits=32
+    ),
+    "openvino int8": partial(_graph, open_graph=run_by_openvino, bits=8),
+    "onnxruntime float32": partial(_graph, open_graph=run_by_onnxruntime, bits=32),
+    "onnxruntime int8": partial(_graph, open_graph=run_by_onnxruntime, bits=8),
+}
+
+
+def engines_for(cfg: CfgNode) -> list[str]:
+    """Keys of `ENGINES`: the packed engine for quantized networks, else all others."""
+    if part_method(cfg, "BACKBONE") != "float":
+        return [PACKED]
+    return [name for name in ENGINES if name != PACKED]

@@ -1,0 +1,133 @@
+"""Trained full-precision classifiers as ONNX graphs, in float32 and in 8 bits."""
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from groupnet_det.benchmark.engines.openvino_engines import inference
+from groupnet_det.benchmark.measure.unavailable import require
+from groupnet_det.benchmark.workloads.onnx_graphs import QUANTIZED_OPS
+from groupnet_det.exporting.onnx.graph_export import INPUT, export_onnx
+
+# From an image, float32 (1, 3, H, W) with values 0 to 255, to the logits (1, classes).
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+def trained_graph(model: nn.Module, *, image_format: str) -> bytes:
+    """The graph of a full-precision network, its BN folded by ONNX Runtime's preparation.
+
+    Args:
+        model: In eval mode, on the CPU.
+        image_format: ``INPUT.FORMAT``.
+
+    Raises:
+        ExtraAbsentError, EngineUnavailableError: A package is not installed.
+    """
+    prepare: Any = require("onnxruntime.quantization.shape_inference", "onnx")
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        source, target = Path(folder) / "float.onnx", Path(folder) / "folded.onnx"
+        export_onnx(model, image_format=image_format).save(source)
+        prepare.quant_pre_process(str(source), str(target), skip_symbolic_shape=True)
+        return target.read_bytes()
+
+
+def int8_graph(graph: bytes, images: Iterable[np.ndarray]) -> bytes:
+    """A graph quantized after training: statically, QDQ, activations of unsigned and weights of
+    signed 8 bits, a scale for each channel of these.
+
+    Args:
+        graph: As of `trained_graph`.
+        images: Of the training, on which the scales of the activations are found.
+
+    Raises:
+        EngineUnavailableError: A package is not installed.
+    """
+    quantization: Any = require("onnxruntime.quantization", "onnx")
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        source.write_bytes(graph)
+        quantization.quantize_static(
+            str(source),
+            str(target),
+            _Images(images),
+            quant_format=quantization.QuantFormat.QDQ,
+            op_types_to_quantize=QUANTIZED_OPS,
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+        )
+        return target.read_bytes()
+
+
+class _Images:
+    """The protocol of ``onnxruntime.quantization.CalibrationDataReader``."""
+
+    def __init__(self, images: Iterable[np.ndarray]) -> None:
+        self.left: Iterator[np.ndarray] = iter(images)
+
+    def get_next(self) -> Mapping[str, np.ndarray] | None:
+        image = next(self.left, None)
+        return None if image is None else {INPUT: image}
+
+
+def run_by_onnxruntime(graph: bytes, image: np.ndarray, threads: int) -> Run:
+    """Open a graph for images of the size of `image`."""
+    runtime: Any = require("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return lambda pixels: session.run(None, {INPUT: pixels})[0]
+
+
+def run_by_openvino(graph: bytes, image: np.ndarray, threads: int, *, floats: str = "") -> Run:
+    """Open a graph for images of the size of `image`, for which alone it is compiled; `floats` as
+    of `inference`."""
+    openvino: Any = require("openvino")
+    model = openvino.Core().read_model(graph)
+    model.reshape(list(image.shape))
+    place = np.empty_like(image)
+    infer = inference(openvino, model, [place], threads, floats=floats)
+
+    def run(pixels: np.ndarray) -> np.ndarray:
+        if pixels is not place:
+            np.copyto(place, pixels)
+        logits: np.ndarray = infer()[0]
+        return logits
+
+    return run
+
+
+class GraphClassifier(nn.Module):
+    """A graph where Detectron2's evaluation expects a model; see `inference.packed_model`."""
+
+    prepares_images = True
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+        self.eval()
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu")
+
+    def forward(self, batched_inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """One image after the other."""
+        return [
+            {"logits": torch.from_numpy(np.array(self.run(graph_pixels(item))))[0]}
+            for item in batched_inputs
+        ]
+
+
+def graph_pixels(item: Mapping[str, Any]) -> np.ndarray:
+    """The image of a dict of the loader, as a graph takes it."""
+    return np.ascontiguousarray(item["image"][None].numpy(), dtype=np.float32)
