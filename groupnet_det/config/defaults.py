@@ -224,7 +224,7 @@ def _add_training_keys(cfg: CfgNode) -> None:
 
     # Where losses and scores are sent besides OUTPUT_DIR: "wandb" or "mlflow", which
     # pip install 'groupnet-det[wandb]' or [mlflow] brings; "" for nowhere.
-    cfg.TRACKER = ""
+    cfg.SOLVER.TRACKER = ""
 
     # Train a float network that becomes the binary one on the way, in one training:
     gradual = cfg.SOLVER.GRADUAL_BINARIZATION = CfgNode()

@@ -109,15 +109,15 @@ class TrackerWriter(EventWriter):
 
 
 def build_trackers(cfg: CfgNode) -> list[EventWriter]:
-    """The writer that ``cfg.TRACKER`` names; none where it is empty.
+    """The writer that ``cfg.SOLVER.TRACKER`` names; none where it is empty.
 
     Raises:
         ConfigError: There is no such tracker.
         ExtraAbsentError: Its package is not installed.
     """
-    if not cfg.TRACKER:
+    if not cfg.SOLVER.TRACKER:
         return []
-    kind = lookup(TRACKERS, cfg.TRACKER, "TRACKER")
+    kind = lookup(TRACKERS, cfg.SOLVER.TRACKER, "SOLVER.TRACKER")
     return [TrackerWriter(kind(yaml.safe_load(cfg.dump()), Path(cfg.OUTPUT_DIR).absolute()))]
 
 

@@ -30,7 +30,7 @@ def calls(monkeypatch):
 
 def train(tracker, folder):
     """Losses of iterations 19 and 39, and a score that is known at 39."""
-    (writer,) = build_trackers(load_config("", ["TRACKER", tracker, "OUTPUT_DIR", str(folder)]))
+    (writer,) = build_trackers(load_config("", ["SOLVER.TRACKER", tracker, "OUTPUT_DIR", str(folder)]))
     with EventStorage() as storage:
         for iteration in (19, 39):
             storage.iter = iteration
@@ -78,8 +78,8 @@ def test_without_a_tracker_there_is_no_writer():
 
 
 def test_an_unknown_tracker_lists_the_known_ones():
-    with pytest.raises(ConfigError, match="TRACKER is 'neptune'; valid: 'wandb', 'mlflow'"):
-        build_trackers(load_config("", ["TRACKER", "neptune"]))
+    with pytest.raises(ConfigError, match="SOLVER.TRACKER is 'neptune'; valid: 'wandb', 'mlflow'"):
+        build_trackers(load_config("", ["SOLVER.TRACKER", "neptune"]))
 
 
 @pytest.mark.parametrize("name", ["wandb", "mlflow"])
@@ -87,4 +87,4 @@ def test_one_that_is_not_installed_is_one_line(monkeypatch, name, tmp_path):
     monkeypatch.setitem(sys.modules, name, None)
     message = rf"^{name} cannot be imported .*pip install 'groupnet-det\[{name}\]'$"
     with pytest.raises(UserError, match=message):
-        build_trackers(load_config("", ["TRACKER", name, "OUTPUT_DIR", str(tmp_path)]))
+        build_trackers(load_config("", ["SOLVER.TRACKER", name, "OUTPUT_DIR", str(tmp_path)]))
