@@ -30,7 +30,9 @@ def calls(monkeypatch):
 
 def train(tracker, folder):
     """Losses of iterations 19 and 39, and a score that is known at 39."""
-    (writer,) = build_trackers(load_config("", ["SOLVER.TRACKER", tracker, "OUTPUT_DIR", str(folder)]))
+    (writer,) = build_trackers(
+        load_config("", ["SOLVER.TRACKER", tracker, "OUTPUT_DIR", str(folder)])
+    )
     with EventStorage() as storage:
         for iteration in (19, 39):
             storage.iter = iteration
@@ -78,7 +80,9 @@ def test_without_a_tracker_there_is_no_writer():
 
 
 def test_an_unknown_tracker_lists_the_known_ones():
-    with pytest.raises(ConfigError, match="SOLVER.TRACKER is 'neptune'; valid: 'wandb', 'mlflow'"):
+    with pytest.raises(
+        ConfigError, match=r"SOLVER\.TRACKER is 'neptune'; valid: 'wandb', 'mlflow'"
+    ):
         build_trackers(load_config("", ["SOLVER.TRACKER", "neptune"]))
 
 
