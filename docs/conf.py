@@ -53,7 +53,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:obj", r".*"),
     ("py:.*", rf"(?!({'|'.join(map(re.escape, sorted(MODULES)))})\.\w+$).*"),
-    ("py:.*", r"groupnet_det\..*\.(_\w+|T)"),
+    ("py:.*", r"groupnet_det\..*\.(_\w+|T|R|AnyRow)"),
 ]
 
 html_theme = "furo"

@@ -202,7 +202,7 @@ REFUSED = {
     "tanh": ({"quantization": {"activation": "tanh"}}, "export the network of the second stage"),
     "float_norm_first": (
         {"quantization": {"activation": "float"}, "design": {"order": "norm_conv_act"}},
-        "choose another MODEL.GROUPNET.ORDER",
+        "choose a MODEL.GROUPNET.ORDER that starts with 'conv'",
     ),
 }
 
