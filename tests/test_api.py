@@ -1,5 +1,6 @@
 """docs/quick-start.md does what it says."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -11,10 +12,10 @@ import groupnet_det
 from groupnet_det import export, predict, train
 from groupnet_det.checkpoint.checkpointer import read_checkpoint
 from groupnet_det.checkpoint.folder import write_folder
+from groupnet_det.engine.records.output_names import PACKED
 from groupnet_det.errors import CheckpointError, ConfigError, DataError
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor
-from tests.docs.data_of_configs import write_data
 from tests.docs.markdown import blocks
 from tests.inference.models import write_checkpoint
 
@@ -68,20 +69,20 @@ def test_its_lines_run_as_they_stand(lines, tmp_path, monkeypatch):
     assert re.search(r"^7 \[\('7', 0\.", done.stdout, re.MULTILINE)
 
 
-def test_its_config_of_own_data_trains_as_it_stands(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    given = []
+def test_its_lines_for_own_data_call_what_there_is(page):
+    """`tests/autotrain` trains on tiny folders; here, whether the page names the arguments right."""
+    calls = []
 
-    def train_shortly(config, overrides, *, output):
-        given.append(overrides)
-        for entry in overrides["DATASETS.CUSTOM"]:
-            write_data(entry, overrides["MODEL.CLASSIFIER.NUM_CLASSES"])
-        return train(config, {**overrides, **TINY}, output=output, use_gpu=False)
+    def recorded(function):
+        def call(*arguments, **options):
+            calls.append(inspect.signature(function).bind(*arguments, **options).arguments)
 
-    exec(page[2], {"train": train_shortly})
-    assert len(given) == 1
-    stored = read_checkpoint(tmp_path / "mine/model_final.pth")
-    assert stored["class_names"] == ["class00", "class01"]
+        return call
+
+    exec(page[2], {"train": recorded(train), "predict": recorded(predict)})
+    (training, prediction) = calls
+    assert training == {"data": "my_pictures", "task": "detect", "minutes": 20}
+    assert prediction["model"] == f"output/{training['data']}/{PACKED}"
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from groupnet_det.commands.visualization import app as command
+from groupnet_det.pretrained import list_pretrained
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.web.signals import ENDING
 
@@ -82,7 +83,8 @@ def test_models_of_the_zoo_without_example_pictures(
     monkeypatch.setattr(app, "launch", interrupt)
     app.main(["--port", "7999"])
     ((gradio, models, examples),) = built
-    assert (gradio, [model.name for model in models], examples) == ("gradio", ["zoo/good"], [])
+    names = [model.name for model in models]
+    assert (gradio, names, examples) == ("gradio", ["zoo/good", *list_pretrained()], [])
     assert launched == [7999, "closed"]
     first, second = capsys.readouterr().err.splitlines()
     assert "zoo/bad" in first
