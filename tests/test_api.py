@@ -70,7 +70,7 @@ def test_its_lines_run_as_they_stand(lines, tmp_path, monkeypatch):
 
 
 def test_its_lines_for_own_data_call_what_there_is(page):
-    """`tests/autotrain` trains on tiny folders; here, whether the page names the arguments right."""
+    """`tests/autotrain` trains on tiny folders; here, whether the page names arguments right."""
     calls = []
 
     def recorded(function):
