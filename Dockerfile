@@ -12,8 +12,10 @@ RUN useradd --create-home --uid 1000 user
 USER 1000
 WORKDIR /home/user/groupnet_det
 
-# Where torch has builds for CPUs, which pip prefers; those of the other index bring CUDA along.
-ENV PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu \
+# An index with builds of torch for CPUs keeps CUDA out of the image:
+#   docker build --build-arg PIP_EXTRA_INDEX_URL=... -t groupnet-det .
+ARG PIP_EXTRA_INDEX_URL=
+ENV PIP_EXTRA_INDEX_URL=$PIP_EXTRA_INDEX_URL \
     PIP_NO_CACHE_DIR=1
 
 # A layer of its own: torch is not fetched again when the code changes.
