@@ -6,6 +6,9 @@ import pytest
 
 from groupnet_det.commands.benchmark import benchmark_train as tool
 
+# In a worker that has run thousands of tests, the processes that measure memory brought it down.
+pytestmark = pytest.mark.alone
+
 NARROW = ["--opts", "MODEL.GROUPNET.WIDTH", "0.125", "MODEL.FPN.OUT_CHANNELS", "8"]
 QUICK = ["--batch", "1", "--size", "32x64", "--rounds", "2", "--threads", "1", "--device", "cpu"]
 
