@@ -188,6 +188,7 @@ def test_names_of_the_other_kind_are_told_apart(load, name, message):
         load(name)
 
 
+@pytest.mark.alone  # its processes hand on what other tests leave in the environment
 def test_as_typed_and_then_offline(folder, hub, tmp_path):
     """With the variables of huggingface_hub; a token is nowhere in what is printed."""
     variables = {
