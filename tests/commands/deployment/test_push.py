@@ -188,12 +188,11 @@ def test_names_of_the_other_kind_are_told_apart(load, name, message):
         load(name)
 
 
-@pytest.mark.alone  # its processes hand on what other tests leave in the environment
 def test_as_typed_and_then_offline(folder, hub, tmp_path):
     """With the variables of huggingface_hub; a token is nowhere in what is printed."""
     variables = {
         **{"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": TOKEN},
-        **{"HF_HUB_DISABLE_XET": "1", "HF_DEBUG": "1"},
+        **{"HF_HUB_DISABLE_XET": "1", "HF_DEBUG": "1", "HF_HUB_OFFLINE": "0"},
     }
 
     def run(*words, **more):
