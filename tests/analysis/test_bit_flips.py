@@ -50,7 +50,7 @@ def test_zero_is_plus_one_and_what_flips_back_did_not_flip():
     assert flips.rates()["first"] == 0
 
 
-def test_remembering_starts_anew():
+def test_remembering_starts_again():
     model = network()
     flips = BitFlips.of_model(model)
     flips.remember()

@@ -121,7 +121,7 @@ def test_double_pass_has_the_backbone_of_the_classifier(root, tmp_path, caplog):
     assert ["head.bbox_tower", "detector, copied for each base", "42"] in report
 
 
-def test_predictors_of_other_classes_start_anew(root, tmp_path):
+def test_predictors_of_other_classes_start_again(root, tmp_path):
     source = randomize(make_detector(root, "retinanet", *FLOAT, "MODEL.RETINANET.NUM_CLASSES", "6"))
     model = make_detector(root, "retinanet")  # of half as many: no copies for bases
     before = model.head.cls_score.weight.clone()

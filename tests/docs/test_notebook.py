@@ -37,7 +37,7 @@ def test_cells_are_plain_python_and_import_what_there_is(code):
 
 
 def test_it_installs_where_nothing_is_installed(monkeypatch):
-    """A cell with what it would run, in the place of running it."""
+    """A cell with what it would run, instead of running it."""
     ran = []
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(subprocess, "run", lambda words, check: ran.append((words, check)))

@@ -38,7 +38,7 @@ def test_starts_from_a_classification_checkpoint(tmp_path, bpac, method):
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_other_classes_start_anew(tmp_path, head):
+def test_other_classes_start_again(tmp_path, head):
     old = make_segmentor(head, "MODEL.SEM_SEG_HEAD.NUM_CLASSES", 7, *AUXILIARY)
     Checkpointer(old, str(tmp_path)).save("model_final")
     model = make_segmentor(head, *AUXILIARY)

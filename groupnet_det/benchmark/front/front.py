@@ -62,7 +62,7 @@ class Front:
 
     def time(self, schedule: Schedule) -> None:
         """Time a network of each method on each of its engines, all of them in turns, and write
-        the rows anew.
+        the rows again.
 
         Raises:
             UserError: As `score`.

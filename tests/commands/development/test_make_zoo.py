@@ -199,7 +199,7 @@ def test_a_lost_checkpoint_is_trained_again(tmp_path, trainings):
     assert len(trainings) == 4
 
 
-def test_fresh_trains_the_chosen_models_anew(tmp_path, trainings):
+def test_fresh_trains_the_chosen_models_again(tmp_path, trainings):
     make(tmp_path, CLASSIFIER, DETECTOR)
     stale = tmp_path / CLASSIFIER / "stale"
     stale.touch()

@@ -30,7 +30,7 @@ def test_the_same_options_give_the_same_files(tmp_path):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
-def test_finished_splits_are_kept_and_others_made_anew(tmp_path):
+def test_finished_splits_are_kept_and_others_made_again(tmp_path):
     options = PhotoDigitsOptions(num_train=1, num_val=1)
     prepare_photo_digits(tmp_path, options)
     image = tmp_path / "train/000001.jpg"
