@@ -44,15 +44,31 @@ def int8_model(workload: Workload) -> bytes:
     Raises:
         EngineUnavailableError: ``onnxruntime`` or ``onnx`` is not installed.
     """
-    quantization: Any = require("onnxruntime.quantization", "onnx")
+    require("onnxruntime.quantization", "onnx")
     logging.getLogger().addFilter(_without_advice)
+    return quantized(float_graph(workload).SerializeToString(), _RandomData(workload))
+
+
+def quantized(graph: bytes, calibration: Any) -> bytes:
+    """A graph quantized after training: statically, QDQ, activations of unsigned and weights of
+    signed 8 bits, a scale for each channel of these.
+
+    Args:
+        graph: With floats.
+        calibration: A ``CalibrationDataReader``, on whose images the scales of the activations are
+            found.
+
+    Raises:
+        EngineUnavailableError: A package is not installed.
+    """
+    quantization: Any = require("onnxruntime.quantization", "onnx")
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
-        source.write_bytes(float_graph(workload).SerializeToString())
+        source.write_bytes(graph)
         quantization.quantize_static(
             str(source),
             str(target),
-            _RandomData(workload),
+            calibration,
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=QUANTIZED_OPS,
             per_channel=True,

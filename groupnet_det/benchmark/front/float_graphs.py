@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from groupnet_det.benchmark.engines.onnxruntime_engines import quantized
 from groupnet_det.benchmark.engines.openvino_engines import inference
 from groupnet_det.benchmark.measure.unavailable import require
-from groupnet_det.benchmark.workloads.onnx_graphs import QUANTIZED_OPS
 from groupnet_det.exporting.onnx.graph_export import INPUT, export_onnx
 
 # From an image, float32 (1, 3, H, W) with values 0 to 255, to the logits (1, classes).
@@ -39,8 +39,7 @@ def trained_graph(model: nn.Module, *, image_format: str) -> bytes:
 
 
 def int8_graph(graph: bytes, images: Iterable[np.ndarray]) -> bytes:
-    """A graph quantized after training: statically, QDQ, activations of unsigned and weights of
-    signed 8 bits, a scale for each channel of these.
+    """A graph with 8 bits; see `quantized`.
 
     Args:
         graph: As of `trained_graph`.
@@ -49,21 +48,8 @@ def int8_graph(graph: bytes, images: Iterable[np.ndarray]) -> bytes:
     Raises:
         EngineUnavailableError: A package is not installed.
     """
-    quantization: Any = require("onnxruntime.quantization", "onnx")
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
-        source.write_bytes(graph)
-        quantization.quantize_static(
-            str(source),
-            str(target),
-            _Images(images),
-            quant_format=quantization.QuantFormat.QDQ,
-            op_types_to_quantize=QUANTIZED_OPS,
-            per_channel=True,
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-        )
-        return target.read_bytes()
+    with contextlib.redirect_stdout(io.StringIO()):
+        return quantized(graph, _Images(images))
 
 
 class _Images:
