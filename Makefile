@@ -47,13 +47,10 @@ zoo: setup
 	$(PYTHON) tools/make_zoo.py --preset $(ZOO) $(if $(MODELS),--models $(MODELS))
 
 # Two processes with a thread each: two threads of one process wait for each other most of the time.
-# In two halves, so that no process lives through all tests; a process that dies ends the half.
-HALF = tests/exporting tests/packed tests/runtime
-PAIR = -n 2 --dist loadfile --max-worker-restart 0
-
+# A test that fails beside others runs once more without them; the first failure stays shown.
 test: setup
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest $(PAIR) -m "not slow and not alone" $(HALF)
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest $(PAIR) -m "not slow and not alone" $(HALF:%=--ignore=%)
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile -m "not slow and not alone" || \
+	  $(PYTHON) -m pytest -m "not slow" --last-failed --last-failed-no-failures none
 	$(PYTHON) -m pytest -m "alone and not slow"
 
 test-slow: setup

@@ -28,7 +28,7 @@ from groupnet_det.extras import ExtraAbsentError
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.predictor import PackedPredictor
 
-from .openvino_engines import inference
+from .openvino_engines import inference, openvino_core
 from .torch_engines import in_inference_mode
 
 CALIBRATION_IMAGES = 2
@@ -92,11 +92,10 @@ def make_complete_int8(workload: ModelWorkload, threads: int) -> Burst:
     Raises:
         EngineUnavailableError: A package is not installed, or the graph cannot be made.
     """
-    openvino: Any = require("openvino")
     image = _onnx_image(workload)
-    model = openvino.Core().read_model(_int8(workload))
+    model = openvino_core().read_model(_int8(workload))
     model.reshape(list(image.shape))
-    return burst_of(inference(openvino, model, [image], threads))
+    return burst_of(inference(model, [image], threads))
 
 
 @functools.lru_cache(maxsize=1)  # two engines run it

@@ -1,5 +1,6 @@
 """OpenVINO: 8 bits, and its binary convolution."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,9 +21,8 @@ def make_openvino_int8(workload: Workload, threads: int) -> Burst:
     Raises:
         EngineUnavailableError: ``openvino``, ``onnxruntime`` or ``onnx`` is not installed.
     """
-    openvino: Any = require("openvino")
-    model = openvino.Core().read_model(int8_model(workload))
-    return _burst(openvino, model, [graph_input(workload).numpy()], workload, threads)
+    model = openvino_core().read_model(int8_model(workload))
+    return _burst(model, [graph_input(workload).numpy()], workload, threads)
 
 
 def make_binary(workload: Workload, threads: int) -> Burst:
@@ -32,9 +32,8 @@ def make_binary(workload: Workload, threads: int) -> Burst:
         EngineUnavailableError: ``openvino`` is not installed.
     """
     assert isinstance(workload, LayerWorkload)
-    openvino: Any = require("openvino", "openvino.opset1")
     inputs = [layer_input(workload).numpy() for _ in range(workload.num_bases)]
-    return _burst(openvino, binary_graph(workload), inputs, workload, threads)
+    return _burst(binary_graph(workload), inputs, workload, threads)
 
 
 def binary_graph(workload: LayerWorkload, seed: int = 0) -> Any:
@@ -83,8 +82,23 @@ def _affine(channels: int, rng: np.random.Generator) -> tuple[np.ndarray, np.nda
     return rng.uniform(0.01, 0.02, shape), rng.normal(size=shape)
 
 
+@functools.cache
+def openvino_core() -> Any:
+    """The only ``Core`` of this process, which stays open.
+
+    Its CPU plugin moves the alternate signal stack of the thread that opens it. Where several are
+    closed in the order in which they were opened, the thread is left with a stack that is unmapped,
+    and its next signal, such as that of a child that ends, kills the process without a word.
+
+    Raises:
+        EngineUnavailableError: ``openvino`` is not installed.
+    """
+    openvino: Any = require("openvino")
+    return openvino.Core()
+
+
 def inference(
-    openvino: Any, model: Any, inputs: Sequence[np.ndarray], threads: int, *, floats: str = ""
+    model: Any, inputs: Sequence[np.ndarray], threads: int, *, floats: str = ""
 ) -> Callable[[], Any]:
     """Compile an ``ov.Model`` for the CPU.
 
@@ -97,15 +111,13 @@ def inference(
     """
     settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     settings |= {"INFERENCE_PRECISION_HINT": floats} if floats else {}
-    request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+    request = openvino_core().compile_model(model, "CPU", settings).create_infer_request()
     feed = {number: np.ascontiguousarray(values) for number, values in enumerate(inputs)}
     return lambda: request.infer(feed, share_inputs=True)
 
 
-def _burst(
-    openvino: Any, model: Any, inputs: list[np.ndarray], workload: Workload, threads: int
-) -> Burst:
-    infer = inference(openvino, model, inputs, threads)
+def _burst(model: Any, inputs: list[np.ndarray], workload: Workload, threads: int) -> Burst:
+    infer = inference(model, inputs, threads)
 
     def run() -> Any:
         return infer()[0]

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from groupnet_det.benchmark.engines.onnxruntime_engines import quantized
-from groupnet_det.benchmark.engines.openvino_engines import inference
+from groupnet_det.benchmark.engines.openvino_engines import inference, openvino_core
 from groupnet_det.benchmark.measure.unavailable import require
 from groupnet_det.exporting.onnx.graph_export import INPUT, export_onnx
 
@@ -77,11 +77,10 @@ def run_by_onnxruntime(graph: bytes, image: np.ndarray, threads: int) -> Run:
 def run_by_openvino(graph: bytes, image: np.ndarray, threads: int, *, floats: str = "") -> Run:
     """Open a graph for images of the size of `image`, for which alone it is compiled; `floats` as
     of `inference`."""
-    openvino: Any = require("openvino")
-    model = openvino.Core().read_model(graph)
+    model = openvino_core().read_model(graph)
     model.reshape(list(image.shape))
     place = np.empty_like(image)
-    infer = inference(openvino, model, [place], threads, floats=floats)
+    infer = inference(model, [place], threads, floats=floats)
 
     def run(pixels: np.ndarray) -> np.ndarray:
         if pixels is not place:
