@@ -17,7 +17,7 @@ from groupnet_det.engine.records.recorded_scores import recorded_scores
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import ConfigError
-from groupnet_det.exporting.packed.calibration_images import DEFAULT_IMAGES
+from groupnet_det.exporting.packed.eight_bits.calibration_images import DEFAULT_IMAGES
 from groupnet_det.exporting.packed.trained import export_trained, load_trained, make_predictors
 from groupnet_det.images.reading import AnyImage
 from groupnet_det.inference.trained_predictor import WEIGHTS, open_predictor, trained_config

@@ -13,7 +13,7 @@ from groupnet_det.analysis.random_weights import SEED, prepared
 from groupnet_det.benchmark.measure.workload import ModelWorkload
 from groupnet_det.config import load_config
 from groupnet_det.errors import lookup
-from groupnet_det.exporting.packed.layers.calibration import calibrate
+from groupnet_det.exporting.packed.eight_bits.calibration import calibrate
 from groupnet_det.exporting.packed.layers.last_layers import (
     FloatPredictors,
     Int8Predictors,

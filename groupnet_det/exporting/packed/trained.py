@@ -19,7 +19,7 @@ from groupnet_det.config.network import float_baseline_of
 from groupnet_det.data.catalog import class_names_of, stuff_names_of
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.exporting.export_info import ExportInfo
-from groupnet_det.exporting.packed.layers.calibration import calibrate
+from groupnet_det.exporting.packed.eight_bits.calibration import calibrate
 from groupnet_det.exporting.packed.layers.last_layers import (
     FloatPredictors,
     Int8Predictors,
@@ -34,7 +34,7 @@ from groupnet_det.exporting.packed.models.preprocessing_info import (
 )
 from groupnet_det.packed.packed_file import PackedFile
 
-from .calibration_images import DEFAULT_IMAGES, sample_batches
+from .eight_bits.calibration_images import DEFAULT_IMAGES, sample_batches
 from .file_sizes import float32_bytes
 
 logger = logging.getLogger(__name__)

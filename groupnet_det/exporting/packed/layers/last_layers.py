@@ -16,7 +16,7 @@ from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.folding import MapValues
 from groupnet_det.packed.steps.conv import Term
 
-from .calibration import ByteRange, Site
+from groupnet_det.exporting.packed.eight_bits.calibration import ByteRange, Site
 from .exporter import Exporter
 from .float_convs import conv_geometry
 

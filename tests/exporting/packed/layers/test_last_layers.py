@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.exporting.packed.layers.calibration import Site, calibrate
+from groupnet_det.exporting.packed.eight_bits.calibration import Site, calibrate
 from groupnet_det.exporting.packed.layers.last_layers import Int8Predictors, quantize_weight
 from groupnet_det.packed.packed_file import read_packed, write_packed
 from groupnet_det.runtime.backends.extension import is_built, open_network

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.exporting.packed.layers.calibration import Site, calibrate, find_range
+from groupnet_det.exporting.packed.eight_bits.calibration import Site, calibrate, find_range
 
 
 class Twice(nn.Module):
