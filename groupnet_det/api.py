@@ -18,7 +18,12 @@ from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.eight_bits.calibration_images import DEFAULT_IMAGES
-from groupnet_det.exporting.packed.trained import export_trained, load_trained, make_predictors
+from groupnet_det.exporting.packed.trained import (
+    export_trained,
+    load_trained,
+    make_float_convs,
+    make_predictors,
+)
 from groupnet_det.images.reading import AnyImage
 from groupnet_det.inference.trained_predictor import WEIGHTS, open_predictor, trained_config
 from groupnet_det.packed.packed_file import write_packed
@@ -143,6 +148,7 @@ def export(
     config: AnyPath = "",
     overrides: Overrides | None = None,
     predictors: str = "float",
+    float_convs: str = "float",
     calibration_images: int = DEFAULT_IMAGES,
 ) -> Path:
     """Pack a trained network into one small file, as tools/export_packed.py does.
@@ -153,7 +159,8 @@ def export(
         config: Of the training, where the checkpoint carries none.
         overrides: Values by config key.
         predictors: How the last layers of detectors and segmenters are kept: ``float`` or ``int8``.
-        calibration_images: Of ``int8``: how many of ``DATASETS.TEST`` the scales are found on.
+        float_convs: The same of other convolutions in full precision, but for the stem.
+        calibration_images: Of ``int8``: how many of ``DATASETS.TRAIN[0]`` the scales are found on.
 
     Returns:
         `path`.
@@ -167,7 +174,8 @@ def export(
     register_datasets(cfg)
     network, rest = load_trained(cfg)
     last = make_predictors(cfg, network, predictors, calibration_images)
-    packed = export_trained(cfg, network, rest, last)
+    others = make_float_convs(cfg, network, float_convs, calibration_images)
+    packed = export_trained(cfg, network, rest, last, others)
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_packed(target, packed.program, packed.info, packed.tensors)

@@ -39,6 +39,14 @@ class BlockInfo:
     merged: Place | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ByteRangeInfo:
+    """Of the bytes that a convolution reads, ``x = (byte - zero) / scale``."""
+
+    scale: float
+    zero: int
+
+
 # Members that are read; there may be others, and each may be missing or null. What is within
 # ``preprocessing`` and ``postprocessing`` is read by the task.
 MEMBERS: dict[str, Any] = {
@@ -51,6 +59,7 @@ MEMBERS: dict[str, Any] = {
     "architecture": dict,
     "network_keys": dict,
     "predictors": str,
+    "int8_convs": dict[str, ByteRangeInfo],
     "unpacked": tuple[UnpackedLayer, ...],
     "blocks": dict[str, BlockInfo],
     "sizes": dict[str, int],

@@ -12,7 +12,7 @@ from groupnet_det.quantizers.multi_bit.lsq import LSQActivation, LSQWeight, quan
 
 from .base import ActivationQuantizer, WeightQuantizer
 from .exporting import is_exporting
-from .full_precision import FloatWeight, TanhActivation
+from .full_precision import FloatActivation, FloatWeight, TanhActivation
 from .registry import (
     ACTIVATION_QUANTIZERS,
     WEIGHT_QUANTIZERS,
@@ -40,6 +40,7 @@ __all__ = [
     "ActivationSpec",
     "DorefaActivation",
     "DorefaWeight",
+    "FloatActivation",
     "FloatWeight",
     "LQActivation",
     "LQWeight",

@@ -18,7 +18,8 @@ from groupnet_det.commands.visualization import visualize_data
 from groupnet_det.data.datasets import cityscapes_masks
 from groupnet_det.data.datasets.photo_digits import PhotoDigitsOptions
 from groupnet_det.evaluation.saved import coco_scores, voc_scores
-from groupnet_det.exporting.packed import calibration_images, trained
+from groupnet_det.exporting.packed import trained
+from groupnet_det.exporting.packed.eight_bits import calibration_images
 from groupnet_det.runtime import predictor
 
 
@@ -27,7 +28,7 @@ from groupnet_det.runtime import predictor
     [
         (training.BACKENDS, predictor.BACKENDS),
         (deployment.BACKENDS, predictor.BACKENDS),
-        (deployment.PREDICTORS, trained.PREDICTORS),
+        (deployment.PRECISIONS, trained.PRECISIONS),
         ([deployment.CALIBRATION_IMAGES], [calibration_images.DEFAULT_IMAGES]),
         (training.IOU_TYPES, coco_scores.IOU_TYPES),
         (training.VOC_METRICS, voc_scores.METRICS),

@@ -13,6 +13,7 @@ ABOUT = {
     "architecture": {"backbone": "x", "parts": {"a": "b"}},
     "network_keys": {"MODEL.MASK_ON": True},
     "predictors": "float",
+    "int8_convs": {"res3.0.downsample.conv": {"scale": 20.5, "zero": 3}},
     "unpacked": [{"name": "fc", "reason": "always"}],
     "blocks": {
         "res2.0": {

@@ -4,9 +4,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +13,9 @@ from torch import nn
 
 from groupnet_det.benchmark.suites.trained_model import first_batch
 from groupnet_det.config import part_method
-from groupnet_det.data.loading.loaders import build_test_loader
 from groupnet_det.errors import ConfigError
-from groupnet_det.exporting.packed.trained import export_trained, load_trained
+from groupnet_det.exporting.packed.eight_bits.calibration_images import calibration_images
+from groupnet_det.exporting.packed.trained import export_trained, load_trained, make_float_convs
 from groupnet_det.inference.packed_model import PackedModel
 from groupnet_det.modeling.meta_arch.classifier import ImageClassifier
 from groupnet_det.packed.packed_file import write_packed
@@ -33,6 +31,7 @@ from .float_graphs import (
 )
 
 PACKED = "packed"
+PACKED_INT8 = "packed, 8-bit shortcuts"  # where a binary network has some in full precision
 CLASSIFIER = ImageClassifier.__name__
 
 
@@ -89,20 +88,16 @@ class TrainedClassifier:
 
     def training_images(self) -> Iterator[np.ndarray]:
         """As the network sees them in evaluation, evenly spread over the classes."""
-        plain = self.cfg.clone()
-        plain.defrost()
-        plain.DATALOADER.NUM_WORKERS = 0
-        loader: Any = build_test_loader(plain, plain.DATASETS.TRAIN[0])
-        number = len(loader.dataset)
-        step = max(1, number // self.calibration_images)
-        wanted = islice(range(0, number, step), self.calibration_images)
-        return (graph_pixels(loader.dataset[index]) for index in wanted)
+        batches = calibration_images(self.cfg, self.calibration_images)
+        return (graph_pixels(image) for (image,) in batches)
 
 
-def _packed(trained: TrainedClassifier) -> Deployment:
+def _packed(trained: TrainedClassifier, float_convs: str) -> Deployment:
+    images = trained.calibration_images if float_convs == "int8" else 0
+    others = make_float_convs(trained.cfg, trained.model, float_convs, images)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.gnp"
-        packed = export_trained(trained.cfg, trained.model, trained.rest)
+        packed = export_trained(trained.cfg, trained.model, trained.rest, float_convs=others)
         write_packed(path, packed.program, packed.info, packed.tensors)
         model, num_bytes = PackedModel(str(path)), path.stat().st_size
     pixels = torch.from_numpy(trained.image).permute(0, 2, 3, 1).to(torch.uint8).contiguous()
@@ -111,7 +106,7 @@ def _packed(trained: TrainedClassifier) -> Deployment:
     def run() -> object:
         return network(pixels)["logits"].flatten(1).argmax(dim=1)
 
-    return Deployment(model=model, run=run, num_bytes=num_bytes)
+    return Deployment(model=model, run=run, num_bytes=num_bytes, calibration_images=images)
 
 
 def _graph(
@@ -128,7 +123,8 @@ def _graph(
 
 
 ENGINES: Mapping[str, Callable[[TrainedClassifier], Deployment]] = {
-    PACKED: _packed,
+    PACKED: partial(_packed, float_convs="float"),
+    PACKED_INT8: partial(_packed, float_convs="int8"),
     "openvino float32": partial(_graph, open_graph=partial(run_by_openvino, floats="f32"), bits=32),
     "openvino bfloat16": partial(
         _graph, open_graph=partial(run_by_openvino, floats="bf16"), bits=32
@@ -141,6 +137,7 @@ ENGINES: Mapping[str, Callable[[TrainedClassifier], Deployment]] = {
 
 def engines_for(cfg: CfgNode) -> list[str]:
     """Keys of `ENGINES`: the packed engine for quantized networks, else all others."""
-    if part_method(cfg, "BACKBONE") != "float":
-        return [PACKED]
-    return [name for name in ENGINES if name != PACKED]
+    packed = [PACKED, PACKED_INT8]
+    if part_method(cfg, "BACKBONE") == "float":
+        return [name for name in ENGINES if name not in packed]
+    return packed if cfg.MODEL.GROUPNET.DOWNSAMPLE == "float" else [PACKED]

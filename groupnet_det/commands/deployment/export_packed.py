@@ -9,7 +9,12 @@ from groupnet_det.commands.network_config import network_config
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import UserError
 from groupnet_det.exporting.packed.summary import describe_file
-from groupnet_det.exporting.packed.trained import export_trained, load_trained, make_predictors
+from groupnet_det.exporting.packed.trained import (
+    export_trained,
+    load_trained,
+    make_float_convs,
+    make_predictors,
+)
 from groupnet_det.packed.packed_file import write_packed
 
 from . import flags
@@ -22,8 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         cfg = network_config(arguments)
         register_datasets(cfg)
         model, rest = load_trained(cfg)
-        predictors = make_predictors(cfg, model, arguments.predictors, arguments.calibration_images)
-        packed = export_trained(cfg, model, rest, predictors)
+        images = arguments.calibration_images
+        predictors = make_predictors(cfg, model, arguments.predictors, images)
+        float_convs = make_float_convs(cfg, model, arguments.float_convs, images)
+        packed = export_trained(cfg, model, rest, predictors, float_convs)
         output = Path(arguments.output)
         output.parent.mkdir(parents=True, exist_ok=True)
         write_packed(output, packed.program, packed.info, packed.tensors)

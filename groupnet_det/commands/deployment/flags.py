@@ -6,7 +6,7 @@ from groupnet_det.commands.parser import ONNX, PACKED, CommandParser
 
 # As the tables that they choose from, which are not imported here.
 BACKENDS = ("native", "reference")
-PREDICTORS = ("float", "int8")
+PRECISIONS = ("float", "int8")
 CALIBRATION_IMAGES = 32
 
 
@@ -36,22 +36,29 @@ def export_packed() -> CommandParser:
 
     The config is the one that the checkpoint carries, or one that is named. Classifiers,
     detectors, segmenters and Panoptic FPN can be packed. Binary weights take one bit each. What
-    cannot be computed with bits is listed with the reason. The last layers of all but classifiers,
-    which are not binary, can be given 8 bits: --predictors int8. What is in the file:
-    docs/packed-format.md.
+    cannot be computed with bits is listed with the reason. Layers that are not binary can be given
+    8 bits: the last ones of detectors and segmenters with --predictors int8, other convolutions in
+    full precision, such as those of shortcuts and laterals, with --float-convs int8. What is in the
+    file: docs/packed-format.md.
     """
     parser = CommandParser(export_packed.__doc__)
     parser.add_network()
     parser.add_file(PACKED, "--output", help_="file to write, .gnp")
     parser.add_argument(
-        "--predictors", choices=PREDICTORS, default="float", help="the layers that are not binary"
+        "--predictors", choices=PRECISIONS, default="float", help="last layers, never binary"
+    )
+    parser.add_argument(
+        "--float-convs",
+        choices=PRECISIONS,
+        default="float",
+        help="other convolutions in full precision, but for the stem",
     )
     parser.add_argument(
         "--calibration-images",
         type=int,
         default=CALIBRATION_IMAGES,
         metavar="N",
-        help="of --predictors int8: the first N of DATASETS.TEST",
+        help="of int8: N of DATASETS.TRAIN[0]",
     )
     return parser
 
@@ -85,9 +92,10 @@ def verify_packed() -> CommandParser:
     Three checks: the compiled engine against a reference in PyTorch, every bit of every step; the
     blocks of the training model's backbone on identical inputs, integers equal and floats to 1e-4;
     the accuracy (AP, mIoU) on DATASETS.TEST, at most 0.1 points apart, or of classifiers one image.
-    The file rounds the stem's weights to 16 bits, on which single signs may turn. Where scores are
-    further apart, the trained network is therefore scored again with its stem rounded so: the
-    packed one must be within 0.1 points of that, and that within 0.5 of the trained one. Besides,
+    The file rounds the stem's weights to 16 bits, on which single signs may turn, and with
+    --float-convs int8 other convolutions to 8. Where scores are further apart, the trained network
+    is therefore scored again, rounded so: the packed one must be within 0.1 points of that, and
+    that within 0.5 of the trained one. Besides,
     the table shows on how many images both networks agree: the same class, the same detections
     (score 0.3 and more, IoU 0.9), or the same label in 99 % of the pixels.
 
@@ -107,7 +115,7 @@ def verify_packed() -> CommandParser:
     parser.add_network()
     parser.add_file(PACKED, "--packed", help_="file to verify, .gnp")
     parser.add_argument("--backend", choices=BACKENDS, default="native", help="of the packed file")
-    parser.add_argument("--predictors", choices=PREDICTORS, help="show what other last layers cost")
+    parser.add_argument("--predictors", choices=PRECISIONS, help="show what other last layers cost")
     parser.add_argument("--num-images", type=int, default=4, help="whose maps are compared")
     parser.add_argument(
         "--json", "--report", type=Path, metavar="FILE", help="write the findings to this file"

@@ -15,6 +15,7 @@ from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
 from groupnet_det.exporting.export_info import ExportInfo
+from groupnet_det.exporting.packed.eight_bits.rounded_convs import with_rounded_convs
 from groupnet_det.exporting.packed.layers.rounded_stem import with_rounded_stem
 from groupnet_det.exporting.packed.trained import (
     export_trained,
@@ -86,7 +87,8 @@ def verify(
     findings = (
         [skipped_engine(NO_ENGINE)] if backend == "reference" else check_engine(packed, images)
     )
-    findings += check_blocks(trained, packed, images, TRACES[backend])
+    rounded = with_rounded_convs(trained, packed.info)
+    findings += check_blocks(rounded, packed, images, TRACES[backend])
     for dataset in cfg.DATASETS.TEST:
         findings += compare_predictions(cfg, trained, packed_model, dataset)
     if predictors is not None:
@@ -150,7 +152,8 @@ def compare_predictions(
 
     findings = compare({})
     if any(finding.verdict == FAILED for finding in findings):
-        findings = compare(_score_trained(cfg, with_rounded_stem(trained), dataset, task).values)
+        rounded = with_rounded_stem(with_rounded_convs(trained, packed.predictor.info))
+        findings = compare(_score_trained(cfg, rounded, dataset, task).values)
     return findings + show_agreement(dataset, ours.predictions, theirs.predictions)
 
 

@@ -19,7 +19,6 @@ from groupnet_det.config.network import float_baseline_of
 from groupnet_det.data.catalog import class_names_of, stuff_names_of
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.exporting.export_info import ExportInfo
-from groupnet_det.exporting.packed.eight_bits.calibration import calibrate
 from groupnet_det.exporting.packed.layers.last_layers import (
     FloatPredictors,
     Int8Predictors,
@@ -34,7 +33,9 @@ from groupnet_det.exporting.packed.models.preprocessing_info import (
 )
 from groupnet_det.packed.packed_file import PackedFile
 
-from .eight_bits.calibration_images import DEFAULT_IMAGES, sample_batches
+from .eight_bits.calibration import calibrate, calibrate_convs
+from .eight_bits.calibration_images import DEFAULT_IMAGES, calibration_images
+from .eight_bits.float_layers import FLAG, Float32Convs, FloatConvs, Int8Convs
 from .file_sizes import float32_bytes
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def load_trained(cfg: CfgNode) -> tuple[Any, dict[str, Any]]:
     return model.eval(), rest
 
 
-PREDICTORS = ("float", "int8")
+PRECISIONS = ("float", "int8")
 
 
 def make_predictors(
@@ -72,22 +73,43 @@ def make_predictors(
     Args:
         cfg: Its data sets are registered.
         model: As of `load_trained`.
-        kind: One of `PREDICTORS`.
-        num_images: Of ``DATASETS.TEST[0]``, on which the scales of 8 bits are found.
+        kind: One of `PRECISIONS`.
+        num_images: Of ``DATASETS.TRAIN[0]``, on which the scales of 8 bits are found.
 
     Raises:
         UserError: The images cannot be had, or there is nothing to choose.
     """
-    lookup(dict.fromkeys(PREDICTORS), kind, "--predictors")
+    lookup(dict.fromkeys(PRECISIONS), kind, "--predictors")
     if kind == "float":
         return FloatPredictors()
     if task_of_model(model) == "classification":
         raise ConfigError("--predictors int8 is for detectors and segmenters; leave it out here")
-    return Int8Predictors(calibrate(model, sample_batches(cfg, num_images)))
+    return Int8Predictors(
+        calibrate(model, calibration_images(cfg, num_images, "--predictors int8"))
+    )
+
+
+def make_float_convs(
+    cfg: CfgNode, model: Any, kind: str, num_images: int = DEFAULT_IMAGES
+) -> FloatConvs:
+    """How other convolutions in full precision are computed, such as those of shortcuts; see
+    `make_predictors`.
+
+    Raises:
+        UserError: The images cannot be had.
+    """
+    lookup(dict.fromkeys(PRECISIONS), kind, FLAG)
+    if kind == "float":
+        return Float32Convs()
+    return Int8Convs(calibrate_convs(model, calibration_images(cfg, num_images, f"{FLAG} int8")))
 
 
 def export_trained(
-    cfg: CfgNode, model: Any, rest: dict[str, Any], predictors: Predictors | None = None
+    cfg: CfgNode,
+    model: Any,
+    rest: dict[str, Any],
+    predictors: Predictors | None = None,
+    float_convs: FloatConvs | None = None,
 ) -> PackedFile:
     """Pack the network of `cfg`, with all that the file says about itself.
 
@@ -95,6 +117,7 @@ def export_trained(
         cfg: Its data sets are registered, for their class names.
         model, rest: As of `load_trained`.
         predictors: As of `make_predictors`; with floats by default.
+        float_convs: As of `make_float_convs`; with floats by default.
 
     Raises:
         UserError: No program can compute this network.
@@ -111,6 +134,7 @@ def export_trained(
         class_names=partial(class_names, info.dataset, of_checkpoint),
         more=about,
         predictors=predictors,
+        float_convs=float_convs,
     )
 
 
@@ -127,6 +151,7 @@ def pack_network(
     class_names: Callable[[int], Sequence[str]],
     more: Mapping[str, Any] | None = None,
     predictors: Predictors | None = None,
+    float_convs: FloatConvs | None = None,
 ) -> PackedFile:
     """Pack a network, trained or not.
 
@@ -137,6 +162,7 @@ def pack_network(
         class_names: Gives as many as there are classes.
         more: Further members of the file's ``info``.
         predictors: As of `make_predictors`; with floats by default.
+        float_convs: As of `make_float_convs`; with floats by default.
 
     Raises:
         UserError: No program can compute this network.
@@ -154,13 +180,14 @@ def pack_network(
     }
     if task == "classification":
         names = class_names(model.fc.out_features)
-        return export_classifier(model, class_names=names, info=about)
+        return export_classifier(model, class_names=names, info=about, float_convs=float_convs)
     about["postprocessing"] = describe_postprocessing(info, task)
     return export_model(
         model,
         class_names=class_names,
         info=about,
         predictors=predictors,
+        float_convs=float_convs,
         mask_threshold=info.mask_threshold,
     )
 

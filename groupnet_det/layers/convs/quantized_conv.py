@@ -6,7 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from groupnet_det.quantizers import ActivationQuantizer, WeightQuantizer, is_exporting
+from groupnet_det.quantizers import (
+    ActivationQuantizer,
+    FloatActivation,
+    FloatWeight,
+    WeightQuantizer,
+    is_exporting,
+)
 
 from . import integer_conv
 from .integer_conv import (
@@ -66,6 +72,13 @@ class QuantizedConv2d(nn.Conv2d):
         steps = stride // self.subsampling
         self.geometry = ConvGeometry((steps, steps), (padding, padding), (dilation, dilation))
         self._packed: tuple[tuple[int, int, int], PackedWeight] | None = None
+
+    @property
+    def is_float(self) -> bool:
+        """Whether it is a convolution in full precision."""
+        return isinstance(self.activation, FloatActivation) and isinstance(
+            self.weight_quantizer, FloatWeight
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C_in, H, W) -> (N, C_out, H', W')."""

@@ -82,5 +82,5 @@ def test_8_bits_without_data(root, tmp_path, monkeypatch):
     assert line.startswith("error: ")
     assert "absent" in line
     assert not (tmp_path / "model.gnp").exists()
-    done = run_tool(root, tmp_path, FCOS, "DATASETS.TEST", "()", flags=INT8)
-    assert "DATASETS.TEST is []" in done.stderr
+    done = run_tool(root, tmp_path, FCOS, "DATASETS.TRAIN", "()", flags=INT8)
+    assert "DATASETS.TRAIN is []" in done.stderr

@@ -10,7 +10,7 @@ from detectron2.modeling import build_model
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.checkpoint.checkpointer import Checkpointer
-from groupnet_det.commands.deployment import verify_packed
+from groupnet_det.commands.deployment import export_packed, verify_packed
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.layers.rounded_stem import RoundedConv
@@ -22,6 +22,7 @@ from groupnet_det.packed.packed_file import read_packed, write_packed
 from groupnet_det.runtime.backends import extension
 from tests.conftest import write_noise_images
 from tests.exporting import tiny_panoptic as panoptic
+from tests.exporting.networks import settle
 from tests.exporting.tiny_classifier import (
     CONFIG,
     OPTIONS,
@@ -96,6 +97,26 @@ def test_20_images_cannot_tell(verify, tmp_path):
 def test_a_right_file_with_the_engine(verify, many_images):
     code, printed = verify(options=many_images)
     assert (code, printed.splitlines()[-1]) == (0, "verified")
+
+
+def test_a_file_with_8_bit_convolutions(root, verify, tiny, many_images, datasets_env):
+    options = [*OPTIONS, "MODEL.GROUPNET.DOWNSAMPLE", "float"]
+    torch.manual_seed(0)
+    model = build_model(load_config(str(root / CONFIG), options))
+    settle(model)
+    torch.nn.init.normal_(model.fc.weight)
+    weights = tiny.with_name("float_downsampling.pth")
+    torch.save({"model": model.state_dict()}, weights)
+    flags = ["--float-convs", "int8", "--calibration-images", "8"]
+    command = ["--config-file", root / CONFIG, "--output", tiny, *flags, *options]
+    assert export_packed.main(list(map(str, [*command, "MODEL.WEIGHTS", weights]))) == 0
+    assert set(read_packed(tiny).info["int8_convs"]) == {
+        f"backbone.res{stage}.0.downsample.conv" for stage in (3, 4)
+    }
+    code, printed = verify(*REFERENCE, weights=weights, options=[*options, *many_images])
+    assert "blocks" in printed
+    assert "FAILED" not in printed, printed
+    assert code in (0, 3)  # random weights are moved by 8 bits further than trained ones
 
 
 def test_one_wrong_bit_of_a_weight_is_found(verify, tiny):

@@ -60,6 +60,12 @@ void unpacked_layer(const Json& json, const std::string& what) {
   check_members(json, what, {{"name", text}, {"reason", text}});
 }
 
+void number(const Json& json, const std::string& what) { json.as_number(what); }
+
+void byte_range(const Json& json, const std::string& what) {
+  check_members(json, what, {{"scale", number}, {"zero", whole_number}});
+}
+
 void place(const Json& json, const std::string& what) {
   check_members(
       json, what,
@@ -95,6 +101,7 @@ const std::vector<Member> kMembers = {{"task", text},
                                       {"architecture", object},
                                       {"network_keys", object},
                                       {"predictors", text},
+                                      {"int8_convs", object_of<byte_range>},
                                       {"unpacked", list_of<unpacked_layer>},
                                       {"blocks", object_of<block>},
                                       {"sizes", object_of<num_bytes>},

@@ -1,6 +1,6 @@
-"""Calibration: the scales of the bytes that a network's last layers read, from sample images."""
+"""Calibration: the scales of the bytes that layers with 8 bits read, from sample images."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +15,10 @@ from groupnet_det.layers import QuantizedConv2d
 MAX_SAMPLES = 1 << 16  # of a map
 CLIPPINGS = torch.linspace(0.3, 1.0, 36).tolist()  # shares of the range
 MAX_BYTE = 255
+
+# What a network is called with; and whether a layer, by its name, is calibrated.
+Batches = Iterable[list[dict[str, Any]]]
+Wanted = Callable[[str, nn.Module], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +43,7 @@ class ByteRange:
 
 
 @torch.no_grad()
-def calibrate(model: nn.Module, batches: Iterable[list[dict[str, Any]]]) -> dict[Site, ByteRange]:
+def calibrate(model: nn.Module, batches: Batches) -> dict[Site, ByteRange]:
     """Run a network and find the ranges of what its float layers after the backbone read.
 
     Args:
@@ -49,15 +53,51 @@ def calibrate(model: nn.Module, batches: Iterable[list[dict[str, Any]]]) -> dict
     Raises:
         ConfigError: There are no images.
     """
+    samples = _samples(model, batches, _is_after_backbone, "--predictors")
+    return {site: find_range(torch.cat(found)) for site, found in samples.items()}
+
+
+@torch.no_grad()
+def calibrate_convs(model: nn.Module, batches: Batches) -> dict[str, ByteRange]:
+    """The same for all convolutions in full precision, by name: one range for all maps that a layer
+    sees.
+
+    Args:
+        model, batches: As of `calibrate`.
+
+    Raises:
+        ConfigError: There are no images.
+    """
+    pooled: dict[str, list[Tensor]] = {}
+    for site, found in _samples(model, batches, _is_float_conv, "--float-convs").items():
+        pooled.setdefault(site.name, []).extend(found)
+    return {name: find_range(torch.cat(found)) for name, found in pooled.items()}
+
+
+def _is_after_backbone(name: str, module: nn.Module) -> bool:
+    is_ours = isinstance(module, QuantizedConv2d)
+    is_float = isinstance(module, nn.Conv2d | nn.Linear) and not is_ours
+    return is_float and not name.startswith("backbone.")
+
+
+def _is_float_conv(_: str, module: nn.Module) -> bool:
+    if isinstance(module, QuantizedConv2d):
+        return module.is_float
+    return isinstance(module, nn.Conv2d)
+
+
+def _samples(
+    model: nn.Module, batches: Batches, wanted: Wanted, flag: str
+) -> dict[Site, list[Tensor]]:
     samples: dict[Site, list[Tensor]] = {}
     number = 0
     for batch in batches:
-        with _watched(model, samples):
+        with _watched(model, samples, wanted):
             model(batch)
         number += 1
     if not number:
-        raise ConfigError("--predictors int8 needs sample images, and there are none")
-    return {site: find_range(torch.cat(found)) for site, found in samples.items()}
+        raise ConfigError(f"{flag} int8 needs sample images, and there are none")
+    return samples
 
 
 def find_range(values: Tensor) -> ByteRange:
@@ -83,8 +123,13 @@ def _rounded(values: Tensor, of: ByteRange) -> Tensor:
     return ((values * of.scale).round() + of.zero).clamp(0, MAX_BYTE).sub(of.zero) / of.scale
 
 
+def input_of(layer: nn.Module) -> nn.Module:
+    """The module whose calls show what a layer multiplies."""
+    return layer.activation if isinstance(layer, QuantizedConv2d) else layer
+
+
 @contextmanager
-def _watched(model: nn.Module, samples: dict[Site, list[Tensor]]) -> Iterator[None]:
+def _watched(model: nn.Module, samples: dict[Site, list[Tensor]], wanted: Wanted) -> Iterator[None]:
     """While it lasts, a run of `model` adds to `samples`."""
     calls: dict[str, int] = {}
 
@@ -97,11 +142,9 @@ def _watched(model: nn.Module, samples: dict[Site, list[Tensor]]) -> Iterator[No
             samples.setdefault(site, []).append(values[::step].clone())
 
     handles = [
-        module.register_forward_pre_hook(partial(note, name))
+        input_of(module).register_forward_pre_hook(partial(note, name))
         for name, module in model.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
-        and not isinstance(module, QuantizedConv2d)
-        and not name.startswith("backbone.")
+        if wanted(name, module)
     ]
     try:
         yield

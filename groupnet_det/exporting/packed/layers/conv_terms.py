@@ -3,7 +3,7 @@
 Legend: C output channels of a base, K bases, n input channels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.folding import Chain
+from groupnet_det.exporting.packed.eight_bits.float_layers import Operands
 from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.layers.convs.averaged_conv import AveragedConv
 from groupnet_det.layers.convs.conv_unit import ConvUnit
@@ -22,6 +23,7 @@ from groupnet_det.packed.steps.conv import MAX_TERMS, Term
 from .activation_steps import ActivationSteps, BinaryTerm, Levels, is_identity
 from .conv_bases import Base, Reading, base_channels, base_factors, unit_chain, whole
 from .exporter import Exporter
+from .float_convs import float_convs_for
 from .weight_steps import SignTerm, quantized_weight, sign_terms
 
 
@@ -103,8 +105,10 @@ def base_terms(
         conv, weights, activations, act, num_parts=len(bases) * len(readings), room=room
     )
     if reason:
+        if conv.is_float:
+            return _float_terms(exporter, conv, name, readings, bases, reason)
         exporter.unpacked.note(exporter.name(conv), reason)
-        return _float_terms(exporter, conv, name, readings, bases, steps)
+        return _level_terms(exporter, conv, name, readings, bases, steps)
     assert weights is not None
     assert activations is not None
     inputs = _bits(name, activations, readings)
@@ -167,21 +171,58 @@ def _float_terms(
     name: str,
     readings: Sequence[Reading],
     bases: Sequence[Base],
+    reason: str,
+) -> list[Term]:
+    """Of a convolution in full precision, for this reason."""
+    convs = float_convs_for(exporter, conv, readings)
+    exporter.unpacked.note(exporter.name(conv), convs.reason(reason))
+    weight = quantized_weight(conv).permute(0, 2, 3, 1)
+
+    def operands(reading: Reading, part: Tensor, chain: Chain) -> Operands:
+        return convs.operands(exporter.name(conv), reading.feature, part, chain)
+
+    return _unpacked_terms(exporter, conv, name, readings, bases, weight, operands)
+
+
+def _level_terms(
+    exporter: Exporter,
+    conv: QuantizedConv2d,
+    name: str,
+    readings: Sequence[Reading],
+    bases: Sequence[Base],
     steps: "_Activation",
 ) -> list[Term]:
+    """Of quantized weights and activations that no product of signs computes, as floats."""
     weight = quantized_weight(conv).permute(0, 2, 3, 1)
-    inputs = [steps.float_input(reading, name) for reading in readings]
+    inputs = {id(reading): steps.float_input(reading, name) for reading in readings}
+
+    def operands(reading: Reading, part: Tensor, chain: Chain) -> Operands:
+        return Operands(input=inputs[id(reading)], weight=part, chain=chain)
+
+    return _unpacked_terms(exporter, conv, name, readings, bases, weight, operands)
+
+
+def _unpacked_terms(
+    exporter: Exporter,
+    conv: QuantizedConv2d,
+    name: str,
+    readings: Sequence[Reading],
+    bases: Sequence[Base],
+    weight: Tensor,
+    operands: Callable[[Reading, Tensor, Chain], Operands],
+) -> list[Term]:
     terms = []
     for k, base in enumerate(bases):
         chain = base.chain
-        for index, (reading, buffer) in enumerate(zip(readings, inputs, strict=True)):
+        for index, reading in enumerate(readings):
             own = f"{name}.{k}" + (f".{index}" if index else "")
             part = weight[base.channels][..., reading.channels]
+            given = operands(reading, part, chain)
             terms.append(
                 Term(
-                    input=buffer,
-                    weight=exporter.builder.tensor(f"{own}.weight", part),
-                    map=exporter.builder.map(own, chain.values()),
+                    input=given.input,
+                    weight=exporter.builder.tensor(f"{own}.weight", given.weight),
+                    map=exporter.builder.map(own, given.chain.values()),
                     **_geometry(conv),
                 )
             )

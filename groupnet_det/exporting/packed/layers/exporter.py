@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
+from groupnet_det.exporting.packed.eight_bits.float_layers import Float32Convs, FloatConvs
 
 
 @dataclass
@@ -22,22 +23,29 @@ class Exporter:
 
     Attributes:
         builder: Gets buffers, tensors and steps.
+        float_convs: How convolutions in full precision are computed.
         unpacked: Gets the convolutions without bits.
     """
 
     def __init__(
-        self, builder: ProgramBuilder, names: dict[int, str], unpacked: Unpacked | None = None
+        self,
+        builder: ProgramBuilder,
+        names: dict[int, str],
+        float_convs: FloatConvs | None = None,
+        unpacked: Unpacked | None = None,
     ) -> None:
         """
         Args:
             names: Path of each module, by its id.
+            float_convs: As they were trained by default.
         """
         self.builder, self.names = builder, names
+        self.float_convs = float_convs or Float32Convs()
         self.unpacked = unpacked or Unpacked()
 
     def on(self, builder: ProgramBuilder) -> "Exporter":
         """The same for another program."""
-        return Exporter(builder, self.names, self.unpacked)
+        return Exporter(builder, self.names, self.float_convs, self.unpacked)
 
     def name(self, module: nn.Module) -> str:
         return self.names[id(module)]

@@ -8,6 +8,7 @@ from torch import nn
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.folding import Chain
 from groupnet_det.exporting.packed.builder.step_builders import ConvBuilder
+from groupnet_det.exporting.packed.eight_bits.float_layers import Float32Convs, FloatConvs
 from groupnet_det.packed.steps.conv import Term
 
 from .conv_bases import Reading
@@ -35,6 +36,13 @@ def float_chain(conv: Any, norm: nn.Module | None, name: str) -> Chain:
     return chain.then_norm(norm)
 
 
+def float_convs_for(exporter: Exporter, conv: nn.Conv2d, readings: Sequence[Reading]) -> FloatConvs:
+    """How a convolution in full precision is computed: with floats where its input is put together
+    of several maps, as the scale of a channel's weights belongs to all of them."""
+    is_whole = [reading.channels for reading in readings] == [slice(0, conv.in_channels)]
+    return exporter.float_convs if is_whole else Float32Convs()
+
+
 def float_terms(
     exporter: Exporter, conv: nn.Conv2d, readings: Sequence[Reading], chain: Chain, name: str
 ) -> list[Term]:
@@ -50,16 +58,19 @@ def float_terms(
     Raises:
         ConfigError: Its geometry is one that no program can compute.
     """
-    exporter.unpacked.note(name, "full precision always")
+    convs = float_convs_for(exporter, conv, readings)
+    exporter.unpacked.note(name, convs.reason("full precision always"))
     weight = conv.weight.detach().permute(0, 2, 3, 1)
     terms = []
     for index, reading in enumerate(readings):
         own = f"{name}.{index}" if index else name
+        part = weight[..., reading.channels]
+        given = convs.operands(name, reading.feature, part, chain)
         terms.append(
             Term(
-                input=reading.feature.as_float(),
-                weight=exporter.builder.tensor(f"{own}.weight", weight[..., reading.channels]),
-                map=exporter.builder.map(own, chain.values()),
+                input=given.input,
+                weight=exporter.builder.tensor(f"{own}.weight", given.weight),
+                map=exporter.builder.map(own, given.chain.values()),
                 **conv_geometry(conv, name),
             )
         )

@@ -1,28 +1,20 @@
-"""The last layers of heads, which no method makes binary: with float32, or with 8 bits.
-
-With 8 bits the weights are symmetric, with a scale for each output channel, ``w = s_c * q_w``, and
-the input has one scale and one zero for the whole map, ``x = (q_x - zero) / scale``, which
-`calibration` has found for each map.
-"""
+"""The last layers of heads, which no method makes binary: with float32, or with 8 bits
+(`eight_bits.byte_layers`)."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.folding import MapValues
+from groupnet_det.exporting.packed.eight_bits.byte_layers import check_sums, quantize_weight
+from groupnet_det.exporting.packed.eight_bits.calibration import ByteRange, Site
 from groupnet_det.packed.steps.conv import Term
 
-from groupnet_det.exporting.packed.eight_bits.calibration import ByteRange, Site
 from .exporter import Exporter
 from .float_convs import conv_geometry
-
-MAX_WEIGHT = 127
-MAX_SUM = 2**31 - 1
-MAX_BYTE = 255
 
 
 class Predictors(Protocol):
@@ -95,12 +87,7 @@ class Int8Predictors:
             )
         found = self._ranges[site]
         weight, scales = quantize_weight(_weight(module, feature))
-        largest = int(weight.long().abs().flatten(1).sum(dim=1).max()) * MAX_BYTE
-        if largest > MAX_SUM:
-            raise ConfigError(
-                f"--predictors int8: the sums of {name} do not fit into 32 bits; export it with "
-                "--predictors float"
-            )
+        check_sums(weight, name, "--predictors")
         values = MapValues(scale1=(scales / found.scale).float(), shift1=_bias(module))
         return Term(
             input=feature.as_bytes(found.scale, found.zero),
@@ -108,15 +95,6 @@ class Int8Predictors:
             map=exporter.builder.map(f"{name}.{level}", values),
             **_geometry(module, name),
         )
-
-
-def quantize_weight(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """(C_out, ...) floats -> int8 of that shape, and float64 scales (C_out,) > 0."""
-    rows = weight.detach().double()
-    largest = rows.flatten(1).abs().amax(dim=1)
-    scales = torch.where(largest > 0, largest, 1.0) / MAX_WEIGHT
-    shape = (-1, *[1] * (rows.dim() - 1))
-    return (rows / scales.view(shape)).round().to(torch.int8), scales
 
 
 def export_predictor(

@@ -10,6 +10,7 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
 from groupnet_det.exporting.packed.builder.step_builders import SourceBuilder
+from groupnet_det.exporting.packed.eight_bits.float_layers import FloatConvs
 from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.integer_stems import export_stem
 from groupnet_det.layers.blocks.group_block import GroupBlock
@@ -36,7 +37,13 @@ class ExportedBackbone:
 
 
 def export_backbone(
-    builder: ProgramBuilder, backbone: nn.Module, *, last_stage: str, mean: Tensor, std: Tensor
+    builder: ProgramBuilder,
+    backbone: nn.Module,
+    *,
+    last_stage: str,
+    mean: Tensor,
+    std: Tensor,
+    float_convs: FloatConvs,
 ) -> ExportedBackbone:
     """Append the steps of a backbone up to a stage.
 
@@ -44,6 +51,8 @@ def export_backbone(
         backbone: In eval mode, on the CPU, float32.
         last_stage: Such as ``res5``.
         mean, std: Of the pixels, (C,).
+        float_convs: How convolutions in full precision are computed, by their paths below the
+            backbone.
 
     Raises:
         ConfigError: It is no `StagedBackbone`, or no program can compute it.
@@ -54,7 +63,7 @@ def export_backbone(
             f"valid: {builder_names('backbone')} (METHOD 'float' is its full-precision baseline)"
         )
     names = {id(module): name for name, module in backbone.named_modules()}
-    exporter = Exporter(builder, names)
+    exporter = Exporter(builder, names, float_convs)
     stem, error = export_stem(builder, backbone.stem, "stem", mean, std)
     exporter.unpacked.note(
         "stem.conv1",

@@ -32,6 +32,7 @@ from torch import nn
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.folding import MapValues
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
+from groupnet_det.exporting.packed.eight_bits.float_layers import Float32Convs, FloatConvs
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.steps.conv import Term
 from groupnet_det.packed.steps.float_maps import Mean
@@ -41,7 +42,11 @@ from .backbone import describe_blocks, export_backbone
 
 
 def export_classifier(
-    model: Any, *, class_names: Sequence[str], info: Mapping[str, Any] | None = None
+    model: Any,
+    *,
+    class_names: Sequence[str],
+    info: Mapping[str, Any] | None = None,
+    float_convs: FloatConvs | None = None,
 ) -> PackedFile:
     """Fold and pack a trained classifier.
 
@@ -49,6 +54,7 @@ def export_classifier(
         model: An `ImageClassifier`; it stays as it is.
         class_names: One for each logit.
         info: Further members of the file's ``info``, such as ``preprocessing`` and ``source``.
+        float_convs: How convolutions in full precision are computed; as trained by default.
 
     Returns:
         A network with the output ``logits`` (N, 1, 1, number of classes), whose ``info`` has
@@ -61,8 +67,14 @@ def export_classifier(
     model = copy.deepcopy(model).cpu().float().eval()
     mean, std = model.pixel_mean.flatten(), model.pixel_std.flatten()
     builder = ProgramBuilder(input_channels=len(mean))
+    float_convs = float_convs or Float32Convs()
     exported = export_backbone(
-        builder, model.backbone, last_stage=model.in_feature, mean=mean, std=std
+        builder,
+        model.backbone,
+        last_stage=model.in_feature,
+        mean=mean,
+        std=std,
+        float_convs=float_convs.within("backbone"),
     )
     feature = exported.features[model.in_feature]()
     logits = _add_linear(builder, "fc", model.fc, builder.float_step(Mean, "mean", feature))
@@ -73,6 +85,7 @@ def export_classifier(
         "task": "classification",
         "class_names": list(class_names),
         **(info or {}),
+        **float_convs.info(),
         "unpacked": [{"name": name, "reason": reason} for name, reason in unpacked.items()],
         "blocks": describe_blocks(builder, exported, feature),
         "versions": {"groupnet_det": __version__, "torch": str(torch.__version__)},

@@ -21,6 +21,7 @@ from groupnet_det.config.dense_detectors import DENSE_BY_CLASS
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
+from groupnet_det.exporting.packed.eight_bits.float_layers import Float32Convs, FloatConvs
 from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.last_layers import FloatPredictors, Predictors
 from groupnet_det.modeling.backbones.resnet_layout import STAGES
@@ -79,6 +80,7 @@ def export_model(
     class_names: Callable[[int], Sequence[str]],
     info: Mapping[str, Any] | None = None,
     predictors: Predictors | None = None,
+    float_convs: FloatConvs | None = None,
     mask_threshold: float = MASK_THRESHOLD,
 ) -> PackedFile:
     """Fold and pack a trained detector or segmenter.
@@ -88,6 +90,7 @@ def export_model(
         class_names: Gives as many as there are classes.
         info: Further members of the file's ``info``, such as ``preprocessing`` and ``source``.
         predictors: How the last layers are computed; with floats by default.
+        float_convs: How other convolutions in full precision are computed; as trained by default.
         mask_threshold: Probability from which a pixel is part of an object's mask.
 
     Raises:
@@ -99,9 +102,17 @@ def export_model(
     mean, std = model.pixel_mean.flatten(), model.pixel_std.flatten()
     builder = ProgramBuilder(input_channels=len(mean))
     last_stage = _last_stage(model, backbone)
-    exported = export_backbone(builder, backbone, last_stage=last_stage, mean=mean, std=std)
     names = {id(module): name for name, module in model.named_modules()}
-    exporter = Exporter(builder, names)
+    float_convs = float_convs or Float32Convs()
+    exported = export_backbone(
+        builder,
+        backbone,
+        last_stage=last_stage,
+        mean=mean,
+        std=std,
+        float_convs=float_convs.within(names[id(backbone)]),
+    )
+    exporter = Exporter(builder, names, float_convs)
     body = ModelBody(
         model, exporter, predictors or FloatPredictors(), exported.features, mask_threshold
     )
@@ -116,6 +127,7 @@ def export_model(
         **(info or {}),
         "postprocessing": {**head.postprocessing, **(info or {}).get("postprocessing", {})},
         "predictors": body.predictors.kind,
+        **float_convs.info(),
         "unpacked": _unpacked(exported, exporter, names[id(backbone)]),
         "blocks": describe_blocks(builder, exported, blocks_end),
         "versions": versions(),

@@ -1,0 +1,117 @@
+"""How a packed network computes convolutions that were trained in full precision."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
+from groupnet_det.exporting.packed.builder.folding import Chain
+
+from .byte_layers import check_sums, quantize_weight
+from .calibration import ByteRange
+
+FLAG = "--float-convs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operands:
+    """What a term multiplies, and what follows its sum.
+
+    Attributes:
+        input: The buffer that it reads.
+        weight: (C_out, kH, kW, C_in), float32 or int8.
+    """
+
+    input: int
+    weight: Tensor
+    chain: Chain
+
+
+class FloatConvs(Protocol):
+    """How these convolutions are computed."""
+
+    def within(self, path: str) -> "FloatConvs":
+        """The same for names below the module `path`."""
+        ...
+
+    def reason(self, trained: str) -> str:
+        """Why no bits are used, for ``info``, of a layer that is in full precision by `trained`."""
+        ...
+
+    def operands(self, name: str, feature: FeatureMap, weight: Tensor, chain: Chain) -> Operands:
+        """The operands of the convolution `name`, or of a part of its channels.
+
+        Args:
+            weight: (C_out, kH, kW, C_in) floats.
+            chain: What follows its sum.
+        """
+        ...
+
+    def info(self) -> dict[str, Any]:
+        """What the file's ``info`` says of the convolutions that were exported."""
+        ...
+
+
+class Float32Convs:
+    """As they were trained."""
+
+    def within(self, path: str) -> "Float32Convs":
+        return self
+
+    def reason(self, trained: str) -> str:
+        return trained
+
+    def operands(self, name: str, feature: FeatureMap, weight: Tensor, chain: Chain) -> Operands:
+        return Operands(input=feature.as_float(), weight=weight, chain=chain)
+
+    def info(self) -> dict[str, Any]:
+        return {}
+
+
+class Int8Convs:
+    """With 8 bits."""
+
+    def __init__(self, ranges: Mapping[str, ByteRange]) -> None:
+        """
+        Args:
+            ranges: Of the inputs, by the path of the convolution: `calibration.calibrate_convs`.
+        """
+        self._ranges = ranges
+        self._used: dict[str, ByteRange] = {}
+        self._prefix = ""
+
+    def within(self, path: str) -> "Int8Convs":
+        below = copy.copy(self)  # which shares what is used
+        below._prefix = f"{self._prefix}{path}."
+        return below
+
+    def reason(self, trained: str) -> str:
+        return f"8 bits, as {FLAG} int8 asks for"
+
+    def operands(self, name: str, feature: FeatureMap, weight: Tensor, chain: Chain) -> Operands:
+        """
+        Raises:
+            ConfigError: The calibration has not seen this layer, or its sums may overflow.
+        """
+        path = self._prefix + name
+        if path not in self._ranges:
+            raise ConfigError(f"{FLAG} int8: none of the sample images has come to {path}")
+        of = self._used[path] = self._ranges[path]
+        integers, scales = quantize_weight(weight)
+        check_sums(integers, path, FLAG)
+        return Operands(
+            input=feature.as_bytes(of.scale, of.zero),
+            weight=integers,
+            chain=chain.after_scale(scales / of.scale),
+        )
+
+    def info(self) -> dict[str, Any]:
+        return {
+            "int8_convs": {
+                name: {"scale": of.scale, "zero": of.zero} for name, of in self._used.items()
+            }
+        }
