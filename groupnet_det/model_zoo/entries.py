@@ -15,7 +15,7 @@ from groupnet_det.errors import DataError
 from .records import TrainedRow, read_records
 from .spec import TableSpec, method_network
 
-TRAINED = "results/trained.csv"
+TRAINED = "results/model_zoo/trained.csv"
 UNKNOWN = "–"
 NOT_TRAINED = "not trained by us"
 
@@ -108,7 +108,7 @@ def _mean_and_deviation(values: Sequence[float]) -> str:
 
 
 def trained(name: str, spec: TableSpec, root: Path) -> list[Entry]:
-    """The rows of ``results/trained.csv`` that belong to the table, in their order."""
+    """The rows of ``results/model_zoo/trained.csv`` that belong to the table, in their order."""
     rows = [row for row in read_records(root / TRAINED, TrainedRow) if row.table == name]
     return [_trained(row, spec) for row in rows]
 

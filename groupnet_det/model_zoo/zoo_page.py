@@ -16,8 +16,8 @@ from .spec import TableSpec, read_specs
 from .zoo_tables import Measured, format_table
 
 FOLDER = "groupnet_det/model_zoo"
-COSTS, LATENCIES = "results/costs.csv", "results/latency.csv"
-NOTE = f"<!-- Made by tools/make_model_zoo.py from results/*.csv and {FOLDER}/*. -->\n"
+COSTS, LATENCIES = "results/model_zoo/costs.csv", "results/model_zoo/latency.csv"
+NOTE = f"<!-- Made by tools/make_model_zoo.py from results/*/*.csv and {FOLDER}/*. -->\n"
 
 
 def make_page(root: Path) -> str:

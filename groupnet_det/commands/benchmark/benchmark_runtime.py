@@ -158,7 +158,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     environment = gather_environment(
         {"isa": engine_isa(), "rounds": arguments.rounds, "machine_threads": os.cpu_count()}
     )
-    arguments.csv = arguments.csv or results_folder() / "runtime.csv"
+    arguments.csv = arguments.csv or results_folder() / "runtime/engines.csv"
     try:
         rows = _measure_all(arguments, environment)
     except UserError as error:

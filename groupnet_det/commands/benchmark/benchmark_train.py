@@ -108,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(measure_step_memory(arguments.configs[0], arguments))
             return 0
         environment = describe_run(arguments)
-        arguments.csv = arguments.csv or results_folder() / "training.csv"
+        arguments.csv = arguments.csv or results_folder() / "training/configs.csv"
         rows: list[TrainingRow] = []
         for path in tqdm(arguments.configs, desc="configs", disable=None):
             rows.append(measure_steps(path, arguments))

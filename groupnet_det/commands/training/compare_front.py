@@ -33,7 +33,7 @@ def show_front(
         UserError: A checkpoint is missing, or a network cannot be deployed.
     """
     label = Path(arguments.config_file).stem
-    path = arguments.front_csv or results_folder() / f"front_{label}.csv"
+    path = arguments.front_csv or results_folder() / "front" / f"{label}.csv"
     trained = trained_configs(arguments, grid, rows, methods)
     front = Front(
         trained,

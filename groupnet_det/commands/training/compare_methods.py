@@ -187,7 +187,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         cfg = load_config(arguments.config_file, arguments.opts)
         grid = _make_grid(arguments, methods, cfg.SOLVER.MAX_ITER)
         label = Path(arguments.config_file).stem
-        path = arguments.csv or results_folder() / f"comparison_{label}.csv"
+        path = arguments.csv or results_folder() / "comparison" / f"{label}.csv"
         if not (arguments.show_only or arguments.time):
             _check_rows(grid, methods, arguments)
             train_grid(

@@ -65,11 +65,11 @@ def compare_methods() -> CommandParser:
     group.add_argument(
         "--time", action="store_true", help="train nothing, and time them all in turns"
     )
-    group.add_argument("--front-csv", type=Path, help="by default results/front_<config>.csv")
+    group.add_argument("--front-csv", type=Path, help="by default results/front/<config>.csv")
     group.add_argument("--calibration-images", type=int, default=200, help="of training, for int8")
     group.add_argument("--threads", type=int, default=1, help="of each engine")
     group.add_argument("--rounds", type=int, default=15, help="of --time")
-    parser.add_argument("--csv", type=Path, help="rows; by default results/comparison_<config>.csv")
+    parser.add_argument("--csv", type=Path, help="rows; by default results/comparison/<config>.csv")
     parser.add_argument("--show-only", action="store_true", help="train nothing")
     return parser
 
