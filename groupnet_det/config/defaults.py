@@ -17,7 +17,8 @@ def define_keys(cfg: CfgNode) -> None:
 
 
 def _add_network_keys(model: CfgNode) -> None:
-    # Which network, in backbone, pyramid and heads. docs/networks.md has tables of what makes what.
+    # Which network, in backbone, pyramid and heads. docs/understand/networks.md has tables of what
+    # makes what.
     options = model.GROUPNET = CfgNode()
 
     # The network, or one that it is compared with: "group_net", "float" (full precision),

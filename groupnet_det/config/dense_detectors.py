@@ -18,7 +18,7 @@ class DenseDetector:
         architectures: The values of ``MODEL.META_ARCHITECTURE`` that build it.
         node: Config node with its ``NUM_CLASSES`` and ``IN_FEATURES``.
         has_anchors: Whether it predicts from anchors; otherwise from points.
-        packed_kind: ``postprocessing.kind`` of its packed files (docs/packed-format.md).
+        packed_kind: ``postprocessing.kind`` of its packed files (docs/reference/packed-format.md).
         packed_score: ``postprocessing.score`` of these.
     """
 

@@ -20,7 +20,7 @@ def export_onnx() -> CommandParser:
     segmenters give their logits, detectors the raw outputs of their heads. The file is run by ONNX
     Runtime on sample images of two sizes and compared with the trained network; one that disagrees
     is not written. ONNX has no weights of one bit: the file is as large as that of a float network,
-    and slower. For small and fast files: `groupnet-det export`. See docs/onnx.md.
+    and slower. For small and fast files: `groupnet-det export`. See docs/use/onnx.md.
     """
     parser = CommandParser(export_onnx.__doc__)
     parser.add_network()
@@ -38,7 +38,7 @@ def export_packed() -> CommandParser:
     detectors, segmenters and Panoptic FPN can be packed. Binary weights take one bit each. What
     cannot be computed with bits is listed with the reason. The last layers of all but classifiers,
     which are not binary, can be given 8 bits: --predictors int8. What is in the file:
-    docs/packed-format.md.
+    docs/reference/packed-format.md.
     """
     parser = CommandParser(export_packed.__doc__)
     parser.add_network()
