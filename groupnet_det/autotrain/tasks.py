@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from groupnet_det.paths import project_root
+from groupnet_det.files.paths import project_root
 
 from .choices.choice import Choice
 from .choices.of_tasks import (

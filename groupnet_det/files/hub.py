@@ -15,9 +15,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from .errors import UserError, shortened
-from .extras import import_extra
-from .version import __version__
+from groupnet_det.errors import UserError, shortened
+from groupnet_det.extras import import_extra
+from groupnet_det.version import __version__
 
 PathLike = str | os.PathLike[str]
 

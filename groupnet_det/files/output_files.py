@@ -4,7 +4,7 @@ import errno
 import os
 from pathlib import Path
 
-from .errors import ConfigError
+from groupnet_det.errors import ConfigError
 
 PICTURES = (".png", ".jpg", ".jpeg")
 PLOTS = (*PICTURES, ".pdf", ".svg")

@@ -4,9 +4,9 @@ import difflib
 import os
 from pathlib import Path
 
-from .errors import ConfigError
+from groupnet_det.errors import ConfigError
 
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def project_root() -> Path:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from groupnet_det import hub as own
 from groupnet_det.extras import ExtraAbsentError
-from groupnet_det.hub import HubError, HubName, fetch, on_hub, parse_name, push_files
-
-from .hub_server import TOKEN, Repo, point_at
+from groupnet_det.files import hub as own
+from groupnet_det.files.hub import HubError, HubName, fetch, on_hub, parse_name, push_files
+from tests.hub_server import TOKEN, Repo, point_at
 
 MODEL = HubName("me/cells")
 LIMITS = {"config.json": 100, "model.safetensors": 100}

@@ -7,7 +7,7 @@ from groupnet_det.data.checks.coco_json import check_coco_file
 from groupnet_det.engine.records.metrics_file import read_metrics
 from groupnet_det.errors import UserError
 from groupnet_det.evaluation.saved.coco_scores import load_result_list
-from groupnet_det.json_text import parse_json
+from groupnet_det.files.json_text import parse_json
 from groupnet_det.model_zoo.from_manifest import rows_of_manifest
 from groupnet_det.visualization.prediction_sheets import load_results
 

@@ -1,7 +1,7 @@
 import pytest
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.output_files import PLOTS, check_output
+from groupnet_det.files.output_files import PLOTS, check_output
 
 
 def test_what_can_be_written(tmp_path):

@@ -2,10 +2,10 @@
 
 import pytest
 
-from groupnet_det import paths
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError
-from groupnet_det.paths import config_names, find_config, project_root, results_folder
+from groupnet_det.files import paths
+from groupnet_det.files.paths import config_names, find_config, project_root, results_folder
 
 NAME = "quick/classifier_groupnet_mnist5k"
 

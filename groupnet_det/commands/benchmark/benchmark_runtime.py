@@ -29,7 +29,7 @@ from groupnet_det.benchmark.suites.runtime_suites import (
 from groupnet_det.benchmark.suites.stages import measure_stages
 from groupnet_det.benchmark.suites.targets import BODY_AVX2, NOT_MEASURED, targets_table
 from groupnet_det.errors import UserError
-from groupnet_det.paths import results_folder
+from groupnet_det.files.paths import results_folder
 from groupnet_det.visualization.runtime_plot import plot_runtime
 
 from . import flags

@@ -20,7 +20,7 @@ from groupnet_det.benchmark.suites.training_steps import NETWORKS, TrainingRow, 
 from groupnet_det.config import load_config
 from groupnet_det.engine.memory.random_steps import BatchSize, TrainingSteps
 from groupnet_det.errors import ConfigError, UserError
-from groupnet_det.paths import results_folder
+from groupnet_det.files.paths import results_folder
 
 from . import flags
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from groupnet_det.commands.parser import PACKED, CommandParser
-from groupnet_det.paths import project_root
+from groupnet_det.files.paths import project_root
 
 WHAT = (
     "layers",
@@ -67,7 +67,8 @@ def analyze_model() -> CommandParser:
 
     --compare-bases takes the network with several K and holds each against full precision: memory
     saving, operation saving and, with --tasks latency, how many times faster the packed network is
-    than the full-precision one in PyTorch. No data set is needed. More: docs/complexity.md.
+    than the full-precision one in PyTorch. No data set is needed. More:
+    docs/understand/complexity.md.
     """
     parser = CommandParser(analyze_model.__doc__)
     parser.add_network()

@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.files.paths import project_root
 from groupnet_det.model_zoo.entries import TRAINED, entries_of
 from groupnet_det.model_zoo.from_manifest import rows_of_manifest
 from groupnet_det.model_zoo.measure import measure_costs, measure_latency
@@ -38,7 +39,6 @@ from groupnet_det.model_zoo.records import (
 )
 from groupnet_det.model_zoo.spec import read_specs
 from groupnet_det.model_zoo.zoo_page import COSTS, FOLDER, LATENCIES, make_page
-from groupnet_det.paths import project_root
 
 ROOT = project_root()
 NOT_TIMED = "untrained"  # kind of table

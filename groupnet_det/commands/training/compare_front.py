@@ -18,7 +18,7 @@ from groupnet_det.comparison.grid_training import row_config
 from groupnet_det.comparison.rows import ComparisonRow, RowKey
 from groupnet_det.engine.records.output_names import CHECKPOINT
 from groupnet_det.errors import ConfigError
-from groupnet_det.paths import results_folder
+from groupnet_det.files.paths import results_folder
 from groupnet_det.visualization.comparison_plot import plot_front
 
 Methods = Mapping[str, Mapping[str, Any]]
