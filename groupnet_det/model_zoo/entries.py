@@ -11,8 +11,9 @@ import yaml
 
 from groupnet_det.comparison.rows import ComparisonRow, read_comparison
 from groupnet_det.errors import DataError
+from groupnet_det.files.csv_records import read_records
 
-from .records import TrainedRow, read_records
+from .records import TrainedRow
 from .spec import TableSpec, method_network
 
 TRAINED = "results/model_zoo/trained.csv"

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from groupnet_det.errors import ConfigError, lookup
+from groupnet_det.files.csv_records import read_records
 
 from .entries import Entry, entries_of
-from .records import CostRow, LatencyRow, read_records
+from .records import CostRow, LatencyRow
 from .spec import TableSpec, read_specs
 from .zoo_tables import Measured, format_table
 

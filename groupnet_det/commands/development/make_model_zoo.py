@@ -26,17 +26,12 @@ from tqdm import tqdm
 
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.files.csv_records import read_records, write_records
 from groupnet_det.files.paths import project_root
 from groupnet_det.model_zoo.entries import TRAINED, entries_of
 from groupnet_det.model_zoo.from_manifest import rows_of_manifest
 from groupnet_det.model_zoo.measure import measure_costs, measure_latency
-from groupnet_det.model_zoo.records import (
-    CostRow,
-    LatencyRow,
-    TrainedRow,
-    read_records,
-    write_records,
-)
+from groupnet_det.model_zoo.records import CostRow, LatencyRow, TrainedRow
 from groupnet_det.model_zoo.spec import read_specs
 from groupnet_det.model_zoo.zoo_page import COSTS, FOLDER, LATENCIES, make_page
 

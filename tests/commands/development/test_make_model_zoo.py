@@ -6,14 +6,9 @@ import shutil
 import pytest
 
 from groupnet_det.commands.development import make_model_zoo as tool
+from groupnet_det.files.csv_records import read_records, write_records
 from groupnet_det.model_zoo.entries import TRAINED
-from groupnet_det.model_zoo.records import (
-    CostRow,
-    LatencyRow,
-    TrainedRow,
-    read_records,
-    write_records,
-)
+from groupnet_det.model_zoo.records import CostRow, LatencyRow, TrainedRow
 from groupnet_det.model_zoo.zoo_page import COSTS, FOLDER, LATENCIES
 from groupnet_det.runtime.backends.extension import is_built
 
