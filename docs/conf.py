@@ -55,7 +55,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:obj", r".*"),
     ("py:.*", rf"(?!({'|'.join(map(re.escape, sorted(MODULES)))})\.\w+$).*"),
-    ("py:.*", r"groupnet_det\..*\.(_\w+|T|R|AnyRow)"),
+    ("py:.*", r"groupnet_det\..*\.(_\w+|T|R)"),
 ]
 
 html_theme = "furo"

@@ -70,8 +70,8 @@ def write_records(path: Path, rows: Iterable[R], kind: type[R]) -> None:
         writer.writerows(asdict(row) for row in rows)
 
 
-def _int_or_none(text: str) -> int | None:
-    return int(text) if text else None
+def _or_none(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda text: parse(text) if text else None
 
 
 # From the type of a field to what reads it.
@@ -79,5 +79,6 @@ PARSERS: Mapping[Any, Callable[[str], Any]] = {
     str: str,
     int: int,
     float: float,
-    int | None: _int_or_none,
+    int | None: _or_none(int),
+    float | None: _or_none(float),
 }

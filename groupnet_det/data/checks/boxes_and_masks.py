@@ -165,11 +165,7 @@ def _check_real_size(name: str, record: dict[str, Any]) -> None:
 
 
 def check_announced_size(name: str, record: dict[str, Any], size: tuple[int, int]) -> None:
-    """Call `check_image_size` for a record of the data set `name`.
-
-    Args:
-        name: The name of the data set.
-    """
+    """Call `check_image_size` for a record of the data set `name`."""
     check_image_size(record, size, _source(name, record))
 
 
