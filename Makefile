@@ -70,7 +70,7 @@ test-sanitize: setup
 	$(PYTHON) tools/test_engine.py --sanitize --mutations 10000
 	$(PYTHON) tools/test_engine.py --sanitize-threads
 
-# Packed models without Python: a command and a C library, docs/c-api.md.
+# Packed models without Python: a command and a C library, docs/use/c-api.md.
 groupnet-run: setup
 	$(PYTHON) tools/build_groupnet_run.py
 

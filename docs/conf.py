@@ -25,7 +25,9 @@ extensions = [
 ]
 exclude_patterns = ["_ext", "_static"]
 # Left out of the table of contents where they are missing.
-OPTIONAL_PAGES = {"quick-start", "complexity", "report", "web-demo"}
+OPTIONAL_PAGES = {
+    *("tutorials/quick-start", "understand/complexity", "use/report", "use/web-demo"),
+}
 
 myst_heading_anchors = 3
 
@@ -53,7 +55,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:obj", r".*"),
     ("py:.*", rf"(?!({'|'.join(map(re.escape, sorted(MODULES)))})\.\w+$).*"),
-    ("py:.*", r"groupnet_det\..*\.(_\w+|T|R|AnyRow)"),
+    ("py:.*", r"groupnet_det\..*\.(_\w+|T|R)"),
 ]
 
 html_theme = "furo"

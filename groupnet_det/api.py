@@ -1,4 +1,4 @@
-"""Train, predict and export in a few lines of Python: docs/quick-start.md."""
+"""Train, predict and export in a few lines of Python: docs/tutorials/quick-start.md."""
 
 import os
 from collections.abc import Mapping

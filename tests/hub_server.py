@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from groupnet_det import hub as own
+from groupnet_det.files import hub as own
 
 TOKEN = "hf_secretsecretsecretsecretsecretsecr"
 

@@ -1,4 +1,4 @@
-"""docs/quick-start.md does what it says."""
+"""docs/tutorials/quick-start.md does what it says."""
 
 import inspect
 import re
@@ -26,7 +26,7 @@ TINY = {"MODEL.GROUPNET.WIDTH": 0.125, "SOLVER.MAX_ITER": 3, "SOLVER.IMS_PER_BAT
 @pytest.fixture
 def page(root):
     """The Python blocks of the document."""
-    return blocks((root / "docs/quick-start.md").read_text(), "python")
+    return blocks((root / "docs/tutorials/quick-start.md").read_text(), "python")
 
 
 @pytest.fixture

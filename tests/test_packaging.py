@@ -12,7 +12,7 @@ import pytest
 
 from groupnet_det import __version__
 from groupnet_det.cli import COMMANDS
-from groupnet_det.paths import config_names
+from groupnet_det.files.paths import config_names
 
 pytestmark = pytest.mark.slow
 WITHOUT_ENGINE = {**os.environ, "GROUPNET_DET_NO_EXTENSION": "1", "PYTHONDONTWRITEBYTECODE": "1"}

@@ -15,7 +15,10 @@ _CODE = re.compile(
 )
 
 # Pages of the documentation that comments name as files.
-_PAGES = {"docs/networks.md": "networks.md", "datasets/README.md": "project/data.md"}
+_PAGES = {
+    "docs/understand/networks.md": "../understand/networks.md",
+    "datasets/README.md": "../project/data.md",
+}
 
 
 def reference_text(keys: Sequence[Key], comments: Comments) -> str:

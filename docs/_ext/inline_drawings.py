@@ -13,7 +13,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-FOLDER = "drawings/"
+FOLDER = "images/drawings/"
 
 
 class InlineDrawings(SphinxPostTransform):

@@ -1,4 +1,4 @@
-"""Write all drawings into docs/drawings: ``python docs/draw``."""
+"""Write all drawings into docs/images/drawings: ``python docs/draw``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import path
 import xnor
 
 DRAWINGS = (decomposition, branch, gates, xnor, bpac, detector, path)
-FOLDER = Path(__file__).resolve().parent.parent / "drawings"
+FOLDER = Path(__file__).resolve().parent.parent / "images" / "drawings"
 
 
 def main() -> None:

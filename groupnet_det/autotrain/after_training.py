@@ -9,7 +9,7 @@ from typing import Any
 from groupnet_det.engine.records.output_names import LATENCY, PACKED, REPORT, VERIFICATION
 from groupnet_det.errors import UserError
 from groupnet_det.exporting.verify.predictions import Verdict, verdict_of_report
-from groupnet_det.json_text import parse_json
+from groupnet_det.files.json_text import parse_json
 from groupnet_det.runtime.backends.extension import is_built
 
 # Enough for a figure to be read; `groupnet-det benchmark packed` measures longer.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from groupnet_det.errors import ConfigError, lookup
-from groupnet_det.json_text import parse_json
+from groupnet_det.files.json_text import parse_json
 
 from .choices.schedule import Budget
 from .tasks import TASKS

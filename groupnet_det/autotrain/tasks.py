@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from groupnet_det.paths import project_root
+from groupnet_det.config import load_config
+from groupnet_det.files.paths import project_root
 
 from .choices.choice import Choice
 from .choices.of_tasks import (
@@ -21,104 +22,104 @@ class TrainingTask:
     """A task with its recipe, which is that of the configs in ``configs/quick``.
 
     Attributes:
-        title: Of the network.
+        title: The network's name.
         base: Its config, in ``configs/Base``.
-        metrics: Keys of ``metrics.json``, the most telling first.
-        tanh_share: Of the iterations, for a first stage with float weights and tanh; 0 where the
-            recipe has one stage.
-        rate, tanh_rate: Learning rates of the binary network and of that stage, at batch `batch`.
-        batch: Images of an iteration.
-        threshold: Score threshold of objects that are drawn.
-        recipe: What the recipe sets besides.
+        rate: The learning rate of the binary network for batches of `batch`.
+        batch: The images of an iteration.
         choose: From the facts to choices.
         widen: From the width to choices.
+        own_recipe: What the recipe sets besides `RECIPE`.
+        other_metrics: Keys of ``metrics.json`` to report after `main_metric`.
+        tanh_share: The share of the iterations of a first stage with float weights and tanh; 0 for
+            a recipe with a single stage.
+        tanh_rate: The learning rate of that stage.
+        threshold: The score threshold of objects that are drawn.
     """
 
     title: str
     base: str
-    metrics: tuple[str, ...]
-    tanh_share: float
     rate: float
-    tanh_rate: float
     batch: int
-    threshold: float
-    recipe: tuple[Choice, ...]
     choose: Callable[[Facts], list[Choice]]
     widen: Callable[[float], list[Choice]]
+    own_recipe: tuple[Choice, ...] = ()
+    other_metrics: tuple[str, ...] = ()
+    tanh_share: float = 0.0
+    tanh_rate: float = 0.0
+    threshold: float = 0.5
 
     @property
     def config_file(self) -> str:
         """The path of `base`."""
         return str(project_root() / "configs" / "Base" / f"{self.base}.yaml")
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Keys of ``metrics.json`` to report, the config's ``SOLVER.BEST_METRIC`` first."""
+        return (load_config(self.config_file).SOLVER.BEST_METRIC, *self.other_metrics)
 
-FLOAT_SHORTCUTS = Choice("MODEL.GROUPNET.DOWNSAMPLE", "float", '"Group-Net**" learns faster')
-COSINE = Choice("SOLVER.LR_SCHEDULER_NAME", "WarmupCosineLR", "the project's quick recipe")
+    @property
+    def recipe(self) -> tuple[Choice, ...]:
+        """What the recipe sets besides rates, batches and stages."""
+        return (*RECIPE, *self.own_recipe)
+
+
+# That of all tasks.
+RECIPE = (
+    Choice("MODEL.GROUPNET.DOWNSAMPLE", "float", '"Group-Net**" learns faster'),
+    Choice("SOLVER.LR_SCHEDULER_NAME", "WarmupCosineLR", "the project's quick recipe"),
+)
 
 TASKS: Mapping[str, TrainingTask] = {
     "detect": TrainingTask(
         title="Group-Net RetinaNet",
         base="retinanet_groupnet_r18_fpn",
-        metrics=("bbox/AP", "bbox/AP50"),
-        tanh_share=0.42,
         rate=0.003,
-        tanh_rate=0.002,
         batch=8,
-        threshold=0.4,  # the focal loss keeps scores low
-        recipe=(FLOAT_SHORTCUTS, COSINE),
         choose=choose_detector,
         widen=widen_detector,
+        other_metrics=("bbox/AP50",),
+        tanh_share=0.42,
+        tanh_rate=0.002,
+        threshold=0.4,  # the focal loss keeps scores low
     ),
     "instance": TrainingTask(
         title="Group-Net Mask R-CNN",
         base="mask_rcnn_groupnet_r18_fpn",
-        metrics=("segm/AP", "bbox/AP"),
-        tanh_share=0.0,
         rate=0.003,
-        tanh_rate=0.003,
         batch=4,
-        threshold=0.5,
-        recipe=(
-            FLOAT_SHORTCUTS,
-            COSINE,
+        choose=choose_mask_rcnn,
+        widen=widen_mask_rcnn,
+        own_recipe=(
             Choice("SOLVER.GRADUAL_BINARIZATION.SCHEDULE", "tanh_slope", "tanh, then the sign"),
             Choice("SOLVER.GRADUAL_BINARIZATION.FRACTION", 0.4, "the project's quick recipe"),
         ),
-        choose=choose_mask_rcnn,
-        widen=widen_mask_rcnn,
+        other_metrics=("bbox/AP",),
     ),
     "segment": TrainingTask(
         title="Group-Net FCN",
         base="segmentor_groupnet_r18",
-        metrics=("sem_seg/mIoU", "sem_seg/mACC"),
-        tanh_share=0.0,
         rate=0.01,
-        tanh_rate=0.01,
         batch=8,
-        threshold=0.4,
-        recipe=(
-            FLOAT_SHORTCUTS,
-            COSINE,
+        choose=choose_segmenter,
+        widen=widen_segmenter,
+        own_recipe=(
             Choice("MODEL.GROUPNET.MERGE", "learned_scales", "the project's quick recipe"),
             Choice("MODEL.GROUPNET.WEIGHT_SCALE", "channel", "the same"),
             Choice("MODEL.GROUPNET.OUTPUT_STRIDE", 32, "the same"),
             Choice("MODEL.SEM_SEG_HEAD.NAME", "GroupNetFCNHead", "the same"),
             Choice("SOLVER.HEAD_LR_FACTOR", 1.0, "nothing of it is trained before"),
         ),
-        choose=choose_segmenter,
-        widen=widen_segmenter,
+        other_metrics=("sem_seg/mACC",),
     ),
     "classify": TrainingTask(
         title="Group-Net ResNet-18",
         base="classifier_groupnet_r18",
-        metrics=("classification/top1",),
-        tanh_share=1 / 3,
         rate=0.003,
-        tanh_rate=0.003,
         batch=32,
-        threshold=0.5,
-        recipe=(FLOAT_SHORTCUTS, COSINE),
         choose=choose_classifier,
         widen=widen_classifier,
+        tanh_share=1 / 3,
+        tanh_rate=0.003,
     ),
 }

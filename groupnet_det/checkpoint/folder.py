@@ -20,8 +20,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from groupnet_det.errors import CheckpointError
-from groupnet_det.hub import fetch, on_hub, parse_name
-from groupnet_det.json_text import parse_json
+from groupnet_det.files.hub import fetch, on_hub, parse_name
+from groupnet_det.files.json_text import parse_json
 
 from .finite import check_finite
 from .model_card import model_card

@@ -22,9 +22,10 @@ from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.engine.setup import choose_device
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import DataError, TrainingError
+from groupnet_det.files.csv_records import append_record
 
 from .grid import Grid
-from .rows import ComparisonRow, RowKey, append_row, make_row, read_comparison
+from .rows import ComparisonRow, RowKey, make_row, read_comparison
 
 # In the keys of a method: its config file, instead of the one of all rows.
 BASE = "_BASE_"
@@ -86,7 +87,7 @@ def run_grid(
             if job.exception():
                 error = error or job.exception()
                 continue
-            append_row(path, job.result())
+            append_record(path, job.result())
             _print_progress(job.result(), grid, read_comparison(path), num_jobs)
     if error:
         raise error

@@ -1,17 +1,15 @@
 """The rows of a comparison of methods: finished trainings, kept in a CSV file."""
 
-import csv
 import datetime
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from groupnet_det.analysis.complexity import Complexity
-from groupnet_det.errors import DataError
+from groupnet_det.files.csv_records import read_records
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,35 +107,4 @@ def read_comparison(path: Path) -> list[ComparisonRow]:
     Raises:
         DataError: The file has other columns, or a line is broken.
     """
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        names = [field.name for field in fields(ComparisonRow)]
-        if reader.fieldnames != names:
-            raise DataError(f"{path} has columns {reader.fieldnames}, not {names}; move it away")
-        rows = []
-        for values in reader:
-            try:
-                rows.append(
-                    ComparisonRow(
-                        **{f.name: _TYPES[f.type](values[f.name]) for f in fields(ComparisonRow)}
-                    )
-                )
-            except (TypeError, ValueError) as error:
-                raise DataError(f"{path}, line {reader.line_num}: {error}; remove it") from error
-        return rows
-
-
-_TYPES: dict[Any, Callable[[str], Any]] = {str: str, float: float, int: int}
-
-
-def append_row(path: Path, row: ComparisonRow) -> None:
-    """Add a finished row, so that an interruption loses no other."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    absent = not path.is_file()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(ComparisonRow)])
-        if absent:
-            writer.writeheader()
-        writer.writerow(asdict(row))
+    return read_records(path, ComparisonRow)

@@ -18,7 +18,7 @@ class DenseDetector:
         architectures: The values of ``MODEL.META_ARCHITECTURE`` that build it.
         node: Config node with its ``NUM_CLASSES`` and ``IN_FEATURES``.
         has_anchors: Whether it predicts from anchors; otherwise from points.
-        packed_kind: ``postprocessing.kind`` of its packed files (docs/packed-format.md).
+        packed_kind: ``postprocessing.kind`` of its packed files (docs/reference/packed-format.md).
         packed_score: ``postprocessing.score`` of these.
     """
 
@@ -58,26 +58,26 @@ DENSE_BY_CLASS = {
 
 def add_dense_detector_keys(model: CfgNode) -> None:
     """Add to ``cfg.MODEL`` the nodes of those that Detectron2 has no keys for."""
-    # The detector FCOS, without anchors: MODEL.META_ARCHITECTURE "GroupNetFCOS".
+    # FCOS, a detector without anchors: MODEL.META_ARCHITECTURE "GroupNetFCOS".
     options = model.FCOS = CfgNode()
-    # Of the data set, without background.
+    # The number of classes of the data set, without background.
     options.NUM_CLASSES = 80
-    # Levels; each is responsible for objects of 4 to 8 times its stride, the first also for
-    # smaller and the last also for larger ones.
+    # The levels of the pyramid. Each is responsible for objects of 4 to 8 times its stride, the
+    # first also for smaller and the last also for larger ones.
     options.IN_FEATURES = ["p3", "p4", "p5", "p6", "p7"]
-    # Convolutions of each of the two towers.
+    # The number of convolutions in each of the two towers.
     options.NUM_CONVS = 4
-    # Probability of an object that the class predictor starts with.
+    # The probability of an object that the class predictions start with.
     options.PRIOR_PROB = 0.01
     # Positions within this many strides of an object's centre are positive.
     options.CENTER_SAMPLING_RADIUS = 1.5
-    # Weight of objects against background in the focal loss, and the exponent that lowers what is
-    # easy.
+    # The weight of objects against background in the focal loss, and the exponent that reduces the
+    # loss of easy positions.
     options.FOCAL_LOSS_ALPHA = 0.25
     options.FOCAL_LOSS_GAMMA = 2.0
-    # Score threshold of an object: the root of class probability times centerness.
+    # The score threshold. The score is the root of class probability times centerness.
     options.SCORE_THRESH_TEST = 0.2
-    # The best of each level that go on to non-maximum suppression.
+    # The number of best candidates of each level that go on to non-maximum suppression (NMS).
     options.TOPK_CANDIDATES_TEST = 1000
-    # Overlap (IoU) from which on the worse of two boxes of a class is dropped.
+    # The overlap (IoU) above which NMS drops the worse of two boxes of a class.
     options.NMS_THRESH_TEST = 0.6

@@ -1,4 +1,4 @@
-"""Our keys in configs that other projects extend too.
+"""Config keys that groupnet_det adds to Detectron2's, also in configs that other projects extend.
 
 Nothing that another project defined is replaced: a key is added only where it is missing. A project
 that is added after us may replace a whole node, such as ``MODEL.CLASSIFIER``; `own_node` then
@@ -10,7 +10,18 @@ import functools
 
 from detectron2.config import CfgNode, get_cfg
 
-from .defaults import define_keys
+from .data_keys import add_data_keys
+from .head_keys import add_head_keys
+from .network_keys import add_network_keys
+from .solver_keys import add_solver_keys
+
+
+def define_keys(cfg: CfgNode) -> None:
+    """Set our keys in a config that has Detectron2's alone."""
+    add_network_keys(cfg.MODEL)
+    add_head_keys(cfg.MODEL)
+    add_solver_keys(cfg)
+    add_data_keys(cfg)
 
 
 def add_config_keys(cfg: CfgNode) -> None:

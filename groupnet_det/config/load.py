@@ -9,7 +9,7 @@ import yaml
 from detectron2.config import CfgNode, get_cfg
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.paths import find_config
+from groupnet_det.files.paths import find_config
 
 from .keys import add_config_keys
 from .value_types import fit_options, fit_tree

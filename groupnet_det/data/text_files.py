@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from groupnet_det.errors import DataError
-from groupnet_det.json_text import parse_json
+from groupnet_det.files.json_text import parse_json
 
 # Beginnings of files -> their encodings; those of UTF-32 begin as those of UTF-16 do.
 MARKS = {

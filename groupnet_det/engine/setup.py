@@ -24,7 +24,7 @@ from groupnet_det.engine.memory.memory_check import check_memory
 from groupnet_det.engine.processes.launch import check_num_gpus
 from groupnet_det.errors import ConfigError
 from groupnet_det.evaluation.evaluation_checks import check_evaluation
-from groupnet_det.paths import find_config
+from groupnet_det.files.paths import find_config
 
 TRIED_BYTES = 1 << 16  # of a file, to see whether the disk is full
 

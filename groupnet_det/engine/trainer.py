@@ -36,7 +36,7 @@ from groupnet_det.engine.records.trackers import build_trackers
 from groupnet_det.errors import DataError, TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
 from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
-from groupnet_det.output_files import is_of_output
+from groupnet_det.files.output_files import is_of_output
 
 from .amp import build_step
 from .gradual_binarization import build_gradual_binarization

@@ -116,8 +116,8 @@ class ResizeShorterSide:
     """Resize the shorter side to `size` pixels and the other one in proportion (truncated).
 
     Gives the bits of torchvision's ``Resize`` with Pillow before 13 for every version of Pillow:
-    rows first, then columns, as docs/c-api.md specifies. Pillow 13 uses the other order for tall
-    images, which rounds differently.
+    rows first, then columns, as docs/use/c-api.md specifies. Pillow 13 uses the other order for
+    tall images, which rounds differently.
     """
 
     def __init__(self, size: int) -> None:

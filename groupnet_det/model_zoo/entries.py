@@ -11,11 +11,12 @@ import yaml
 
 from groupnet_det.comparison.rows import ComparisonRow, read_comparison
 from groupnet_det.errors import DataError
+from groupnet_det.files.csv_records import read_records
 
-from .records import TrainedRow, read_records
+from .records import TrainedRow
 from .spec import TableSpec, method_network
 
-TRAINED = "results/trained.csv"
+TRAINED = "results/model_zoo/trained.csv"
 UNKNOWN = "–"
 NOT_TRAINED = "not trained by us"
 
@@ -108,7 +109,7 @@ def _mean_and_deviation(values: Sequence[float]) -> str:
 
 
 def trained(name: str, spec: TableSpec, root: Path) -> list[Entry]:
-    """The rows of ``results/trained.csv`` that belong to the table, in their order."""
+    """The rows of ``results/model_zoo/trained.csv`` that belong to the table, in their order."""
     rows = [row for row in read_records(root / TRAINED, TrainedRow) if row.table == name]
     return [_trained(row, spec) for row in rows]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from groupnet_det.config import load_config
 from groupnet_det.errors import DataError
-from groupnet_det.json_text import parse_json
+from groupnet_det.files.json_text import parse_json
 
 from .records import TrainedRow
 

@@ -1,19 +1,10 @@
-"""Rows of the model zoo in CSV files: trainings, what their networks cost, and how long they take.
+"""Rows of the model zoo in CSV files: trainings, and the costs and latencies of their networks.
 
 A network is written as one would type it: config file, keys and values, such as
 ``configs/BCCD/retinanet_groupnet_r18_k4.yaml MODEL.GROUPNET.NUM_BASES 2``.
 """
 
-import csv
-import typing
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any, TypeVar
-
-from groupnet_det.errors import DataError
-
-R = TypeVar("R")
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,46 +81,3 @@ class LatencyRow:
     isa: str
     torch: str
     date: str
-
-
-def read_records(path: Path, kind: type[R]) -> list[R]:
-    """The rows of a file; none where it is missing.
-
-    Raises:
-        DataError: It has other columns, or a line is broken.
-    """
-    if not path.is_file():
-        return []
-    types = typing.get_type_hints(kind)
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames != list(types):
-            raise DataError(f"{path} has columns {reader.fieldnames}, not {list(types)}; fix it")
-        rows = []
-        for line in reader:
-            try:
-                rows.append(kind(**{n: _PARSERS[types[n]](text) for n, text in line.items()}))
-            except (TypeError, ValueError) as error:
-                raise DataError(f"{path}, line {reader.line_num}: {error}; fix it") from error
-        return rows
-
-
-def write_records(path: Path, rows: Iterable[R], kind: type[R]) -> None:
-    """Write all rows; an older file is replaced."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [f.name for f in fields(kind)])  # type: ignore[arg-type]
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)  # type: ignore[call-overload]
-
-
-def _number_or_nothing(text: str) -> int | None:
-    return int(text) if text else None
-
-
-_PARSERS: dict[Any, Callable[[str], Any]] = {
-    str: str,
-    int: int,
-    float: float,
-    int | None: _number_or_nothing,
-}

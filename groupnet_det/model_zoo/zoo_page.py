@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from groupnet_det.errors import ConfigError, lookup
+from groupnet_det.files.csv_records import read_records
 
 from .entries import Entry, entries_of
-from .records import CostRow, LatencyRow, read_records
+from .records import CostRow, LatencyRow
 from .spec import TableSpec, read_specs
 from .zoo_tables import Measured, format_table
 
 FOLDER = "groupnet_det/model_zoo"
-COSTS, LATENCIES = "results/costs.csv", "results/latency.csv"
-NOTE = f"<!-- Made by tools/make_model_zoo.py from results/*.csv and {FOLDER}/*. -->\n"
+COSTS, LATENCIES = "results/model_zoo/costs.csv", "results/model_zoo/latency.csv"
+NOTE = f"<!-- Made by tools/make_model_zoo.py from results/*/*.csv and {FOLDER}/*. -->\n"
 
 
 def make_page(root: Path) -> str:

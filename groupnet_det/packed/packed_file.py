@@ -36,7 +36,7 @@ class PackedFile:
 
     Attributes:
         program: What is computed.
-        info: For people and tools, see docs/packed-format.md.
+        info: For people and tools, see docs/reference/packed-format.md.
         tensors: Those that the program names.
     """
 

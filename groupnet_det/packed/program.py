@@ -1,7 +1,7 @@
 """Programs of packed files, as values: buffers, and steps that go from some to others.
 
-docs/packed-format.md defines what each member means; `program_json` has the way to JSON and back.
-Tensors are named here; the file holds them.
+docs/reference/packed-format.md defines what each member means; `program_json` converts to JSON and
+back. Tensors are named here; the file holds them.
 """
 
 import typing

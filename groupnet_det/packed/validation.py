@@ -1,6 +1,7 @@
 """Checks of a program: all that an engine takes for granted when it reads and writes memory.
 
-docs/packed-format.md lists the limits. What depends on the images' size is checked in `shapes`.
+docs/reference/packed-format.md lists the limits. What depends on the images' size is checked in
+`shapes`.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Operations that a step applies to each value on its way to buffers.
 
-docs/packed-format.md has the order of the operations, each of which is rounded.
+docs/reference/packed-format.md has the order of the operations, each of which is rounded.
 """
 
 from collections.abc import Mapping

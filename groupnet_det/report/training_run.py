@@ -20,7 +20,7 @@ from groupnet_det.engine.records import output_names
 from groupnet_det.engine.records.metrics_file import join_stages, read_metrics
 from groupnet_det.errors import DataError, UserError
 from groupnet_det.evaluation.evaluators import inference_dir
-from groupnet_det.json_text import parse_json
+from groupnet_det.files.json_text import parse_json
 from groupnet_det.packed.packed_file import PackedFile, read_packed
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import ConfigError, DataError, PackedFileError, UserError, lookup
-from groupnet_det.hub import fetch, on_hub, parse_name
+from groupnet_det.files.hub import fetch, on_hub, parse_name
 from groupnet_det.images.reading import AnyImage
 from groupnet_det.packed.packed_file import MAX_BYTES, error_about, read_packed
 from groupnet_det.runtime.backends.networks import BACKENDS, Network
@@ -31,7 +31,7 @@ class PackedPredictor(BasePredictor):
     may use one predictor.
 
     Attributes:
-        info: What the file says about itself, see docs/packed-format.md.
+        info: What the file says about itself, see docs/reference/packed-format.md.
         task: ``classification``, ``detection``, ``instance_segmentation``,
             ``semantic_segmentation`` or ``panoptic_segmentation``.
         class_names: In the order of the labels; their numbers where the file names none.

@@ -5,7 +5,7 @@ import yaml
 from groupnet_det.autotrain.choices.choice import Choice, format_choices, options_of
 from groupnet_det.autotrain.config_files import write_choices
 from groupnet_det.config import load_config
-from groupnet_det.paths import project_root
+from groupnet_det.files.paths import project_root
 
 BASE = str(project_root() / "configs/Base/retinanet_groupnet_r18_fpn.yaml")
 ENTRY = {

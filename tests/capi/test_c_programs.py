@@ -61,7 +61,7 @@ def test_nothing_leaks(native, root, write_model, tmp_path):
 
 @pytest.fixture
 def page(root):
-    return (root / "docs/c-api.md").read_text()
+    return (root / "docs/use/c-api.md").read_text()
 
 
 def test_the_example_of_the_documentation(page, native, write_model, tmp_path):

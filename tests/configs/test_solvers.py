@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from groupnet_det.config import load_config
-from groupnet_det.paths import config_names, project_root
+from groupnet_det.files.paths import config_names, project_root
 
 CLIPPED = {"GroupNetRetinaNet", "GroupNetFCOS", "GeneralizedRCNN", "PanopticFPN"}
 PARTS = {"ImageNet/Schedule-SGD", "ImageNet/Stage-Tanh"}  # listed after others

@@ -1,4 +1,4 @@
-// JSON as RFC 8259 has it and nothing else, within the limits of docs/packed-format.md.
+// JSON as RFC 8259 has it and nothing else, within the limits of docs/reference/packed-format.md.
 #include <cstdint>
 #include <string>
 #include <vector>

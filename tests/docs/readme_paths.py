@@ -8,7 +8,7 @@ from pathlib import Path
 
 from groupnet_det.commands.development.photo_digits import OUTPUTS, demo_output
 from groupnet_det.engine.records.output_names import CHECKPOINT, CONFIG, METRICS
-from groupnet_det.paths import config_names
+from groupnet_det.files.paths import config_names
 
 READERS_OWN = {"photo.jpg"}  # pictures that readers have
 READ = {"--config-file", "--weights", "--input", "--packed", "MODEL.WEIGHTS"}

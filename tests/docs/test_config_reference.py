@@ -37,7 +37,7 @@ def _add_one(model):
 def comments(tmp_path_factory):
     from config_keys import read_comments
 
-    path = tmp_path_factory.mktemp("source") / "defaults.py"
+    path = tmp_path_factory.mktemp("source") / "keys.py"
     path.write_text(SOURCE)
     return read_comments([path])
 
@@ -82,7 +82,7 @@ def test_defaults_are_those_of_the_code():
 
     keys = {key.name: key for key in read_keys()[0]}
     assert keys["MODEL.GROUPNET.NUM_BASES"].default == 4
-    assert keys["MODEL.GROUPNET.NUM_BASES"].comment[0].startswith("K of the paper, 1 to 8")
+    assert keys["MODEL.GROUPNET.NUM_BASES"].comment[0].startswith("K in the paper, 1 to 8")
     assert keys["TEST.SEMANTIC.WINDOW"].default == [480, 480]
     assert "SOLVER.BASE_LR" not in keys  # Detectron2's
 
@@ -95,7 +95,7 @@ def test_the_reference_has_an_entry_for_each_key():
     text = reference_text(keys, comments)
     for key in keys:
         assert text.count(f"````{{confval}} {key.name}\n") == 1
-    assert text.count("## MODEL.GROUPNET.FPN\n") == 1  # from two files
+    assert text.count("## MODEL.GROUPNET.FPN\n") == 1
 
 
 @pytest.mark.parametrize(

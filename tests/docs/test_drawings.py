@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 from tests.conftest import ROOT
 
-FOLDER = ROOT / "docs" / "drawings"
+FOLDER = ROOT / "docs" / "images" / "drawings"
 
 
 def test_the_files_are_those_that_the_script_writes(tmp_path):

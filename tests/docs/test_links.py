@@ -9,6 +9,7 @@ from tests.conftest import ROOT
 from .markdown import anchors, links, pages
 
 PAGES = pages(ROOT)
+FAQ = "understand/faq"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
@@ -32,13 +33,13 @@ def test_a_broken_link_would_be_found():
 @pytest.mark.parametrize(
     ("target", "source", "docname", "expected"),
     [
-        ("docs/c-api.md", "INSTALL.md", "project/install", "../c-api.md"),
-        ("../INSTALL.md#traps", "docs/faq.md", "faq", "project/install.md#traps"),
+        ("docs/use/c-api.md", "INSTALL.md", "project/install", "../use/c-api.md"),
+        ("../../INSTALL.md#traps", "docs/understand/faq.md", FAQ, "../project/install.md#traps"),
         ("datasets/README.md", "MODEL_ZOO.md", "project/model-zoo", "data.md"),
         ("results/a.csv", "MODEL_ZOO.md", "project/model-zoo", "../../results/a.csv"),
-        ("use.md", "docs/networks.md", "networks", "use.md"),
-        ("#here", "docs/faq.md", "faq", "#here"),
-        ("https://arxiv.org/abs/1909.09934", "docs/faq.md", "faq", None),
+        ("../use/onnx.md", "docs/understand/faq.md", FAQ, "../use/onnx.md"),
+        ("#here", "docs/understand/faq.md", FAQ, "#here"),
+        ("https://arxiv.org/abs/1909.09934", "docs/understand/faq.md", FAQ, None),
     ],
     ids=lambda value: None,
 )
@@ -72,7 +73,7 @@ def test_the_stub_of_each_page_links_to_its_file():
 def test_code_is_left_alone():
     from repository_pages import page_text
 
-    text = "[a](../INSTALL.md)\n\n```c\nx[1](../INSTALL.md)\n```\n"
-    assert page_text("faq", text) == text.replace(
-        "](../INSTALL.md)\n\n", "](project/install.md)\n\n"
+    text = "[a](../../INSTALL.md)\n\n```c\nx[1](../../INSTALL.md)\n```\n"
+    assert page_text(FAQ, text) == text.replace(
+        "](../../INSTALL.md)\n\n", "](../project/install.md)\n\n"
     )

@@ -1,4 +1,4 @@
-"""The Python of docs/results.md, run from the first block to the last."""
+"""The Python of docs/use/results.md, run from the first block to the last."""
 
 import json
 
@@ -36,8 +36,8 @@ def test_the_page_runs(root, tmp_path, monkeypatch, capsys):
     write_files(tmp_path)
     monkeypatch.chdir(tmp_path)
     names = {}
-    for block in blocks((root / "docs/results.md").read_text(), "python"):
-        exec(compile(block, "docs/results.md", "exec"), names)
+    for block in blocks((root / "docs/use/results.md").read_text(), "python"):
+        exec(compile(block, "docs/use/results.md", "exec"), names)
     assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == ["a.png", "b.png"]
     assert (tmp_path / "drawn.png").exists()
     found = names["found"]

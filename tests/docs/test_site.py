@@ -49,14 +49,14 @@ def test_the_site_builds_without_a_warning(site):
     from config_keys import read_keys
 
     assert "Binary neural networks for Detectron2" in (site / "index.html").read_text()
-    reference = (site / "config.html").read_text()
+    reference = (site / "reference" / "config.html").read_text()
     for key in read_keys()[0]:
         assert f'id="confval-{key.name.replace("_", "-")}"' in reference.replace("_", "-")
 
 
 @pytest.mark.slow
 def test_drawings_stand_in_the_page(site):
-    page = (site / "how-it-works.html").read_text()
+    page = (site / "understand" / "how-it-works.html").read_text()
     assert page.count('<svg xmlns="http://www.w3.org/2000/svg" class="gd"') == 7
     assert "drawings/" not in page
 
@@ -65,7 +65,7 @@ def test_drawings_stand_in_the_page(site):
 def test_files_of_the_repository_are_pages(site):
     page = (site / "project" / "install.html").read_text()
     assert "What the set-up does" in page
-    assert 'href="../c-api.html"' in page
+    assert 'href="../use/c-api.html"' in page
 
 
 @pytest.mark.slow

@@ -8,10 +8,11 @@ import yaml
 from groupnet_det.analysis.complexity import Complexity
 from groupnet_det.benchmark.measure.table import write_rows
 from groupnet_det.benchmark.suites.num_bases import BasesRow
-from groupnet_det.comparison.rows import RowKey, append_row, make_row
+from groupnet_det.comparison.rows import RowKey, make_row
 from groupnet_det.errors import ConfigError, DataError
+from groupnet_det.files.csv_records import append_record, write_records
 from groupnet_det.model_zoo.entries import TRAINED, entries_of
-from groupnet_det.model_zoo.records import TrainedRow, write_records
+from groupnet_det.model_zoo.records import TrainedRow
 from groupnet_det.model_zoo.spec import TableSpec, method_network, read_specs
 
 COST = Complexity(binary_operations=64, float_operations=1, num_bytes=8)
@@ -36,7 +37,7 @@ def add(tmp_path):
         key = RowKey(method=method, purpose=purpose, learning_rate=rate, seed=seed, iterations=10)
         values = {"bbox/AP": score, "bbox/APs": score / 2} if results is None else results
         row = make_row(key, metric="bbox/AP", results=values, seconds=1.0, complexity=COST)
-        append_row(tmp_path / "rows.csv", row)
+        append_record(tmp_path / "rows.csv", row)
 
     return add_row
 

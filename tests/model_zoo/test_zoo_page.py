@@ -4,13 +4,23 @@ import pytest
 
 from groupnet_det.errors import ConfigError
 from groupnet_det.model_zoo.entries import Entry
-from groupnet_det.model_zoo.records import LatencyRow
+from groupnet_det.model_zoo.records import CostRow, LatencyRow
 from groupnet_det.model_zoo.spec import TableSpec
 from groupnet_det.model_zoo.zoo_page import fill, make_page
 from groupnet_det.model_zoo.zoo_tables import Measured, format_table
 
-from .test_records import ROW
-
+ROW = CostRow(
+    network="a.yaml KEY 1",
+    size="3x4",
+    parameters=5,
+    binary_percent=98.5,
+    binary_operations=2**40,
+    float_operations=6,
+    counted_bytes=7,
+    file_bytes=None,
+    date="2026-01-31",
+    groupnet_det="1",
+)
 SPEC = TableSpec(kind="trained")
 ENTRY = Entry(
     name="net",

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.paths import config_names
+from groupnet_det.files.paths import config_names
 from groupnet_det.pretrained import CARDS, FOLDER, list_pretrained, pretrained
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor

@@ -8,7 +8,7 @@ from typing import Any
 
 from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError
-from groupnet_det.json_text import parse_json
+from groupnet_det.files.json_text import parse_json
 
 from .found_data import (
     TRAIN,

@@ -4,7 +4,6 @@ import contextlib
 import functools
 import io
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +21,14 @@ from groupnet_det.benchmark.workloads.detectors import (
     image_of,
     packed_model,
 )
-from groupnet_det.benchmark.workloads.onnx_graphs import QUANTIZED_OPS
-from groupnet_det.exporting.onnx.graph_export import export_onnx
+from groupnet_det.exporting.onnx.graph_export import INPUT, export_onnx
 from groupnet_det.extras import ExtraAbsentError
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.predictor import PackedPredictor
 
+from .onnxruntime_engines import CALIBRATION_IMAGES, open_session, quantized
 from .openvino_engines import inference, openvino_core
 from .torch_engines import in_inference_mode
-
-CALIBRATION_IMAGES = 2
 
 
 def make_complete_packed(workload: ModelWorkload, threads: int) -> Burst:
@@ -76,13 +73,9 @@ def make_onnxruntime_int8(workload: ModelWorkload, threads: int) -> Burst:
     Raises:
         EngineUnavailableError: A package is not installed, or the graph cannot be made.
     """
-    runtime: Any = require("onnxruntime")
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    session = runtime.InferenceSession(_int8(workload), options, providers=["CPUExecutionProvider"])
-    feed = {session.get_inputs()[0].name: _onnx_image(workload)}
+    require("onnxruntime")
+    session = open_session(_int8(workload), threads)
+    feed = {INPUT: _onnx_image(workload)}
     return burst_of(lambda: session.run(None, feed))
 
 
@@ -100,37 +93,15 @@ def make_complete_int8(workload: ModelWorkload, threads: int) -> Burst:
 
 @functools.lru_cache(maxsize=1)  # two engines run it
 def _int8(workload: ModelWorkload) -> bytes:
-    quantization: Any = require("onnxruntime.quantization", "onnx")
+    require("onnxruntime.quantization", "onnx")
     model = float_baseline(workload).to(memory_format=torch.contiguous_format)
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+    with contextlib.redirect_stdout(io.StringIO()):
         try:
             exported = export_onnx(model, image_format=config_of(workload).INPUT.FORMAT)
         except ExtraAbsentError as error:
             raise EngineUnavailableError(str(error)) from error
-        exported.save(source)
-        quantization.quantize_static(
-            str(source),
-            str(target),
-            _Images(_onnx_image(workload)),
-            quant_format=quantization.QuantFormat.QDQ,
-            op_types_to_quantize=QUANTIZED_OPS,
-            per_channel=True,
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-        )
-        return target.read_bytes()
-
-
-class _Images:
-    """The protocol of ``onnxruntime.quantization.CalibrationDataReader``."""
-
-    def __init__(self, image: np.ndarray) -> None:
-        self.image, self.left = image, CALIBRATION_IMAGES
-
-    def get_next(self) -> Mapping[str, np.ndarray] | None:
-        self.left -= 1
-        return {"image": self.image} if self.left >= 0 else None
+        feed = {INPUT: _onnx_image(workload)}
+        return quantized(exported.proto.SerializeToString(), [feed] * CALIBRATION_IMAGES)
 
 
 def _onnx_image(workload: ModelWorkload) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from groupnet_det.benchmark.workloads.onnx_graphs import INPUT, QUANTIZED_OPS, f
 from .torch_engines import parts_of
 
 CALIBRATION_IMAGES = 2
+Feed = Mapping[str, np.ndarray]  # the inputs of a graph by name
 
 
 def make_float(workload: Workload, threads: int) -> Burst:
@@ -46,17 +48,17 @@ def int8_model(workload: Workload) -> bytes:
     """
     require("onnxruntime.quantization", "onnx")
     logging.getLogger().addFilter(_without_advice)
-    return quantized(float_graph(workload).SerializeToString(), _RandomData(workload))
+    feed = {INPUT: np.ascontiguousarray(graph_input(workload).numpy())}
+    return quantized(float_graph(workload).SerializeToString(), [feed] * CALIBRATION_IMAGES)
 
 
-def quantized(graph: bytes, calibration: Any) -> bytes:
+def quantized(graph: bytes, calibration: Iterable[Feed]) -> bytes:
     """A graph quantized after training: statically, QDQ, activations of unsigned and weights of
     signed 8 bits, a scale for each channel of these.
 
     Args:
         graph: With floats.
-        calibration: A ``CalibrationDataReader``, on whose images the scales of the activations are
-            found.
+        calibration: Inputs by name, on which the scales of the activations are found.
 
     Raises:
         EngineUnavailableError: A package is not installed.
@@ -68,7 +70,7 @@ def quantized(graph: bytes, calibration: Any) -> bytes:
         quantization.quantize_static(
             str(source),
             str(target),
-            calibration,
+            _Calibration(calibration),
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=QUANTIZED_OPS,
             per_channel=True,
@@ -76,6 +78,20 @@ def quantized(graph: bytes, calibration: Any) -> bytes:
             weight_type=quantization.QuantType.QInt8,
         )
         return target.read_bytes()
+
+
+def open_session(graph: bytes, threads: int) -> Any:
+    """An ``InferenceSession`` on the CPU.
+
+    Raises:
+        EngineUnavailableError: ``onnxruntime`` is not installed.
+    """
+    runtime: Any = require("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def graph_input(workload: Workload) -> Tensor:
@@ -87,16 +103,14 @@ def graph_input(workload: Workload) -> Tensor:
     return network_input(workload)
 
 
-class _RandomData:
+class _Calibration:
     """The protocol of ``onnxruntime.quantization.CalibrationDataReader``."""
 
-    def __init__(self, workload: Workload) -> None:
-        self.left = CALIBRATION_IMAGES
-        self.values = np.ascontiguousarray(graph_input(workload).numpy())
+    def __init__(self, inputs: Iterable[Feed]) -> None:
+        self.left = iter(inputs)
 
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        self.left -= 1
-        return {INPUT: self.values} if self.left >= 0 else None
+    def get_next(self) -> Feed | None:
+        return next(self.left, None)
 
 
 def _without_advice(record: logging.LogRecord) -> bool:
@@ -105,12 +119,7 @@ def _without_advice(record: logging.LogRecord) -> bool:
 
 
 def _burst(model: bytes, workload: Workload, threads: int) -> Burst:
-    runtime: Any = require("onnxruntime")
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = open_session(model, threads)
     feed = {INPUT: np.ascontiguousarray(graph_input(workload).numpy())}
     if isinstance(workload, NetworkWorkload) and workload.part == "network":
         return burst_of(lambda: session.run(None, feed)[0].argmax(axis=1))

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from groupnet_det.benchmark.engines.onnxruntime_engines import quantized
+from groupnet_det.benchmark.engines.onnxruntime_engines import open_session, quantized
 from groupnet_det.benchmark.engines.openvino_engines import inference, openvino_core
 from groupnet_det.benchmark.measure.unavailable import require
 from groupnet_det.exporting.onnx.graph_export import INPUT, export_onnx
@@ -49,28 +49,12 @@ def int8_graph(graph: bytes, images: Iterable[np.ndarray]) -> bytes:
         EngineUnavailableError: A package is not installed.
     """
     with contextlib.redirect_stdout(io.StringIO()):
-        return quantized(graph, _Images(images))
-
-
-class _Images:
-    """The protocol of ``onnxruntime.quantization.CalibrationDataReader``."""
-
-    def __init__(self, images: Iterable[np.ndarray]) -> None:
-        self.left: Iterator[np.ndarray] = iter(images)
-
-    def get_next(self) -> Mapping[str, np.ndarray] | None:
-        image = next(self.left, None)
-        return None if image is None else {INPUT: image}
+        return quantized(graph, ({INPUT: image} for image in images))
 
 
 def run_by_onnxruntime(graph: bytes, image: np.ndarray, threads: int) -> Run:
     """Open a graph for images of the size of `image`."""
-    runtime: Any = require("onnxruntime")
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    session = open_session(graph, threads)
     return lambda pixels: session.run(None, {INPUT: pixels})[0]
 
 

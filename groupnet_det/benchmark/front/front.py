@@ -16,10 +16,11 @@ from groupnet_det.benchmark.measure.table import write_rows
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.benchmark.suites.against_float import time_in_turns
 from groupnet_det.comparison.rows import RowKey
+from groupnet_det.files.csv_records import append_record, read_records
 from groupnet_det.inference.dataset_scores import score_dataset
 
 from .deployments import ENGINES, Deployment, TrainedClassifier, engines_for
-from .front_rows import Point, ScoreRow, TimeRow, append_score, read_front_rows
+from .front_rows import Point, ScoreRow, TimeRow
 
 # A result of a comparison -> its config, with what was trained in MODEL.WEIGHTS, and the metric
 # that counts.
@@ -47,7 +48,7 @@ class Front:
         Raises:
             UserError: A network cannot be deployed, or a package is missing.
         """
-        done = {row.key for row in read_front_rows(self.path, ScoreRow)}
+        done = {row.key for row in read_records(self.path, ScoreRow, more_columns=True)}
         for key, (cfg, metric) in self.trained.items():
             network: TrainedClassifier | None = None
             for engine in engines_for(cfg):
@@ -57,7 +58,7 @@ class Front:
                 deployed = ENGINES[engine](network)
                 values = score_dataset(cfg, deployed.model, cfg.DATASETS.TEST[0]).values
                 row = _score_row(key, engine, metric, values[metric], deployed)
-                append_score(self.path, row)
+                append_record(self.path, row)
                 print(f"{key.method:28} {engine:20} seed {key.seed:<4} {metric} {row.score:.2f}")
 
     def time(self, schedule: Schedule) -> None:

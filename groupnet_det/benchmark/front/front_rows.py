@@ -1,13 +1,8 @@
 """Rows of the front: what a trained network reaches on an engine, and how long that takes it."""
 
-import csv
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from statistics import mean, stdev
-from typing import Any, TypeVar
-
-from groupnet_det.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,43 +70,6 @@ class Point:
     num_bytes: int
     milliseconds: float | None
     on_front: bool = False
-
-
-AnyRow = TypeVar("AnyRow", ScoreRow, TimeRow)
-_TYPES: Mapping[Any, Callable[[str], Any]] = {str: str, float: float, int: int}
-
-
-def read_front_rows(path: Path, kind: type[AnyRow]) -> list[AnyRow]:
-    """The rows of a CSV file, which may have more columns; none where it is missing.
-
-    Raises:
-        DataError: A column is missing, or a line is broken.
-    """
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        absent = [f.name for f in fields(kind) if f.name not in (reader.fieldnames or [])]
-        if absent:
-            raise DataError(f"{path} has no column {absent[0]}; move it away")
-        rows = []
-        for values in reader:
-            try:
-                rows.append(kind(**{f.name: _TYPES[f.type](values[f.name]) for f in fields(kind)}))
-            except (TypeError, ValueError) as error:
-                raise DataError(f"{path}, line {reader.line_num}: {error}; remove it") from error
-        return rows
-
-
-def append_score(path: Path, row: ScoreRow) -> None:
-    """Add a row, so that an interruption loses no other."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    absent = not path.is_file()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(ScoreRow)])
-        if absent:
-            writer.writeheader()
-        writer.writerow(asdict(row))
 
 
 def make_points(scores: Iterable[ScoreRow], times: Iterable[TimeRow]) -> list[Point]:

@@ -1,4 +1,4 @@
-"""Rows of measurements: made, written, read."""
+"""Rows of measurements, and their CSV files, which `read_records` reads."""
 
 import csv
 import statistics
@@ -108,19 +108,3 @@ def write_rows(path: Path, rows: Sequence[Any], environment: Mapping[str, str]) 
         writer = csv.DictWriter(file, [*(f.name for f in columns), *environment])
         writer.writeheader()
         writer.writerows({**asdict(row), **environment} for row in rows)
-
-
-def read_rows(path: Path) -> list[Row]:
-    """What `write_rows` wrote, without the environment."""
-    with path.open(newline="") as file:
-        return [_parse(line) for line in csv.DictReader(file)]
-
-
-def _parse(line: dict[str, str]) -> Row:
-    whole = {name: int(line[name]) for name in ("num_bases", "batch", "threads")}
-    figures = {
-        name: float(line[name]) if line[name] else None
-        for name in ("least", "median", "x_least", "x_median")
-    }
-    words = {name: line[name] for name in ("what", "workload", "engine", "unit", "note")}
-    return Row(**words, **whole, **figures)  # type: ignore[arg-type]

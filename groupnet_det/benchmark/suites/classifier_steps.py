@@ -22,10 +22,10 @@ from groupnet_det.benchmark.measure.timing import (
     ratio_of_least,
 )
 from groupnet_det.errors import UserError
+from groupnet_det.files.paths import project_root
 from groupnet_det.layers import Quantization
 from groupnet_det.layers.methods import Method
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
-from groupnet_det.paths import project_root
 
 NUM_CLASSES = 1000
 BASELINE = "torchvision"

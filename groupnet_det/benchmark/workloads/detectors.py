@@ -20,8 +20,8 @@ from groupnet_det.exporting.packed.layers.last_layers import (
     Predictors,
 )
 from groupnet_det.exporting.packed.models.meta_architectures import export_model
+from groupnet_det.files.paths import project_root
 from groupnet_det.packed.packed_file import PackedFile
-from groupnet_det.paths import project_root
 
 CONFIGS_FOLDER = project_root() / "configs"
 # Config, and the keys that hold the number of classes.

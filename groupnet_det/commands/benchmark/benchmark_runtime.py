@@ -15,7 +15,7 @@ from tqdm import tqdm
 from groupnet_det.benchmark.engines.packed_engines import engine_isa
 from groupnet_det.benchmark.engines.registry import SIMULATION, TORCH
 from groupnet_det.benchmark.measure.environment import gather_environment
-from groupnet_det.benchmark.measure.table import OURS, Row, read_rows, write_rows
+from groupnet_det.benchmark.measure.table import OURS, Row, write_rows
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.benchmark.measure.workload import LAYER_SHAPES, NetworkWorkload
 from groupnet_det.benchmark.suites.file_and_startup import measure_file
@@ -29,7 +29,8 @@ from groupnet_det.benchmark.suites.runtime_suites import (
 from groupnet_det.benchmark.suites.stages import measure_stages
 from groupnet_det.benchmark.suites.targets import BODY_AVX2, NOT_MEASURED, targets_table
 from groupnet_det.errors import UserError
-from groupnet_det.paths import results_folder
+from groupnet_det.files.csv_records import read_records
+from groupnet_det.files.paths import results_folder
 from groupnet_det.visualization.runtime_plot import plot_runtime
 
 from . import flags
@@ -61,7 +62,7 @@ def _measure_avx2(arguments: argparse.Namespace) -> list[Row]:
         quiet = subprocess.DEVNULL  # the rows are printed here
         if subprocess.run(command, env=environment, stdout=quiet).returncode:
             raise UserError("the process that is held to AVX2 failed, see above")
-        return [replace(row, what=BODY_AVX2) for row in read_rows(path)]
+        return [replace(row, what=BODY_AVX2) for row in read_records(path, Row, more_columns=True)]
 
 
 def _measure_files(arguments: argparse.Namespace) -> list[Row]:
@@ -158,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     environment = gather_environment(
         {"isa": engine_isa(), "rounds": arguments.rounds, "machine_threads": os.cpu_count()}
     )
-    arguments.csv = arguments.csv or results_folder() / "runtime.csv"
+    arguments.csv = arguments.csv or results_folder() / "runtime/engines.csv"
     try:
         rows = _measure_all(arguments, environment)
     except UserError as error:

@@ -20,7 +20,7 @@ from groupnet_det.benchmark.suites.training_steps import NETWORKS, TrainingRow, 
 from groupnet_det.config import load_config
 from groupnet_det.engine.memory.random_steps import BatchSize, TrainingSteps
 from groupnet_det.errors import ConfigError, UserError
-from groupnet_det.paths import results_folder
+from groupnet_det.files.paths import results_folder
 
 from . import flags
 
@@ -108,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(measure_step_memory(arguments.configs[0], arguments))
             return 0
         environment = describe_run(arguments)
-        arguments.csv = arguments.csv or results_folder() / "training.csv"
+        arguments.csv = arguments.csv or results_folder() / "training/configs.csv"
         rows: list[TrainingRow] = []
         for path in tqdm(arguments.configs, desc="configs", disable=None):
             rows.append(measure_steps(path, arguments))

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from groupnet_det.commands.parser import PACKED, CommandParser
-from groupnet_det.paths import project_root
+from groupnet_det.files.paths import project_root
 
 WHAT = (
     "layers",
@@ -67,7 +67,8 @@ def analyze_model() -> CommandParser:
 
     --compare-bases takes the network with several K and holds each against full precision: memory
     saving, operation saving and, with --tasks latency, how many times faster the packed network is
-    than the full-precision one in PyTorch. No data set is needed. More: docs/complexity.md.
+    than the full-precision one in PyTorch. No data set is needed. More:
+    docs/understand/complexity.md.
     """
     parser = CommandParser(analyze_model.__doc__)
     parser.add_network()
@@ -118,7 +119,7 @@ def benchmark_runtime() -> CommandParser:
     """Time the packed engine side by side with other engines.
 
       %(prog)s network --rounds 15
-      %(prog)s all --csv results/runtime_avx2.csv
+      %(prog)s all --csv results/runtime/avx2.csv
       %(prog)s layers --shapes 64@56x56 --engines ours "torch eager"
 
     What can be measured:
@@ -164,7 +165,7 @@ def benchmark_runtime() -> CommandParser:
     _add_network_size(parser, batch=1)
     parser.add_argument("--shapes", type=parse_shape, nargs="+", help="C@HxW")
     parser.add_argument("--engines", nargs="+", default=[], metavar="ENGINE", help="all by default")
-    parser.add_argument("--csv", type=Path, help="rows (default: results/runtime.csv)")
+    parser.add_argument("--csv", type=Path, help="rows (default: results/runtime/engines.csv)")
     parser.add_argument("--no-plot", action="store_true", help="no PNG beside the CSV")
     return parser
 
@@ -198,7 +199,7 @@ def benchmark_train() -> CommandParser:
     _add_clock(parser, rounds="iterations of each that count")
     parser.add_argument("--device", default="", help="(default: the GPU if any)")
     parser.add_argument("--no-memory", action="store_true", help="seconds alone")
-    parser.add_argument("--csv", type=Path, help="rows (default: results/training.csv)")
+    parser.add_argument("--csv", type=Path, help="rows (default: results/training/configs.csv)")
     parser.add_argument("--opts", nargs="*", default=[], help="KEY VALUE pairs")
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     return parser
@@ -213,7 +214,7 @@ def _quick_configs() -> list[Path]:
 def benchmark_classifier() -> CommandParser:
     """Time a training step and an evaluation of Group-Net's ResNet-18 against two other networks.
 
-      %(prog)s --num-bases 5 --csv results/train_speed.csv
+      %(prog)s --num-bases 5 --csv results/training/classifier.csv
 
     ``torchvision`` is the full-precision ResNet-18, ``plain`` the loop over branches of the tests
     (a straight reading of the paper), ``ours`` the backbone of this package; it needs a checkout.

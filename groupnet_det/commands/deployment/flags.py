@@ -20,7 +20,7 @@ def export_onnx() -> CommandParser:
     segmenters give their logits, detectors the raw outputs of their heads. The file is run by ONNX
     Runtime on sample images of two sizes and compared with the trained network; one that disagrees
     is not written. ONNX has no weights of one bit: the file is as large as that of a float network,
-    and slower. For small and fast files: `groupnet-det export`. See docs/onnx.md.
+    and slower. For small and fast files: `groupnet-det export`. See docs/use/onnx.md.
     """
     parser = CommandParser(export_onnx.__doc__)
     parser.add_network()
@@ -39,7 +39,7 @@ def export_packed() -> CommandParser:
     cannot be computed with bits is listed with the reason. Layers that are not binary can be given
     8 bits: the last ones of detectors and segmenters with --predictors int8, other convolutions in
     full precision, such as those of shortcuts and laterals, with --float-convs int8. What is in the
-    file: docs/packed-format.md.
+    file: docs/reference/packed-format.md.
     """
     parser = CommandParser(export_packed.__doc__)
     parser.add_network()

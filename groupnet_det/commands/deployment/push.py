@@ -8,7 +8,7 @@ from pathlib import Path
 from groupnet_det.checkpoint.folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, read_folder
 from groupnet_det.checkpoint.model_card import model_card
 from groupnet_det.errors import CheckpointError, UserError
-from groupnet_det.hub import HubName, parse_name, push_files
+from groupnet_det.files.hub import HubName, parse_name, push_files
 from groupnet_det.packed.packed_file import read_packed
 from groupnet_det.version import __version__
 

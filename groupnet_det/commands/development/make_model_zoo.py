@@ -1,4 +1,4 @@
-"""Make MODEL_ZOO.md from results/*.csv, and of tables.yaml and text.md in
+"""Make MODEL_ZOO.md from results/*/*.csv, and from tables.yaml and text.md in
 groupnet_det/model_zoo.
 
   python tools/make_model_zoo.py
@@ -11,9 +11,8 @@ networks that have no row yet, after timing them (on a machine without other wor
 taking what `make zoo` reached.
 
 Comparisons are read from the CSV files of tools/compare_methods.py as far as they are there, other
-trainings from results/trained.csv. --measure keeps the rows that are in results/costs.csv and
-results/latency.csv; with --fresh, those that --networks chooses (all by default)
-are measured again.
+trainings from trained.csv in results/model_zoo. --measure keeps the rows that are in costs.csv and
+latency.csv there; with --fresh, those that --networks chooses (all by default) are measured again.
 """
 
 import argparse
@@ -27,19 +26,14 @@ from tqdm import tqdm
 
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.files.csv_records import read_records, write_records
+from groupnet_det.files.paths import project_root
 from groupnet_det.model_zoo.entries import TRAINED, entries_of
 from groupnet_det.model_zoo.from_manifest import rows_of_manifest
 from groupnet_det.model_zoo.measure import measure_costs, measure_latency
-from groupnet_det.model_zoo.records import (
-    CostRow,
-    LatencyRow,
-    TrainedRow,
-    read_records,
-    write_records,
-)
+from groupnet_det.model_zoo.records import CostRow, LatencyRow, TrainedRow
 from groupnet_det.model_zoo.spec import read_specs
 from groupnet_det.model_zoo.zoo_page import COSTS, FOLDER, LATENCIES, make_page
-from groupnet_det.paths import project_root
 
 ROOT = project_root()
 NOT_TIMED = "untrained"  # kind of table
@@ -90,7 +84,7 @@ def measure_columns(
 
 
 def add_zoo(manifest: Path) -> None:
-    """Take the rows of a manifest into results/trained.csv; those of the same model are replaced.
+    """Take the rows of a manifest into ``TRAINED``; those of the same model are replaced.
 
     Raises:
         UserError: It is no manifest of tools/make_zoo.py.

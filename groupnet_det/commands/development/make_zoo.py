@@ -30,7 +30,7 @@ from groupnet_det.autotrain.command_runs import TrainingStage, command_line, run
 from groupnet_det.engine.records.metrics_file import read_metrics
 from groupnet_det.errors import ConfigError, DataError, UserError, lookup
 from groupnet_det.exporting.verify.predictions import Verdict, verdict_of_report
-from groupnet_det.paths import project_root
+from groupnet_det.files.paths import project_root
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.version import __version__
 

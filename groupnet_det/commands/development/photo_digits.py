@@ -41,7 +41,7 @@ from groupnet_det.data.datasets.photo_digits_sources import CLASS_NAMES
 from groupnet_det.data.datasets.registration import photo_digits_root
 from groupnet_det.errors import UserError
 from groupnet_det.evaluation.semantic_evaluator import LABEL_MAPS
-from groupnet_det.paths import project_root
+from groupnet_det.files.paths import project_root
 
 from .photo_digits_files import Files
 

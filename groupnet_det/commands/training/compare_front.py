@@ -6,19 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from groupnet_det.benchmark.front.front import Front, format_front, times_of
-from groupnet_det.benchmark.front.front_rows import (
-    ScoreRow,
-    TimeRow,
-    make_points,
-    read_front_rows,
-)
+from groupnet_det.benchmark.front.front_rows import ScoreRow, TimeRow, make_points
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.comparison.grid import Grid, by_key
 from groupnet_det.comparison.grid_training import row_config
 from groupnet_det.comparison.rows import ComparisonRow, RowKey
 from groupnet_det.engine.records.output_names import CHECKPOINT
 from groupnet_det.errors import ConfigError
-from groupnet_det.paths import results_folder
+from groupnet_det.files.csv_records import read_records
+from groupnet_det.files.paths import results_folder
 from groupnet_det.visualization.comparison_plot import plot_front
 
 Methods = Mapping[str, Mapping[str, Any]]
@@ -33,7 +29,7 @@ def show_front(
         UserError: A checkpoint is missing, or a network cannot be deployed.
     """
     label = Path(arguments.config_file).stem
-    path = arguments.front_csv or results_folder() / f"front_{label}.csv"
+    path = arguments.front_csv or results_folder() / "front" / f"{label}.csv"
     trained = trained_configs(arguments, grid, rows, methods)
     front = Front(
         trained,
@@ -46,8 +42,9 @@ def show_front(
     elif not arguments.show_only:
         front.score()
     wanted = set(grid.methods)
-    scores = [row for row in read_front_rows(path, ScoreRow) if row.method in wanted]
-    points = make_points(scores, read_front_rows(times_of(path), TimeRow))
+    scores = read_records(path, ScoreRow, more_columns=True)
+    times = read_records(times_of(path), TimeRow, more_columns=True)
+    points = make_points([row for row in scores if row.method in wanted], times)
     if not points:
         print(f"{path} holds no score of these methods yet")
         return

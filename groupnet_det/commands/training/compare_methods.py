@@ -19,7 +19,7 @@ from groupnet_det.data.datasets.registration import make_absent_datasets, regist
 from groupnet_det.engine.checks.binary_share import build_without_weights, check_binary_share
 from groupnet_det.engine.setup import check_output_dir, check_run
 from groupnet_det.errors import ConfigError, UserError, lookup
-from groupnet_det.paths import results_folder
+from groupnet_det.files.paths import results_folder
 from groupnet_det.visualization.comparison_plot import plot_comparison
 
 from . import flags
@@ -187,7 +187,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         cfg = load_config(arguments.config_file, arguments.opts)
         grid = _make_grid(arguments, methods, cfg.SOLVER.MAX_ITER)
         label = Path(arguments.config_file).stem
-        path = arguments.csv or results_folder() / f"comparison_{label}.csv"
+        path = arguments.csv or results_folder() / "comparison" / f"{label}.csv"
         if not (arguments.show_only or arguments.time):
             _check_rows(grid, methods, arguments)
             train_grid(

@@ -19,7 +19,7 @@ from groupnet_det.evaluation.saved.coco_scores import (
     write_scores_csv,
 )
 from groupnet_det.evaluation.saved.voc_scores import score_voc_results
-from groupnet_det.output_files import PLOTS, check_output
+from groupnet_det.files.output_files import PLOTS, check_output
 
 from . import flags
 

@@ -65,11 +65,11 @@ def compare_methods() -> CommandParser:
     group.add_argument(
         "--time", action="store_true", help="train nothing, and time them all in turns"
     )
-    group.add_argument("--front-csv", type=Path, help="by default results/front_<config>.csv")
+    group.add_argument("--front-csv", type=Path, help="by default results/front/<config>.csv")
     group.add_argument("--calibration-images", type=int, default=200, help="of training, for int8")
     group.add_argument("--threads", type=int, default=1, help="of each engine")
     group.add_argument("--rounds", type=int, default=15, help="of --time")
-    parser.add_argument("--csv", type=Path, help="rows; by default results/comparison_<config>.csv")
+    parser.add_argument("--csv", type=Path, help="rows; by default results/comparison/<config>.csv")
     parser.add_argument("--show-only", action="store_true", help="train nothing")
     return parser
 
@@ -159,7 +159,7 @@ def report() -> CommandParser:
     The page, OUTPUT_DIR/report.html, needs no other file and no network. What it shows lies in
     OUTPUT_DIR already; where something is missing, the page names the command that makes it.
     Training makes the page at its end with ``groupnet-det train --report``. What is on it:
-    docs/report.md.
+    docs/use/report.md.
     """
     parser = CommandParser(report.__doc__)
     parser.add_argument("output_dir", type=Path, help="OUTPUT_DIR of a training")
@@ -186,7 +186,7 @@ def train_net() -> CommandParser:
 
     A packed file (`groupnet-det export`) runs on the compiled engine, on the CPU. The CPU is
     taken where there is no GPU, and with ``--num-gpus 0``. Several processes and machines:
-    docs/distributed.md.
+    docs/use/distributed.md.
     """
     parser = CommandParser(train_net.__doc__)
     parser.add_config(required=False)
@@ -195,7 +195,7 @@ def train_net() -> CommandParser:
     parser.add_argument("--num-gpus", type=int, default=1, help="*per machine*")
     parser.add_argument("--num-machines", type=int, default=1)
     parser.add_argument("--machine-rank", type=int, default=0, help="of this machine, from 0 on")
-    parser.add_argument("--dist-url", default="", help="where processes meet: docs/distributed.md")
+    parser.add_argument("--dist-url", default="", help="where they meet: docs/use/distributed.md")
     parser.add_argument(
         "--num-processes",
         type=int,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from groupnet_det.errors import UserError
-from groupnet_det.paths import work_folder
+from groupnet_det.files.paths import work_folder
 from groupnet_det.pretrained import list_pretrained, pretrained
 from groupnet_det.web.example_images import write_examples
 from groupnet_det.web.handover import Handover

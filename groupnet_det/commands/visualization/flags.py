@@ -20,7 +20,7 @@ def app() -> CommandParser:
     It offers the models that come with the package, those of `make zoo` and all
     output/**/model.gnp, or those that --models names.
     Nobody but this machine can open the page, and the page asks for nothing elsewhere.
-    docs/web-demo.md
+    docs/use/web-demo.md
     """
     parser = CommandParser(app.__doc__)
     parser.add_argument("--models", nargs="+", type=Path, default=[], metavar="FILE.gnp")

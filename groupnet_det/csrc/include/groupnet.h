@@ -2,7 +2,7 @@
  *
  * There is no global state. A model may be used by any number of threads at once; nothing but
  * groupnet_close changes it. Functions that can fail take a groupnet_error, which may be NULL, and
- * return NULL or -1; the error then holds one line of text. docs/c-api.md has examples. */
+ * return NULL or -1; the error then holds one line of text. docs/use/c-api.md has examples. */
 #ifndef GROUPNET_H
 #define GROUPNET_H
 

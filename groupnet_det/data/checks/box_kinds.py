@@ -1,4 +1,4 @@
-"""A guess whether boxes are written in another way than their format wants."""
+"""Detects boxes that are written in another convention than their format requires."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -13,15 +13,16 @@ from groupnet_det.errors import DataError
 Floats = NDArray[np.float64]
 
 TOLERANCE = 1.0  # pixels; annotation tools round
-SHARE = 0.25  # of boxes that must fit badly; of corners taken for sizes, mostly three quarters do
-LEAST_SIDE = 4  # pixels of an image in which a box of 1 pixel is no fraction
+SHARE = 0.25  # of boxes that must not fit; of corners read as sizes, usually three quarters do not
+LEAST_SIDE = 4  # pixels; in a smaller image, a box of 1 pixel could be taken for a fraction
 
 
 class _Boxes(NamedTuple):
-    """
+    """Boxes in one convention.
+
     Attributes:
-        values: (N, 4), as the file has them.
-        sizes: (N, 2), width and height of their images.
+        values: The boxes as written in the file, (N, 4).
+        sizes: The widths and heights of their images, (N, 2).
     """
 
     values: Floats
@@ -29,10 +30,10 @@ class _Boxes(NamedTuple):
 
 
 def check_box_kind(name: str, records: list[dict[str, Any]]) -> None:
-    """Boxes do not look as if they were written in another way than they are read.
+    """Check that boxes are written in the convention in which they are read.
 
     Raises:
-        DataError: They do.
+        DataError: They look like another convention.
     """
     told = _guess_box_kind(records)
     if told:
@@ -43,19 +44,19 @@ def check_box_kind(name: str, records: list[dict[str, Any]]) -> None:
 
 
 def _guess_box_kind(records: list[dict[str, Any]]) -> str | None:
-    """How the boxes of a data set look to be written, if that is not how they are read.
+    """Guess the convention of the boxes.
 
     Args:
-        records: Of Detectron2, with sizes of images; their boxes all of one mode.
+        records: Detectron2's records, with the sizes of images. All boxes have the same mode.
 
     Returns:
-        A clause for a message, or None.
+        A clause for an error message, or None if the boxes are written as they are read.
     """
     for mode, guesses in GUESSES.items():
         rows = list(_rows(records, mode))
         table = np.asarray(rows, dtype=np.float64).reshape(-1, 6)
         sides = table[:, 2:4] - (table[:, :2] if mode == BoxMode.XYXY_ABS else 0)
-        table = table[(sides != 0).all(axis=1)]  # boxes without an area tell nothing
+        table = table[(sides != 0).all(axis=1)]  # boxes without an area give no hint
         if not len(table):
             continue
         boxes = _Boxes(table[:, :4], table[:, 4:])
@@ -80,7 +81,7 @@ def _fractions(boxes: _Boxes) -> str | None:
 
 
 def _corners_for_sizes(boxes: _Boxes) -> str | None:
-    """Corners x0, y0, x1, y1 where x, y, width, height are expected."""
+    """Detect corners x0, y0, x1, y1 where x, y, width, height are expected."""
     low, high = boxes.values[:, :2], boxes.values[:, 2:]
     over = np.any(low + high > boxes.sizes + TOLERANCE, axis=1)
     inside = (low >= -TOLERANCE).all() and (high <= boxes.sizes + TOLERANCE).all()
@@ -93,7 +94,7 @@ def _corners_for_sizes(boxes: _Boxes) -> str | None:
 
 
 def _sizes_for_corners(boxes: _Boxes) -> str | None:
-    """x, y, width, height where corners are expected."""
+    """Detect x, y, width, height where corners are expected."""
     low, high = boxes.values[:, :2], boxes.values[:, 2:]
     negative = np.any(high < low, axis=1)
     inside = (low >= -TOLERANCE).all() and (low + high <= boxes.sizes + TOLERANCE).all()

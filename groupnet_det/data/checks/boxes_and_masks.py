@@ -1,4 +1,4 @@
-"""Look at the boxes and masks of a data set for detection, before hours of training."""
+"""Checks of boxes and masks of a detection data set before training."""
 
 import logging
 from collections import Counter
@@ -22,21 +22,21 @@ from .run_lengths import run_length_problem
 logger = logging.getLogger(__name__)
 
 BOX_TOLERANCE = 1.0  # pixels; annotation tools round
-MIN_SIDE = 1e-5  # pixels: of a smaller box Detectron2 says that it is empty
+MIN_SIDE = 1e-5  # pixels; Detectron2 calls a smaller box empty
 MAX_NAMED = 12  # classes in a message
 
 Records = list[dict[str, Any]]
 
 
 def check_instances(cfg: CfgNode, name: str, records: Records) -> None:
-    """Boxes, classes and masks of a data set; what is only unusual is a warning.
+    """Check the boxes, classes and masks of a data set, and warn of anything unusual.
 
     Raises:
-        DataError: A box or mask cannot be right, or there is none to learn from.
-        ConfigError: The masks do not fit the config.
+        DataError: A box or mask is invalid, or there is no box to learn from.
+        ConfigError: The type of the masks does not match the config.
     """
     if not any("annotations" in record for record in records):
-        return  # of another task
+        return  # a data set for another task
     if cfg.DATASETS.CHECK_BOX_KIND:
         check_box_kind(name, records)
     check_boxes(name, records)
@@ -48,17 +48,18 @@ def check_instances(cfg: CfgNode, name: str, records: Records) -> None:
 
 
 def check_boxes(name: str, records: Records) -> None:
-    """Boxes that lie inside their images and have a size.
+    """Check that boxes lie inside their images and have a size.
 
-    Boxes without an area are in well-known data sets; they are told, not refused.
+    Well-known data sets contain boxes without an area, so these are only reported.
 
     Raises:
-        DataError: A box is of negative size, lies outside, or is not of numbers, or iscrowd odd.
+        DataError: A box has a negative size or a value that is not finite, or lies outside its
+            image; or ``iscrowd`` is neither 0 nor 1.
     """
     overhanging: list[str] = []
     empty: list[str] = []
     for record, annotation, box in _boxes(records):
-        if annotation.get("iscrowd", 0) not in (0, 1):  # loaders of others keep texts
+        if annotation.get("iscrowd", 0) not in (0, 1):  # other loaders keep strings
             problem = f"{_told(name, record, annotation)} has iscrowd {annotation['iscrowd']!r}"
             raise DataError(f"{problem}; name {_source(name, record)} in DATASETS.CUSTOM")
         width, height = record.get("width", np.inf), record.get("height", np.inf)
@@ -92,10 +93,10 @@ def check_boxes(name: str, records: Records) -> None:
 
 
 def _check_counts(cfg: CfgNode, name: str, records: Records) -> None:
-    """Tell of images without boxes and of classes without instances.
+    """Warn of images without boxes and of classes without instances.
 
     Raises:
-        DataError: No image of a training data set has a box with an area.
+        DataError: A training data set has no box with an area.
     """
     used = [(r, a) for r, a, box in _boxes(records) if not is_empty(box) and not a.get("iscrowd")]
     with_boxes = {id(record) for record, _ in used}
@@ -124,10 +125,12 @@ def _check_counts(cfg: CfgNode, name: str, records: Records) -> None:
 
 
 def _check_run_lengths(cfg: CfgNode, name: str, records: Records) -> None:
-    """Masks in run-length encoding are for their images.
+    """Check that masks in run-length encoding match the sizes of their images.
+
+    If the model does not learn masks, a mismatch is only a warning.
 
     Raises:
-        DataError: One is not, and the model learns masks. Without, it is a warning.
+        DataError: A mask does not match, and the model learns masks.
     """
     problems = (
         (record, f"{_told(name, record, annotation)}: its mask {problem}")
@@ -138,7 +141,7 @@ def _check_run_lengths(cfg: CfgNode, name: str, records: Records) -> None:
     if record is None:
         return
     if cfg.MODEL.MASK_ON:
-        _check_real_size(name, record)  # it may be what is wrong
+        _check_real_size(name, record)  # the size in the record may be the mistake
         raise DataError(f"{first}; fix it in {source_of(name)}")
     number = 1 + sum(1 for _ in problems)
     logger.warning(
@@ -162,23 +165,20 @@ def _check_real_size(name: str, record: dict[str, Any]) -> None:
 
 
 def check_announced_size(name: str, record: dict[str, Any], size: tuple[int, int]) -> None:
-    """See `check_image_size`.
-
-    Args:
-        name: Of the data set.
-    """
+    """Call `check_image_size` for a record of the data set `name`."""
     check_image_size(record, size, _source(name, record))
 
 
 def check_image_size(record: dict[str, Any], size: tuple[int, int], source: str) -> None:
-    """
+    """Check that the size in a record is that of the image.
+
     Args:
-        record: Of a data set.
-        size: (width, height) of the image, upright.
-        source: Of the record, for messages.
+        record: A record of a data set.
+        size: (width, height) of the upright image.
+        source: The file of the record, for messages.
 
     Raises:
-        DataError: The record says another size.
+        DataError: The sizes differ.
     """
     announced = (record.get("width", size[0]), record.get("height", size[1]))
     if size != announced:
@@ -190,7 +190,7 @@ def check_image_size(record: dict[str, Any], size: tuple[int, int], source: str)
 
 
 def _check_mask_places(name: str, records: Records) -> None:
-    """Tell of masks, in run-length encodings that are right, that cannot be their boxes'."""
+    """Warn of valid run-length encoded masks that lie outside their boxes."""
     bad = [
         _told(name, record, annotation)
         for record, annotation, box in _boxes(records)
@@ -211,17 +211,17 @@ def _corners_of_mask(mask: dict[str, Any]) -> list[float]:
 
 
 def _meet(first: Sequence[float], second: Sequence[float]) -> bool:
-    """Whether two boxes have a common area."""
+    """Return whether two boxes overlap."""
     (x0, y0, x1, y1), (u0, v0, u1, v1) = first, second
     return min(x1, u1) > max(x0, u0) and min(y1, v1) > max(y0, v0)
 
 
 def _check_mask_kinds(cfg: CfgNode, name: str, records: Records) -> None:
-    """Every object has a mask, of the kind that the config wants.
+    """Check that every object has a mask of the type that the config expects.
 
     Raises:
-        DataError: One has none.
-        ConfigError: There are run-length encodings, and polygons are wanted.
+        DataError: An object has no mask.
+        ConfigError: A mask is run-length encoded, and the config expects polygons.
     """
     evaluated = name in cfg.DATASETS.TEST
     for record, annotation, _ in _boxes(records):
@@ -241,16 +241,16 @@ def _check_mask_kinds(cfg: CfgNode, name: str, records: Records) -> None:
 
 
 def is_empty(box: Sequence[float]) -> bool:
-    """Whether a box x0, y0, x1, y1 has no area."""
+    """Return whether a box x0, y0, x1, y1 has no area."""
     x0, y0, x1, y1 = box
     return x1 - x0 <= MIN_SIDE or y1 - y0 <= MIN_SIDE
 
 
 def without_empty_boxes(records: Records, *, filter_empty: bool) -> Records:
-    """Records without the boxes that have no area.
+    """Remove boxes without an area from records.
 
     Args:
-        filter_empty: Whether to leave out images, too, that have no box then.
+        filter_empty: Whether to also leave out images that have no box left.
     """
     result = []
     for record in records:
@@ -264,33 +264,33 @@ def without_empty_boxes(records: Records, *, filter_empty: bool) -> Records:
 
 
 def _boxes(records: Records) -> Iterator[tuple[dict[str, Any], dict[str, Any], list[float]]]:
-    """Record, annotation and its box x0, y0, x1, y1."""
+    """Yield each record, annotation and its box x0, y0, x1, y1."""
     for record in records:
         for annotation in record.get("annotations", []):
             yield record, annotation, _corners(annotation)
 
 
 def _corners(annotation: dict[str, Any]) -> list[float]:
-    if annotation["bbox_mode"] == BoxMode.XYWH_ABS:  # a hundred times as fast as the general way
+    if annotation["bbox_mode"] == BoxMode.XYWH_ABS:  # a hundred times faster than `BoxMode.convert`
         x, y, width, height = annotation["bbox"]
         return [x, y, x + width, y + height]
     return BoxMode.convert(annotation["bbox"], annotation["bbox_mode"], BoxMode.XYXY_ABS)
 
 
 def _told(name: str, record: dict[str, Any], annotation: dict[str, Any]) -> str:
-    """Image, box and, where it is known, number of an annotation, as its file has them."""
+    """Describe an annotation: its image, its box as in the file, and its id if known."""
     box, order = [float(side) for side in annotation["bbox"]], "x0, y0, x1, y1"
     number = f" of annotation {annotation['id']}" if "id" in annotation else ""
     if annotation["bbox_mode"] == BoxMode.XYWH_ABS:
         order = "x, y, width, height"
-    elif _is_voc(name):  # which counts pixels from 1
+    elif _is_voc(name):  # VOC counts pixels from 1
         box, order = [box[0] + 1, box[1] + 1, *box[2:]], "xmin, ymin, xmax, ymax"
         number = f" of object {record['annotations'].index(annotation) + 1}"
     return f"{record['file_name']}: box {[round(side, 1) for side in box]} ({order}){number}"
 
 
 def _source(name: str, record: dict[str, Any]) -> str:
-    """The file that a record comes from, for messages."""
+    """Return the file that a record comes from, for messages."""
     xml = f"{source_of(name)}/Annotations/{record.get('image_id')}.xml"
     return record.get("label_file") or (xml if _is_voc(name) else source_of(name))
 

@@ -1,4 +1,4 @@
-"""Look at a COCO instances file before Detectron2 or pycocotools loads it."""
+"""Checks of a COCO instances file before Detectron2 or pycocotools loads it."""
 
 import codecs
 import logging
@@ -19,14 +19,15 @@ KEYS = {
     "annotations": ("id", "image_id", "category_id", "bbox"),
     "categories": ("id", "name"),
 }
-LEAST_POLYGON = 6  # numbers: three points
+LEAST_POLYGON = 6  # values of three points
 
 
 class CocoFile(NamedTuple):
-    """
+    """A COCO instances file that has been read.
+
     Attributes:
-        content: As the file has it, with ``area`` and ``iscrowd`` of `normalize_annotations`.
-        is_plain: Whether other readers find the same in the file.
+        content: The content of the file, with ``area`` and ``iscrowd`` of `normalize_annotations`.
+        is_plain: Whether other readers find the same content in the file.
     """
 
     content: dict[str, Any]
@@ -36,14 +37,14 @@ class CocoFile(NamedTuple):
 def check_coco_file(
     path: Path, prepare_with: str | None = None, *, scores_masks: bool = False
 ) -> None:
-    """Also what only Detectron2's loader stumbles over, or changes.
+    """Check a file completely, including what only Detectron2's loader fails on or changes.
 
     Args:
-        path, prepare_with: As of `read_coco_file`.
-        scores_masks: Whether masks are evaluated against it.
+        path, prepare_with: See `open_coco_file`.
+        scores_masks: Whether masks are evaluated against the file.
 
     Raises:
-        DataError: As `read_coco_file`.
+        DataError: See `open_coco_file`; or a polygon is invalid.
     """
     content = read_coco_file(path, prepare_with)
     check_polygons(path, content, scored=scores_masks)
@@ -62,19 +63,19 @@ def check_coco_file(
 
 
 def read_coco_file(path: Path, prepare_with: str | None = None) -> dict[str, Any]:
-    """The content alone; see `open_coco_file`."""
+    """Return only the content; see `open_coco_file`."""
     return open_coco_file(path, prepare_with).content
 
 
 def open_coco_file(path: Path, prepare_with: str | None = None) -> CocoFile:
-    """A COCO instances file: readable, complete, and its ids consistent.
+    """Read a COCO instances file and check that it is complete and its ids are consistent.
 
     Args:
         path: The file.
-        prepare_with: The command that makes it, where there is one.
+        prepare_with: The command that makes the file, if there is one.
 
     Raises:
-        DataError: It cannot be used; what is wrong is named by its id.
+        DataError: The file cannot be used. The message names the faulty entry by its id.
     """
     if not path.is_file():
         fix = f"make it with: {prepare_with}" if prepare_with else "check the path"
@@ -98,17 +99,17 @@ def _has_mark(path: Path) -> bool:
 
 
 def check_polygons(path: Path, content: dict[str, Any], *, scored: bool) -> None:
-    """Polygons have three points or more, each an x and a y.
+    """Check that polygons have at least three points, each with an x and a y.
 
-    Detectron2's loader leaves others out, and objects that have no other; pycocotools breaks.
+    Detectron2's loader drops other polygons, and objects without a valid one. pycocotools fails.
 
     Args:
         path: The file, for messages.
-        content: As of `read_coco_file`.
-        scored: Whether pycocotools evaluates masks; if not, a warning is enough.
+        content: The content that `read_coco_file` returns.
+        scored: Whether pycocotools evaluates masks. If not, an invalid polygon is only a warning.
 
     Raises:
-        DataError: It would break.
+        DataError: A polygon is invalid, and pycocotools evaluates masks.
     """
     bad = [
         (annotation["id"], len(polygon))
@@ -133,21 +134,21 @@ def check_polygons(path: Path, content: dict[str, Any], *, scored: bool) -> None
 
 
 def is_box(value: Any) -> bool:
-    """Whether it is a list of x, y, width, height."""
+    """Return whether it is a list of x, y, width, height."""
     return isinstance(value, list) and len(value) == 4 and all(map(is_finite_number, value))
 
 
 def _is_text(value: Any) -> bool:
-    """Whether it is a name."""
+    """Return whether it is a string."""
     return isinstance(value, str)
 
 
 def _is_length(value: Any) -> bool:
-    """Whether it is a whole number of pixels, at least 1."""
+    """Return whether it is a whole number of pixels, at least 1."""
     return is_finite_number(value) and value >= 1 and value == int(value)
 
 
-# Member -> whether a value can be one, and what it must be.
+# By member: a test of its value, and what the value must be.
 VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("id", "image_id", "category_id"), (is_id, "a text or a whole number")),
     **dict.fromkeys(("file_name", "name"), (_is_text, "a text")),
@@ -195,7 +196,7 @@ def _check_ids(path: Path, content: dict[str, Any]) -> None:
 
 
 def _annotation_problems(annotation: dict[str, Any]) -> Iterator[str]:
-    """Boxes and masks that are none."""
+    """Yield what is wrong with the box and the mask of an annotation."""
     box, mask = annotation["bbox"], annotation.get("segmentation")
     if not is_box(box):
         yield f"has bbox {box!r}; it must be a list of x, y, width, height"

@@ -1,7 +1,7 @@
-"""Members of COCO files that users leave out, or write as text: one spelling for all readers.
+"""Normalizes members of COCO files that are often missing or written as strings.
 
-Detectron2 and pycocotools take any ``iscrowd`` that is not 0 for a crowd, the text "0" too, and
-stop at an ``area`` that is missing. pycocotools takes the id 0 for "no match".
+Detectron2 and pycocotools treat every ``iscrowd`` but 0 as a crowd, even the string "0", and fail
+if an ``area`` is missing. pycocotools treats the id 0 as "no match".
 """
 
 import math
@@ -16,30 +16,30 @@ from groupnet_det.errors import DataError
 
 from .run_lengths import run_length_problem
 
-ID_LIMIT = 2**63  # NumPy, in pycocotools, rounds larger ones or changes their order
+ID_LIMIT = 2**63  # NumPy, in pycocotools, rounds larger ids or changes their order
 FLAGS = {0: 0, 1: 1, "0": 0, "1": 1, None: 0}
-MAX_TOLD = 60  # characters of a bad value
+MAX_TOLD = 60  # characters of an invalid value in a message
 
 
 def is_finite_number(value: Any) -> bool:
-    """Whether it is a finite number."""
+    """Return whether it is a finite number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def is_id(value: Any) -> bool:
-    """Whether it can tell one thing from others: a text, or a whole number."""
+    """Return whether it can be an id: a string or a whole number."""
     return isinstance(value, str) or (is_finite_number(value) and value == int(value))
 
 
 def check_order_of_ids(path: Path, what: str, ids: list[Any]) -> None:
-    """Ids of images and categories have an order, which gives classes their positions.
+    """Check that ids of images or categories can be sorted; their order numbers the classes.
 
     Args:
         path: The file, for messages.
-        what: They belong to, for messages.
+        what: What the ids belong to, for messages.
 
     Raises:
-        DataError: They are partly texts, or too large.
+        DataError: Strings and numbers are mixed, or an id is too large.
     """
     large = [one for one in ids if not isinstance(one, str) and not -ID_LIMIT <= one < ID_LIMIT]
     if large:
@@ -54,17 +54,17 @@ def check_order_of_ids(path: Path, what: str, ids: list[Any]) -> None:
 
 
 def normalize_annotations(path: Path, content: dict[str, Any]) -> bool:
-    """Give every annotation an ``area``, a number, and an ``iscrowd`` of 0 or 1.
+    """Give every annotation a numeric ``area`` and an ``iscrowd`` of 0 or 1.
 
     Args:
         path: The file, for messages.
-        content: Of it, with boxes, masks and ids that were checked; it is changed.
+        content: Its content, whose boxes, masks and ids have been checked. It is modified.
 
     Returns:
-        Whether anything changed.
+        Whether anything was modified.
 
     Raises:
-        DataError: A value is of another kind.
+        DataError: A value has the wrong type.
     """
     sizes = {image["id"]: (image["height"], image["width"]) for image in content["images"]}
     changed = False
@@ -84,10 +84,10 @@ def normalize_annotations(path: Path, content: dict[str, Any]) -> bool:
 
 
 def renumber_annotations(content: dict[str, Any]) -> bool:
-    """Number annotations from 1 where pycocotools cannot score them by their own ids.
+    """Number annotations from 1 if pycocotools cannot score them with their own ids.
 
     Returns:
-        Whether it was needed.
+        Whether this was necessary.
     """
     annotations = content["annotations"]
     if all(type(one["id"]) is int and 0 < one["id"] < 2**31 for one in annotations):
@@ -98,7 +98,7 @@ def renumber_annotations(content: dict[str, Any]) -> bool:
 
 
 def told(value: Any) -> str:
-    """A value of a file, short enough for a message."""
+    """Shorten a value of a file for a message."""
     text = repr(value)
     return text if len(text) <= MAX_TOLD else f"{text[:MAX_TOLD]}..."
 
@@ -133,7 +133,7 @@ def _parsed(text: str) -> float:
 
 
 def _measured_area(annotation: dict[str, Any], size: tuple[int, int]) -> float:
-    """Of the mask, if there is one that can be right, else of the box."""
+    """Measure the area of the mask if it is valid, otherwise that of the box."""
     mask = annotation.get("segmentation")
     measure = AREAS.get(type(mask))
     area = measure(mask, size) if measure else 0.0
@@ -145,7 +145,7 @@ def _area_of_polygons(polygons: list[list[float]], size: tuple[int, int]) -> flo
 
 
 def _area_of_polygon(polygon: list[float]) -> float:
-    """By the shoelace formula, whatever its direction; 0 for what has no three points."""
+    """Compute the area with the shoelace formula; it is 0 for fewer than three points."""
     if len(polygon) < 6 or len(polygon) % 2:
         return 0.0
     x, y = np.asarray(polygon, dtype=np.float64).reshape(-1, 2).T

@@ -1,4 +1,4 @@
-"""A short text that tells whether two data sets are the same, on whatever machine they lie."""
+"""Fingerprints of data sets, which are equal on all machines for equal data sets."""
 
 import hashlib
 import json
@@ -10,24 +10,24 @@ from detectron2.data import DatasetCatalog
 
 from groupnet_det.data.catalog import class_names_of
 
-# What of a record and of its annotations counts; paths count by their last part.
+# Members of a record and of its annotations that count. Of paths, only the file name counts.
 FILES = ("file_name", "sem_seg_file_name", "pan_seg_file_name")
 RECORD_KEYS = ("height", "width", "label", "segments_info", "label_of_value")
 ANNOTATION_KEYS = ("bbox", "category_id", "iscrowd", "segmentation")
 
 
 def fingerprint(name: str) -> str:
-    """That of a registered data set, which is loaded for it; see `fingerprint_records`."""
-    records = DatasetCatalog.get(name)  # notes the class names of some kinds
+    """Load a registered data set and return its fingerprint; see `fingerprint_records`."""
+    records = DatasetCatalog.get(name)  # some loaders set the class names in the metadata
     return fingerprint_records(class_names_of(name) or [], records)
 
 
 def fingerprint_records(class_names: Sequence[str], records: Iterable[Mapping[str, Any]]) -> str:
-    """SHA-256 (64 hexadecimal digits) of class names, names and sizes of images, labels and
-    annotations.
+    """Return the SHA-256 (64 hexadecimal digits) of class names, names and sizes of images, labels
+    and annotations.
 
-    It does not depend on the order of the images, nor on where they lie. What is inside of files
-    of images and masks does not count: reading them would take too long.
+    It does not depend on the order or the location of the images. The contents of image and mask
+    files do not count, because reading them would take too long.
     """
     total = hashlib.sha256(json.dumps(list(class_names)).encode())
     for digest in sorted(map(_digest, records)):
@@ -46,5 +46,5 @@ def _digest(record: Mapping[str, Any]) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """Bytes of a run-length encoding and numbers of NumPy, as JSON knows them."""
+    """Convert bytes of a run-length encoding and NumPy numbers to JSON types."""
     return value.decode("ascii") if isinstance(value, bytes) else value.tolist()

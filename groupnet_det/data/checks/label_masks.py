@@ -1,4 +1,4 @@
-"""Look at masks before hours of training: every complaint names the file and the fix."""
+"""Checks of the label masks of a segmentation data set before training."""
 
 import logging
 from pathlib import Path
@@ -23,15 +23,15 @@ from groupnet_det.images.label_images import (
 
 logger = logging.getLogger(__name__)
 
-TELLING = 20  # masks that show all that a data set has
-SEGMENTERS = ("SemanticSegmentor", "PanopticFPN")  # they learn labels of pixels
+TELLING = 20  # masks, enough to judge the whole data set by them
+SEGMENTERS = ("SemanticSegmentor", "PanopticFPN")  # they learn a label per pixel
 
 
 def check_ignore_label(cfg: CfgNode, name: str) -> None:
-    """The label that the network's loss leaves out is the one that the data set means.
+    """Check that the loss ignores the label that the data set ignores.
 
     Raises:
-        ConfigError: They differ.
+        ConfigError: The two labels differ.
     """
     ignore_label = MetadataCatalog.get(name).get("ignore_label")
     if cfg.MODEL.META_ARCHITECTURE not in SEGMENTERS or ignore_label is None:
@@ -45,12 +45,13 @@ def check_ignore_label(cfg: CfgNode, name: str) -> None:
 
 
 def check_masks(name: str, records: list[dict[str, Any]], num_decoded: int) -> None:
-    """Each image has a mask of its size; the labels of `num_decoded` masks, evenly spread, are
-    counted, must be valid, and are logged as a table.
+    """Check that each image has a mask of its size, and the labels of some masks.
+
+    The labels of `num_decoded` masks, evenly spread, are counted and logged as a table.
 
     Raises:
-        DataError: A mask is missing, no mask, of another size, or has labels that are no classes;
-            or no pixel of all that were counted is labelled.
+        DataError: A mask is missing, cannot be read, has another size or invalid labels; or no
+            counted pixel is labelled.
     """
     for record in records:
         check_mask_file(record["file_name"], record["sem_seg_file_name"])
@@ -79,10 +80,10 @@ def check_masks(name: str, records: list[dict[str, Any]], num_decoded: int) -> N
 
 
 def check_mask_file(image_path: str, mask_path: str) -> None:
-    """The mask is there, can be one, and is as large as the upright image.
+    """Check that a mask exists, is a label image, and has the size of the upright image.
 
     Raises:
-        DataError: It is not.
+        DataError: One of these is not the case.
     """
     if not Path(mask_path).is_file():
         raise DataError(f"mask {mask_path} does not exist; image {image_path} needs it")
@@ -97,12 +98,13 @@ def check_mask_file(image_path: str, mask_path: str) -> None:
 def check_sizes(
     image_path: str, image_size: tuple[int, int], mask_path: str, mask_size: tuple[int, int]
 ) -> None:
-    """
+    """Check that a mask has the size of its image.
+
     Args:
         image_size, mask_size: (width, height).
 
     Raises:
-        DataError: They differ.
+        DataError: The sizes differ.
     """
     if image_size != mask_size:
         raise DataError(
@@ -117,10 +119,10 @@ def _format_label_shares(
     pixels: NDArray[np.int64],
     masks: NDArray[np.int64],
 ) -> str:
-    """A table of each class: its share of the pixels that are not ignored, and the masks with it.
+    """Format a table with each class's share of the labelled pixels and its number of masks.
 
     Args:
-        pixels, masks: Of each of the 256 labels, the pixels, and the masks that have one.
+        pixels, masks: For each of the 256 labels, its number of pixels and of masks that have it.
     """
     number = len(class_names)
     labelled = max(int(pixels[:number].sum()), 1)
@@ -150,7 +152,7 @@ def _check_counts(name: str, class_names: list[str], pixels: NDArray[np.int64]) 
 
 
 def check_cityscapes_layout(image_dir: Path, gt_dir: Path) -> None:
-    """The files that Detectron2's loader needs.
+    """Check that the files that Detectron2's loader needs exist.
 
     Raises:
         DataError: A folder or file is missing.

@@ -1,4 +1,4 @@
-"""Look at a COCO panoptic file before Detectron2 or panopticapi loads it."""
+"""Checks of a COCO panoptic file before Detectron2 or panopticapi loads it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,15 +16,14 @@ KEYS: dict[str, tuple[str, ...]] = {
     "categories": ("id", "name"),
 }
 SEGMENT_KEYS = ("id", "category_id", "iscrowd", "area", "bbox")
-MAX_SEGMENT = 256**3  # ids are colours of the PNG files; 0 stands for no segment
+MAX_SEGMENT = 256**3  # ids are colours in the PNG files; 0 means no segment
 
 
 def check_panoptic_file(path: Path) -> None:
-    """Panoptic quality is scored by other packages, which take the file as it is: what they would
-    misread is refused.
+    """Refuse a file that the packages that score panoptic quality would misread.
 
     Raises:
-        DataError: The file cannot be used; what is wrong is named.
+        DataError: The file cannot be used. The message names the faulty entry.
     """
     if not path.is_file():
         raise DataError(f"panoptic file {path} does not exist; check the path")

@@ -1,4 +1,4 @@
-"""COCO files as Detectron2 and pycocotools can read them: their own, or plain copies."""
+"""Provides COCO files that Detectron2 and pycocotools can read, as plain copies if necessary."""
 
 import contextlib
 import json
@@ -15,21 +15,22 @@ from .coco_values import renumber_annotations
 
 @contextlib.contextmanager
 def plain_coco_file(path: Path, *, scored: bool = False) -> Iterator[Path]:
-    """The file, or a copy of it that lasts as long as the context: with ``iscrowd`` and ``area`` of
-    each annotation, and in UTF-8 without a mark.
+    """Provide the file, or a plain copy that exists only within the context.
+
+    A copy has ``iscrowd`` and ``area`` in each annotation, and is UTF-8 without a byte order mark.
 
     Args:
         path: The file.
-        scored: Whether pycocotools will score against it; annotations may get other numbers then.
+        scored: Whether pycocotools will score against the file. Annotations may then be renumbered.
 
     Raises:
-        DataError: As `open_coco_file`.
+        DataError: See `open_coco_file`.
     """
     content, is_plain = open_coco_file(path)
     if scored:
         renumbered = renumber_annotations(content)
         is_plain = is_plain and not renumbered and "info" in content
-        content.setdefault("info", {})  # pycocotools demands it when it loads results
+        content.setdefault("info", {})  # pycocotools requires it when it loads results
     if is_plain:
         yield path
         return
@@ -40,11 +41,12 @@ def plain_coco_file(path: Path, *, scored: bool = False) -> Iterator[Path]:
 
 
 def load_coco(annotations: Path, images: Path, name: str) -> list[dict[str, Any]]:
-    """Records of a COCO file by Detectron2's loader, which notes the classes in the metadata of
-    `name`; annotations keep their ids.
+    """Load the records of a COCO file with Detectron2's loader; annotations keep their ids.
+
+    The loader sets the classes in the metadata of `name`.
 
     Raises:
-        DataError: As `open_coco_file`.
+        DataError: See `open_coco_file`.
     """
     with plain_coco_file(annotations) as path:
         return load_coco_json(str(path), str(images), name, extra_annotation_keys=["id"])

@@ -1,6 +1,6 @@
 """Checks compressed run-length encodings without decoding them into memory.
 
-pycocotools trusts its counts; a broken one can make it write where it must not.
+pycocotools trusts the counts; invalid ones can make it write outside its memory.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-LOW_BITS, MORE, NEGATIVE = 0x1F, 0x20, 0x10  # of a character, less 48
-MAX_LENGTH = 7  # characters of a number: 35 bits, of which 32 are used
+LOW_BITS, MORE, NEGATIVE = 0x1F, 0x20, 0x10  # bits of a character, minus 48
+MAX_LENGTH = 7  # characters of a number: 35 bits, 32 of which are used
 
 
 def run_length_problem(mask: Mapping[str, Any], size: Sequence[int]) -> str | None:
-    """What is wrong with a mask in run-length encoding; None where nothing is.
+    """Find out what is wrong with a mask in run-length encoding.
 
     Args:
-        mask: With ``size`` and ``counts``, compressed or a list.
+        mask: A mapping with ``size`` and ``counts``, which are compressed or a list.
         size: (height, width) of its image.
 
     Returns:
-        Words to go on with after "the mask".
+        The rest of a sentence that starts with "the mask", or None if the mask is valid.
     """
     height, width = size
     announced, counts = mask.get("size"), mask.get("counts")
@@ -40,14 +40,14 @@ def run_length_problem(mask: Mapping[str, Any], size: Sequence[int]) -> str | No
 
 
 def count_pixels(counts: str | bytes) -> int:
-    """Pixels of the image that COCO's compressed `counts` are for: the sum of all runs.
+    """Count the pixels of COCO's compressed `counts`: the sum of all runs.
 
-    Each number is written in groups of five bits, the lowest first, in characters from "0" on of
-    which bit 5 says that more follow; from the fourth on, numbers are differences to the last but
-    one (COCO API, ``maskApi.c``).
+    Each number is written in groups of five bits, lowest first, as characters from "0" on. Bit 5 of
+    a character means that more follow. From the fourth number on, each is the difference from the
+    last but one (COCO API, ``maskApi.c``).
 
     Raises:
-        ValueError: They are not such counts.
+        ValueError: The counts are invalid.
     """
     text = counts.encode() if isinstance(counts, str) else counts
     characters = np.frombuffer(text, dtype=np.uint8).astype(np.int64) - ord("0")

@@ -1,4 +1,4 @@
-"""Sizes of images and objects as training sees them, after resizing."""
+"""Sizes of images and objects in training, after resizing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from groupnet_det.images.decoding import open_image
 Records = Sequence[dict[str, Any]]
 Floats = NDArray[np.float64]
 
-MOST_OPENED = 50  # images whose size no record tells
+MOST_OPENED = 50  # images to open if no record has a size
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingObjects:
-    """Boxes of the objects of a training, resized.
+    """Boxes of the training objects after resizing.
 
     Attributes:
-        boxes: (N, 4): x0, y0, x1, y1 in pixels.
-        images: (N, 2): height and width of their images in pixels.
+        boxes: x0, y0, x1, y1 in pixels, (N, 4).
+        images: The heights and widths of their images in pixels, (N, 2).
     """
 
     boxes: Floats
@@ -32,7 +32,7 @@ class TrainingObjects:
 
 
 def training_objects(cfg: CfgNode, records: Records) -> TrainingObjects:
-    """The objects that are learned, resized to the middle one of ``INPUT.MIN_SIZE_TRAIN``."""
+    """Return the training objects, resized to the middle size of ``INPUT.MIN_SIZE_TRAIN``."""
     learned = [
         (a["bbox"], a["bbox_mode"], index)
         for index, record in enumerate(records)
@@ -52,7 +52,7 @@ def training_objects(cfg: CfgNode, records: Records) -> TrainingObjects:
 
 
 def middle_short_side(cfg: CfgNode) -> int:
-    """The middle one of ``INPUT.MIN_SIZE_TRAIN``, or of a range's two ends."""
+    """Return the middle size of ``INPUT.MIN_SIZE_TRAIN``, or the middle of its range."""
     sides = sorted(_short_sides(cfg))
     if cfg.INPUT.MIN_SIZE_TRAIN_SAMPLING == "range":
         return round((sides[0] + sides[-1]) / 2)
@@ -60,11 +60,11 @@ def middle_short_side(cfg: CfgNode) -> int:
 
 
 def largest_batch(cfg: CfgNode, records: Records) -> tuple[int, int]:
-    """Height and width of the largest images that a batch is made of, with its padding.
+    """Return the height and width of the largest batch, including padding.
 
     Args:
-        cfg: Of the training.
-        records: Of the training; those that tell no size are opened, some of them.
+        cfg: The training config.
+        records: The training records. If they have no sizes, some of the images are opened.
     """
     kind = cfg.MODEL.META_ARCHITECTURE
     if kind == "ImageClassifier":
@@ -82,12 +82,12 @@ def largest_batch(cfg: CfgNode, records: Records) -> tuple[int, int]:
 
 
 def sizes_after_resizing(sizes: Floats, *, short: float, longest: float) -> Floats:
-    """As Detectron2's ``ResizeShortestEdge``.
+    """Compute sizes after Detectron2's ``ResizeShortestEdge``.
 
     Args:
-        sizes: (N, 2), pixels.
-        short: Of the shorter side; 0 to resize nothing.
-        longest: That the longer side must not exceed.
+        sizes: The sizes in pixels, (N, 2).
+        short: The new length of the shorter side. 0 resizes nothing.
+        longest: The maximum length of the longer side.
     """
     if not short:
         return sizes.copy()

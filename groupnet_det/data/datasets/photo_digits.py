@@ -18,7 +18,7 @@ from PIL import Image, ImageFilter
 from pycocotools import mask as coco_mask
 
 from groupnet_det.errors import DataError
-from groupnet_det.json_text import parse_json
+from groupnet_det.files.json_text import parse_json
 
 from .photo_digits_sources import (
     CLASS_NAMES,

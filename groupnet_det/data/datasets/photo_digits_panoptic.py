@@ -12,9 +12,9 @@ from pycocotools import mask as coco_mask
 
 from groupnet_det.data.catalog import datasets_root, register
 from groupnet_det.data.checks.plain_coco_file import load_coco
+from groupnet_det.files.json_text import parse_json
 from groupnet_det.images.folder_files import without_system_files
 from groupnet_det.images.label_images import read_labels
-from groupnet_det.json_text import parse_json
 
 from .photo_digits_sources import CLASS_NAMES, SPLITS
 

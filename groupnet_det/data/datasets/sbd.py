@@ -1,7 +1,7 @@
-"""VOC 2012's "trainaug": its own training masks and those of SBD, without its validation images.
+"""Preparation of VOC 2012's "trainaug" split: training masks of VOC and of SBD.
 
-Hariharan, Arbelaez, Bourdev, Maji, Malik, "Semantic Contours from Inverse Detectors", ICCV 2011:
-masks of 11,355 of VOC's images, as Matlab files.
+SBD has masks of 11,355 images of VOC as Matlab files (Hariharan, Arbelaez, Bourdev, Maji, Malik,
+"Semantic Contours from Inverse Detectors", ICCV 2011). VOC's validation images are left out.
 """
 
 import shutil
@@ -26,18 +26,18 @@ PROGRESS_EVERY = 500  # masks
 def prepare_trainaug(voc: Path, sbd: Path) -> int:
     """Write ``SegmentationClassAug/*.png`` and ``ImageSets/Segmentation/trainaug.txt`` below `voc`.
 
-    Where VOC has a mask of its own, which is finer and marks what is to be ignored, that is taken.
-    Masks that are there already are kept, so an interrupted run goes on; the list is written last.
+    If VOC has its own mask, that one is used, because it is finer and marks ignored pixels.
+    Existing masks are kept, so that an interrupted run can be continued; the list is written last.
 
     Args:
-        voc: Folder ``VOC2012``.
-        sbd: Folder ``dataset`` of SBD's archive, with ``cls``, ``train.txt`` and ``val.txt``.
+        voc: The folder ``VOC2012``.
+        sbd: The folder ``dataset`` of SBD's archive, with ``cls``, ``train.txt`` and ``val.txt``.
 
     Returns:
-        The number of images, 10,582 with all of VOC and SBD.
+        The number of images, which is 10,582 for complete copies of VOC and SBD.
 
     Raises:
-        DataError: A file is missing or broken, or scipy is missing.
+        DataError: A file is missing or broken, or scipy is not installed.
     """
     loadmat = _require_loadmat()
     lists = voc / "ImageSets" / "Segmentation"
@@ -69,20 +69,20 @@ def prepare_trainaug(voc: Path, sbd: Path) -> int:
 
 
 def read_sbd_mask(path: Path, loadmat: Any) -> Labels:
-    """The labels (H, W) in one of SBD's Matlab files: 0 background, 1 to 20 VOC's classes.
+    """Read the labels (H, W) of one of SBD's Matlab files: 0 is background, 1 to 20 are classes.
 
     Args:
-        loadmat: `scipy.io.loadmat`.
+        loadmat: The function `scipy.io.loadmat`.
 
     Raises:
-        DataError: The file is missing, or not what it should be.
+        DataError: The file is missing or invalid.
     """
     if not path.is_file():
         raise DataError(f"{path} does not exist; {SBD_MEND}, unpacked completely")
     try:
         content = loadmat(path, squeeze_me=True, struct_as_record=False)
         labels = np.asarray(content["GTcls"].Segmentation)
-    except Exception as error:  # scipy raises whatever it meets
+    except Exception as error:  # scipy raises many types of errors
         raise DataError(f"{path} is no mask of SBD: {type(error).__name__}: {error}") from error
     if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f"{path} is no mask of SBD: its labels are {labels.dtype} {labels.shape}")

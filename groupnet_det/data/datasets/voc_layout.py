@@ -1,7 +1,8 @@
-"""Detection data sets in the layout of PASCAL VOC.
+"""Reader of detection data sets in the layout of PASCAL VOC.
 
-``JPEGImages/<id>.jpg``, ``Annotations/<id>.xml`` and ``ImageSets/Main/<split>.txt``, an id a line.
-Images may be of other kinds, and sizes missing from the XML files: they are the images'.
+The layout has ``JPEGImages/<id>.jpg``, ``Annotations/<id>.xml`` and ``ImageSets/Main/<split>.txt``
+with one id per line. Images may have other formats. If an XML file has no size, that of the image
+is used.
 """
 
 import math
@@ -20,18 +21,19 @@ from groupnet_det.errors import DataError
 from groupnet_det.images.decoding import open_image, upright_size
 from groupnet_det.images.folder_files import is_system_name
 
-# True is how some tools write it.
+# Some tools write True.
 DIFFICULT = {"": False, "0": False, "false": False, "1": True, "true": True}
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
 @dataclass(frozen=True, kw_only=True)
 class VocObject:
-    """
+    """An object of an annotation file.
+
     Attributes:
-        name: Of its class.
-        box: ``xmin, ymin, xmax, ymax`` as the file has them: pixels counted from 1, all inside.
-        difficult: Whether the evaluation leaves it out.
+        name: The name of its class.
+        box: ``xmin, ymin, xmax, ymax`` as in the file: pixels counted from 1, both ends inclusive.
+        difficult: Whether the evaluation ignores the object.
     """
 
     name: str
@@ -41,11 +43,12 @@ class VocObject:
 
 @dataclass(frozen=True, kw_only=True)
 class VocAnnotation:
-    """
+    """The content of an annotation file.
+
     Attributes:
-        size: (width, height) of the image in pixels, where the file tells it.
-        file_name: Of the image, without its folder, where the file tells it.
-        objects: Those in it.
+        size: (width, height) of the image in pixels, if the file has it.
+        file_name: The file name of the image without its folder, if the file has it.
+        objects: The objects in the image.
     """
 
     size: tuple[int, int] | None
@@ -54,16 +57,16 @@ class VocAnnotation:
 
 
 def split_file(root: Path, split: str) -> Path:
-    """The list of a split; see `read_split`."""
-    return root / "ImageSets" / "Main" / f"{split}.txt"  # an absolute path replaces what is before
+    """Return the path of the list of a split; see `read_split`."""
+    return root / "ImageSets" / "Main" / f"{split}.txt"  # an absolute path replaces the rest
 
 
 def read_split(root: Path, split: str) -> list[str]:
-    """The ids of a split, in the file's order.
+    """Read the ids of a split, in the order of the file.
 
     Args:
-        root: Of the layout.
-        split: Name of a list in ``ImageSets/Main``, or an absolute path, without ``.txt``.
+        root: The root folder of the layout.
+        split: The name of a list in ``ImageSets/Main``, or an absolute path, without ``.txt``.
 
     Raises:
         DataError: The file is missing or empty.
@@ -78,9 +81,10 @@ def read_split(root: Path, split: str) -> list[str]:
 
 
 def read_annotation(path: Path) -> VocAnnotation:
-    """
+    """Read an annotation file.
+
     Raises:
-        DataError: The file is missing, no XML, or lacks what it should have.
+        DataError: The file is missing, is not XML, or lacks a required element.
     """
     try:
         tree = read_xml(path)
@@ -98,7 +102,7 @@ def read_annotation(path: Path) -> VocAnnotation:
 
 
 def _read_size(tree: Element, where: str) -> tuple[int, int] | None:
-    """None where one side is missing or 0, as some tools write it."""
+    """Read the image size; None if a side is missing or 0, which some tools write."""
     texts = [(tree.findtext(f"size/{side}") or "").strip() for side in ("width", "height")]
     if not all(texts):
         return None
@@ -129,14 +133,14 @@ def _number(element: Any, key: str, where: str) -> float:
 
 
 def load_voc(root: Path, split: str, class_names: Sequence[str]) -> list[dict[str, Any]]:
-    """Records as Detectron2 wants them, with its convention for boxes: 0-based corners of which the
-    lower right one is outside, so ``xmin`` and ``ymin`` less 1.
+    """Load a split as Detectron2's records.
 
-    Difficult objects are among them, as Detectron2 has it. Detectron2's own loader does not say
-    which file is wrong.
+    Boxes follow Detectron2's convention: corners counted from 0, the lower right one exclusive, so
+    1 is subtracted from ``xmin`` and ``ymin``. Like Detectron2's own loader, which does not name
+    the faulty file, this one returns difficult objects too.
 
     Raises:
-        DataError: A file is missing or broken, or an object is of no class of `class_names`.
+        DataError: A file is missing or broken, or the class of an object is not in `class_names`.
     """
     classes = {name.strip(): index for index, name in enumerate(class_names)}
     images = _images_by_stem(root / "JPEGImages")
@@ -172,7 +176,7 @@ def load_voc(root: Path, split: str, class_names: Sequence[str]) -> list[dict[st
 
 
 def _images_by_stem(folder: Path) -> dict[str, list[str]]:
-    """Names of image files by their names without suffix, JPEG files first."""
+    """Map names without suffix to the names of image files, JPEG files first."""
     found: dict[str, list[str]] = {}
     for name in sorted(os.listdir(folder)) if folder.is_dir() else ():
         stem, suffix = os.path.splitext(name)
@@ -185,13 +189,12 @@ def _images_by_stem(folder: Path) -> dict[str, list[str]]:
 
 
 def _image_path(root: Path, image_id: str, told: str, images: Mapping[str, Sequence[str]]) -> Path:
-    """The image, or where VOC would have it.
+    """Return the path of the image, or where VOC would have it.
 
     Args:
-        told: The name that the annotation gives, or "". It decides where several images have the
-            name of the id, and is taken where none has: other tools leave names of other files in
-            it.
-        images: Of `_images_by_stem`.
+        told: The file name in the annotation, or "". It is used only if several images or none are
+            named by the id, because some tools write the names of other files.
+        images: The result of `_images_by_stem`.
     """
     named = images.get(image_id, [])
     if not named:

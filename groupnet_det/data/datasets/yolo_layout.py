@@ -1,9 +1,9 @@
-"""Detection data sets in the layout of YOLO, as Ultralytics' tools and their like write it.
+"""Reader of detection data sets in the layout of YOLO, which Ultralytics' and other tools write.
 
 ``data.yaml`` names the classes and, for each split, a folder of images, a text file of paths, or a
-list of such. The labels of ``…/images/a.jpg`` lie in ``…/labels/a.txt``; where no folder is called
-``images``, beside the image. A line holds a class and the centre, width and height of a box, or a
-class and a polygon ``x y x y …``, all in shares of the image's width and height
+list of these. The labels of ``…/images/a.jpg`` are in ``…/labels/a.txt``, or next to the image if
+no folder is called ``images``. A line contains a class and the centre, width and height of a box,
+or a class and a polygon ``x y x y …``, all as fractions of the image's width and height
 (https://docs.ultralytics.com/datasets/detect and https://docs.ultralytics.com/datasets/segment).
 """
 
@@ -27,21 +27,21 @@ from groupnet_det.images.folder_files import without_system_files
 logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "val", "test")
-OTHER_NAMES = {"val": ("validation", "valid")}  # under which exporters write a split
+OTHER_NAMES = {"val": ("validation", "valid")}  # other names that exporters give a split
 IMAGES, LABELS = "images", "labels"  # folders
-BOX_FIELDS, LEAST_POLYGON = 5, 7  # numbers of a line, with the class
-MOST = 1.01  # of a share; tools round
+BOX_FIELDS, LEAST_POLYGON = 5, 7  # values in a line, including the class
+MOST = 1.01  # greatest fraction; tools round
 
 
 @dataclass(frozen=True, kw_only=True)
 class YoloData:
-    """What a ``data.yaml`` says.
+    """The content of a ``data.yaml``.
 
     Attributes:
         path: The file.
-        root: The folder that other paths start from.
-        class_names: Of classes 0, 1, ...
-        splits: What each split is read from, as it is written there.
+        root: The folder to which other paths are relative.
+        class_names: The names of classes 0, 1, ...
+        splits: The sources of each split, as written in the file.
     """
 
     path: Path
@@ -51,9 +51,10 @@ class YoloData:
 
 
 def read_yolo(path: Path) -> YoloData:
-    """
+    """Read a ``data.yaml``.
+
     Raises:
-        DataError: The file is missing, no YAML, or lacks names of classes or any split.
+        DataError: The file is missing, is not YAML, or has no class names or no split.
     """
     if not path.is_file():
         raise DataError(f"{path} does not exist; a YOLO data set needs this list of its classes")
@@ -127,10 +128,10 @@ def _class_names(path: Path, content: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def images_of(data: YoloData, split: str) -> list[Path]:
-    """The images of a split, sorted within each folder, in the order of each list.
+    """Return the images of a split: those of a folder sorted, those of a list in its order.
 
     Raises:
-        DataError: It is not there, or holds no image.
+        DataError: The split is missing or has no image.
     """
     if split not in data.splits:
         raise DataError(f"{data.path} has no split {split!r}; it has {', '.join(data.splits)}")
@@ -152,7 +153,7 @@ def _images_of_entry(data: YoloData, entry: str) -> list[Path]:
 
 
 def _placed(data: YoloData, entry: str) -> Path:
-    """A path of ``data.yaml``. Roboflow writes ``../train/images`` for ``train/images``."""
+    """Resolve a path of ``data.yaml``. Roboflow writes ``../train/images`` for ``train/images``."""
     path = data.root / entry
     if not path.exists() and entry.startswith("../"):
         inside = data.root / entry.removeprefix("../")
@@ -161,7 +162,7 @@ def _placed(data: YoloData, entry: str) -> Path:
 
 
 def _listed(data: YoloData, list_file: Path, line: str) -> Path:
-    """An image of a list: from the list's folder, or from the root."""
+    """Find an image of a list, relative to the folder of the list or to the root."""
     paths = [folder / line for folder in (list_file.parent, data.root)]
     for path in paths:
         if path.is_file():
@@ -173,7 +174,7 @@ def _listed(data: YoloData, list_file: Path, line: str) -> Path:
 
 
 def label_file(image: Path) -> Path:
-    """Where the labels of an image lie, whether they are there or not."""
+    """Return the path of the label file of an image, which may not exist."""
     parts = list(image.parts)
     folders = [index for index, part in enumerate(parts[:-1]) if part == IMAGES]
     if folders:
@@ -182,12 +183,12 @@ def label_file(image: Path) -> Path:
 
 
 def load_yolo(path: Path, split: str) -> list[dict[str, Any]]:
-    """Records as Detectron2 wants them. Polygons are masks, with the box around them.
+    """Load a split as Detectron2's records. Polygons become masks, with the box around them.
 
-    An image whose labels are empty or missing has no objects; a warning counts the missing ones.
+    An image whose label file is empty or missing has no objects; a warning counts missing files.
 
     Raises:
-        DataError: A file is missing or broken, or a label is not what it should be.
+        DataError: A file is missing or broken, or a label is invalid.
     """
     data = read_yolo(path)
     images = images_of(data, split)
@@ -234,7 +235,7 @@ def _annotation(label: int, values: list[float], width: int, height: int) -> dic
 
 
 def _labels(path: Path, num_classes: int) -> Iterator[tuple[int, list[float]]]:
-    """The class and the other numbers of each line."""
+    """Yield the class and the other values of each line."""
     for number, line in enumerate(_lines(path, "label file"), start=1):
         where = f"{path}: label {number}"
         try:

@@ -20,7 +20,7 @@ def distribute(model: nn.Module, *, sync_batch_norm: bool) -> nn.Module:
     Args:
         model: On its device.
         sync_batch_norm: Whether BatchNorm takes its statistics over all processes; see
-            docs/distributed.md.
+            docs/use/distributed.md.
     """
     if comm.get_world_size() == 1:
         return model

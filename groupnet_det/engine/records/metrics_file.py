@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from groupnet_det.errors import DataError
-from groupnet_det.json_text import parse_json
+from groupnet_det.files.json_text import parse_json
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

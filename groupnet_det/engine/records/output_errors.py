@@ -10,7 +10,7 @@ from detectron2.engine import HookBase
 from detectron2.utils import comm
 
 from groupnet_det.errors import TrainingError, UserError
-from groupnet_det.output_files import is_of_output
+from groupnet_det.files.output_files import is_of_output
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What steps are made of: buffers, maps of each value, sinks.
 
-docs/packed-format.md defines what each member means. Tensors are named here; the file holds them.
+docs/reference/packed-format.md defines what each member means. Tensors are named here; the file
+holds them.
 """
 
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import ExtensionError, PackedFileError
-from groupnet_det.paths import PACKAGE
+from groupnet_det.files.paths import PACKAGE
 
 LIBRARY = PACKAGE / "_engine.so"
 REMEDY = (

@@ -11,8 +11,8 @@ Size = tuple[int, int]  # height, width
 def label_map(logits: Tensor, size: Size) -> Tensor:
     """For each pixel the number of the greatest channel, the first of several; NaN counts as -inf.
 
-    Operation by operation as docs/c-api.md has it, so that each machine and the C++ engine give the
-    same bits.
+    Operation by operation as docs/use/c-api.md has it, so that each machine and the C++ engine give
+    the same bits.
 
     Args:
         logits: float32 (1, H, W, C), resized bilinearly where `size` is another one.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groupnet_det.errors import ExtensionError
-from groupnet_det.paths import PACKAGE
+from groupnet_det.files.paths import PACKAGE
 
 CSRC = PACKAGE / "csrc"
 

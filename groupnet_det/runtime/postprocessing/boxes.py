@@ -20,7 +20,7 @@ MAX_FLOAT32 = torch.finfo(torch.float32).max
 
 @dataclass(frozen=True, kw_only=True)
 class Anchors:
-    """The boxes that deltas start from, as docs/packed-format.md has them.
+    """The boxes that deltas start from, as docs/reference/packed-format.md has them.
 
     Attributes:
         cells: Of each level, the A anchors around a corner of a pixel.

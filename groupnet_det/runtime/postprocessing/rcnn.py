@@ -42,7 +42,7 @@ class MaskStage:
 
 @dataclass(frozen=True, kw_only=True)
 class RegionPostprocessing:
-    """That of ``rcnn`` in docs/packed-format.md."""
+    """That of ``rcnn`` in docs/reference/packed-format.md."""
 
     kind: str
     proposals: Proposals

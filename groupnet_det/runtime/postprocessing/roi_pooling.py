@@ -18,7 +18,7 @@ ALIGNED = {"ROIAlignV2": True, "ROIAlign": False}
 
 @dataclass(frozen=True, kw_only=True)
 class Pooler:
-    """Pools each region from the level that suits its size; see docs/packed-format.md.
+    """Pools each region from the level that suits its size; see docs/reference/packed-format.md.
 
     Attributes:
         levels: Names of maps, from high to low resolution.

@@ -16,7 +16,7 @@ from .output_checks import expect_one_size
 
 @dataclass(frozen=True, kw_only=True)
 class Proposals:
-    """``postprocessing.proposals`` of docs/packed-format.md."""
+    """``postprocessing.proposals`` of docs/reference/packed-format.md."""
 
     levels: tuple[str, ...]
     anchors: Anchors

@@ -16,7 +16,7 @@ Labels = Callable[[Tensor, Size], Tensor]  # logits (1, H, W, C), size -> labels
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentationPostprocessing:
-    """That of ``segmentation`` in docs/packed-format.md."""
+    """That of ``segmentation`` in docs/reference/packed-format.md."""
 
     kind: str
     inference: str

@@ -22,7 +22,7 @@ class ShortestEdge:
 
     The bits are those of Pillow before 13, whatever Pillow is installed: rows first, then columns.
     Newer ones take the other order for some images that are much taller than wide, and
-    docs/c-api.md fixes one.
+    docs/use/c-api.md fixes one.
 
     Attributes:
         kind: ``shortest_edge``.

@@ -1,7 +1,7 @@
 """A packed program in plain PyTorch: slow, and the same bits as every compiled engine.
 
-docs/packed-format.md says what each step computes, with all roundings. Nothing here may be
-contracted or reordered: products and sums of floats are separate operations of torch, and
+docs/reference/packed-format.md says what each step computes, with all roundings. Nothing here may
+be contracted or reordered: products and sums of floats are separate operations of torch, and
 `exact_fma.fma` stands where one rounding is asked for. Sums of integers are exact in any order.
 """
 

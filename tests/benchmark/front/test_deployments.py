@@ -18,13 +18,13 @@ from groupnet_det.benchmark.front.front_rows import (
     ScoreRow,
     TimeRow,
     make_points,
-    read_front_rows,
 )
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.comparison.rows import RowKey
 from groupnet_det.config import load_config
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import ConfigError
+from groupnet_det.files.csv_records import read_records
 from tests.exporting.networks import settle_by
 
 CLASSES = ["cat", "dog", "eel"]
@@ -99,17 +99,17 @@ def test_scores_and_times_of_a_packed_network(trained, tmp_path, capsys):
     path = tmp_path / "front.csv"
     front = Front({key: (cfg, "classification/top1")}, path, threads=1, calibration_images=1)
     front.score()
-    (row,) = read_front_rows(path, ScoreRow)
+    (row,) = read_records(path, ScoreRow)
     assert (row.method, row.engine, row.seed, row.calibration_images) == ("a", PACKED, 1, 0)
     assert 0 <= row.score <= 100
     assert row.num_bytes > 1000
     assert "classification/top1" in capsys.readouterr().out
 
     front.score()
-    assert read_front_rows(path, ScoreRow) == [row]  # nothing is scored twice
+    assert read_records(path, ScoreRow) == [row]  # nothing is scored twice
 
     front.time(Schedule(rounds=2, burst_seconds=0.001))
-    (took,) = read_front_rows(times_of(path), TimeRow)
+    (took,) = read_records(times_of(path), TimeRow, more_columns=True)
     assert 0 < took.least_ms <= took.median_ms
     assert f"| **a** | {PACKED} |" in " ".join(format_front(make_points([row], [took])).split())
 

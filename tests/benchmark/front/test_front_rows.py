@@ -8,12 +8,9 @@ from groupnet_det.benchmark.front.front_rows import (
     Point,
     ScoreRow,
     TimeRow,
-    append_score,
     make_points,
     mark_front,
-    read_front_rows,
 )
-from groupnet_det.errors import DataError
 
 SCORE = ScoreRow(
     method="a",
@@ -66,27 +63,3 @@ def test_points_are_means_over_seeds():
     assert (packed.num_seeds, packed.score, packed.milliseconds) == (2, 51.5, 0.25)
     assert packed.deviation == pytest.approx(4.5**0.5)
     assert (other.num_seeds, other.score, other.milliseconds) == (1, 50.0, None)
-
-
-def test_rows_are_kept_one_by_one(tmp_path):
-    path = tmp_path / "new" / "front.csv"
-    assert read_front_rows(path, ScoreRow) == []
-    rows = [SCORE, replace(SCORE, seed=2)]
-    for row in rows:
-        append_score(path, row)
-    assert read_front_rows(path, ScoreRow) == rows
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("method,engine\na,b\n", "has no column least_ms; move it away"),
-        ("method,engine,least_ms,median_ms\na,b,x,1\n", "line 2: .*; remove it"),
-    ],
-    ids=["column", "number"],
-)
-def test_broken_rows_are_named(tmp_path, text, message):
-    path = tmp_path / "front_ms.csv"
-    path.write_text(text)
-    with pytest.raises(DataError, match=message):
-        read_front_rows(path, TimeRow)

@@ -3,12 +3,13 @@
 import pytest
 
 from groupnet_det.benchmark.engines.registry import ENGINE_NAMES, choose_engines
-from groupnet_det.benchmark.measure.table import read_rows, write_rows
+from groupnet_det.benchmark.measure.table import Row, write_rows
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.benchmark.measure.unavailable import EngineUnavailableError, require
 from groupnet_det.benchmark.measure.workload import LayerWorkload, NetworkWorkload
 from groupnet_det.benchmark.suites.runtime_suites import SUITES, Item, Options, measure_item
 from groupnet_det.errors import ConfigError
+from groupnet_det.files.csv_records import read_records
 from groupnet_det.visualization.runtime_plot import plot_runtime
 from tests.benchmark.fakes import FakeClock
 
@@ -37,7 +38,7 @@ def test_rows_of_fake_sides(tmp_path):
     path = tmp_path / "new" / "rows.csv"
     write_rows(path, rows, {"device": "toy"})
     assert path.read_text().splitlines()[1].endswith(",toy")
-    assert read_rows(path) == rows
+    assert read_records(path, Row, more_columns=True) == rows
 
 
 def test_without_ours_there_are_no_ratios():

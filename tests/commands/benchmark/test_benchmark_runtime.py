@@ -7,11 +7,12 @@ import sys
 
 import pytest
 
-from groupnet_det.benchmark.measure.table import Row, read_rows, write_rows
+from groupnet_det.benchmark.measure.table import Row, write_rows
 from groupnet_det.benchmark.measure.workload import NetworkWorkload
 from groupnet_det.benchmark.suites.file_and_startup import measure_file
 from groupnet_det.commands.benchmark import benchmark_runtime as tool
 from groupnet_det.commands.benchmark import flags
+from groupnet_det.files.csv_records import read_records
 from groupnet_det.runtime.backends.extension import is_built
 
 QUICK = ["--rounds", "1", "--burst-ms", "0", "--pause-ms", "0", "--threads", "1"]
@@ -26,7 +27,7 @@ def run(tmp_path, monkeypatch, capsys):
     def run_tool(*command):
         command = [command[0], *QUICK, *command[1:], "--csv", str(path)]
         tool.main([*command])
-        return read_rows(path), capsys.readouterr().out
+        return read_records(path, Row, more_columns=True), capsys.readouterr().out
 
     return run_tool
 

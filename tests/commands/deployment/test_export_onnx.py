@@ -61,7 +61,7 @@ def test_export(run, checkpoint, capsys):
 
 
 def test_the_example_of_the_docs(run, checkpoint, root, tmp_path, monkeypatch, capsys):
-    """The lines of Python in docs/onnx.md, as they stand there."""
+    """The lines of Python in docs/use/onnx.md, as they stand there."""
     need_onnx()
     from PIL import Image
 
@@ -69,10 +69,10 @@ def test_the_example_of_the_docs(run, checkpoint, root, tmp_path, monkeypatch, c
     monkeypatch.chdir(output.parent)
     output.rename("digits.onnx")
     Image.new("RGB", (40, 32)).save("digit.png")
-    _, _, rest = (root / "docs/onnx.md").read_text().partition("```python\n")
+    _, _, rest = (root / "docs/use/onnx.md").read_text().partition("```python\n")
     code, _, _ = rest.partition("```")
     capsys.readouterr()
-    exec(compile(code, "docs/onnx.md", "exec"), {})
+    exec(compile(code, "docs/use/onnx.md", "exec"), {})
     assert capsys.readouterr().out.strip() in list("0123456789")
 
 

@@ -14,7 +14,7 @@ from groupnet_det.checkpoint.detector_start import initialize
 from groupnet_det.checkpoint.folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, write_folder
 from groupnet_det.commands.deployment.push import main
 from groupnet_det.errors import CheckpointError, PackedFileError, UserError
-from groupnet_det.hub import HubError
+from groupnet_det.files.hub import HubError
 from groupnet_det.inference.trained_predictor import open_predictor
 from groupnet_det.runtime.backends.extension import is_built
 from tests.hub_server import TOKEN

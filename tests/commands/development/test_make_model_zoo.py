@@ -6,14 +6,10 @@ import shutil
 import pytest
 
 from groupnet_det.commands.development import make_model_zoo as tool
-from groupnet_det.model_zoo.records import (
-    CostRow,
-    LatencyRow,
-    TrainedRow,
-    read_records,
-    write_records,
-)
-from groupnet_det.model_zoo.zoo_page import FOLDER
+from groupnet_det.files.csv_records import read_records, write_records
+from groupnet_det.model_zoo.entries import TRAINED
+from groupnet_det.model_zoo.records import CostRow, LatencyRow, TrainedRow
+from groupnet_det.model_zoo.zoo_page import COSTS, FOLDER, LATENCIES
 from groupnet_det.runtime.backends.extension import is_built
 
 QUICK = "configs/quick/classifier_groupnet_mnist5k.yaml"
@@ -41,7 +37,7 @@ def zoo(root, tmp_path, monkeypatch):
     (tmp_path / FOLDER / "text.md").write_text(TEXT)
     monkeypatch.setattr(tool, "ROOT", tmp_path)
     rows = [trained("binary", QUICK), trained("float", FLOAT)]
-    write_records(tmp_path / "results/trained.csv", rows, TrainedRow)
+    write_records(tmp_path / TRAINED, rows, TrainedRow)
 
     def run(*words):
         tool.main([*words])
@@ -68,7 +64,7 @@ def trained(name, network):
 
 def test_costs_are_counted_once(zoo):
     page = zoo("--measure", "costs")
-    path = zoo.root / "results/costs.csv"
+    path = zoo.root / COSTS
     rows = {row.network: row for row in read_records(path, CostRow)}
     assert len(rows) == 3
     assert rows[FLOAT].binary_operations == 0
@@ -90,7 +86,8 @@ def test_costs_are_counted_once(zoo):
 @pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
 def test_trained_networks_are_timed(zoo):
     page = zoo("--measure", "latency", "--rounds", "1", "--threads", "1")
-    rows = {row.network: row for row in read_records(zoo.root / "results/latency.csv", LatencyRow)}
+    path = zoo.root / LATENCIES
+    rows = {row.network: row for row in read_records(path, LatencyRow)}
     assert {network: row.engine for network, row in rows.items()} == {
         QUICK: "packed",
         FLOAT: "PyTorch",

@@ -15,9 +15,10 @@ from groupnet_det.analysis.complexity import count_complexity
 from groupnet_det.commands.training import compare_methods
 from groupnet_det.comparison import grid_training
 from groupnet_det.comparison.grid import Grid, by_key
-from groupnet_det.comparison.rows import RowKey, append_row
+from groupnet_det.comparison.rows import RowKey
 from groupnet_det.config import load_config
 from groupnet_det.data.datasets.registration import register_datasets
+from groupnet_det.files.csv_records import append_record
 from tests.comparison.test_grid import make_row
 
 METHODS = """
@@ -227,6 +228,6 @@ def test_a_front_needs_the_checkpoints_of_its_results(main, tmp_path):
     searches = [make_row(key) for key in grid.search_keys("Full precision")]
     (result,) = grid.result_keys("Full precision", by_key(searches))
     for row in (*searches, make_row(result)):
-        append_row(tmp_path / "a.csv", row)
+        append_record(tmp_path / "a.csv", row)
     with pytest.raises(SystemExit, match=r"^error: .*model_final.pth is missing: it was trained"):
         main(flags=["--front", "--show-only"])

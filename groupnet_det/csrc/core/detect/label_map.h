@@ -21,7 +21,7 @@ struct LabelMap {
 
 // For each pixel of the result the number of its greatest channel, the first of several; NaN counts
 // as -infinity. All sizes are above 0. Throws Error where rows of the result are too large for
-// memory. docs/c-api.md gives each operation: the bits are those of
+// memory. docs/use/c-api.md gives each operation: the bits are those of
 // groupnet_det/runtime/postprocessing/segmentation.py.
 void label_map(const LabelMap& map, ThreadPool& pool, int threads, int32_t* labels);
 

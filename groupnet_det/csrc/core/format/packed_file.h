@@ -1,4 +1,5 @@
-// The container of a packed file: named tensors, and strings about them (docs/packed-format.md).
+// The container of a packed file: named tensors, and strings about them
+// (docs/reference/packed-format.md).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// What a packed file computes: the structs after docs/packed-format.md, names resolved to tensors.
+// What a packed file computes: the structs after docs/reference/packed-format.md, names resolved to
+// tensors.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 """Trained detectors and segmenters as packed files.
 
-What is in ``info`` beside what `export` adds: docs/packed-format.md, "Tasks". ``blocks`` are those
-of the backbone, see `classifier`.
+docs/reference/packed-format.md, "Tasks", lists what is in ``info`` beside what `export` adds.
+``blocks`` are those of the backbone, see `classifier`.
 """
 
 import copy

@@ -1,4 +1,4 @@
-"""Post-processing of detectors as the plain JSON of docs/packed-format.md."""
+"""Post-processing of detectors as the plain JSON of docs/reference/packed-format.md."""
 
 import math
 from collections.abc import Mapping, Sequence

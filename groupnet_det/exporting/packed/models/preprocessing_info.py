@@ -1,6 +1,6 @@
 """Preparation of images, and of results, from the config as plain JSON.
 
-docs/packed-format.md, "Tasks", has the meaning.
+docs/reference/packed-format.md, "Tasks", has the meaning.
 """
 
 from collections.abc import Callable

@@ -1,0 +1,45 @@
+"""Files that a tool is asked to write, looked at before the work, and errors of writing them."""
+
+import errno
+import os
+from pathlib import Path
+
+from groupnet_det.errors import ConfigError
+
+PICTURES = (".png", ".jpg", ".jpeg")
+PLOTS = (*PICTURES, ".pdf", ".svg")
+DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
+
+
+def check_output(path: Path | None, flag: str, suffixes: tuple[str, ...] = ()) -> None:
+    """See that a file can be written, and make its folder.
+
+    Args:
+        path: The file; None is none, and right.
+        flag: What names it, for messages.
+        suffixes: Those that can be written; any where there are none.
+
+    Raises:
+        ConfigError: It cannot, as far as one can tell.
+    """
+    if path is None:
+        return
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise ConfigError(f"{flag} {path} has an unknown suffix; valid: {', '.join(suffixes)}")
+    if path.is_dir():
+        raise ConfigError(f"{flag} {path} is a folder; name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{flag} {path}: its folder cannot be made: {error}") from error
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ConfigError(f"{flag} {path} cannot be written; fix its rights, or name another")
+
+
+def is_of_output(error: OSError, folder: str) -> bool:
+    """Whether an error is of writing to the folder: it names a file there, or says that a disk is
+    full or refuses."""
+    if error.filename is None:
+        return error.errno in DISK_REFUSES
+    path = os.path.abspath(os.fsdecode(error.filename))
+    return path.startswith(os.path.abspath(folder))

@@ -1,0 +1,27 @@
+import pytest
+
+from groupnet_det.errors import ConfigError
+from groupnet_det.files.output_files import PLOTS, check_output
+
+
+def test_what_can_be_written(tmp_path):
+    check_output(None, "--csv")
+    check_output(tmp_path / "new/scores.csv", "--csv")
+    assert (tmp_path / "new").is_dir()
+    check_output(tmp_path / "c.PNG", "--curves", PLOTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("c.xyz", r"--curves \S*c\.xyz has an unknown suffix; valid: \.png, "),
+        ("folder.png", "is a folder; name a file"),
+        ("file/c.png", "its folder cannot be made"),
+    ],
+    ids=["suffix", "folder", "below-a-file"],
+)
+def test_what_cannot(tmp_path, name, message):
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=message):
+        check_output(tmp_path / name, "--curves", PLOTS)
