@@ -126,6 +126,11 @@ def _add_network_keys(model: CfgNode) -> None:
     # Probability from which a pixel is part of an object's mask, 0 to 1: of packed files. Models of
     # Detectron2 always take 0.5.
     options.HEAD.MASK_THRESHOLD = 0.5
+    # Whether a box suppresses overlapping boxes (NMS) of all classes, not only of its own, so that
+    # an object has one class: in trained and packed detectors. Where a script of your own calls
+    # Detectron2's build_model, R-CNNs need MODEL.ROI_HEADS.NAME "ClassAgnosticROIHeads" or
+    # "ClassAgnosticCascadeROIHeads" instead. Proposals are suppressed as ever.
+    options.HEAD.CLASS_AGNOSTIC_NMS = False
 
     _add_segmentation_keys(options)
 

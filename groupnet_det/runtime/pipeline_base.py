@@ -7,6 +7,7 @@ from torch import Tensor
 
 from groupnet_det.errors import ConfigError, PackedFileError
 from groupnet_det.images.reading import AnyImage
+from groupnet_det.packed.class_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.program_json import read_value
 from groupnet_det.runtime.backends.networks import Network
@@ -27,12 +28,16 @@ class TaskPipeline:
         num_classes: That the network tells apart.
         class_names: One for each.
         stuff_class_names: Of the labels that a panoptic network has besides.
+        finds_objects: Whether results have objects, of these classes.
+        class_score_thresholds: Of the file, by class name.
     """
 
     preprocessing: Preprocessing | ShortestEdge
     num_classes: int
     class_names: tuple[str, ...] = ()
     stuff_class_names: tuple[str, ...] = ()
+    finds_objects = False
+    class_score_thresholds: Mapping[str, float] = {}
 
     def prepare(self, image: AnyImage) -> tuple[Tensor, Size]:
         """Pixels for the network, uint8 (1, H, W, 3), and the size that the result is wanted for.
@@ -43,12 +48,16 @@ class TaskPipeline:
         raise NotImplementedError
 
     def results(
-        self, network: Network, prepared: Sequence[Prepared], threshold: float | None = None
+        self,
+        network: Network,
+        prepared: Sequence[Prepared],
+        threshold: ScoreThreshold | None = None,
     ) -> list[Result]:
         """Run the network on images; one after the other, as they may differ in size.
 
         Args:
-            threshold: Score threshold of objects, as `Result.above` has it; None for all.
+            threshold: Score threshold of objects: a number, or a mapping that names each class;
+                None for all objects.
         """
         return [self.result(network, *image, threshold) for image in prepared]
 
@@ -60,8 +69,16 @@ class TaskPipeline:
         """
         raise ConfigError("mask_threshold is for networks with masks of objects; leave it out")
 
+    def set_class_agnostic_nms(self, value: bool) -> None:
+        """Suppress boxes across classes, or within each, whatever the file says.
+
+        Raises:
+            ConfigError: The network finds no objects, or it is no bool.
+        """
+        raise ConfigError("class_agnostic_nms is for networks that find objects; leave it out")
+
     def result(
-        self, network: Network, pixels: Tensor, wanted: Size, threshold: float | None
+        self, network: Network, pixels: Tensor, wanted: Size, threshold: ScoreThreshold | None
     ) -> Result:
         """Run the network on one image."""
         raise NotImplementedError
@@ -112,6 +129,6 @@ def names_of_classes(
     return tuple(names)
 
 
-def size_of(pixels: Tensor) -> Size:
+def pixel_size(pixels: Tensor) -> Size:
     """Of (1, H, W, C)."""
     return pixels.shape[1], pixels.shape[2]

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, shortened
 from groupnet_det.images.reading import AnyImage
+from groupnet_det.packed.class_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.runtime.backends.networks import Network
 from groupnet_det.runtime.backends.numpy_ops import joined
@@ -26,7 +27,7 @@ from .pipeline_base import (
     TaskPipeline,
     names_of_classes,
     read_postprocessing,
-    size_of,
+    pixel_size,
 )
 
 
@@ -45,10 +46,13 @@ class Classifier(TaskPipeline):
 
     def prepare(self, image: AnyImage) -> tuple[Tensor, Size]:
         pixels = self.preprocessing(image)
-        return pixels, size_of(pixels)
+        return pixels, pixel_size(pixels)
 
     def results(
-        self, network: Network, prepared: Sequence[Prepared], threshold: float | None = None
+        self,
+        network: Network,
+        prepared: Sequence[Prepared],
+        threshold: ScoreThreshold | None = None,
     ) -> list[Result]:
         """All in one pass: they have one size."""
         if not prepared:
@@ -69,7 +73,7 @@ class Segmenter(OfWholeImages):
         self.num_classes = channels_of(packed.program, "logits")
 
     def result(
-        self, network: Network, pixels: Tensor, wanted: Size, threshold: float | None
+        self, network: Network, pixels: Tensor, wanted: Size, threshold: ScoreThreshold | None
     ) -> LabelMap:
         labels = self.postprocessing(
             lambda p: network(p)["logits"], pixels, wanted, network.label_map
@@ -102,6 +106,10 @@ def make_task(packed: PackedFile) -> TaskPipeline:
         raise PackedFileError(f"its postprocessing.kind is {shortened(kind)}; valid: {list(kinds)}")
     task = kinds[kind](packed)
     task.class_names = names_of_classes(packed.info, task.num_classes)
+    for name in task.class_score_thresholds.keys() - set(task.class_names):
+        raise PackedFileError(
+            f"its class_score_thresholds have {shortened(name)}, which is none of its classes"
+        )
     return task
 
 

@@ -13,6 +13,10 @@ ABOUT = {
     "architecture": {"backbone": "x", "parts": {"a": "b"}},
     "network_keys": {"MODEL.MASK_ON": True},
     "predictors": "float",
+    "postprocessing": {
+        "class_agnostic_nms": True,
+        "class_score_thresholds": {"cat": 0.5, "dog": 1},
+    },
     "unpacked": [{"name": "fc", "reason": "always"}],
     "blocks": {
         "res2.0": {

@@ -10,6 +10,7 @@ from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import UserError
 from groupnet_det.exporting.packed.summary import describe_file
 from groupnet_det.exporting.packed.trained import export_trained, load_trained, make_predictors
+from groupnet_det.modeling.heads.class_agnostic_nms import KEY
 from groupnet_det.packed.packed_file import write_packed
 
 from . import flags
@@ -19,11 +20,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = flags.export_packed()
     arguments = parser.parse_args(argv)
     try:
+        if arguments.class_agnostic_nms:
+            arguments.opts += [KEY, "True"]
         cfg = network_config(arguments)
         register_datasets(cfg)
         model, rest = load_trained(cfg)
         predictors = make_predictors(cfg, model, arguments.predictors, arguments.calibration_images)
-        packed = export_trained(cfg, model, rest, predictors)
+        packed = export_trained(cfg, model, rest, predictors, arguments.score_threshold)
         output = Path(arguments.output)
         output.parent.mkdir(parents=True, exist_ok=True)
         write_packed(output, packed.program, packed.info, packed.tensors)

@@ -27,11 +27,14 @@ from groupnet_det.exporting.packed.layers.last_layers import (
 )
 from groupnet_det.exporting.packed.models.classifiers import export_classifier
 from groupnet_det.exporting.packed.models.meta_architectures import export_model
+from groupnet_det.exporting.packed.models.postprocessing_info import describe_score_threshold
 from groupnet_det.exporting.packed.models.preprocessing_info import (
     describe_postprocessing,
     describe_preprocessing,
     task_of_model,
 )
+from groupnet_det.modeling.heads.class_agnostic_nms import with_chosen_nms
+from groupnet_det.packed.class_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import PackedFile
 
 from .calibration_images import DEFAULT_IMAGES, sample_batches
@@ -56,7 +59,7 @@ def load_trained(cfg: CfgNode) -> tuple[Any, dict[str, Any]]:
         raise ConfigError(
             "MODEL.WEIGHTS is empty, so a random network would be exported; name the checkpoint"
         )
-    model = build_model(_on_cpu(cfg))
+    model = build_model(with_chosen_nms(_on_cpu(cfg)))
     rest = Checkpointer(model, strict=True).load(cfg.MODEL.WEIGHTS)
     return model.eval(), rest
 
@@ -87,7 +90,11 @@ def make_predictors(
 
 
 def export_trained(
-    cfg: CfgNode, model: Any, rest: dict[str, Any], predictors: Predictors | None = None
+    cfg: CfgNode,
+    model: Any,
+    rest: dict[str, Any],
+    predictors: Predictors | None = None,
+    score_threshold: ScoreThreshold | None = None,
 ) -> PackedFile:
     """Pack the network of `cfg`, with all that the file says about itself.
 
@@ -95,9 +102,10 @@ def export_trained(
         cfg: Its data sets are registered, for their class names.
         model, rest: As of `load_trained`.
         predictors: As of `make_predictors`; with floats by default.
+        score_threshold: As of `export_model`.
 
     Raises:
-        UserError: No program can compute this network.
+        UserError: No program can compute this network, or a score threshold is none of it.
     """
     of_checkpoint = rest.get("class_names") or []
     info = ExportInfo.from_config(cfg)
@@ -111,6 +119,7 @@ def export_trained(
         class_names=partial(class_names, info.dataset, of_checkpoint),
         more=about,
         predictors=predictors,
+        score_threshold=score_threshold,
     )
 
 
@@ -127,6 +136,7 @@ def pack_network(
     class_names: Callable[[int], Sequence[str]],
     more: Mapping[str, Any] | None = None,
     predictors: Predictors | None = None,
+    score_threshold: ScoreThreshold | None = None,
 ) -> PackedFile:
     """Pack a network, trained or not.
 
@@ -137,9 +147,10 @@ def pack_network(
         class_names: Gives as many as there are classes.
         more: Further members of the file's ``info``.
         predictors: As of `make_predictors`; with floats by default.
+        score_threshold: As of `export_model`.
 
     Raises:
-        UserError: No program can compute this network.
+        UserError: No program can compute this network, or a score threshold is none of it.
     """
     task = task_of_model(model)
     about = {
@@ -153,6 +164,7 @@ def pack_network(
         },
     }
     if task == "classification":
+        describe_score_threshold(score_threshold, ())  # refuses any
         names = class_names(model.fc.out_features)
         return export_classifier(model, class_names=names, info=about)
     about["postprocessing"] = describe_postprocessing(info, task)
@@ -162,6 +174,7 @@ def pack_network(
         info=about,
         predictors=predictors,
         mask_threshold=info.mask_threshold,
+        score_threshold=score_threshold,
     )
 
 

@@ -25,6 +25,11 @@ from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.last_layers import FloatPredictors, Predictors
 from groupnet_det.modeling.backbones.resnet_layout import STAGES
 from groupnet_det.modeling.backbones.staged_backbone import StagedBackbone
+from groupnet_det.modeling.heads.class_agnostic_nms import (
+    ClassAgnosticCascadeROIHeads,
+    ClassAgnosticROIHeads,
+)
+from groupnet_det.packed.class_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.program import Program
 from groupnet_det.version import __version__
@@ -39,12 +44,14 @@ from .postprocessing_info import (
     describe_mask,
     describe_pooler,
     describe_rcnn,
+    describe_score_threshold,
 )
 from .pyramid import Features, export_pyramid
 from .roi_heads import export_box_part, export_mask_part
 from .segmentation_heads import export_segmentation_head, in_features
 
 MASK_PART = "mask"
+SEGMENTATION = "semantic_segmentation"
 
 
 @dataclass
@@ -80,6 +87,7 @@ def export_model(
     info: Mapping[str, Any] | None = None,
     predictors: Predictors | None = None,
     mask_threshold: float = MASK_THRESHOLD,
+    score_threshold: ScoreThreshold | None = None,
 ) -> PackedFile:
     """Fold and pack a trained detector or segmenter.
 
@@ -89,9 +97,12 @@ def export_model(
         info: Further members of the file's ``info``, such as ``preprocessing`` and ``source``.
         predictors: How the last layers are computed; with floats by default.
         mask_threshold: Probability from which a pixel is part of an object's mask.
+        score_threshold: Of objects, for all classes or by class name: what predictors take where
+            they are told nothing else.
 
     Raises:
-        ConfigError: No program can compute this network; the message says what to change.
+        ConfigError: No program can compute this network; the message says what to change. Or a
+            score threshold is none, or of an unknown class.
     """
     export_head = _head_exporter(model)
     model = copy.deepcopy(model).cpu().float().eval()
@@ -110,11 +121,17 @@ def export_model(
     program, tensors = builder.finish(
         head.outputs, size_divisor=max(1, model.backbone.size_divisibility), parts=head.parts
     )
+    class_list = list(class_names(head.num_classes))
+    of_objects = () if head.task == SEGMENTATION else class_list
     about = {
         "task": head.task,
-        "class_names": list(class_names(head.num_classes)),
+        "class_names": class_list,
         **(info or {}),
-        "postprocessing": {**head.postprocessing, **(info or {}).get("postprocessing", {})},
+        "postprocessing": {
+            **head.postprocessing,
+            **(info or {}).get("postprocessing", {}),
+            **describe_score_threshold(score_threshold, of_objects),
+        },
         "predictors": body.predictors.kind,
         "unpacked": _unpacked(exported, exporter, names[id(backbone)]),
         "blocks": describe_blocks(builder, exported, blocks_end),
@@ -225,10 +242,10 @@ def _check_rcnn(rpn: Any, heads: Any) -> None:
             f"MODEL.PROPOSAL_GENERATOR.NAME gives a {type(rpn).__name__}, which cannot be "
             "exported; valid: RPN"
         )
-    if type(heads) not in (StandardROIHeads, CascadeROIHeads):
+    if type(heads) not in HEADS:
         raise ConfigError(
             f"MODEL.ROI_HEADS.NAME gives a {type(heads).__name__}, which cannot be exported; "
-            "valid: StandardROIHeads, CascadeROIHeads"
+            f"valid: {', '.join(kind.__name__ for kind in HEADS)}"
         )
     if heads.keypoint_on:
         raise ConfigError("MODEL.KEYPOINT_ON is set, and keypoints cannot be exported")
@@ -243,13 +260,19 @@ def _segmentor(body: ModelBody) -> Exported:
         levels = body.pyramid()
         features = {name: lambda feature=feature: feature for name, feature in levels.items()}  # type: ignore[misc]
     return Exported(
-        task="semantic_segmentation",
+        task=SEGMENTATION,
         outputs=export_segmentation_head(body.exporter, body.predictors, head, features),
         postprocessing={"kind": "segmentation"},
         num_classes=head.num_classes,
     )
 
 
+HEADS = (
+    StandardROIHeads,
+    CascadeROIHeads,
+    ClassAgnosticROIHeads,
+    ClassAgnosticCascadeROIHeads,
+)
 MODELS: dict[type, Callable[[ModelBody], Exported]] = {
     GeneralizedRCNN: _rcnn,
     PanopticFPN: _panoptic,
