@@ -32,7 +32,7 @@ def _check_score(score: object, what: str) -> None:
         raise ConfigError(f"{what} is {score}; valid: 0 to 1")
 
 
-def check_class_names(thresholds: Mapping[str, float], names: Collection[str]) -> None:
+def check_known_classes(thresholds: Mapping[str, float], names: Collection[str]) -> None:
     """
     Args:
         thresholds: By class name.

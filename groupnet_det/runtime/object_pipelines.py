@@ -22,7 +22,7 @@ from groupnet_det.runtime.results.label_maps import LabelMap
 from groupnet_det.runtime.results.members import reach
 from groupnet_det.runtime.results.panoptic_segmentation import PanopticSegmentation, combine
 
-from .pipeline_base import OfWholeImages, Size, names_of_classes, read_postprocessing, pixel_size
+from .pipeline_base import OfWholeImages, Size, names_of_classes, pixel_size, read_postprocessing
 
 
 class ObjectPipeline(OfWholeImages):

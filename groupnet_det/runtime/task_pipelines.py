@@ -26,8 +26,8 @@ from .pipeline_base import (
     Size,
     TaskPipeline,
     names_of_classes,
-    read_postprocessing,
     pixel_size,
+    read_postprocessing,
 )
 
 

@@ -15,12 +15,13 @@ from groupnet_det.inference.trained_predictor import open_predictor
 from groupnet_det.modeling.heads.class_agnostic_nms import KEY, is_class_agnostic
 from groupnet_det.packed.packed_file import read_packed
 from groupnet_det.runtime.predictor import PackedPredictor
-from tests.inference.models import make_config, write_checkpoint
+from tests.exporting.tiny_panoptic import DIGITS, WEIGHTS, tiny_panoptic_config
+from tests.inference.models import write_checkpoint
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
 ACROSS = "--class-agnostic-nms"
-THRESHOLDS = {"cat": 0.6, "dog": 0.25}
-BY_CLASS = ["--score-threshold", "cat=0.6", "dog=0.25"]
+THRESHOLDS = {"3": 0.25, "7": 0.15}
+BY_CLASS = ["--score-threshold", "3=0.25", "7=0.15"]
 
 
 def run(*words):
@@ -37,22 +38,23 @@ def checkpoint(tmp_path_factory):
     return write_checkpoint(tmp_path_factory.mktemp("trained"), "mask_rcnn")
 
 
-def test_from_the_command_to_the_predictor(checkpoint, tmp_path):
-    path = tmp_path / "a.gnp"
+def test_from_the_command_to_the_predictor(root, tiny_panoptic, tmp_path):
+    path, checkpoint = tmp_path / "a.gnp", tiny_panoptic / WEIGHTS
     assert run(checkpoint, path, ACROSS, *BY_CLASS) is None
     info = read_packed(path).info
     assert info["postprocessing"]["class_agnostic_nms"] is True
     assert info["postprocessing"]["class_score_thresholds"] == THRESHOLDS
     assert info["network_keys"][KEY] is True
-    assert open_predictor(path).score_threshold == THRESHOLDS
-    assert open_predictor(path, score_threshold=0.1).score_threshold == 0.1
+    expected = {**dict.fromkeys(DIGITS, 0.5), **THRESHOLDS}
+    assert PackedPredictor(path, backend="reference").score_threshold == expected
     every = PackedPredictor(path, score_threshold=None, backend="reference")(PIXELS)
     some = PackedPredictor(path, backend="reference")(PIXELS)
-    assert some.to_dict() == every.above(THRESHOLDS).to_dict()
+    assert some.to_dict() == every.above(expected).to_dict()
+    assert len(some.detections) > 0
     same = tmp_path / "b.gnp"
     export(checkpoint, same, class_agnostic_nms=True, score_threshold=THRESHOLDS)
     assert same.read_bytes() == path.read_bytes()
-    cfg = make_config("mask_rcnn")
+    cfg = tiny_panoptic_config(root, tiny_panoptic)
     cfg.freeze()
     assert is_class_agnostic(with_nms_of(cfg, read_packed(path)))
     plain = dataclasses.replace(read_packed(path), info={"postprocessing": None})
@@ -76,16 +78,15 @@ def test_a_trained_network_has_the_same_options(checkpoint):
 @pytest.mark.parametrize(
     ("task", "words", "message"),
     [
-        ("mask_rcnn", ["--score-threshold", "cow=0.5"], r"the class 'cow'; valid: 'cat', 'dog'"),
+        ("retinanet", ["--score-threshold", "cow=0.5"], r"the class 'cow'; valid: 'cat', 'dog'"),
         ("classifier", ["--score-threshold", "0.5"], r"is for networks that find objects"),
         ("classifier", ["--score-threshold", "cat=1"], r"but the network finds no objects"),
         ("classifier", [ACROSS], rf"{KEY} is set, and MODEL.META_ARCHITECTURE is 'ImageClass"),
         ("semantic", [ACROSS], rf"{KEY} is set, and MODEL.META_ARCHITECTURE is 'SemanticSegm"),
     ],
 )
-def test_what_a_network_cannot_have(task, words, message, checkpoint, tmp_path):
-    weights = checkpoint if task == "mask_rcnn" else write_checkpoint(tmp_path, task)
-    said = run(weights, tmp_path / "a.gnp", *words)
+def test_what_a_network_cannot_have(task, words, message, tmp_path):
+    said = run(write_checkpoint(tmp_path, task), tmp_path / "a.gnp", *words)
     assert re.match(f"error: .*{message}", said)
     assert "\n" not in said
     assert not (tmp_path / "a.gnp").exists()
