@@ -26,9 +26,11 @@ from groupnet_det.exporting.packed.trained import (
 )
 from groupnet_det.images.reading import AnyImage
 from groupnet_det.inference.trained_predictor import WEIGHTS, open_predictor, trained_config
+from groupnet_det.modeling.heads.class_agnostic_nms import KEY as CLASS_AGNOSTIC_NMS
+from groupnet_det.packed.class_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.results.result import Result
-from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
+from groupnet_det.runtime.score_threshold import DEFAULT_THRESHOLDS
 
 AnyPath = str | os.PathLike[str]
 Overrides = Mapping[str, Any]
@@ -120,7 +122,9 @@ def _finished(folder: Path) -> Training:
     return Training(checkpoint=checkpoint, scores=scores)
 
 
-def predict(model: AnyPath, image: AnyImage, *, score_threshold: float = SCORE_THRESHOLD) -> Result:
+def predict(
+    model: AnyPath, image: AnyImage, *, score_threshold: ScoreThreshold = DEFAULT_THRESHOLDS
+) -> Result:
     """What a trained network predicts for an image, with the names of its classes.
 
     It opens the file each time; for many images call `open_predictor` once.
@@ -128,7 +132,8 @@ def predict(model: AnyPath, image: AnyImage, *, score_threshold: float = SCORE_T
     Args:
         model: A packed file (.gnp), a checkpoint of ours (.pth), or a folder of weights.
         image: A path, a PIL image, or uint8 RGB pixels: (H, W, 3) of numpy, (3, H, W) of torch.
-        score_threshold: Of objects.
+        score_threshold: Of objects: a number for all; or a mapping of class names to numbers, where
+            other classes have the threshold of the packed file, or 0.5.
 
     Returns:
         A `Classification`, `Detections`, a `LabelMap` or a `PanopticSegmentation`, by the task of
@@ -150,6 +155,8 @@ def export(
     predictors: str = "float",
     float_convs: str = "float",
     calibration_images: int = DEFAULT_IMAGES,
+    class_agnostic_nms: bool = False,
+    score_threshold: ScoreThreshold | None = None,
 ) -> Path:
     """Pack a trained network into one small file, as tools/export_packed.py does.
 
@@ -161,6 +168,10 @@ def export(
         predictors: How the last layers of detectors and segmenters are kept: ``float`` or ``int8``.
         float_convs: The same of other convolutions in full precision, but for the stem.
         calibration_images: Of ``int8``: how many of ``DATASETS.TRAIN[0]`` the scales are found on.
+        class_agnostic_nms: Whether boxes suppress those of all classes, not only of their own; as
+            the key ``MODEL.GROUPNET.HEAD.CLASS_AGNOSTIC_NMS``.
+        score_threshold: Of objects, for all classes or by class name: what predictors of the file
+            take by default.
 
     Returns:
         `path`.
@@ -170,12 +181,14 @@ def export(
     """
     weights = os.fspath(model)
     options = [*_pairs(overrides), WEIGHTS, weights]
+    if class_agnostic_nms:
+        options += [CLASS_AGNOSTIC_NMS, True]
     cfg = trained_config(os.fspath(config), weights, options, read_checkpoint(weights))
     register_datasets(cfg)
     network, rest = load_trained(cfg)
     last = make_predictors(cfg, network, predictors, calibration_images)
     others = make_float_convs(cfg, network, float_convs, calibration_images)
-    packed = export_trained(cfg, network, rest, last, others)
+    packed = export_trained(cfg, network, rest, last, others, score_threshold)
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_packed(target, packed.program, packed.info, packed.tensors)

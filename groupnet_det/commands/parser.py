@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from groupnet_det.errors import UserError
+from groupnet_det.runtime.score_threshold import parse_score_threshold
+
 WEIGHTS = "MODEL.WEIGHTS"
 CONFIG, CHECKPOINT, PACKED, ONNX = "config", "checkpoint", "packed file", "ONNX file"
 # Which file a word before the config keys is, by its suffix.
@@ -43,6 +46,23 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
         many = isinstance(default, list | tuple)
         shown = " ".join(map(str, default)) if many else str(default)
         return f"{text} (default: {shown.replace('%', '%%')})".lstrip()
+
+
+class _ScoreThresholdAction(argparse.Action):
+    """Of the words of a flag, what `parse_score_threshold` makes."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        words = [word.removeprefix(MARK) for word in values]
+        try:
+            setattr(namespace, self.dest, parse_score_threshold(words))
+        except UserError as error:
+            raise argparse.ArgumentError(self, str(error)) from error
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -95,6 +115,22 @@ class CommandParser(argparse.ArgumentParser):
         """
         self.files[kind] = flags[0]
         self.add_argument(*flags, default="", metavar="FILE", help=help_)
+
+    def add_score_threshold(self, *flags: str, help_: str) -> None:
+        """``--score-threshold`` for all classes or for single ones: a `ScoreThreshold`, or None.
+
+        Args:
+            flags: Its other names.
+            help_: Of the flag.
+        """
+        self.add_argument(
+            "--score-threshold",
+            *flags,
+            nargs="+",
+            action=_ScoreThresholdAction,
+            metavar="SCORE | CLASS=SCORE",
+            help=help_,
+        )
 
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None

@@ -46,6 +46,11 @@ def _add_detection_head_keys(options: CfgNode) -> None:
     # The probability from which a pixel belongs to an object's mask, 0 to 1. It applies to packed
     # files; Detectron2's models always use 0.5.
     head.MASK_THRESHOLD = 0.5
+    # Whether a box suppresses overlapping boxes (NMS) of all classes, not only of its own, so that
+    # an object has one class. It applies to trained and packed detectors; proposals are suppressed
+    # as before. A script that calls Detectron2's build_model itself sets MODEL.ROI_HEADS.NAME
+    # "ClassAgnosticROIHeads" or "ClassAgnosticCascadeROIHeads" for R-CNNs instead.
+    head.CLASS_AGNOSTIC_NMS = False
     # Where the bases are combined: after each "layer", or at the end of K parallel towers
     # ("tower").
     head.GROUP = "layer"

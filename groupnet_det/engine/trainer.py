@@ -37,6 +37,7 @@ from groupnet_det.errors import DataError, TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
 from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
 from groupnet_det.files.output_files import is_of_output
+from groupnet_det.modeling.heads.class_agnostic_nms import with_chosen_nms
 
 from .amp import build_step
 from .gradual_binarization import build_gradual_binarization
@@ -267,7 +268,7 @@ class Trainer(DefaultTrainer):
 
     @classmethod
     def build_model(cls, cfg: CfgNode) -> torch.nn.Module:
-        model = super().build_model(cfg)
+        model = super().build_model(with_chosen_nms(cfg))
         logger.info("Precision map:\n" + format_precision_map(model))
         return model
 

@@ -15,6 +15,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 from groupnet_det.config.dense_detectors import DENSE_DETECTORS
 from groupnet_det.errors import ConfigError
+from groupnet_det.modeling.heads.class_agnostic_nms import (
+    KEY,
+    ClassAgnosticHeads,
+    suppress_across_classes,
+)
 from groupnet_det.modeling.meta_arch.semantic_inference import wrap_for_inference
 
 DENSE = " and ".join(each.name for each in DENSE_DETECTORS)
@@ -53,10 +58,11 @@ class DenseDetectorWithTTA(nn.Module):
                 instances.pred_boxes = Boxes(_mirrored(instances.pred_boxes.tensor, size[1]))
             found.append(instances)
         union = Instances.cat(found)
-        kept = batched_nms(
-            union.pred_boxes.tensor, union.scores, union.pred_classes, self.model.test_nms_thresh
-        )
-        return union[kept[: self.model.max_detections_per_image]]
+        threshold, most = self.model.test_nms_thresh, self.model.max_detections_per_image
+        if getattr(self.model, "class_agnostic_nms", False):
+            return suppress_across_classes(union, threshold, most)
+        kept = batched_nms(union.pred_boxes.tensor, union.scores, union.pred_classes, threshold)
+        return union[kept[:most]]
 
 
 def _mirrored(boxes: Tensor, width: int) -> Tensor:
@@ -78,6 +84,11 @@ def wrap_for_testing(cfg: CfgNode, model: nn.Module) -> nn.Module:
         return model
     if isinstance(bare, DenseDetector):
         wrapped: nn.Module = DenseDetectorWithTTA(bare, DatasetMapperTTA(cfg))
+    elif isinstance(getattr(bare, "roi_heads", None), ClassAgnosticHeads):
+        raise ConfigError(
+            f"TEST.AUG.ENABLED and {KEY} are True, but the augmentation of R-CNNs suppresses boxes "
+            "within each class; switch one of them off"
+        )
     elif isinstance(bare, GeneralizedRCNN) and not isinstance(bare, PanopticFPN):
         wrapped = GeneralizedRCNNWithTTA(cfg, bare)
     else:

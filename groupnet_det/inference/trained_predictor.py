@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from detectron2.config import CfgNode
+from detectron2.data import Metadata
 from detectron2.data import transforms as T
 from detectron2.modeling import build_model
 from numpy.typing import NDArray
@@ -32,13 +33,23 @@ from groupnet_det.images.decoding import (
     to_channels,
 )
 from groupnet_det.images.reading import AnyImage, read_image
+from groupnet_det.modeling.heads.class_agnostic_nms import with_chosen_nms
+from groupnet_det.packed.class_thresholds import (
+    ScoreThreshold,
+    check_score_threshold,
+    least_threshold,
+)
 from groupnet_det.runtime.base_predictor import BasePredictor
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.results.result import Result
-from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD, check_score_threshold
+from groupnet_det.runtime.score_threshold import (
+    DEFAULT_THRESHOLDS,
+    SCORE_THRESHOLD,
+    threshold_of_each_class,
+)
 
 from .packed_model import is_packed
-from .trained_results import combination_of, result_of
+from .trained_results import combination_of, object_names, result_of
 
 Pixels = NDArray[np.uint8]  # RGB (H, W, 3)
 WEIGHTS = "MODEL.WEIGHTS"
@@ -47,23 +58,30 @@ WEIGHTS = "MODEL.WEIGHTS"
 class ModelPredictor(BasePredictor):
     """A model of PyTorch, which sees images as in its evaluation."""
 
-    def __init__(self, cfg: CfgNode, stored: Mapping[str, Any], *, score_threshold: float) -> None:
+    def __init__(
+        self, cfg: CfgNode, stored: Mapping[str, Any], *, score_threshold: ScoreThreshold
+    ) -> None:
         """
         Args:
             cfg: With ``MODEL.WEIGHTS``.
             stored: What these hold, for class names.
-            score_threshold: Of objects.
+            score_threshold: Of objects: a number for all, or a mapping of class names to numbers,
+                where other classes have 0.5.
 
         Raises:
             UserError: Weights or config cannot be used.
         """
-        self.score_threshold = score_threshold
         self.preprocess = PREPROCESSING[TASKS.get(cfg.MODEL.META_ARCHITECTURE, "detection")](cfg)
-        model = build_model(cfg)
+        model = build_model(with_chosen_nms(cfg))
         Checkpointer(model, strict=True).load(cfg.MODEL.WEIGHTS)
         self.model = wrap_for_testing(cfg, model).eval()
         register_builtin_datasets()  # whose names the config may give
-        self.metadata = stored_metadata(stored, cfg)
+        metadata = stored_metadata(stored, cfg)
+        names = object_names(cfg, metadata)
+        if names:  # which images without objects have too
+            metadata = Metadata(**{**metadata.as_dict(), "thing_classes": names})
+        self.metadata = metadata
+        self.score_threshold = threshold_of_each_class(score_threshold, {}, names)
         self.combination = combination_of(cfg)
 
     def predict_batch(self, images: Sequence[AnyImage]) -> list[Result]:
@@ -89,7 +107,7 @@ def open_predictor(
     *,
     config_file: str = "",
     options: Sequence[str] = (),
-    score_threshold: float = SCORE_THRESHOLD,
+    score_threshold: ScoreThreshold = DEFAULT_THRESHOLDS,
 ) -> BasePredictor:
     """A network from its files, ready to predict.
 
@@ -98,10 +116,11 @@ def open_predictor(
             options name it.
         config_file: May be empty where the checkpoint carries its config.
         options: Config KEY VALUE pairs.
-        score_threshold: Of objects.
+        score_threshold: Of objects, as of `PackedPredictor`.
 
     Raises:
-        UserError: A file is missing or broken, or they do not belong together.
+        UserError: A file is missing or broken, or they do not belong together; or a threshold is
+            none, or of an unknown class.
     """
     check_score_threshold(score_threshold)
     if len(options) % 2:
@@ -158,8 +177,10 @@ def trained_config(
     return load_config_text(stored["config"], weights, options)
 
 
-def set_score_threshold(cfg: CfgNode, threshold: float) -> None:
-    """Make `threshold` the score threshold of the objects that any detector gives."""
+def set_score_threshold(cfg: CfgNode, threshold: ScoreThreshold) -> None:
+    """Have any detector give the objects of at least this score, or of the lowest one by class."""
+    if isinstance(threshold, Mapping):
+        threshold = least_threshold({"": SCORE_THRESHOLD, **threshold})
     for node in cfg.MODEL.values():
         if isinstance(node, CfgNode) and "SCORE_THRESH_TEST" in node:
             node.SCORE_THRESH_TEST = threshold

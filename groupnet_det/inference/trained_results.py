@@ -7,6 +7,8 @@ from detectron2.config import CfgNode
 from detectron2.data import Metadata
 from torch import Tensor
 
+from groupnet_det.config.network import leaves
+from groupnet_det.data.dataset_checks import NUM_CLASSES_KEYS, TASKS
 from groupnet_det.errors import ConfigError
 from groupnet_det.runtime.results.classification import Classification
 from groupnet_det.runtime.results.detections import Detections
@@ -25,6 +27,17 @@ def combination_of(cfg: CfgNode) -> Combination:
         stuff_area_limit=options.STUFF_AREA_LIMIT,
         score_threshold=options.INSTANCES_CONFIDENCE_THRESH,
     )
+
+
+def object_names(cfg: CfgNode, metadata: Metadata) -> list[str]:
+    """Of all classes of objects, numbers where `metadata` has no names; empty for a network that
+    finds no objects."""
+    architecture = cfg.MODEL.META_ARCHITECTURE
+    if architecture in TASKS:  # others than detection
+        return []
+    key = NUM_CLASSES_KEYS.get(architecture)
+    number = dict(leaves(cfg))[key] if key else 0
+    return list(_names(metadata, "thing_classes", number))
 
 
 def result_of(outputs: Outputs, metadata: Metadata, combination: Combination) -> Result:

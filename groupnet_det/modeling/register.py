@@ -8,6 +8,10 @@ from detectron2.modeling import BACKBONE_REGISTRY, Backbone
 
 from groupnet_det.modeling.backbones.detectron2_backbones import BACKBONES
 from groupnet_det.modeling.heads.box_head import GroupNetBoxHead
+from groupnet_det.modeling.heads.class_agnostic_nms import (
+    ClassAgnosticCascadeROIHeads,
+    ClassAgnosticROIHeads,
+)
 from groupnet_det.modeling.heads.mask_head import GroupNetMaskHead
 from groupnet_det.modeling.heads.panoptic_head import GroupNetPanopticHead
 from groupnet_det.modeling.heads.rpn_head import GroupNetRPNHead
@@ -22,6 +26,8 @@ from groupnet_det.modeling.meta_arch.retinanet import GroupNetRetinaNet
 from groupnet_det.modeling.necks.binary_fpn import build_pyramid
 
 __all__ = [
+    "ClassAgnosticCascadeROIHeads",
+    "ClassAgnosticROIHeads",
     "GroupNetBoxHead",
     "GroupNetDeepLabV3Head",
     "GroupNetDeepLabV3PlusHead",

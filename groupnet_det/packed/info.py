@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from groupnet_det.errors import shortened
+
 from .limits import in_range
 from .program_json import read_value
 
@@ -67,6 +69,13 @@ MEMBERS: dict[str, Any] = {
 }
 
 
+# Members of ``postprocessing`` that detectors of all kinds may have; theirs alone are not null.
+OF_POSTPROCESSING: dict[str, Any] = {
+    "class_agnostic_nms": bool,
+    "class_score_thresholds": dict[str, float],
+}
+
+
 def check_info(info: Mapping[str, Any]) -> None:
     """See that all members are of their types.
 
@@ -79,5 +88,11 @@ def check_info(info: Mapping[str, Any]) -> None:
     for name in ("preprocessing", "postprocessing"):
         if "kind" in (info.get(name) or {}):
             read_value(str, info[name]["kind"], f"info.{name}.kind")
+    postprocessing = info.get("postprocessing") or {}
+    for name, kind in OF_POSTPROCESSING.items():
+        if name in postprocessing:
+            read_value(kind, postprocessing[name], f"info.postprocessing.{name}")
+    for name, score in postprocessing.get("class_score_thresholds", {}).items():
+        in_range(score, 0, 1, f"info.postprocessing.class_score_thresholds.{shortened(name)}")
     for name, number in (info.get("sizes") or {}).items():
         in_range(number, 0, MAX_BYTES_OF_WEIGHTS, f"info.sizes.{name}")

@@ -10,7 +10,7 @@ MAX_PIXEL = 255
 MAX_ELEMENTS = 2**31 - 1  # of a map
 
 
-def in_range(value: int, least: int, most: int, what: str) -> None:
+def in_range(value: float, least: int, most: int, what: str) -> None:
     """
     Raises:
         PackedFileError: `value`, called `what`, is not.

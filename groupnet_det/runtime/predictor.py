@@ -1,5 +1,6 @@
 """Classify, detect or segment with a packed file: no Detectron2, no config."""
 
+import copy
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,12 +12,13 @@ from torch import Tensor
 from groupnet_det.errors import ConfigError, DataError, PackedFileError, UserError, lookup
 from groupnet_det.files.hub import fetch, on_hub, parse_name
 from groupnet_det.images.reading import AnyImage
+from groupnet_det.packed.class_thresholds import ScoreThreshold, check_score_threshold
 from groupnet_det.packed.packed_file import MAX_BYTES, error_about, read_packed
 from groupnet_det.runtime.backends.networks import BACKENDS, Network
 from groupnet_det.runtime.results.result import Result
 
 from .base_predictor import BasePredictor
-from .score_threshold import SCORE_THRESHOLD, check_score_threshold
+from .score_threshold import DEFAULT_THRESHOLDS, threshold_of_each_class
 from .task_pipelines import make_task
 
 
@@ -36,7 +38,8 @@ class PackedPredictor(BasePredictor):
             ``semantic_segmentation`` or ``panoptic_segmentation``.
         class_names: In the order of the labels; their numbers where the file names none.
         stuff_class_names: The same for the labels of a panoptic network; else empty.
-        score_threshold: Of objects; None for all.
+        score_threshold: Of objects: a number for all, or by the name of each class; None for all
+            objects.
         program: What the network computes.
         network: Runs the program, without preparation and post-processing.
     """
@@ -46,8 +49,9 @@ class PackedPredictor(BasePredictor):
         path: str | os.PathLike[str],
         *,
         backend: str = "native",
-        score_threshold: float | None = SCORE_THRESHOLD,
+        score_threshold: ScoreThreshold | None = DEFAULT_THRESHOLDS,
         mask_threshold: float | None = None,
+        class_agnostic_nms: bool | None = None,
         threads: int | None = None,
     ) -> None:
         """
@@ -56,16 +60,20 @@ class PackedPredictor(BasePredictor):
                 ``hf://user/name/model.gnp``, which is fetched.
             backend: ``native``, the compiled engine, or ``reference``, which computes the same
                 bits with PyTorch, slowly. There is no silent change from one to the other.
-            score_threshold: Of objects, 0 to 1; None for all that the file gives.
+            score_threshold: Of objects, 0 to 1: a number for all; or a mapping of class names to
+                numbers, where other classes have the threshold of the file, or 0.5 if it has none;
+                None for all objects that the file gives.
             mask_threshold: Probability from which a pixel is part of an object's mask; None for
                 that of the file.
+            class_agnostic_nms: Whether a box suppresses boxes of all classes, not only of its own;
+                None for what the file says.
             threads: Of the engine; None for as many as PyTorch uses (`torch.set_num_threads`).
 
         Raises:
             PackedFileError: The file is missing, damaged, of another version or an unknown task.
             ExtensionError: The compiled engine is missing, or `GROUPNET_DET_ISA` is impossible.
-            ConfigError: Unknown `backend`, a threshold that is no probability or not for this task,
-                or no thread.
+            ConfigError: Unknown `backend`, a threshold that is no probability, of an unknown class
+                or not for this task, or no thread.
             HubError: The file is on the hub, and cannot be fetched.
         """
         path = _local(path)
@@ -76,11 +84,11 @@ class PackedPredictor(BasePredictor):
         self._path = os.path.abspath(path)
         self._options = {
             "backend": backend,
-            "score_threshold": score_threshold,
+            "score_threshold": copy.copy(score_threshold),
             "mask_threshold": mask_threshold,
+            "class_agnostic_nms": class_agnostic_nms,
             "threads": threads,
         }
-        self.score_threshold = score_threshold
         self._threads = threads
         open_network = lookup(BACKENDS, backend, "backend")
         packed = read_packed(path)
@@ -92,6 +100,13 @@ class PackedPredictor(BasePredictor):
             raise error_about(path, PackedFileError(str(error))) from error
         if mask_threshold is not None:
             self._task.set_mask_threshold(mask_threshold)
+        if class_agnostic_nms is not None:
+            self._task.set_class_agnostic_nms(class_agnostic_nms)
+        names = self._task.class_names if self._task.finds_objects else ()
+        self.score_threshold: ScoreThreshold | None = None
+        if score_threshold is not None:
+            own = self._task.class_score_thresholds
+            self.score_threshold = threshold_of_each_class(score_threshold, own, names)
         self.info = packed.info
         self.task = str(packed.info["task"])
         self.class_names = self._task.class_names

@@ -7,6 +7,7 @@ from detectron2.utils.events import EventStorage
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.config import load_config
+from groupnet_det.modeling.heads.class_agnostic_nms import with_chosen_nms
 
 DETECTORS = ("retinanet", "fcos", "faster_rcnn", "cascade_rcnn", "mask_rcnn", "panoptic_fpn")
 SMALL = [
@@ -29,7 +30,7 @@ def detector_config(root, name, *options):
 
 
 def make_detector(root, name, *options):
-    return build_model(detector_config(root, name, *options))
+    return build_model(with_chosen_nms(detector_config(root, name, *options)))
 
 
 def parts_options(backbone, neck, head):

@@ -14,6 +14,10 @@ ABOUT = {
     "network_keys": {"MODEL.MASK_ON": True},
     "predictors": "float",
     "int8_convs": {"res3.0.downsample.conv": {"scale": 20.5, "zero": 3}},
+    "postprocessing": {
+        "class_agnostic_nms": True,
+        "class_score_thresholds": {"cat": 0.5, "dog": 1},
+    },
     "unpacked": [{"name": "fc", "reason": "always"}],
     "blocks": {
         "res2.0": {

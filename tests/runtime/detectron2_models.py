@@ -5,6 +5,7 @@ from detectron2.modeling import build_model
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.config import load_config
+from groupnet_det.modeling.heads.class_agnostic_nms import with_chosen_nms
 
 COMMON = ["MODEL.DEVICE", "cpu", "MODEL.GROUPNET.WIDTH", "0.125", "MODEL.FPN.OUT_CHANNELS", "16"]
 OPTIONS = {
@@ -28,15 +29,15 @@ REGIONS = [
 ]
 
 
-def build_detector(name, *, topk=0, detections):
+def build_detector(name, *more, topk=0, detections):
     """In eval mode; dense ones, which have a `topk`, with levels p3 and p4."""
-    options = [*COMMON, *("TEST.DETECTIONS_PER_IMAGE", str(detections))]
+    options = [*COMMON, *more, *("TEST.DETECTIONS_PER_IMAGE", str(detections))]
     if topk:
         options += [*OPTIONS[name], f"MODEL.{name.upper()}.TOPK_CANDIDATES_TEST", str(topk)]
     else:
         options += REGIONS
     cfg = load_config(f"configs/quick/{name}_groupnet_photo_digits.yaml", options)
-    return build_model(cfg).eval()
+    return build_model(with_chosen_nms(cfg)).eval()
 
 
 def random_maps(sizes, channels, *, seed):

@@ -12,6 +12,7 @@ from groupnet_det.analysis.random_weights import SEED, prepared
 from groupnet_det.config.network import config_of_keys, float_baseline_of
 from groupnet_det.errors import PackedFileError
 from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
+from groupnet_det.modeling.heads.class_agnostic_nms import with_chosen_nms
 from groupnet_det.runtime.results.detections import Detections
 from groupnet_det.runtime.results.panoptic_segmentation import PanopticSegmentation
 from groupnet_det.runtime.results.result import Result
@@ -44,7 +45,7 @@ class FloatBaseline:
         cfg = float_baseline_of(config_of_keys(keys))
         torch.manual_seed(SEED)
         try:
-            self.model = wrap_for_testing(cfg, prepared(build_model(cfg)))
+            self.model = wrap_for_testing(cfg, prepared(build_model(with_chosen_nms(cfg))))
         except Exception as error:  # whatever builders stumble over, of keys made to break them
             reason = str(error).partition("\n")[0][:MAX_REASON]
             raise PackedFileError(

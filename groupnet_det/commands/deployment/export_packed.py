@@ -15,6 +15,7 @@ from groupnet_det.exporting.packed.trained import (
     make_float_convs,
     make_predictors,
 )
+from groupnet_det.modeling.heads.class_agnostic_nms import KEY
 from groupnet_det.packed.packed_file import write_packed
 
 from . import flags
@@ -24,13 +25,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = flags.export_packed()
     arguments = parser.parse_args(argv)
     try:
+        if arguments.class_agnostic_nms:
+            arguments.opts += [KEY, "True"]
         cfg = network_config(arguments)
         register_datasets(cfg)
         model, rest = load_trained(cfg)
         images = arguments.calibration_images
         predictors = make_predictors(cfg, model, arguments.predictors, images)
         float_convs = make_float_convs(cfg, model, arguments.float_convs, images)
-        packed = export_trained(cfg, model, rest, predictors, float_convs)
+        packed = export_trained(
+            cfg, model, rest, predictors, float_convs, arguments.score_threshold
+        )
         output = Path(arguments.output)
         output.parent.mkdir(parents=True, exist_ok=True)
         write_packed(output, packed.program, packed.info, packed.tensors)

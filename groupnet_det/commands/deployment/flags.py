@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from groupnet_det.commands.parser import ONNX, PACKED, CommandParser
+from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
 
 # As the tables that they choose from, which are not imported here.
 BACKENDS = ("native", "reference")
@@ -33,6 +34,7 @@ def export_packed() -> CommandParser:
 
       %(prog)s output/classifier_groupnet_mnist5k/model_final.pth digits.gnp
       %(prog)s my.yaml resnet18_groupnet.pth digits.gnp
+      %(prog)s output/street/model_final.pth street.gnp --score-threshold person=0.6 car=0.4
 
     The config is the one that the checkpoint carries, or one that is named. Classifiers,
     detectors, segmenters and Panoptic FPN can be packed. Binary weights take one bit each. What
@@ -59,6 +61,16 @@ def export_packed() -> CommandParser:
         default=CALIBRATION_IMAGES,
         metavar="N",
         help="of int8: N of DATASETS.TRAIN[0]",
+    )
+    parser.add_argument(
+        "--class-agnostic-nms",
+        action="store_true",
+        help="boxes suppress those of all classes, not only of their own; as the key "
+        "MODEL.GROUPNET.HEAD.CLASS_AGNOSTIC_NMS True",
+    )
+    parser.add_score_threshold(
+        help_="of objects, for all or for single classes, that those who open the file have by "
+        f"default (default: {SCORE_THRESHOLD} when it is opened)",
     )
     return parser
 

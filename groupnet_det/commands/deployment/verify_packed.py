@@ -41,6 +41,7 @@ from groupnet_det.exporting.verify.predictions import (
 )
 from groupnet_det.inference.dataset_scores import DatasetScores, first_images, score_dataset
 from groupnet_det.inference.packed_model import PackedModel, build_packed_model
+from groupnet_det.modeling.heads.class_agnostic_nms import KEY, is_class_agnostic
 from groupnet_det.modeling.meta_arch.semantic_inference import wrap_for_inference
 from groupnet_det.packed.packed_file import PackedFile, read_packed, write_packed
 from groupnet_det.runtime.reference.interpreter import trace_reference
@@ -78,6 +79,7 @@ def verify(
         UserError: A file, a data set or the engine is missing, or of another network.
     """
     packed = read_packed(path)
+    cfg = with_nms_of(cfg, packed)
     packed_model = build_packed_model(cfg, str(path), backend=backend)
     if predictors is not None:
         check_other(packed_model, predictors)
@@ -95,6 +97,18 @@ def verify(
         again = export_trained(cfg, trained, rest, make_predictors(cfg, trained, predictors))
         findings += cost_of(cfg, packed_model, again, backend)
     return findings
+
+
+def with_nms_of(cfg: CfgNode, packed: PackedFile) -> CfgNode:
+    """The config whose network suppresses boxes as the file does, which the export may have been
+    told to."""
+    across = (packed.info.get("postprocessing") or {}).get("class_agnostic_nms", False)
+    if across == is_class_agnostic(cfg):
+        return cfg
+    cfg = cfg.clone()
+    cfg.defrost()
+    cfg.merge_from_list([KEY, across])
+    return cfg
 
 
 def check_other(packed: PackedModel, predictors: str) -> None:

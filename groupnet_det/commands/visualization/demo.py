@@ -22,6 +22,7 @@ from groupnet_det.inference.videos import (
 )
 from groupnet_det.pretrained import pretrained
 from groupnet_det.runtime.base_predictor import BasePredictor
+from groupnet_det.runtime.score_threshold import DEFAULT_THRESHOLDS
 from groupnet_det.visualization.drawn_results import VideoDrawer, describe_result, draw_result
 
 from . import flags
@@ -152,11 +153,12 @@ def run(arguments: argparse.Namespace) -> int:
     """What was asked for; see `_run_on_pictures` and `_run_on_video`."""
     if not arguments.output:
         check_display()
+    threshold = arguments.score_threshold
     predictor = open_predictor(
         arguments.weights,
         config_file=arguments.config_file,
         options=arguments.opts,
-        score_threshold=arguments.score_threshold,
+        score_threshold=DEFAULT_THRESHOLDS if threshold is None else threshold,
     )
     if arguments.input:
         return _run_on_pictures(predictor, arguments.input, arguments.output)

@@ -61,13 +61,10 @@ def demo() -> CommandParser:
     parser.add_argument(
         "--output", type=Path, metavar="PATH", help="file or folder; without, a window opens"
     )
-    parser.add_argument(
-        "--score-threshold",
+    parser.add_score_threshold(
         "--confidence-threshold",
-        type=float,
-        default=SCORE_THRESHOLD,
-        metavar="SCORE",
-        help="of objects",
+        help_="of objects, for all or for single classes (default: those of a packed file, or "
+        f"{SCORE_THRESHOLD})",
     )
     parser.add_argument("--opts", nargs="*", default=[], help="config KEY VALUE pairs")
     return parser

@@ -26,11 +26,14 @@ from groupnet_det.exporting.packed.layers.last_layers import (
 )
 from groupnet_det.exporting.packed.models.classifiers import export_classifier
 from groupnet_det.exporting.packed.models.meta_architectures import export_model
+from groupnet_det.exporting.packed.models.postprocessing_info import describe_score_threshold
 from groupnet_det.exporting.packed.models.preprocessing_info import (
     describe_postprocessing,
     describe_preprocessing,
     task_of_model,
 )
+from groupnet_det.modeling.heads.class_agnostic_nms import with_chosen_nms
+from groupnet_det.packed.class_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import PackedFile
 
 from .eight_bits.calibration import calibrate, calibrate_convs
@@ -57,7 +60,7 @@ def load_trained(cfg: CfgNode) -> tuple[Any, dict[str, Any]]:
         raise ConfigError(
             "MODEL.WEIGHTS is empty, so a random network would be exported; name the checkpoint"
         )
-    model = build_model(_on_cpu(cfg))
+    model = build_model(with_chosen_nms(_on_cpu(cfg)))
     rest = Checkpointer(model, strict=True).load(cfg.MODEL.WEIGHTS)
     return model.eval(), rest
 
@@ -110,6 +113,7 @@ def export_trained(
     rest: dict[str, Any],
     predictors: Predictors | None = None,
     float_convs: FloatConvs | None = None,
+    score_threshold: ScoreThreshold | None = None,
 ) -> PackedFile:
     """Pack the network of `cfg`, with all that the file says about itself.
 
@@ -118,9 +122,10 @@ def export_trained(
         model, rest: As of `load_trained`.
         predictors: As of `make_predictors`; with floats by default.
         float_convs: As of `make_float_convs`; with floats by default.
+        score_threshold: As of `export_model`.
 
     Raises:
-        UserError: No program can compute this network.
+        UserError: No program can compute this network, or a score threshold is none of it.
     """
     of_checkpoint = rest.get("class_names") or []
     info = ExportInfo.from_config(cfg)
@@ -135,6 +140,7 @@ def export_trained(
         more=about,
         predictors=predictors,
         float_convs=float_convs,
+        score_threshold=score_threshold,
     )
 
 
@@ -152,6 +158,7 @@ def pack_network(
     more: Mapping[str, Any] | None = None,
     predictors: Predictors | None = None,
     float_convs: FloatConvs | None = None,
+    score_threshold: ScoreThreshold | None = None,
 ) -> PackedFile:
     """Pack a network, trained or not.
 
@@ -163,9 +170,10 @@ def pack_network(
         more: Further members of the file's ``info``.
         predictors: As of `make_predictors`; with floats by default.
         float_convs: As of `make_float_convs`; with floats by default.
+        score_threshold: As of `export_model`.
 
     Raises:
-        UserError: No program can compute this network.
+        UserError: No program can compute this network, or a score threshold is none of it.
     """
     task = task_of_model(model)
     about = {
@@ -179,6 +187,7 @@ def pack_network(
         },
     }
     if task == "classification":
+        describe_score_threshold(score_threshold, ())  # refuses any
         names = class_names(model.fc.out_features)
         return export_classifier(model, class_names=names, info=about, float_convs=float_convs)
     about["postprocessing"] = describe_postprocessing(info, task)
@@ -189,6 +198,7 @@ def pack_network(
         predictors=predictors,
         float_convs=float_convs,
         mask_threshold=info.mask_threshold,
+        score_threshold=score_threshold,
     )
 
 

@@ -8,18 +8,20 @@ from detectron2.modeling.meta_arch.fcos import FCOS
 
 from groupnet_det.config import own_node
 from groupnet_det.modeling.features import PYRAMID, find_features
+from groupnet_det.modeling.heads.class_agnostic_nms import is_class_agnostic
 from groupnet_det.modeling.heads.fcos_head import LEVELS, GroupNetFCOSHead
 
+from .dense_nms import ChosenNMS
 from .loss_normalizer import SavedLossNormalizer
 
 
 @META_ARCH_REGISTRY.register()
-class GroupNetFCOS(SavedLossNormalizer, FCOS):
+class GroupNetFCOS(SavedLossNormalizer, ChosenNMS, FCOS):
     """FCOS whose backbone, neck and head are binary or float by ``MODEL.GROUPNET.PARTS``."""
 
     @configurable
     def __init__(self, **arguments: Any) -> None:
-        """Arguments as ``FCOS``'s, by keyword."""
+        """Arguments as ``FCOS``'s and `ChosenNMS`'s, by keyword."""
         super().__init__(**arguments)
 
     @classmethod
@@ -39,6 +41,7 @@ class GroupNetFCOS(SavedLossNormalizer, FCOS):
             "test_score_thresh": options.SCORE_THRESH_TEST,
             "test_topk_candidates": options.TOPK_CANDIDATES_TEST,
             "test_nms_thresh": options.NMS_THRESH_TEST,
+            "class_agnostic_nms": is_class_agnostic(cfg),
             "max_detections_per_image": cfg.TEST.DETECTIONS_PER_IMAGE,
             "pixel_mean": cfg.MODEL.PIXEL_MEAN,
             "pixel_std": cfg.MODEL.PIXEL_STD,

@@ -7,18 +7,20 @@ from detectron2.modeling import META_ARCH_REGISTRY, build_backbone
 from detectron2.modeling.meta_arch.retinanet import RetinaNet
 
 from groupnet_det.modeling.features import PYRAMID, find_features
+from groupnet_det.modeling.heads.class_agnostic_nms import is_class_agnostic
 from groupnet_det.modeling.heads.retinanet_head import LEVELS, GroupNetRetinaNetHead
 
+from .dense_nms import ChosenNMS
 from .loss_normalizer import SavedLossNormalizer
 
 
 @META_ARCH_REGISTRY.register()
-class GroupNetRetinaNet(SavedLossNormalizer, RetinaNet):
+class GroupNetRetinaNet(SavedLossNormalizer, ChosenNMS, RetinaNet):
     """RetinaNet whose backbone, neck and head are binary or float by ``MODEL.GROUPNET.PARTS``."""
 
     @configurable
     def __init__(self, **arguments: Any) -> None:
-        """Arguments as ``RetinaNet``'s, by keyword."""
+        """Arguments as ``RetinaNet``'s and `ChosenNMS`'s, by keyword."""
         super().__init__(**arguments)
 
     @classmethod
@@ -32,4 +34,5 @@ class GroupNetRetinaNet(SavedLossNormalizer, RetinaNet):
         shapes = arguments["backbone"].output_shape()
         in_features = find_features(shapes, names, LEVELS, made_by=PYRAMID)
         arguments["head"] = GroupNetRetinaNetHead(cfg, in_features)
+        arguments["class_agnostic_nms"] = is_class_agnostic(cfg)
         return arguments

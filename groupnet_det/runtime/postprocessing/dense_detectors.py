@@ -1,7 +1,7 @@
 """Post-processing of dense detectors: maps to boxes."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -35,6 +35,8 @@ class DensePostprocessing:
     topk: int
     nms_threshold: float
     max_detections: int
+    class_agnostic_nms: bool = False
+    class_score_thresholds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """
@@ -76,7 +78,8 @@ class DensePostprocessing:
         found = (self._candidates(maps, level, network) for level in self.levels)
         parts = zip(*found, strict=True)
         boxes, scores, classes = (torch.cat(part) for part in parts)
-        kept = network.nms(boxes, scores, classes, self.nms_threshold)
+        groups = torch.zeros_like(classes) if self.class_agnostic_nms else classes
+        kept = network.nms(boxes, scores, groups, self.nms_threshold)
         if self.max_detections >= 0:
             kept = kept[: self.max_detections]
         return pick(boxes, kept), pick(scores, kept), pick(classes, kept)

@@ -1,7 +1,7 @@
 """Post-processing of Faster, Cascade and Mask R-CNN: maps to boxes and masks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -53,6 +53,8 @@ class RegionPostprocessing:
     nms_threshold: float
     max_detections: int
     mask: MaskStage | None = None
+    class_agnostic_nms: bool = False
+    class_score_thresholds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """
@@ -76,7 +78,8 @@ class RegionPostprocessing:
         regions = self.proposals(maps, size, network)
         found = [self._candidates(maps, r, size, network) for r in regions.split(CHUNK)]
         boxes, scores, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
-        kept = network.nms(boxes, scores, labels, self.nms_threshold)
+        groups = torch.zeros_like(labels) if self.class_agnostic_nms else labels
+        kept = network.nms(boxes, scores, groups, self.nms_threshold)
         if self.max_detections >= 0:
             kept = kept[: self.max_detections]
         return pick(boxes, kept), pick(scores, kept), pick(labels, kept)

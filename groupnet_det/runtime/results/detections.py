@@ -1,7 +1,7 @@
 """Result of detectors: objects."""
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, overload
 
@@ -11,9 +11,10 @@ from torch import Tensor
 
 from groupnet_det.extras import ExtraAbsentError
 from groupnet_det.images.reading import AnyImage
+from groupnet_det.packed.class_thresholds import ScoreThreshold, check_known_classes
 
 from .drawing import Pen, blend, largest_first, object_colours, pixels_of
-from .members import Selection, counted, is_number, picked, selection
+from .members import Selection, counted, is_number, picked, reach, selection
 from .result import Result, load_supervision
 from .run_lengths import encode_mask
 
@@ -108,9 +109,12 @@ class Detections(Result):
             mask=None if self.masks is None else self.masks[number],
         )
 
-    def above(self, score: float) -> "Detections":
-        """Those with at least this score."""
-        return self._selected(self.scores.numpy() >= score)
+    def above(self, score: ScoreThreshold) -> "Detections":
+        """See `Result.above`."""
+        if isinstance(score, Mapping):
+            check_known_classes(score, self.class_names)
+        scores, labels = self.scores.numpy(), self.classes.numpy()
+        return self._selected(reach(scores, labels, self.class_names, score))
 
     def plot(self, image: AnyImage) -> NDArray[np.uint8]:
         """See `Result.plot`: boxes, masks, class names and scores; a class has one colour."""

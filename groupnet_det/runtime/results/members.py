@@ -1,7 +1,7 @@
 """Members of results: by number, or several by a slice, a mask or numbers."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.packed.class_thresholds import ScoreThreshold
 
 
 def is_number(index: Any) -> bool:
@@ -39,6 +40,26 @@ def selection(index: Any) -> Selection:
 def picked(values: Tensor, kept: Selection) -> Tensor:
     """Rows on the CPU, chosen in this thread alone: see `numpy_ops`."""
     return torch.from_numpy(np.ascontiguousarray(values.numpy()[kept]))
+
+
+def reach(
+    scores: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    names: Sequence[str],
+    threshold: ScoreThreshold,
+) -> NDArray[np.bool_]:
+    """Whether objects have at least the score threshold, (R,).
+
+    Args:
+        scores: Of the objects, (R,).
+        labels: The numbers of their classes, (R,).
+        names: Of all classes.
+        threshold: Of all classes, or by class name; classes that have none reach it anyway.
+    """
+    if not isinstance(threshold, Mapping):
+        return scores >= threshold
+    of_classes = np.array([threshold.get(name, 0) for name in names], np.float32)
+    return scores >= of_classes[labels]
 
 
 def counted(names: Sequence[str]) -> str:

@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from groupnet_det.images.reading import AnyImage
+from groupnet_det.packed.class_thresholds import (
+    ScoreThreshold,
+    complete_threshold,
+    least_threshold,
+)
 
 from .detections import Detections
 from .drawing import Pen, blend, object_colours, pixels_of
@@ -132,9 +137,12 @@ class PanopticSegmentation(Result):
             mask=self.segment_map == info["id"],
         )
 
-    def above(self, score: float) -> "PanopticSegmentation":
-        """The same with objects of at least this score, combined again."""
-        options = replace(self.combination, score_threshold=score)
+    def above(self, score: ScoreThreshold) -> "PanopticSegmentation":
+        """See `Result.above`; the objects are combined again. Classes that a mapping does not name
+        keep the threshold of `combination`."""
+        own = self.combination.score_threshold
+        score = complete_threshold(score, self.detections.class_names, own)
+        options = replace(self.combination, score_threshold=least_threshold(score))
         return combine(self.detections.above(score), self.label_map, options)
 
     def plot(self, image: AnyImage) -> NDArray[np.uint8]:

@@ -14,6 +14,7 @@ from PIL import Image
 from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.extras import import_extra
 from groupnet_det.images.reading import AnyImage
+from groupnet_det.packed.class_thresholds import ScoreThreshold
 
 JSON_SUFFIX = ".json"
 
@@ -24,8 +25,16 @@ class Result(ABC):
     All have ``len``, iteration and indexing; what the members are, the classes say.
     """
 
-    def above(self, score: float) -> "Result":
-        """The same with objects of at least this score; a result without objects stays as it is."""
+    def above(self, score: ScoreThreshold) -> "Result":
+        """The same with objects of at least this score; a result without objects stays as it is.
+
+        Args:
+            score: A number for all classes; or a mapping of class names to numbers, which leaves
+                the objects of other classes as they are.
+
+        Raises:
+            ConfigError: The mapping names a class that there is not.
+        """
         return self
 
     @abstractmethod

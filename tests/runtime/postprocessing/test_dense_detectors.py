@@ -1,11 +1,15 @@
 """Boxes of dense detectors against Detectron2's inference on the same maps."""
 
+import dataclasses
+
 import pytest
 import torch
 from detectron2.structures import ImageList
+from torchvision.ops import batched_nms, nms
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.runtime.backends.networks import NativeNetwork, ReferenceNetwork
+from groupnet_det.modeling.heads.class_agnostic_nms import KEY
+from groupnet_det.runtime.backends.networks import BACKENDS, NativeNetwork, ReferenceNetwork
 from groupnet_det.runtime.postprocessing.boxes import Anchors, BoxCoding
 from groupnet_det.runtime.postprocessing.dense_detectors import DensePostprocessing, lowest_logit
 from tests.packed.programs import simple_example
@@ -13,6 +17,7 @@ from tests.runtime.detectron2_models import build_detector, random_maps
 from tests.runtime.engine import needs_engine, write
 
 LEVELS = ("p3", "p4")
+NMS = ["in each class", "across classes"]
 SIZES = ((8, 10), (4, 5))
 NETWORK = ReferenceNetwork("", simple_example())
 
@@ -31,6 +36,7 @@ def postprocessing(model, **options):
         topk=model.test_topk_candidates,
         nms_threshold=model.test_nms_thresh,
         max_detections=model.max_detections_per_image,
+        class_agnostic_nms=model.class_agnostic_nms,
         **options,
     )
 
@@ -43,8 +49,9 @@ def as_maps(kind, tensors):
     }
 
 
-def test_retinanet_as_detectron2():
-    model = build_detector("retinanet", topk=40, detections=30)
+@pytest.mark.parametrize("across", [False, True], ids=NMS)
+def test_retinanet_as_detectron2(across):
+    model = build_detector("retinanet", KEY, str(across), topk=40, detections=30)
     number, classes = 2, 3
     logits = random_maps(SIZES, number * classes, seed=1)
     deltas = random_maps(SIZES, number * 4, seed=2)
@@ -57,14 +64,15 @@ def test_retinanet_as_detectron2():
     options = postprocessing(model, kind="retinanet", score="sigmoid", box_coding=coding)
     maps = {**as_maps("logits", logits), **as_maps("deltas", deltas)}
     boxes, scores, labels = options(maps, NETWORK)
-    assert len(scores) == 30
+    assert len(scores) > 25
     torch.testing.assert_close(boxes, expected.pred_boxes.tensor)
     torch.testing.assert_close(scores, expected.scores)
     assert torch.equal(labels, expected.pred_classes)
 
 
-def test_fcos_as_detectron2():
-    model = build_detector("fcos", topk=40, detections=30)
+@pytest.mark.parametrize("across", [False, True], ids=NMS)
+def test_fcos_as_detectron2(across):
+    model = build_detector("fcos", KEY, str(across), topk=40, detections=30)
     logits = random_maps(SIZES, 3, seed=1)
     deltas = random_maps(SIZES, 4, seed=2)
     centerness = random_maps(SIZES, 1, seed=3)
@@ -85,6 +93,29 @@ def test_fcos_as_detectron2():
     torch.testing.assert_close(boxes, expected.pred_boxes.tensor)
     torch.testing.assert_close(scores, expected.scores)
     assert torch.equal(labels, expected.pred_classes)
+
+
+@pytest.mark.parametrize("backend", ["reference", pytest.param("native", marks=needs_engine)])
+@pytest.mark.parametrize("seed", range(3))
+def test_all_candidates_suppressed_by_torchvision(seed, backend, tmp_path):
+    """One class wins where boxes of several overlap; within each class, as `batched_nms`."""
+    packed = simple_example()
+    network = BACKENDS[backend](write(tmp_path / "model.gnp", packed), packed)
+    model = build_detector("retinanet", topk=600, detections=-1)
+    coding = BoxCoding(kind="size", weights=(4.0,) * 4, clamp=1.0)
+    options = postprocessing(model, kind="retinanet", score="sigmoid", box_coding=coding)
+    maps = {
+        **as_maps("logits", random_maps(SIZES, 6, seed=seed)),
+        **as_maps("deltas", random_maps(SIZES, 8, seed=seed + 9)),
+    }
+    every = dataclasses.replace(options, nms_threshold=2.0)(maps, network)
+    assert len(every[0]) > 300
+    expected = {False: batched_nms(*every, 0.5), True: nms(*every[:2], 0.5)}
+    assert len(expected[True]) < len(expected[False])
+    for across, kept in expected.items():
+        chosen = dataclasses.replace(options, nms_threshold=0.5, class_agnostic_nms=across)
+        for found, each in zip(chosen(maps, network), every, strict=True):
+            assert torch.equal(found, each[kept])
 
 
 def test_an_empty_image_has_no_boxes():

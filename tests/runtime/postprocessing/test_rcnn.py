@@ -8,6 +8,7 @@ from detectron2.modeling.postprocessing import detector_postprocess
 from detectron2.structures import ImageList
 
 from groupnet_det.errors import ConfigError, PackedFileError
+from groupnet_det.modeling.heads.class_agnostic_nms import KEY
 from groupnet_det.packed.program_json import read_value
 from groupnet_det.runtime.backends.networks import BACKENDS, ReferenceNetwork
 from groupnet_det.runtime.postprocessing.boxes import Anchors, BoxCoding
@@ -142,10 +143,11 @@ def mask_of(model):
     return MaskStage(part="mask", pooler=pooler, class_agnostic=False, threshold=0.5)
 
 
+@pytest.mark.parametrize("across", [False, True], ids=["in each class", "across classes"])
 @pytest.mark.parametrize("name", ["faster_rcnn", "cascade_rcnn", "mask_rcnn"])
 @torch.no_grad()
-def test_as_detectron2(name, maps):
-    model = build_detector(name, detections=25)
+def test_as_detectron2(name, across, maps):
+    model = build_detector(name, KEY, str(across), detections=25)
     widen(model)
     images, proposals = propose(model, maps)
     named = maps[3]
@@ -166,6 +168,7 @@ def test_as_detectron2(name, maps):
         nms_threshold=0.5,
         max_detections=25,
         mask=mask_of(model),
+        class_agnostic_nms=across,
     )
     boxes, scores, classes = options(named, IMAGE, network)
     assert 5 < len(scores) <= 25

@@ -85,18 +85,36 @@ void block(const Json& json, const std::string& what) {
                  {"merged", place_or_null, false}});
 }
 
-// Whose kind chooses what reads the rest of it.
-void processing(const Json& json, const std::string& what) {
+void score(const Json& json, const std::string& what) {
+  const double value = json.as_number(what);
+  require(0 <= value && value <= 1, what + " is not within 0 to 1");
+}
+
+// Members of these names; their kind chooses what reads the others.
+void check_some(const Json& json, const std::string& what, const std::vector<Member>& members) {
   for (const auto& [name, value] : json.as_object(what)) {
-    if (name == "kind") value.as_string(what + ".kind");
+    for (const Member& member : members) {
+      if (name == member.name) member.check(value, what + "." + name);
+    }
   }
+}
+
+void preprocessing(const Json& json, const std::string& what) {
+  check_some(json, what, {{"kind", text}});
+}
+
+void postprocessing(const Json& json, const std::string& what) {
+  check_some(json, what,
+             {{"kind", text},
+              {"class_agnostic_nms", truth},
+              {"class_score_thresholds", object_of<score>}});
 }
 
 const std::vector<Member> kMembers = {{"task", text},
                                       {"class_names", list_of<text>},
                                       {"stuff_class_names", list_of<text>},
-                                      {"preprocessing", processing},
-                                      {"postprocessing", processing},
+                                      {"preprocessing", preprocessing},
+                                      {"postprocessing", postprocessing},
                                       {"source", object_of<text>},
                                       {"architecture", object},
                                       {"network_keys", object},

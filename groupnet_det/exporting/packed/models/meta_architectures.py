@@ -26,6 +26,11 @@ from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.last_layers import FloatPredictors, Predictors
 from groupnet_det.modeling.backbones.resnet_layout import STAGES
 from groupnet_det.modeling.backbones.staged_backbone import StagedBackbone
+from groupnet_det.modeling.heads.class_agnostic_nms import (
+    ClassAgnosticCascadeROIHeads,
+    ClassAgnosticROIHeads,
+)
+from groupnet_det.packed.class_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.program import Program
 from groupnet_det.version import __version__
@@ -40,12 +45,14 @@ from .postprocessing_info import (
     describe_mask,
     describe_pooler,
     describe_rcnn,
+    describe_score_threshold,
 )
 from .pyramid import Features, export_pyramid
 from .roi_heads import export_box_part, export_mask_part
 from .segmentation_heads import export_segmentation_head, in_features
 
 MASK_PART = "mask"
+SEGMENTATION = "semantic_segmentation"
 
 
 @dataclass
@@ -82,6 +89,7 @@ def export_model(
     predictors: Predictors | None = None,
     float_convs: FloatConvs | None = None,
     mask_threshold: float = MASK_THRESHOLD,
+    score_threshold: ScoreThreshold | None = None,
 ) -> PackedFile:
     """Fold and pack a trained detector or segmenter.
 
@@ -92,9 +100,12 @@ def export_model(
         predictors: How the last layers are computed; with floats by default.
         float_convs: How other convolutions in full precision are computed; as trained by default.
         mask_threshold: Probability from which a pixel is part of an object's mask.
+        score_threshold: Of objects, for all classes or by class name: what predictors take where
+            they are told nothing else.
 
     Raises:
-        ConfigError: No program can compute this network; the message says what to change.
+        ConfigError: No program can compute this network; the message says what to change. Or a
+            score threshold is none, or of an unknown class.
     """
     export_head = _head_exporter(model)
     model = copy.deepcopy(model).cpu().float().eval()
@@ -121,11 +132,17 @@ def export_model(
     program, tensors = builder.finish(
         head.outputs, size_divisor=max(1, model.backbone.size_divisibility), parts=head.parts
     )
+    class_list = list(class_names(head.num_classes))
+    of_objects = () if head.task == SEGMENTATION else class_list
     about = {
         "task": head.task,
-        "class_names": list(class_names(head.num_classes)),
+        "class_names": class_list,
         **(info or {}),
-        "postprocessing": {**head.postprocessing, **(info or {}).get("postprocessing", {})},
+        "postprocessing": {
+            **head.postprocessing,
+            **(info or {}).get("postprocessing", {}),
+            **describe_score_threshold(score_threshold, of_objects),
+        },
         "predictors": body.predictors.kind,
         **float_convs.info(),
         "unpacked": _unpacked(exported, exporter, names[id(backbone)]),
@@ -237,10 +254,10 @@ def _check_rcnn(rpn: Any, heads: Any) -> None:
             f"MODEL.PROPOSAL_GENERATOR.NAME gives a {type(rpn).__name__}, which cannot be "
             "exported; valid: RPN"
         )
-    if type(heads) not in (StandardROIHeads, CascadeROIHeads):
+    if type(heads) not in HEADS:
         raise ConfigError(
             f"MODEL.ROI_HEADS.NAME gives a {type(heads).__name__}, which cannot be exported; "
-            "valid: StandardROIHeads, CascadeROIHeads"
+            f"valid: {', '.join(kind.__name__ for kind in HEADS)}"
         )
     if heads.keypoint_on:
         raise ConfigError("MODEL.KEYPOINT_ON is set, and keypoints cannot be exported")
@@ -255,13 +272,19 @@ def _segmentor(body: ModelBody) -> Exported:
         levels = body.pyramid()
         features = {name: lambda feature=feature: feature for name, feature in levels.items()}  # type: ignore[misc]
     return Exported(
-        task="semantic_segmentation",
+        task=SEGMENTATION,
         outputs=export_segmentation_head(body.exporter, body.predictors, head, features),
         postprocessing={"kind": "segmentation"},
         num_classes=head.num_classes,
     )
 
 
+HEADS = (
+    StandardROIHeads,
+    CascadeROIHeads,
+    ClassAgnosticROIHeads,
+    ClassAgnosticCascadeROIHeads,
+)
 MODELS: dict[type, Callable[[ModelBody], Exported]] = {
     GeneralizedRCNN: _rcnn,
     PanopticFPN: _panoptic,

@@ -11,6 +11,11 @@ from detectron2.modeling.poolers import ROIPooler
 
 from groupnet_det.config.dense_detectors import DENSE_DETECTORS, DenseDetector
 from groupnet_det.errors import ConfigError
+from groupnet_det.packed.class_thresholds import (
+    ScoreThreshold,
+    check_known_classes,
+    check_score_threshold,
+)
 
 _FROM_POINTS = ", ".join(each.name for each in DENSE_DETECTORS if not each.has_anchors)
 
@@ -30,6 +35,7 @@ def describe_dense(model: Any, detector: DenseDetector) -> dict[str, Any]:
         "topk": int(model.test_topk_candidates),
         "nms_threshold": float(model.test_nms_thresh),
         "max_detections": int(model.max_detections_per_image),
+        **_describe_nms(model),
     }
 
 
@@ -62,7 +68,37 @@ def describe_rcnn(
         "nms_threshold": float(last.test_nms_thresh),
         "max_detections": int(last.test_topk_per_image),
         "mask": mask,
+        **_describe_nms(roi_heads),
     }
+
+
+def _describe_nms(detector: Any) -> dict[str, Any]:
+    """Nothing where boxes are suppressed within each class, as older versions take for granted."""
+    return {"class_agnostic_nms": True} if getattr(detector, "class_agnostic_nms", False) else {}
+
+
+def describe_score_threshold(
+    threshold: ScoreThreshold | None, class_names: Sequence[str]
+) -> dict[str, Any]:
+    """Score thresholds by class name; nothing where there are none.
+
+    Args:
+        threshold: Of all classes, or by class name; None for none.
+        class_names: Of all classes of objects; empty for a network that finds no objects.
+
+    Raises:
+        ConfigError: A threshold is no score, or of an unknown class.
+    """
+    if threshold is None:
+        return {}
+    check_score_threshold(threshold)
+    if not isinstance(threshold, Mapping):
+        if not class_names:
+            raise ConfigError("the score threshold is for networks that find objects; leave it out")
+        threshold = dict.fromkeys(class_names, threshold)
+    check_known_classes(threshold, class_names)
+    chosen = {name: float(threshold[name]) for name in class_names if name in threshold}
+    return {"class_score_thresholds": chosen} if chosen else {}
 
 
 def describe_mask(roi_heads: Any, part: str, threshold: float) -> dict[str, Any]:
