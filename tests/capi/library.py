@@ -1,7 +1,19 @@
 """include/groupnet.h in Python, by ctypes."""
 
 import ctypes
-from ctypes import POINTER, Structure, byref, c_char, c_char_p, c_float, c_int, c_int64, c_void_p
+from ctypes import (
+    POINTER,
+    Structure,
+    byref,
+    c_char,
+    c_char_p,
+    c_double,
+    c_float,
+    c_int,
+    c_int32,
+    c_int64,
+    c_void_p,
+)
 
 import numpy as np
 
@@ -12,6 +24,10 @@ class Error(Structure):
 
 class Output(Structure):
     _fields_ = (("name", c_char_p), ("shape", c_int64 * 4), ("values", POINTER(c_float)))
+
+
+class Object(Structure):
+    _fields_ = (("box", c_float * 4), ("score", c_float), ("label", c_int32))
 
 
 FUNCTIONS = {
@@ -31,6 +47,14 @@ FUNCTIONS = {
         c_int,
         [c_void_p, c_void_p, c_int64, c_int64, c_int, c_void_p, POINTER(Error)],
     ),
+    "check_detect": (c_int, [c_void_p, POINTER(Error)]),
+    "detect": (
+        c_void_p,
+        [c_void_p, c_void_p, c_int64, c_int64, c_double, c_int, POINTER(Error)],
+    ),
+    "num_objects": (c_int64, [c_void_p]),
+    "get_object": (POINTER(Object), [c_void_p, c_int64]),
+    "free_objects": (None, [c_void_p]),
     "run_prepared": (
         c_void_p,
         [c_void_p, c_void_p, c_int64, c_int64, c_int64, c_int, POINTER(Error)],
@@ -90,6 +114,21 @@ class Library:
         if self.segment(*arguments, byref(error)):
             raise LibraryError(error.message.decode())
         return labels
+
+    def detected(self, model, image, *, score_threshold=0.0, threads=1):
+        """Boxes (R, 4), scores and classes of the objects in one RGB image (H, W, 3)."""
+        error = Error()
+        arguments = [model, image.ctypes.data, *image.shape[:2], score_threshold, threads]
+        found = _checked(self.detect(*arguments, byref(error)), error)
+        number = self.num_objects(found)
+        assert not self.get_object(found, -1)
+        assert not self.get_object(found, number)
+        objects = [self.get_object(found, i).contents for i in range(number)]
+        boxes = np.array([list(each.box) for each in objects], np.float32).reshape(-1, 4)
+        scores = np.array([each.score for each in objects], np.float32)
+        labels = np.array([each.label for each in objects], np.int64)
+        self.free_objects(found)
+        return boxes, scores, labels
 
     def prepared(self, model, image):
         """(height, width, 3) bytes as the network takes them."""

@@ -22,6 +22,10 @@ struct groupnet_result {
   std::vector<groupnet_output> outputs;  // of pointers into both
 };
 
+struct groupnet_objects {
+  std::vector<groupnet_object> list;
+};
+
 namespace {
 
 using groupnet::require;
@@ -141,6 +145,42 @@ int groupnet_segment(const groupnet_model* model, const uint8_t* rgb, int64_t he
     return 0;
   });
 }
+
+int groupnet_check_detect(const groupnet_model* model, groupnet_error* error) {
+  return guarded(error, -1, [&] {
+    require(model != nullptr, "the model is NULL");
+    model->model.check_detection();
+    return 0;
+  });
+}
+
+groupnet_objects* groupnet_detect(const groupnet_model* model, const uint8_t* rgb, int64_t height,
+                                  int64_t width, double score_threshold, int threads,
+                                  groupnet_error* error) {
+  return guarded(error, static_cast<groupnet_objects*>(nullptr), [&] {
+    require(model != nullptr && rgb != nullptr, "the model or the image is NULL");
+    const auto found = model->model.objects({rgb, height, width}, score_threshold, threads);
+    auto objects = std::make_unique<groupnet_objects>();
+    for (size_t i = 0; i < found.size(); ++i) {
+      const groupnet::Box& box = found.boxes[i];
+      objects->list.push_back({{box.left, box.upper, box.right, box.lower},
+                               found.scores[i],
+                               static_cast<int32_t>(found.classes[i])});
+    }
+    return objects.release();
+  });
+}
+
+int64_t groupnet_num_objects(const groupnet_objects* objects) {
+  return static_cast<int64_t>(objects->list.size());
+}
+
+const groupnet_object* groupnet_get_object(const groupnet_objects* objects, int64_t number) {
+  if (number < 0 || number >= groupnet_num_objects(objects)) return nullptr;
+  return &objects->list[static_cast<size_t>(number)];
+}
+
+void groupnet_free_objects(groupnet_objects* objects) { delete objects; }
 
 int groupnet_prepare(const groupnet_model* model, const uint8_t* rgb, int64_t height, int64_t width,
                      int64_t shape[2], uint8_t* prepared, groupnet_error* error) {

@@ -14,6 +14,7 @@ namespace {
 
 constexpr const char* kClassification = "classification";
 constexpr const char* kSegmentation = "semantic_segmentation";
+constexpr const char* kDetection = "detection";
 constexpr const char* kLogits = "logits";
 constexpr int kMaxThreads = 256;
 
@@ -63,6 +64,11 @@ void Model::read_info(const Json& info) {
     preprocessing_.reset();  // its network runs on images that are prepared elsewhere
     no_preprocessing_ = error.what();
   }
+  read_segmentation(info);
+  read_detection(info);
+}
+
+void Model::read_segmentation(const Json& info) {
   try {
     require(task_ == kSegmentation,
             "its task is " + quoted(task_) + ", not '" + std::string(kSegmentation) + "'");
@@ -71,6 +77,19 @@ void Model::read_info(const Json& info) {
   } catch (const Error& error) {
     segmentation_.reset();
     no_segmentation_ = error.what();  // its network gives its maps all the same
+  }
+}
+
+void Model::read_detection(const Json& info) {
+  try {
+    require(task_ == kDetection,
+            "its task is " + quoted(task_) + ", not '" + std::string(kDetection) + "'");
+    detection_ = Detection::from_info(info, *network_);
+    require(preprocessing().keeps_whole(), "its preprocessing is for classifiers");
+    name_classes(static_cast<size_t>(detection_->num_classes()));
+  } catch (const Error& error) {
+    detection_.reset();
+    no_detection_ = error.what();
   }
 }
 
@@ -110,6 +129,25 @@ std::vector<int32_t> Model::labels(const RgbImage& image, int threads) const {
   const std::vector<uint8_t> prepared = preprocessing().prepare(image);
   return segmentation_->labels(*network_, prepared.data(), preprocessing().size_of(image),
                                {image.height, image.width}, threads);
+}
+
+void Model::check_detection() const {
+  if (detection_ == nullptr) throw Error("the model finds no objects: " + no_detection_);
+}
+
+Objects Model::objects(const RgbImage& image, double score_threshold, int threads) const {
+  check_detection();
+  require(
+      0 <= score_threshold && score_threshold <= 1,
+      "the score threshold of objects is " + std::to_string(score_threshold) + "; valid: 0 to 1");
+  const std::vector<uint8_t> prepared = preprocessing().prepare(image);
+  DetectionInput input;
+  input.prepared = prepared.data();
+  input.size = preprocessing().size_of(image);
+  input.wanted = {image.height, image.width};
+  input.score_threshold = static_cast<float>(score_threshold);
+  input.threads = number_of_threads(threads);
+  return detection_->detect(*network_, input);
 }
 
 std::vector<Output> Model::run(const uint8_t* prepared, const ImageSize& size, int threads) const {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "capi/detection/detection.h"
 #include "capi/preprocessing.h"
 #include "capi/segmentation.h"
 #include "core/run/network.h"
@@ -37,6 +38,12 @@ class Model {
   // segmenter. As `run`, for any number of threads.
   std::vector<int32_t> labels(const RgbImage& image, int threads) const;
 
+  // Objects with at least that score, 0 to 1. Throws Error where the model is no detector. As
+  // `run`, for any number of threads.
+  Objects objects(const RgbImage& image, double score_threshold, int threads) const;
+  // Throws Error where `objects` would for any image.
+  void check_detection() const;
+
   // Any number of threads may call it at once; none waits for another. `prepared` are unsigned
   // bytes (N, H, W, C). One output for each of the program, in its order.
   std::vector<Output> run(const uint8_t* prepared, const ImageSize& size, int threads) const;
@@ -44,6 +51,8 @@ class Model {
  private:
   Model(const PackedFile& file, const std::string& name);
   void read_info(const Json& info);
+  void read_detection(const Json& info);
+  void read_segmentation(const Json& info);
   void read_class_names(const Json& info);
   void name_classes(size_t number);
   void run_one(const uint8_t* image, const ImageSize& size, int threads,
@@ -54,7 +63,8 @@ class Model {
   std::unique_ptr<Network> network_;
   std::unique_ptr<Preprocessing> preprocessing_;
   std::unique_ptr<Segmentation> segmentation_;
-  std::string no_preprocessing_, no_segmentation_;  // why there is none
+  std::unique_ptr<Detection> detection_;
+  std::string no_preprocessing_, no_segmentation_, no_detection_;  // why there is none
 };
 
 }  // namespace groupnet

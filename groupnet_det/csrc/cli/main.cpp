@@ -1,7 +1,5 @@
 // groupnet-run: a packed model on an image, without Python. Uses nothing but the C interface.
-#include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <stdexcept>
@@ -9,82 +7,13 @@
 #include <vector>
 
 #include "cli/netpbm.h"
+#include "cli/options.h"
 #include "cli/report.h"
 #include "include/groupnet.h"
 
 namespace {
 
 using namespace groupnet_tool;
-
-constexpr const char* kUsage =
-    "usage: groupnet-run MODEL.gnp IMAGE.ppm [--threads N] [--top K] [--json]\n"
-    "                    [--output LABELS.pgm] [--map NAME]\n"
-    "\n"
-    "  MODEL.gnp     a packed model, by tools/export_packed.py\n"
-    "  IMAGE.ppm     a binary PPM or PGM file of 8 bits\n"
-    "  --threads N   1 to 256; without it, one per processor\n"
-    "  --top K       how many classes are printed (5)\n"
-    "  --json        print JSON, with all probabilities and logits\n"
-    "  --output F    write the class of each pixel, a grey image\n"
-    "  --map NAME    of that map of the network as it is; without it, of a segmenter's\n"
-    "                image in its own size, or of \"logits\"\n"
-    "  --help        print this\n";
-
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-struct Options {
-  std::string model, image, output, map;
-  int threads = 0;
-  bool help = false;
-  ReportOptions report;
-};
-
-int whole(const std::string& text, const std::string& option, int least, int most) {
-  char* end = nullptr;
-  errno = 0;
-  const long value = std::strtol(text.c_str(), &end, 10);
-  if (text.empty() || *end != '\0' || errno != 0 || value < least || value > most) {
-    throw UsageError(option + " is '" + text + "'; valid: " + std::to_string(least) + " to " +
-                     std::to_string(most));
-  }
-  return static_cast<int>(value);
-}
-
-Options parse(int argc, char** argv) {
-  Options options;
-  std::vector<std::string> files;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    auto value = [&]() -> std::string {
-      if (++i == argc) throw UsageError(word + " needs a value");
-      return argv[i];
-    };
-    if (word == "--help" || word == "-h") {
-      options.help = true;
-    } else if (word == "--json") {
-      options.report.json = true;
-    } else if (word == "--threads") {
-      options.threads = whole(value(), word, 1, 256);
-    } else if (word == "--top") {
-      options.report.top = whole(value(), word, 0, 1 << 20);
-    } else if (word == "--output") {
-      options.output = value();
-    } else if (word == "--map") {
-      options.map = value();
-    } else if (word.size() > 1 && word[0] == '-') {
-      throw UsageError("unknown option " + word);
-    } else {
-      files.push_back(word);
-    }
-  }
-  if (options.help) return options;
-  if (files.size() != 2) throw UsageError("a model and an image are needed");
-  options.model = files[0];
-  options.image = files[1];
-  return options;
-}
 
 template <class T>
 T* checked(T* made, const groupnet_error& error) {
@@ -143,12 +72,35 @@ std::string run_maps(const groupnet_model* model, const Image& image, const Opti
   return report(model, result.get(), options.report);
 }
 
-// Of a detector the maps are all that is known here; stdout has nothing but the prediction.
-void hint_at_boxes(const std::string& task) {
-  if (task != "detection" && task != "instance_segmentation") return;
-  std::fprintf(stderr,
-               "note: boxes and masks are not computed here, only the network's maps; "
-               "PackedPredictor in Python computes them\n");
+// What is printed about a detector's image.
+std::string detect(const groupnet_model* model, const Image& image, const Options& options) {
+  groupnet_error error;
+  const std::unique_ptr<groupnet_objects, void (*)(groupnet_objects*)> objects(
+      checked(groupnet_detect(model, image.pixels.data(), image.height, image.width,
+                              options.score_threshold, options.threads, &error),
+              error),
+      groupnet_free_objects);
+  return report_objects(model, objects.get(), image.height, image.width, options.report);
+}
+
+// Whether objects are wanted. A detector whose objects cannot be computed gives its maps, and a
+// note; stdout has nothing but the prediction.
+bool detects(const groupnet_model* model, const std::string& task) {
+  if (task != "detection" && task != "instance_segmentation") return false;
+  groupnet_error error;
+  if (groupnet_check_detect(model, &error) == 0) return true;
+  std::fprintf(stderr, "note: only the network's maps are computed: %s\n", error.message);
+  return false;
+}
+
+std::string predict(const groupnet_model* model, const Image& image, const Options& options) {
+  const std::string task = groupnet_task(model);
+  if (!options.map.empty()) return run_maps(model, image, options);
+  if (task == "semantic_segmentation") return segment(model, image, options);
+  if (!detects(model, task)) return run_maps(model, image, options);
+  if (!options.output.empty())
+    throw std::runtime_error("a detector gives no label map; name one of its maps by --map");
+  return detect(model, image, options);
 }
 
 void run(const Options& options) {
@@ -156,14 +108,10 @@ void run(const Options& options) {
   const std::unique_ptr<groupnet_model, void (*)(groupnet_model*)> model(
       checked(groupnet_open(options.model.c_str(), &error), error), groupnet_close);
   const Image image = read_rgb(options.image);
-  const std::string task = groupnet_task(model.get());
-  const bool segments = task == "semantic_segmentation";
-  const std::string text = segments && options.map.empty() ? segment(model.get(), image, options)
-                                                           : run_maps(model.get(), image, options);
+  const std::string text = predict(model.get(), image, options);
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     throw std::runtime_error("the prediction cannot be written");
   }
-  hint_at_boxes(task);
 }
 
 }  // namespace

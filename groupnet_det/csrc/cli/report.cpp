@@ -138,6 +138,28 @@ std::string report_labels(const groupnet_model* model, const std::vector<int32_t
          std::to_string(width) + "], \"shares\": {" + shares + "}}\n";
 }
 
+std::string report_objects(const groupnet_model* model, const groupnet_objects* objects,
+                           int64_t height, int64_t width, const ReportOptions& options) {
+  std::vector<const groupnet_object*> list;
+  for (int64_t i = 0; i < groupnet_num_objects(objects); ++i) {
+    list.push_back(groupnet_get_object(objects, i));
+  }
+  if (!options.json) {
+    return join(list, "", [&](const groupnet_object* object) {
+      return digits(object->score) + "\t" + groupnet_class_name(model, object->label) + "\t" +
+             join(object->box, " ", digits) + "\n";
+    });
+  }
+  const std::string entries = join(list, ", ", [&](const groupnet_object* object) {
+    return "{\"class\": " + json_text(groupnet_class_name(model, object->label)) +
+           ", \"label\": " + std::to_string(object->label) +
+           ", \"score\": " + json_number(object->score) + ", \"box\": [" +
+           join(object->box, ", ", json_number) + "]}";
+  });
+  return head_of(model) + ", \"image_size\": [" + std::to_string(height) + ", " +
+         std::to_string(width) + "], \"objects\": [" + entries + "]}\n";
+}
+
 std::string report(const groupnet_model* model, const groupnet_result* result,
                    const ReportOptions& options) {
   std::vector<const groupnet_output*> outputs;

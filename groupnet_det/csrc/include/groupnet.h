@@ -71,6 +71,31 @@ GROUPNET_API int groupnet_segment(const groupnet_model* model, const uint8_t* rg
                                   int64_t width, int threads, int32_t* labels,
                                   groupnet_error* error);
 
+/* An object: its box, left, upper, right and lower side in pixels of the image, its score, and the
+ * number of its class (groupnet_class_name). */
+typedef struct {
+  float box[4];
+  float score;
+  int32_t label;
+} groupnet_object;
+
+typedef struct groupnet_objects groupnet_objects; /* those of an image */
+
+/* Whether groupnet_detect takes images for this model: 0, or -1 with the reason. */
+GROUPNET_API int groupnet_check_detect(const groupnet_model* model, groupnet_error* error);
+/* The objects in an image with a score of at least `score_threshold`, 0 to 1, as PackedPredictor
+ * gives them. */
+GROUPNET_API groupnet_objects* groupnet_detect(const groupnet_model* model, const uint8_t* rgb,
+                                               int64_t height, int64_t width,
+                                               double score_threshold, int threads,
+                                               groupnet_error* error);
+GROUPNET_API int64_t groupnet_num_objects(const groupnet_objects* objects);
+/* The most certain first; NULL where there is none of that number, from 0. */
+GROUPNET_API const groupnet_object* groupnet_get_object(const groupnet_objects* objects,
+                                                        int64_t number);
+/* NULL is allowed. */
+GROUPNET_API void groupnet_free_objects(groupnet_objects* objects);
+
 /* The two halves of groupnet_run. groupnet_prepare gives the height and width that an image will
  * have, and where `prepared` is not NULL writes its (shape[0], shape[1], channels) bytes there; it
  * returns 0. groupnet_run_prepared takes (images, height, width, channels) of such bytes. */

@@ -79,6 +79,20 @@ static void check_runs(const groupnet_model* model) {
   check(strstr(error.message, "holds no pixel") != NULL, error.message);
 }
 
+/* Of a classifier there are none. */
+static void check_no_objects(const groupnet_model* model) {
+  static const uint8_t image[3] = {1, 2, 3};
+  groupnet_error error;
+  groupnet_objects* objects = groupnet_detect(model, image, 1, 1, 0.5, 1, &error);
+  check(objects == NULL, "objects");
+  check(strstr(error.message, "finds no objects") != NULL, error.message);
+  check(groupnet_check_detect(model, NULL) == -1, "no detector");
+  if (objects != NULL && groupnet_num_objects(objects) > 0) {
+    check(groupnet_get_object(objects, 0)->label >= 0, "a label");
+  }
+  groupnet_free_objects(objects);
+}
+
 int main(int argc, char** argv) {
   groupnet_error error;
   groupnet_model* model;
@@ -94,6 +108,7 @@ int main(int argc, char** argv) {
   }
   check_model(model);
   check_runs(model);
+  check_no_objects(model);
   groupnet_close(model);
   return failures != 0;
 }

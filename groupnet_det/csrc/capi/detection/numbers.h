@@ -1,0 +1,12 @@
+// Functions of float32 with the bits of NumPy's on processors with AVX2 or AVX-512, which
+// PackedPredictor computes scores and boxes by.
+#pragma once
+
+namespace groupnet {
+
+float exponential(float x);
+
+// 1 / (1 + e^-x).
+float sigmoid(float x);
+
+}  // namespace groupnet

@@ -1,0 +1,17 @@
+"""Pictures for detectors, and their objects side by side."""
+
+import numpy as np
+
+
+def noise(height, width):
+    generator = np.random.default_rng([height, width])
+    return generator.integers(0, 256, (height, width, 3), np.uint8)
+
+
+def assert_same(found, expected):
+    """Bit by bit."""
+    names = ("boxes", "scores", "classes")
+    for name, values in zip(names, found, strict=True):
+        wanted = getattr(expected, name).numpy()
+        assert values.shape == wanted.shape, name
+        assert np.array_equal(values, wanted), (name, values, wanted)
