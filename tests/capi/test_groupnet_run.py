@@ -166,7 +166,6 @@ BROKEN = {
     "bitmap": (b"P4 8 1\n\0", "it is a P4 file; only binary PPM and PGM (P6, P5) are read"),
     "PAM": (b"P7\nWIDTH 1\n", "it is a P7 file; only binary PPM and PGM (P6, P5) are read"),
     "PFM": (b"PF\n1 1\n-1\n", "it is no binary PPM or PGM file (P6 or P5)"),
-    "PNG": (b"\x89PNG\r\n\x1a\n", "it is no binary PPM or PGM file (P6 or P5)"),
     "P60": (b"P60 5 5 255\n", "it is no binary PPM or PGM file (P6 or P5)"),
 }
 
@@ -224,7 +223,7 @@ def test_wrong_words(groupnet_run, words, message):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ")
     assert message in done.stderr.splitlines()[0]
-    assert "usage: groupnet-run MODEL.gnp IMAGE.ppm" in done.stderr
+    assert "usage: groupnet-run MODEL.gnp IMAGE" in done.stderr
 
 
 def test_help(groupnet_run):

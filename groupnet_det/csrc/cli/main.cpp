@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "cli/netpbm.h"
+#include "cli/drawing.h"
+#include "cli/images/netpbm.h"
+#include "cli/images/reading.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "include/groupnet.h"
@@ -72,14 +74,18 @@ std::string run_maps(const groupnet_model* model, const Image& image, const Opti
   return report(model, result.get(), options.report);
 }
 
-// What is printed about a detector's image.
-std::string detect(const groupnet_model* model, const Image& image, const Options& options) {
+// What is printed about a detector's image, which may be drawn on.
+std::string detect(const groupnet_model* model, Image& image, const Options& options) {
   groupnet_error error;
   const std::unique_ptr<groupnet_objects, void (*)(groupnet_objects*)> objects(
       checked(groupnet_detect(model, image.pixels.data(), image.height, image.width,
                               options.score_threshold, options.threads, &error),
               error),
       groupnet_free_objects);
+  if (!options.draw.empty()) {
+    draw_objects(model, objects.get(), image);
+    write_picture(options.draw, image);
+  }
   return report_objects(model, objects.get(), image.height, image.width, options.report);
 }
 
@@ -93,21 +99,22 @@ bool detects(const groupnet_model* model, const std::string& task) {
   return false;
 }
 
-std::string predict(const groupnet_model* model, const Image& image, const Options& options) {
+std::string predict(const groupnet_model* model, Image& image, const Options& options) {
   const std::string task = groupnet_task(model);
-  if (!options.map.empty()) return run_maps(model, image, options);
-  if (task == "semantic_segmentation") return segment(model, image, options);
-  if (!detects(model, task)) return run_maps(model, image, options);
-  if (!options.output.empty())
+  const bool segments = options.map.empty() && task == "semantic_segmentation";
+  if (options.map.empty() && detects(model, task)) {
+    if (options.output.empty()) return detect(model, image, options);
     throw std::runtime_error("a detector gives no label map; name one of its maps by --map");
-  return detect(model, image, options);
+  }
+  if (!options.draw.empty()) throw std::runtime_error("there are no objects that could be drawn");
+  return segments ? segment(model, image, options) : run_maps(model, image, options);
 }
 
 void run(const Options& options) {
   groupnet_error error;
   const std::unique_ptr<groupnet_model, void (*)(groupnet_model*)> model(
       checked(groupnet_open(options.model.c_str(), &error), error), groupnet_close);
-  const Image image = read_rgb(options.image);
+  Image image = read_rgb(options.image);
   const std::string text = predict(model.get(), image, options);
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     throw std::runtime_error("the prediction cannot be written");
@@ -120,7 +127,7 @@ int main(int argc, char** argv) {
   try {
     const Options options = parse(argc, argv);
     if (options.help) {
-      std::fputs(kUsage, stdout);
+      std::printf("%s\nImages: %s.\n", kUsage, readable_formats().c_str());
     } else {
       run(options);
     }

@@ -4,14 +4,18 @@
 #include <cstdlib>
 #include <vector>
 
+#include "cli/drawing.h"
+#include "cli/images/png.h"
+
 namespace groupnet_tool {
 
 const char* const kUsage =
-    "usage: groupnet-run MODEL.gnp IMAGE.ppm [--threads N] [--top K] [--json]\n"
+    "usage: groupnet-run MODEL.gnp IMAGE [--threads N] [--top K] [--json]\n"
     "                    [--score-threshold S] [--output LABELS.pgm] [--map NAME]\n"
+    "                    [--draw PICTURE.png]\n"
     "\n"
     "  MODEL.gnp     a packed model, by tools/export_packed.py\n"
-    "  IMAGE.ppm     a binary PPM or PGM file of 8 bits\n"
+    "  IMAGE         a picture of 8 bits a channel\n"
     "  --threads N   1 to 256; without it, one per processor\n"
     "  --top K       how many classes are printed (5)\n"
     "  --score-threshold S\n"
@@ -20,6 +24,7 @@ const char* const kUsage =
     "  --output F    write the class of each pixel, a grey image\n"
     "  --map NAME    of that map of the network as it is; without it, of a segmenter's\n"
     "                image in its own size, or of \"logits\"\n"
+    "  --draw F      write the image with the boxes of objects, a .png or .ppm file\n"
     "  --help        print this\n";
 
 namespace {
@@ -67,6 +72,12 @@ Options parse(int argc, char** argv) {
       options.score_threshold = share(value(), word);
     } else if (word == "--output") {
       options.output = value();
+    } else if (word == "--draw") {
+      options.draw = value();
+      if (!is_picture(options.draw)) {
+        throw UsageError("--draw is '" + options.draw + "'; valid: a file name that ends in " +
+                         (kReadsPng ? ".png or .ppm" : ".ppm"));
+      }
     } else if (word == "--map") {
       options.map = value();
     } else if (word.size() > 1 && word[0] == '-') {

@@ -15,7 +15,7 @@ struct UsageError : std::runtime_error {
 };
 
 struct Options {
-  std::string model, image, output, map;
+  std::string model, image, output, map, draw;
   int threads = 0;
   double score_threshold = 0.5;
   bool help = false;

@@ -1,22 +1,18 @@
 // Images without a library: binary PPM and PGM files.
 #pragma once
 
-#include <cstdint>
 #include <string>
-#include <vector>
+
+#include "cli/images/image.h"
 
 namespace groupnet_tool {
 
-struct Image {
-  int64_t height = 0, width = 0;
-  std::vector<uint8_t> pixels;
-};
-
-// RGB, (height, width, 3), of a P6 or P5 file of 8 bits; grey is put in all three. What follows the
-// first image of a file is ignored. Throws std::runtime_error that names the file.
-Image read_rgb(const std::string& path);
+// As `read_rgb`, of a P6 or P5 file.
+Image read_netpbm(const ImageFile& file);
 
 // Grey, (height, width), to a P5 file. Throws std::runtime_error.
 void write_grey(const std::string& path, const Image& image);
+// RGB, (height, width, 3), to a P6 file. Throws the same.
+void write_rgb(const std::string& path, const Image& image);
 
 }  // namespace groupnet_tool
