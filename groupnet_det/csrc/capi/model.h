@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "capi/detection/detection.h"
-#include "capi/preprocessing.h"
+#include "capi/images/preprocessing.h"
 #include "capi/segmentation.h"
 #include "core/run/network.h"
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "capi/detection/members.h"
 #include "capi/detection/numbers.h"
+#include "capi/members.h"
 #include "core/message.h"
 
 namespace groupnet {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "capi/preprocessing.h"
+#include "capi/images/preprocessing.h"
 #include "core/format/json/json.h"
 
 namespace groupnet {

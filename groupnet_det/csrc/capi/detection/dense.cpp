@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "capi/detection/candidates.h"
-#include "capi/detection/members.h"
 #include "capi/detection/numbers.h"
+#include "capi/members.h"
 #include "core/memory/memory_limit.h"
 #include "core/message.h"
 #include "core/run/workspace_lease.h"

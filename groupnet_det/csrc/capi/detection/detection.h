@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "capi/detection/boxes.h"
-#include "capi/preprocessing.h"
+#include "capi/images/preprocessing.h"
 #include "core/format/json/json.h"
 #include "core/run/network.h"
 

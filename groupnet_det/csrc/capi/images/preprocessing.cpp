@@ -1,4 +1,4 @@
-#include "capi/preprocessing.h"
+#include "capi/images/preprocessing.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "capi/resize.h"
+#include "capi/images/resize.h"
 #include "core/message.h"
 
 namespace groupnet {

@@ -1,4 +1,4 @@
-#include "capi/detection/members.h"
+#include "capi/members.h"
 
 #include <algorithm>
 #include <cmath>
