@@ -54,6 +54,8 @@ FUNCTIONS = {
     ),
     "num_objects": (c_int64, [c_void_p]),
     "get_object": (POINTER(Object), [c_void_p, c_int64]),
+    "has_masks": (c_int, [c_void_p]),
+    "get_mask": (c_int, [c_void_p, c_int64, c_void_p, POINTER(Error)]),
     "free_objects": (None, [c_void_p]),
     "run_prepared": (
         c_void_p,
@@ -116,7 +118,8 @@ class Library:
         return labels
 
     def detected(self, model, image, *, score_threshold=0.0, threads=1):
-        """Boxes (R, 4), scores and classes of the objects in one RGB image (H, W, 3)."""
+        """Boxes (R, 4), scores, classes and masks (R, H, W) of the objects in one RGB image (H, W,
+        3); without masks, these are None."""
         error = Error()
         arguments = [model, image.ctypes.data, *image.shape[:2], score_threshold, threads]
         found = _checked(self.detect(*arguments, byref(error)), error)
@@ -127,8 +130,16 @@ class Library:
         boxes = np.array([list(each.box) for each in objects], np.float32).reshape(-1, 4)
         scores = np.array([each.score for each in objects], np.float32)
         labels = np.array([each.label for each in objects], np.int64)
+        masks = self._masks(found, number, image.shape[:2]) if self.has_masks(found) else None
         self.free_objects(found)
-        return boxes, scores, labels
+        return boxes, scores, labels, masks
+
+    def _masks(self, found, number, size):
+        masks = np.full((number, *size), 7, np.uint8)
+        for i, mask in enumerate(masks):
+            assert self.get_mask(found, i, mask.ctypes.data, None) == 0
+        assert masks.max(initial=0) <= 1
+        return masks.astype(bool)
 
     def prepared(self, model, image):
         """(height, width, 3) bytes as the network takes them."""

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "capi/members.h"
 #include "capi/model.h"
+#include "capi/regions/masks.h"
 #include "capi/softmax.h"
 #include "core/message.h"
 #include "include/groupnet.h"
@@ -23,7 +25,11 @@ struct groupnet_result {
 };
 
 struct groupnet_objects {
-  std::vector<groupnet_object> list;
+  groupnet::Objects objects;
+  groupnet::PixelSize size;  // of the image
+  bool has_masks = false;
+  float mask_threshold = 0;
+  std::vector<groupnet_object> list;  // of `objects`
 };
 
 namespace {
@@ -159,8 +165,14 @@ groupnet_objects* groupnet_detect(const groupnet_model* model, const uint8_t* rg
                                   groupnet_error* error) {
   return guarded(error, static_cast<groupnet_objects*>(nullptr), [&] {
     require(model != nullptr && rgb != nullptr, "the model or the image is NULL");
-    const auto found = model->model.objects({rgb, height, width}, score_threshold, threads);
     auto objects = std::make_unique<groupnet_objects>();
+    objects->objects = model->model.objects({rgb, height, width}, score_threshold, threads);
+    objects->size = {height, width};
+    if (const double* threshold = model->model.mask_threshold()) {
+      objects->has_masks = true;
+      objects->mask_threshold = groupnet::to_float(*threshold);
+    }
+    const groupnet::Objects& found = objects->objects;
     for (size_t i = 0; i < found.size(); ++i) {
       const groupnet::Box& box = found.boxes[i];
       objects->list.push_back({{box.left, box.upper, box.right, box.lower},
@@ -178,6 +190,22 @@ int64_t groupnet_num_objects(const groupnet_objects* objects) {
 const groupnet_object* groupnet_get_object(const groupnet_objects* objects, int64_t number) {
   if (number < 0 || number >= groupnet_num_objects(objects)) return nullptr;
   return &objects->list[static_cast<size_t>(number)];
+}
+
+int groupnet_has_masks(const groupnet_objects* objects) { return objects->has_masks ? 1 : 0; }
+
+int groupnet_get_mask(const groupnet_objects* objects, int64_t number, uint8_t* mask,
+                      groupnet_error* error) {
+  return guarded(error, -1, [&] {
+    require(objects != nullptr && mask != nullptr, "the objects or the mask are NULL");
+    require(objects->has_masks, "the model makes no masks");
+    require(groupnet_get_object(objects, number) != nullptr, "there is no object of that number");
+    const auto i = static_cast<size_t>(number);
+    std::fill(mask, mask + objects->size.height * objects->size.width, uint8_t{0});
+    groupnet::paste(objects->objects.masks[i], objects->objects.boxes[i], objects->size,
+                    objects->mask_threshold, mask);
+    return 0;
+  });
 }
 
 void groupnet_free_objects(groupnet_objects* objects) { delete objects; }

@@ -15,6 +15,7 @@ namespace {
 constexpr const char* kClassification = "classification";
 constexpr const char* kSegmentation = "semantic_segmentation";
 constexpr const char* kDetection = "detection";
+constexpr const char* kInstances = "instance_segmentation";
 constexpr const char* kLogits = "logits";
 constexpr int kMaxThreads = 256;
 
@@ -82,9 +83,9 @@ void Model::read_segmentation(const Json& info) {
 
 void Model::read_detection(const Json& info) {
   try {
-    require(task_ == kDetection,
-            "its task is " + quoted(task_) + ", not '" + std::string(kDetection) + "'");
-    detection_ = Detection::from_info(info, *network_);
+    require(task_ == kDetection || task_ == kInstances,
+            "its task is " + quoted(task_) + "; valid: '" + kDetection + "', '" + kInstances + "'");
+    detection_ = Detection::from_info(info, task_, *network_);
     require(preprocessing().keeps_whole(), "its preprocessing is for classifiers");
     name_classes(static_cast<size_t>(detection_->num_classes()));
   } catch (const Error& error) {
@@ -133,6 +134,10 @@ std::vector<int32_t> Model::labels(const RgbImage& image, int threads) const {
 
 void Model::check_detection() const {
   if (detection_ == nullptr) throw Error("the model finds no objects: " + no_detection_);
+}
+
+const double* Model::mask_threshold() const {
+  return detection_ == nullptr ? nullptr : detection_->mask_threshold();
 }
 
 Objects Model::objects(const RgbImage& image, double score_threshold, int threads) const {

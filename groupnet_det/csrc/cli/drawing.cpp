@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
+#include <vector>
 
 #include "cli/images/netpbm.h"
 #include "cli/images/png.h"
+#include "cli/report.h"
 
 namespace groupnet_tool {
 
@@ -55,6 +58,33 @@ void draw_box(Image& image, const float* box, const Colour& colour) {
   fill(image, {std::max(area.right - line, area.left), area.upper, area.right, area.lower}, colour);
 }
 
+void blend(Image& image, const std::vector<uint8_t>& mask, const Colour& colour) {
+  for (size_t i = 0; i < mask.size(); ++i) {
+    if (mask[i] == 0) continue;
+    for (size_t c = 0; c < 3; ++c) {
+      uint8_t& value = image.pixels[3 * i + c];
+      value = static_cast<uint8_t>(std::nearbyint((value + colour[c]) * 0.5));
+    }
+  }
+}
+
+// Large ones first, so that small ones are drawn over them. They are made twice, as all together
+// may take much memory.
+void blend_masks(const groupnet_model* model, const groupnet_objects* objects, Image& image) {
+  const Size size{image.height, image.width};
+  std::vector<std::pair<int64_t, int64_t>> order;  // of areas, and numbers
+  for (int64_t i = 0; i < groupnet_num_objects(objects); ++i) {
+    const std::vector<uint8_t> mask = mask_of(objects, i, size);
+    order.emplace_back(std::count(mask.begin(), mask.end(), 1), i);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (const auto& [area, number] : order) {
+    const int32_t label = groupnet_get_object(objects, number)->label;
+    blend(image, mask_of(objects, number, size), colour_of(label, groupnet_num_classes(model)));
+  }
+}
+
 }  // namespace
 
 bool is_picture(const std::string& path) {
@@ -70,6 +100,7 @@ void write_picture(const std::string& path, const Image& image) {
 }
 
 void draw_objects(const groupnet_model* model, const groupnet_objects* objects, Image& image) {
+  if (groupnet_has_masks(objects) != 0) blend_masks(model, objects, image);
   for (int64_t i = groupnet_num_objects(objects) - 1; i >= 0; --i) {
     const groupnet_object* object = groupnet_get_object(objects, i);
     draw_box(image, object->box, colour_of(object->label, groupnet_num_classes(model)));

@@ -12,7 +12,8 @@ namespace groupnet_tool {
 bool is_picture(const std::string& path);
 void write_picture(const std::string& path, const Image& image);
 
-// Draws boxes in the colours of their classes, the most certain ones above the others.
+// Draws boxes and masks in the colours of their classes, the boxes of the most certain objects
+// above the others.
 void draw_objects(const groupnet_model* model, const groupnet_objects* objects, Image& image);
 
 }  // namespace groupnet_tool

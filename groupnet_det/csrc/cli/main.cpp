@@ -86,7 +86,7 @@ std::string detect(const groupnet_model* model, Image& image, const Options& opt
     draw_objects(model, objects.get(), image);
     write_picture(options.draw, image);
   }
-  return report_objects(model, objects.get(), image.height, image.width, options.report);
+  return report_objects(model, objects.get(), {image.height, image.width}, options.report);
 }
 
 // Whether objects are wanted. A detector whose objects cannot be computed gives its maps, and a

@@ -24,7 +24,7 @@ const char* const kUsage =
     "  --output F    write the class of each pixel, a grey image\n"
     "  --map NAME    of that map of the network as it is; without it, of a segmenter's\n"
     "                image in its own size, or of \"logits\"\n"
-    "  --draw F      write the image with the boxes of objects, a .png or .ppm file\n"
+    "  --draw F      write the image with its objects, a .png or .ppm file\n"
     "  --help        print this\n";
 
 namespace {

@@ -9,6 +9,11 @@
 
 namespace groupnet_tool {
 
+// Of an image.
+struct Size {
+  int64_t height = 0, width = 0;
+};
+
 struct ReportOptions {
   bool json = false;
   int top = 5;
@@ -20,7 +25,10 @@ std::string report(const groupnet_model* model, const groupnet_result* result,
 
 // Objects with their classes, scores and boxes.
 std::string report_objects(const groupnet_model* model, const groupnet_objects* objects,
-                           int64_t height, int64_t width, const ReportOptions& options);
+                           const Size& size, const ReportOptions& options);
+
+// The mask of an object, (height, width) of 0 and 1. Throws std::runtime_error.
+std::vector<uint8_t> mask_of(const groupnet_objects* objects, int64_t number, const Size& size);
 
 // The classes of a label map (height, width) with their shares of its pixels, the largest first.
 std::string report_labels(const groupnet_model* model, const std::vector<int32_t>& labels,

@@ -93,6 +93,12 @@ GROUPNET_API int64_t groupnet_num_objects(const groupnet_objects* objects);
 /* The most certain first; NULL where there is none of that number, from 0. */
 GROUPNET_API const groupnet_object* groupnet_get_object(const groupnet_objects* objects,
                                                         int64_t number);
+/* Whether these objects have masks, because their model makes them: 1 or 0. */
+GROUPNET_API int groupnet_has_masks(const groupnet_objects* objects);
+/* Write the mask of an object of that number, (height, width) of the image: 1 where a pixel is part
+ * of it, else 0. Returns 0. */
+GROUPNET_API int groupnet_get_mask(const groupnet_objects* objects, int64_t number, uint8_t* mask,
+                                   groupnet_error* error);
 /* NULL is allowed. */
 GROUPNET_API void groupnet_free_objects(groupnet_objects* objects);
 

@@ -12,7 +12,7 @@ from .results import assert_same
 def arrays(objects):
     boxes = np.array([each["box"] for each in objects], np.float32).reshape(-1, 4)
     scores = np.array([each["score"] for each in objects], np.float32)
-    return boxes, scores, np.array([each["label"] for each in objects], np.int64)
+    return boxes, scores, np.array([each["label"] for each in objects], np.int64), None
 
 
 @needs_engine
@@ -42,6 +42,26 @@ def test_objects_are_those_of_python(
     assert [np.float32(score) for score, _, _ in lines] == expected.scores.tolist()
     boxes = [[np.float32(side) for side in box.split()] for _, _, box in lines]
     assert boxes == expected.boxes.tolist()
+
+
+@needs_engine
+@pytest.mark.parametrize("size", [(51, 67), (120, 43)], ids=str)
+def test_masks_are_those_of_python(groupnet_run, write_regions, write_image, answer, size):
+    path, image = write_regions((60, 90), max_detections=9), write_image(*size)
+    options = ("--json", "--score-threshold", "0.1")
+    expected = PackedPredictor(path, score_threshold=0.1)(image).to_dict()
+    got = answer(groupnet_run(path, image, *options))
+    assert got["image_size"] == expected["image_size"]
+    assert len(got["objects"]) == len(expected["objects"]) > 2
+    for one, other in zip(got["objects"], expected["objects"], strict=True):
+        assert one.keys() == other.keys()
+        assert [one[key] for key in ("class", "label", "mask")] == [
+            other[key] for key in ("class", "label", "mask")
+        ]
+        assert [np.float32(v) for v in (one["score"], *one["box"])] == [
+            other["score"],
+            *other["box"],
+        ]
 
 
 def test_the_maps_of_a_detector(groupnet_run, write_detector, write_image, tmp_path):

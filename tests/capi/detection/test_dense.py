@@ -66,7 +66,8 @@ def test_there_are_objects(library, write_detector):
     """Of more classes than one, more than a thousand before suppression: the tests see both
     ways."""
     model = library.model(write_detector(**OPTIONS["all"]))
-    boxes, scores, labels = library.detected(model, noise(48, 64))
+    boxes, scores, labels, masks = library.detected(model, noise(48, 64))
+    assert masks is None
     assert len(boxes) > 1000
     assert set(labels.tolist()) == {0, 1}
     assert (np.diff(scores) <= 0).all()
@@ -90,9 +91,13 @@ def changed(**members):
 
 ANCHORS = DENSE["anchors"]
 REFUSED = {
-    "no detector": ({"task": "classify"}, "its task is 'classify', not 'detection'"),
+    "no detector": (
+        {"task": "classify"},
+        "its task is 'classify'; valid: 'detection', 'instance_segmentation'",
+    ),
     "no postprocessing": ({"postprocessing": None}, "postprocessing"),
-    "kind": (changed(kind="yolo"), "kind is 'yolo'; valid: 'retinanet', 'fcos'"),
+    "kind": (changed(kind="yolo"), "kind is 'yolo'; valid: 'retinanet', 'fcos', 'rcnn'"),
+    "task": ({"task": "instance_segmentation"}, "kind is 'fcos'; valid: 'rcnn'"),
     "score": (changed(score="x\n"), r"score is 'x\\x0a'; valid: 'sigmoid', 'sigmoid_centerness'"),
     "no level": (changed(levels=[]), "levels is empty"),
     "unknown level": (changed(levels=["p9"]), "the level 'p9' has no anchors"),

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from groupnet_det.runtime.predictor import PackedPredictor
-from groupnet_det.runtime.results.drawing import object_colours
+from groupnet_det.runtime.results.drawing import blend, largest_first, object_colours
 from tests.runtime.engine import needs_engine
 
 
@@ -13,6 +13,9 @@ def drawn(pixels, found, line):
     """The same by numpy."""
     pixels = pixels.copy()
     colours = object_colours(len(found.class_names))
+    if found.masks is not None:
+        for number in largest_first(found.masks.numpy()):
+            blend(pixels, found.masks[number].numpy(), colours[int(found.classes[number])])
     for each in reversed(list(found)):
         left, top = (int(np.floor(side)) for side in each.box[:2])
         right, bottom = (int(np.ceil(side)) for side in each.box[2:])
@@ -24,15 +27,22 @@ def drawn(pixels, found, line):
 
 
 @needs_engine
+@pytest.mark.parametrize("masks", [False, True], ids=["boxes", "masks"])
 @pytest.mark.parametrize("suffix", ["ppm", "png"])
 @pytest.mark.parametrize(("size", "line"), [((51, 67), 1), ((1000, 800), 3)], ids=str)
-def test_boxes_are_drawn(groupnet_run, write_detector, write_image, tmp_path, suffix, size, line):
+def test_objects_are_drawn(
+    groupnet_run, write_detector, write_regions, write_image, tmp_path, masks, suffix, size, line
+):
     if suffix == "png" and "PNG" not in groupnet_run("--help").stdout.splitlines()[-1]:
         pytest.skip("this program writes no PNG files")
-    path, image = write_detector((60, 90), topk=200, max_detections=12), write_image(*size)
+    if masks:
+        path = write_regions((60, 90), max_detections=12)
+    else:
+        path = write_detector((60, 90), topk=200, max_detections=12)
+    image = write_image(*size)
     out = tmp_path / f"drawn.{suffix}"
-    done = groupnet_run(path, image, "--draw", out)
-    found = PackedPredictor(path)(image)
+    done = groupnet_run(path, image, "--draw", out, "--score-threshold", "0.3")
+    found = PackedPredictor(path, score_threshold=0.3)(image)
     assert len(done.stdout.splitlines()) == len(found) > 3
     expected = drawn(np.asarray(Image.open(image)), found, line)
     assert np.array_equal(np.asarray(Image.open(out)), expected)

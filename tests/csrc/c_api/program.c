@@ -87,8 +87,10 @@ static void check_no_objects(const groupnet_model* model) {
   check(objects == NULL, "objects");
   check(strstr(error.message, "finds no objects") != NULL, error.message);
   check(groupnet_check_detect(model, NULL) == -1, "no detector");
+  check(groupnet_get_mask(NULL, 0, NULL, NULL) == -1, "no mask");
   if (objects != NULL && groupnet_num_objects(objects) > 0) {
     check(groupnet_get_object(objects, 0)->label >= 0, "a label");
+    check(groupnet_has_masks(objects) == 0, "no masks");
   }
   groupnet_free_objects(objects);
 }

@@ -50,8 +50,17 @@ Objects Objects::at(const std::vector<int64_t>& numbers) const {
   for (int64_t number : numbers) {
     const auto i = static_cast<size_t>(number);
     some.add(boxes[i], scores[i], classes[i]);
+    if (!masks.empty()) some.masks.push_back(masks[i]);
   }
   return some;
+}
+
+Objects Objects::above(float score) const {
+  std::vector<int64_t> kept;
+  for (size_t i = 0; i < size(); ++i) {
+    if (scores[i] >= score) kept.push_back(static_cast<int64_t>(i));
+  }
+  return at(kept);
 }
 
 Box clipped(const Box& box, const PixelSize& size) {

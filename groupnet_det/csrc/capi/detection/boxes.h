@@ -23,14 +23,23 @@ struct Box {
   bool is_larger_than(float side) const { return width() > side && height() > side; }
 };
 
+// The probabilities, (height, width), that pixels of a box are part of its object.
+struct RegionMask {
+  int64_t height = 0, width = 0;
+  std::vector<float> values;
+};
+
 struct Objects {
   std::vector<Box> boxes;
   std::vector<float> scores;
   std::vector<int64_t> classes;
+  std::vector<RegionMask> masks;  // none, or one for each
 
   size_t size() const { return boxes.size(); }
   void add(const Box& box, float score, int64_t label);
   Objects at(const std::vector<int64_t>& numbers) const;
+  // Those with at least that score.
+  Objects above(float score) const;
 };
 
 // Cut to an image of that size.

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "capi/detection/candidates.h"
+#include "capi/detection/maps.h"
 #include "capi/detection/numbers.h"
 #include "capi/members.h"
 #include "core/memory/memory_limit.h"
@@ -16,18 +17,6 @@ namespace groupnet {
 namespace {
 
 constexpr int64_t kMaxTopk = std::numeric_limits<int32_t>::max();
-
-// All numbers of a map of one image without gaps, copied where it has some.
-const float* without_gaps(const Network& network, const Workspace& workspace, int buffer,
-                          std::vector<float>& memory) {
-  const BufferMemory& map = workspace.buffers()[static_cast<size_t>(buffer)];
-  const int64_t channels = network.program().buffers[static_cast<size_t>(buffer)].channels;
-  const MapView<float>& view = map.floats;
-  if (view.pixel_stride == channels && view.row_stride == map.width * channels) return view.origin;
-  memory.resize(static_cast<size_t>(map.height * map.width * channels));
-  network.read_floats(workspace, buffer, memory.data());
-  return memory.data();
-}
 
 }  // namespace
 
@@ -76,14 +65,7 @@ Objects DenseDetection::detect(Network& network, const DetectionInput& input) co
     }
   }
   found = found.at(suppress(network, found, nms_threshold_, max_detections_, input.threads));
-  Objects objects;
-  for (size_t i = 0; i < found.size(); ++i) {
-    const Box box = rescaled(found.boxes[i], input.size, input.wanted);
-    if (box.is_larger_than(0) && found.scores[i] >= input.score_threshold) {
-      objects.add(box, found.scores[i], found.classes[i]);
-    }
-  }
-  return objects;
+  return in_pixels_of_image(found.above(input.score_threshold), input);
 }
 
 void DenseDetection::add_candidates(Network& network, Workspace& workspace, const Level& level,
@@ -105,10 +87,9 @@ void DenseDetection::add_candidates(Network& network, Workspace& workspace, cons
     return map.at(0, position / logits.width, position % logits.width);
   };
 
-  std::vector<float> memory;
-  const float* values = without_gaps(network, workspace, level.logits, memory);
+  const FlatMap values(network, workspace, level.logits);
   const Found above = network.above_threshold(
-      values, logits.height * logits.width * count * num_classes_, lowest_logit(), threads);
+      values.data(), logits.height * logits.width * count * num_classes_, lowest_logit(), threads);
   check_memory(above.index.size(), sizeof(Scored));
   std::vector<Scored> candidates;
   const float least = to_float(score_threshold_);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "capi/detection/boxes.h"
 #include "capi/images/preprocessing.h"
@@ -21,14 +22,21 @@ struct DetectionInput {
   int threads = 1;
 };
 
+// Boxes of objects in `size` as those in `wanted`, without those that are empty there.
+Objects in_pixels_of_image(Objects objects, const DetectionInput& input);
+
 class Detection {
  public:
-  // By "info.postprocessing" of a packed file. Throws Error where it is of a kind that is not
+  // By "info.postprocessing" of a packed file of the task "detection" or
+  // "instance_segmentation". Throws Error where it is of a kind that is not
   // known, or does not fit the network.
-  static std::unique_ptr<Detection> from_info(const Json& info, const Network& network);
+  static std::unique_ptr<Detection> from_info(const Json& info, const std::string& task,
+                                              const Network& network);
   virtual ~Detection() = default;
 
   virtual int64_t num_classes() const = 0;
+  // The probability from which a pixel is part of an object's mask; null without masks.
+  virtual const double* mask_threshold() const { return nullptr; }
   // The most certain first.
   virtual Objects detect(Network& network, const DetectionInput& input) const = 0;
 };

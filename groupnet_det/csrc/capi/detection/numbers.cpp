@@ -1,5 +1,6 @@
 #include "capi/detection/numbers.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -26,6 +27,27 @@ float polynomial(const float (&coefficients)[N], float y) {
   return sum;
 }
 
+constexpr int64_t kLanes = 8, kBlock = 128;
+
+// Of lanes within blocks, whose sums are added in pairs.
+float sum(const float* values, int64_t count) {
+  if (count > kBlock) {
+    const int64_t half = count / 2 / kLanes * kLanes;
+    return sum(values, half) + sum(values + half, count - half);
+  }
+  float total = 0;
+  int64_t i = 0;
+  if (count >= kLanes) {
+    float lanes[kLanes];
+    std::copy_n(values, kLanes, lanes);
+    for (i = kLanes; i < count - count % kLanes; ++i) lanes[i % kLanes] += values[i];
+    total = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
+            ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+  }
+  for (; i < count; ++i) total += values[i];
+  return total;
+}
+
 }  // namespace
 
 float exponential(float x) {
@@ -38,5 +60,15 @@ float exponential(float x) {
 }
 
 float sigmoid(float x) { return 1 / (1 + exponential(-x)); }
+
+void softmax_in_place(float* values, int64_t count) {
+  float greatest = values[0];
+  for (int64_t i = 1; i < count; ++i) {
+    if (values[i] > greatest || std::isnan(values[i])) greatest = values[i];
+  }
+  for (int64_t i = 0; i < count; ++i) values[i] = exponential(values[i] - greatest);
+  const float total = sum(values, count);
+  for (int64_t i = 0; i < count; ++i) values[i] /= total;
+}
 
 }  // namespace groupnet

@@ -2,11 +2,16 @@
 // PackedPredictor computes scores and boxes by.
 #pragma once
 
+#include <cstdint>
+
 namespace groupnet {
 
 float exponential(float x);
 
 // 1 / (1 + e^-x).
 float sigmoid(float x);
+
+// Softmax of `count` numbers, above 0, in place.
+void softmax_in_place(float* values, int64_t count);
 
 }  // namespace groupnet
