@@ -30,6 +30,10 @@ class Object(Structure):
     _fields_ = (("box", c_float * 4), ("score", c_float), ("label", c_int32))
 
 
+class Segment(Structure):
+    _fields_ = (("is_thing", c_int32), ("label", c_int32), ("score", c_float), ("area", c_int64))
+
+
 FUNCTIONS = {
     "open": (c_void_p, [c_char_p, POINTER(Error)]),
     "open_bytes": (c_void_p, [c_char_p, ctypes.c_size_t, POINTER(Error)]),
@@ -57,6 +61,16 @@ FUNCTIONS = {
     "has_masks": (c_int, [c_void_p]),
     "get_mask": (c_int, [c_void_p, c_int64, c_void_p, POINTER(Error)]),
     "free_objects": (None, [c_void_p]),
+    "num_stuff_classes": (c_int, [c_void_p]),
+    "stuff_class_name": (c_char_p, [c_void_p, c_int]),
+    "check_panoptic": (c_int, [c_void_p, POINTER(Error)]),
+    "panoptic": (
+        c_void_p,
+        [c_void_p, c_void_p, c_int64, c_int64, c_double, c_int, c_void_p, POINTER(Error)],
+    ),
+    "num_segments": (c_int64, [c_void_p]),
+    "get_segment": (POINTER(Segment), [c_void_p, c_int64]),
+    "free_segments": (None, [c_void_p]),
     "run_prepared": (
         c_void_p,
         [c_void_p, c_void_p, c_int64, c_int64, c_int64, c_int, POINTER(Error)],
@@ -133,6 +147,20 @@ class Library:
         masks = self._masks(found, number, image.shape[:2]) if self.has_masks(found) else None
         self.free_objects(found)
         return boxes, scores, labels, masks
+
+    def segments(self, model, image, *, score_threshold=0.5, threads=1):
+        """The segment map of one RGB image (H, W, 3), and its segments: whether they are objects,
+        label, score and area."""
+        error, map_ = Error(), np.full(image.shape[:2], -1, np.int32)
+        arguments = [model, image.ctypes.data, *image.shape[:2], score_threshold, threads]
+        found = _checked(self.panoptic(*arguments, map_.ctypes.data, byref(error)), error)
+        number = self.num_segments(found)
+        assert not self.get_segment(found, 0)
+        assert not self.get_segment(found, number + 1)
+        segments = [self.get_segment(found, i + 1).contents for i in range(number)]
+        listed = [(bool(s.is_thing), s.label, s.score, s.area) for s in segments]
+        self.free_segments(found)
+        return map_, listed
 
     def _masks(self, found, number, size):
         masks = np.full((number, *size), 7, np.uint8)

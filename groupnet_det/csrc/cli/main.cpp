@@ -28,7 +28,7 @@ void write_labels(const std::string& path, const std::vector<int32_t>& labels, i
                   int64_t width, int64_t classes) {
   if (classes > 256) {
     throw std::runtime_error("there are " + std::to_string(classes) +
-                             " classes; a grey image holds 256");
+                             " classes or segments; a grey image holds 256");
   }
   Image image;
   image.height = height;
@@ -89,25 +89,46 @@ std::string detect(const groupnet_model* model, Image& image, const Options& opt
   return report_objects(model, objects.get(), {image.height, image.width}, options.report);
 }
 
-// Whether objects are wanted. A detector whose objects cannot be computed gives its maps, and a
-// note; stdout has nothing but the prediction.
-bool detects(const groupnet_model* model, const std::string& task) {
-  if (task != "detection" && task != "instance_segmentation") return false;
+// What is printed about the image of a panoptic network.
+std::string find_segments(const groupnet_model* model, const Image& image, const Options& options) {
   groupnet_error error;
-  if (groupnet_check_detect(model, &error) == 0) return true;
+  std::vector<int32_t> map(static_cast<size_t>(image.height * image.width));
+  const std::unique_ptr<groupnet_segments, void (*)(groupnet_segments*)> segments(
+      checked(groupnet_panoptic(model, image.pixels.data(), image.height, image.width,
+                                options.score_threshold, options.threads, map.data(), &error),
+              error),
+      groupnet_free_segments);
+  if (!options.output.empty()) {
+    write_labels(options.output, map, image.height, image.width,
+                 groupnet_num_segments(segments.get()) + 1);
+  }
+  return report_segments(model, segments.get(), map, {image.height, image.width}, options.report);
+}
+
+// Whether `check` lets the model pass. One that it does not gives its maps, and a note; stdout has
+// nothing but the prediction.
+template <class Check>
+bool passes(const groupnet_model* model, const Check& check) {
+  groupnet_error error;
+  if (check(model, &error) == 0) return true;
   std::fprintf(stderr, "note: only the network's maps are computed: %s\n", error.message);
   return false;
 }
 
 std::string predict(const groupnet_model* model, Image& image, const Options& options) {
-  const std::string task = groupnet_task(model);
-  const bool segments = options.map.empty() && task == "semantic_segmentation";
-  if (options.map.empty() && detects(model, task)) {
-    if (options.output.empty()) return detect(model, image, options);
-    throw std::runtime_error("a detector gives no label map; name one of its maps by --map");
+  const std::string task = options.map.empty() ? groupnet_task(model) : "";
+  if (task == "detection" || task == "instance_segmentation") {
+    if (passes(model, groupnet_check_detect)) {
+      if (options.output.empty()) return detect(model, image, options);
+      throw std::runtime_error("a detector gives no label map; name one of its maps by --map");
+    }
   }
   if (!options.draw.empty()) throw std::runtime_error("there are no objects that could be drawn");
-  return segments ? segment(model, image, options) : run_maps(model, image, options);
+  if (task == "semantic_segmentation") return segment(model, image, options);
+  if (task == "panoptic_segmentation" && passes(model, groupnet_check_panoptic)) {
+    return find_segments(model, image, options);
+  }
+  return run_maps(model, image, options);
 }
 
 void run(const Options& options) {

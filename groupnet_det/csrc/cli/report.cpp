@@ -190,6 +190,34 @@ std::string report_objects(const groupnet_model* model, const groupnet_objects* 
          "]}\n";
 }
 
+std::string report_segments(const groupnet_model* model, const groupnet_segments* segments,
+                            const std::vector<int32_t>& map, const Size& size,
+                            const ReportOptions& options) {
+  std::string text, entries;
+  for (int64_t number = 1; number <= groupnet_num_segments(segments); ++number) {
+    const groupnet_panoptic_segment& segment = *groupnet_get_segment(segments, number);
+    const bool is_thing = segment.is_thing != 0;
+    const char* name = is_thing ? groupnet_class_name(model, segment.label)
+                                : groupnet_stuff_class_name(model, segment.label);
+    if (!options.json) {
+      text += digits(static_cast<float>(segment.area) / static_cast<float>(map.size())) + "\t" +
+              name + (is_thing ? "\t" + digits(segment.score) : "") + "\n";
+      continue;
+    }
+    std::vector<uint8_t> mask(map.size());
+    std::transform(map.begin(), map.end(), mask.begin(),
+                   [&](int32_t id) { return static_cast<uint8_t>(id == number ? 1 : 0); });
+    entries += std::string(number == 1 ? "" : ", ") + "{\"class\": " + json_text(name) +
+               ", \"label\": " + std::to_string(segment.label) +
+               ", \"isthing\": " + (is_thing ? "true" : "false") +
+               ", \"id\": " + std::to_string(number) + ", \"mask\": " + json_mask(mask, size) +
+               (is_thing ? ", \"score\": " + json_number(segment.score) : "") + "}";
+  }
+  if (!options.json) return text;
+  return head_of(model) + ", \"image_size\": " + json_size(size) + ", \"segments\": [" + entries +
+         "]}\n";
+}
+
 std::string report(const groupnet_model* model, const groupnet_result* result,
                    const ReportOptions& options) {
   std::vector<const groupnet_output*> outputs;

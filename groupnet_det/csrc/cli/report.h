@@ -27,6 +27,11 @@ std::string report(const groupnet_model* model, const groupnet_result* result,
 std::string report_objects(const groupnet_model* model, const groupnet_objects* objects,
                            const Size& size, const ReportOptions& options);
 
+// The segments of a map (height, width) with their shares of its pixels.
+std::string report_segments(const groupnet_model* model, const groupnet_segments* segments,
+                            const std::vector<int32_t>& map, const Size& size,
+                            const ReportOptions& options);
+
 // The mask of an object, (height, width) of 0 and 1. Throws std::runtime_error.
 std::vector<uint8_t> mask_of(const groupnet_objects* objects, int64_t number, const Size& size);
 

@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from groupnet_det.packed.packed_file import write_packed
-from tests.runtime.small_detectors import dense_detector, region_detector
+from tests.runtime.small_detectors import dense_detector, panoptic_network, region_detector
 
 
 def changed(packed, *, edge=(0, 0), format="BGR", info=None, **options):
@@ -39,6 +39,19 @@ def write_regions(tmp_path):
 
     def write(edge=(0, 0), **options):
         packed, path = region_detector(), tmp_path / "regions.gnp"
+        info = changed(packed, edge=edge, **options)
+        write_packed(path, packed.program, info, packed.tensors)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_panoptic(tmp_path):
+    """The same with labels of stuff."""
+
+    def write(edge=(0, 0), **options):
+        packed, path = panoptic_network(), tmp_path / "panoptic.gnp"
         info = changed(packed, edge=edge, **options)
         write_packed(path, packed.program, info, packed.tensors)
         return path

@@ -65,7 +65,7 @@ Objects DenseDetection::detect(Network& network, const DetectionInput& input) co
     }
   }
   found = found.at(suppress(network, found, nms_threshold_, max_detections_, input.threads));
-  return in_pixels_of_image(found.above(input.score_threshold), input);
+  return in_pixels_of_image(found.above(to_float(input.score_threshold)), input);
 }
 
 void DenseDetection::add_candidates(Network& network, Workspace& workspace, const Level& level,

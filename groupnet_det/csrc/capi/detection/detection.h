@@ -18,7 +18,7 @@ struct DetectionInput {
 
   const uint8_t* prepared = nullptr;  // bytes (size.height, size.width, 3)
   PixelSize size, wanted;             // boxes are wanted in pixels of the latter
-  float score_threshold = 0;          // at least that
+  double score_threshold = 0;         // at least that
   int threads = 1;
 };
 

@@ -1,22 +1,13 @@
-// include/groupnet.h: no exception passes this file.
+// include/groupnet.h: models, and what their networks give.
 #include <algorithm>
 #include <cstring>
-#include <exception>
 #include <memory>
-#include <new>
 #include <string>
 #include <vector>
 
-#include "capi/members.h"
-#include "capi/model.h"
-#include "capi/regions/masks.h"
+#include "capi/interface/handles.h"
 #include "capi/softmax.h"
 #include "core/message.h"
-#include "include/groupnet.h"
-
-struct groupnet_model {
-  groupnet::Model model;
-};
 
 struct groupnet_result {
   std::vector<std::string> names;
@@ -24,42 +15,20 @@ struct groupnet_result {
   std::vector<groupnet_output> outputs;  // of pointers into both
 };
 
-struct groupnet_objects {
-  groupnet::Objects objects;
-  groupnet::PixelSize size;  // of the image
-  bool has_masks = false;
-  float mask_threshold = 0;
-  std::vector<groupnet_object> list;  // of `objects`
-};
+namespace groupnet {
 
-namespace {
-
-using groupnet::require;
-
-// One line, cut at a whole character of UTF-8.
-void write(groupnet_error* error, const char* text) {
+void write_message(groupnet_error* error, const char* text) {
   constexpr size_t kMost = sizeof error->message - sizeof "...";
-  const std::string line = groupnet::shortened(text, kMost);
+  const std::string line = shortened(text, kMost);
   std::copy_n(line.c_str(), line.size() + 1, error->message);
 }
 
-// What `run` returns, or `failed` with the reason in `error`.
-template <class Result, class Run>
-Result guarded(groupnet_error* error, Result failed, const Run& run) noexcept {
-  if (error != nullptr) error->message[0] = '\0';
-  const char* reason = "unknown error";
-  try {
-    return run();
-  } catch (const std::bad_alloc&) {
-    reason = "there is not enough memory";
-    if (error != nullptr) write(error, reason);
-  } catch (const std::exception& exception) {
-    if (error != nullptr) write(error, exception.what());
-  } catch (...) {
-    if (error != nullptr) write(error, reason);
-  }
-  return failed;
-}
+}  // namespace groupnet
+
+namespace {
+
+using groupnet::guarded;
+using groupnet::require;
 
 groupnet_result* run(const groupnet_model* model, const uint8_t* prepared,
                      const groupnet::ImageSize& size, int threads) {
@@ -151,64 +120,6 @@ int groupnet_segment(const groupnet_model* model, const uint8_t* rgb, int64_t he
     return 0;
   });
 }
-
-int groupnet_check_detect(const groupnet_model* model, groupnet_error* error) {
-  return guarded(error, -1, [&] {
-    require(model != nullptr, "the model is NULL");
-    model->model.check_detection();
-    return 0;
-  });
-}
-
-groupnet_objects* groupnet_detect(const groupnet_model* model, const uint8_t* rgb, int64_t height,
-                                  int64_t width, double score_threshold, int threads,
-                                  groupnet_error* error) {
-  return guarded(error, static_cast<groupnet_objects*>(nullptr), [&] {
-    require(model != nullptr && rgb != nullptr, "the model or the image is NULL");
-    auto objects = std::make_unique<groupnet_objects>();
-    objects->objects = model->model.objects({rgb, height, width}, score_threshold, threads);
-    objects->size = {height, width};
-    if (const double* threshold = model->model.mask_threshold()) {
-      objects->has_masks = true;
-      objects->mask_threshold = groupnet::to_float(*threshold);
-    }
-    const groupnet::Objects& found = objects->objects;
-    for (size_t i = 0; i < found.size(); ++i) {
-      const groupnet::Box& box = found.boxes[i];
-      objects->list.push_back({{box.left, box.upper, box.right, box.lower},
-                               found.scores[i],
-                               static_cast<int32_t>(found.classes[i])});
-    }
-    return objects.release();
-  });
-}
-
-int64_t groupnet_num_objects(const groupnet_objects* objects) {
-  return static_cast<int64_t>(objects->list.size());
-}
-
-const groupnet_object* groupnet_get_object(const groupnet_objects* objects, int64_t number) {
-  if (number < 0 || number >= groupnet_num_objects(objects)) return nullptr;
-  return &objects->list[static_cast<size_t>(number)];
-}
-
-int groupnet_has_masks(const groupnet_objects* objects) { return objects->has_masks ? 1 : 0; }
-
-int groupnet_get_mask(const groupnet_objects* objects, int64_t number, uint8_t* mask,
-                      groupnet_error* error) {
-  return guarded(error, -1, [&] {
-    require(objects != nullptr && mask != nullptr, "the objects or the mask are NULL");
-    require(objects->has_masks, "the model makes no masks");
-    require(groupnet_get_object(objects, number) != nullptr, "there is no object of that number");
-    const auto i = static_cast<size_t>(number);
-    std::fill(mask, mask + objects->size.height * objects->size.width, uint8_t{0});
-    groupnet::paste(objects->objects.masks[i], objects->objects.boxes[i], objects->size,
-                    objects->mask_threshold, mask);
-    return 0;
-  });
-}
-
-void groupnet_free_objects(groupnet_objects* objects) { delete objects; }
 
 int groupnet_prepare(const groupnet_model* model, const uint8_t* rgb, int64_t height, int64_t width,
                      int64_t shape[2], uint8_t* prepared, groupnet_error* error) {

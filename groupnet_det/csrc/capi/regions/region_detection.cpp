@@ -30,10 +30,11 @@ std::vector<Box> part_of(const std::vector<Box>& boxes, size_t first, size_t cou
 RegionDetection::RegionDetection(const Json& json, const std::string& what, const Network& network)
     : proposals_(json.at("proposals", what), what + ".proposals", network.program()),
       pooler_(json.at("pooler", what), what + ".pooler", network.program()) {
+  const bool is_panoptic = json.at("kind", what).as_string(what + ".kind") == "panoptic";
   check_members(json, what,
                 {"kind", "proposals", "pooler", "stages", "score", "score_threshold",
                  "nms_threshold", "max_detections"},
-                {"mask"});
+                {"mask", is_panoptic ? "combination" : "mask"});
   const std::string& score = json.at("score", what).as_string(what + ".score");
   require(score == "softmax" || score == "sigmoid",
           what + ".score is " + quoted(score) + "; valid: 'softmax', 'sigmoid'");
@@ -94,7 +95,8 @@ Objects RegionDetection::detect(Network& network, const Workspace& workspace,
     });
   }
   found = found.at(suppress(network, found, nms_threshold_, max_detections_, input.threads));
-  found = found.above(input.score_threshold);  // before the mask head, which is work for each
+  found =
+      found.above(to_float(input.score_threshold));  // before the mask head, which is work for each
   if (mask_ != nullptr) add_masks(network, workspace, input.threads, found);
   return in_pixels_of_image(std::move(found), input);
 }
