@@ -34,7 +34,9 @@ from groupnet_det.runtime.backends.native_build import (
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"native": "native", "arm": "aarch64"}
-STATIC = ("-static", "-s", "-Wl,--gc-sections")
+# Of the command, whose own files are not where time goes, and of the linker for a small program.
+SMALL = ("-Os", "-ffunction-sections", "-fdata-sections")
+STATIC = ("-static", "-s", "-Wl,--gc-sections", "-Wl,-z,noseparate-code")
 # pkg-config's name of a library -> what is defined where it is used.
 IMAGE_LIBRARIES = {"libpng": "GROUPNET_PNG", "libjpeg": "GROUPNET_JPEG"}
 
@@ -51,8 +53,8 @@ def build(target: BuildTarget, output: Path, *, static: bool = False) -> Path:
     objects = compile_files(target, sources_of("core", "kernels", "capi"), folder)
     library.unlink(missing_ok=True)  # ar would add to it
     run(target.archiver, "rcs", library, *objects)
-    flags = replace(target, flags=(*target.flags, *image_options(target, "--cflags")))
-    own = compile_files(flags, sources_of("cli"), folder)
+    options = (*target.flags, *SMALL, *image_options(target, "--cflags"))
+    own = compile_files(replace(target, flags=options), sources_of("cli"), folder)
     link_program(target, [*own, library, *image_options(target, "--libs")], program)
     if static:
         program = output / "groupnet-run-static"
