@@ -4,7 +4,9 @@
 #include <limits>
 #include <thread>
 
+#include "capi/detection/dense.h"
 #include "capi/members.h"
+#include "capi/regions/region_detection.h"
 #include "core/format/info.h"
 #include "core/message.h"
 #include "core/run/workspace_lease.h"
@@ -33,6 +35,20 @@ std::vector<float> read(const Network& network, const Workspace& workspace, int 
   std::vector<float> values(count);  // outputs are floats: `read_program` refuses others
   network.read_floats(workspace, buffer, values.data());
   return values;
+}
+
+// By "info.postprocessing" of a file of the task "detection" or "instance_segmentation". Throws
+// Error where it is of a kind that is not known, or does not fit the network.
+std::unique_ptr<Detection> make_detection(const Json& info, const std::string& task,
+                                          const Network& network) {
+  const std::string what = "info.postprocessing";
+  const Json& json = info.at("postprocessing", "info");
+  const std::string& kind = json.at("kind", what).as_string(what + ".kind");
+  if (kind == "rcnn") return std::make_unique<RegionDetection>(json, what, network);
+  require(task == kDetection, what + ".kind is " + quoted(kind) + "; valid: 'rcnn'");
+  require(kind == "retinanet" || kind == "fcos",
+          what + ".kind is " + quoted(kind) + "; valid: 'retinanet', 'fcos', 'rcnn'");
+  return std::make_unique<DenseDetection>(json, what, network.program());
 }
 
 std::vector<std::string> read_names(const Json& info, const std::string& key) {
@@ -102,7 +118,7 @@ void Model::read_detection(const Json& info) {
   try {
     require(task_ == kDetection || task_ == kInstances,
             "its task is " + quoted(task_) + "; valid: '" + kDetection + "', '" + kInstances + "'");
-    detection_ = Detection::from_info(info, task_, *network_);
+    detection_ = make_detection(info, task_, *network_);
     require(preprocessing().keeps_whole(), "its preprocessing is for classifiers");
     name_classes(static_cast<size_t>(detection_->num_classes()));
   } catch (const Error& error) {

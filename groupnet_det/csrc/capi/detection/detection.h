@@ -2,12 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <string>
 
 #include "capi/detection/boxes.h"
 #include "capi/images/preprocessing.h"
-#include "core/format/json/json.h"
 #include "core/run/network.h"
 
 namespace groupnet {
@@ -27,11 +24,6 @@ Objects in_pixels_of_image(Objects objects, const DetectionInput& input);
 
 class Detection {
  public:
-  // By "info.postprocessing" of a packed file of the task "detection" or
-  // "instance_segmentation". Throws Error where it is of a kind that is not
-  // known, or does not fit the network.
-  static std::unique_ptr<Detection> from_info(const Json& info, const std::string& task,
-                                              const Network& network);
   virtual ~Detection() = default;
 
   virtual int64_t num_classes() const = 0;

@@ -2,12 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#ifndef __cpp_lib_to_chars
-#include <locale>
-#include <sstream>
-#endif
 
 #include "core/error.h"
+#include "core/format/json/real.h"
 #include "core/format/json/utf8.h"
 #include "core/message.h"
 
@@ -24,24 +21,6 @@ int64_t count_values(std::string_view text) {
   return std::count_if(text.begin(), text.end(),
                        [](char c) { return c == ',' || c == '[' || c == '{'; });
 }
-
-#ifdef __cpp_lib_to_chars
-// Whether a number that float64 does not reach is below 1, rather than too large: by the place of
-// its first digit that is not 0.
-bool is_tiny(std::string_view number) {
-  const size_t end = std::min(number.find_first_of("eE"), number.size());
-  const std::string_view digits = number.substr(0, end);
-  const size_t first = std::min(digits.find_first_of("123456789"), end);
-  const size_t point = std::min(digits.find('.'), end);
-  const int64_t before = static_cast<int64_t>(point) - static_cast<int64_t>(first);
-  std::string_view power = number.substr(std::min(end + 1, number.size()));
-  if (!power.empty() && power[0] == '+') power.remove_prefix(1);
-  int64_t exponent = 0;
-  const auto error = std::from_chars(power.data(), power.data() + power.size(), exponent).ec;
-  if (error == std::errc::result_out_of_range) return power[0] == '-';
-  return exponent < -before;
-}
-#endif
 
 }  // namespace
 
@@ -247,17 +226,7 @@ class JsonReader {
   }
 
   void read_real(std::string_view number, Json& value) const {
-#ifdef __cpp_lib_to_chars
-    const auto error =
-        std::from_chars(number.data(), number.data() + number.size(), value.real_).ec;
-    const bool fits = error == std::errc() || is_tiny(number);  // which is 0
-#else  // streams make a static program larger by half a megabyte
-    std::istringstream stream{std::string(number)};
-    stream.imbue(std::locale::classic());
-    stream >> value.real_;
-    const bool fits = !stream.fail() && stream.eof();
-#endif
-    if (!fits) fail("a number is too large");
+    if (!to_real(number, value.real_)) fail("a number is too large");
     value.kind_ = Json::Kind::kReal;
   }
 
