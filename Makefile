@@ -12,7 +12,7 @@ CLANG_FORMAT = $(dir $(PYTHON))clang-format
 CPP_FILES = $(shell find groupnet_det/csrc -name '*.[hc]*') $(wildcard tests/csrc/*.[hc]*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo web zoo test test-slow test-engine test-arm test-sanitize groupnet-run groupnet-run-arm docs lint format clean
+.PHONY: help setup demo web zoo test test-slow test-engine test-arm test-sanitize groupnet-run groupnet-run-static groupnet-run-arm docs lint format clean
 
 help:
 	@echo "make demo         set up, train and evaluate a binary detector, draw what it finds (some 8 minutes)"
@@ -23,7 +23,8 @@ help:
 	@echo "make zoo ZOO=quick     a few iterations of each, into zoo/quick;  MODELS=\"NAME ...\" chooses some"
 	@echo "make test         set up and run the tests;  make test-slow runs the long ones too"
 	@echo "make test-engine  the packed engine's own tests;  make test-arm on an emulated 64-bit ARM;  make test-sanitize with sanitizers, at length"
-	@echo "make groupnet-run the command and the C library into build/native;  make groupnet-run-arm for 64-bit ARM"
+	@echo "make groupnet-run the command and the C library into build/native;  make groupnet-run-arm for 64-bit ARM;"
+	@echo "                  make groupnet-run-static also makes a command that needs no library"
 	@echo "make docs         these pages and the references of config and API, as a site, into build/docs"
 	@echo "make lint         ruff, mypy, clang-format;             make format rewrites the layout"
 	@echo "make clean        remove .venv and build products (data, models and results stay)"
@@ -73,6 +74,9 @@ test-sanitize: setup
 # Packed models without Python: a command and a C library, docs/use/c-api.md.
 groupnet-run: setup
 	$(PYTHON) tools/build_groupnet_run.py
+
+groupnet-run-static: setup
+	$(PYTHON) tools/build_groupnet_run.py --static
 
 groupnet-run-arm: setup
 	$(PYTHON) tools/build_groupnet_run.py --arm

@@ -3,19 +3,26 @@
 
   python tools/build_groupnet_run.py          # into build/native
   python tools/build_groupnet_run.py --arm    # into build/aarch64, by Debian's cross compiler
+  python tools/build_groupnet_run.py --static # and groupnet-run-static, which needs no library
 
 The folder then holds groupnet-run, groupnet.h, libgroupnet.a and, natively, libgroupnet.so. What is
 built for ARM is static and runs there, or under qemu-aarch64.
+
+Natively, groupnet-run reads PNG files where pkg-config finds libpng, and JPEG files where it finds
+libjpeg; otherwise, as on ARM, only PPM and PGM.
 """
 
 import argparse
 import shutil
+import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from groupnet_det.errors import UserError
 from groupnet_det.runtime.backends.native_build import (
     CSRC,
+    HERE,
     TARGETS,
     BuildTarget,
     compile_files,
@@ -27,9 +34,14 @@ from groupnet_det.runtime.backends.native_build import (
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"native": "native", "arm": "aarch64"}
+# Of the command, whose own files are not where time goes, and of the linker for a small program.
+SMALL = ("-Os", "-ffunction-sections", "-fdata-sections")
+STATIC = ("-static", "-s", "-Wl,--gc-sections", "-Wl,-z,noseparate-code")
+# pkg-config's name of a library -> what is defined where it is used.
+IMAGE_LIBRARIES = {"libpng": "GROUPNET_PNG", "libjpeg": "GROUPNET_JPEG"}
 
 
-def build(target: BuildTarget, output: Path) -> Path:
+def build(target: BuildTarget, output: Path, *, static: bool = False) -> Path:
     """Compile all into a folder; the program.
 
     Raises:
@@ -41,25 +53,45 @@ def build(target: BuildTarget, output: Path) -> Path:
     objects = compile_files(target, sources_of("core", "kernels", "capi"), folder)
     library.unlink(missing_ok=True)  # ar would add to it
     run(target.archiver, "rcs", library, *objects)
-    own = compile_files(target, sources_of("cli"), folder)
-    link_program(target, [*own, library], program)
+    options = (*target.flags, *SMALL, *image_options(target, "--cflags"))
+    own = compile_files(replace(target, flags=options), sources_of("cli"), folder)
+    link_program(target, [*own, library, *image_options(target, "--libs")], program)
+    if static:
+        program = output / "groupnet-run-static"
+        libraries = image_options(target, "--static", "--libs")
+        link_program(replace(target, link_flags=STATIC), [*own, library, *libraries], program)
     if not target.link_flags:
         link_library(target, objects, output / "libgroupnet.so")
     shutil.copy(CSRC / "include/groupnet.h", output)
     return program
 
 
+def image_options(target: BuildTarget, *options: str) -> list[str]:
+    """pkg-config's for the libraries for images that are here, and what tells of them."""
+    if target.link_flags or target.machine != HERE or shutil.which("pkg-config") is None:
+        return []
+    words = []
+    for library, name in IMAGE_LIBRARIES.items():
+        command = ["pkg-config", *options, library]
+        found = subprocess.run(command, capture_output=True, text=True)
+        if found.returncode == 0:
+            words += [*found.stdout.split(), *([f"-D{name}"] if "--cflags" in options else [])]
+    return words
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--arm", dest="target", action="store_const", const="arm")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--arm", dest="target", action="store_const", const="arm")
+    kinds.add_argument("--static", action="store_true")
     parser.add_argument("--output", type=Path, help="folder; build/native or build/aarch64")
     parser.set_defaults(target="native")
     arguments = parser.parse_args()
     output = arguments.output or ROOT / "build" / FOLDERS[arguments.target]
     try:
-        print(build(TARGETS[arguments.target], output))
+        print(build(TARGETS[arguments.target], output, static=arguments.static))
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

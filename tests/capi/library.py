@@ -1,7 +1,19 @@
 """include/groupnet.h in Python, by ctypes."""
 
 import ctypes
-from ctypes import POINTER, Structure, byref, c_char, c_char_p, c_float, c_int, c_int64, c_void_p
+from ctypes import (
+    POINTER,
+    Structure,
+    byref,
+    c_char,
+    c_char_p,
+    c_double,
+    c_float,
+    c_int,
+    c_int32,
+    c_int64,
+    c_void_p,
+)
 
 import numpy as np
 
@@ -12,6 +24,14 @@ class Error(Structure):
 
 class Output(Structure):
     _fields_ = (("name", c_char_p), ("shape", c_int64 * 4), ("values", POINTER(c_float)))
+
+
+class Object(Structure):
+    _fields_ = (("box", c_float * 4), ("score", c_float), ("label", c_int32))
+
+
+class Segment(Structure):
+    _fields_ = (("is_thing", c_int32), ("label", c_int32), ("score", c_float), ("area", c_int64))
 
 
 FUNCTIONS = {
@@ -31,6 +51,26 @@ FUNCTIONS = {
         c_int,
         [c_void_p, c_void_p, c_int64, c_int64, c_int, c_void_p, POINTER(Error)],
     ),
+    "check_detect": (c_int, [c_void_p, POINTER(Error)]),
+    "detect": (
+        c_void_p,
+        [c_void_p, c_void_p, c_int64, c_int64, c_double, c_int, POINTER(Error)],
+    ),
+    "num_objects": (c_int64, [c_void_p]),
+    "get_object": (POINTER(Object), [c_void_p, c_int64]),
+    "has_masks": (c_int, [c_void_p]),
+    "get_mask": (c_int, [c_void_p, c_int64, c_void_p, POINTER(Error)]),
+    "free_objects": (None, [c_void_p]),
+    "num_stuff_classes": (c_int, [c_void_p]),
+    "stuff_class_name": (c_char_p, [c_void_p, c_int]),
+    "check_panoptic": (c_int, [c_void_p, POINTER(Error)]),
+    "panoptic": (
+        c_void_p,
+        [c_void_p, c_void_p, c_int64, c_int64, c_double, c_int, c_void_p, POINTER(Error)],
+    ),
+    "num_segments": (c_int64, [c_void_p]),
+    "get_segment": (POINTER(Segment), [c_void_p, c_int64]),
+    "free_segments": (None, [c_void_p]),
     "run_prepared": (
         c_void_p,
         [c_void_p, c_void_p, c_int64, c_int64, c_int64, c_int, POINTER(Error)],
@@ -90,6 +130,44 @@ class Library:
         if self.segment(*arguments, byref(error)):
             raise LibraryError(error.message.decode())
         return labels
+
+    def detected(self, model, image, *, score_threshold=0.0, threads=1):
+        """Boxes (R, 4), scores, classes and masks (R, H, W) of the objects in one RGB image (H, W,
+        3); without masks, these are None."""
+        error = Error()
+        arguments = [model, image.ctypes.data, *image.shape[:2], score_threshold, threads]
+        found = _checked(self.detect(*arguments, byref(error)), error)
+        number = self.num_objects(found)
+        assert not self.get_object(found, -1)
+        assert not self.get_object(found, number)
+        objects = [self.get_object(found, i).contents for i in range(number)]
+        boxes = np.array([list(each.box) for each in objects], np.float32).reshape(-1, 4)
+        scores = np.array([each.score for each in objects], np.float32)
+        labels = np.array([each.label for each in objects], np.int64)
+        masks = self._masks(found, number, image.shape[:2]) if self.has_masks(found) else None
+        self.free_objects(found)
+        return boxes, scores, labels, masks
+
+    def segments(self, model, image, *, score_threshold=0.5, threads=1):
+        """The segment map of one RGB image (H, W, 3), and its segments: whether they are objects,
+        label, score and area."""
+        error, map_ = Error(), np.full(image.shape[:2], -1, np.int32)
+        arguments = [model, image.ctypes.data, *image.shape[:2], score_threshold, threads]
+        found = _checked(self.panoptic(*arguments, map_.ctypes.data, byref(error)), error)
+        number = self.num_segments(found)
+        assert not self.get_segment(found, 0)
+        assert not self.get_segment(found, number + 1)
+        segments = [self.get_segment(found, i + 1).contents for i in range(number)]
+        listed = [(bool(s.is_thing), s.label, s.score, s.area) for s in segments]
+        self.free_segments(found)
+        return map_, listed
+
+    def _masks(self, found, number, size):
+        masks = np.full((number, *size), 7, np.uint8)
+        for i, mask in enumerate(masks):
+            assert self.get_mask(found, i, mask.ctypes.data, None) == 0
+        assert masks.max(initial=0) <= 1
+        return masks.astype(bool)
 
     def prepared(self, model, image):
         """(height, width, 3) bytes as the network takes them."""

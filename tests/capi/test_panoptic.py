@@ -1,4 +1,4 @@
-"""A packed Panoptic FPN in C: its maps, and no segments."""
+"""A packed Panoptic FPN in C: its maps and segments."""
 
 import subprocess
 
@@ -8,8 +8,10 @@ import torch
 from PIL import Image
 
 from groupnet_det.packed.packed_file import read_packed
+from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.reference.interpreter import run_reference
 from tests.exporting.tiny_panoptic import PACKED
+from tests.runtime.engine import needs_engine
 
 from .library import LibraryError
 
@@ -30,10 +32,22 @@ def test_maps_are_those_of_the_reference(library, tiny_panoptic):
     library.close(model)
 
 
-def test_the_command_tells_of_maps(native, tiny_panoptic, tmp_path):
+@needs_engine
+def test_segments_are_those_of_python(library, tiny_panoptic):
+    """Of values as after a training."""
+    model = library.model(str(tiny_panoptic / PACKED))
+    expected = PackedPredictor(tiny_panoptic / PACKED, score_threshold=0.05)(PIXELS)
+    found, segments = library.segments(model, PIXELS, score_threshold=0.05)
+    assert np.array_equal(found, expected.segment_map.numpy())
+    assert len(segments) == len(expected) > 0
+    library.close(model)
+
+
+def test_the_command(native, tiny_panoptic, tmp_path):
     image = tmp_path / "image.ppm"
     Image.fromarray(PIXELS).save(image)
     command = [native / "groupnet-run", tiny_panoptic / PACKED, image]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
+    done = subprocess.run([*command, "--map", "logits"], capture_output=True, text=True)
     assert "logits" in done.stdout

@@ -1,4 +1,5 @@
 // JSON as RFC 8259 has it and nothing else, within the limits of docs/reference/packed-format.md.
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -37,6 +38,17 @@ void test_numbers() {
   for (const char* text : {"01", "-007", "00.5", "1.", "1.e5", ".5", "+1.5", "-", "1e", "1e+",
                            "--1", "0x1", "1e400", "9223372036854775808", "NaN", "-Infinity"}) {
     check(!refusal(text).empty(), std::string(text) + " is no number");
+  }
+  const std::string zeros(400, '0');
+  for (const std::string& text :
+       std::vector<std::string>{"0." + zeros + "1", "1e-99999999999999999999", "0e999",
+                                "1" + zeros + "e-400", "-0." + zeros + "1e+5"}) {
+    check(refusal(text).empty() && std::abs(Json::parse(text).as_number("")) <= 1, text);
+  }
+  for (const std::string& text :
+       std::vector<std::string>{"1" + zeros + ".0", "1e99999999999999999999", "-2e+400",
+                                "0." + zeros + "1e999", "1" + zeros + "e-5"}) {
+    check(mentions(refusal(text), "too large"), text + " is too large");
   }
   check(Json::parse("-9223372036854775808").as_integer("") == INT64_MIN, "the least number");
   check(Json::parse("-12.5e1").as_number("") == -125, "a number with an exponent");

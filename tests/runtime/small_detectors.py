@@ -62,6 +62,10 @@ REGIONS = {
     "mask": {"part": "mask", "pooler": POOLER, "class_agnostic": False, "threshold": 0.5},
 }
 
+COMBINATION = {
+    "combination": {"overlap_threshold": 0.5, "stuff_area_limit": 50, "score_threshold": 0.3}
+}
+
 
 def add(b: ProgramBuilder, source: int, channels: int) -> int:
     """A convolution of values around -1 to 1; returns its buffer."""
@@ -101,6 +105,21 @@ def dense_detector() -> PackedFile:
 def region_detector() -> PackedFile:
     """A cascade of two stages, with masks."""
     b, maps = start()
+    add_regions(b, maps)
+    return b.build(info_of("instance_segmentation", REGIONS))
+
+
+def panoptic_network() -> PackedFile:
+    """The same with three labels."""
+    b, maps = start()
+    add_regions(b, maps)
+    b.outputs["logits"] = b.resize(add(b, maps["p1"], 3), 2)
+    info = info_of("panoptic_segmentation", {**REGIONS, "kind": "panoptic", **COMBINATION})
+    return b.build({**info, "stuff_class_names": ["things", "sky", "grass"]})
+
+
+def add_regions(b: ProgramBuilder, maps: dict[str, int]) -> None:
+    """The outputs and parts of a cascade."""
     for level, source in maps.items():
         b.outputs[f"objectness.{level}"] = add(b, source, ANCHORS_AT)
         b.outputs[f"anchor_deltas.{level}"] = add(b, source, 4 * ANCHORS_AT)
@@ -112,7 +131,6 @@ def region_detector() -> PackedFile:
         part.outputs["deltas"] = add(part, pixel, 4 * boxes)
     part, source = start_part(b, "mask")
     part.outputs["masks"] = part.depth_to_space(add(part, source, 4 * CLASSES), 2)
-    return b.build(info_of("instance_segmentation", REGIONS))
 
 
 def start_part(b: ProgramBuilder, name: str) -> tuple[ProgramBuilder, int]:

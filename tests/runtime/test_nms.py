@@ -37,6 +37,13 @@ def random_boxes(count, classes, seed):
     return boxes, scores, torch.randint(0, classes, (count,), generator=generator)
 
 
+def expected(boxes, scores, classes, threshold):
+    """torchvision's, which sorts many boxes of equal scores in an order of the processor's: here
+    the first comes first."""
+    kept = batched_nms(boxes, scores, classes, threshold).sort().values
+    return kept[scores[kept].sort(descending=True, stable=True).indices]
+
+
 @pytest.mark.parametrize("classes", [1, 5, 80])
 @pytest.mark.parametrize("seed", range(6))
 def test_as_torchvision(network, classes, seed):
@@ -44,15 +51,14 @@ def test_as_torchvision(network, classes, seed):
     torch.set_num_threads(1 + seed % 3)
     for threshold in THRESHOLDS:
         given = random_boxes(FEW // 4 + 200, classes, seed)
-        found, expected = network.nms(*given, threshold), batched_nms(*given, threshold)
-        assert torch.equal(found, expected), threshold
+        assert torch.equal(network.nms(*given, threshold), expected(*given, threshold)), threshold
     torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, FEW // 4, FEW // 4 + 1])
 def test_numbers_of_boxes(network, count):
     given = random_boxes(count, 3, 0)
-    assert torch.equal(network.nms(*given, 0.5), batched_nms(*given, 0.5))
+    assert torch.equal(network.nms(*given, 0.5), expected(*given, 0.5))
 
 
 def test_by_hand(network):

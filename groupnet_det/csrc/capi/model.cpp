@@ -4,6 +4,9 @@
 #include <limits>
 #include <thread>
 
+#include "capi/detection/dense.h"
+#include "capi/members.h"
+#include "capi/regions/region_detection.h"
 #include "core/format/info.h"
 #include "core/message.h"
 #include "core/run/workspace_lease.h"
@@ -14,6 +17,9 @@ namespace {
 
 constexpr const char* kClassification = "classification";
 constexpr const char* kSegmentation = "semantic_segmentation";
+constexpr const char* kDetection = "detection";
+constexpr const char* kPanoptic = "panoptic_segmentation";
+constexpr const char* kInstances = "instance_segmentation";
 constexpr const char* kLogits = "logits";
 constexpr int kMaxThreads = 256;
 
@@ -29,6 +35,34 @@ std::vector<float> read(const Network& network, const Workspace& workspace, int 
   std::vector<float> values(count);  // outputs are floats: `read_program` refuses others
   network.read_floats(workspace, buffer, values.data());
   return values;
+}
+
+// By "info.postprocessing" of a file of the task "detection" or "instance_segmentation". Throws
+// Error where it is of a kind that is not known, or does not fit the network.
+std::unique_ptr<Detection> make_detection(const Json& info, const std::string& task,
+                                          const Network& network) {
+  const std::string what = "info.postprocessing";
+  const Json& json = info.at("postprocessing", "info");
+  const std::string& kind = json.at("kind", what).as_string(what + ".kind");
+  if (kind == "rcnn") return std::make_unique<RegionDetection>(json, what, network);
+  require(task == kDetection, what + ".kind is " + quoted(kind) + "; valid: 'rcnn'");
+  require(kind == "retinanet" || kind == "fcos",
+          what + ".kind is " + quoted(kind) + "; valid: 'retinanet', 'fcos', 'rcnn'");
+  return std::make_unique<DenseDetection>(json, what, network.program());
+}
+
+std::vector<std::string> read_names(const Json& info, const std::string& key) {
+  const Json* names = info.find(key, "info");
+  return names == nullptr ? std::vector<std::string>() : read_texts(*names, "info." + key);
+}
+
+// Numbers, where the file has no names.
+void fill_names(std::vector<std::string>& names, size_t number, const std::string& key) {
+  if (names.empty()) {
+    for (size_t i = 0; i < number; ++i) names.push_back(std::to_string(i));
+  }
+  require(names.size() == number, "it has " + std::to_string(names.size()) + " " + key + " for " +
+                                      std::to_string(number) + " classes");
 }
 
 }  // namespace
@@ -63,6 +97,12 @@ void Model::read_info(const Json& info) {
     preprocessing_.reset();  // its network runs on images that are prepared elsewhere
     no_preprocessing_ = error.what();
   }
+  read_segmentation(info);
+  read_detection(info);
+  read_panoptic(info);
+}
+
+void Model::read_segmentation(const Json& info) {
   try {
     require(task_ == kSegmentation,
             "its task is " + quoted(task_) + ", not '" + std::string(kSegmentation) + "'");
@@ -74,11 +114,38 @@ void Model::read_info(const Json& info) {
   }
 }
 
-void Model::read_class_names(const Json& info) {
-  const std::string what = "info.class_names";
-  if (const Json* names = info.find("class_names", "info")) {
-    for (const Json& name : names->as_array(what)) class_names_.push_back(name.as_string(what));
+void Model::read_detection(const Json& info) {
+  try {
+    require(task_ == kDetection || task_ == kInstances,
+            "its task is " + quoted(task_) + "; valid: '" + kDetection + "', '" + kInstances + "'");
+    detection_ = make_detection(info, task_, *network_);
+    require(preprocessing().keeps_whole(), "its preprocessing is for classifiers");
+    name_classes(static_cast<size_t>(detection_->num_classes()));
+  } catch (const Error& error) {
+    detection_.reset();
+    no_detection_ = error.what();
   }
+}
+
+void Model::read_panoptic(const Json& info) {
+  try {
+    require(task_ == kPanoptic,
+            "its task is " + quoted(task_) + ", not '" + std::string(kPanoptic) + "'");
+    panoptic_ = std::make_unique<Panoptic>(info, *network_);
+    require(preprocessing().keeps_whole(), "its preprocessing is for classifiers");
+    name_classes(static_cast<size_t>(panoptic_->num_classes()));
+    stuff_class_names_ = read_names(info, "stuff_class_names");
+    fill_names(stuff_class_names_, static_cast<size_t>(panoptic_->num_labels()),
+               "stuff_class_names");
+  } catch (const Error& error) {
+    panoptic_.reset();
+    stuff_class_names_.clear();
+    no_panoptic_ = error.what();
+  }
+}
+
+void Model::read_class_names(const Json& info) {
+  class_names_ = read_names(info, "class_names");
   if (task_ != kClassification) return;
   const auto& outputs = program().outputs;
   auto logits = std::find_if(outputs.begin(), outputs.end(),
@@ -87,15 +154,7 @@ void Model::read_class_names(const Json& info) {
   name_classes(static_cast<size_t>(program().buffers[logits->second].channels));
 }
 
-// Numbers, where the file has no names.
-void Model::name_classes(size_t number) {
-  if (class_names_.empty()) {
-    for (size_t i = 0; i < number; ++i) class_names_.push_back(std::to_string(i));
-  }
-  require(class_names_.size() == number, "it has " + std::to_string(class_names_.size()) +
-                                             " class_names for " + std::to_string(number) +
-                                             " classes");
-}
+void Model::name_classes(size_t number) { fill_names(class_names_, number, "class_names"); }
 
 const Preprocessing& Model::preprocessing() const {
   if (preprocessing_ == nullptr) {
@@ -110,6 +169,44 @@ std::vector<int32_t> Model::labels(const RgbImage& image, int threads) const {
   const std::vector<uint8_t> prepared = preprocessing().prepare(image);
   return segmentation_->labels(*network_, prepared.data(), preprocessing().size_of(image),
                                {image.height, image.width}, threads);
+}
+
+void Model::check_detection() const {
+  if (detection_ == nullptr) throw Error("the model finds no objects: " + no_detection_);
+}
+
+const double* Model::mask_threshold() const {
+  return detection_ == nullptr ? nullptr : detection_->mask_threshold();
+}
+
+Objects Model::objects(const RgbImage& image, double score_threshold, int threads) const {
+  check_detection();
+  const std::vector<uint8_t> prepared = preprocessing().prepare(image);
+  return detection_->detect(*network_, input(image, prepared, score_threshold, threads));
+}
+
+void Model::check_panoptic() const {
+  if (panoptic_ == nullptr) throw Error("the model gives no panoptic segments: " + no_panoptic_);
+}
+
+Segments Model::segments(const RgbImage& image, double score_threshold, int threads) const {
+  check_panoptic();
+  const std::vector<uint8_t> prepared = preprocessing().prepare(image);
+  return panoptic_->segments(*network_, input(image, prepared, score_threshold, threads));
+}
+
+DetectionInput Model::input(const RgbImage& image, const std::vector<uint8_t>& prepared,
+                            double score_threshold, int threads) const {
+  require(
+      0 <= score_threshold && score_threshold <= 1,
+      "the score threshold of objects is " + std::to_string(score_threshold) + "; valid: 0 to 1");
+  DetectionInput input;
+  input.prepared = prepared.data();
+  input.size = preprocessing().size_of(image);
+  input.wanted = {image.height, image.width};
+  input.score_threshold = score_threshold;
+  input.threads = number_of_threads(threads);
+  return input;
 }
 
 std::vector<Output> Model::run(const uint8_t* prepared, const ImageSize& size, int threads) const {

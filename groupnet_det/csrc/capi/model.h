@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "capi/preprocessing.h"
+#include "capi/detection/detection.h"
+#include "capi/images/preprocessing.h"
+#include "capi/regions/panoptic.h"
 #include "capi/segmentation.h"
 #include "core/run/network.h"
 
@@ -27,6 +29,7 @@ class Model {
   const std::string& info() const { return info_; }
   const std::string& task() const { return task_; }
   const std::vector<std::string>& class_names() const { return class_names_; }
+  const std::vector<std::string>& stuff_class_names() const { return stuff_class_names_; }
   const Program& program() const { return network_->program(); }
   const KernelTable& kernels() const { return network_->kernels(); }
 
@@ -37,6 +40,18 @@ class Model {
   // segmenter. As `run`, for any number of threads.
   std::vector<int32_t> labels(const RgbImage& image, int threads) const;
 
+  // Objects with at least that score, 0 to 1. Throws Error where the model is no detector. As
+  // `run`, for any number of threads.
+  Objects objects(const RgbImage& image, double score_threshold, int threads) const;
+  // Of objects' masks; null where it makes none.
+  const double* mask_threshold() const;
+  // Throws Error where `objects` would for any image.
+  void check_detection() const;
+
+  // The same for the segments of a panoptic model.
+  Segments segments(const RgbImage& image, double score_threshold, int threads) const;
+  void check_panoptic() const;
+
   // Any number of threads may call it at once; none waits for another. `prepared` are unsigned
   // bytes (N, H, W, C). One output for each of the program, in its order.
   std::vector<Output> run(const uint8_t* prepared, const ImageSize& size, int threads) const;
@@ -44,17 +59,25 @@ class Model {
  private:
   Model(const PackedFile& file, const std::string& name);
   void read_info(const Json& info);
+  void read_detection(const Json& info);
+  void read_panoptic(const Json& info);
+  DetectionInput input(const RgbImage& image, const std::vector<uint8_t>& prepared,
+                       double score_threshold, int threads) const;
+  void read_segmentation(const Json& info);
   void read_class_names(const Json& info);
   void name_classes(size_t number);
   void run_one(const uint8_t* image, const ImageSize& size, int threads,
                std::vector<Output>& outputs) const;
 
   std::string info_, task_;
-  std::vector<std::string> class_names_;
+  std::vector<std::string> class_names_, stuff_class_names_;
   std::unique_ptr<Network> network_;
   std::unique_ptr<Preprocessing> preprocessing_;
   std::unique_ptr<Segmentation> segmentation_;
-  std::string no_preprocessing_, no_segmentation_;  // why there is none
+  std::unique_ptr<Detection> detection_;
+  std::unique_ptr<Panoptic> panoptic_;
+  std::string no_preprocessing_, no_segmentation_, no_detection_,
+      no_panoptic_;  // why there is none
 };
 
 }  // namespace groupnet

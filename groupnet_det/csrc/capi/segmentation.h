@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "capi/preprocessing.h"
+#include "capi/images/preprocessing.h"
 #include "core/format/json/json.h"
 #include "core/run/network.h"
 

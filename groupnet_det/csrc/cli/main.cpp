@@ -1,90 +1,21 @@
 // groupnet-run: a packed model on an image, without Python. Uses nothing but the C interface.
-#include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "cli/netpbm.h"
+#include "cli/drawing.h"
+#include "cli/images/netpbm.h"
+#include "cli/images/reading.h"
+#include "cli/options.h"
 #include "cli/report.h"
 #include "include/groupnet.h"
 
 namespace {
 
 using namespace groupnet_tool;
-
-constexpr const char* kUsage =
-    "usage: groupnet-run MODEL.gnp IMAGE.ppm [--threads N] [--top K] [--json]\n"
-    "                    [--output LABELS.pgm] [--map NAME]\n"
-    "\n"
-    "  MODEL.gnp     a packed model, by tools/export_packed.py\n"
-    "  IMAGE.ppm     a binary PPM or PGM file of 8 bits\n"
-    "  --threads N   1 to 256; without it, one per processor\n"
-    "  --top K       how many classes are printed (5)\n"
-    "  --json        print JSON, with all probabilities and logits\n"
-    "  --output F    write the class of each pixel, a grey image\n"
-    "  --map NAME    of that map of the network as it is; without it, of a segmenter's\n"
-    "                image in its own size, or of \"logits\"\n"
-    "  --help        print this\n";
-
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-struct Options {
-  std::string model, image, output, map;
-  int threads = 0;
-  bool help = false;
-  ReportOptions report;
-};
-
-int whole(const std::string& text, const std::string& option, int least, int most) {
-  char* end = nullptr;
-  errno = 0;
-  const long value = std::strtol(text.c_str(), &end, 10);
-  if (text.empty() || *end != '\0' || errno != 0 || value < least || value > most) {
-    throw UsageError(option + " is '" + text + "'; valid: " + std::to_string(least) + " to " +
-                     std::to_string(most));
-  }
-  return static_cast<int>(value);
-}
-
-Options parse(int argc, char** argv) {
-  Options options;
-  std::vector<std::string> files;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    auto value = [&]() -> std::string {
-      if (++i == argc) throw UsageError(word + " needs a value");
-      return argv[i];
-    };
-    if (word == "--help" || word == "-h") {
-      options.help = true;
-    } else if (word == "--json") {
-      options.report.json = true;
-    } else if (word == "--threads") {
-      options.threads = whole(value(), word, 1, 256);
-    } else if (word == "--top") {
-      options.report.top = whole(value(), word, 0, 1 << 20);
-    } else if (word == "--output") {
-      options.output = value();
-    } else if (word == "--map") {
-      options.map = value();
-    } else if (word.size() > 1 && word[0] == '-') {
-      throw UsageError("unknown option " + word);
-    } else {
-      files.push_back(word);
-    }
-  }
-  if (options.help) return options;
-  if (files.size() != 2) throw UsageError("a model and an image are needed");
-  options.model = files[0];
-  options.image = files[1];
-  return options;
-}
 
 template <class T>
 T* checked(T* made, const groupnet_error& error) {
@@ -97,7 +28,7 @@ void write_labels(const std::string& path, const std::vector<int32_t>& labels, i
                   int64_t width, int64_t classes) {
   if (classes > 256) {
     throw std::runtime_error("there are " + std::to_string(classes) +
-                             " classes; a grey image holds 256");
+                             " classes or segments; a grey image holds 256");
   }
   Image image;
   image.height = height;
@@ -143,27 +74,72 @@ std::string run_maps(const groupnet_model* model, const Image& image, const Opti
   return report(model, result.get(), options.report);
 }
 
-// Of a detector the maps are all that is known here; stdout has nothing but the prediction.
-void hint_at_boxes(const std::string& task) {
-  if (task != "detection" && task != "instance_segmentation") return;
-  std::fprintf(stderr,
-               "note: boxes and masks are not computed here, only the network's maps; "
-               "PackedPredictor in Python computes them\n");
+// What is printed about a detector's image, which may be drawn on.
+std::string detect(const groupnet_model* model, Image& image, const Options& options) {
+  groupnet_error error;
+  const std::unique_ptr<groupnet_objects, void (*)(groupnet_objects*)> objects(
+      checked(groupnet_detect(model, image.pixels.data(), image.height, image.width,
+                              options.score_threshold, options.threads, &error),
+              error),
+      groupnet_free_objects);
+  if (!options.draw.empty()) {
+    draw_objects(model, objects.get(), image);
+    write_picture(options.draw, image);
+  }
+  return report_objects(model, objects.get(), {image.height, image.width}, options.report);
+}
+
+// What is printed about the image of a panoptic network.
+std::string find_segments(const groupnet_model* model, const Image& image, const Options& options) {
+  groupnet_error error;
+  std::vector<int32_t> map(static_cast<size_t>(image.height * image.width));
+  const std::unique_ptr<groupnet_segments, void (*)(groupnet_segments*)> segments(
+      checked(groupnet_panoptic(model, image.pixels.data(), image.height, image.width,
+                                options.score_threshold, options.threads, map.data(), &error),
+              error),
+      groupnet_free_segments);
+  if (!options.output.empty()) {
+    write_labels(options.output, map, image.height, image.width,
+                 groupnet_num_segments(segments.get()) + 1);
+  }
+  return report_segments(model, segments.get(), map, {image.height, image.width}, options.report);
+}
+
+// Whether `check` lets the model pass. One that it does not gives its maps, and a note; stdout has
+// nothing but the prediction.
+template <class Check>
+bool passes(const groupnet_model* model, const Check& check) {
+  groupnet_error error;
+  if (check(model, &error) == 0) return true;
+  std::fprintf(stderr, "note: only the network's maps are computed: %s\n", error.message);
+  return false;
+}
+
+std::string predict(const groupnet_model* model, Image& image, const Options& options) {
+  const std::string task = options.map.empty() ? groupnet_task(model) : "";
+  if (task == "detection" || task == "instance_segmentation") {
+    if (passes(model, groupnet_check_detect)) {
+      if (options.output.empty()) return detect(model, image, options);
+      throw std::runtime_error("a detector gives no label map; name one of its maps by --map");
+    }
+  }
+  if (!options.draw.empty()) throw std::runtime_error("there are no objects that could be drawn");
+  if (task == "semantic_segmentation") return segment(model, image, options);
+  if (task == "panoptic_segmentation" && passes(model, groupnet_check_panoptic)) {
+    return find_segments(model, image, options);
+  }
+  return run_maps(model, image, options);
 }
 
 void run(const Options& options) {
   groupnet_error error;
   const std::unique_ptr<groupnet_model, void (*)(groupnet_model*)> model(
       checked(groupnet_open(options.model.c_str(), &error), error), groupnet_close);
-  const Image image = read_rgb(options.image);
-  const std::string task = groupnet_task(model.get());
-  const bool segments = task == "semantic_segmentation";
-  const std::string text = segments && options.map.empty() ? segment(model.get(), image, options)
-                                                           : run_maps(model.get(), image, options);
+  Image image = read_rgb(options.image);
+  const std::string text = predict(model.get(), image, options);
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     throw std::runtime_error("the prediction cannot be written");
   }
-  hint_at_boxes(task);
 }
 
 }  // namespace
@@ -172,7 +148,7 @@ int main(int argc, char** argv) {
   try {
     const Options options = parse(argc, argv);
     if (options.help) {
-      std::fputs(kUsage, stdout);
+      std::printf("%s\nImages: %s.\n", kUsage, readable_formats().c_str());
     } else {
       run(options);
     }

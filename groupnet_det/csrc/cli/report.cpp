@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "cli/run_lengths.h"
+
 namespace groupnet_tool {
 
 namespace {
@@ -114,6 +116,23 @@ std::vector<Count> count_names(const groupnet_model* model, const std::vector<in
   return counts;
 }
 
+std::string json_size(const Size& size) {
+  return "[" + std::to_string(size.height) + ", " + std::to_string(size.width) + "]";
+}
+
+std::string json_mask(const std::vector<uint8_t>& mask, const Size& size) {
+  return "{\"size\": " + json_size(size) +
+         ", \"counts\": " + json_text(run_lengths(mask, size.height, size.width)) + "}";
+}
+
+// Its members.
+std::string json_of(const groupnet_model* model, const groupnet_object& object) {
+  return "\"class\": " + json_text(groupnet_class_name(model, object.label)) +
+         ", \"label\": " + std::to_string(object.label) +
+         ", \"score\": " + json_number(object.score) + ", \"box\": [" +
+         join(object.box, ", ", json_number) + "]";
+}
+
 std::string head_of(const groupnet_model* model) {
   return "{\"task\": " + json_text(groupnet_task(model)) +
          ", \"instruction_set\": " + json_text(groupnet_instruction_set(model));
@@ -136,6 +155,67 @@ std::string report_labels(const groupnet_model* model, const std::vector<int32_t
   });
   return head_of(model) + ", \"labels\": [" + std::to_string(height) + ", " +
          std::to_string(width) + "], \"shares\": {" + shares + "}}\n";
+}
+
+std::vector<uint8_t> mask_of(const groupnet_objects* objects, int64_t number, const Size& size) {
+  groupnet_error error;
+  std::vector<uint8_t> mask(static_cast<size_t>(size.height * size.width));
+  if (groupnet_get_mask(objects, number, mask.data(), &error) != 0) {
+    throw std::runtime_error(error.message);
+  }
+  return mask;
+}
+
+std::string report_objects(const groupnet_model* model, const groupnet_objects* objects,
+                           const Size& size, const ReportOptions& options) {
+  std::vector<const groupnet_object*> list;
+  for (int64_t i = 0; i < groupnet_num_objects(objects); ++i) {
+    list.push_back(groupnet_get_object(objects, i));
+  }
+  if (!options.json) {
+    return join(list, "", [&](const groupnet_object* object) {
+      return digits(object->score) + "\t" + groupnet_class_name(model, object->label) + "\t" +
+             join(object->box, " ", digits) + "\n";
+    });
+  }
+  std::string entries;
+  for (size_t i = 0; i < list.size(); ++i) {
+    entries += (i == 0 ? "{" : ", {") + json_of(model, *list[i]);
+    if (groupnet_has_masks(objects) != 0) {
+      entries += ", \"mask\": " + json_mask(mask_of(objects, static_cast<int64_t>(i), size), size);
+    }
+    entries += "}";
+  }
+  return head_of(model) + ", \"image_size\": " + json_size(size) + ", \"objects\": [" + entries +
+         "]}\n";
+}
+
+std::string report_segments(const groupnet_model* model, const groupnet_segments* segments,
+                            const std::vector<int32_t>& map, const Size& size,
+                            const ReportOptions& options) {
+  std::string text, entries;
+  for (int64_t number = 1; number <= groupnet_num_segments(segments); ++number) {
+    const groupnet_panoptic_segment& segment = *groupnet_get_segment(segments, number);
+    const bool is_thing = segment.is_thing != 0;
+    const char* name = is_thing ? groupnet_class_name(model, segment.label)
+                                : groupnet_stuff_class_name(model, segment.label);
+    if (!options.json) {
+      text += digits(static_cast<float>(segment.area) / static_cast<float>(map.size())) + "\t" +
+              name + (is_thing ? "\t" + digits(segment.score) : "") + "\n";
+      continue;
+    }
+    std::vector<uint8_t> mask(map.size());
+    std::transform(map.begin(), map.end(), mask.begin(),
+                   [&](int32_t id) { return static_cast<uint8_t>(id == number ? 1 : 0); });
+    entries += std::string(number == 1 ? "" : ", ") + "{\"class\": " + json_text(name) +
+               ", \"label\": " + std::to_string(segment.label) +
+               ", \"isthing\": " + (is_thing ? "true" : "false") +
+               ", \"id\": " + std::to_string(number) + ", \"mask\": " + json_mask(mask, size) +
+               (is_thing ? ", \"score\": " + json_number(segment.score) : "") + "}";
+  }
+  if (!options.json) return text;
+  return head_of(model) + ", \"image_size\": " + json_size(size) + ", \"segments\": [" + entries +
+         "]}\n";
 }
 
 std::string report(const groupnet_model* model, const groupnet_result* result,

@@ -71,6 +71,66 @@ GROUPNET_API int groupnet_segment(const groupnet_model* model, const uint8_t* rg
                                   int64_t width, int threads, int32_t* labels,
                                   groupnet_error* error);
 
+/* An object: its box, left, upper, right and lower side in pixels of the image, its score, and the
+ * number of its class (groupnet_class_name). */
+typedef struct {
+  float box[4];
+  float score;
+  int32_t label;
+} groupnet_object;
+
+typedef struct groupnet_objects groupnet_objects; /* those of an image */
+
+/* Whether groupnet_detect takes images for this model: 0, or -1 with the reason. */
+GROUPNET_API int groupnet_check_detect(const groupnet_model* model, groupnet_error* error);
+/* The objects in an image with a score of at least `score_threshold`, 0 to 1, as PackedPredictor
+ * gives them. */
+GROUPNET_API groupnet_objects* groupnet_detect(const groupnet_model* model, const uint8_t* rgb,
+                                               int64_t height, int64_t width,
+                                               double score_threshold, int threads,
+                                               groupnet_error* error);
+GROUPNET_API int64_t groupnet_num_objects(const groupnet_objects* objects);
+/* The most certain first; NULL where there is none of that number, from 0. */
+GROUPNET_API const groupnet_object* groupnet_get_object(const groupnet_objects* objects,
+                                                        int64_t number);
+/* Whether these objects have masks, because their model makes them: 1 or 0. */
+GROUPNET_API int groupnet_has_masks(const groupnet_objects* objects);
+/* Write the mask of an object of that number, (height, width) of the image: 1 where a pixel is part
+ * of it, else 0. Returns 0. */
+GROUPNET_API int groupnet_get_mask(const groupnet_objects* objects, int64_t number, uint8_t* mask,
+                                   groupnet_error* error);
+/* NULL is allowed. */
+GROUPNET_API void groupnet_free_objects(groupnet_objects* objects);
+
+/* A segment of a panoptic model: an object, or all pixels of a kind of stuff. */
+typedef struct {
+  int32_t is_thing; /* 1 for an object, 0 for stuff */
+  int32_t label;    /* the number of its class, among those of objects or those of stuff */
+  float score;      /* of objects; else 0 */
+  int64_t area;     /* pixels */
+} groupnet_panoptic_segment;
+
+typedef struct groupnet_segments groupnet_segments; /* those of an image */
+
+GROUPNET_API int groupnet_num_stuff_classes(const groupnet_model* model);
+/* NULL where there is none of that number, from 0. */
+GROUPNET_API const char* groupnet_stuff_class_name(const groupnet_model* model, int number);
+/* Whether groupnet_panoptic takes images for this model: 0, or -1 with the reason. */
+GROUPNET_API int groupnet_check_panoptic(const groupnet_model* model, groupnet_error* error);
+/* The segments of an image, of objects with a score of at least `score_threshold`, 0 to 1, as
+ * PackedPredictor gives them. `segment_map` has room for (height, width): pixels get the number of
+ * their segment, from 1, or 0 where they belong to none. */
+GROUPNET_API groupnet_segments* groupnet_panoptic(const groupnet_model* model, const uint8_t* rgb,
+                                                  int64_t height, int64_t width,
+                                                  double score_threshold, int threads,
+                                                  int32_t* segment_map, groupnet_error* error);
+GROUPNET_API int64_t groupnet_num_segments(const groupnet_segments* segments);
+/* Objects before stuff; by number, from 1. NULL where there is none. */
+GROUPNET_API const groupnet_panoptic_segment* groupnet_get_segment(
+    const groupnet_segments* segments, int64_t number);
+/* NULL is allowed. */
+GROUPNET_API void groupnet_free_segments(groupnet_segments* segments);
+
 /* The two halves of groupnet_run. groupnet_prepare gives the height and width that an image will
  * have, and where `prepared` is not NULL writes its (shape[0], shape[1], channels) bytes there; it
  * returns 0. groupnet_run_prepared takes (images, height, width, channels) of such bytes. */

@@ -108,7 +108,7 @@ def compile_files(target: BuildTarget, sources: Iterable[Path], folder: Path) ->
         return list(pool.map(compile_one, sources))
 
 
-def link_program(target: BuildTarget, objects: Iterable[Path], program: Path) -> None:
+def link_program(target: BuildTarget, objects: Iterable[str | Path], program: Path) -> None:
     """
     Raises:
         ExtensionError: The linker fails.

@@ -65,7 +65,7 @@ class Network(Protocol):
 
     def nms(self, boxes: Tensor, scores: Tensor, classes: Tensor, threshold: float) -> Tensor:
         """As torchvision's ``batched_nms``: numbers of the boxes (R, 4) that remain, the best score
-        first."""
+        first, and of equal ones the first box."""
 
 
 class NativeNetwork:
@@ -117,7 +117,13 @@ class NativeNetwork:
         if boxes.numel() <= FEW:
             return batched_nms(boxes, scores, classes, threshold)
         kept: Tensor = self.engine.nms(boxes, scores, classes, threshold)
-        return pick(kept, pick(scores, kept).sort(descending=True).indices)
+        return _best_first(kept, scores)
+
+
+def _best_first(kept: Tensor, scores: Tensor) -> Tensor:
+    """Rising numbers of boxes by falling scores; unless the sort is stable, the order of equal ones
+    depends on the processor."""
+    return pick(kept, pick(scores, kept).sort(descending=True, stable=True).indices)
 
 
 def _run(engine: Any, values: Tensor) -> dict[str, Tensor]:
@@ -167,7 +173,7 @@ class ReferenceNetwork:
         return index, values[index]
 
     def nms(self, boxes: Tensor, scores: Tensor, classes: Tensor, threshold: float) -> Tensor:
-        return batched_nms(boxes, scores, classes, threshold)
+        return _best_first(batched_nms(boxes, scores, classes, threshold).msort(), scores)
 
 
 BACKENDS: Mapping[str, Callable[[Any, PackedFile], Network]] = {

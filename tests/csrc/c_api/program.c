@@ -79,6 +79,38 @@ static void check_runs(const groupnet_model* model) {
   check(strstr(error.message, "holds no pixel") != NULL, error.message);
 }
 
+/* Of a classifier there are neither. */
+static void check_no_objects(const groupnet_model* model) {
+  static const uint8_t image[3] = {1, 2, 3};
+  groupnet_error error;
+  groupnet_objects* objects = groupnet_detect(model, image, 1, 1, 0.5, 1, &error);
+  check(objects == NULL, "objects");
+  check(strstr(error.message, "finds no objects") != NULL, error.message);
+  check(groupnet_check_detect(model, NULL) == -1, "no detector");
+  check(groupnet_get_mask(NULL, 0, NULL, NULL) == -1, "no mask");
+  if (objects != NULL && groupnet_num_objects(objects) > 0) {
+    check(groupnet_get_object(objects, 0)->label >= 0, "a label");
+    check(groupnet_has_masks(objects) == 0, "no masks");
+  }
+  groupnet_free_objects(objects);
+}
+
+static void check_no_segments(const groupnet_model* model) {
+  static const uint8_t image[3] = {1, 2, 3};
+  groupnet_error error;
+  int32_t map = 7;
+  groupnet_segments* segments = groupnet_panoptic(model, image, 1, 1, 0.5, 1, &map, &error);
+  check(segments == NULL && map == 7, "segments");
+  check(strstr(error.message, "no panoptic segments") != NULL, error.message);
+  check(groupnet_check_panoptic(model, NULL) == -1, "no panoptic network");
+  check(groupnet_num_stuff_classes(model) == 0, "no stuff");
+  check(groupnet_stuff_class_name(model, 0) == NULL, "no name of stuff");
+  if (segments != NULL && groupnet_num_segments(segments) > 0) {
+    check(groupnet_get_segment(segments, 1)->area > 0, "an area");
+  }
+  groupnet_free_segments(segments);
+}
+
 int main(int argc, char** argv) {
   groupnet_error error;
   groupnet_model* model;
@@ -94,6 +126,8 @@ int main(int argc, char** argv) {
   }
   check_model(model);
   check_runs(model);
+  check_no_objects(model);
+  check_no_segments(model);
   groupnet_close(model);
   return failures != 0;
 }

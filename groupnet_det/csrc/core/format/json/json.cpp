@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <locale>
-#include <sstream>
 
 #include "core/error.h"
+#include "core/format/json/real.h"
 #include "core/format/json/utf8.h"
 #include "core/message.h"
 
@@ -227,10 +226,7 @@ class JsonReader {
   }
 
   void read_real(std::string_view number, Json& value) const {
-    std::istringstream stream{std::string(number)};
-    stream.imbue(std::locale::classic());
-    stream >> value.real_;
-    if (stream.fail() || !stream.eof()) fail("a number is too large");
+    if (!to_real(number, value.real_)) fail("a number is too large");
     value.kind_ = Json::Kind::kReal;
   }
 

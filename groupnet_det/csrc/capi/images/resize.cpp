@@ -1,4 +1,4 @@
-#include "capi/resize.h"
+#include "capi/images/resize.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "capi/preprocessing.h"
+#include "capi/images/preprocessing.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "capi/resize.h"
+#include "capi/images/resize.h"
 #include "core/message.h"
 
 namespace groupnet {
@@ -48,6 +48,8 @@ class CenterCrop : public Preprocessing {
                 "; valid: 1 <= crop <= resize <= 16384");
   }
 
+  bool keeps_whole() const override { return false; }
+
  protected:
   Plan plan(const RgbImage& image) const override {
     const auto [least, most] = std::minmax(image.height, image.width);
@@ -76,6 +78,8 @@ class ShortestEdge : public Preprocessing {
     min_size_ = static_cast<double>(least);
     max_size_ = static_cast<double>(most);
   }
+
+  bool keeps_whole() const override { return true; }
 
  protected:
   Plan plan(const RgbImage& image) const override {

@@ -1,20 +1,13 @@
-// include/groupnet.h: no exception passes this file.
+// include/groupnet.h: models, and what their networks give.
 #include <algorithm>
 #include <cstring>
-#include <exception>
 #include <memory>
-#include <new>
 #include <string>
 #include <vector>
 
-#include "capi/model.h"
+#include "capi/interface/handles.h"
 #include "capi/softmax.h"
 #include "core/message.h"
-#include "include/groupnet.h"
-
-struct groupnet_model {
-  groupnet::Model model;
-};
 
 struct groupnet_result {
   std::vector<std::string> names;
@@ -22,34 +15,20 @@ struct groupnet_result {
   std::vector<groupnet_output> outputs;  // of pointers into both
 };
 
-namespace {
+namespace groupnet {
 
-using groupnet::require;
-
-// One line, cut at a whole character of UTF-8.
-void write(groupnet_error* error, const char* text) {
+void write_message(groupnet_error* error, const char* text) {
   constexpr size_t kMost = sizeof error->message - sizeof "...";
-  const std::string line = groupnet::shortened(text, kMost);
+  const std::string line = shortened(text, kMost);
   std::copy_n(line.c_str(), line.size() + 1, error->message);
 }
 
-// What `run` returns, or `failed` with the reason in `error`.
-template <class Result, class Run>
-Result guarded(groupnet_error* error, Result failed, const Run& run) noexcept {
-  if (error != nullptr) error->message[0] = '\0';
-  const char* reason = "unknown error";
-  try {
-    return run();
-  } catch (const std::bad_alloc&) {
-    reason = "there is not enough memory";
-    if (error != nullptr) write(error, reason);
-  } catch (const std::exception& exception) {
-    if (error != nullptr) write(error, exception.what());
-  } catch (...) {
-    if (error != nullptr) write(error, reason);
-  }
-  return failed;
-}
+}  // namespace groupnet
+
+namespace {
+
+using groupnet::guarded;
+using groupnet::require;
 
 groupnet_result* run(const groupnet_model* model, const uint8_t* prepared,
                      const groupnet::ImageSize& size, int threads) {

@@ -1,37 +1,25 @@
-#include "cli/netpbm.h"
+#include "cli/images/netpbm.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <memory>
-#include <stdexcept>
 
 namespace groupnet_tool {
 
 namespace {
 
-constexpr int64_t kMaxPixels = 178956970;  // Pillow's limit too
 constexpr int64_t kMaxNumber = 1000000000;
-
-using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
 class Reader {
  public:
-  explicit Reader(const std::string& path)
-      : path_(path), file_(std::fopen(path.c_str(), "rb"), std::fclose) {
-    if (file_ == nullptr) fail(std::string("it cannot be opened: ") + std::strerror(errno));
-  }
+  explicit Reader(const ImageFile& file) : file_(file) {}
 
   Image read() {
     const int channels = read_magic();
     const int64_t width = number("width"), height = number("height");
     const int64_t greatest = number("greatest value");
-    if (width == 0 || height == 0) fail("it holds no pixel");
-    if (width > kMaxPixels / height) {
-      fail(std::to_string(width) + " x " + std::to_string(height) + " pixels are more than " +
-           std::to_string(kMaxPixels));
-    }
+    file_.check_size(height, width);
     if (greatest == 0 || greatest > 65535) fail("its greatest value is not 1 to 65535");
     if (greatest > 255) fail("it has 16 bits a channel; convert it to 8");
     if (greatest != 255) {
@@ -51,20 +39,18 @@ class Reader {
   }
 
  private:
-  [[noreturn]] void fail(const std::string& reason) const {
-    throw std::runtime_error("image " + path_ + " cannot be read: " + reason);
-  }
+  [[noreturn]] void fail(const std::string& reason) const { file_.fail(reason); }
 
   int read_magic() {
     char magic[2] = {};
-    if (std::fread(magic, 1, 2, file_.get()) < 2) {
-      fail(std::ferror(file_.get()) != 0 ? std::strerror(errno) : "it is cut short");
+    if (std::fread(magic, 1, 2, file_.stream()) < 2) {
+      fail(std::ferror(file_.stream()) != 0 ? std::strerror(errno) : "it is cut short");
     }
-    const int next = std::fgetc(file_.get());
+    const int next = std::fgetc(file_.stream());
     if (magic[0] != 'P' || magic[1] < '1' || magic[1] > '7' || (next != '#' && !is_space(next))) {
       fail("it is no binary PPM or PGM file (P6 or P5)");
     }
-    std::ungetc(next, file_.get());
+    std::ungetc(next, file_.stream());
     if (magic[1] != '5' && magic[1] != '6') {
       fail(std::string("it is a P") + magic[1] +
            " file; only binary PPM and PGM (P6, P5) are read");
@@ -74,9 +60,9 @@ class Reader {
 
   // The next character; a comment counts as the end of its line.
   int next() {
-    int c = std::fgetc(file_.get());
+    int c = std::fgetc(file_.stream());
     if (c != '#') return c;
-    while (c != '\n' && c != '\r' && c != EOF) c = std::fgetc(file_.get());
+    while (c != '\n' && c != '\r' && c != EOF) c = std::fgetc(file_.stream());
     return c;
   }
 
@@ -108,11 +94,11 @@ class Reader {
     while (bytes.size() < size) {
       const size_t have = bytes.size(), wanted = std::min(kPiece, size - have);
       bytes.resize(have + wanted);
-      const size_t got = std::fread(bytes.data() + have, 1, wanted, file_.get());
+      const size_t got = std::fread(bytes.data() + have, 1, wanted, file_.stream());
       bytes.resize(have + got);
       if (got < wanted) break;
     }
-    if (std::ferror(file_.get()) != 0) fail(std::strerror(errno));
+    if (std::ferror(file_.stream()) != 0) fail(std::strerror(errno));
     return bytes;
   }
 
@@ -123,23 +109,24 @@ class Reader {
     return rgb;
   }
 
-  const std::string path_;
-  File file_;
+  const ImageFile& file_;
 };
+
+// A P5 or P6 file.
+void write(const std::string& path, const Image& image, int kind) {
+  write_file(path, [&](std::FILE* stream) {
+    return std::fprintf(stream, "P%d\n%lld %lld\n255\n", kind, static_cast<long long>(image.width),
+                        static_cast<long long>(image.height)) > 0 &&
+           std::fwrite(image.pixels.data(), 1, image.pixels.size(), stream) == image.pixels.size();
+  });
+}
 
 }  // namespace
 
-Image read_rgb(const std::string& path) { return Reader(path).read(); }
+Image read_netpbm(const ImageFile& file) { return Reader(file).read(); }
 
-void write_grey(const std::string& path, const Image& image) {
-  File file(std::fopen(path.c_str(), "wb"), std::fclose);
-  bool ok =
-      file != nullptr &&
-      std::fprintf(file.get(), "P5\n%lld %lld\n255\n", static_cast<long long>(image.width),
-                   static_cast<long long>(image.height)) > 0 &&
-      std::fwrite(image.pixels.data(), 1, image.pixels.size(), file.get()) == image.pixels.size();
-  if (ok) ok = std::fclose(file.release()) == 0;
-  if (!ok) throw std::runtime_error(path + " cannot be written: " + std::strerror(errno));
-}
+void write_grey(const std::string& path, const Image& image) { write(path, image, 5); }
+
+void write_rgb(const std::string& path, const Image& image) { write(path, image, 6); }
 
 }  // namespace groupnet_tool

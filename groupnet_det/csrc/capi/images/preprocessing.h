@@ -27,6 +27,8 @@ class Preprocessing {
   static std::unique_ptr<Preprocessing> from_info(const Json& info);
   virtual ~Preprocessing() = default;
 
+  // Whether no part of an image is cut off.
+  virtual bool keeps_whole() const = 0;
   // Of the image when it is prepared. Throws Error where it cannot be used.
   PixelSize size_of(const RgbImage& image) const { return checked_plan(image).taken; }
   // Bytes (height, width, 3) of that size, channels in the network's order. Throws the same.
