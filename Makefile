@@ -45,7 +45,7 @@ web: setup
 	$(PYTHON) demo/app.py $(if $(MODELS),--models $(MODELS))
 
 zoo: setup
-	$(PYTHON) tools/make_zoo.py --preset $(ZOO) $(if $(MODELS),--models $(MODELS))
+	$(PYTHON) tools/train_zoo.py --preset $(ZOO) $(if $(MODELS),--models $(MODELS))
 
 # Two processes with a thread each: two threads of one process wait for each other most of the time.
 # A test that fails beside others runs once more without them; the first failure stays shown.

@@ -21,7 +21,7 @@ from groupnet_det.data.loading.loaders import build_test_loader, build_train_loa
 from groupnet_det.data.loading.shared_memory import explain_ended_worker
 from groupnet_det.engine.checks.binary_share import check_binary_share
 from groupnet_det.engine.checks.other_trainings import AnnounceTraining
-from groupnet_det.engine.distillation.feature_maps import attach_distillation
+from groupnet_det.engine.distillation.teacher import attach_distillation
 from groupnet_det.engine.processes.distributed import distribute, share_buffers
 from groupnet_det.engine.records.early_stopping import TrainingStoppedError, build_early_stopping
 from groupnet_det.engine.records.evaluation_record import EvaluationRecord, RecentMetrics

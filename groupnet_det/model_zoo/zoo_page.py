@@ -18,7 +18,7 @@ from .zoo_tables import Measured, format_table
 
 FOLDER = "groupnet_det/model_zoo"
 COSTS, LATENCIES = "results/model_zoo/costs.csv", "results/model_zoo/latency.csv"
-NOTE = f"<!-- Made by tools/make_model_zoo.py from results/*/*.csv and {FOLDER}/*. -->\n"
+NOTE = f"<!-- Made by tools/make_zoo_page.py from results/*/*.csv and {FOLDER}/*. -->\n"
 
 
 def make_page(root: Path) -> str:

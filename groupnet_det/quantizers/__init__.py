@@ -24,7 +24,7 @@ from .registry import (
 from .rsign import RSignActivation
 from .sign_activation import SIGN_GRADIENTS, SignActivation, sign, sign_polynomial
 from .sign_weight import WEIGHT_GRADIENTS, WEIGHT_SCALES, SignWeight, binarize_weight
-from .straight_through import pass_through, pass_through_clipped
+from .pass_through import pass_through, pass_through_clipped
 from .zero_one import ZERO_ONE_GRADIENTS, ZeroOneActivation, round_clipped
 
 __all__ = [

@@ -8,7 +8,7 @@ from torch import Tensor
 from groupnet_det.errors import lookup
 
 from .base import ActivationQuantizer
-from .straight_through import pass_through, pass_through_clipped
+from .pass_through import pass_through, pass_through_clipped
 
 # Functions from (x, its binary value) to that value with a gradient. As factors of g:
 #   clipped: 1[0 <= x <= 1]. Zhou et al., DoReFa-Net (arXiv 1606.06160).

@@ -51,14 +51,14 @@ def latency(**changes):
 
 
 def test_the_committed_page_is_that_of_the_results(root):
-    """If this fails: python tools/make_model_zoo.py"""
+    """If this fails: python tools/make_zoo_page.py"""
     assert (root / "MODEL_ZOO.md").read_text() == make_page(root)
 
 
 def test_every_row_of_the_committed_page_has_its_costs(root):
     rows = [line for line in make_page(root).splitlines() if line.startswith("| ")]
     lacking = [row for row in rows if " – | – | – |" in row]
-    assert not lacking, "python tools/make_model_zoo.py --measure costs"
+    assert not lacking, "python tools/make_zoo_page.py --measure costs"
 
 
 def test_table_by_hand():

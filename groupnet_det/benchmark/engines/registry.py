@@ -16,7 +16,7 @@ from groupnet_det.errors import ExtensionError, lookup
 
 from . import (
     complete_models,
-    neighbour_engines,
+    beside_torch_engines,
     onnxruntime_engines,
     openvino_engines,
     packed_engines,
@@ -50,9 +50,9 @@ _COMMON: dict[str, MakeEngine] = {
 NETWORK_ENGINES: dict[str, MakeEngine] = {**_COMMON, STEPS: packed_engines.make_steps}
 BODY_ENGINES = _COMMON
 NEIGHBOUR_ENGINES: dict[str, MakeEngine] = {
-    OURS: neighbour_engines.make_alone,
-    AFTER_TORCH: neighbour_engines.make_after,
-    BESIDE_TORCH: neighbour_engines.make_beside,
+    OURS: beside_torch_engines.make_alone,
+    AFTER_TORCH: beside_torch_engines.make_after,
+    BESIDE_TORCH: beside_torch_engines.make_beside,
 }
 LAYER_ENGINES: dict[str, MakeEngine] = {
     **_COMMON,

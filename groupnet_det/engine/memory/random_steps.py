@@ -9,7 +9,7 @@ from detectron2.utils.events import EventStorage
 
 from groupnet_det.data.loading.random_batches import NUM_OBJECTS, random_batch
 from groupnet_det.engine.amp import build_step
-from groupnet_det.engine.distillation.feature_maps import attach_distillation
+from groupnet_det.engine.distillation.teacher import attach_distillation
 from groupnet_det.engine.trainer import Trainer
 
 SEED = 0

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from groupnet_det.quantizers.base import ActivationQuantizer, WeightQuantizer
 from groupnet_det.quantizers.sign_activation import plain_sign, sign
-from groupnet_det.quantizers.straight_through import pass_through
+from groupnet_det.quantizers.pass_through import pass_through
 
 
 def _unit_window(grad: Tensor, x: Tensor) -> Tensor:

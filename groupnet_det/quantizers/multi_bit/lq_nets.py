@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from groupnet_det.quantizers.base import ActivationQuantizer, WeightQuantizer
-from groupnet_det.quantizers.straight_through import pass_through, pass_through_clipped
+from groupnet_det.quantizers.pass_through import pass_through, pass_through_clipped
 
 from .first_batch import FirstBatchState, mean_magnitude, sum_over_processes
 

@@ -7,7 +7,7 @@ import torch
 import yaml
 
 from groupnet_det.engine.distillation.dense_heads_loss import distill_dense
-from groupnet_det.engine.distillation.feature_maps import attach_distillation
+from groupnet_det.engine.distillation.teacher import attach_distillation
 from groupnet_det.errors import ConfigError
 from tests.modeling.detectors import DETECTORS, detector_config, losses_of, make_detector
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import groupnet_det
-from groupnet_det.commands.development import make_zoo as zoo
+from groupnet_det.commands.development import train_zoo as zoo
 from groupnet_det.config import load_config
 from groupnet_det.errors import UserError
 
@@ -67,7 +67,7 @@ def trainings(monkeypatch, packings):
 
 
 def make(output, *names, preset="full", fresh=False):
-    zoo.make_zoo(list(names or zoo.MODELS), preset=preset, output=output, fresh=fresh)
+    zoo.train_zoo(list(names or zoo.MODELS), preset=preset, output=output, fresh=fresh)
     manifest = json.loads((output / "manifest.json").read_text())
     assert manifest["preset"] == preset
     return {entry["name"]: entry for entry in manifest["models"]}

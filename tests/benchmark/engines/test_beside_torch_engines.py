@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from groupnet_det.benchmark.engines import neighbour_engines, registry
+from groupnet_det.benchmark.engines import beside_torch_engines, registry
 from groupnet_det.benchmark.measure.table import OURS
 from groupnet_det.benchmark.measure.workload import NetworkWorkload
 from groupnet_det.benchmark.suites.runtime_suites import SUITES, Options
@@ -21,31 +21,31 @@ def calls(monkeypatch):
     def recorded(name):
         return lambda: made.append((name, threading.current_thread() is threading.main_thread()))
 
-    monkeypatch.setattr(neighbour_engines, "make_run", lambda work: recorded("ours"))
-    monkeypatch.setattr(neighbour_engines, "_neighbour", lambda: recorded("torch"))
+    monkeypatch.setattr(beside_torch_engines, "make_run", lambda work: recorded("ours"))
+    monkeypatch.setattr(beside_torch_engines, "_neighbour", lambda: recorded("torch"))
     return made
 
 
 def test_alone(calls):
-    assert neighbour_engines.make_alone(WORK, 1)(3) > 0
+    assert beside_torch_engines.make_alone(WORK, 1)(3) > 0
     assert calls == [("ours", True)] * 3
 
 
 def test_an_operation_before_each_run(calls):
-    assert neighbour_engines.make_after(WORK, 1)(3) > 0
+    assert beside_torch_engines.make_after(WORK, 1)(3) > 0
     assert calls == [("torch", True), ("ours", True)] * 3
 
 
 def test_operations_in_another_thread(calls):
     before = threading.active_count()
-    assert neighbour_engines.make_beside(WORK, torch.get_num_threads())(3) > 0
+    assert beside_torch_engines.make_beside(WORK, torch.get_num_threads())(3) > 0
     assert threading.active_count() == before
     assert calls[0] == ("torch", False)
     assert [call for call in calls if call[0] == "ours"] == [("ours", True)] * 3
 
 
 def test_the_neighbour_computes_a_layer():
-    assert neighbour_engines._neighbour()().shape == (1, 64, 56, 56)
+    assert beside_torch_engines._neighbour()().shape == (1, 64, 56, 56)
 
 
 def test_workloads_of_the_suite():

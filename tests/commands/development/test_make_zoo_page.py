@@ -1,11 +1,11 @@
-"""tools/make_model_zoo.py on a small zoo."""
+"""tools/make_zoo_page.py on a small zoo."""
 
 import json
 import shutil
 
 import pytest
 
-from groupnet_det.commands.development import make_model_zoo as tool
+from groupnet_det.commands.development import make_zoo_page as tool
 from groupnet_det.files.csv_records import read_records, write_records
 from groupnet_det.model_zoo.entries import TRAINED
 from groupnet_det.model_zoo.records import CostRow, LatencyRow, TrainedRow

@@ -1,10 +1,10 @@
 """Make MODEL_ZOO.md from results/*/*.csv, and from tables.yaml and text.md in
 groupnet_det/model_zoo.
 
-  python tools/make_model_zoo.py
-  python tools/make_model_zoo.py --measure costs
-  python tools/make_model_zoo.py --measure latency
-  python tools/make_model_zoo.py --add-zoo zoo/manifest.json
+  python tools/make_zoo_page.py
+  python tools/make_zoo_page.py --measure costs
+  python tools/make_zoo_page.py --measure latency
+  python tools/make_zoo_page.py --add-zoo zoo/manifest.json
 
 The first writes the page from what is there. The others do so after counting and packing those
 networks that have no row yet, after timing them (on a machine without other work), and after
@@ -87,7 +87,7 @@ def add_zoo(manifest: Path) -> None:
     """Take the rows of a manifest into ``TRAINED``; those of the same model are replaced.
 
     Raises:
-        UserError: It is no manifest of tools/make_zoo.py.
+        UserError: It is no manifest of tools/train_zoo.py.
     """
     path = ROOT / TRAINED
     new = rows_of_manifest(manifest, ROOT)
@@ -116,7 +116,7 @@ def run(arguments: argparse.Namespace) -> None:
         path.write_text(page)
         print(f"written: {path}")
     elif path.read_text() != page:
-        raise UserError(f"{path} is older than what it is made from; run tools/make_model_zoo.py")
+        raise UserError(f"{path} is older than what it is made from; run tools/make_zoo_page.py")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -128,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--fresh", action="store_true", help="measure again what has a row")
     parser.add_argument("--threads", type=int, default=2, help="of latencies (%(default)s)")
     parser.add_argument("--rounds", type=int, default=9, help="of latencies (%(default)s)")
-    parser.add_argument("--add-zoo", type=Path, metavar="MANIFEST", help="of tools/make_zoo.py")
+    parser.add_argument("--add-zoo", type=Path, metavar="MANIFEST", help="of tools/train_zoo.py")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if it is old")
     try:
         run(parser.parse_args(argv))

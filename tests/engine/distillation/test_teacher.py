@@ -8,7 +8,7 @@ from detectron2.utils.events import EventStorage
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.config import load_config
-from groupnet_det.engine.distillation.feature_maps import (
+from groupnet_det.engine.distillation.teacher import (
     attach_distillation,
     distill_feature,
     distill_logits,

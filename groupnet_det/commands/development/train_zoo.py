@@ -3,8 +3,8 @@
 Each is packed too (tools/export_packed.py), and the packed file is held against the trained network
 (tools/verify_packed.py); the manifest records its size and the outcome.
 
-  python tools/make_zoo.py
-  python tools/make_zoo.py --models classifier_groupnet_mnist5k
+  python tools/train_zoo.py
+  python tools/train_zoo.py --models classifier_groupnet_mnist5k
 
 It runs the commands that one would type, and prints them. Started again, it keeps finished models
 and goes on with an interrupted training; ``--fresh`` trains the chosen models again.
@@ -92,7 +92,7 @@ PRESETS: dict[str, tuple[str, ...]] = {
 }
 
 
-def make_zoo(names: list[str], *, preset: str, output: Path, fresh: bool) -> None:
+def train_zoo(names: list[str], *, preset: str, output: Path, fresh: bool) -> None:
     """Train the models called `names` where the manifest in `output` lacks them.
 
     Raises:
@@ -291,7 +291,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     default = ROOT / "zoo" if arguments.preset == "full" else ROOT / "zoo" / arguments.preset
     output = (arguments.output or default).absolute()
     try:
-        make_zoo(arguments.models, preset=arguments.preset, output=output, fresh=arguments.fresh)
+        train_zoo(arguments.models, preset=arguments.preset, output=output, fresh=arguments.fresh)
         if arguments.ship:
             ship(_read_manifest(output, "full").values(), output)
     except UserError as error:

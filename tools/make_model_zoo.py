@@ -1,9 +1,0 @@
-#!/usr/bin/env python3
-"""Runs `groupnet_det.commands.development.make_model_zoo`, where the code is."""
-
-import sys
-
-from groupnet_det.commands.development.make_model_zoo import main
-
-if __name__ == "__main__":
-    sys.exit(main())
