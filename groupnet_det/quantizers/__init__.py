@@ -13,6 +13,7 @@ from groupnet_det.quantizers.multi_bit.lsq import LSQActivation, LSQWeight, quan
 from .base import ActivationQuantizer, WeightQuantizer
 from .exporting import is_exporting
 from .full_precision import FloatActivation, FloatWeight, TanhActivation
+from .pass_through import pass_through, pass_through_clipped
 from .registry import (
     ACTIVATION_QUANTIZERS,
     WEIGHT_QUANTIZERS,
@@ -22,9 +23,9 @@ from .registry import (
     build_weight_quantizer,
 )
 from .rsign import RSignActivation
-from .sign_activation import SIGN_GRADIENTS, SignActivation, sign, sign_polynomial
+from .sign_activation import SignActivation, sign, sign_polynomial
+from .sign_gradients import SIGN_GRADIENTS
 from .sign_weight import WEIGHT_GRADIENTS, WEIGHT_SCALES, SignWeight, binarize_weight
-from .pass_through import pass_through, pass_through_clipped
 from .zero_one import ZERO_ONE_GRADIENTS, ZeroOneActivation, round_clipped
 
 __all__ = [

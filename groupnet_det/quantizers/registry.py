@@ -12,7 +12,8 @@ from groupnet_det.quantizers.multi_bit.lsq import LSQActivation, LSQWeight
 from .base import ActivationQuantizer, WeightQuantizer
 from .full_precision import ClipActivation, FloatActivation, FloatWeight, TanhActivation
 from .rsign import RSignActivation
-from .sign_activation import SignActivation, sign_gradient
+from .sign_activation import SignActivation
+from .sign_gradients import sign_gradient
 from .sign_weight import WEIGHT_GRADIENTS, WEIGHT_SCALES, SignWeight
 from .zero_one import ZERO_ONE_GRADIENTS, ZeroOneActivation
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from groupnet_det.errors import DataError
 
+MAX_UPLOAD = 10 << 20  # bytes of a picture
 # The same whatever the cause is: nobody learns from it which files there are.
 REFUSAL = "this picture is not among the uploaded ones, or no longer; upload it again"
 

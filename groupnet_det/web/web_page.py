@@ -18,10 +18,9 @@ from .guard import guarded
 from .handover import Handover
 from .offered_models import BOXES, MASKS, WebModel, by_name, questions
 from .speed_comparison import compare
-from .uploads import Uploads
+from .uploads import MAX_UPLOAD, Uploads
 
 ADDRESS = "127.0.0.1"  # of this machine alone
-MAX_UPLOAD = 10 << 20  # bytes
 TITLE = "groupnet_det"
 KEEP_SECONDS = 3600  # of uploaded pictures
 MAX_LABEL = 100  # characters of a file's name in messages

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from groupnet_det.web.offered_models import BOXES, CLASS, MASKS
-from groupnet_det.web.web_page import ADDRESS, MAX_UPLOAD
+from groupnet_det.web.uploads import MAX_UPLOAD
+from groupnet_det.web.web_page import ADDRESS
 
 from .conftest import asked_hosts
 

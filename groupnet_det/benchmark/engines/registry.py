@@ -15,8 +15,8 @@ from groupnet_det.benchmark.measure.workload import (
 from groupnet_det.errors import ExtensionError, lookup
 
 from . import (
-    complete_models,
     beside_torch_engines,
+    complete_models,
     onnxruntime_engines,
     openvino_engines,
     packed_engines,

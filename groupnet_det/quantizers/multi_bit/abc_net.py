@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from groupnet_det.quantizers.base import ActivationQuantizer, WeightQuantizer
-from groupnet_det.quantizers.sign_activation import plain_sign, sign
 from groupnet_det.quantizers.pass_through import pass_through
+from groupnet_det.quantizers.sign_activation import plain_sign, sign
 
 
 def _unit_window(grad: Tensor, x: Tensor) -> Tensor:

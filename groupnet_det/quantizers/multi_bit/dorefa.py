@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from groupnet_det.quantizers.base import ActivationQuantizer, WeightQuantizer
-from groupnet_det.quantizers.sign_weight import binarize_weight
 from groupnet_det.quantizers.pass_through import pass_through, pass_through_clipped
+from groupnet_det.quantizers.sign_weight import binarize_weight
 
 
 def quantize_uniform(x: Tensor, *, bits: int) -> Tensor:

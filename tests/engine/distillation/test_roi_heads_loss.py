@@ -7,8 +7,8 @@ import torch
 import yaml
 from detectron2.structures import Boxes
 
-from groupnet_det.engine.distillation.teacher import attach_distillation
 from groupnet_det.engine.distillation.roi_heads_loss import distill_boxes, distill_masks
+from groupnet_det.engine.distillation.teacher import attach_distillation
 from groupnet_det.errors import ConfigError
 from tests.modeling.detectors import detector_config, losses_of, make_detector
 
