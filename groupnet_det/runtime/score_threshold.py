@@ -6,7 +6,6 @@ from groupnet_det.errors import ConfigError, shortened
 from groupnet_det.packed.class_thresholds import (
     ScoreThreshold,
     check_known_classes,
-    check_score_threshold,
     complete_threshold,
 )
 
@@ -39,11 +38,12 @@ def threshold_of_each_class(
 def parse_score_threshold(words: Sequence[str]) -> ScoreThreshold:
     """The threshold that a command line gives: a number, or ``CLASS=NUMBER`` for single classes.
 
+    Whether they are scores, `check_score_threshold` tells where they are used.
+
     Raises:
         ConfigError: A word is neither, or they do not go together.
     """
     if len(words) == 1 and (number := _number(words[0])) is not None:
-        check_score_threshold(number)
         return number
     thresholds: dict[str, float] = {}
     for word in words:
@@ -57,7 +57,6 @@ def parse_score_threshold(words: Sequence[str]) -> ScoreThreshold:
         if name in thresholds:
             raise ConfigError(f"there are two score thresholds of the class {shortened(name)}")
         thresholds[name] = number
-    check_score_threshold(thresholds)
     return thresholds
 
 

@@ -94,8 +94,8 @@ def test_files_say_what_is_used_alone(root):
         ("fcos", {"3": 0.5}, "of the class '3'; valid: '0', '1', '2'$"),
         ("fcos", {"2": 1.5}, "of '2' is 1.5; valid: 0 to 1"),
         ("fcos", "0.5", "of objects is of the type str; valid: 0 to 1"),
-        ("fcn", {"2": 0.5}, "'2', but the network finds no objects; leave it out"),
-        ("fcn", 0.5, "the score threshold is for networks that find objects; leave it out"),
+        ("fcn16s", {"2": 0.5}, "'2', but the network finds no objects; leave it out"),
+        ("fcn16s", 0.5, "the score threshold is for networks that find objects; leave it out"),
     ],
 )
 def test_thresholds_that_no_file_can_have(root, kind, threshold, message):
