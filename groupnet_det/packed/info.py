@@ -42,8 +42,13 @@ class BlockInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ByteRangeInfo:
-    """Of the bytes that a convolution reads, ``x = (byte - zero) / scale``."""
+class ByteRange:
+    """What the bytes that a layer reads stand for, ``x = (byte - zero) / scale``.
+
+    Attributes:
+        scale: Above 0, a number of float32.
+        zero: 0 to 255.
+    """
 
     scale: float
     zero: int
@@ -61,7 +66,7 @@ MEMBERS: dict[str, Any] = {
     "architecture": dict,
     "network_keys": dict,
     "predictors": str,
-    "int8_convs": dict[str, ByteRangeInfo],
+    "int8_convs": dict[str, ByteRange],
     "unpacked": tuple[UnpackedLayer, ...],
     "blocks": dict[str, BlockInfo],
     "sizes": dict[str, int],

@@ -18,42 +18,37 @@ def changed(packed, *, edge=(0, 0), format="BGR", info=None, **options):
     return {key: value for key, value in members.items() if value is not None}
 
 
-@pytest.fixture
-def write_detector(tmp_path):
-    """Write a packed dense detector, ``write_detector(edge=(40, 0), topk=3, info={...})``."""
+def writer(path, make):
+    """A function that writes the detector `make()` as `changed` wants it, and gives its path."""
 
-    def write(edge=(0, 0), *, centerness=True, **options):
-        if not centerness:
-            options = {"kind": "retinanet", "score": "sigmoid", **options}
-        packed, path = dense_detector(), tmp_path / "detector.gnp"
+    def write(edge=(0, 0), **options):
+        packed = make()
         info = changed(packed, edge=edge, **options)
         write_packed(path, packed.program, info, packed.tensors)
         return path
 
     return write
+
+
+@pytest.fixture
+def write_detector(tmp_path):
+    """Write a packed dense detector, ``write_detector(edge=(40, 0), topk=3, info={...})``."""
+    write = writer(tmp_path / "detector.gnp", dense_detector)
+
+    def with_centerness(edge=(0, 0), *, centerness=True, **options):
+        plain = {} if centerness else {"kind": "retinanet", "score": "sigmoid"}
+        return write(edge, **{**plain, **options})
+
+    return with_centerness
 
 
 @pytest.fixture
 def write_regions(tmp_path):
     """The same of a cascade of two stages, with masks."""
-
-    def write(edge=(0, 0), **options):
-        packed, path = region_detector(), tmp_path / "regions.gnp"
-        info = changed(packed, edge=edge, **options)
-        write_packed(path, packed.program, info, packed.tensors)
-        return path
-
-    return write
+    return writer(tmp_path / "regions.gnp", region_detector)
 
 
 @pytest.fixture
 def write_panoptic(tmp_path):
     """The same with labels of stuff."""
-
-    def write(edge=(0, 0), **options):
-        packed, path = panoptic_network(), tmp_path / "panoptic.gnp"
-        info = changed(packed, edge=edge, **options)
-        write_packed(path, packed.program, info, packed.tensors)
-        return path
-
-    return write
+    return writer(tmp_path / "panoptic.gnp", panoptic_network)

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.packed.info import ByteRange
 
-from .calibration import MAX_BYTE, ByteRange
+from .calibration import MAX_BYTE
 
 MAX_WEIGHT = 127
 MAX_SUM = 2**31 - 1

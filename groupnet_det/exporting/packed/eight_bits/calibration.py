@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from groupnet_det.errors import ConfigError
 from groupnet_det.layers import QuantizedConv2d
+from groupnet_det.packed.info import ByteRange
 
 MAX_SAMPLES = 1 << 16  # of a map
 CLIPPINGS = torch.linspace(0.3, 1.0, 36).tolist()  # shares of the range
@@ -27,19 +28,6 @@ class Site:
 
     name: str
     level: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ByteRange:
-    """``x = (byte - zero) / scale``.
-
-    Attributes:
-        scale: Above 0, a number of float32.
-        zero: 0 to 255.
-    """
-
-    scale: float
-    zero: int
 
 
 @torch.no_grad()

@@ -10,9 +10,9 @@ from torch import Tensor
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.folding import Chain
+from groupnet_det.packed.info import ByteRange
 
 from .byte_layers import check_sums, quantize_weight
-from .calibration import ByteRange
 
 FLAG = "--float-convs"
 

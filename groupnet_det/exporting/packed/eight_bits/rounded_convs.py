@@ -9,9 +9,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from groupnet_det.errors import PackedFileError
+from groupnet_det.packed.info import ByteRange
 
 from .byte_layers import rounded_input, rounded_weight
-from .calibration import ByteRange, input_of
+from .calibration import input_of
 
 
 def with_rounded_convs(model: nn.Module, info: Mapping[str, Any]) -> nn.Module:

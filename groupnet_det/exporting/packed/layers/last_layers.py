@@ -10,7 +10,8 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.folding import MapValues
 from groupnet_det.exporting.packed.eight_bits.byte_layers import check_sums, quantize_weight
-from groupnet_det.exporting.packed.eight_bits.calibration import ByteRange, Site
+from groupnet_det.exporting.packed.eight_bits.calibration import Site
+from groupnet_det.packed.info import ByteRange
 from groupnet_det.packed.steps.conv import Term
 
 from .exporter import Exporter
