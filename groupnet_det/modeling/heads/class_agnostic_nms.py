@@ -36,9 +36,10 @@ def suppress_across_classes(found: Instances, threshold: float, most: int) -> In
 
 
 class ClassAgnosticHeads(StandardROIHeads):
-    """Base of region heads whose non-maximum suppression has no regard to classes.
+    """Base of region heads whose non-maximum suppression ignores classes.
 
-    To be named before the heads in the bases of a class.
+    To be named before the heads in the bases of a class. A call changes the box predictor while it
+    lasts: threads need models of their own.
     """
 
     class_agnostic_nms = True
