@@ -19,7 +19,7 @@ const char* const kUsage =
     "  --threads N   1 to 256; without it, one per processor\n"
     "  --top K       how many classes are printed (5)\n"
     "  --score-threshold S\n"
-    "                least score of objects, 0 to 1 (0.5)\n"
+    "                score threshold of objects, 0 to 1 (that of the file for each class, else 0.5)\n"
     "  --json        print JSON, with all probabilities and logits\n"
     "  --output F    write the class of each pixel, a grey image\n"
     "  --map NAME    of that map of the network as it is; without it, of a segmenter's\n"
