@@ -163,8 +163,8 @@ void Model::name_objects(size_t number, const ObjectOptions& options) {
 
 std::vector<double> Model::score_thresholds(double given) const {
   if (given == kOwnThresholds) return own_thresholds_;
-  require(0 <= given && given <= 1, "the score threshold of objects is " + std::to_string(given) +
-                                        "; valid: 0 to 1");
+  require(0 <= given && given <= 1,
+          "the score threshold of objects is " + std::to_string(given) + "; valid: 0 to 1");
   return std::vector<double>(own_thresholds_.size(), given);
 }
 

@@ -52,7 +52,7 @@ def test_segments_are_those_of_python(library, write_panoptic, options, edge, th
 
 
 @needs_engine
-@pytest.mark.parametrize("thresholds", [{}, {"0": 0.3}, {"0": 0.45, "1": 0.2}], ids=str)
+@pytest.mark.parametrize("thresholds", [{}, {"0": 0.3}, {"0": 0.42, "1": 0.2}], ids=str)
 def test_score_thresholds_by_class(library, write_panoptic, thresholds):
     options = {"class_score_thresholds": thresholds, "class_agnostic_nms": True}
     path = write_panoptic(info={"class_names": None}, **MANY, **options)

@@ -59,7 +59,7 @@ def test_objects_are_those_of_python(library, write_regions, options, edge):
 
 
 @needs_engine
-@pytest.mark.parametrize("thresholds", [{}, {"0": 0.3}, {"0": 0.45, "1": 0.2}], ids=str)
+@pytest.mark.parametrize("thresholds", [{}, {"0": 0.3}, {"0": 0.42, "1": 0.2}], ids=str)
 def test_score_thresholds_by_class(library, write_regions, thresholds):
     path = write_regions(
         (40, 0), info={"class_names": None}, **MANY, class_score_thresholds=thresholds

@@ -16,8 +16,8 @@ namespace groupnet {
 struct DetectionInput {
   explicit DetectionInput() = default;  // members are set by name
 
-  const uint8_t* prepared = nullptr;  // bytes (size.height, size.width, 3)
-  PixelSize size, wanted;             // boxes are wanted in pixels of the latter
+  const uint8_t* prepared = nullptr;     // bytes (size.height, size.width, 3)
+  PixelSize size, wanted;                // boxes are wanted in pixels of the latter
   std::vector<double> score_thresholds;  // of each class: at least that
   int threads = 1;
 };

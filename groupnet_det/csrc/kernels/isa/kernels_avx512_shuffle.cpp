@@ -55,8 +55,8 @@ struct Vector : Avx512 {
     I ones = zero_i(), bytes = zero_i(), twos = zero_i();
 
     static I popcount_bytes(I x) {
-      const I table = _mm512_broadcast_i32x4(
-          _mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+      const I table =
+          _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
       const I mask = _mm512_set1_epi8(15);
       const I low = _mm512_shuffle_epi8(table, _mm512_and_si512(x, mask));
       const I high = _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi32(x, 4), mask));
