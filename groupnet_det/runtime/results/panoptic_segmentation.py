@@ -18,7 +18,7 @@ from groupnet_det.packed.class_thresholds import (
 )
 
 from .detections import Detections
-from .drawing import Pen, blend, object_colours, pixels_of
+from .drawing import Canvas, object_colours, pixels_of
 from .label_maps import LabelMap, masks_for_supervision
 from .members import counted, is_number, selection
 from .result import Result
@@ -145,10 +145,10 @@ class PanopticSegmentation(Result):
         options = replace(self.combination, score_threshold=least_threshold(score))
         return combine(self.detections.above(score), self.label_map, options)
 
-    def plot(self, image: AnyImage) -> NDArray[np.uint8]:
+    def plot(self, image: AnyImage, *, scale: float = 1.0) -> NDArray[np.uint8]:
         """See `Result.plot`: objects with their boxes, and a list of the stuff."""
         height, width = self.segment_map.shape
-        pixels = pixels_of(image, (height, width))
+        canvas = Canvas(pixels_of(image, (height, width)), scale)
         palette = {
             True: object_colours(max(len(self.detections.class_names), 1)),
             False: self.label_map.colours(),
@@ -156,14 +156,16 @@ class PanopticSegmentation(Result):
         segments = [(each, palette[each.is_thing][each.label]) for each in self]
         for segment, colour in segments:
             if any(colour):
-                blend(pixels, segment.mask.numpy(), colour)
-        pen = Pen(pixels)
-        for segment, colour in reversed(segments):
-            if segment.is_thing and bool(segment.mask.any()):
-                text = f"{segment.class_name} {segment.score or 0:.0%}"
-                pen.box(_box_around(segment.mask.numpy()), colour, text)
-        pen.lines([(each.class_name, colour) for each, colour in segments if not each.is_thing])
-        return pen.pixels()
+                canvas.region(segment.mask.numpy(), colour)
+        canvas.lines([(each.class_name, colour) for each, colour in segments if not each.is_thing])
+        canvas.boxes(
+            [
+                (_box_around(each.mask.numpy()), colour, f"{each.class_name} {each.score or 0:.0%}")
+                for each, colour in segments
+                if each.is_thing and bool(each.mask.any())
+            ]
+        )
+        return canvas.pixels()
 
     def to_dict(self) -> dict[str, Any]:
         """``image_size`` (height, width) and ``segments``: ``class``, ``label``, ``isthing``,
