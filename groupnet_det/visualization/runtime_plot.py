@@ -1,10 +1,11 @@
-"""Times of the packed engine and of other engines."""
+"""Times of the packed engine and of other engines, in a picture for each question."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from groupnet_det.benchmark.measure.table import Row
+from groupnet_det.benchmark.measure.table import OURS, Row
+from groupnet_det.benchmark.measure.workload import BESIDE
 
 # Row -> place on the axis, by what is varied.
 CURVES: dict[str, tuple[str, Callable[[Row], float]]] = {
@@ -13,83 +14,151 @@ CURVES: dict[str, tuple[str, Callable[[Row], float]]] = {
     "scaling threads": ("threads", lambda row: row.threads),
     "scaling batch": ("images", lambda row: row.batch),
 }
-OF_OURS = "ours"
+LAYERS = ("layer fused", "layer alone")  # the first of them that was measured is drawn
+COLUMNS = 2
+LABEL_SPACE = 1.35  # times the last place of a curve, for its label
 
 
-def plot_runtime(rows: Sequence[Row], output: Path, title: str) -> None:
-    """Draw bars for layers and networks, and curves for how time grows, into a PNG.
+def plot_runtime(rows: Sequence[Row], output: Path, title: str) -> list[Path]:
+    """Draw how layers compare, how long networks take, and how times grow, into a PNG each.
 
     Args:
         rows: With times in ms; others, and unavailable engines are left out.
-        output: PNG file.
+        output: ``NAME.png`` stands for ``NAME_layers.png``, ``NAME_networks.png`` and
+            ``NAME_scaling.png``.
         title: Above the plots, such as the processor.
+
+    Returns:
+        The files that there are rows for.
     """
+    shown = [row for row in rows if row.unit == "ms" and row.least is not None]
+    written = []
+    for kind, (belongs, draw, height) in _PICTURES.items():
+        panels = _panels([row for row in shown if belongs(row, shown)])
+        if panels:
+            path = output.with_name(f"{output.stem}_{kind}{output.suffix}")
+            _draw_picture(panels, draw, height, path, title)
+            written.append(path)
+    return written
+
+
+def _panels(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Rows that share a plot, by its title."""
+    panels: dict[str, list[Row]] = {}
+    for row in rows:
+        name = row.what if row.what == "scaling bases" else f"{row.what}, K = {row.num_bases}"
+        if row.what not in CURVES and not row.what.startswith("layer"):
+            name += f", {row.workload}"
+        panels.setdefault(name, []).append(row)
+    return panels
+
+
+def _draw_picture(
+    panels: dict[str, list[Row]],
+    draw: Callable[[Any, Sequence[Row]], None],
+    height: float,
+    path: Path,
+    title: str,
+) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    shown = [row for row in rows if row.unit == "ms" and row.least is not None]
-    names = list(dict.fromkeys(_panel(row) for row in shown))
-    if not names:
-        return
-    columns = min(2, len(names))
-    height = -(-len(names) // columns)
+    columns = min(COLUMNS, len(panels))
+    lines = -(-len(panels) // columns)
     figure, panes = plt.subplots(
-        height, columns, figsize=(8 * columns, 4.2 * height), layout="constrained", squeeze=False
+        lines, columns, figsize=(7 * columns, height * lines), layout="constrained", squeeze=False
     )
     figure.suptitle(title)
-    for axes in panes.flat[len(names) :]:
+    for axes in panes.flat[len(panels) :]:
         axes.set_visible(False)
-    for axes, name in zip(panes.flat, names, strict=False):
-        of_panel = [row for row in shown if _panel(row) == name]
-        draw = _draw_curves if of_panel[0].what in CURVES else _draw_bars
-        draw(axes, of_panel)
-        axes.set(title=name, yscale="log", ylabel="ms, least")
-        axes.grid(alpha=0.3, axis="y", which="both")
-        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(output, dpi=75)
+    for axes, (name, rows) in zip(panes.flat, panels.items(), strict=False):
+        draw(axes, rows)
+        axes.set_title(name)
+        axes.spines[["top", "right"]].set_visible(False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=90)
     plt.close(figure)
 
 
-def _panel(row: Row) -> str:
-    """Rows of one name share a plot."""
-    of_all = row.what == "scaling bases" or row.what.startswith(("network", "body"))
-    return row.what if of_all else f"{row.what}, K = {row.num_bases}"
+def _draw_ratios(axes: Any, rows: Sequence[Row]) -> None:
+    """A line for each shape, with a mark where each engine stands relative to ours."""
+    shapes = list(dict.fromkeys(row.workload for row in rows))
+    for number, engine in enumerate(dict.fromkeys(row.engine for row in rows)):
+        of_engine = [row for row in rows if row.engine == engine and row.x_least]
+        places = [shapes.index(row.workload) for row in of_engine]
+        style = {"marker": "os^vDPX*<>"[number % 10], "s": 60, "label": engine}
+        axes.scatter([row.x_least for row in of_engine], places, **style)
+    axes.set(xscale="log", xlabel="time relative to ours (log scale)")
+    axes.set_yticks(range(len(shapes)), shapes)
+    axes.invert_yaxis()
+    axes.grid(alpha=0.3, axis="x", which="both")
+    axes.legend(fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.2))
 
 
 def _draw_bars(axes: Any, rows: Sequence[Row]) -> None:
-    """A group for each workload, in it a bar for each engine."""
-    groups = list(dict.fromkeys((row.workload, row.num_bases) for row in rows))
-    label = _engine_and_threads if len({row.threads for row in rows}) > 1 else _engine
-    engines = list(dict.fromkeys(map(label, rows)))
-    width = 0.85 / len(engines)
-    for number, engine in enumerate(engines):
-        of_engine = [row for row in rows if label(row) == engine]
-        places = [groups.index((row.workload, row.num_bases)) + number * width for row in of_engine]
-        axes.bar(places, [row.least for row in of_engine], width, label=engine)
-    middle = 0.425 - width / 2
-    labels = [f"{workload}, K = {k}" if _several(groups) else workload for workload, k in groups]
-    axes.set_xticks([place + middle for place in range(len(groups))], labels, fontsize=8)
-
-
-def _engine(row: Row) -> str:
-    return row.engine
-
-
-def _engine_and_threads(row: Row) -> str:
-    return f"{row.engine}, threads: {row.threads}"
-
-
-def _several(groups: Sequence[tuple[str, int]]) -> bool:
-    return len({k for _, k in groups}) > 1
+    """A bar for each engine, the fastest first, with its time and how many times ours that is."""
+    # Beside other work the least time is the one without it.
+    value, shown = ("median", "median") if rows[0].what == BESIDE else ("least", "minimum")
+    ordered = sorted(rows, key=lambda row: getattr(row, value))
+    times = [getattr(row, value) for row in ordered]
+    ratios = [getattr(row, f"x_{value}") for row in ordered]
+    colours = ["tab:orange" if row.engine.startswith(OURS) else "tab:gray" for row in ordered]
+    bars = axes.barh(range(len(ordered)), times, color=colours)
+    texts = [
+        f"{time:.3g} ms" + (f" ({ratio:.2g}×)" if ratio else "")
+        for time, ratio in zip(times, ratios, strict=True)
+    ]
+    axes.bar_label(bars, texts, padding=3, fontsize=8)
+    axes.set_yticks(range(len(ordered)), [row.engine for row in ordered], fontsize=8)
+    axes.set(xlabel=f"ms, {shown} of the rounds", xlim=(0, 1.3 * max(times)))
+    axes.invert_yaxis()
 
 
 def _draw_curves(axes: Any, rows: Sequence[Row]) -> None:
+    """A curve for each engine, named at its end."""
+    from matplotlib.ticker import LogLocator
+
     label, place = CURVES[rows[0].what]
+    ends = {}
     for engine in dict.fromkeys(row.engine for row in rows):
         points = sorted((place(row), row.least or 0.0) for row in rows if row.engine == engine)
-        style = "-" if engine == OF_OURS else "--"
-        axes.plot(*zip(*points, strict=True), style, marker=".", label=engine)
-    axes.set_xlabel(label)
+        style = "-" if engine == OURS else "--"
+        (line,) = axes.plot(*zip(*points, strict=True), style, marker=".")
+        ends[engine] = (*points[-1], line.get_color())
+    axes.set(xscale="log", yscale="log", xlabel=label, ylabel="ms, minimum of the rounds")
+    ticks = sorted({place(row) for row in rows})
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
+    axes.set_xlim(right=ticks[-1] * LABEL_SPACE)
+    axes.grid(alpha=0.3)
+    lowest = 0.0
+    height = (max(y for _, y, _ in ends.values()) / min(row.least or 0.0 for row in rows)) ** 0.05
+    for engine, (x, y, colour) in sorted(ends.items(), key=lambda end: end[1][1]):
+        lowest = max(y, lowest * height)  # labels do not cover each other
+        beside = (x * 1.03, lowest)
+        axes.annotate(engine, (x, y), beside, color=colour, fontsize=8, va="center")
+
+
+def _is_layer(row: Row, rows: Sequence[Row]) -> bool:
+    measured = {row.what for row in rows}
+    return row.what == next((what for what in LAYERS if what in measured), None)
+
+
+def _is_network(row: Row, _: Sequence[Row]) -> bool:
+    return not row.what.startswith(("layer", "scaling"))
+
+
+def _is_curve(row: Row, _: Sequence[Row]) -> bool:
+    return row.what in CURVES
+
+
+# Name -> which rows it shows, how a plot of it is drawn, and the height of one in inches.
+_PICTURES: dict[str, tuple[Callable[..., bool], Callable[[Any, Sequence[Row]], None], float]] = {
+    "layers": (_is_layer, _draw_ratios, 4.6),
+    "networks": (_is_network, _draw_bars, 2.8),
+    "scaling": (_is_curve, _draw_curves, 4.0),
+}

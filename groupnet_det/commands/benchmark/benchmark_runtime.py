@@ -168,9 +168,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     described = "; ".join(f"{name} {value}" for name, value in environment.items())
     print(f"\n{described}\nwritten: {arguments.csv}")
     if not arguments.no_plot:
-        picture = arguments.csv.with_suffix(".png")
-        plot_runtime(
-            rows, picture, f"{environment['device']}, {environment['isa']}, {environment['date']}"
-        )
-        print(f"plot: {picture}")
+        title = f"{environment['device']}, {environment['isa']}, {environment['date']}"
+        for picture in plot_runtime(rows, arguments.csv.with_suffix(".png"), title):
+            print(f"plot: {picture}")
     return 0

@@ -96,7 +96,11 @@ def test_plot_of_bars_and_curves(tmp_path):
         options = Options(num_bases=[1, 2], shapes=[(8, 4, 4), (8, 2, 2)])
         for item in SUITES[what](options):
             rows += measure_item(item, QUICK, lambda workload, names: makers)
-    plot_runtime(rows, tmp_path / "plot.png", "toy")
-    assert (tmp_path / "plot.png").stat().st_size > 10_000
-    plot_runtime([], tmp_path / "none.png", "nothing to draw")
+    written = plot_runtime(rows, tmp_path / "plot.png", "toy")
+    kinds = ("layers", "networks", "scaling")
+    assert written == [tmp_path / f"plot_{kind}.png" for kind in kinds]
+    assert all(path.stat().st_size > 10_000 for path in written)
+    layers = [row for row in rows if row.what == "layer alone"]
+    assert plot_runtime(layers, tmp_path / "a.png", "some") == [tmp_path / "a_layers.png"]
+    assert plot_runtime([], tmp_path / "none.png", "nothing to draw") == []
     assert not (tmp_path / "none.png").exists()
