@@ -9,13 +9,19 @@ import torch
 
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
 from groupnet_det.benchmark.measure.workload import LayerWorkload, NetworkWorkload, Workload
-from groupnet_det.benchmark.workloads.classifiers import best_class, binary_network, network_input
+from groupnet_det.benchmark.workloads.classifiers import (
+    GroupNetClassifier,
+    best_class,
+    binary_network,
+    network_input,
+)
 from groupnet_det.benchmark.workloads.packed_layers import (
     IMAGE_CHANNELS,
     LEADING_STEPS,
     layer_program,
 )
 from groupnet_det.errors import ExtensionError
+from groupnet_det.exporting.packed.eight_bits.float_layers import FloatConvs
 from groupnet_det.exporting.packed.models.classifiers import export_classifier
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.packed.program import Program
@@ -92,8 +98,18 @@ def _exported(workload: NetworkWorkload) -> tuple[Any, Program]:
         return open_engine(path), program
 
 
-def export_network(workload: NetworkWorkload, path: Path) -> Program:
-    """Write the packed file of a workload's network."""
+def export_network(
+    workload: NetworkWorkload,
+    path: Path,
+    network: GroupNetClassifier | None = None,
+    float_convs: FloatConvs | None = None,
+) -> Program:
+    """Write the packed file of a workload's network.
+
+    Args:
+        network: `binary_network` of the workload by default.
+        float_convs: As of `export_classifier`.
+    """
     names = [f"class {number}" for number in range(workload.num_classes)]
     pixels = {
         "kind": "classification",
@@ -101,8 +117,12 @@ def export_network(workload: NetworkWorkload, path: Path) -> Program:
         "crop": workload.size,
         "format": "RGB",
     }
-    network = binary_network(workload)
-    packed = export_classifier(network, class_names=names, info={"preprocessing": pixels})
+    packed = export_classifier(
+        network or binary_network(workload),
+        class_names=names,
+        info={"preprocessing": pixels},
+        float_convs=float_convs,
+    )
     write_packed(path, packed.program, packed.info, packed.tensors)
     return packed.program
 

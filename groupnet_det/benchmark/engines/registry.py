@@ -8,6 +8,7 @@ from groupnet_det.benchmark.measure.timing import Burst
 from groupnet_det.benchmark.measure.unavailable import EngineUnavailableError
 from groupnet_det.benchmark.measure.workload import (
     BESIDE,
+    DOWNSAMPLING,
     AnyWorkload,
     LayerWorkload,
     ModelWorkload,
@@ -17,6 +18,7 @@ from groupnet_det.errors import ExtensionError, lookup
 from . import (
     beside_torch_engines,
     complete_models,
+    downsampling_engines,
     onnxruntime_engines,
     openvino_engines,
     packed_engines,
@@ -36,6 +38,8 @@ OPENVINO_BINARY = "openvino binary"
 STEPS = "ours, steps alone"
 AFTER_TORCH = "ours, after a torch operation"
 BESIDE_TORCH = "ours, beside a torch thread"
+FLOAT_DOWNSAMPLING = "ours, float32 downsampling"
+INT8_DOWNSAMPLING = "ours, int8 downsampling"
 
 _COMMON: dict[str, MakeEngine] = {
     OURS: packed_engines.make_packed,
@@ -54,6 +58,11 @@ NEIGHBOUR_ENGINES: dict[str, MakeEngine] = {
     AFTER_TORCH: beside_torch_engines.make_after,
     BESIDE_TORCH: beside_torch_engines.make_beside,
 }
+DOWNSAMPLING_ENGINES: dict[str, MakeEngine] = {
+    OURS: downsampling_engines.make_downsampling("binary"),
+    FLOAT_DOWNSAMPLING: downsampling_engines.make_downsampling("float32"),
+    INT8_DOWNSAMPLING: downsampling_engines.make_downsampling("int8"),
+}
 LAYER_ENGINES: dict[str, MakeEngine] = {
     **_COMMON,
     OPENVINO_BINARY: openvino_engines.make_binary,
@@ -64,6 +73,7 @@ PARTS: dict[str, Mapping[str, MakeEngine]] = {
     "network": NETWORK_ENGINES,
     "body": BODY_ENGINES,
     BESIDE: NEIGHBOUR_ENGINES,
+    DOWNSAMPLING: DOWNSAMPLING_ENGINES,
 }
 MODEL_ENGINES: dict[str, MakeEngine] = {
     OURS: complete_models.make_complete_packed,
@@ -73,7 +83,9 @@ MODEL_ENGINES: dict[str, MakeEngine] = {
     ONNXRUNTIME_INT8: complete_models.make_onnxruntime_int8,
     OPENVINO_INT8: complete_models.make_complete_int8,
 }
-ENGINE_NAMES = list({**NETWORK_ENGINES, **LAYER_ENGINES, **NEIGHBOUR_ENGINES})
+ENGINE_NAMES = list(
+    {**NETWORK_ENGINES, **LAYER_ENGINES, **NEIGHBOUR_ENGINES, **DOWNSAMPLING_ENGINES}
+)
 
 RANDOM_CALIBRATION = "calibrated with random data: for its speed, not its accuracy"
 NOTES = {
@@ -82,6 +94,7 @@ NOTES = {
     STEPS: "without Python, pre- and post-processing; its x is the share of ours",
     AFTER_TORCH: "the operation, a 3x3 convolution 64@56x56, is not in it",
     BESIDE_TORCH: "another thread runs 3x3 convolutions 64@56x56 all the time",
+    INT8_DOWNSAMPLING: RANDOM_CALIBRATION,
     LIMIT: "the fastest popcount on registers; its x is the share that ours reaches",
 }
 

@@ -15,6 +15,7 @@ KERNEL = 3
 BODY_STRIDE = 4  # of the stem before it
 BODY_CHANNELS = 64
 BESIDE = "beside torch"
+DOWNSAMPLING = "downsampling"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +62,9 @@ class NetworkWorkload:
     """A ResNet-18 from unsigned bytes (N, H, W, 3) to the probabilities of classes.
 
     Attributes:
-        part: ``network``; ``body``, the residual blocks alone; or `BESIDE`, the network with
-            operations of PyTorch for neighbours.
+        part: ``network``; ``body``, the residual blocks alone; `BESIDE`, the network with
+            operations of PyTorch for neighbours; or `DOWNSAMPLING`, the network with binary,
+            float32 and int8 downsampling.
         num_bases: K of the binary networks, with gates.
         size: Height and width of the images.
         width: Factor on the channels of the binary networks, for tests.

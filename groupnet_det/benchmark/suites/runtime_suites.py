@@ -18,6 +18,7 @@ from groupnet_det.benchmark.measure.table import OURS, Row, table_rows
 from groupnet_det.benchmark.measure.timing import Schedule, alternate
 from groupnet_det.benchmark.measure.workload import (
     BESIDE,
+    DOWNSAMPLING,
     LAYER_SHAPES,
     AnyWorkload,
     LayerWorkload,
@@ -106,6 +107,11 @@ def neighbours(options: Options) -> list[Item]:
     return networks(options, BESIDE)
 
 
+def downsampling(options: Options) -> list[Item]:
+    """The network with binary, float32 and int8 downsampling convolutions, for each K."""
+    return networks(options, DOWNSAMPLING)
+
+
 def scaling(options: Options) -> list[Item]:
     """Curves over K, size, threads and images, each from the same point."""
     points: list[tuple[str, NetworkWorkload, int]] = [
@@ -164,6 +170,7 @@ SUITES: dict[str, Callable[[Options], list[Item]]] = {
     "network": networks,
     "body": bodies,
     "neighbours": neighbours,
+    "downsampling": downsampling,
     "scaling": scaling,
     "models": models,
 }

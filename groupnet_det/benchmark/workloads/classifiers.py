@@ -15,6 +15,7 @@ from groupnet_det.benchmark.measure.workload import (
     NetworkWorkload,
 )
 from groupnet_det.layers import Quantization
+from groupnet_det.layers.blocks.block_design import BlockDesign
 from groupnet_det.layers.convs.conv_unit import ConvUnit
 from groupnet_det.layers.methods import Method
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
@@ -32,9 +33,12 @@ class GroupNetClassifier(nn.Module):
 
     in_feature = "res5"
 
-    def __init__(self, workload: NetworkWorkload) -> None:
+    def __init__(self, workload: NetworkWorkload, downsample: str) -> None:
         super().__init__()
-        method = Method(quantization=Quantization(num_bases=workload.num_bases))
+        method = Method(
+            quantization=Quantization(num_bases=workload.num_bases),
+            design=BlockDesign(downsample=downsample),
+        )
         self.backbone = GroupNetResNet(
             width=workload.width, method=method, out_features=[self.in_feature]
         )
@@ -134,10 +138,14 @@ def float_network(workload: NetworkWorkload) -> torchvision.models.ResNet:
     return prepared(torchvision.models.resnet18(num_classes=workload.num_classes))
 
 
-def binary_network(workload: NetworkWorkload) -> GroupNetClassifier:
-    """Group-Net, as simulated for training."""
+def binary_network(workload: NetworkWorkload, *, downsample: str = "binary") -> GroupNetClassifier:
+    """Group-Net, as simulated for training.
+
+    Args:
+        downsample: ``binary`` or ``float``, as MODEL.GROUPNET.DOWNSAMPLE.
+    """
     torch.manual_seed(SEED)
-    return prepared(GroupNetClassifier(workload))
+    return prepared(GroupNetClassifier(workload, downsample))
 
 
 def layer_input(workload: LayerWorkload) -> Tensor:

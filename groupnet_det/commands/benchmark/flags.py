@@ -12,6 +12,7 @@ WHAT = (
     "network",
     "body",
     "neighbours",
+    "downsampling",
     "scaling",
     "avx2",
     "file",
@@ -132,6 +133,7 @@ def benchmark_runtime() -> CommandParser:
       body         The residual blocks of these alone.
       neighbours  Our network, "beside torch": after an operation of PyTorch in the same thread, and
                 while another thread runs such operations; medians of a burst, not its least.
+      downsampling  Our network with binary, float32 and int8 downsampling convolutions.
       scaling   How the time grows: K 1 to 8, 128 to 1024 pixels, threads, images.
       avx2         body, in a process in which all engines are held to AVX2.
       file         Bytes of the packed file, and the time from the file to the first result.
