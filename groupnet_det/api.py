@@ -27,7 +27,7 @@ from groupnet_det.exporting.packed.trained import (
 from groupnet_det.images.reading import AnyImage
 from groupnet_det.inference.trained_predictor import WEIGHTS, open_predictor, trained_config
 from groupnet_det.modeling.heads.class_agnostic_nms import KEY as CLASS_AGNOSTIC_NMS
-from groupnet_det.packed.class_thresholds import ScoreThreshold
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.results.result import Result
 from groupnet_det.runtime.score_threshold import DEFAULT_THRESHOLDS

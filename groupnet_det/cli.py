@@ -40,8 +40,14 @@ class Command:
         folder, _, name = self.module.rpartition(".")
         if folder == COMMANDS_PACKAGE:
             return None
-        parser: CommandParser = getattr(importlib.import_module(f"{folder}.flags"), name)()
+        flags = importlib.import_module(flags_module(folder))
+        parser: CommandParser = getattr(flags, name)()
         return parser
+
+
+def flags_module(folder: str) -> str:
+    """The module with the parsers of the commands of a package: one function named like each."""
+    return f"{folder}.{folder.rpartition('.')[2]}_flags"
 
 
 def _command(module: str, does: str, *words: str) -> Command:

@@ -17,8 +17,8 @@ from .after_training import pack_and_time, report_training, summary_line
 from .choices.choice import format_choices
 from .command_runs import TrainingStage, training_commands
 from .config_files import CHOICES, TANH_CHOICES, write_choices
-from .layouts.table import find_data
-from .outcome import (
+from .dataset_finders.finder_table import find_data
+from .training_summary import (
     SUMMARY,
     draw_curves,
     draw_predictions,

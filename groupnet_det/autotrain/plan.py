@@ -15,10 +15,10 @@ from groupnet_det.engine.setup import choose_device
 
 from .choices.choice import Choice, options_of
 from .choices.schedule import ENOUGH_ITERATIONS, ScheduleChoice, make_schedule, warmup_iterations
-from .facts import Facts, Records, facts_of
-from .layouts.found_data import TRAIN, VAL, FoundData
-from .layouts.validation_split import SEED, SHARE, split_off_validation
-from .measuring import cpu_cores, fitting_batch, seconds_per_iteration
+from .dataset_statistics import DatasetStatistics, Records, compute_statistics
+from .dataset_finders.found_data import TRAIN, VAL, FoundData
+from .dataset_finders.validation_split import SEED, SHARE, split_off_validation
+from .iteration_cost import cpu_cores, fitting_batch, seconds_per_iteration
 from .request import Request
 from .tasks import TrainingTask
 
@@ -61,9 +61,9 @@ def make_plan(request: Request, task: TrainingTask, found: FoundData) -> Plan:
     cfg.INPUT.MASK_FORMAT = "bitmask"  # which takes masks of both kinds, as long as none is chosen
     (train,), (validation,) = cfg.DATASETS.TRAIN, cfg.DATASETS.TEST
     records = check_datasets(cfg, [train, validation])
-    facts = facts_of(records[train], records[validation], class_names)
-    fixed = [*data, *_common(request, facts), *task.recipe, *task.choose(facts)]
-    machine = _Machine(request, task, fixed, records[train], facts.num_images)
+    statistics = compute_statistics(records[train], records[validation], class_names)
+    fixed = [*data, *_common(request, statistics), *task.recipe, *task.choose(statistics)]
+    machine = _Machine(request, task, fixed, records[train], statistics.num_images)
     size = machine.choose_size(_widths(request, cfg))
     schedule = size.schedule
     if schedule.tanh:
@@ -114,7 +114,7 @@ def _config(request: Request, task: TrainingTask, choices: Sequence[Choice]) -> 
     return cfg
 
 
-def _common(request: Request, facts: Facts) -> Iterator[Choice]:
+def _common(request: Request, statistics: DatasetStatistics) -> Iterator[Choice]:
     workers = min(MOST_WORKERS, max(1, cpu_cores() - 1))
     yield Choice("MODEL.GROUPNET.NUM_BASES", request.num_bases, "K, by --k")
     yield Choice("DATALOADER.NUM_WORKERS", workers, f"{cpu_cores()} cores, one for the training")

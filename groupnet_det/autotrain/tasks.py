@@ -7,14 +7,14 @@ from groupnet_det.config import load_config
 from groupnet_det.files.paths import project_root
 
 from .choices.choice import Choice
-from .choices.of_tasks import (
+from .choices.task_choices import (
     choose_classifier,
     choose_detector,
     choose_mask_rcnn,
     choose_segmenter,
 )
 from .choices.widths import widen_classifier, widen_detector, widen_mask_rcnn, widen_segmenter
-from .facts import Facts
+from .dataset_statistics import DatasetStatistics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class TrainingTask:
         base: Its config, in ``configs/Base``.
         rate: The learning rate of the binary network for batches of `batch`.
         batch: The images of an iteration.
-        choose: From the facts to choices.
+        choose: From the statistics to choices.
         widen: From the width to choices.
         own_recipe: What the recipe sets besides `RECIPE`.
         other_metrics: Keys of ``metrics.json`` to report after `main_metric`.
@@ -40,7 +40,7 @@ class TrainingTask:
     base: str
     rate: float
     batch: int
-    choose: Callable[[Facts], list[Choice]]
+    choose: Callable[[DatasetStatistics], list[Choice]]
     widen: Callable[[float], list[Choice]]
     own_recipe: tuple[Choice, ...] = ()
     other_metrics: tuple[str, ...] = ()

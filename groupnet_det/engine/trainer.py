@@ -40,7 +40,7 @@ from groupnet_det.files.output_files import is_of_output
 from groupnet_det.modeling.heads.class_agnostic_nms import with_chosen_nms
 
 from .amp import build_step
-from .gradual_binarization import build_gradual_binarization
+from .solver.gradual_binarization import build_gradual_binarization
 from .hooks import (
     BestCheckpointer,
     ClipLatentWeights,
@@ -49,7 +49,7 @@ from .hooks import (
     build_precise_bn,
 )
 from .initial_weights import initialize_model
-from .optimizer import build_lr_scheduler, build_optimizer
+from .solver.optimizer import build_lr_scheduler, build_optimizer
 
 logger = logging.getLogger(__name__)
 

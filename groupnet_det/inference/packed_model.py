@@ -14,7 +14,7 @@ from torch import nn
 
 from groupnet_det.data.catalog import class_names_of, stuff_names_of, task_of
 from groupnet_det.errors import ConfigError
-from groupnet_det.exporting.export_info import ExportInfo
+from groupnet_det.exporting.export_settings import ExportSettings
 from groupnet_det.exporting.packed.models.preprocessing_info import describe_preprocessing
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.results.classification import Classification
@@ -123,7 +123,7 @@ def build_packed_model(cfg: CfgNode, path: str, *, backend: str = "native") -> P
 def _compare_preprocessing(cfg: CfgNode, path: str, model: PackedModel) -> None:
     """Say where images are resized otherwise than the file asks for; channels must agree."""
     wanted = dataclasses.asdict(model.predictor.preprocessing)
-    found = describe_preprocessing(ExportInfo.from_config(cfg), model.predictor.task)
+    found = describe_preprocessing(ExportSettings.from_config(cfg), model.predictor.task)
     if found["format"] != wanted["format"]:
         raise ConfigError(
             f"INPUT.FORMAT is {found['format']!r}, but {path} was made with {wanted['format']!r}; "

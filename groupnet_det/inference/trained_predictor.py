@@ -34,7 +34,7 @@ from groupnet_det.images.decoding import (
 )
 from groupnet_det.images.reading import AnyImage, read_image
 from groupnet_det.modeling.heads.class_agnostic_nms import with_chosen_nms
-from groupnet_det.packed.class_thresholds import (
+from groupnet_det.packed.score_thresholds import (
     ScoreThreshold,
     check_score_threshold,
     least_threshold,

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from groupnet_det.errors import DataError
 from groupnet_det.images.reading import AnyImage
-from groupnet_det.images.sources import find_pictures, is_video, names_several
+from groupnet_det.images.file_patterns import find_pictures, is_video, names_several
 from groupnet_det.images.video_frames import FrameSource
 
 from .results.result import Result

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import ConfigError, shortened
-from groupnet_det.packed.class_thresholds import ScoreThreshold, least_threshold
+from groupnet_det.packed.score_thresholds import ScoreThreshold, least_threshold
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.runtime.backends.networks import Network
 from groupnet_det.runtime.backends.numpy_ops import pick
 from groupnet_det.runtime.postprocessing.boxes import larger_than, rescale
-from groupnet_det.runtime.postprocessing.dense_detectors import DensePostprocessing
+from groupnet_det.runtime.postprocessing.dense_postprocessing import DensePostprocessing
 from groupnet_det.runtime.postprocessing.output_checks import channels_of
 from groupnet_det.runtime.postprocessing.panoptic import PanopticPostprocessing
 from groupnet_det.runtime.postprocessing.pasted_masks import paste_masks

@@ -12,7 +12,7 @@ from torch import Tensor
 from groupnet_det.errors import ConfigError, DataError, PackedFileError, UserError, lookup
 from groupnet_det.files.hub import fetch, on_hub, parse_name
 from groupnet_det.images.reading import AnyImage
-from groupnet_det.packed.class_thresholds import ScoreThreshold, check_score_threshold
+from groupnet_det.packed.score_thresholds import ScoreThreshold, check_score_threshold
 from groupnet_det.packed.packed_file import MAX_BYTES, error_about, read_packed
 from groupnet_det.runtime.backends.networks import BACKENDS, Network
 from groupnet_det.runtime.results.result import Result

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from groupnet_det.errors import ConfigError, shortened
-from groupnet_det.packed.class_thresholds import (
+from groupnet_det.packed.score_thresholds import (
     ScoreThreshold,
     check_known_classes,
     complete_threshold,

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, shortened
 from groupnet_det.images.reading import AnyImage
-from groupnet_det.packed.class_thresholds import ScoreThreshold
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.runtime.backends.networks import Network
 from groupnet_det.runtime.backends.numpy_ops import joined
-from groupnet_det.runtime.postprocessing.dense_detectors import KINDS
+from groupnet_det.runtime.postprocessing.dense_postprocessing import KINDS
 from groupnet_det.runtime.postprocessing.output_checks import channels_of
 from groupnet_det.runtime.postprocessing.segmentation import SegmentationPostprocessing
 from groupnet_det.runtime.preprocessing.center_crop import Preprocessing

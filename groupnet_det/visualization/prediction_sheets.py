@@ -13,7 +13,7 @@ from torchvision.ops import nms
 
 from groupnet_det.data.checks.coco_json import is_box
 from groupnet_det.data.checks.coco_values import is_finite_number, is_id, told
-from groupnet_det.data.checks.run_lengths import run_length_problem
+from groupnet_det.data.checks.compressed_masks import run_length_problem
 from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError
 from groupnet_det.images.decoding import read_rgb

@@ -3,15 +3,15 @@
 import pytest
 import torch
 
-from groupnet_det.autotrain import measuring, plan
+from groupnet_det.autotrain import iteration_cost, plan
 from groupnet_det.autotrain.choices.choice import options_of
 from groupnet_det.autotrain.choices.schedule import Budget
-from groupnet_det.autotrain.layouts.table import find_data
-from groupnet_det.autotrain.measuring import fitting_batch, seconds_per_iteration
+from groupnet_det.autotrain.dataset_finders.finder_table import find_data
+from groupnet_det.autotrain.iteration_cost import fitting_batch, seconds_per_iteration
 from groupnet_det.autotrain.plan import make_plan
 from groupnet_det.autotrain.request import Request
 from groupnet_det.autotrain.tasks import TASKS
-from groupnet_det.commands.training import flags
+from groupnet_det.commands.training import training_flags
 from groupnet_det.config import load_config
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.engine.checks.binary_share import build_without_weights
@@ -148,10 +148,10 @@ def classifier(tmp_path, *options):
 
 
 def test_iterations_are_timed(tmp_path, monkeypatch):
-    monkeypatch.setattr(measuring, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(iteration_cost, "LEAST_SECONDS", 0.0)
     clock = iter([10.0, 10.5, 11.0, 11.5])  # start, and after each of three steps
-    monkeypatch.setattr(measuring.time, "perf_counter", lambda: next(clock, 11.5))
-    monkeypatch.setattr(measuring, "build_step", lambda *arguments: CountedSteps())
+    monkeypatch.setattr(iteration_cost.time, "perf_counter", lambda: next(clock, 11.5))
+    monkeypatch.setattr(iteration_cost, "build_step", lambda *arguments: CountedSteps())
     assert seconds_per_iteration(classifier(tmp_path)) == pytest.approx(0.5)
 
 
@@ -161,7 +161,7 @@ class CountedSteps:
 
 
 def test_a_step_is_one_of_the_training(tmp_path, monkeypatch):
-    monkeypatch.setattr(measuring, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(iteration_cost, "LEAST_SECONDS", 0.0)
     torch.manual_seed(0)
     assert 0 < seconds_per_iteration(classifier(tmp_path, "SOLVER.IMS_PER_BATCH", "2")) < 20
 
@@ -174,7 +174,7 @@ def test_a_batch_is_halved_until_it_fits(tmp_path, monkeypatch):
         if cfg.SOLVER.IMS_PER_BATCH > 8:
             raise TrainingError("too much")
 
-    monkeypatch.setattr(measuring, "check_memory", check)
+    monkeypatch.setattr(iteration_cost, "check_memory", check)
     cfg = classifier(tmp_path, "SOLVER.IMS_PER_BATCH", "32")
     assert fitting_batch(cfg, [], 2) == 8
     assert tried == [32, 16, 8]
@@ -184,4 +184,4 @@ def test_a_batch_is_halved_until_it_fits(tmp_path, monkeypatch):
 
 
 def test_flags_name_the_tasks():
-    assert list(flags.TASKS) == list(TASKS)
+    assert list(training_flags.TASKS) == list(TASKS)

@@ -13,7 +13,7 @@ from groupnet_det.data.datasets.mask_folders import load_mask_folders
 from groupnet_det.errors import DataError
 from groupnet_det.evaluation.saved.label_map_folders import pair_masks
 from groupnet_det.images import folder_files
-from groupnet_det.images.sources import find_pictures
+from groupnet_det.images.file_patterns import find_pictures
 
 from .test_dataset_checks import check_image_folders
 

@@ -10,7 +10,7 @@ from groupnet_det.packed.steps.buffer_uses import BufferUser
 from groupnet_det.packed.steps.conv import Branch, Conv, Join, Term
 from groupnet_det.packed.steps.float_maps import DepthToSpace, Interpolate, MaxPool, Mean, Resize
 from groupnet_det.packed.steps.parts import BitsSink, BytesSink, LevelsSink, Pool, Sinks
-from groupnet_det.packed.steps.sources import Input, Stem
+from groupnet_det.packed.steps.input_steps import Input, Stem
 
 # Whole numbers that are sizes, factors and the like.
 NO_BUFFERS = {"stride", "padding", "dilation", "kernel", "factor", "residual_factor", "zero"}

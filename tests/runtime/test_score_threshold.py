@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.packed.class_thresholds import (
+from groupnet_det.packed.score_thresholds import (
     check_known_classes,
     check_score_threshold,
     least_threshold,

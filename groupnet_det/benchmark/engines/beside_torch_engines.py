@@ -10,7 +10,7 @@ import torch
 
 from groupnet_det.benchmark.measure.timing import Burst
 from groupnet_det.benchmark.measure.workload import LayerWorkload, NetworkWorkload
-from groupnet_det.benchmark.workloads.classifiers import float_layers
+from groupnet_det.benchmark.workloads.torch_networks import float_layers
 
 from .packed_engines import make_run
 

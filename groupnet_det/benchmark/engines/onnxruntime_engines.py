@@ -12,7 +12,7 @@ from torch import Tensor
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
 from groupnet_det.benchmark.measure.unavailable import require
 from groupnet_det.benchmark.measure.workload import LayerWorkload, NetworkWorkload, Workload
-from groupnet_det.benchmark.workloads.classifiers import body_input, layer_input, network_input
+from groupnet_det.benchmark.workloads.torch_networks import body_input, layer_input, network_input
 from groupnet_det.benchmark.workloads.onnx_graphs import INPUT, QUANTIZED_OPS, float_graph
 
 from .torch_engines import parts_of

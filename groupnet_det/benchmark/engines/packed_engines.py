@@ -9,7 +9,7 @@ import torch
 
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
 from groupnet_det.benchmark.measure.workload import LayerWorkload, NetworkWorkload, Workload
-from groupnet_det.benchmark.workloads.classifiers import best_class, binary_network, network_input
+from groupnet_det.benchmark.workloads.torch_networks import best_class, binary_network, network_input
 from groupnet_det.benchmark.workloads.packed_layers import (
     IMAGE_CHANNELS,
     LEADING_STEPS,

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
 from groupnet_det.benchmark.measure.unavailable import EngineUnavailableError
 from groupnet_det.benchmark.measure.workload import LayerWorkload, Workload
-from groupnet_det.benchmark.workloads.classifiers import (
+from groupnet_det.benchmark.workloads.torch_networks import (
     BranchChains,
     EndToEnd,
     binary_layers,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
 from groupnet_det.benchmark.measure.unavailable import EngineUnavailableError
 from groupnet_det.benchmark.measure.workload import LayerWorkload, NetworkWorkload, Workload
-from groupnet_det.benchmark.workloads.classifiers import (
+from groupnet_det.benchmark.workloads.torch_networks import (
     EndToEnd,
     body_input,
     float_layers,

@@ -89,7 +89,7 @@ class ModelWorkload:
     """A detector or segmenter from the pixels of an image to boxes, masks or labels.
 
     Attributes:
-        model: A key of `models_of_tasks.CONFIGS`.
+        model: A key of `benchmark.workloads.detectors.CONFIGS`.
         num_bases: K of the binary networks.
         height, width: Of the image, which is not resized.
         num_classes: Of objects or pixels.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from groupnet_det.benchmark.engines.registry import (
+from groupnet_det.benchmark.engines.engine_registry import (
     NOTES,
     ONNXRUNTIME_INT8,
     OPENVINO_INT8,

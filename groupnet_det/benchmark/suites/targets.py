@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from groupnet_det.benchmark.engines.registry import (
+from groupnet_det.benchmark.engines.engine_registry import (
     LIMIT,
     ONNXRUNTIME_INT8,
     OPENVINO_BINARY,

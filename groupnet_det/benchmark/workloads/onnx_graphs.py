@@ -14,7 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from groupnet_det.benchmark.measure.unavailable import require
 from groupnet_det.benchmark.measure.workload import BODY_CHANNELS, LayerWorkload, Workload
 
-from .classifiers import PIXEL_MEAN, PIXEL_STD, FloatLayer, float_layers, float_network
+from .torch_networks import PIXEL_MEAN, PIXEL_STD, FloatLayer, float_layers, float_network
 
 OPSET = 17
 INPUT, OUTPUT = "input", "output"

@@ -21,7 +21,7 @@ from groupnet_det.benchmark.suites.classifier_steps import (
 )
 from groupnet_det.errors import UserError, lookup
 
-from . import flags
+from . import benchmark_flags
 
 # This command, in a process of its own.
 COMMAND = ("-m", "groupnet_det", "benchmark", "classifier")
@@ -60,7 +60,7 @@ def measure_rounds(arguments: argparse.Namespace) -> list[ClassifierRow]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = flags.benchmark_classifier().parse_args(argv)
+    arguments = benchmark_flags.benchmark_classifier().parse_args(argv)
     torch.set_num_threads(arguments.threads)
     try:
         if arguments.memory_of:

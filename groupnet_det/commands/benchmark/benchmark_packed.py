@@ -16,11 +16,11 @@ from groupnet_det.commands.network_config import network_config
 from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
 
-from . import flags
+from . import benchmark_flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.benchmark_packed()
+    parser = benchmark_flags.benchmark_packed()
     arguments = parser.parse_args(argv)
     if arguments.threads is None:
         arguments.threads = torch.get_num_threads()  # as the web page does

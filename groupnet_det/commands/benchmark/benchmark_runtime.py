@@ -13,7 +13,7 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from groupnet_det.benchmark.engines.packed_engines import engine_isa
-from groupnet_det.benchmark.engines.registry import SIMULATION, TORCH
+from groupnet_det.benchmark.engines.engine_registry import SIMULATION, TORCH
 from groupnet_det.benchmark.measure.environment import gather_environment
 from groupnet_det.benchmark.measure.table import OURS, Row, write_rows
 from groupnet_det.benchmark.measure.timing import Schedule
@@ -33,7 +33,7 @@ from groupnet_det.files.csv_records import read_records
 from groupnet_det.files.paths import results_folder
 from groupnet_det.visualization.runtime_plot import plot_runtime
 
-from . import flags
+from . import benchmark_flags
 
 # This command, in a process of its own.
 COMMAND = ("-m", "groupnet_det", "benchmark", "runtime")
@@ -130,7 +130,7 @@ SPECIAL = {
 def _measure_all(arguments: argparse.Namespace, environment: dict[str, str]) -> list[Row]:
     """Everything asked for; the CSV is written after each part."""
     rows: list[Row] = []
-    for what in flags.WHAT if "all" in arguments.what else arguments.what:
+    for what in benchmark_flags.WHAT if "all" in arguments.what else arguments.what:
         special = SPECIAL.get(what)
         new = special(arguments) if special else _measure_suite(what, arguments)
         rows += new
@@ -150,7 +150,7 @@ def _show_targets(rows: Sequence[Row]) -> None:
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = flags.benchmark_runtime()
+    parser = benchmark_flags.benchmark_runtime()
     return parser.parse_args(words)
 
 

@@ -22,7 +22,7 @@ from groupnet_det.engine.memory.random_steps import BatchSize, TrainingSteps
 from groupnet_det.errors import ConfigError, UserError
 from groupnet_det.files.paths import results_folder
 
-from . import flags
+from . import benchmark_flags
 
 # This command, in a process of its own.
 COMMAND = ("-m", "groupnet_det", "benchmark", "train")
@@ -95,7 +95,7 @@ def _name_of(path: str) -> str:
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = flags.benchmark_train()
+    parser = benchmark_flags.benchmark_train()
     return parser.parse_args(words)
 
 

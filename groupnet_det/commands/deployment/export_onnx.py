@@ -14,11 +14,11 @@ from groupnet_det.exporting.onnx.onnx_verification import TOLERANCE, OnnxFinding
 from groupnet_det.exporting.onnx.trained_graph import export_trained_onnx
 from groupnet_det.exporting.packed.trained import load_trained
 
-from . import flags
+from . import deployment_flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.export_onnx()
+    parser = deployment_flags.export_onnx()
     arguments = parser.parse_args(argv)
     try:
         require_onnx()  # before what takes long

@@ -12,13 +12,13 @@ from groupnet_det.files.hub import HubName, parse_name, push_files
 from groupnet_det.packed.packed_file import read_packed
 from groupnet_det.version import __version__
 
-from . import flags
+from . import deployment_flags
 
 PACKED = "*.gnp"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = flags.push().parse_args(argv)
+    arguments = deployment_flags.push().parse_args(argv)
     folder = arguments.folder
     try:
         name = parse_name(f"hf://{arguments.name.removeprefix('hf://')}")

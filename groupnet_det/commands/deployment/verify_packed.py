@@ -14,7 +14,7 @@ from groupnet_det.commands.network_config import network_config
 from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
-from groupnet_det.exporting.export_info import ExportInfo
+from groupnet_det.exporting.export_settings import ExportSettings
 from groupnet_det.exporting.packed.eight_bits.rounded_convs import with_rounded_convs
 from groupnet_det.exporting.packed.layers.rounded_stem import with_rounded_stem
 from groupnet_det.exporting.packed.trained import (
@@ -46,7 +46,7 @@ from groupnet_det.modeling.meta_arch.semantic_inference import wrap_for_inferenc
 from groupnet_det.packed.packed_file import PackedFile, read_packed, write_packed
 from groupnet_det.runtime.reference.interpreter import trace_reference
 
-from . import flags
+from . import deployment_flags
 
 # Task -> the scores that are compared.
 SCORES = {
@@ -181,7 +181,7 @@ def _score_trained(cfg: CfgNode, model: nn.Module, dataset: str, task: str) -> D
 def _warn_of_other_checkpoint(cfg: CfgNode, packed: PackedFile) -> None:
     """Say what would explain all failures."""
     recorded = (packed.info.get("source") or {}).get("checkpoint_sha256")
-    if recorded and recorded != training_source(ExportInfo.from_config(cfg))["checkpoint_sha256"]:
+    if recorded and recorded != training_source(ExportSettings.from_config(cfg))["checkpoint_sha256"]:
         print(f"note: the packed file was not made from {cfg.MODEL.WEIGHTS}", file=sys.stderr)
 
 
@@ -211,7 +211,7 @@ def show_findings(findings: list[Finding]) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.verify_packed()
+    parser = deployment_flags.verify_packed()
     arguments = parser.parse_args(argv)
     if arguments.num_images < 1:
         parser.error("--num-images must be positive")

@@ -22,7 +22,7 @@ from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.files.paths import results_folder
 from groupnet_det.visualization.comparison_plot import plot_comparison
 
-from . import flags
+from . import training_flags
 from .compare_front import show_front
 
 METHODS = Path(__file__).with_name("methods")
@@ -120,7 +120,7 @@ def show_grid(summaries: list[Summary], path: Path, picture: Path, title: str) -
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = flags.compare_methods()
+    parser = training_flags.compare_methods()
     return parser.parse_args(words)
 
 

@@ -17,7 +17,7 @@ from groupnet_det.config import load_config
 from groupnet_det.engine.records.recorded_scores import of_all_classes, recorded_scores
 from groupnet_det.errors import CheckpointError, UserError
 
-from . import flags
+from . import training_flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -98,7 +98,7 @@ def _from_foreign(arguments: argparse.Namespace) -> None:
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = flags.convert_checkpoint()
+    parser = training_flags.convert_checkpoint()
     return parser.parse_args(words)
 
 

@@ -21,7 +21,7 @@ from groupnet_det.evaluation.saved.coco_scores import (
 from groupnet_det.evaluation.saved.voc_scores import score_voc_results
 from groupnet_det.files.output_files import PLOTS, check_output
 
-from . import flags
+from . import training_flags
 
 # What goes together: needed flags, and those that may be added.
 MODES = {
@@ -36,7 +36,7 @@ MODES = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.evaluate()
+    parser = training_flags.evaluate()
     arguments = parser.parse_args(argv)
     given = {key for key, value in vars(arguments).items() if value is not None}
     fitting = [

@@ -16,13 +16,13 @@ from groupnet_det.web.signals import ending_by_signals
 from groupnet_det.web.uploads import Uploads
 from groupnet_det.web.web_page import Page, build_page, launch, load_gradio
 
-from . import flags
+from . import visualization_flags
 
 ROOT = work_folder()
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = flags.app()
+    parser = visualization_flags.app()
     return parser.parse_args(words)
 
 

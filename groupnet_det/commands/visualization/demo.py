@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from groupnet_det.errors import UserError
 from groupnet_det.images.decoding import read_rgb
-from groupnet_det.images.sources import find_pictures
+from groupnet_det.images.file_patterns import find_pictures
 from groupnet_det.images.video_frames import FrameSource
 from groupnet_det.inference.image_files import output_paths, save_picture
 from groupnet_det.inference.trained_predictor import open_predictor
@@ -25,7 +25,7 @@ from groupnet_det.runtime.base_predictor import BasePredictor
 from groupnet_det.runtime.score_threshold import DEFAULT_THRESHOLDS
 from groupnet_det.visualization.drawn_results import VideoDrawer, describe_result, draw_result
 
-from . import flags
+from . import visualization_flags
 
 
 def tell(problem: str) -> None:
@@ -113,7 +113,7 @@ def _first_line(error: Exception) -> str:
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = flags.demo()
+    parser = visualization_flags.demo()
     arguments = parser.parse_args(words)
     has_source = arguments.input or arguments.video_input or arguments.webcam is not None
     if not (arguments.weights or arguments.config_file or arguments.opts):

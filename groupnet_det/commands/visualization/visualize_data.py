@@ -21,7 +21,7 @@ from groupnet_det.inference.image_files import files_in_folder, save_picture
 from groupnet_det.inference.videos import Window, check_display
 from groupnet_det.visualization.dataset_samples import draw_record, draw_sample, load_records
 
-from . import flags
+from . import visualization_flags
 
 # The file that a picture is of, and how it is drawn.
 Item = tuple[Path, Callable[[], np.ndarray]]
@@ -90,7 +90,7 @@ def draw_dataset(cfg: CfgNode, arguments: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.visualize_data()
+    parser = visualization_flags.visualize_data()
     arguments = parser.parse_args(argv)
     try:
         failed = draw_dataset(load_config(arguments.config_file, arguments.opts), arguments)

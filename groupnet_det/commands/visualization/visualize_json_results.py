@@ -17,7 +17,7 @@ from groupnet_det.inference.image_files import files_in_folder, save_picture
 from groupnet_det.visualization.dataset_samples import load_records
 from groupnet_det.visualization.prediction_sheets import draw_pair, load_results
 
-from . import flags
+from . import visualization_flags
 
 
 def draw_saved(arguments: argparse.Namespace) -> int:
@@ -58,7 +58,7 @@ def draw_saved(arguments: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.visualize_json_results()
+    parser = visualization_flags.visualize_json_results()
     arguments = parser.parse_args(argv)
     try:
         failed = draw_saved(arguments)

@@ -21,11 +21,11 @@ from groupnet_det.visualization.label_map_images import render_label_maps
 from groupnet_det.visualization.prediction_sheets import render_results
 from groupnet_det.visualization.training_curves import plot_training_curves
 
-from . import flags
+from . import visualization_flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.visualize_results()
+    parser = visualization_flags.visualize_results()
     arguments = parser.parse_args(argv)
     if not (arguments.output or arguments.curves):
         parser.error("name a file to write: --output or --curves")

@@ -17,7 +17,7 @@ from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.images.decoding import open_image, upright_size
 
 from .box_kinds import check_box_kind
-from .run_lengths import run_length_problem
+from .compressed_masks import run_length_problem
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ import pycocotools.mask as mask_util
 
 from groupnet_det.errors import DataError
 
-from .run_lengths import run_length_problem
+from .compressed_masks import run_length_problem
 
 ID_LIMIT = 2**63  # NumPy, in pycocotools, rounds larger ids or changes their order
 FLAGS = {0: 0, 1: 1, "0": 0, "1": 1, None: 0}

@@ -14,7 +14,7 @@ from pycocotools.cocoeval import COCOeval
 
 from groupnet_det.data.checks.coco_json import check_polygons, is_box, read_coco_file
 from groupnet_det.data.checks.coco_values import is_finite_number, is_id, renumber_annotations
-from groupnet_det.data.checks.run_lengths import run_length_problem
+from groupnet_det.data.checks.compressed_masks import run_length_problem
 from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError, lookup
 

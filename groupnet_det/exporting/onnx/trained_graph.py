@@ -5,7 +5,7 @@ from typing import Any
 
 from detectron2.config import CfgNode
 
-from groupnet_det.exporting.export_info import ExportInfo
+from groupnet_det.exporting.export_settings import ExportSettings
 from groupnet_det.exporting.packed.trained import class_names, training_source
 from groupnet_det.version import __version__
 
@@ -23,7 +23,7 @@ def export_trained_onnx(cfg: CfgNode, model: Any, rest: dict[str, Any]) -> OnnxM
     Raises:
         UserError: The extra ``onnx`` is missing, or no ONNX file can be made of this network.
     """
-    info = ExportInfo.from_config(cfg)
+    info = ExportSettings.from_config(cfg)
     task = find_task(model)
     number = task.count_classes(model)
     metadata = {
@@ -36,20 +36,20 @@ def export_trained_onnx(cfg: CfgNode, model: Any, rest: dict[str, Any]) -> OnnxM
     return export_onnx(model, image_format=info.image_format, metadata=metadata)
 
 
-def _of_classes(info: ExportInfo) -> dict[str, int]:
+def _of_classes(info: ExportSettings) -> dict[str, int]:
     return dict(zip(("shortest_side", "centre_crop"), info.classifier_sides, strict=True))
 
 
-def _of_labels(info: ExportInfo) -> dict[str, int]:
+def _of_labels(info: ExportSettings) -> dict[str, int]:
     return {"shortest_side": info.segmenter_side}
 
 
-def _of_boxes(info: ExportInfo) -> dict[str, int]:
+def _of_boxes(info: ExportSettings) -> dict[str, int]:
     return dict(zip(("shortest_side", "longest_side"), info.detector_sides, strict=True))
 
 
 # What is done to an image beforehand where it is evaluated, in pixels; 0 for nothing.
-RESIZING: dict[str, Callable[[ExportInfo], dict[str, int]]] = {
+RESIZING: dict[str, Callable[[ExportSettings], dict[str, int]]] = {
     "classification": _of_classes,
     "semantic segmentation": _of_labels,
 }

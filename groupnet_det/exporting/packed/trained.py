@@ -18,7 +18,7 @@ from groupnet_det.checkpoint.folder import local_weights, weights_file
 from groupnet_det.config.network import float_baseline_of
 from groupnet_det.data.catalog import class_names_of, stuff_names_of
 from groupnet_det.errors import ConfigError, UserError, lookup
-from groupnet_det.exporting.export_info import ExportInfo
+from groupnet_det.exporting.export_settings import ExportSettings
 from groupnet_det.exporting.packed.layers.last_layers import (
     FloatPredictors,
     Int8Predictors,
@@ -33,7 +33,7 @@ from groupnet_det.exporting.packed.models.preprocessing_info import (
     task_of_model,
 )
 from groupnet_det.modeling.heads.class_agnostic_nms import with_chosen_nms
-from groupnet_det.packed.class_thresholds import ScoreThreshold
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import PackedFile
 
 from .eight_bits.calibration import calibrate, calibrate_convs
@@ -128,7 +128,7 @@ def export_trained(
         UserError: No program can compute this network, or a score threshold is none of it.
     """
     of_checkpoint = rest.get("class_names") or []
-    info = ExportInfo.from_config(cfg)
+    info = ExportSettings.from_config(cfg)
     about: dict[str, Any] = {"source": training_source(info)}
     if task_of_model(model) == "panoptic_segmentation":
         about["stuff_class_names"] = stuff_class_names(info.dataset, model, rest)
@@ -150,7 +150,7 @@ def baseline_bytes(cfg: CfgNode) -> int:
 
 
 def pack_network(
-    info: ExportInfo,
+    info: ExportSettings,
     model: Any,
     *,
     baseline_bytes: int,
@@ -241,7 +241,7 @@ def _chosen(
     return [str(label) for label in range(number)]
 
 
-def training_source(info: ExportInfo) -> dict[str, str]:
+def training_source(info: ExportSettings) -> dict[str, str]:
     """Where a packed file comes from: digests of the config and of the checkpoint."""
     weights = weights_file(local_weights(info.weights))
     with open(PathManager.get_local_path(weights), "rb") as file:

@@ -12,7 +12,7 @@ from groupnet_det.errors import PackedFileError
 from groupnet_det.packed.limits import MAX_GEOMETRY, in_range
 from groupnet_det.packed.sign_bits import BITS
 
-from .base import BaseStep
+from .base_step import BaseStep
 from .buffer_uses import BufferUser, Read
 from .checks import Checks
 from .parts import Map, Sinks

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from groupnet_det.extras import ExtraAbsentError
 from groupnet_det.images.reading import AnyImage
-from groupnet_det.packed.class_thresholds import ScoreThreshold, check_known_classes
+from groupnet_det.packed.score_thresholds import ScoreThreshold, check_known_classes
 
 from .drawing import Pen, blend, largest_first, object_colours, pixels_of
 from .members import Selection, counted, is_number, picked, reach, selection

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.packed.class_thresholds import ScoreThreshold
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 
 
 def is_number(index: Any) -> bool:

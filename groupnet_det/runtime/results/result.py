@@ -14,7 +14,7 @@ from PIL import Image
 from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.extras import import_extra
 from groupnet_det.images.reading import AnyImage
-from groupnet_det.packed.class_thresholds import ScoreThreshold
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 
 JSON_SUFFIX = ".json"
 

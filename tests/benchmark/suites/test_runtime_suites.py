@@ -2,7 +2,7 @@
 
 import pytest
 
-from groupnet_det.benchmark.engines.registry import ENGINE_NAMES, choose_engines
+from groupnet_det.benchmark.engines.engine_registry import ENGINE_NAMES, choose_engines
 from groupnet_det.benchmark.measure.table import Row, write_rows
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.benchmark.measure.unavailable import EngineUnavailableError, require

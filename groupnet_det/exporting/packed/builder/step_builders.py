@@ -6,7 +6,7 @@ from groupnet_det.packed.program import Step
 from groupnet_det.packed.steps.conv import Branch, Conv, Join, Term
 from groupnet_det.packed.steps.float_maps import AnyFloatStep
 from groupnet_det.packed.steps.parts import Map, Sinks
-from groupnet_det.packed.steps.sources import Input, Stem
+from groupnet_det.packed.steps.input_steps import Input, Stem
 
 from .feature_maps import FeatureMap
 

@@ -30,7 +30,7 @@ from groupnet_det.modeling.heads.class_agnostic_nms import (
     ClassAgnosticCascadeROIHeads,
     ClassAgnosticROIHeads,
 )
-from groupnet_det.packed.class_thresholds import ScoreThreshold
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.program import Program
 from groupnet_det.version import __version__

@@ -11,7 +11,7 @@ from detectron2.modeling.poolers import ROIPooler
 
 from groupnet_det.config.dense_detectors import DENSE_DETECTORS, DenseDetector
 from groupnet_det.errors import ConfigError
-from groupnet_det.packed.class_thresholds import (
+from groupnet_det.packed.score_thresholds import (
     ScoreThreshold,
     check_known_classes,
     check_score_threshold,

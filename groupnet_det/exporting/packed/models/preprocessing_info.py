@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from groupnet_det.errors import ConfigError, lookup
-from groupnet_det.exporting.export_info import ExportInfo
+from groupnet_det.exporting.export_settings import ExportSettings
 from groupnet_det.images.decoding import CHANNEL_ORDERS
 from groupnet_det.modeling.meta_arch.semantic_inference import INFERENCE
 
@@ -24,7 +24,7 @@ def task_of_model(model: Any) -> str:
     return "panoptic_segmentation" if hasattr(model, "roi_heads") else "semantic_segmentation"
 
 
-def describe_preprocessing(info: ExportInfo, task: str) -> dict[str, Any]:
+def describe_preprocessing(info: ExportSettings, task: str) -> dict[str, Any]:
     """How an image of any kind becomes what the network sees, as in evaluation.
 
     Raises:
@@ -34,7 +34,7 @@ def describe_preprocessing(info: ExportInfo, task: str) -> dict[str, Any]:
     return {**_PREPROCESSING[task](info), "format": info.image_format}
 
 
-def describe_postprocessing(info: ExportInfo, task: str) -> dict[str, Any]:
+def describe_postprocessing(info: ExportSettings, task: str) -> dict[str, Any]:
     """What the network itself does not know of what follows it.
 
     Raises:
@@ -55,17 +55,17 @@ def describe_postprocessing(info: ExportInfo, task: str) -> dict[str, Any]:
     }
 
 
-def _of_classifier(info: ExportInfo) -> dict[str, Any]:
+def _of_classifier(info: ExportSettings) -> dict[str, Any]:
     resize, crop = info.classifier_sides
     return {"kind": "classification", "resize": resize, "crop": crop}
 
 
-def _of_detector(info: ExportInfo) -> dict[str, Any]:
+def _of_detector(info: ExportSettings) -> dict[str, Any]:
     shortest, longest = info.detector_sides
     return {"kind": "shortest_edge", "min_size": shortest, "max_size": longest}
 
 
-def _of_segmenter(info: ExportInfo) -> dict[str, Any]:
+def _of_segmenter(info: ExportSettings) -> dict[str, Any]:
     return {
         "kind": "shortest_edge",
         "min_size": info.segmenter_side,
@@ -73,7 +73,7 @@ def _of_segmenter(info: ExportInfo) -> dict[str, Any]:
     }
 
 
-_PREPROCESSING: dict[str, Callable[[ExportInfo], dict[str, Any]]] = {
+_PREPROCESSING: dict[str, Callable[[ExportSettings], dict[str, Any]]] = {
     "classification": _of_classifier,
     "detection": _of_detector,
     "instance_segmentation": _of_detector,

@@ -1,11 +1,11 @@
-"""Facts of records that were written by hand."""
+"""Statistics of records that were written by hand."""
 
 import numpy as np
 import pytest
 from detectron2.structures import BoxMode
 from PIL import Image
 
-from groupnet_det.autotrain.facts import facts_of
+from groupnet_det.autotrain.dataset_statistics import compute_statistics
 
 
 def annotation(box, label=0, **more):
@@ -26,15 +26,15 @@ def test_objects_of_training_but_for_crowds_and_empty_boxes():
         },
         {"file_name": "b.jpg", "height": 80, "width": 50, "annotations": []},
     ]
-    facts = facts_of(learned, learned[:1], ["cat", "dog"])
-    assert (facts.num_images, facts.num_validation) == (2, 1)
-    assert facts.boxes.tolist() == [[1, 2, 11, 22]]
-    assert facts.box_images.tolist() == [[40, 60]]
-    assert facts.box_labels.tolist() == [1]
-    assert facts.image_sizes.tolist() == [[40, 60], [80, 50]]
-    assert facts.short_side == 45
-    assert not facts.has_run_lengths
-    assert facts.commonest_share == 0
+    statistics = compute_statistics(learned, learned[:1], ["cat", "dog"])
+    assert (statistics.num_images, statistics.num_validation) == (2, 1)
+    assert statistics.boxes.tolist() == [[1, 2, 11, 22]]
+    assert statistics.box_images.tolist() == [[40, 60]]
+    assert statistics.box_labels.tolist() == [1]
+    assert statistics.image_sizes.tolist() == [[40, 60], [80, 50]]
+    assert statistics.short_side == 45
+    assert not statistics.has_run_lengths
+    assert statistics.commonest_share == 0
 
 
 def test_run_lengths_are_seen():
@@ -44,7 +44,7 @@ def test_run_lengths_are_seen():
         "width": 60,
         "annotations": [annotation([0, 0, 4, 4], segmentation=mask)],
     }
-    assert facts_of([record], [record], ["cat"]).has_run_lengths
+    assert compute_statistics([record], [record], ["cat"]).has_run_lengths
 
 
 def test_pixels_of_masks_are_counted_and_images_opened(tmp_path):
@@ -57,7 +57,7 @@ def test_pixels_of_masks_are_counted_and_images_opened(tmp_path):
         "file_name": str(tmp_path / "a.png"),
         "sem_seg_file_name": str(tmp_path / "mask.png"),
     }
-    facts = facts_of([record], [record], ["other", "cat"])
-    assert facts.image_sizes.tolist() == [[20, 10]]
-    assert facts.commonest_share == pytest.approx(100 / 150)
-    assert facts.boxes.shape == facts.box_images.reshape(-1, 4).shape == (0, 4)
+    statistics = compute_statistics([record], [record], ["other", "cat"])
+    assert statistics.image_sizes.tolist() == [[20, 10]]
+    assert statistics.commonest_share == pytest.approx(100 / 150)
+    assert statistics.boxes.shape == statistics.box_images.reshape(-1, 4).shape == (0, 4)

@@ -1,4 +1,4 @@
-"""The layouts that are looked for, and the search."""
+"""Finders of all layouts in one table, and the search with them."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -6,28 +6,28 @@ from typing import NamedTuple
 
 from groupnet_det.errors import DataError
 
-from .class_folders import find_class_folders
-from .coco_files import find_coco
+from .class_folder_finder import find_class_folders
+from .coco_finder import find_coco
 from .found_data import FoundData
-from .mask_folders import find_masks
-from .voc_folder import find_voc
-from .yolo_file import find_yolo
+from .mask_finder import find_masks
+from .voc_finder import find_voc
+from .yolo_finder import find_yolo
 
 
-class Layout(NamedTuple):
-    """What looks for a layout, and the tasks that it may be for."""
+class DatasetFinder(NamedTuple):
+    """The search for one layout, and the tasks that its data sets may be for."""
 
     find: Callable[[Path], FoundData | None]
     tasks: tuple[str, ...]
 
 
-# The first one that is there is taken.
-LAYOUTS: Mapping[str, Layout] = {
-    "COCO json": Layout(find_coco, ("detect", "instance")),
-    "YOLO data.yaml": Layout(find_yolo, ("detect", "instance")),
-    "VOC folder": Layout(find_voc, ("detect",)),
-    "images and masks": Layout(find_masks, ("segment",)),
-    "a folder per class": Layout(find_class_folders, ("classify",)),
+# In the order in which they are tried.
+LAYOUTS: Mapping[str, DatasetFinder] = {
+    "COCO json": DatasetFinder(find_coco, ("detect", "instance")),
+    "YOLO data.yaml": DatasetFinder(find_yolo, ("detect", "instance")),
+    "VOC folder": DatasetFinder(find_voc, ("detect",)),
+    "images and masks": DatasetFinder(find_masks, ("segment",)),
+    "a folder per class": DatasetFinder(find_class_folders, ("classify",)),
 }
 
 
@@ -42,8 +42,8 @@ def find_data(path: Path, task: str | None = None) -> FoundData:
     """
     if not path.exists():
         raise DataError(f"--data {path} does not exist; name a folder, a COCO json or a data.yaml")
-    for layout in LAYOUTS.values():
-        found = layout.find(path) if task in (None, *layout.tasks) else None
+    for finder in LAYOUTS.values():
+        found = finder.find(path) if task in (None, *finder.tasks) else None
         if found and task in (None, *found.tasks):
             return found
         if found:
@@ -51,7 +51,7 @@ def find_data(path: Path, task: str | None = None) -> FoundData:
                 f"--task {task} does not fit {path}: {found.layout} there is for "
                 f"{' or '.join(found.tasks)}; masks would be needed for every object"
             )
-    asked = {name for name, layout in LAYOUTS.items() if task in (None, *layout.tasks)}
+    asked = {name for name, finder in LAYOUTS.items() if task in (None, *finder.tasks)}
     raise DataError(
         f"{path} has {'none of these' if len(asked) > 1 else 'not what --task asks for'}: "
         f"{'; '.join(name for name in LAYOUTS if name in asked)}. See datasets/README.md for how "

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .base import BaseStep
+from .base_step import BaseStep
 from .checks import Checks
 from .parts import Map, Pool, Sinks
 from .sizes import Shape, Sizes, checked, out_size, pooled

@@ -1,10 +1,10 @@
 """What a config says of exported files, as typed values."""
 
 from groupnet_det.config import load_config
-from groupnet_det.exporting.export_info import ExportInfo
+from groupnet_det.exporting.export_settings import ExportSettings
 
 # Those that are called with a config, which build its network, load its images and make the values.
-ENTRIES = {"export_info", "trained", "calibration_images", "trained_graph"}
+ENTRIES = {"export_settings", "trained", "calibration_images", "trained_graph"}
 
 
 def test_values_are_those_of_the_keys():
@@ -16,7 +16,7 @@ def test_values_are_those_of_the_keys():
         *("DATASETS.TEST", "['first', 'second']", "MODEL.WEIGHTS", "a.pth"),
         *("MODEL.GROUPNET.NUM_BASES", "3", "TEST.AUG.ENABLED", "True"),
     ]
-    info = ExportInfo.from_config(load_config("", options))
+    info = ExportSettings.from_config(load_config("", options))
     assert (info.image_format, info.weights, info.dataset) == ("RGB", "a.pth", "first")
     assert (info.detector_sides, info.classifier_sides) == ((96, 160), (40, 32))
     assert (info.segmenter_side, info.is_augmented) == (50, True)
@@ -26,13 +26,13 @@ def test_values_are_those_of_the_keys():
 
 def test_configs_differ_in_their_digest():
     one, same, other = (
-        ExportInfo.from_config(load_config("", ["SEED", seed])) for seed in ("1", "1", "2")
+        ExportSettings.from_config(load_config("", ["SEED", seed])) for seed in ("1", "1", "2")
     )
     assert one.config_sha256 == same.config_sha256 != other.config_sha256
 
 
 def test_no_data_set_is_an_empty_name():
-    assert ExportInfo.from_config(load_config("", ["DATASETS.TEST", "()"])).dataset == ""
+    assert ExportSettings.from_config(load_config("", ["DATASETS.TEST", "()"])).dataset == ""
 
 
 def test_nothing_below_the_entries_reads_a_config(root):

@@ -1,19 +1,19 @@
-"""Choices by task, of facts that are given."""
+"""Choices by task, of statistics that are given."""
 
 import numpy as np
 import pytest
 
-from groupnet_det.autotrain.choices.of_tasks import (
+from groupnet_det.autotrain.choices.task_choices import (
     choose_classifier,
     choose_detector,
     choose_mask_rcnn,
     choose_segmenter,
 )
 from groupnet_det.autotrain.choices.widths import CHANNELS, TOWERS
-from groupnet_det.autotrain.facts import Facts
+from groupnet_det.autotrain.dataset_statistics import DatasetStatistics
 
 
-def facts(*, size=(480, 640), sides=(), names=("cat", "dog"), number=100, **changes):
+def statistics(*, size=(480, 640), sides=(), names=("cat", "dog"), number=100, **changes):
     """`number` images of a size, with squares of these sides at the left upper corner."""
     sides = np.array(sides, dtype=float)
     settings = {
@@ -27,7 +27,7 @@ def facts(*, size=(480, 640), sides=(), names=("cat", "dog"), number=100, **chan
         "has_run_lengths": False,
         "commonest_share": 0.0,
     }
-    return Facts(**{**settings, **changes})
+    return DatasetStatistics(**{**settings, **changes})
 
 
 def values(choices):
@@ -48,7 +48,7 @@ def values(choices):
     ],
 )
 def test_mirroring(names, expected):
-    chosen = values(choose_classifier(facts(names=names)))
+    chosen = values(choose_classifier(statistics(names=names)))
     assert chosen["INPUT.RANDOM_FLIP"] == expected
 
 
@@ -67,7 +67,7 @@ def test_mirroring(names, expected):
     ids=["small", "middle", "large"],
 )
 def test_pyramids_of_detectors(sides, stages, levels, top):
-    chosen = values(choose_detector(facts(sides=sides)))
+    chosen = values(choose_detector(statistics(sides=sides)))
     assert chosen["MODEL.GROUPNET.OUT_FEATURES"] == chosen["MODEL.FPN.IN_FEATURES"] == stages
     assert chosen["MODEL.RETINANET.IN_FEATURES"] == levels
     assert chosen["MODEL.GROUPNET.FPN.TOP_BLOCK"] == top
@@ -76,21 +76,21 @@ def test_pyramids_of_detectors(sides, stages, levels, top):
 
 
 def test_a_mask_rcnn_has_one_size_a_level_and_no_regions_above_p5():
-    found = facts(sides=[20, 40, 100, 460] * 10, has_run_lengths=True)
+    found = statistics(sides=[20, 40, 100, 460] * 10, has_run_lengths=True)
     chosen = values(choose_mask_rcnn(found))
     assert chosen["MODEL.RPN.IN_FEATURES"] == ["p2", "p3", "p4", "p5", "p6"]
     assert chosen["MODEL.ROI_HEADS.IN_FEATURES"] == ["p2", "p3", "p4", "p5"]
     assert chosen["MODEL.GROUPNET.FPN.TOP_BLOCK"] == "maxpool"
     assert [len(sizes) for sizes in chosen["MODEL.ANCHOR_GENERATOR.SIZES"]] == [1] * 5
     assert chosen["INPUT.MASK_FORMAT"] == "bitmask"
-    polygons = values(choose_mask_rcnn(facts(sides=[20, 40] * 10)))
+    polygons = values(choose_mask_rcnn(statistics(sides=[20, 40] * 10)))
     assert polygons["INPUT.MASK_FORMAT"] == "polygon"
 
 
 def test_the_recall_is_told():
     (sizes,) = [
         choice
-        for choice in choose_detector(facts(sides=[48, 60, 100] * 10))
+        for choice in choose_detector(statistics(sides=[48, 60, 100] * 10))
         if choice.key == "MODEL.ANCHOR_GENERATOR.SIZES"
     ]
     assert sizes.why == "k-means on 30 boxes: 100.0 % have an anchor of IoU 0.5 or more"
@@ -106,7 +106,7 @@ def test_the_recall_is_told():
     ids=["small", "middle", "reduced"],
 )
 def test_sizes_of_segmenters(size, expected):
-    chosen = values(choose_segmenter(facts(size=size)))
+    chosen = values(choose_segmenter(statistics(size=size)))
     keys = ("CROP", "BASE_SIZE", "TEST_SHORT_SIDE")
     crop, base, short, stages = expected
     assert [chosen[f"INPUT.SEMANTIC.{key}"] for key in keys] == [crop, base, short]
@@ -115,7 +115,7 @@ def test_sizes_of_segmenters(size, expected):
 
 @pytest.mark.parametrize(("share", "expected"), [(0.85, 0.25), (0.6, 1.0)])
 def test_hard_pixels_where_one_class_is_most_of_them(share, expected):
-    chosen = values(choose_segmenter(facts(commonest_share=share)))
+    chosen = values(choose_segmenter(statistics(commonest_share=share)))
     assert chosen["MODEL.GROUPNET.SEGMENTATION.HARD_SHARE"] == expected
 
 
@@ -128,7 +128,7 @@ def test_hard_pixels_where_one_class_is_most_of_them(share, expected):
     ],
 )
 def test_sizes_of_classifiers(size, number, side, stage, cached):
-    chosen = values(choose_classifier(facts(size=size, number=number)))
+    chosen = values(choose_classifier(statistics(size=size, number=number)))
     assert chosen["INPUT.CLASSIFICATION.TRAIN_CROP"] == side
     assert chosen["MODEL.GROUPNET.OUT_FEATURES"] == [stage]
     assert chosen["DATALOADER.CACHE_IMAGES"] is cached

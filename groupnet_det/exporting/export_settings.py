@@ -11,7 +11,7 @@ from groupnet_det.config.network import network_keys
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportInfo:
+class ExportSettings:
     """What a config says of a file that is made of its network.
 
     Attributes:
@@ -47,7 +47,7 @@ class ExportInfo:
     config_sha256: str
 
     @classmethod
-    def from_config(cls, cfg: CfgNode) -> "ExportInfo":
+    def from_config(cls, cfg: CfgNode) -> "ExportSettings":
         """The values as they stand; those that no file can have are refused where they are used."""
         classification = own_node(cfg, "INPUT.CLASSIFICATION")
         segmentation = own_node(cfg, "TEST.SEMANTIC")

@@ -26,7 +26,7 @@ from detectron2.config import CfgNode
 from groupnet_det.autotrain import command_runs
 from groupnet_det.autotrain.after_training import pack_and_time, report_training, summary_line
 from groupnet_det.autotrain.command_runs import TRAIN, TrainingStage, training_commands
-from groupnet_det.autotrain.outcome import (
+from groupnet_det.autotrain.training_summary import (
     OUTPUTS,
     SUMMARY,
     draw_curves,

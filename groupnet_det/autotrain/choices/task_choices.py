@@ -1,4 +1,4 @@
-"""Choices that follow from the facts about a data set alone, by task."""
+"""Choices that follow from the statistics about a data set alone, by task."""
 
 import math
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from groupnet_det.autotrain.facts import Facts
+from groupnet_det.autotrain.dataset_statistics import DatasetStatistics
 from groupnet_det.data.checks.training_sizes import sizes_after_resizing
 
 from .anchors import FITTING_IOU, AnchorChoice, find_anchors
@@ -23,12 +23,12 @@ CACHE_BYTES = 512 << 20  # of decoded images
 MOST_CLASSIFIED = 128  # side of images, which a CPU can train in minutes
 
 
-def choose_detector(facts: Facts) -> list[Choice]:
+def choose_detector(statistics: DatasetStatistics) -> list[Choice]:
     """Of a RetinaNet."""
-    anchors, choices = _choose_objects(facts, DENSE_LEVELS, per_level=3)
+    anchors, choices = _choose_objects(statistics, DENSE_LEVELS, per_level=3)
     levels = [f"p{level}" for level in anchors.levels]
     return [
-        Choice("MODEL.RETINANET.NUM_CLASSES", len(facts.class_names), "classes of the data"),
+        Choice("MODEL.RETINANET.NUM_CLASSES", len(statistics.class_names), "classes of the data"),
         *choices,
         Choice(
             "MODEL.GROUPNET.FPN.TOP_BLOCK",
@@ -39,12 +39,12 @@ def choose_detector(facts: Facts) -> list[Choice]:
     ]
 
 
-def choose_mask_rcnn(facts: Facts) -> list[Choice]:
+def choose_mask_rcnn(statistics: DatasetStatistics) -> list[Choice]:
     """Of a Mask R-CNN."""
-    anchors, choices = _choose_objects(facts, REGION_LEVELS, per_level=1)
+    anchors, choices = _choose_objects(statistics, REGION_LEVELS, per_level=1)
     levels = [f"p{level}" for level in anchors.levels]
     return [
-        Choice("MODEL.ROI_HEADS.NUM_CLASSES", len(facts.class_names), "classes of the data"),
+        Choice("MODEL.ROI_HEADS.NUM_CLASSES", len(statistics.class_names), "classes of the data"),
         *choices,
         Choice(
             "MODEL.GROUPNET.FPN.TOP_BLOCK",
@@ -59,19 +59,19 @@ def choose_mask_rcnn(facts: Facts) -> list[Choice]:
         ),
         Choice(
             "INPUT.MASK_FORMAT",
-            "bitmask" if facts.has_run_lengths else "polygon",
+            "bitmask" if statistics.has_run_lengths else "polygon",
             "as the masks are written",
         ),
     ]
 
 
 def _choose_objects(
-    facts: Facts, choices_of_levels: Sequence[tuple[int, ...]], *, per_level: int
+    statistics: DatasetStatistics, choices_of_levels: Sequence[tuple[int, ...]], *, per_level: int
 ) -> tuple[AnchorChoice, list[Choice]]:
-    side, why = detection_side(facts.boxes, facts.box_images, facts.box_labels)
-    longest = longest_side(facts.image_sizes, side)
-    new = sizes_after_resizing(facts.box_images, short=side, longest=longest)
-    boxes = facts.boxes * (new / facts.box_images)[:, [1, 0, 1, 0]]
+    side, why = detection_side(statistics.boxes, statistics.box_images, statistics.box_labels)
+    longest = longest_side(statistics.image_sizes, side)
+    new = sizes_after_resizing(statistics.box_images, short=side, longest=longest)
+    boxes = statistics.boxes * (new / statistics.box_images)[:, [1, 0, 1, 0]]
     anchors = find_anchors(boxes, new, choices_of_levels=choices_of_levels, per_level=per_level)
     stages = [f"res{level}" for level in anchors.levels if level <= DEEPEST_STAGE]
     sizes = np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1))
@@ -86,7 +86,7 @@ def _choose_objects(
         Choice("INPUT.MIN_SIZE_TEST", side, "as in training"),
         Choice("INPUT.MAX_SIZE_TRAIN", longest, limit),
         Choice("INPUT.MAX_SIZE_TEST", longest, limit),
-        _flip(facts),
+        _flip(statistics),
         Choice(
             "MODEL.GROUPNET.OUT_FEATURES",
             stages,
@@ -98,22 +98,22 @@ def _choose_objects(
     ]
 
 
-def choose_segmenter(facts: Facts) -> list[Choice]:
+def choose_segmenter(statistics: DatasetStatistics) -> list[Choice]:
     """Of an FCN."""
-    reduced, crop = segmentation_sizes(facts.short_side)
-    scale = (reduced or facts.short_side) / facts.short_side
-    is_small = scale * facts.short_side <= SMALL_SIDE
+    reduced, crop = segmentation_sizes(statistics.short_side)
+    scale = (reduced or statistics.short_side) / statistics.short_side
+    is_small = scale * statistics.short_side <= SMALL_SIDE
     stages = ["res2", "res3", "res4", *([] if is_small else ["res5"])]
-    longest = round(scale * float(np.median(facts.image_sizes.max(axis=1))))
-    share = facts.commonest_share
+    longest = round(scale * float(np.median(statistics.image_sizes.max(axis=1))))
+    share = statistics.commonest_share
     return [
-        Choice("MODEL.SEM_SEG_HEAD.NUM_CLASSES", len(facts.class_names), "classes of the data"),
-        Choice("INPUT.SEMANTIC.CROP", crop, f"three quarters of {scale * facts.short_side:.0f}"),
+        Choice("MODEL.SEM_SEG_HEAD.NUM_CLASSES", len(statistics.class_names), "classes of the data"),
+        Choice("INPUT.SEMANTIC.CROP", crop, f"three quarters of {scale * statistics.short_side:.0f}"),
         Choice("INPUT.SEMANTIC.BASE_SIZE", longest if reduced else 0, "longer side; 0: their own"),
         Choice("INPUT.SEMANTIC.TEST_SHORT_SIDE", reduced, "as in training"),
         Choice("INPUT.SEMANTIC.SCALE_RANGE", [0.75, 1.25], "augmentation"),
-        _flip(facts),
-        Choice("MODEL.GROUPNET.OUT_FEATURES", stages, f"images of {scale * facts.short_side:.0f}"),
+        _flip(statistics),
+        Choice("MODEL.GROUPNET.OUT_FEATURES", stages, f"images of {scale * statistics.short_side:.0f}"),
         Choice("MODEL.SEM_SEG_HEAD.IN_FEATURES", stages, "the same"),
         Choice(
             "MODEL.GROUPNET.SEGMENTATION.HARD_SHARE",
@@ -123,24 +123,24 @@ def choose_segmenter(facts: Facts) -> list[Choice]:
     ]
 
 
-def choose_classifier(facts: Facts) -> list[Choice]:
+def choose_classifier(statistics: DatasetStatistics) -> list[Choice]:
     """Of a ResNet."""
-    side = classification_side(facts.short_side, most=MOST_CLASSIFIED)
-    own = f"images are {facts.short_side:.0f} pixels; at most {MOST_CLASSIFIED}"
-    bytes_ = float(np.mean(facts.image_sizes.prod(axis=1))) * 3
-    decoded = bytes_ * (facts.num_images + facts.num_validation)
+    side = classification_side(statistics.short_side, most=MOST_CLASSIFIED)
+    own = f"images are {statistics.short_side:.0f} pixels; at most {MOST_CLASSIFIED}"
+    bytes_ = float(np.mean(statistics.image_sizes.prod(axis=1))) * 3
+    decoded = bytes_ * (statistics.num_images + statistics.num_validation)
     fits = decoded <= CACHE_BYTES
     return [
-        Choice("MODEL.CLASSIFIER.NUM_CLASSES", len(facts.class_names), "classes of the data"),
+        Choice("MODEL.CLASSIFIER.NUM_CLASSES", len(statistics.class_names), "classes of the data"),
         Choice("INPUT.CLASSIFICATION.TRAIN_CROP", side, own),
         Choice("INPUT.CLASSIFICATION.TEST_RESIZE", side, "as in training"),
         Choice("INPUT.CLASSIFICATION.TEST_CROP", side, "the same"),
         Choice(
             "INPUT.CLASSIFICATION.CROP_SCALE",
-            [0.7, 1.0] if _are_characters(facts.class_names) else [0.5, 1.0],
+            [0.7, 1.0] if _are_characters(statistics.class_names) else [0.5, 1.0],
             "share of the image that is cut; characters must stay complete",
         ),
-        _flip(facts),
+        _flip(statistics),
         Choice(
             "MODEL.GROUPNET.OUT_FEATURES",
             ["res4" if side < 2 * 32 else "res5"],
@@ -154,11 +154,11 @@ def choose_classifier(facts: Facts) -> list[Choice]:
     ]
 
 
-def _flip(facts: Facts) -> Choice:
+def _flip(statistics: DatasetStatistics) -> Choice:
     kept: tuple[Any, str] = ("horizontal", "mirrored images look as likely")
-    if _are_characters(facts.class_names):
+    if _are_characters(statistics.class_names):
         kept = ("none", "a mirrored character is another one")
-    elif _are_sided(facts.class_names):
+    elif _are_sided(statistics.class_names):
         kept = ("none", "classes tell left from right")
     return Choice("INPUT.RANDOM_FLIP", *kept)
 

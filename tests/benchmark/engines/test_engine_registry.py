@@ -14,7 +14,7 @@ from groupnet_det.benchmark.engines import (
 from groupnet_det.benchmark.engines.onnxruntime_engines import graph_input, int8_model
 from groupnet_det.benchmark.engines.openvino_engines import binary_graph
 from groupnet_det.benchmark.measure.workload import LayerWorkload, ModelWorkload, NetworkWorkload
-from groupnet_det.benchmark.workloads.classifiers import (
+from groupnet_det.benchmark.workloads.torch_networks import (
     binary_layers,
     binary_network,
     float_network,

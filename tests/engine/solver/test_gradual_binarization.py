@@ -7,7 +7,7 @@ import pytest
 import torch
 from detectron2.engine import HookBase
 
-from groupnet_det.engine.gradual_binarization import (
+from groupnet_det.engine.solver.gradual_binarization import (
     BINARY,
     FLOAT,
     SCHEDULES,

@@ -9,7 +9,7 @@ from detectron2.modeling import build_model
 
 import groupnet_det.modeling.register  # noqa: F401
 from groupnet_det.config.network import float_baseline_of
-from groupnet_det.exporting.export_info import ExportInfo
+from groupnet_det.exporting.export_settings import ExportSettings
 from groupnet_det.exporting.packed.trained import baseline_bytes, pack_network
 from groupnet_det.packed.packed_file import PackedFile, write_packed
 
@@ -61,7 +61,7 @@ def pack(cfg: CfgNode, path: Path) -> PackedFile:
         UserError: No program can compute this network.
     """
     packed = pack_network(
-        ExportInfo.from_config(cfg),
+        ExportSettings.from_config(cfg),
         network_of(cfg),
         baseline_bytes=baseline_bytes(cfg),
         class_names=lambda number: [str(label) for label in range(number)],

@@ -5,7 +5,7 @@ import sys
 import pytest
 from PIL import Image
 
-from groupnet_det.commands.development import photo_digits
+from groupnet_det.commands.development import photo_digits_demo
 from groupnet_det.runtime.backends.extension import is_built
 from tests.report.parsed_pages import assert_self_contained
 
@@ -26,7 +26,7 @@ def test_quick_demo_end_to_end_and_again(root, tmp_path, monkeypatch, task, metr
     summary = json.loads((output / "summary.json").read_text())
     at_end = summary["at_end_of_training"]
     assert summary["reloaded"][metric] == pytest.approx(at_end[metric], abs=1e-3)
-    assert all((output / name).is_file() for name in photo_digits.OUTPUTS)
+    assert all((output / name).is_file() for name in photo_digits_demo.OUTPUTS)
     for name in ("predictions.png", "curves.png"):
         assert min(Image.open(output / name).size) > 300
     # 60 images cannot tell, and blocks and engine must agree.

@@ -1,4 +1,4 @@
-"""Facts about a data set that its training is chosen by."""
+"""Statistics of a data set that the config of its training is chosen by."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ MOST_OPENED = 300  # images or masks that are looked into, evenly spread
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class DatasetStatistics:
     """
     Attributes:
         num_images, num_validation: In the two splits.
@@ -49,7 +49,7 @@ class Facts:
         return float(np.median(self.image_sizes.min(axis=1)))
 
 
-def facts_of(learned: Records, validation: Records, class_names: Sequence[str]) -> Facts:
+def compute_statistics(learned: Records, validation: Records, class_names: Sequence[str]) -> DatasetStatistics:
     """
     Args:
         learned: Records to train on, checked.
@@ -63,7 +63,7 @@ def facts_of(learned: Records, validation: Records, class_names: Sequence[str]) 
         if not annotation.get("iscrowd") and not is_empty(box := _corners(annotation))
     ]
     masks = [annotation.get("segmentation") for _, _, annotation in rows]
-    return Facts(
+    return DatasetStatistics(
         num_images=len(learned),
         num_validation=len(validation),
         class_names=tuple(class_names),

@@ -1,8 +1,8 @@
 import pytest
 from detectron2.data import DatasetCatalog
 
-from groupnet_det.autotrain.layouts.table import find_data
-from groupnet_det.autotrain.layouts.validation_split import choose, split_off_validation
+from groupnet_det.autotrain.dataset_finders.finder_table import find_data
+from groupnet_det.autotrain.dataset_finders.validation_split import choose, split_off_validation
 from groupnet_det.config import load_config
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import DataError

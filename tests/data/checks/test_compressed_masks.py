@@ -2,7 +2,7 @@ import numpy as np
 import pycocotools.mask as mask_util
 import pytest
 
-from groupnet_det.data.checks.run_lengths import count_pixels, run_length_problem
+from groupnet_det.data.checks.compressed_masks import count_pixels, run_length_problem
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (160, 160), (700, 900)], ids=str)

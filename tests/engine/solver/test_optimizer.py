@@ -5,7 +5,7 @@ import torch
 from detectron2.modeling import build_model
 
 from groupnet_det.config import load_config
-from groupnet_det.engine.optimizer import build_lr_scheduler, build_optimizer
+from groupnet_det.engine.solver.optimizer import build_lr_scheduler, build_optimizer
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import ConfigError
 from tests.modeling.segmentors import make_segmentor, small_config

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from groupnet_det.images.sources import find_pictures, is_video, names_several
+from groupnet_det.images.file_patterns import find_pictures, is_video, names_several
 
 
 @pytest.fixture
