@@ -30,7 +30,7 @@ from groupnet_det.modeling.heads.class_agnostic_nms import KEY as CLASS_AGNOSTIC
 from groupnet_det.packed.score_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.results.result import Result
-from groupnet_det.runtime.score_threshold import DEFAULT_THRESHOLDS
+from groupnet_det.packed.score_thresholds import DEFAULT_THRESHOLDS
 
 AnyPath = str | os.PathLike[str]
 Overrides = Mapping[str, Any]

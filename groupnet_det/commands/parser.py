@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from groupnet_det.errors import UserError
-from groupnet_det.runtime.score_threshold import parse_score_threshold
+from groupnet_det.errors import ConfigError, UserError, shortened
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 
 WEIGHTS = "MODEL.WEIGHTS"
 CONFIG, CHECKPOINT, PACKED, ONNX = "config", "checkpoint", "packed file", "ONNX file"
@@ -48,8 +48,41 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
         return f"{text} (default: {shown.replace('%', '%%')})".lstrip()
 
 
+def parse_score_threshold(words: Sequence[str]) -> ScoreThreshold:
+    """The threshold that a command line gives: a number, or ``CLASS=NUMBER`` for single classes.
+
+    Their range is checked where they are used, by `check_score_threshold`.
+
+    Raises:
+        ConfigError: A word is neither, a class is named twice, or a number stands beside others.
+    """
+    if len(words) == 1 and (number := _number_of(words[0])) is not None:
+        return number
+    thresholds: dict[str, float] = {}
+    for word in words:
+        name, sign, score = word.rpartition("=")
+        number = _number_of(score)
+        if not (name and sign) or number is None:
+            raise ConfigError(
+                f"{shortened(word)} is not a score threshold; valid: one number, such as 0.4, or "
+                "CLASS=NUMBER for single classes; files and config keys stand before this flag"
+            )
+        if name in thresholds:
+            raise ConfigError(f"there are two score thresholds of the class {shortened(name)}")
+        thresholds[name] = number
+    return thresholds
+
+
+def _number_of(word: str) -> float | None:
+    try:
+        return float(word)
+    except ValueError:
+        return None
+
+
+
 class _ScoreThresholdAction(argparse.Action):
-    """Of the words of a flag, what `parse_score_threshold` makes."""
+    """Stores the threshold that `parse_score_threshold` reads from the words of a flag."""
 
     def __call__(
         self,

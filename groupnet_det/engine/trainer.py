@@ -49,7 +49,8 @@ from .hooks import (
     build_precise_bn,
 )
 from .initial_weights import initialize_model
-from .solver.optimizer import build_lr_scheduler, build_optimizer
+from .solver.lr_scheduler import build_lr_scheduler
+from .solver.optimizer import build_optimizer
 
 logger = logging.getLogger(__name__)
 

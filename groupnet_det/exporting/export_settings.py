@@ -1,4 +1,4 @@
-"""Values of a config that a file says about its network: exporting reads no key below this."""
+"""Values of a config that an exported file depends on; exporting reads no key below this."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from groupnet_det.config.network import network_keys
 
 @dataclass(frozen=True, kw_only=True)
 class ExportSettings:
-    """What a config says of a file that is made of its network.
+    """The values of a config that decide over a file made of its network, or stand in it.
 
     Attributes:
         image_format: Order of the channels, such as ``BGR``.
@@ -20,13 +20,13 @@ class ExportSettings:
         classifier_sides: Shortest side that images of classifiers are resized to, and the side of
             the square that is cut out, pixels.
         segmenter_side: Shortest side that images of segmenters are resized to, pixels; 0 for none.
-        inference: Of segmenters: ``TEST.SEMANTIC.INFERENCE``.
-        window, stride: Of sliding windows, (height, width) in pixels.
+        inference: ``TEST.SEMANTIC.INFERENCE``; segmenters alone use it.
+        window, stride: Size and stride of the sliding window, (height, width) in pixels.
         mask_threshold: Probability from which a pixel is part of an object's mask.
         is_augmented: Whether evaluation sees an image several times.
         dataset: The first one of ``DATASETS.TEST``; "" for none.
-        architecture: Plain JSON that says which network it is.
-        network_keys: As of `config.network.network_keys`.
+        architecture: Plain JSON that names the network.
+        network_keys: The keys that build it, as `config.network.network_keys` returns them.
         weights: ``MODEL.WEIGHTS``.
         config_sha256: Digest of all keys.
     """
@@ -48,7 +48,7 @@ class ExportSettings:
 
     @classmethod
     def from_config(cls, cfg: CfgNode) -> "ExportSettings":
-        """The values as they stand; those that no file can have are refused where they are used."""
+        """Read the keys. Values that no file can have are refused where they are used."""
         classification = own_node(cfg, "INPUT.CLASSIFICATION")
         segmentation = own_node(cfg, "TEST.SEMANTIC")
         return cls(

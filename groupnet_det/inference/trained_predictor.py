@@ -37,12 +37,12 @@ from groupnet_det.modeling.heads.class_agnostic_nms import with_chosen_nms
 from groupnet_det.packed.score_thresholds import (
     ScoreThreshold,
     check_score_threshold,
-    least_threshold,
+    lowest_threshold,
 )
 from groupnet_det.runtime.base_predictor import BasePredictor
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.results.result import Result
-from groupnet_det.runtime.score_threshold import (
+from groupnet_det.packed.score_thresholds import (
     DEFAULT_THRESHOLDS,
     SCORE_THRESHOLD,
     threshold_of_each_class,
@@ -180,7 +180,7 @@ def trained_config(
 def set_score_threshold(cfg: CfgNode, threshold: ScoreThreshold) -> None:
     """Have any detector give the objects of at least this score, or of the lowest one by class."""
     if isinstance(threshold, Mapping):
-        threshold = least_threshold({"": SCORE_THRESHOLD, **threshold})
+        threshold = lowest_threshold({"": SCORE_THRESHOLD, **threshold})
     for node in cfg.MODEL.values():
         if isinstance(node, CfgNode) and "SCORE_THRESH_TEST" in node:
             node.SCORE_THRESH_TEST = threshold

@@ -1,6 +1,6 @@
-"""Score thresholds of objects, one for all or one by class name, and their checks.
+"""Score thresholds of objects, one for all classes or one by class name: the default and the checks.
 
-It needs no torch: commands read it before.
+The module does not import torch, because commands read it before.
 """
 
 from collections.abc import Collection, Mapping
@@ -9,6 +9,10 @@ from numbers import Real
 from groupnet_det.errors import ConfigError, shortened
 
 ScoreThreshold = float | Mapping[str, float]
+
+SCORE_THRESHOLD = 0.5
+# No class is named: each has the threshold of the packed file, or `SCORE_THRESHOLD`.
+DEFAULT_THRESHOLDS: Mapping[str, float] = {}
 
 
 def check_score_threshold(threshold: object) -> None:
@@ -69,6 +73,27 @@ def complete_threshold(
     return {name: threshold.get(name, other) for name in names} or other
 
 
-def least_threshold(threshold: ScoreThreshold) -> float:
+def lowest_threshold(threshold: ScoreThreshold) -> float:
     """The threshold of all classes, or the lowest one of single classes."""
     return min(threshold.values()) if isinstance(threshold, Mapping) else threshold
+
+
+def threshold_of_each_class(
+    threshold: ScoreThreshold, of_file: Mapping[str, float], names: Collection[str]
+) -> ScoreThreshold:
+    """A number for all classes, or a mapping that names each.
+
+    Args:
+        threshold: A number for all, or a mapping by class name. Classes that it does not name have
+            the threshold of the file, or `SCORE_THRESHOLD`.
+        of_file: Thresholds of the packed file, by class name.
+        names: Of all classes of objects; empty for a network that finds no objects.
+
+    Raises:
+        ConfigError: The mapping names another class.
+    """
+    if not isinstance(threshold, Mapping):
+        return threshold
+    check_known_classes(threshold, names)
+    chosen = {**of_file, **threshold}
+    return complete_threshold(chosen, names, SCORE_THRESHOLD) if chosen else SCORE_THRESHOLD

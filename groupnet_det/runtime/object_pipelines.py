@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import ConfigError, shortened
-from groupnet_det.packed.score_thresholds import ScoreThreshold, least_threshold
+from groupnet_det.packed.score_thresholds import ScoreThreshold, lowest_threshold
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.runtime.backends.networks import Network
 from groupnet_det.runtime.backends.numpy_ops import pick
@@ -132,5 +132,5 @@ class PanopticSegmenter(RegionDetector):
         label_map = LabelMap(labels, self.stuff_class_names)
         options = self.postprocessing.combination
         if threshold is not None:
-            options = replace(options, score_threshold=least_threshold(threshold))
+            options = replace(options, score_threshold=lowest_threshold(threshold))
         return combine(detections, label_map, options)

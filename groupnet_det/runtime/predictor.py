@@ -18,7 +18,7 @@ from groupnet_det.runtime.backends.networks import BACKENDS, Network
 from groupnet_det.runtime.results.result import Result
 
 from .base_predictor import BasePredictor
-from .score_threshold import DEFAULT_THRESHOLDS, threshold_of_each_class
+from groupnet_det.packed.score_thresholds import DEFAULT_THRESHOLDS, threshold_of_each_class
 from .task_pipelines import make_task
 
 

@@ -17,7 +17,7 @@ from groupnet_det.data.checks.compressed_masks import run_length_problem
 from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError
 from groupnet_det.images.decoding import read_rgb
-from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
+from groupnet_det.packed.score_thresholds import SCORE_THRESHOLD
 
 from .instances import draw_instances
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.extras import import_extra
-from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
+from groupnet_det.packed.score_thresholds import SCORE_THRESHOLD
 
 from . import html_fragments
 from .draw_result import Pixels, read_picture, show_result

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from groupnet_det.commands.parser import ONNX, PACKED, CommandParser
-from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
+from groupnet_det.packed.score_thresholds import SCORE_THRESHOLD
 
 # As the tables that they choose from, which are not imported here.
 BACKENDS = ("native", "reference")

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from detectron2.config import CfgNode
 from groupnet_det.autotrain import command_runs
 from groupnet_det.autotrain.after_training import pack_and_time, report_training, summary_line
 from groupnet_det.autotrain.command_runs import TRAIN, TrainingStage, training_commands
+from groupnet_det.autotrain.tasks import TASKS as TRAINING_TASKS
+from groupnet_det.autotrain.tasks import TrainingTask
 from groupnet_det.autotrain.training_summary import (
     OUTPUTS,
     SUMMARY,
@@ -43,10 +46,32 @@ from groupnet_det.errors import UserError
 from groupnet_det.evaluation.semantic_evaluator import LABEL_MAPS
 from groupnet_det.files.paths import project_root
 
-from .photo_digits_files import Files
-
 ROOT = project_root()
 SEMANTIC_CLASSES = ["background", *CLASS_NAMES]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """Paths of the files that the demo reads and writes."""
+
+    data: Path
+    output: Path
+
+    @property
+    def tanh(self) -> Path:
+        return self.output / "tanh"
+
+    @property
+    def reloaded(self) -> Path:
+        return self.output / "reloaded"
+
+    @property
+    def results(self) -> Path:
+        return self.reloaded / "inference"
+
+    @property
+    def scores(self) -> Path:
+        return self.output / "scores.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,39 +86,40 @@ class Preset:
 
 @dataclass(frozen=True, kw_only=True)
 class DemoTask:
-    """What differs between the tasks.
+    """The values that differ between the tasks of the demo.
 
     Attributes:
-        title: Of the network.
-        config: Under ``configs/quick``; that of the tanh stage ends in ``_tanh``.
-        tanh_stage: Whether there is one, before the binary stage.
-        metrics: From keys of ``metrics.json`` to columns of ``scores.csv``.
-        data_entry: From a folder of photo-digits and a split to an entry of ``DATASETS.CUSTOM``.
-        score: From `Files` to the flags that make ``groupnet-det score`` score the predictions.
-        threshold: Score threshold of objects that are drawn.
-        presets: By the name that ``--preset`` takes.
+        training: The task with its title, metrics and stages.
+        config: Name of the config in ``configs/quick``; that of the tanh stage ends in ``_tanh``.
+        columns: Names in ``scores.csv`` of the metrics of `training`.
+        data_entry: Makes an entry of ``DATASETS.CUSTOM`` from a folder of photo-digits and a split.
+        score: Makes the flags with which ``groupnet-det score`` scores the predictions.
+        presets: Presets by the name that ``--preset`` takes.
     """
 
-    title: str
+    training: TrainingTask
     config: str
-    tanh_stage: bool
-    metrics: Mapping[str, str]
+    columns: tuple[str, ...]
     data_entry: Callable[[Path, str], dict[str, Any]]
     score: Callable[[Files], list[str]]
-    threshold: float
     presets: Mapping[str, Preset]
+
+    @property
+    def has_tanh_stage(self) -> bool:
+        return self.training.tanh_share > 0
 
     def config_file(self, suffix: str = "") -> str:
         return f"configs/quick/{self.config}{suffix}.yaml"
 
 
-QUICK_DATA = ["--num-train", "300", "--num-val", "60"]
+quick_preset = partial(
+    Preset, data=["--num-train", "300", "--num-val", "60"], data_folder="photo_digits_quick"
+)
 TASKS = {
     "detection": DemoTask(
-        title="Group-Net RetinaNet",
+        training=TRAINING_TASKS["detect"],
         config="retinanet_groupnet_photo_digits",
-        tanh_stage=True,
-        metrics={"bbox/AP": "AP", "bbox/AP50": "AP50"},
+        columns=("AP", "AP50"),
         data_entry=lambda root, split: {
             "FORMAT": "coco",
             "ANNOTATIONS": str(root / "annotations" / f"instances_{split}.json"),
@@ -103,22 +129,18 @@ TASKS = {
             *("--results", str(files.results / "coco_instances_results.json")),
             *("--annotations", str(files.data / "annotations" / "instances_val.json")),
         ],
-        threshold=0.4,  # the focal loss keeps scores low
         presets={
             "full": Preset(),
-            "quick": Preset(
-                data=QUICK_DATA,
-                data_folder="photo_digits_quick",
+            "quick": quick_preset(
                 options=["SOLVER.MAX_ITER", "220", "TEST.EVAL_PERIOD", "110"],
                 tanh_options=["SOLVER.MAX_ITER", "150"],
             ),
         },
     ),
     "segmentation": DemoTask(
-        title="Group-Net segmenter",
+        training=TRAINING_TASKS["segment"],
         config="semseg_groupnet_photo_digits",
-        tanh_stage=False,
-        metrics={"sem_seg/mIoU": "IoU", "sem_seg/mACC": "accuracy"},
+        columns=("IoU", "accuracy"),
         data_entry=lambda root, split: {
             "FORMAT": "masks",
             "IMAGES": str(root / split),
@@ -131,21 +153,16 @@ TASKS = {
             *("--classes", ",".join(SEMANTIC_CLASSES)),
             *("--confusion-matrix", str(files.output / "confusion_matrix.png")),
         ],
-        threshold=0.5,
         presets={
             "full": Preset(),
-            "quick": Preset(
-                data=QUICK_DATA,
-                data_folder="photo_digits_quick",
-                options=["SOLVER.MAX_ITER", "300", "TEST.EVAL_PERIOD", "150"],
-            ),
+            "quick": quick_preset(options=["SOLVER.MAX_ITER", "300", "TEST.EVAL_PERIOD", "150"]),
         },
     ),
 }
 
 
 def run(*command: str) -> None:
-    """See `commands.run`."""
+    """Run a command of the project; see `command_runs.run`."""
     command_runs.run(command, root=ROOT)
 
 
@@ -160,8 +177,8 @@ def run_demo(task: DemoTask, preset_name: str, *, output: Path, fresh: bool) -> 
     data_options = [] if files.data == default_root else _custom_data(task, files.data)
     train_network(task, preset, files, data_options)
     _evaluate_reloaded(task, preset, files, data_options)
-    cfg = load_config(str(ROOT / task.config_file()), [*preset.options, *data_options])
     options = [*preset.options, *data_options]
+    cfg = load_config(str(ROOT / task.config_file()), options)
     draw_sheet(task, cfg, files, options)
     packed = pack_and_time(task.config_file(), options, files.output, run)
     report_training(files.output, run)
@@ -173,7 +190,7 @@ def train_network(task: DemoTask, preset: Preset, files: Files, data_options: li
     """Each stage goes on from its last checkpoint."""
     options = [*preset.options, *data_options]
     stages = [TrainingStage(config=task.config_file(), output=files.output, options=options)]
-    if task.tanh_stage:
+    if task.has_tanh_stage:
         tanh_options = [*preset.tanh_options, *data_options, "DATASETS.TEST", "[]"]
         tanh = TrainingStage(
             config=task.config_file("_tanh"), output=files.tanh, options=tanh_options
@@ -203,10 +220,11 @@ def draw_sheet(task: DemoTask, cfg: CfgNode, files: Files, options: list[str]) -
         files.output,
         run,
         results=str(files.reloaded),
-        threshold=task.threshold,
+        threshold=task.training.threshold,
     )
-    stages = [*([files.tanh] if task.tanh_stage else []), files.output]
-    draw_curves(stages, f"{task.title}, K = {cfg.MODEL.GROUPNET.NUM_BASES}, on photo-digits")
+    stages = [*([files.tanh] if task.has_tanh_stage else []), files.output]
+    num_bases = cfg.MODEL.GROUPNET.NUM_BASES
+    draw_curves(stages, f"{task.training.title}, K = {num_bases}, on photo-digits")
 
 
 def write_demo_summary(
@@ -219,10 +237,10 @@ def write_demo_summary(
     packed: dict[str, Any],
 ) -> None:
     """Write ``summary.json`` and say what was reached and where everything is."""
-    at_end = scores_at_end(files.output, list(task.metrics))
+    at_end = scores_at_end(files.output, task.training.metrics)
     with files.scores.open(newline="") as file:
         *_, of_all = csv.DictReader(file)
-    columns = zip(at_end, task.metrics.values(), strict=True)
+    columns = zip(at_end, task.columns, strict=True)
     reloaded = {name: float(of_all[column]) for name, column in columns}
     summary = {
         "config": task.config_file(),
@@ -237,7 +255,7 @@ def write_demo_summary(
     }
     (files.output / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n")
     print(
-        f"\n{task.title}, K = {summary['num_bases']}, on photo-digits val, in per cent:\n"
+        f"\n{task.training.title}, K = {summary['num_bases']}, on photo-digits val, in per cent:\n"
         f"  at the end of training  {scores_line(at_end)}\n"
         f"  checkpoint reloaded     {scores_line(reloaded)}\n"
         f"packed file: {summary_line(packed)}\n"

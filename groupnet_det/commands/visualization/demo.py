@@ -22,7 +22,7 @@ from groupnet_det.inference.videos import (
 )
 from groupnet_det.pretrained import pretrained
 from groupnet_det.runtime.base_predictor import BasePredictor
-from groupnet_det.runtime.score_threshold import DEFAULT_THRESHOLDS
+from groupnet_det.packed.score_thresholds import DEFAULT_THRESHOLDS
 from groupnet_det.visualization.drawn_results import VideoDrawer, describe_result, draw_result
 
 from . import visualization_flags

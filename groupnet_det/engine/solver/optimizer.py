@@ -1,19 +1,12 @@
-"""Optimizers and learning-rate schedules by name."""
+"""Optimizers by name."""
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from detectron2.config import CfgNode
-from detectron2.solver import (
-    LRMultiplier,
-    LRScheduler,
-    WarmupParamScheduler,
-    get_default_optimizer_params,
-)
-from detectron2.solver import build_lr_scheduler as build_detectron2_lr_scheduler
+from detectron2.solver import get_default_optimizer_params
 from detectron2.solver.build import maybe_add_gradient_clipping
-from fvcore.common.param_scheduler import PolynomialDecayParamScheduler
 
 from groupnet_det.checkpoint.compatibility import backbone_prefix
 from groupnet_det.errors import ConfigError, lookup
@@ -52,41 +45,8 @@ def build_optimizer(cfg: CfgNode, model: torch.nn.Module) -> torch.optim.Optimiz
     )
 
 
-def build_lr_scheduler(cfg: CfgNode, optimizer: torch.optim.Optimizer) -> LRScheduler:
-    """``SOLVER.LR_SCHEDULER_NAME``: Detectron2's, or ``WarmupPolyLR``.
-
-    The latter has Detectron2's warm-up, then ``(1 - iteration / MAX_ITER) ** POLY_LR_POWER`` times
-    the learning rate (Chen et al., DeepLab, arXiv 1606.00915).
-
-    Raises:
-        ConfigError: Unknown schedule.
-    """
-    build = lookup(SCHEDULERS, cfg.SOLVER.LR_SCHEDULER_NAME, "SOLVER.LR_SCHEDULER_NAME")
-    return build(cfg, optimizer)
-
-
-def _build_poly(cfg: CfgNode, optimizer: torch.optim.Optimizer) -> LRScheduler:
-    solver = cfg.SOLVER
-    multiplier = WarmupParamScheduler(
-        PolynomialDecayParamScheduler(1.0, solver.POLY_LR_POWER),
-        solver.WARMUP_FACTOR,
-        min(solver.WARMUP_ITERS / solver.MAX_ITER, 1.0),
-        solver.WARMUP_METHOD,
-    )
-    return LRMultiplier(optimizer, multiplier=multiplier, max_iter=solver.MAX_ITER)
-
-
-SCHEDULERS: dict[str, Callable[[CfgNode, torch.optim.Optimizer], LRScheduler]] = {
-    "WarmupPolyLR": _build_poly,
-    **dict.fromkeys(
-        ("WarmupMultiStepLR", "WarmupCosineLR", "WarmupStepWithFixedGammaLR"),
-        build_detectron2_lr_scheduler,
-    ),
-}
-
-
 def _learning_rate_factors(cfg: CfgNode, model: torch.nn.Module) -> Callable[[str], float] | None:
-    """From the name of a parameter to the factor on its learning rate; nothing where all are 1."""
+    """A function from a parameter's name to the factor on its learning rate; None if all are 1."""
     factor = cfg.SOLVER.HEAD_LR_FACTOR
     if factor == 1:
         return None

@@ -23,29 +23,29 @@ def export_trained_onnx(cfg: CfgNode, model: Any, rest: dict[str, Any]) -> OnnxM
     Raises:
         UserError: The extra ``onnx`` is missing, or no ONNX file can be made of this network.
     """
-    info = ExportSettings.from_config(cfg)
+    settings = ExportSettings.from_config(cfg)
     task = find_task(model)
     number = task.count_classes(model)
     metadata = {
-        "class_names": class_names(info.dataset, rest.get("class_names") or [], number),
-        "resize": RESIZING.get(task.name, _of_boxes)(info),
-        "architecture": info.architecture,
-        "source": training_source(info),
+        "class_names": class_names(settings.dataset, rest.get("class_names") or [], number),
+        "resize": RESIZING.get(task.name, _of_boxes)(settings),
+        "architecture": settings.architecture,
+        "source": training_source(settings),
         "groupnet_det_version": __version__,
     }
-    return export_onnx(model, image_format=info.image_format, metadata=metadata)
+    return export_onnx(model, image_format=settings.image_format, metadata=metadata)
 
 
-def _of_classes(info: ExportSettings) -> dict[str, int]:
-    return dict(zip(("shortest_side", "centre_crop"), info.classifier_sides, strict=True))
+def _of_classes(settings: ExportSettings) -> dict[str, int]:
+    return dict(zip(("shortest_side", "centre_crop"), settings.classifier_sides, strict=True))
 
 
-def _of_labels(info: ExportSettings) -> dict[str, int]:
-    return {"shortest_side": info.segmenter_side}
+def _of_labels(settings: ExportSettings) -> dict[str, int]:
+    return {"shortest_side": settings.segmenter_side}
 
 
-def _of_boxes(info: ExportSettings) -> dict[str, int]:
-    return dict(zip(("shortest_side", "longest_side"), info.detector_sides, strict=True))
+def _of_boxes(settings: ExportSettings) -> dict[str, int]:
+    return dict(zip(("shortest_side", "longest_side"), settings.detector_sides, strict=True))
 
 
 # What is done to an image beforehand where it is evaluated, in pixels; 0 for nothing.

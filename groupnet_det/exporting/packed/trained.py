@@ -128,15 +128,15 @@ def export_trained(
         UserError: No program can compute this network, or a score threshold is none of it.
     """
     of_checkpoint = rest.get("class_names") or []
-    info = ExportSettings.from_config(cfg)
-    about: dict[str, Any] = {"source": training_source(info)}
+    settings = ExportSettings.from_config(cfg)
+    about: dict[str, Any] = {"source": training_source(settings)}
     if task_of_model(model) == "panoptic_segmentation":
-        about["stuff_class_names"] = stuff_class_names(info.dataset, model, rest)
+        about["stuff_class_names"] = stuff_class_names(settings.dataset, model, rest)
     return pack_network(
-        info,
+        settings,
         model,
         baseline_bytes=baseline_bytes(cfg),
-        class_names=partial(class_names, info.dataset, of_checkpoint),
+        class_names=partial(class_names, settings.dataset, of_checkpoint),
         more=about,
         predictors=predictors,
         float_convs=float_convs,
@@ -150,7 +150,7 @@ def baseline_bytes(cfg: CfgNode) -> int:
 
 
 def pack_network(
-    info: ExportSettings,
+    settings: ExportSettings,
     model: Any,
     *,
     baseline_bytes: int,
@@ -163,8 +163,8 @@ def pack_network(
     """Pack a network, trained or not.
 
     Args:
-        info: Of the config that built it.
-        model: On the CPU, in eval mode.
+        settings: The values of the config that built it.
+        model: The network, on the CPU, in eval mode.
         baseline_bytes: As of the function of this name.
         class_names: Gives as many as there are classes.
         more: Further members of the file's ``info``.
@@ -177,10 +177,10 @@ def pack_network(
     """
     task = task_of_model(model)
     about = {
-        "preprocessing": describe_preprocessing(info, task),
+        "preprocessing": describe_preprocessing(settings, task),
         **(more or {}),
-        "architecture": info.architecture,
-        "network_keys": info.network_keys,
+        "architecture": settings.architecture,
+        "network_keys": settings.network_keys,
         "sizes": {
             "float32_twin": baseline_bytes,
             "float32_simulation": float32_bytes(model),
@@ -190,14 +190,14 @@ def pack_network(
         describe_score_threshold(score_threshold, ())  # refuses any
         names = class_names(model.fc.out_features)
         return export_classifier(model, class_names=names, info=about, float_convs=float_convs)
-    about["postprocessing"] = describe_postprocessing(info, task)
+    about["postprocessing"] = describe_postprocessing(settings, task)
     return export_model(
         model,
         class_names=class_names,
         info=about,
         predictors=predictors,
         float_convs=float_convs,
-        mask_threshold=info.mask_threshold,
+        mask_threshold=settings.mask_threshold,
         score_threshold=score_threshold,
     )
 
@@ -241,16 +241,16 @@ def _chosen(
     return [str(label) for label in range(number)]
 
 
-def training_source(info: ExportSettings) -> dict[str, str]:
+def training_source(settings: ExportSettings) -> dict[str, str]:
     """Where a packed file comes from: digests of the config and of the checkpoint."""
-    weights = weights_file(local_weights(info.weights))
+    weights = weights_file(local_weights(settings.weights))
     with open(PathManager.get_local_path(weights), "rb") as file:
         digest = hashlib.sha256()
         while chunk := file.read(FINGERPRINT_CHUNK):
             digest.update(chunk)
     return {
-        "config_sha256": info.config_sha256,
-        "checkpoint": Path(info.weights).name,
+        "config_sha256": settings.config_sha256,
+        "checkpoint": Path(settings.weights).name,
         "checkpoint_sha256": digest.hexdigest(),
     }
 

@@ -14,7 +14,7 @@ from groupnet_det.images.reading import AnyImage
 from groupnet_det.packed.score_thresholds import (
     ScoreThreshold,
     complete_threshold,
-    least_threshold,
+    lowest_threshold,
 )
 
 from .detections import Detections
@@ -142,7 +142,7 @@ class PanopticSegmentation(Result):
         keep the threshold of `combination`."""
         own = self.combination.score_threshold
         score = complete_threshold(score, self.detections.class_names, own)
-        options = replace(self.combination, score_threshold=least_threshold(score))
+        options = replace(self.combination, score_threshold=lowest_threshold(score))
         return combine(self.detections.above(score), self.label_map, options)
 
     def plot(self, image: AnyImage) -> NDArray[np.uint8]:

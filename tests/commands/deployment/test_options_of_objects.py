@@ -109,7 +109,7 @@ def test_words_of_the_flag(capsys):
     with pytest.raises(SystemExit):
         parse([*BY_CLASS, *words])
     told = capsys.readouterr().err.splitlines()[-1]
-    assert "'a.pth' is no score threshold; valid: one number" in told
+    assert "'a.pth' is not a score threshold; valid: one number" in told
     assert "files and config keys stand before this flag" in told
     assert parse([*words, "--score-threshold", "-5e-1"]).score_threshold == -0.5
     assert demo.parse_arguments(["--webcam", *BY_CLASS]).score_threshold == THRESHOLDS

@@ -24,17 +24,17 @@ def task_of_model(model: Any) -> str:
     return "panoptic_segmentation" if hasattr(model, "roi_heads") else "semantic_segmentation"
 
 
-def describe_preprocessing(info: ExportSettings, task: str) -> dict[str, Any]:
+def describe_preprocessing(settings: ExportSettings, task: str) -> dict[str, Any]:
     """How an image of any kind becomes what the network sees, as in evaluation.
 
     Raises:
         ConfigError: ``INPUT.FORMAT`` is one that a packed file does not know.
     """
-    lookup(CHANNEL_ORDERS, info.image_format, "INPUT.FORMAT")
-    return {**_PREPROCESSING[task](info), "format": info.image_format}
+    lookup(CHANNEL_ORDERS, settings.image_format, "INPUT.FORMAT")
+    return {**_PREPROCESSING[task](settings), "format": settings.image_format}
 
 
-def describe_postprocessing(info: ExportSettings, task: str) -> dict[str, Any]:
+def describe_postprocessing(settings: ExportSettings, task: str) -> dict[str, Any]:
     """What the network itself does not know of what follows it.
 
     Raises:
@@ -42,33 +42,33 @@ def describe_postprocessing(info: ExportSettings, task: str) -> dict[str, Any]:
     """
     if task != "semantic_segmentation":
         return {}
-    if info.is_augmented:
+    if settings.is_augmented:
         raise ConfigError(
             "TEST.AUG.ENABLED is set, and a packed file sees an image once; switch it off"
         )
-    if not lookup(INFERENCE, info.inference, "TEST.SEMANTIC.INFERENCE"):
-        return {"inference": info.inference}
+    if not lookup(INFERENCE, settings.inference, "TEST.SEMANTIC.INFERENCE"):
+        return {"inference": settings.inference}
     return {
-        "inference": info.inference,
-        "window": list(info.window),
-        "stride": list(info.stride),
+        "inference": settings.inference,
+        "window": list(settings.window),
+        "stride": list(settings.stride),
     }
 
 
-def _of_classifier(info: ExportSettings) -> dict[str, Any]:
-    resize, crop = info.classifier_sides
+def _of_classifier(settings: ExportSettings) -> dict[str, Any]:
+    resize, crop = settings.classifier_sides
     return {"kind": "classification", "resize": resize, "crop": crop}
 
 
-def _of_detector(info: ExportSettings) -> dict[str, Any]:
-    shortest, longest = info.detector_sides
+def _of_detector(settings: ExportSettings) -> dict[str, Any]:
+    shortest, longest = settings.detector_sides
     return {"kind": "shortest_edge", "min_size": shortest, "max_size": longest}
 
 
-def _of_segmenter(info: ExportSettings) -> dict[str, Any]:
+def _of_segmenter(settings: ExportSettings) -> dict[str, Any]:
     return {
         "kind": "shortest_edge",
-        "min_size": info.segmenter_side,
+        "min_size": settings.segmenter_side,
         "max_size": NO_RESIZING,
     }
 

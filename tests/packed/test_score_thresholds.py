@@ -6,14 +6,11 @@ import pytest
 
 from groupnet_det.errors import ConfigError
 from groupnet_det.packed.score_thresholds import (
-    check_known_classes,
-    check_score_threshold,
-    least_threshold,
-)
-from groupnet_det.runtime.score_threshold import (
     DEFAULT_THRESHOLDS,
     SCORE_THRESHOLD,
-    parse_score_threshold,
+    check_known_classes,
+    check_score_threshold,
+    lowest_threshold,
     threshold_of_each_class,
 )
 
@@ -62,32 +59,9 @@ def test_names_of_classes():
 def test_what_is_said_counts_before_the_file(given, of_file, expected):
     assert threshold_of_each_class(given, of_file, NAMES) == expected
     lowest = min(expected.values()) if isinstance(expected, dict) else expected
-    assert least_threshold(expected) == lowest
-
-
-def test_words_of_a_command_line():
-    assert parse_score_threshold(["0.4"]) == 0.4
-    words = ["cat=0.6", "traffic light=1", "a=b=.5"]
-    assert parse_score_threshold(words) == {"cat": 0.6, "traffic light": 1.0, "a=b": 0.5}
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["model.pth"], "'model.pth' is no score threshold; valid: one number, such as 0.4, or"),
-        (["0.4", "0.5"], "'0.4' is no score threshold"),
-        (["cat=0.4", "0.5"], "'0.5' is no score threshold"),
-        (["=0.4"], "'=0.4' is no score threshold"),
-        (["cat="], "'cat=' is no score threshold"),
-        (["cat=0.4", "cat=0.5"], "two score thresholds of the class 'cat'"),
-    ],
-)
-def test_words_that_are_none(words, message):
-    with pytest.raises(ConfigError, match=message) as error:
-        parse_score_threshold(words)
-    assert "\n" not in str(error.value)
+    assert lowest_threshold(expected) == lowest
 
 
 def test_the_default_is_read_without_torch():
-    code = "import groupnet_det.runtime.score_threshold, sys; assert 'torch' not in sys.modules"
+    code = "import groupnet_det.packed.score_thresholds, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
