@@ -209,18 +209,3 @@ def test_entries_of_folders_are_counted():
     files = ["a/__init__.py", "a/b.py", "a/c/d.py", "a/c/e.py", "f"]
     assert folder_sizes(files) == {"": 2, "a": 2, "a/c": 2}
 
-
-# Every command has these; modules of flags name each parser after its command.
-OF_EVERY_COMMAND = {"main", "run", "parse_arguments"}
-
-
-def test_a_public_name_has_one_meaning(root):
-    places = {}
-    for path in sorted((root / NAME).rglob("*.py")):
-        if path.name.endswith("_flags.py"):
-            continue
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-                places.setdefault(node.name, []).append(str(path.relative_to(root)))
-    several = {name: files for name, files in places.items() if len(files) > 1}
-    assert not {name: files for name, files in several.items() if name not in OF_EVERY_COMMAND}

@@ -16,7 +16,7 @@ from groupnet_det.runtime.results.label_maps import LabelMap
 from groupnet_det.runtime.results.panoptic_segmentation import Combination, PanopticSegmentation
 from groupnet_det.runtime.results.result import Result
 
-Outputs = Mapping[str, Any]
+ModelOutputs = Mapping[str, Any]
 
 
 def combination_of(cfg: CfgNode) -> Combination:
@@ -40,7 +40,7 @@ def object_names(cfg: CfgNode, metadata: Metadata) -> list[str]:
     return list(_names(metadata, "thing_classes", number))
 
 
-def result_of(outputs: Outputs, metadata: Metadata, combination: Combination) -> Result:
+def result_of(outputs: ModelOutputs, metadata: Metadata, combination: Combination) -> Result:
     """
     Args:
         outputs: With ``panoptic_seg``, ``sem_seg``, ``instances`` or ``logits``; of several, the
@@ -57,12 +57,12 @@ def result_of(outputs: Outputs, metadata: Metadata, combination: Combination) ->
     raise ConfigError(f"the network gives {list(outputs)}; known are {list(_RESULTS)}")
 
 
-def _classification(outputs: Outputs, metadata: Metadata, _: Combination) -> Classification:
+def _classification(outputs: ModelOutputs, metadata: Metadata, _: Combination) -> Classification:
     logits: Tensor = outputs["logits"].float().cpu()
     return Classification(logits, _names(metadata, "classes", len(logits)))
 
 
-def _detections(outputs: Outputs, metadata: Metadata, _: Combination) -> Detections:
+def _detections(outputs: ModelOutputs, metadata: Metadata, _: Combination) -> Detections:
     found = outputs["instances"].to("cpu")
     classes = found.pred_classes
     number = int(classes.max()) + 1 if len(classes) else 0
@@ -76,7 +76,7 @@ def _detections(outputs: Outputs, metadata: Metadata, _: Combination) -> Detecti
     )
 
 
-def _label_map(outputs: Outputs, metadata: Metadata, _: Combination) -> LabelMap:
+def _label_map(outputs: ModelOutputs, metadata: Metadata, _: Combination) -> LabelMap:
     scores: Tensor = outputs["sem_seg"]
     colours = tuple(map(tuple, metadata.get("stuff_colors") or ()))
     return LabelMap(
@@ -87,7 +87,7 @@ def _label_map(outputs: Outputs, metadata: Metadata, _: Combination) -> LabelMap
 
 
 def _panoptic(
-    outputs: Outputs, metadata: Metadata, combination: Combination
+    outputs: ModelOutputs, metadata: Metadata, combination: Combination
 ) -> PanopticSegmentation:
     segment_map, infos = outputs["panoptic_seg"]
     return PanopticSegmentation(
@@ -106,7 +106,7 @@ def _names(metadata: Metadata, key: str, number: int) -> tuple[str, ...]:
 
 
 # Outputs of a model, the most telling first -> the result.
-_RESULTS: dict[str, Callable[[Outputs, Metadata, Combination], Result]] = {
+_RESULTS: dict[str, Callable[[ModelOutputs, Metadata, Combination], Result]] = {
     "panoptic_seg": _panoptic,
     "sem_seg": _label_map,
     "instances": _detections,

@@ -22,7 +22,7 @@ from groupnet_det.packed.packed_file import write_packed
 
 from .float_graphs import (
     GraphClassifier,
-    Run,
+    RunGraph,
     graph_pixels,
     int8_graph,
     run_by_onnxruntime,
@@ -110,7 +110,7 @@ def _packed(trained: TrainedClassifier, float_convs: str) -> Deployment:
 
 
 def _graph(
-    trained: TrainedClassifier, open_graph: Callable[[bytes, np.ndarray, int], Run], bits: int
+    trained: TrainedClassifier, open_graph: Callable[[bytes, np.ndarray, int], RunGraph], bits: int
 ) -> Deployment:
     graph = trained.graph(bits)
     run = open_graph(graph, trained.image, trained.threads)

@@ -24,7 +24,7 @@ from groupnet_det.exporting.packed.trained import (
     training_source,
 )
 from groupnet_det.exporting.verify.agreement import show_agreement
-from groupnet_det.exporting.verify.blocks import Trace
+from groupnet_det.exporting.verify.blocks import TraceFunction
 from groupnet_det.exporting.verify.engine import check_engine, engine_trace, skipped_engine
 from groupnet_det.exporting.verify.predictions import (
     FAILED,
@@ -56,7 +56,7 @@ SCORES = {
     "semantic_segmentation": ("sem_seg/mIoU",),
     "panoptic_segmentation": ("bbox/AP", "segm/AP", "sem_seg/mIoU"),
 }
-TRACES: dict[str, Trace] = {"native": engine_trace, "reference": trace_reference}
+TRACES: dict[str, TraceFunction] = {"native": engine_trace, "reference": trace_reference}
 EXIT_CODES = {Verdict.VERIFIED: 0, Verdict.FAILED: 1, Verdict.INCONCLUSIVE: 3}  # 2: wrong flags
 WORDS = {
     Verdict.VERIFIED: "verified",

@@ -24,10 +24,10 @@ from groupnet_det.visualization.dataset_samples import draw_record, draw_sample,
 from . import visualization_flags
 
 # The file that a picture is of, and how it is drawn.
-Item = tuple[Path, Callable[[], np.ndarray]]
+Drawing = tuple[Path, Callable[[], np.ndarray]]
 
 
-def _annotation_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
+def _annotation_items(cfg: CfgNode, num_images: int) -> Iterator[Drawing]:
     """The images of all training data sets, or so many of them, evenly chosen."""
     found = [
         (record, MetadataCatalog.get(name))
@@ -40,7 +40,7 @@ def _annotation_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
         yield Path(record["file_name"]), partial(draw_record, record, metadata)
 
 
-def _loader_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
+def _loader_items(cfg: CfgNode, num_images: int) -> Iterator[Drawing]:
     """What training sees first; by default as many images as there are."""
     metadata = MetadataCatalog.get(cfg.DATASETS.TRAIN[0])
     number = num_images or sum(len(load_records(name)) for name in cfg.DATASETS.TRAIN)

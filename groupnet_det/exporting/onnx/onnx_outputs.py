@@ -13,7 +13,7 @@ from torch import Tensor
 from groupnet_det.config.dense_detectors import DENSE_DETECTORS
 from groupnet_det.errors import ConfigError
 
-Maps = dict[str, Tensor]
+OnnxOutputs = dict[str, Tensor]
 Describe = Callable[[Any], dict[str, Any]]
 
 
@@ -31,8 +31,8 @@ class OnnxTask:
     """
 
     name: str
-    heads: Callable[[Any, Mapping[str, Tensor], tuple[int, int]], Maps]
-    predict: Callable[["OnnxTask", Any, Tensor], Maps]
+    heads: Callable[[Any, Mapping[str, Tensor], tuple[int, int]], OnnxOutputs]
+    predict: Callable[["OnnxTask", Any, Tensor], OnnxOutputs]
     count_classes: Callable[[Any], int]
     describe: Describe = lambda model: {}
 
@@ -56,30 +56,30 @@ def _batch(images: Tensor) -> list[dict[str, Any]]:
     return [{"image": image} for image in images]
 
 
-def _classify(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> Maps:
+def _classify(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> OnnxOutputs:
     return {"logits": model.classify(features)}
 
 
-def _classes(task: OnnxTask, model: Any, images: Tensor) -> Maps:
+def _classes(task: OnnxTask, model: Any, images: Tensor) -> OnnxOutputs:
     return {"logits": torch.stack([output["logits"] for output in model(_batch(images))])}
 
 
-def _segment(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> Maps:
+def _segment(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> OnnxOutputs:
     logits, _ = model.sem_seg_head(features)
     return {"logits": logits[..., : size[0], : size[1]]}
 
 
-def _label_scores(task: OnnxTask, model: Any, images: Tensor) -> Maps:
+def _label_scores(task: OnnxTask, model: Any, images: Tensor) -> OnnxOutputs:
     return {"logits": torch.stack([output["sem_seg"] for output in model(_batch(images))])}
 
 
-def _dense(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> Maps:
+def _dense(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> OnnxOutputs:
     names = model.head_in_features
     heads = zip(DENSE_OUTPUTS, model.head([features[name] for name in names]), strict=False)
     return _by_level(heads, names)
 
 
-def _proposals(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> Maps:
+def _proposals(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> OnnxOutputs:
     generator = model.proposal_generator
     maps = [features[name] for name in generator.in_features]
     heads = zip(RPN_OUTPUTS, generator.rpn_head(maps), strict=True)
@@ -87,18 +87,18 @@ def _proposals(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]
     return {**_by_level(heads, generator.in_features), **pooled}
 
 
-def _panoptic(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> Maps:
+def _panoptic(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> OnnxOutputs:
     scores = _segment(model, features, size)["logits"]
     return {**_proposals(model, features, size), "sem_seg_logits": scores}
 
 
-def _raw(task: OnnxTask, model: Any, images: Tensor) -> Maps:
+def _raw(task: OnnxTask, model: Any, images: Tensor) -> OnnxOutputs:
     """The heads on what the model itself makes of the images: evaluation does not show them."""
     features = model.backbone(model.preprocess_image(_batch(images)).tensor)
     return task.heads(model, features, (images.shape[2], images.shape[3]))
 
 
-def _by_level(heads: Any, levels: list[str]) -> Maps:
+def _by_level(heads: Any, levels: list[str]) -> OnnxOutputs:
     return {
         f"{head}_{level}": values
         for head, maps in heads

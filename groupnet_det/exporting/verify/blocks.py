@@ -18,11 +18,12 @@ from groupnet_det.exporting.packed.layers.weight_steps import sign_terms
 from groupnet_det.layers.blocks.group_block import GroupBlock
 from groupnet_det.layers.convs.conv_unit import ConvUnit
 from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.runtime.reference.interpreter import Trace
 
 from .kept_maps import KeptPlaces, Moment, keep_places, key_of
 
-# (packed file, images uint8 (N, H, W, C)) -> steps, buffers, contents, as `trace_reference`.
-Trace = Callable[[PackedFile, Tensor], tuple[list[int], list[int], list[Tensor]]]
+# (packed file, images uint8 (N, H, W, C)) -> trace.
+TraceFunction = Callable[[PackedFile, Tensor], Trace]
 
 TOLERANCE = 1e-4  # of the largest magnitude
 FAR = 1e6  # far from every threshold
@@ -53,7 +54,7 @@ class PartComparison:
 
 @torch.no_grad()
 def compare_blocks(
-    model: Any, packed: PackedFile, images: Tensor, trace: Trace
+    model: Any, packed: PackedFile, images: Tensor, trace: TraceFunction
 ) -> list[PartComparison]:
     """Compare all parts of a model's backbone, and an `ImageClassifier`'s head, with a packed file.
 

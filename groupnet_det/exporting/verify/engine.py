@@ -10,18 +10,21 @@ from torch import Tensor
 
 from groupnet_det.packed.packed_file import PackedFile, write_packed
 from groupnet_det.packed.program import Program
-from groupnet_det.runtime.reference.interpreter import trace_reference, trace_reference_part
+from groupnet_det.runtime.reference.interpreter import (
+    Trace,
+    trace_reference,
+    trace_reference_part,
+)
 
-from .blocks import Trace
+from .blocks import TraceFunction
 from .predictions import SKIPPED, Finding, finding_of
 
-Traced = tuple[list[int], list[int], list[Tensor]]  # steps, buffers, contents
 # (packed file, name of a part, maps float32 (N, H, W, C)) -> trace.
-PartTrace = Callable[[PackedFile, str, Tensor], Traced]
+PartTraceFunction = Callable[[PackedFile, str, Tensor], Trace]
 REGIONS = 4  # that each part is given
 
 
-def engine_trace(packed: PackedFile, images: Tensor) -> Traced:
+def engine_trace(packed: PackedFile, images: Tensor) -> Trace:
     """As `trace_reference`, by the compiled engine, which reads a file.
 
     Raises:
@@ -31,7 +34,7 @@ def engine_trace(packed: PackedFile, images: Tensor) -> Traced:
     return list(steps), list(buffers), list(contents)
 
 
-def engine_part_trace(packed: PackedFile, name: str, maps: Tensor) -> Traced:
+def engine_part_trace(packed: PackedFile, name: str, maps: Tensor) -> Trace:
     """As `trace_reference_part`, by the compiled engine.
 
     Raises:
@@ -53,8 +56,8 @@ def _open(packed: PackedFile) -> Any:
 def check_engine(
     packed: PackedFile,
     batches: Sequence[Tensor],
-    trace: Trace = engine_trace,
-    part_trace: PartTrace = engine_part_trace,
+    trace: TraceFunction = engine_trace,
+    part_trace: PartTraceFunction = engine_part_trace,
 ) -> list[Finding]:
     """Compare the engine with the reference; a line for each step, and one for each output.
 
@@ -104,7 +107,7 @@ class _Counter:
         self.outputs = {name: [0, 0] for name in program.outputs}
         self.lost = 0  # maps of traces that do not fit
 
-    def add(self, actual: Traced, expected: Traced) -> None:
+    def add(self, actual: Trace, expected: Trace) -> None:
         """Take the traces of one batch."""
         steps, buffers, contents = actual
         if (steps, buffers) != (list(expected[0]), list(expected[1])):

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from groupnet_det.packed.packed_file import PackedFile
 
-from .blocks import PartComparison, Trace, compare_blocks
+from .blocks import PartComparison, TraceFunction, compare_blocks
 
 MAX_POINTS = 0.1  # of a score in per cent
 MAX_POINTS_UNCLEAR = 0.5  # by which roundings may change a score
@@ -66,7 +66,7 @@ def finding_of(check: str, part: str, compared: int, found: str, *, failed: bool
 
 
 def check_blocks(
-    model: Any, packed: PackedFile, batches: Sequence[Tensor], trace: Trace
+    model: Any, packed: PackedFile, batches: Sequence[Tensor], trace: TraceFunction
 ) -> list[Finding]:
     """Compare with the training model; a line for each block. Arguments as `compare_blocks`."""
     names = list(packed.info.get("blocks") or ())

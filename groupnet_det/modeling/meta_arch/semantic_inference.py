@@ -17,7 +17,7 @@ from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.images.windows import windows
 
 Inputs = list[dict[str, Any]]  # as `SemanticSegmentor` takes them
-Outputs = list[dict[str, Tensor]]
+SegmentorOutputs = list[dict[str, Tensor]]
 
 INFERENCE = {"whole": False, "slide": True}
 
@@ -42,7 +42,7 @@ class SlidingWindow(nn.Module):
         self.stride = (stride[0], stride[1])
         self.train(model.training)
 
-    def forward(self, batched_inputs: Inputs) -> Outputs:
+    def forward(self, batched_inputs: Inputs) -> SegmentorOutputs:
         """
         Args:
             batched_inputs: Each with ``image`` (3, H, W), and ``height`` and ``width`` of the
@@ -91,7 +91,7 @@ class MultiScaleFlip(nn.Module):
         self.flips = [False, True] if flip else [False]
         self.train(model.training)
 
-    def forward(self, batched_inputs: Inputs) -> Outputs:
+    def forward(self, batched_inputs: Inputs) -> SegmentorOutputs:
         """As `SlidingWindow`; the scores are probabilities."""
         return [{"sem_seg": self._segment(record)} for record in batched_inputs]
 

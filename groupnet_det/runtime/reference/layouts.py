@@ -21,11 +21,11 @@ from groupnet_det.packed.steps.parts import Pool
 from .exact_fma import fma
 
 
-class Maps(Protocol):
-    """What a step may read.
+class StepMaps(Protocol):
+    """The maps that a step may read.
 
     Attributes:
-        buffers: By number, (N, H, W, C).
+        buffers: Contents (N, H, W, C) by the number of the buffer.
         canvas: Height and width of the canvas.
     """
 
@@ -122,7 +122,7 @@ def nearest(x: Tensor, factor: int, height: int, width: int) -> Tensor:
     return x[:, torch.arange(height) // factor][:, :, torch.arange(width) // factor]
 
 
-def _target_size(step: Upsampling, maps: Maps) -> tuple[int, int]:
+def _target_size(step: Upsampling, maps: StepMaps) -> tuple[int, int]:
     """Height and width of the result."""
     if step.like is None:
         return maps.canvas
@@ -131,7 +131,7 @@ def _target_size(step: Upsampling, maps: Maps) -> tuple[int, int]:
 
 
 # From a step, and the maps so far, to what it writes.
-FLOAT_STEPS: dict[type, Callable[[Any, Maps], Tensor]] = {
+FLOAT_STEPS: dict[type, Callable[[Any, StepMaps], Tensor]] = {
     Mean: lambda step, maps: averaged(maps.buffers[step.input]),
     Resize: lambda step, maps: resized(
         maps.buffers[step.input], step.factor, *_target_size(step, maps)
