@@ -138,7 +138,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run ``groupnet-det``.
 
     Args:
-        words: Of the command line; those of this process if None.
+        words: Words of the command line; by default those of this process.
 
     Returns:
         The exit code.

@@ -31,7 +31,7 @@ class Complexity:
     Attributes:
         binary_operations: BOPs.
         float_operations: MACs in full precision.
-        num_bytes: Of a packed file.
+        num_bytes: Size of the packed file in bytes.
     """
 
     binary_operations: int

@@ -72,7 +72,7 @@ def cost_summary(rows: Sequence[LayerCost], weights: tuple[int, int]) -> str:
     """What the sums say, in three lines.
 
     Args:
-        weights: Of one bit, and all.
+        weights: Number of weights of one bit, and of all.
     """
     whole = total(rows)
     binary, number = weights

@@ -19,8 +19,8 @@ class SeenLayers:
 
     Attributes:
         macs: Multiply-accumulates.
-        values: Of its outputs.
-        shape: Of its first output, without the images or regions.
+        values: Number of values of its outputs.
+        shape: Shape of its first output, without the dimension of images or regions.
     """
 
     macs: int = 0

@@ -29,12 +29,12 @@ class LayerCost:
         kind: Such as ``conv 3x3``; "" for what is no layer.
         weight_bits, activation_bits: See `precision_map`.
         output: Shape of the first output of one base, such as ``64x56x56``.
-        values: Of all outputs.
+        values: Number of values of all outputs.
         binary_operations, float_operations: BOPs and MACs.
-        parameters: That are trained.
-        simulated_bytes: As it is trained.
+        parameters: Number of trained parameters.
+        simulated_bytes: Bytes of the weights as they are trained.
         packed_bits: In a packed file.
-        float_bytes: Of the full-precision baseline, where it was compared with one.
+        float_bytes: Bytes of the full-precision baseline, if it was compared with one.
         milliseconds: In the packed engine, where they were measured.
     """
 

@@ -24,13 +24,13 @@ class DatasetStatistics:
     """
     Attributes:
         num_images, num_validation: In the two splits.
-        class_names: Of the labels.
+        class_names: Names of the classes, by label.
         image_sizes: (N, 2): height and width in pixels, of all images or of `MOST_OPENED`.
         boxes: (M, 4): x0, y0, x1, y1 of the objects of training in pixels; none of other tasks.
         box_images: (M, 2): height and width of the image of each.
         box_labels: (M,): their classes.
         has_run_lengths: Whether a mask of an object is one.
-        commonest_share: Of the pixels that masks have, the share of the commonest class; 0 without.
+        commonest_share: Share of the commonest class in the pixels of masks; 0 without masks.
     """
 
     num_images: int
@@ -53,8 +53,8 @@ def compute_statistics(learned: Records, validation: Records, class_names: Seque
     """
     Args:
         learned: Records to train on, checked.
-        validation: Those to score.
-        class_names: Of both.
+        validation: Records to score.
+        class_names: Names of the classes of both.
     """
     rows = [
         (box, (record["height"], record["width"]), annotation)

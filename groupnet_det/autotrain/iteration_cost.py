@@ -22,8 +22,8 @@ def fitting_batch(cfg: CfgNode, records: Sequence[dict[str, Any]], least: int) -
     """``SOLVER.IMS_PER_BATCH``, halved until an iteration fits into the free memory.
 
     Args:
-        cfg: Of the training, thawed; it is not changed.
-        records: Of ``DATASETS.TRAIN``.
+        cfg: Config of the training, thawed; it is not changed.
+        records: Records of ``DATASETS.TRAIN``.
         least: Images below which an iteration is not halved.
 
     Raises:
@@ -45,7 +45,7 @@ def seconds_per_iteration(cfg: CfgNode) -> float:
     """Mean time of a training step with its loader, on the data of the config.
 
     Args:
-        cfg: Of the training; its data sets are registered.
+        cfg: Config of the training; its data sets are registered.
     """
     model = Trainer.build_model(cfg)
     loader = Trainer.build_train_loader(cfg)

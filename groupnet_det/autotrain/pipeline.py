@@ -40,7 +40,7 @@ class Job:
 
     Attributes:
         request: It.
-        task: Of the data.
+        task: Task of the data.
         has_tanh: Whether a stage with tanh comes first.
     """
 

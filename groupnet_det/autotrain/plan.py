@@ -39,9 +39,9 @@ TANH = (
 class Plan:
     """
     Attributes:
-        choices: Of the binary network's training.
+        choices: Choices for the training of the binary network.
         tanh: What the stage before changes; nothing where there is none.
-        schedule: Of both.
+        schedule: Schedule of both stages.
     """
 
     choices: list[Choice]
@@ -146,8 +146,8 @@ class _Size:
 
     Attributes:
         choices: All but the schedule, the last two of which are unexplained.
-        seconds: Of an iteration of the binary network.
-        schedule: That these allow, if an iteration of the stage before takes as long.
+        seconds: Time of an iteration of the binary network.
+        schedule: Schedule that fits the time, if iterations of both stages take as long.
     """
 
     width: float

@@ -26,8 +26,8 @@ class TrainingTask:
         base: Its config, in ``configs/Base``.
         rate: The learning rate of the binary network for batches of `batch`.
         batch: The images of an iteration.
-        choose: From the statistics to choices.
-        widen: From the width to choices.
+        choose: Makes choices from the statistics of the data.
+        widen: Makes choices from the width of the network.
         own_recipe: What the recipe sets besides `RECIPE`.
         other_metrics: Keys of ``metrics.json`` to report after `main_metric`.
         tanh_share: The share of the iterations of a first stage with float weights and tanh; 0 for

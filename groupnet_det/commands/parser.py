@@ -144,7 +144,7 @@ class CommandParser(argparse.ArgumentParser):
         Args:
             kind: A value of `KINDS`.
             flags: Its names.
-            help_: Of the flag.
+            help_: Help of the flag.
         """
         self.files[kind] = flags[0]
         self.add_argument(*flags, default="", metavar="FILE", help=help_)
@@ -154,7 +154,7 @@ class CommandParser(argparse.ArgumentParser):
 
         Args:
             flags: Its other names.
-            help_: Of the flag.
+            help_: Help of the flag.
         """
         self.add_argument(
             "--score-threshold",

@@ -20,9 +20,9 @@ class Grid:
 
     Attributes:
         methods: Names, in the order of the table.
-        learning_rates: Of the search; a single one needs none.
-        seeds: Of the results; none for a search alone.
-        iterations, search_iterations: Of a result, and of a row of the search.
+        learning_rates: Learning rates of the search; a single one needs none.
+        seeds: Seeds of the results; none for a search alone.
+        iterations, search_iterations: Iterations of a result, and of a row of the search.
         single_seed: Methods of which only the first seed is trained.
     """
 

@@ -19,7 +19,7 @@ class RowKey:
     Attributes:
         method: Name of the row in the list of methods.
         purpose: ``search`` (of the learning rate) or ``result``.
-        learning_rate, seed, iterations: Of the training.
+        learning_rate, seed, iterations: Learning rate, seed and iterations of the training.
     """
 
     method: str

@@ -14,7 +14,7 @@ class DenseDetector:
     """A detector that predicts at each position of a pyramid, without regions.
 
     Attributes:
-        name: Of the detector, and of Detectron2's class.
+        name: Name of the detector, and of Detectron2's class.
         architectures: The values of ``MODEL.META_ARCHITECTURE`` that build it.
         node: Config node with its ``NUM_CLASSES`` and ``IN_FEATURES``.
         has_anchors: Whether it predicts from anchors; otherwise from points.

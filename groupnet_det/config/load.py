@@ -47,7 +47,7 @@ def load_config_text(text: str, source: str, options: Sequence[str] = ()) -> Cfg
         options: KEY VALUE pairs.
 
     Raises:
-        ConfigError: As `load_config`.
+        ConfigError: See `load_config`.
     """
 
     def merge(cfg: CfgNode) -> None:

@@ -28,7 +28,7 @@ def config_of_keys(keys: Mapping[str, Any]) -> CfgNode:
     """A config of the same network, on the CPU.
 
     Args:
-        keys: As `network_keys` gave them; JSON may have been between.
+        keys: A result of `network_keys`, also after a round trip through JSON.
 
     Raises:
         ConfigError: A key is unknown or none of a network, or has a value of another type.

@@ -17,7 +17,7 @@ def check_class_names(
 
     Args:
         names: Texts.
-        source: Of them, for messages.
+        source: Where the names come from, for messages.
         error: To be raised; `ConfigError` where the source is a key.
 
     Raises:

@@ -46,7 +46,7 @@ class BestCheckpointer(hooks.BestCheckpointer):
     def __init__(self, *arguments: Any, first_iteration: int = 0) -> None:
         """
         Args:
-            arguments: As Detectron2's.
+            arguments: Arguments of Detectron2's class.
             first_iteration: What is scored before is not what the checkpoint will be.
         """
         super().__init__(*arguments)
@@ -138,7 +138,7 @@ class PreciseBN(HookBase):
         """
         Args:
             model: Whose layers in training mode are looked at.
-            loader: Of training batches in the order of a `TrainingBatchStream`, and of its own.
+            loader: A training loader of its own, in the order of a `TrainingBatchStream`.
             period: Iterations, or 0 for the end alone.
             num_batches: To average over; the batches of the next time are those that follow.
         """
@@ -172,7 +172,7 @@ def build_precise_bn(
     """The hook, where ``TEST.PRECISE_BN`` asks for one and there are such layers.
 
     Args:
-        cfg: Of the training.
+        cfg: Config of the training.
         model: To be trained.
         build_loader: Makes a loader of training batches.
     """

@@ -33,7 +33,7 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
     """Read and check the config, register and check its data sets, write ``config.yaml``.
 
     Args:
-        arguments: Of Detectron2's ``default_argument_parser``.
+        arguments: Arguments of Detectron2's ``default_argument_parser``.
 
     Raises:
         UserError: Anything that would fail later, in one line.

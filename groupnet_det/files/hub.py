@@ -87,7 +87,7 @@ def fetch(name: HubName, limits: Mapping[str, int]) -> Path:
     """Fetch files of one commit into the cache. A process asks once and keeps that commit.
 
     Args:
-        name: Of the model.
+        name: Name of the model.
         limits: Files of its root, and how many bytes each may have. No others are fetched.
 
     Returns:
@@ -154,9 +154,9 @@ def push_files(
     """Put files into a repository, in one commit; it is made where there is none.
 
     Args:
-        name: Of the model, without revision and file.
-        files: By their names there; other files there stay as they are.
-        message: Of the commit.
+        name: Name of the model, without revision and file.
+        files: Files by their names on the hub; other files there stay as they are.
+        message: Commit message.
         private: Whether others must not see the model.
 
     Returns:

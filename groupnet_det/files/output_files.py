@@ -17,7 +17,7 @@ def check_output(path: Path | None, flag: str, suffixes: tuple[str, ...] = ()) -
     Args:
         path: The file; None is none, and right.
         flag: What names it, for messages.
-        suffixes: Those that can be written; any where there are none.
+        suffixes: Suffixes that can be written; empty for any.
 
     Raises:
         ConfigError: It cannot, as far as one can tell.

@@ -109,7 +109,7 @@ def build_packed_model(cfg: CfgNode, path: str, *, backend: str = "native") -> P
     Raises:
         ConfigError: The config has another order of channels, or a data set is for another task or
             has other classes.
-        PackedFileError, ExtensionError: As `PackedModel`.
+        PackedFileError, ExtensionError: See `PackedModel`.
     """
     model = PackedModel(path, backend=backend)
     for dataset in cfg.DATASETS.TEST:

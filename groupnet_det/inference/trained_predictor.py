@@ -65,7 +65,7 @@ class ModelPredictor(BasePredictor):
         Args:
             cfg: With ``MODEL.WEIGHTS``.
             stored: What these hold, for class names.
-            score_threshold: Of objects: a number for all, or a mapping of class names to numbers,
+            score_threshold: Score threshold: a number for all classes, or one by class name,
                 where other classes have 0.5.
 
         Raises:
@@ -116,7 +116,7 @@ def open_predictor(
             options name it.
         config_file: May be empty where the checkpoint carries its config.
         options: Config KEY VALUE pairs.
-        score_threshold: Of objects, as of `PackedPredictor`.
+        score_threshold: See `PackedPredictor`.
 
     Raises:
         UserError: A file is missing or broken, or they do not belong together; or a threshold is

@@ -46,7 +46,7 @@ def result_of(outputs: ModelOutputs, metadata: Metadata, combination: Combinatio
         outputs: With ``panoptic_seg``, ``sem_seg``, ``instances`` or ``logits``; of several, the
             first in this order counts.
         metadata: Names and colours of classes; where names are missing, classes have their numbers.
-        combination: Of panoptic segments.
+        combination: How objects and labels are combined to panoptic segments.
 
     Raises:
         ConfigError: There is none of these.

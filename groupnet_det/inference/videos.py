@@ -75,7 +75,7 @@ class Window:
     def __init__(self, title: str, *, wait: bool = False) -> None:
         """
         Args:
-            title: Of the window.
+            title: Title of the window.
             wait: Whether each frame stays until a key is pressed.
 
         Raises:

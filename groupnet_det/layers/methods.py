@@ -18,7 +18,7 @@ class Method:
 
     Attributes:
         quantization: Quantizers and K.
-        design: Of the residual blocks; necks and heads read its quantizers only.
+        design: Design of the residual blocks; necks and heads read its quantizers only.
         stem: A key of `STEMS`.
     """
 

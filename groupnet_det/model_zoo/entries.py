@@ -29,10 +29,10 @@ class Entry:
         name: What is shown first.
         network: See `records`.
         columns: Scores and the like, by title.
-        size: Of `TableSpec`.
-        dates, torch: Of its trainings.
-        command: Of its own, if any.
-        cpu: That trained it.
+        size: See `TableSpec`.
+        dates, torch: Dates of its trainings, and their version of torch.
+        command: The command that trained it, if it has one of its own.
+        cpu: The CPU that trained it.
     """
 
     name: str

@@ -23,8 +23,8 @@ def rows_of_manifest(path: Path, root: Path) -> list[TrainedRow]:
     """A row for each model of a manifest of the preset ``full``.
 
     Args:
-        path: Of the manifest.
-        root: Of the checkout, with the configs that it names.
+        path: Path of the manifest.
+        root: Root of the checkout, with the configs that it names.
 
     Raises:
         DataError: It is none.

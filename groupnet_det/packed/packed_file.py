@@ -37,7 +37,7 @@ class PackedFile:
     Attributes:
         program: What is computed.
         info: For people and tools, see docs/reference/packed-format.md.
-        tensors: Those that the program names.
+        tensors: The tensors that the program names.
     """
 
     program: Program
@@ -93,7 +93,7 @@ def read_info(path: PathLike) -> dict[str, Any]:
     """The ``info`` of a packed file.
 
     Raises:
-        PackedFileError: As `read_packed`; the program is not looked at.
+        PackedFileError: See `read_packed`; the program is not checked.
     """
     try:
         return _info(_read_container(path))

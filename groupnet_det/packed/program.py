@@ -21,7 +21,7 @@ class Program:
     """The whole network, or a part that runs on regions of its maps.
 
     Attributes:
-        input_channels: Of the image, or of the map that a part is given.
+        input_channels: Channels of the image, or of the map that a part is given.
         outputs: Number of a float buffer by name.
         size_divisor: Height and width of the image are rounded up to multiples of it; the rest is
             as the stem's padding.

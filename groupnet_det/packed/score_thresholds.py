@@ -39,8 +39,8 @@ def _check_score(score: object, what: str) -> None:
 def check_known_classes(thresholds: Mapping[str, float], names: Collection[str]) -> None:
     """
     Args:
-        thresholds: By class name.
-        names: Of all classes of objects; empty for a network that finds no objects.
+        thresholds: Thresholds by class name.
+        names: Names of all classes of objects; empty for a network that finds no objects.
 
     Raises:
         ConfigError: A threshold is for another class.
@@ -87,7 +87,7 @@ def threshold_of_each_class(
         threshold: A number for all, or a mapping by class name. Classes that it does not name have
             the threshold of the file, or `SCORE_THRESHOLD`.
         of_file: Thresholds of the packed file, by class name.
-        names: Of all classes of objects; empty for a network that finds no objects.
+        names: Names of all classes of objects; empty for a network that finds no objects.
 
     Raises:
         ConfigError: The mapping names another class.

@@ -26,8 +26,8 @@ def validate(program: Program, tensors: Mapping[str, Tensor]) -> None:
     """Check that a program and its parts fit themselves, the limits and their tensors.
 
     Args:
-        program: As read, or as made.
-        tensors: By name, on the CPU.
+        program: A program that was read or built.
+        tensors: Tensors by name, on the CPU.
 
     Raises:
         PackedFileError: It does not; the message names the part, the step and the member.

@@ -25,11 +25,11 @@ class TaskPipeline:
 
     Attributes:
         preprocessing: Makes the pixels.
-        num_classes: That the network tells apart.
+        num_classes: Number of classes of the network.
         class_names: One for each.
-        stuff_class_names: Of the labels that a panoptic network has besides.
+        stuff_class_names: Names of the further labels of a panoptic network.
         finds_objects: Whether results have objects, of these classes.
-        class_score_thresholds: Of the file, by class name.
+        class_score_thresholds: Score thresholds of the file, by class name.
     """
 
     preprocessing: Preprocessing | ShortestEdge

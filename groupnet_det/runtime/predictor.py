@@ -38,8 +38,7 @@ class PackedPredictor(BasePredictor):
             ``semantic_segmentation`` or ``panoptic_segmentation``.
         class_names: In the order of the labels; their numbers where the file names none.
         stuff_class_names: The same for the labels of a panoptic network; else empty.
-        score_threshold: Of objects: a number for all, or by the name of each class; None for all
-            objects.
+        score_threshold: Score threshold for all classes or by class name; None for all objects.
         program: What the network computes.
         network: Runs the program, without preparation and post-processing.
     """
@@ -60,14 +59,14 @@ class PackedPredictor(BasePredictor):
                 ``hf://user/name/model.gnp``, which is fetched.
             backend: ``native``, the compiled engine, or ``reference``, which computes the same
                 bits with PyTorch, slowly. There is no silent change from one to the other.
-            score_threshold: Of objects, 0 to 1: a number for all; or a mapping of class names to
-                numbers, where other classes have the threshold of the file, or 0.5 if it has none;
+            score_threshold: Score threshold, 0 to 1: a number for all classes; or a mapping by class
+                name, where other classes have the threshold of the file, or 0.5 if it has none;
                 None for all objects that the file gives.
             mask_threshold: Probability from which a pixel is part of an object's mask; None for
                 that of the file.
             class_agnostic_nms: Whether a box suppresses boxes of all classes, not only of its own;
                 None for what the file says.
-            threads: Of the engine; None for as many as PyTorch uses (`torch.set_num_threads`).
+            threads: Threads of the engine; by default as many as PyTorch (`torch.set_num_threads`).
 
         Raises:
             PackedFileError: The file is missing, damaged, of another version or an unknown task.

@@ -59,7 +59,7 @@ def plot_front(points: Sequence[Point], output: Path, title: str) -> None:
     """Draw the score against milliseconds into a PNG, with a line through the Pareto front.
 
     Args:
-        points: Those without a time are left out. The area of a marker grows with the file; error
+        points: The points; those without a time are left out. The area of a marker grows with the file; error
             bars are a deviation each way, where there are several seeds.
         output: PNG file.
         title: Above the plot.

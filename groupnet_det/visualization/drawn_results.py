@@ -35,7 +35,7 @@ def draw_result(pixels: np.ndarray, result: Result) -> np.ndarray:
 
     Args:
         pixels: RGB (H, W, 3).
-        result: Of this image.
+        result: Result for this image.
 
     Returns:
         RGB of the same size.

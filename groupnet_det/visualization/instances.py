@@ -24,7 +24,7 @@ def draw_instances(
         pixels: RGB (H, W, 3).
         instances: With ``pred_boxes`` and ``pred_classes``.
         metadata: With ``thing_classes``; classes without a name have their number.
-        height: Of the picture that is made; that of `pixels` by default.
+        height: Height of the image that is drawn; by default that of `pixels`.
 
     Returns:
         RGB.

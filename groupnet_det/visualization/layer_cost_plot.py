@@ -33,7 +33,7 @@ def plot_layer_costs(rows: Sequence[LayerCost], output: Path, title: str) -> Non
     """Draw operations, bytes and, where it was measured, time of each layer into a PNG.
 
     Args:
-        rows: Of the layers, from the first to the last, without their sum.
+        rows: Rows of the layers, from the first to the last, without their sum.
         output: PNG file.
         title: Above the plots.
     """

@@ -155,9 +155,9 @@ def draw_pair(
     """Ground truth at the left, and at the right the results that score at least `threshold`.
 
     Args:
-        record: Of the data set.
+        record: Record of the data set.
         results: COCO results of this image.
-        metadata: Of the data set.
+        metadata: Metadata of the data set.
         results_file: Where these come from, for messages.
         height: In pixels, of both; by default that of the image, and at least `PANEL_HEIGHT`, for
             labels to be read.

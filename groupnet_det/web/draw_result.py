@@ -38,7 +38,7 @@ class FoundClass:
     """An object, or a class.
 
     Attributes:
-        name: Of the class.
+        name: Name of the class.
         share: Score of the object, probability of the class, or its share of the pixels.
         colour: In which it is drawn.
     """

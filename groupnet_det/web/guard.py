@@ -49,7 +49,7 @@ class Guard:
     def __init__(self, app: App, uploads: Uploads) -> None:
         """
         Args:
-            app: That of Gradio.
+            app: Gradio's application.
             uploads: The files that may be used and handed out.
         """
         self.app = app

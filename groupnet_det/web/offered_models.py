@@ -31,7 +31,7 @@ class WebModel:
     """A packed model on the page.
 
     Attributes:
-        name: As shown, unique.
+        name: The name that is shown; it is unique.
         path: The file.
         predictor: Runs it.
     """
@@ -49,7 +49,7 @@ class WebModel:
         """Its full-precision baseline, made when it is first asked for.
 
         Raises:
-            PackedFileError, ConfigError: As `FloatBaseline`.
+            PackedFileError, ConfigError: See `FloatBaseline`.
         """
         return FloatBaseline(self.predictor.info)
 
@@ -65,9 +65,9 @@ def open_models(
     """Open packed files.
 
     Args:
-        named: By the user, who wants these and no others; where empty, `found` is opened.
+        named: Files that the user names, and no others; if there are none, `found` is opened.
         found: Files, of which some may be broken.
-        root: From which paths are shown.
+        root: The folder that shown paths are relative to.
 
     Returns:
         The models, and a line for each file in `found` that cannot be used.

@@ -22,12 +22,12 @@ class Comparison:
     """What was measured.
 
     Attributes:
-        packed_seconds: From prepared pixels to the prediction, median of the rounds.
+        packed_seconds: Time from prepared pixels to the prediction, median of the rounds.
         float_seconds: The same of the float32 baseline; missing where there is none.
         ratio: How many times longer the baseline takes, median of the rounds' ratios.
         absence: Why there is no baseline.
-        packed_bytes: Of the file.
-        float_bytes: Of the baseline's weights, if the file says so.
+        packed_bytes: Size of the file in bytes.
+        float_bytes: Bytes of the baseline's weights, if the file says so.
         seen: Height and width of what the network saw.
         machine: Processor, threads and instruction set.
     """

@@ -52,8 +52,8 @@ class Asked:
     """A picture that has a prediction, and may be timed.
 
     Attributes:
-        path: Of the picture, an uploaded one.
-        name: Of the model.
+        path: Path of an uploaded image.
+        name: Name of the model.
     """
 
     path: str
@@ -108,7 +108,7 @@ class Page:
         """The comparison in HTML; nothing where `predict` has said what is wrong.
 
         Args:
-            asked: As of `predict`, kept by the server: nobody else can say what is timed.
+            asked: A request of `predict` that the server kept: no page can choose what is timed.
         """
         if asked is None:
             return ""
@@ -152,7 +152,7 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
     """The page, to be launched.
 
     Args:
-        gradio: As of `load_gradio`.
+        gradio: The module that `load_gradio` returns.
         page: What it does.
         examples: Picture files, which may be none.
     """
@@ -245,8 +245,8 @@ def launch(gradio: ModuleType, blocks: Any, uploads: Uploads, *, port: int | Non
     """Serve the page on this machine alone, in a thread of its own.
 
     Args:
-        gradio: As of `load_gradio`.
-        blocks: As of `build_page`.
+        gradio: The module that `load_gradio` returns.
+        blocks: The result of `build_page`.
         uploads: Files that may be used and handed out.
         port: Any free one from 7860 on where it is None.
 

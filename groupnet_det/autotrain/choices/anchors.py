@@ -25,7 +25,7 @@ DEFAULT_SIZE = 4.0 * 2 ** (1 / 3)  # the middle one of RetinaNet's three, in str
 class AnchorChoice:
     """
     Attributes:
-        levels: Of the pyramid: 3 for p3, of stride 8.
+        levels: Numbers of the pyramid's levels: 3 for p3, of stride 8.
         sizes: For each level, square roots of areas in pixels.
         shapes: Height by width, of all levels.
         recall: Share of the objects that some anchor overlaps by `FITTING_IOU` or more.

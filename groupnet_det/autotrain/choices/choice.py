@@ -9,8 +9,8 @@ from tabulate import tabulate
 class Choice(NamedTuple):
     """
     Attributes:
-        key: Of the config.
-        value: As YAML can hold it.
+        key: A key of the config.
+        value: Its value, of a type that YAML can hold.
         why: A clause.
     """
 

@@ -56,7 +56,7 @@ def segmentation_sizes(short_side: float) -> tuple[int, int]:
     """The shorter side of tested images, 0 for their own, and the side of training's squares.
 
     Args:
-        short_side: Of the images, in pixels.
+        short_side: Shorter side of the images, in pixels.
     """
     reduced = SEGMENTED if short_side > 1.25 * SEGMENTED else 0
     side = reduced or short_side

@@ -27,9 +27,9 @@ class ScheduleChoice:
     """
     Attributes:
         tanh: Iterations of the first stage, 0 without one.
-        binary: Of the binary network.
-        epochs: Of both.
-        seconds: That both are expected to take, without evaluations.
+        binary: Iterations of the binary network.
+        epochs: Epochs of both stages together.
+        seconds: Time that both stages are expected to take, without evaluations.
     """
 
     tanh: int
@@ -61,8 +61,8 @@ def make_schedule(
     """Iterations that fill the budget, and no more than `MOST_EPOCHS`.
 
     Args:
-        tanh_share: Of the iterations, for the first stage.
-        tanh_seconds, binary_seconds: Of an iteration of each stage.
+        tanh_share: Share of the first stage in the iterations.
+        tanh_seconds, binary_seconds: Time of an iteration of each stage.
     """
     mean = tanh_share * tanh_seconds + (1 - tanh_share) * binary_seconds
     epochs = MOST_EPOCHS if budget.epochs is None else budget.epochs

@@ -24,7 +24,7 @@ SHARE, SEED = 0.2, 1
 class Splitter(NamedTuple):
     """
     Attributes:
-        keys: From an entry to what names each of its images.
+        keys: Returns a key for each image of an entry.
         write: Writes a list of such keys into a folder, under the name of a split; returns the
             entry of it.
     """

@@ -40,10 +40,10 @@ class Deployment:
     """A network on an engine.
 
     Attributes:
-        model: As Detectron2 evaluates one.
-        run: From the pixels of the first test image to the most probable class.
-        num_bytes: Of the file that the engine reads.
-        calibration_images: Of 8 bits; 0 for others.
+        model: A model that Detectron2 can evaluate.
+        run: Computes the most probable class from the pixels of the first test image.
+        num_bytes: Size of the engine's file in bytes.
+        calibration_images: Number of images that calibrated 8 bits; 0 for other engines.
     """
 
     model: nn.Module
@@ -64,8 +64,8 @@ class TrainedClassifier:
         """
         Args:
             cfg: Its data sets are registered; ``MODEL.WEIGHTS`` names the trained network.
-            threads: Of each engine.
-            calibration_images: Of ``DATASETS.TRAIN[0]``, on which the scales of 8 bits are found.
+            threads: Threads of each engine.
+            calibration_images: Number of images of ``DATASETS.TRAIN[0]`` that calibrate 8 bits.
         """
         self.cfg, self.threads, self.calibration_images = cfg, threads, calibration_images
         if cfg.MODEL.META_ARCHITECTURE != CLASSIFIER:

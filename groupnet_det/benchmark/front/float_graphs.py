@@ -42,8 +42,8 @@ def int8_graph(graph: bytes, images: Iterable[np.ndarray]) -> bytes:
     """A graph with 8 bits; see `quantized`.
 
     Args:
-        graph: As of `trained_graph`.
-        images: Of the training, on which the scales of the activations are found.
+        graph: See `trained_graph`.
+        images: Training images that calibrate the scales of the activations.
 
     Raises:
         EngineUnavailableError: A package is not installed.

@@ -28,7 +28,7 @@ class LayerWorkload:
         kind: ``alone``, or ``fused``: with BN, ReLU and a residual, which binary layers go on from
             with signs, ``y = BN(ReLU(conv(sign(x)))) + x``, and float layers as
             ``y = ReLU(BN(conv(x))) + x``.
-        channels, height, width, batch: Of the maps.
+        channels, height, width, batch: Shape of the maps.
         num_bases: K branches of binary layers, each with its own input; float layers have one.
         length: Layers.
     """
@@ -91,8 +91,8 @@ class ModelWorkload:
     Attributes:
         model: A key of `benchmark.workloads.detectors.CONFIGS`.
         num_bases: K of the binary networks.
-        height, width: Of the image, which is not resized.
-        num_classes: Of objects or pixels.
+        height, width: Size of the image, which is not resized.
+        num_classes: Number of classes of objects or of pixels.
         predictors: ``float`` or ``int8``: the packed network's last layers.
     """
 

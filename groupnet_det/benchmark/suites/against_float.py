@@ -34,7 +34,7 @@ def runs_of(
     """A run of each on an image, in which both find as many objects.
 
     Args:
-        pixels, wanted: As `PackedPredictor.prepare` gives them.
+        pixels, wanted: The results of `PackedPredictor.prepare`.
     """
     baseline.match_result(pixels, wanted, predictor.predict_pixels(pixels, wanted))
     return {
@@ -50,7 +50,8 @@ def time_in_turns(runs: Runs, schedule: Schedule) -> dict[str, list[float]]:
     With one thread, page and command gave equal ratios; with two threads this was not shown.
 
     Args:
-        runs: By name; without gradients. One that takes `LONG_SECONDS` runs twice a round.
+        runs: Functions to time by name, without gradients; long ones (`LONG_SECONDS`) run twice a
+            round.
         schedule: How long is measured, and how many rounds.
 
     Raises:

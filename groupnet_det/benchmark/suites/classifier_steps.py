@@ -66,8 +66,8 @@ class ClassifierRow:
         least_ms, median_ms: Over the rounds.
         x_least, x_median, x_lowest, x_highest: How many times longer than `BASELINE`: by the least
             of each, and the median, lowest and highest of the rounds' ratios.
-        peak_mib: Of a process of its own in `MEMORY_STEPS` training steps, less what it had before
-            the network; None for evaluation.
+        peak_mib: Memory of a process of its own in `MEMORY_STEPS` training steps, less what it had
+            before the network; None for evaluation.
     """
 
     num_bases: int

@@ -30,7 +30,7 @@ class FloatBaseline:
     def __init__(self, info: Mapping[str, Any]) -> None:
         """
         Args:
-            info: Of the packed file.
+            info: The member ``info`` of the packed file.
 
         Raises:
             PackedFileError: It does not say which network the file holds.

@@ -38,9 +38,9 @@ class Options:
 
     Attributes:
         num_bases: K, several.
-        threads: Of all engines.
-        size, batch, width: Of networks; `width` of binary ones alone, for tests.
-        shapes: Of layers: channels, height, width.
+        threads: Threads of all engines.
+        size, batch, width: Image size, batch size and width of networks; tests set `width`.
+        shapes: Shapes of the input of layers: channels, height, width.
         engines: Names; all where there is none.
     """
 

@@ -25,10 +25,10 @@ class SpeedTarget:
 
     Attributes:
         title: For the reader.
-        what, num_bases, engine: Of the rows that count; with `OURS`, their value, not their ratio.
+        what, num_bases, engine: The rows that count; with `OURS`, by their value, not their ratio.
         value, moonshot: To be reached by each of the rows; of values, not to be exceeded.
-        unit: Of the figures.
-        workload: Of the rows that count; all where it is empty.
+        unit: Unit of the figures.
+        workload: Workload of the rows that count; all of them if it is empty.
     """
 
     title: str

@@ -34,7 +34,7 @@ def time_trained(
         cfg: Its data sets are registered; ``MODEL.WEIGHTS`` is what the file was made from.
         packed_file: To be timed.
         schedule: How long.
-        threads: Of all three.
+        threads: Threads of all three networks.
 
     Returns:
         What JSON can hold: see `speed_summary`.

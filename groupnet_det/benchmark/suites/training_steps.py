@@ -49,7 +49,7 @@ class TrainingRow:
 
     Attributes:
         config: Name.
-        num_images, height, width: Of the batch.
+        num_images, height, width: Size of the batch.
         seconds_least, seconds_median: An iteration of the config; over the rounds.
         baseline_least, baseline_median: An iteration of its baseline.
         x_least, x_median: How many times longer than the baseline's: by the least, and the median

@@ -40,8 +40,8 @@ def files_to_push(folder: Path, name: HubName) -> dict[str, Path | bytes]:
     """What of a folder is for other people, by file name; all of it can be read.
 
     Args:
-        folder: As `write_folder` makes it, perhaps with packed files.
-        name: Of the model on the hub, for the card.
+        folder: A folder that `write_folder` made, perhaps with packed files.
+        name: Name of the model on the hub, for the card.
 
     Raises:
         CheckpointError: A file is missing, broken, or a link to one elsewhere.

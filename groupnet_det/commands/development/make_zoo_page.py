@@ -67,7 +67,7 @@ def measure_columns(
     """Add the rows of `networks` that `path` lacks; each is written as soon as it is there.
 
     Args:
-        path, kind: Of the rows.
+        path, kind: Path and kind of the rows.
         networks: With the size of the image.
         make: Measures a network.
         fresh: Measure those again that are there.

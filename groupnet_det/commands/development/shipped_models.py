@@ -19,7 +19,7 @@ def ship(entries: Iterable[Mapping[str, Any]], zoo: Path, folder: Path = FOLDER)
     Their images are in the folder already: one of each data set, `IMAGES`.
 
     Args:
-        entries: Of the manifest.
+        entries: Entries of the manifest.
         zoo: The folder of the manifest.
 
     Raises:

@@ -50,7 +50,7 @@ class ZooModel:
     Attributes:
         task: For the reader.
         configs: Config files of its stages; each starts from the weights of the one before.
-        metric: As named in metrics.json, of the last stage's validation set.
+        metric: Its name in metrics.json, for the validation set of the last stage.
     """
 
     task: str

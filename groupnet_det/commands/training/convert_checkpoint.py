@@ -46,7 +46,7 @@ def _to_folder(path: Path, output: Path, config_file: str) -> None:
     """A checkpoint of ours to a folder.
 
     Args:
-        config_file: That of its training, for a checkpoint that carries none; else empty.
+        config_file: Config of its training if the checkpoint contains none; else empty.
 
     Raises:
         CheckpointError: `output` is no new folder, or there is no config.

@@ -45,7 +45,7 @@ class PhotoDigitsOptions:
         image_size: Side of the square images in pixels, at least 160.
         min_digit, max_digit: Longer side of the pasted digits in pixels, before turning.
         max_digits: Digits per image, at most.
-        seed: Of everything random.
+        seed: Seed of all random numbers.
 
     Raises:
         DataError: A value out of range.

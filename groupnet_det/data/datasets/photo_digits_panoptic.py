@@ -34,7 +34,7 @@ def write_stuff_masks(root: Path, split: str) -> None:
     """Make the masks of stuff from those of ``semantic_<split>``, where they are missing.
 
     Args:
-        root: Of photo-digits, which is complete.
+        root: Folder of photo-digits, which is complete.
 
     Raises:
         DataError: A mask is broken.
@@ -64,7 +64,7 @@ def _write_panoptic(root: Path, split: str) -> None:
     digits' visible parts, and the background.
 
     Args:
-        root: Of photo-digits, which is complete.
+        root: Folder of photo-digits, which is complete.
     """
     target = panoptic_json(root, split)
     instances = root / "annotations" / f"instances_{split}.json"

@@ -45,8 +45,8 @@ def _register_masks(
     """Register images and masks that `load_mask_folders` pairs.
 
     Args:
-        class_names: Of labels 0, 1, ...
-        ignore_label: Of pixels that neither training nor scores count.
+        class_names: Names of the classes with the labels 0, 1, ...
+        ignore_label: Label of pixels that neither training nor scores count.
         label_of_value: See `read_labels`.
         metadata: More of it, such as ``prepare_with``.
     """

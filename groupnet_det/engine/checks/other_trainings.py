@@ -29,8 +29,8 @@ class RunningTraining:
 
     Attributes:
         process: Its number.
-        threads: Of computation, in all of its processes together.
-        cores: Those that it may use, a bit each.
+        threads: Computing threads of all its processes together.
+        cores: Bit mask of the cores that it may use.
     """
 
     process: int

@@ -39,9 +39,9 @@ def check_training(cfg: CfgNode, model: nn.Module, records: Records) -> None:
     """Tell what is unusual about a training.
 
     Args:
-        cfg: Of the training.
-        model: Of `build_without_weights`.
-        records: Of ``DATASETS.TRAIN``.
+        cfg: Config of the training.
+        model: The result of `build_without_weights`.
+        records: Records of ``DATASETS.TRAIN``.
     """
     check_schedule(cfg, len(records))
     objects = training_objects(cfg, records)

@@ -90,12 +90,12 @@ class Distillation:
         """
         Args:
             teacher: A model with a ``backbone``; frozen here.
-            logits_weight: Of `distill_logits`, for classifiers; 0 leaves it out.
-            temperature: Of `distill_logits`, and of the classes of regions.
-            head_weight: Of `distill_dense`, for detectors; 0 leaves it out.
-            region_weight: Of `RegionDistillation`, for R-CNNs; 0 leaves it out.
+            logits_weight: Weight of `distill_logits`, for classifiers; 0 leaves it out.
+            temperature: See `distill_logits`; also used for the classes of regions.
+            head_weight: Weight of `distill_dense`, for detectors; 0 leaves it out.
+            region_weight: Weight of `RegionDistillation`, for R-CNNs; 0 leaves it out.
             features: Names of features of backbone or pyramid for `distill_feature`.
-            features_weight: Of each of them.
+            features_weight: Weight of each of these features.
         """
         self.teacher: Any = teacher.eval().requires_grad_(False)
         self.logits_weight = logits_weight

@@ -14,7 +14,7 @@ def free_bytes(root: Path = Path("/")) -> int | None:
     """Bytes that can still be taken without anything being killed; None where nobody says.
 
     Args:
-        root: Of the file system, with ``proc`` and ``sys``.
+        root: Root of the file system that contains ``proc`` and ``sys``.
     """
     found = [*_available(root), *_left_in_groups(root)]
     return max(0, min(found)) if found else None

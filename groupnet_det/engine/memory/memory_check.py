@@ -48,9 +48,9 @@ def check_memory(cfg: CfgNode, model: nn.Module, records: Records, *, num_jobs: 
     says that it is far below. ``SOLVER.CHECK_MEMORY`` turns it off.
 
     Args:
-        cfg: Of the training.
-        model: Of `build_without_weights`.
-        records: Of ``DATASETS.TRAIN``.
+        cfg: Config of the training.
+        model: The result of `build_without_weights`.
+        records: Records of ``DATASETS.TRAIN``.
         num_jobs: Such trainings at a time on this machine.
 
     Raises:

@@ -37,10 +37,10 @@ class StepMemory:
 
     Attributes:
         fixed: Weights, gradients, the optimizer's state, `REST`, and what else is there once.
-        gradients: Those alone.
+        gradients: Memory of the gradients alone.
         small, full: For each image of the size that was measured with one and two images, and of
             the full size where that was measured too.
-        free: Of the GPU with the least; nothing on the CPU.
+        free: Free memory of the GPU that has the least; None on the CPU.
     """
 
     fixed: int
@@ -59,9 +59,9 @@ def measure_iteration(
     binary copies of the weights. Gradients, which the backward pass adds, are counted once.
 
     Args:
-        cfg: Of the training.
-        small: Of a batch that takes little time; a second one has twice the images.
-        full: Of a batch of images of full size, and as many; nothing where `small` tells enough.
+        cfg: Config of the training.
+        small: Size of a batch that takes little time; a second batch has twice the images.
+        full: Size of a batch with as many images of full size; None if `small` is enough.
         num_objects: In each image, for detectors.
         num_devices: GPUs to look at; 0 on the CPU.
     """
@@ -142,7 +142,7 @@ def run(request: Mapping[str, Any]) -> dict[str, Any]:
     ``{"failed": why}``.
 
     Args:
-        request: As `memory_check` writes it.
+        request: The request that `memory_check` writes.
     """
     torch.set_num_threads(request["threads"])
     if request["limit"] is not None:

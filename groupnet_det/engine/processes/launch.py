@@ -33,8 +33,8 @@ def run_in_processes(main: Main, arguments: argparse.Namespace) -> None:
 
     Args:
         main: A function at the top level of its module.
-        arguments: Those of Detectron2's ``default_argument_parser``, and ``num_processes``, of the
-            CPU, per machine; 0 for what ``num_gpus`` says.
+        arguments: Arguments of Detectron2's ``default_argument_parser``, and ``num_processes``: CPU
+            processes per machine; 0 for the number that ``num_gpus`` gives.
 
     Raises:
         UserError: What `main` raises; where there are several processes, the one that met it prints

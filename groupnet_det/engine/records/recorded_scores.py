@@ -25,7 +25,7 @@ def recorded_scores(folder: Path, iteration: int) -> dict[str, float]:
 
     Args:
         folder: ``OUTPUT_DIR`` of the training.
-        iteration: As the checkpoint holds it.
+        iteration: The iteration that the checkpoint holds.
 
     Returns:
         Scores by name; those that are no number, as AP without detections, are left out. Nothing

@@ -63,7 +63,7 @@ class MlflowTracker:
     def __init__(self, config: Mapping[str, Any], output: Path) -> None:
         """
         Args:
-            config, output: As of `WandbTracker`.
+            config, output: See `WandbTracker`.
 
         Raises:
             ExtraAbsentError: ``mlflow`` is not installed.

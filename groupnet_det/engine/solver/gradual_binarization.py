@@ -26,7 +26,7 @@ class BinarizationState:
     """What the quantizers of one layer do.
 
     Attributes:
-        slope: Of the tanh instead of the sign; infinite for the sign itself.
+        slope: Slope of the tanh that replaces the sign; infinite for the sign itself.
         binary_weights: Whether weights are binary.
     """
 
@@ -72,8 +72,8 @@ class GradualBinarization(HookBase):
         """
         Args:
             schedule: A key of `SCHEDULES`.
-            num_iterations: From this iteration on, all is binary.
-            max_slope: Of `tanh_slope`.
+            num_iterations: The iteration from which on everything is binary.
+            max_slope: See `tanh_slope`.
 
         Raises:
             ConfigError: Unknown `schedule`, or `model` has nothing that it could act on.

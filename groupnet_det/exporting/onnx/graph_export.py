@@ -80,7 +80,7 @@ class OnnxModel:
         outputs: Names of its outputs.
         quantized: Names of the quantized maps inside it, in the order in which the network makes
             them; where two are the same map, its name stands twice.
-        order: Of the channels of an RGB image, as the model takes them.
+        order: Indices of the channels of an RGB image in the order of the model.
     """
 
     proto: Any
@@ -109,7 +109,7 @@ def export_onnx(
     """Export a trained model of any task.
 
     Args:
-        model: Of a class in `TASKS`, in eval mode, on the CPU.
+        model: A model whose class is in `TASKS`, in eval mode, on the CPU.
         image_format: ``INPUT.FORMAT``, the order of channels that `model` takes.
         metadata: For ``metadata_props``, beside ``task``, ``input`` and what belongs to the
             outputs; all but strings is written as JSON.

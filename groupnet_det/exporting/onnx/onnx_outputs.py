@@ -23,8 +23,8 @@ class OnnxTask:
 
     Attributes:
         name: ``classification`` and so on, for the metadata.
-        heads: From the model, the backbone's maps and (H, W) to the outputs by name.
-        predict: From the model and images (N, 3, H, W), channels as the model takes them, to the
+        heads: Computes the outputs by name from the model, the backbone's maps and (H, W).
+        predict: Computes, from the model and images (N, 3, H, W) in its order of channels, the
             same outputs, by the way that evaluation takes as far as there is one.
         count_classes: C.
         describe: More for the metadata: what the raw outputs of a detector belong to.

@@ -49,7 +49,7 @@ class OutputFinding:
     """An output of one run.
 
     Attributes:
-        name: Of the output.
+        name: Name of the output.
         largest: Greatest magnitude, by the trained network.
         difference: Greatest difference, where the trained network goes on from the same quantized
             maps.
@@ -76,7 +76,7 @@ class OnnxFinding:
 
     Attributes:
         size: (N, H, W).
-        outputs: By output.
+        outputs: Comparisons by output.
         values: Quantized values that were compared.
         ties: How many of them differ, each a tie.
     """
@@ -94,7 +94,7 @@ def verify_onnx(
 
     Args:
         model: What `exported` was made from, in eval mode, on the CPU.
-        sizes: Of the images: (N, H, W).
+        sizes: Batch sizes and sizes of the images: (N, H, W).
 
     Raises:
         ExtraAbsentError: The packages of the extra ``onnx`` are not installed.

@@ -18,7 +18,7 @@ def export_trained_onnx(cfg: CfgNode, model: Any, rest: dict[str, Any]) -> OnnxM
 
     Args:
         cfg: Its data sets are registered, for their class names.
-        model, rest: As of `load_trained`.
+        model, rest: The results of `load_trained`.
 
     Raises:
         UserError: The extra ``onnx`` is missing, or no ONNX file can be made of this network.

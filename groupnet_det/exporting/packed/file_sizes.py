@@ -13,8 +13,8 @@ class BinaryWeights:
     """All weights of one bit.
 
     Attributes:
-        number: Of weights.
-        num_bytes: Of the tensors that hold them.
+        number: Number of weights.
+        num_bytes: Bytes of the tensors that hold them.
     """
 
     number: int

@@ -75,9 +75,9 @@ def make_predictors(
 
     Args:
         cfg: Its data sets are registered.
-        model: As of `load_trained`.
+        model: A model from `load_trained`.
         kind: One of `PRECISIONS`.
-        num_images: Of ``DATASETS.TRAIN[0]``, on which the scales of 8 bits are found.
+        num_images: Number of images of ``DATASETS.TRAIN[0]`` that calibrate 8 bits.
 
     Raises:
         UserError: The images cannot be had, or there is nothing to choose.
@@ -119,10 +119,10 @@ def export_trained(
 
     Args:
         cfg: Its data sets are registered, for their class names.
-        model, rest: As of `load_trained`.
-        predictors: As of `make_predictors`; with floats by default.
-        float_convs: As of `make_float_convs`; with floats by default.
-        score_threshold: As of `export_model`.
+        model, rest: The results of `load_trained`.
+        predictors: A result of `make_predictors`; by default with floats.
+        float_convs: A result of `make_float_convs`; by default with floats.
+        score_threshold: See `export_model`.
 
     Raises:
         UserError: No program can compute this network, or a score threshold is none of it.
@@ -165,12 +165,12 @@ def pack_network(
     Args:
         settings: The values of the config that built it.
         model: The network, on the CPU, in eval mode.
-        baseline_bytes: As of the function of this name.
+        baseline_bytes: The result of the function of this name.
         class_names: Gives as many as there are classes.
         more: Further members of the file's ``info``.
-        predictors: As of `make_predictors`; with floats by default.
-        float_convs: As of `make_float_convs`; with floats by default.
-        score_threshold: As of `export_model`.
+        predictors: A result of `make_predictors`; by default with floats.
+        float_convs: A result of `make_float_convs`; by default with floats.
+        score_threshold: See `export_model`.
 
     Raises:
         UserError: No program can compute this network, or a score threshold is none of it.
@@ -212,7 +212,7 @@ def stuff_class_names(dataset: str, model: Any, rest: Mapping[str, Any]) -> list
     """As `class_names`, of the labels of a panoptic network.
 
     Args:
-        model, rest: As of `load_trained`.
+        model, rest: The results of `load_trained`.
     """
     of_checkpoint = (rest.get("metadata") or {}).get("stuff_classes") or []
     number = model.sem_seg_head.predictor.out_channels

@@ -128,7 +128,7 @@ def show_agreement(
     """The share of images for which both networks predict alike; a line for each of `PARTS`.
 
     Args:
-        trained, packed: Of each image, `predictions_of`, in the same order.
+        trained, packed: Results of `predictions_of` for the same images in the same order.
     """
     pairs = list(zip(trained, packed, strict=True))
     kinds = trained[0] if trained else ()

@@ -112,7 +112,7 @@ def check_score(
     """Compare a score, per cent, that both networks reach on a data set.
 
     Args:
-        images: Of the data set.
+        images: Images of the data set.
         most: Points that they may be apart.
         rounded: Score of the trained network with the stem of the packed file (`rounded_stem`).
             Where it was measured, the packed network is compared with it, and what the rounding
@@ -131,8 +131,8 @@ def cannot_tell(images: int, *scores: float) -> str:
     """Why scores on a data set tell nothing about a packed file, in words; empty where they do.
 
     Args:
-        images: Of the data set.
-        scores: Of both networks, per cent; NaN where nothing was detected.
+        images: Images of the data set.
+        scores: Scores of both networks in per cent; NaN where nothing was detected.
     """
     if images < MIN_IMAGES:
         return f"fewer than {MIN_IMAGES} images"

@@ -68,7 +68,7 @@ class ConvUnit(nn.Module):
     ) -> None:
         """
         Args:
-            in_channels, out_channels, kernel_size, stride, padding, dilation: Of each base.
+            in_channels, out_channels, kernel_size, stride, padding, dilation: Shape of each base.
             quantization: Quantizers and K.
             order: A key of `ORDERS`.
             nonlinearity: A key of `NONLINEARITIES`.

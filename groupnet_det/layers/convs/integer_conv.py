@@ -148,7 +148,7 @@ def plain_integer_conv2d(
 
     Args:
         x: (N, C, H, W), 0 or `step`.
-        weight, step, pad_value, geometry: As of `pack_weight`.
+        weight, step, pad_value, geometry: See `pack_weight`.
     """
     magnitude = weight[:, 0, 0, 0].abs()
     signs = (weight >= 0).to(weight.dtype) * 2 - 1

@@ -50,7 +50,7 @@ class QuantizedConv2d(nn.Conv2d):
     ) -> None:
         """
         Args:
-            in_channels, out_channels, kernel_size, stride, padding, dilation: As in `nn.Conv2d`.
+            in_channels, out_channels, kernel_size, stride, padding, dilation: See `nn.Conv2d`.
             activation: Quantizes the input; owned by this convolution.
             weight: Quantizes the weights, which stay float parameters.
         """

@@ -38,12 +38,12 @@ class GroupNetMaskHead(BaseMaskRCNNHead):
     ) -> None:
         """
         Args:
-            input_shape: Of a region's features.
-            design: Of the layers.
+            input_shape: Shape of a region's features.
+            design: Design of the layers.
             conv_dims: Output channels of the convolutions.
             upsampled_dim: Channels after the upsampling.
             num_classes: Masks per region: 1 where they do not depend on the class.
-            options: Of Detectron2's ``BaseMaskRCNNHead``.
+            options: Options of Detectron2's ``BaseMaskRCNNHead``.
         """
         super().__init__(**options)
         shapes = conv_chain(input_shape.channels, conv_dims)

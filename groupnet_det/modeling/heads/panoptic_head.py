@@ -44,11 +44,11 @@ class GroupNetPanopticHead(nn.Module):
         """
         Args:
             input_shape: Channels and stride of the levels that are read.
-            design: Of the convolutions.
-            num_classes: Of the segmentation.
-            channels: Of the convolutions.
+            design: Design of the convolutions.
+            num_classes: Number of classes of the segmentation.
+            channels: Channels of the convolutions.
             common_stride: Where the levels meet.
-            loss_weight: Of the loss.
+            loss_weight: Weight of the loss.
             ignore_value: Label of pixels without a loss.
 
         Raises:

@@ -47,10 +47,10 @@ class GroupNetRetinaNetHead(DenseHead):
     ) -> None:
         """
         Args:
-            design: Of the two towers.
-            channels: Of each pyramid level.
-            num_convs: Of each tower.
-            num_levels: Of the pyramid.
+            design: Design of the two towers.
+            channels: Channels of each pyramid level.
+            num_convs: Number of convolutions of each tower.
+            num_levels: Number of levels of the pyramid.
             num_anchors: Per position.
             num_classes: Without the background.
             prior_prob: Foreground probability that the class predictor starts with.

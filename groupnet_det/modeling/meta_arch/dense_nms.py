@@ -23,7 +23,7 @@ class ChosenNMS(DenseDetector):
     def __init__(self, *arguments: Any, class_agnostic_nms: bool = False, **options: Any) -> None:
         """
         Args:
-            arguments, options: As of the detector.
+            arguments, options: Arguments of the detector.
             class_agnostic_nms: Whether a box suppresses boxes of all classes, not only of its own.
         """
         super().__init__(*arguments, **options)

@@ -55,7 +55,7 @@ class BinaryFPN(Scriptable, Backbone):
             bottom_up: Backbone with the `in_features`.
             in_features: Names from high to low resolution, strides doubling.
             out_channels: Channels of each level.
-            design: Of the convolutions.
+            design: Design of the convolutions.
             normalize_inputs: Whether a BN is applied to what binary convolutions read of
                 `bottom_up`. By default where that is a `StagedBackbone` whose maps are never
                 negative: the sign of every value would be +1.

@@ -28,8 +28,8 @@ class Seen:
     """What is known of the tensors, which the program and its parts share.
 
     Attributes:
-        tensors: By name.
-        named: Those that a step names.
+        tensors: Tensors by name.
+        named: The names of tensors that a step has.
         packed_inputs: Channels that a weight of bits was checked for.
         summed: Weights that are known not to overflow.
     """
@@ -52,8 +52,8 @@ class Checks:
     ) -> None:
         """
         Args:
-            buffers: Of the program.
-            input_channels: Of the image, or of the map that a part is given.
+            buffers: Buffers of the program.
+            input_channels: Channels of the image, or of the map that a part is given.
             seen: So far.
             is_part: Whether the program is a part, which has no image.
         """

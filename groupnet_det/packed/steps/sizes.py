@@ -21,7 +21,7 @@ class Sizes:
     Attributes:
         given: (N, H, W, C) of the canvas, or of the map that a part is given.
         weights: Shape of each tensor, by name.
-        shapes: Of each buffer; (0, 0, 0, C) for one that is not written yet.
+        shapes: Shapes of each buffer; (0, 0, 0, C) for one that is not written yet.
     """
 
     def __init__(self, buffers: Sequence[Buffer], weights: dict[str, Shape], given: Shape) -> None:

@@ -24,8 +24,8 @@ class AlignOptions:
     """How regions are pooled, as torchvision's ``roi_align`` has it.
 
     Attributes:
-        scales: Of each map: its pixels for one of the image.
-        rows, columns: Of a pooled region.
+        scales: Scale of each map: its pixels for one pixel of the image.
+        rows, columns: Size of a pooled region.
         sampling_ratio: Samples for each of these, 0 for as many as there are pixels.
         aligned: Whether the centre of pixel (0, 0) is at (0.5, 0.5).
     """

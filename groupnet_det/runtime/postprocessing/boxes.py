@@ -23,9 +23,9 @@ class Anchors:
     """The boxes that deltas start from, as docs/reference/packed-format.md has them.
 
     Attributes:
-        cells: Of each level, the A anchors around a corner of a pixel.
-        strides: Of each level, in pixels.
-        offset: Of the first position, in strides.
+        cells: The A anchors of each level, around a corner of a pixel.
+        strides: Stride of each level, in pixels.
+        offset: Offset of the first position, in strides.
     """
 
     cells: dict[str, tuple[tuple[float, ...], ...]]
@@ -80,7 +80,7 @@ class BoxCoding:
 
     Attributes:
         kind: ``size``: moved centre and scaled size; ``distances``: to the four sides.
-        weights: Of x, y, width and height, for ``size``.
+        weights: Weights of x, y, width and height, for ``size``.
         clamp: Greatest logarithm of a scale, for ``size``.
     """
 

@@ -118,7 +118,7 @@ def lowest_logit(threshold: float, factors: int) -> float:
     it, and so their exponentials are spared.
 
     Args:
-        threshold: Of scores.
+        threshold: A score threshold.
         factors: How many sigmoids are in a score, the logit's own among them.
     """
     bound = min(max(threshold, 0.0), 1.0) ** factors  # sqrt(a b) > t needs a > t^2

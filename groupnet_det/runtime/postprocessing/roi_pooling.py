@@ -22,7 +22,7 @@ class Pooler:
 
     Attributes:
         levels: Names of maps, from high to low resolution.
-        strides: Of each level.
+        strides: Stride of each level.
         resolution: Rows and columns of a pooled region.
         sampling_ratio: Samples for each of these, 0 for as many as there are pixels.
         type: ``ROIAlignV2`` or ``ROIAlign``.
@@ -64,7 +64,7 @@ class Pooler:
     def __call__(self, network: Network, maps: dict[str, Tensor], boxes: Tensor) -> Tensor:
         """
         Args:
-            network: That pools.
+            network: The network that pools.
             maps: float32 (1, H, W, C) by name.
             boxes: (R, 4) in pixels of the network's input.
 

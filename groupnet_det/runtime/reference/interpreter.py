@@ -35,7 +35,7 @@ def run_reference(packed: PackedFile, images: Tensor) -> dict[str, Tensor]:
     """Run a network.
 
     Args:
-        packed: From `read_packed`.
+        packed: A file that `read_packed` read.
         images: uint8 (N, H, W, C).
 
     Returns:
@@ -53,8 +53,8 @@ def run_reference_part(packed: PackedFile, name: str, maps: Tensor) -> dict[str,
     """Run a part of a network.
 
     Args:
-        packed: From `read_packed`.
-        name: Of the part.
+        packed: A file that `read_packed` read.
+        name: Name of the part.
         maps: float32 (N, H, W, C); at least one.
 
     Returns:

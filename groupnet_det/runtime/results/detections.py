@@ -49,7 +49,7 @@ class Detections(Result):
         boxes: float32 (R, 4): left, upper, right and lower side in pixels of the image.
         scores: float32 (R,), 0 to 1.
         classes: int64 (R,).
-        class_names: Of all classes.
+        class_names: Names of all classes.
         image_size: Height and width in pixels.
         masks: bool (R, height, width); None where the network makes none.
     """

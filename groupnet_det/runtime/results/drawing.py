@@ -25,7 +25,7 @@ def pixels_of(image: AnyImage, size: tuple[int, int]) -> Pixels:
     """A copy of an image's pixels to draw on.
 
     Args:
-        image: Of any kind that `read_image` takes.
+        image: Image of any kind that `read_image` takes.
         size: Height and width that the result is for.
 
     Raises:

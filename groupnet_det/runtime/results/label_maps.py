@@ -27,7 +27,7 @@ class Region:
         class_name: Its class.
         label: The number of the class.
         area: Pixels.
-        share: Of the image's pixels, 0 to 1.
+        share: Share of the image's pixels, 0 to 1.
         mask: bool (height, width).
     """
 
@@ -48,7 +48,7 @@ class LabelMap(Result):
 
     Attributes:
         labels: int64 (height, width), in pixels of the image.
-        class_names: Of all labels.
+        class_names: Names of all labels.
         class_colours: RGB, 0 to 255, of all labels; empty where the network knows none.
     """
 

@@ -50,7 +50,7 @@ class Segment:
         class_name: Its class.
         label: The number of the class, among those of objects or those of stuff.
         is_thing: Whether it is an object.
-        id: Of its pixels in `PanopticSegmentation.segment_map`.
+        id: The number that its pixels have in `PanopticSegmentation.segment_map`.
         score: 0 to 1, of objects.
         mask: bool (height, width).
     """

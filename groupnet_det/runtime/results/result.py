@@ -42,7 +42,7 @@ class Result(ABC):
         """Draw over the image that the result is for.
 
         Args:
-            image: Of any kind that `read_image` takes.
+            image: Image of any kind that `read_image` takes.
 
         Returns:
             RGB (H, W, 3) of the image's size.
@@ -60,7 +60,7 @@ class Result(ABC):
         """COCO results, with ``category_id`` counted from 0 in the order of the classes.
 
         Args:
-            image_id: Of the image in the data set.
+            image_id: Id of the image in the data set.
 
         Raises:
             ConfigError: COCO has no format for this kind of result.
@@ -87,7 +87,7 @@ class Result(ABC):
 
         Args:
             path: With the suffix ``.json`` for `to_json`; others are image files, for `plot`.
-            image: That the result is for, to draw on; not needed for JSON.
+            image: The image that the result is for, to draw on; not needed for JSON.
 
         Raises:
             ConfigError: An image file is asked for without an image.

@@ -48,7 +48,7 @@ class FeatureMap:
     """A map of `channels` channels that some step computes.
 
     Attributes:
-        channels: Of the map.
+        channels: Channels of the map.
         sinks: Where it goes.
     """
 
@@ -127,7 +127,7 @@ class StoredMap(FeatureMap):
     def __init__(self, store: Store, buffer: int, passed: FeatureMap) -> None:
         """
         Args:
-            store: Of the program.
+            store: Tensors of the program.
             buffer: With the floats.
             passed: The same values as a later step passes them on.
         """

@@ -24,7 +24,7 @@ class FinishedSteps:
     """The steps of a program, and where the maps of its builders went.
 
     Attributes:
-        builders: That of each step.
+        builders: The builder of each step.
         on_sums: Pairs of a step and a branch whose thresholds act on the sum of a convolution.
     """
 
@@ -67,8 +67,8 @@ def finish_steps(
 
     Args:
         builders: In the order of the steps.
-        on_demand: As of `ProgramBuilder`.
-        buffers: Of the program.
+        on_demand: See `ProgramBuilder`.
+        buffers: Buffers of the program.
         store: Its tensors; gets those of thresholds.
     """
     kept = _without_unread(builders, on_demand)

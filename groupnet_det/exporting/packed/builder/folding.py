@@ -51,7 +51,7 @@ class Chain:
     """``after(act(before(v)))``.
 
     Attributes:
-        slope: Of ``prelu``, float64 (C,).
+        slope: Slopes of ``prelu``, float64 (C,).
     """
 
     before: Affine

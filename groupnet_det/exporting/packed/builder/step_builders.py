@@ -28,7 +28,7 @@ class ConvBuilder:
 
     Attributes:
         merged: The merged value.
-        scales, alias, gate: As in `Join`.
+        scales, alias, gate: See `Join`.
     """
 
     name: str

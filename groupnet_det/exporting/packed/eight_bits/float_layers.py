@@ -78,7 +78,7 @@ class Int8Convs:
     def __init__(self, ranges: Mapping[str, ByteRange]) -> None:
         """
         Args:
-            ranges: Of the inputs, by the path of the convolution: `calibration.calibrate_convs`.
+            ranges: Ranges of the inputs by the path of the convolution, see `calibrate_convs`.
         """
         self._ranges = ranges
         self._used: dict[str, ByteRange] = {}

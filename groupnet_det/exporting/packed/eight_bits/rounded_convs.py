@@ -19,8 +19,8 @@ def with_rounded_convs(model: nn.Module, info: Mapping[str, Any]) -> nn.Module:
     """A copy with rounded weights, and inputs that are rounded in front of each convolution.
 
     Args:
-        model: That the file was made from, on the CPU.
-        info: Of the packed file; nothing is rounded where it has no ``int8_convs``.
+        model: The model that the file was made from, on the CPU.
+        info: The packed file's ``info``; nothing is rounded if it has no ``int8_convs``.
 
     Raises:
         PackedFileError: ``int8_convs`` names a layer that the model does not have.

@@ -40,11 +40,11 @@ def unit_terms(
     """The terms whose sum is the output of `unit` on `feature`, but for its shortcut.
 
     Args:
-        exporter: Of the program.
+        exporter: Exporter of the program.
         unit: The layer.
         feature: Its input.
         room: How many terms there may be; a unit that needs more is computed with floats.
-        level: Of the pyramid, whose BN it is; the weights are the same for all.
+        level: Level of the pyramid whose BN is taken; the weights are the same for all levels.
         input_norm: A BN that `feature` still has to go through, if any.
         order: The output channels in the order that is wanted, int64 (C,); all in theirs if
             absent.
@@ -89,13 +89,13 @@ def base_terms(
     """The terms of some bases of a convolution.
 
     Args:
-        exporter: Of the program.
+        exporter: Exporter of the program.
         conv: The convolution.
-        name: Of its unit.
+        name: Name of its unit.
         readings: The maps that its input is put together of.
-        bases: Those that are wanted.
+        bases: The bases that are wanted.
         norm: What its input goes through before.
-        room: As of `unit_terms`.
+        room: See `unit_terms`.
     """
     steps = _Activation(conv, norm, exporter.name(conv))
     weights, activations = sign_terms(conv, exporter.name(conv)), steps.binary_terms()

@@ -49,11 +49,11 @@ def float_terms(
     """Terms of a float convolution, one for each map that its input is put together of.
 
     Args:
-        exporter: Of the program.
+        exporter: Exporter of the program.
         conv: The convolution.
         readings: The maps.
         chain: What follows the sum; no nonlinearity where there are several maps.
-        name: Of the convolution.
+        name: Name of the convolution.
 
     Raises:
         ConfigError: Its geometry is one that no program can compute.

@@ -33,7 +33,7 @@ class Predictors(Protocol):
         """A convolution, or a linear layer on the whole map, with its bias.
 
         Args:
-            exporter: Of the program.
+            exporter: Exporter of the program.
             module: An `nn.Conv2d` or `nn.Linear`.
             name: Its path.
             feature: Its input.
@@ -68,7 +68,7 @@ class Int8Predictors:
     def __init__(self, ranges: Mapping[Site, ByteRange]) -> None:
         """
         Args:
-            ranges: Of the inputs, as of `calibration.calibrate`.
+            ranges: Ranges of the inputs, see `calibration.calibrate`.
         """
         self._ranges = ranges
 

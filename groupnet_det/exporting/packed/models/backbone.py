@@ -26,7 +26,7 @@ class ExportedBackbone:
 
     Attributes:
         features: The merged output of each stage; a stage that nothing reads costs nothing.
-        blocks: By path.
+        blocks: Blocks by path.
         unpacked: Convolutions that are not computed with bits, with the reason.
     """
 
@@ -50,7 +50,7 @@ def export_backbone(
     Args:
         backbone: In eval mode, on the CPU, float32.
         last_stage: Such as ``res5``.
-        mean, std: Of the pixels, (C,).
+        mean, std: Mean and standard deviation of the pixels, (C,).
         float_convs: How convolutions in full precision are computed, by their paths below the
             backbone.
 

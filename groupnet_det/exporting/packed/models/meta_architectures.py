@@ -100,8 +100,8 @@ def export_model(
         predictors: How the last layers are computed; with floats by default.
         float_convs: How other convolutions in full precision are computed; as trained by default.
         mask_threshold: Probability from which a pixel is part of an object's mask.
-        score_threshold: Of objects, for all classes or by class name: what predictors take where
-            they are told nothing else.
+        score_threshold: Score threshold for all classes or by class name: the default of
+            predictors.
 
     Raises:
         ConfigError: No program can compute this network; the message says what to change. Or a

@@ -29,10 +29,10 @@ def export_panoptic_head(
     """Append the steps of the head and the upsampling to the canvas; the buffer of ``logits``.
 
     Args:
-        exporter: Of the program.
+        exporter: Exporter of the program.
         predictors: How the last layer is computed.
         head: A `GroupNetPanopticHead`.
-        levels: Of the pyramid, by name.
+        levels: Levels of the pyramid, by name.
         strides: Theirs.
 
     Raises:

@@ -48,7 +48,7 @@ def describe_rcnn(
         proposals: The RPN.
         roi_heads: The heads.
         stages: The box predictors by the names of their parts.
-        mask: As of `describe_mask`, if there is a mask head.
+        mask: See `describe_mask`, if there is a mask head.
     """
     last = list(stages.values())[-1]
     return {
@@ -83,8 +83,8 @@ def describe_score_threshold(
     """Score thresholds by class name; nothing where there are none.
 
     Args:
-        threshold: Of all classes, or by class name; None for none.
-        class_names: Of all classes of objects; empty for a network that finds no objects.
+        threshold: A threshold for all classes, or one by class name; None for none.
+        class_names: Names of all classes of objects; empty for a network that finds no objects.
 
     Raises:
         ConfigError: A threshold is no score, or of an unknown class.

@@ -51,15 +51,15 @@ class DeepLabHead(SegmentationHead):
     ) -> None:
         """
         Args:
-            input_shape: Of the backbone's maps.
+            input_shape: Shapes of the backbone's maps.
             in_features: The name of the one that the pyramid is on.
-            channels: Of each part of the pyramid, and after the projection.
+            channels: Channels of each part of the pyramid, and after the projection.
             rates: Dilations of the pyramid's 3x3 convolutions.
             aspp_quantization: Quantizers and K of the pyramid.
             dropout: Share of channels that training drops after the projection.
             projection_relu: Whether the projection ends in a ReLU.
-            stride: Of what `score` returns; that of the map by default.
-            arguments: Of `SegmentationHead`.
+            stride: Stride of the scores that `score` returns; by default that of the map.
+            arguments: Arguments of `SegmentationHead`.
 
         Raises:
             ConfigError: A value cannot work; the message names the key.
@@ -141,13 +141,13 @@ class GroupNetDeepLabV3PlusHead(DeepLabHead):
     ) -> None:
         """
         Args:
-            input_shape: Of the backbone's maps.
-            channels: Of the pyramid and of u1 and u2.
+            input_shape: Shapes of the backbone's maps.
+            channels: Channels of the pyramid, of u1 and of u2.
             low_level_feature: Name of the early map.
-            low_level_channels: That it is reduced to.
+            low_level_channels: Channels that it is reduced to.
             decoder: Method of reduce, u1 and u2.
             normalize_low_level: Whether a BN stands in front of reduce; see `SegmentationHead`.
-            arguments: Of `DeepLabHead`.
+            arguments: Arguments of `DeepLabHead`.
 
         Raises:
             ConfigError: A value cannot work; the message names the key.
