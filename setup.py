@@ -37,7 +37,7 @@ def carried_files() -> list[str]:
 
 
 def why_no_engine() -> str:
-    """Why the engine is not even tried; empty where it is."""
+    """The reason why the engine is not even tried; empty if it is."""
     if os.environ.get(SKIP):
         return f"{SKIP} is set"
     if importlib.util.find_spec("torch") is None:

@@ -38,7 +38,7 @@ Overrides = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What a training ended with.
+    """The result of a training.
 
     Attributes:
         checkpoint: The file with the weights, ``model_final.pth``.
@@ -125,7 +125,7 @@ def _finished(folder: Path) -> Training:
 def predict(
     model: AnyPath, image: AnyImage, *, score_threshold: ScoreThreshold = DEFAULT_THRESHOLDS
 ) -> Result:
-    """What a trained network predicts for an image, with the names of its classes.
+    """Predict an image by a trained network, with the names of its classes.
 
     It opens the file each time; for many images call `open_predictor` once.
 

@@ -23,7 +23,7 @@ COMMANDS_PACKAGE = "groupnet_det.commands"
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What a name stands for.
+    """The module and the fixed arguments of a command.
 
     Attributes:
         module: In ``groupnet_det.commands``; its ``main`` takes the arguments.

@@ -36,7 +36,7 @@ BUILD_TOOLS = ["setuptools>=77,<81", "wheel", "ninja"]
 
 
 def fingerprint() -> str:
-    """What the stamp holds: it changes with the requirements, the checkout and the interpreter."""
+    """The content of the stamp: it changes with requirements, checkout and interpreter."""
     digest = hashlib.sha256(f"{ROOT} {sys.version}".encode())
     for name in INPUTS:
         path = ROOT / name
@@ -93,7 +93,7 @@ def install_extras(extras: list[str]) -> None:
 
 
 def install_beside_torch(*arguments: str) -> None:
-    """Torch must not move meanwhile."""
+    """Install with constraints that keep torch as it is."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
         for name in ("torch", "torchvision"):
             constraints.write(f"{name}=={installed_version(name)}\n")

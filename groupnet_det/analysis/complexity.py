@@ -26,7 +26,7 @@ WORD_BITS = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Complexity:
-    """For one image.
+    """Costs of a network for one image.
 
     Attributes:
         binary_operations: BOPs.

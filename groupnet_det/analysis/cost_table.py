@@ -69,7 +69,7 @@ def _shown(value: Any, format_: str) -> str:
 
 
 def cost_summary(rows: Sequence[LayerCost], weights: tuple[int, int]) -> str:
-    """What the sums say, in three lines.
+    """Summarize the sums of a table in three lines.
 
     Args:
         weights: Number of weights of one bit, and of all.

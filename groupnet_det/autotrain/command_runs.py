@@ -52,7 +52,7 @@ class TrainingStage:
 
     @property
     def weights(self) -> Path:
-        """What the training ends with."""
+        """The last checkpoint of the training."""
         return self.output / "model_final.pth"
 
 

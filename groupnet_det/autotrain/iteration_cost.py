@@ -1,4 +1,4 @@
-"""What an iteration takes on this machine: whether its memory is there, and its time."""
+"""Cost of an iteration on this machine: whether it fits into memory, and its time."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""From a request to the choices of its trainings."""
+"""Choices of the trainings for a request."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ def _data_choices(request: Request, found: FoundData) -> list[Choice]:
 
 
 def _class_names(task: TrainingTask, data: list[Choice]) -> tuple[str, ...]:
-    """Of the training split, which is registered for it."""
+    """Names of the classes of the training split, which is registered for it."""
     cfg = load_config(task.config_file, options_of(data))
     register_datasets(cfg)
     (name,) = cfg.DATASETS.TRAIN
@@ -135,14 +135,14 @@ def _given(request: Request, task: TrainingTask) -> list[Choice]:
 
 
 def _widths(request: Request, cfg: CfgNode) -> tuple[float, ...]:
-    """Those that may do, the widest first."""
+    """Widths to try, the widest first."""
     is_large = cfg.MODEL.DEVICE != "cpu" or (request.budget.seconds or 0) >= LARGE_SECONDS
     return (1.0, 0.5, 0.25) if is_large else (0.5, 0.25)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Size:
-    """How wide a network is, and how many images it learns from at a time.
+    """Width of a network, and the number of images that it learns from at a time.
 
     Attributes:
         choices: All but the schedule, the last two of which are unexplained.
@@ -234,7 +234,7 @@ def _tanh_choices(task: TrainingTask, size: _Size, schedule: ScheduleChoice) -> 
 
 
 def _told_time(request: Request, schedule: ScheduleChoice) -> str:
-    """What the time is enough for; nothing where epochs were asked for."""
+    """Text about the time that the schedule fits; empty if epochs were asked for."""
     if request.budget.seconds is None:
         return ""
     few = "" if schedule.is_enough else ", few: give more time"
@@ -242,7 +242,7 @@ def _told_time(request: Request, schedule: ScheduleChoice) -> str:
 
 
 def _rate(rate: float, task: TrainingTask, batch: int) -> Choice:
-    """By the square root of the batch, as suits Adam."""
+    """Learning rate for a batch, scaled by its square root, as suits Adam."""
     scaled = rate * (batch / task.batch) ** 0.5
     why = f"{rate} for {task.batch} images, by the square root of their number"
     return Choice("SOLVER.BASE_LR", float(f"{scaled:.2g}"), why)

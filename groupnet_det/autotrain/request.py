@@ -1,4 +1,4 @@
-"""What a user asks for, and how far it has come, in a file of the output folder."""
+"""The user's request and its progress, in a file of the output folder."""
 
 import json
 import re
@@ -47,7 +47,7 @@ class Request:
             raise ConfigError(f"--k is {self.num_bases}; valid: 1 to 8")
 
     def identity(self) -> dict[str, Any]:
-        """By which a training is told from another one."""
+        """The values that distinguish one training from another."""
         return {
             "data": str(self.data.absolute()),
             "task": self.task,
@@ -111,7 +111,7 @@ class Progress:
                 )
 
     def get(self, step: str) -> Any:
-        """What a step noted, or None where it is not done."""
+        """The record of a finished step; None if it is not done."""
         return self._content["done"].get(step)
 
     def note(self, step: str, found: Any = True) -> None:

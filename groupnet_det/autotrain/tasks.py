@@ -60,7 +60,7 @@ class TrainingTask:
 
     @property
     def recipe(self) -> tuple[Choice, ...]:
-        """What the recipe sets besides rates, batches and stages."""
+        """Choices of the recipe besides rates, batches and stages."""
         return (*RECIPE, *self.own_recipe)
 
 

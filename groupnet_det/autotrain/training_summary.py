@@ -1,4 +1,4 @@
-"""What a training came to: pictures, scores and the machine it ran on."""
+"""Summary of a training: images, scores and the machine it ran on."""
 
 import datetime
 import os
@@ -79,7 +79,7 @@ def scores_line(scores: Mapping[str, float]) -> str:
 
 
 def list_outputs(output: Path, names: Sequence[str] = OUTPUTS) -> str:
-    """Where to look, the page last."""
+    """List the files to look at, the page last."""
     *single, page = (str(output / name) for name in names)
     lines = "\n".join(f"  {path}" for path in single)
     return f"Look at\n{lines}\nand at all of it in one page:\n  {page}"

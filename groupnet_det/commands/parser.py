@@ -27,7 +27,7 @@ MARK = "\0"
 
 
 def typed_program() -> str:
-    """How the program was called, as far as its flags."""
+    """The words with which the program was called, up to its flags."""
     first = Path(sys.argv[0])
     return f"python {sys.argv[0]}" if first.suffix == ".py" else sys.argv[0]
 
@@ -133,8 +133,8 @@ class CommandParser(argparse.ArgumentParser):
         )
 
     def add_network(self) -> None:
-        """What `add_config` adds, and a checkpoint before the keys: the value of ``MODEL.WEIGHTS``,
-        whose config is taken where no other is named."""
+        """Add the words of `add_config`, and a checkpoint before the keys: the value of
+        ``MODEL.WEIGHTS``, whose config is taken if no other is named."""
         self.add_config(help_="of the training; without it the one that the checkpoint carries")
         self.files[CHECKPOINT] = WEIGHTS
 
@@ -168,7 +168,7 @@ class CommandParser(argparse.ArgumentParser):
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> argparse.Namespace:
-        """As of argparse; where there are config keys, flags may follow them.
+        """Parse as argparse does; flags may also follow config keys.
 
         Config keys without value, and files that are missing or named twice, end the program with
         a message.
@@ -225,7 +225,7 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def _kind_of(word: str) -> str:
-    """What file a word names, if any: keys have no slash, and upper-case endings."""
+    """The kind of file that a word names, if any: keys have no slash, and upper-case endings."""
     suffix = Path(word).suffix
     if suffix in KINDS:
         return KINDS[suffix]

@@ -16,7 +16,7 @@ Done = Mapping[RowKey, ComparisonRow]
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """What is to be trained.
+    """The trainings of a comparison.
 
     Attributes:
         methods: Names, in the order of the table.

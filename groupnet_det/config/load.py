@@ -39,7 +39,7 @@ def load_config(config_file: str, options: Sequence[str] = ()) -> CfgNode:
 
 
 def load_config_text(text: str, source: str, options: Sequence[str] = ()) -> CfgNode:
-    """As `load_config`, from the YAML that a checkpoint carries.
+    """Load a config as `load_config` does, from the YAML that a checkpoint contains.
 
     Args:
         text: What ``cfg.dump()`` gave.

@@ -15,7 +15,7 @@ LEFT_OUT = ("MODEL.WEIGHTS", "MODEL.DEVICE", "MODEL.INIT.", "MODEL.DISTILLATION.
 
 
 def network_keys(cfg: CfgNode) -> dict[str, Any]:
-    """Those that are not as by default, such as ``{"MODEL.MASK_ON": True}``."""
+    """Keys whose values differ from the defaults, such as ``{"MODEL.MASK_ON": True}``."""
     default = dict(leaves(load_config("")))
     return {
         key: value

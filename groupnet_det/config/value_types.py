@@ -68,7 +68,7 @@ def _default(cfg: CfgNode, key: str) -> Any:
 
 
 def _literal(value: Any) -> Any:
-    """What yacs will make of a text."""
+    """The value that yacs will read from a text."""
     if not isinstance(value, str):
         return value
     try:

@@ -18,7 +18,7 @@ TASKS: dict[str, str] = {
 
 
 def datasets_root() -> Path:
-    """Where data sets lie, as in Detectron2: ``$DETECTRON2_DATASETS``, else ``datasets``."""
+    """The folder of data sets, as in Detectron2: ``$DETECTRON2_DATASETS``, else ``datasets``."""
     return Path(os.path.expanduser(os.getenv("DETECTRON2_DATASETS", "datasets")))
 
 

@@ -51,7 +51,7 @@ def checked_texts(values: Iterable[Any], key: str) -> list[str]:
 
 
 def checked_text(value: Any, key: str) -> str:
-    """As `checked_texts`, of one."""
+    """Check one name as `checked_texts` checks several."""
     if not isinstance(value, str):
         raise ConfigError(
             f"{key} is {value!r}, not a text: YAML reads yes, no, null, 02 and the like as truth "

@@ -82,7 +82,7 @@ def check_datasets(cfg: CfgNode, names: Sequence[str]) -> dict[str, list[dict[st
 
 
 def check_files(name: str, *, scores_masks: bool = False) -> None:
-    """What a registered data set is loaded from, before it is.
+    """Check the files of a registered data set before it is loaded.
 
     Args:
         scores_masks: Whether masks of instances are evaluated against it.

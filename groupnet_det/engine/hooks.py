@@ -187,7 +187,7 @@ def build_precise_bn(
 
 
 class _Average:
-    """Of the statistics of each pass through a norm, of which it keeps nothing itself."""
+    """Mean of the statistics of each pass through a norm, which keeps none itself."""
 
     def __init__(self, norm: Any) -> None:
         self.norm, self.momentum = norm, norm.momentum

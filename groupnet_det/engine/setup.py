@@ -148,7 +148,7 @@ def _choose_seed_alone(cfg: CfgNode, *, resume: bool) -> int:
 
 
 def _seed_of(config: Path) -> int:
-    """What a run wrote down; -1 where it did not, or the file is broken."""
+    """The seed that a run wrote down; -1 if it did not, or the file is broken."""
     try:
         content = yaml.safe_load(config.read_text())
     except (OSError, ValueError, yaml.YAMLError, RecursionError):

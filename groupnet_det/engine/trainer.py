@@ -65,7 +65,7 @@ class Trainer(DefaultTrainer):
     iter: int
 
     def __init__(self, cfg: CfgNode) -> None:
-        """What Detectron2's constructor does, which however distributes and casts for GPUs only.
+        """Do what Detectron2's constructor does, which however distributes and casts for GPUs only.
 
         Raises:
             UserError: The config asks for what does not work.
@@ -154,7 +154,7 @@ class Trainer(DefaultTrainer):
         return [RecordBitFlips(self.checkpointer.model, period)] if period > 0 else []
 
     def _row_writers(self) -> list[EventWriter]:
-        """Those with a row for each time; the printer on the screen divides by the iterations since
+        """Writers of a row for each time; the printer on the screen divides by the iterations since
         its last line."""
         return [each for each in self.writers if not isinstance(each, CommonMetricPrinter)]
 
@@ -163,7 +163,7 @@ class Trainer(DefaultTrainer):
         return self.writers
 
     def train(self) -> Any:
-        """As Detectron2's, but it may end early: ``SOLVER.EARLY_STOPPING``."""
+        """Train as Detectron2's trainer, but end early where ``SOLVER.EARLY_STOPPING`` says so."""
         if any(hook.stopped for hook in self.early_stopping):
             if Path(self.checkpointer.get_checkpoint_file()).name != CHECKPOINT:
                 self._save_final()  # which an interruption prevented
@@ -209,7 +209,7 @@ class Trainer(DefaultTrainer):
         self.data_loader.batch_sampler.start_batch = self.start_iter
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """What a checkpoint holds of a training; settings, as the learning rate, are the config's.
+        """Load the training's state from a checkpoint; settings, as the learning rate, are the config's.
 
         Raises:
             CheckpointError: It is of another optimizer.

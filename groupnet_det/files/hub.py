@@ -47,7 +47,7 @@ class HubError(UserError):
 
 @dataclass(frozen=True)
 class HubName:
-    """What a name of the hub says.
+    """The parts of a name on the hub.
 
     Attributes:
         repo: ``user/name``.
@@ -206,7 +206,7 @@ def _reason(error: Exception, hub: Any) -> str:
 
 
 def _status(error: Exception) -> int:
-    """Of an answer of HTTP; 0 where the hub gave none."""
+    """Status of a response of HTTP; 0 if the hub gave none."""
     return getattr(getattr(error, "response", None), "status_code", 0)
 
 

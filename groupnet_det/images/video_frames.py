@@ -71,7 +71,7 @@ class FrameSource:
             yield np.ascontiguousarray(frame[:, :, ::-1])  # OpenCV's order is BGR
 
     def check_complete(self) -> None:
-        """To be asked at the end.
+        """Check, after the last frame, that enough of them could be read.
 
         Raises:
             DataError: Less frames could be read than there should be.

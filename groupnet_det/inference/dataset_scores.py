@@ -17,7 +17,7 @@ from groupnet_det.exporting.verify.agreement import ImagePrediction, predictions
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetScores:
-    """What a network reaches on a data set.
+    """The scores of a network on a data set.
 
     Attributes:
         values: Scores by name, such as ``bbox/AP``, in per cent.

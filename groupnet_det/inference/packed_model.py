@@ -86,7 +86,7 @@ class PackedModel(nn.Module):
 
 
 def model_outputs(result: Result) -> dict[str, Any]:
-    """What a model of Detectron2 would return for the image: ``logits``, ``instances`` or
+    """The outputs that a model of Detectron2 would return for the image: ``logits``, ``instances`` or
     ``sem_seg``, or the last two and ``panoptic_seg``."""
     if isinstance(result, PanopticSegmentation):
         parts: tuple[Result, ...] = (result.label_map, result.detections, result)

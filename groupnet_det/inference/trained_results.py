@@ -20,7 +20,7 @@ ModelOutputs = Mapping[str, Any]
 
 
 def combination_of(cfg: CfgNode) -> Combination:
-    """How ``MODEL.PANOPTIC_FPN.COMBINE`` makes segments of objects and labels."""
+    """The rules of ``MODEL.PANOPTIC_FPN.COMBINE`` that make segments of objects and labels."""
     options = cfg.MODEL.PANOPTIC_FPN.COMBINE
     return Combination(
         overlap_threshold=options.OVERLAP_THRESH,
@@ -30,7 +30,7 @@ def combination_of(cfg: CfgNode) -> Combination:
 
 
 def object_names(cfg: CfgNode, metadata: Metadata) -> list[str]:
-    """Of all classes of objects, numbers where `metadata` has no names; empty for a network that
+    """Names of all classes of objects, numbers if `metadata` has no names; empty for a network that
     finds no objects."""
     architecture = cfg.MODEL.META_ARCHITECTURE
     if architecture in TASKS:  # others than detection

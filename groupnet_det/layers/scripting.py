@@ -23,7 +23,7 @@ class Scriptable(nn.Module):
     """
 
     def __prepare_scriptable__(self) -> nn.Module:
-        """What torch compiles instead.
+        """The module that torch compiles instead.
 
         Raises:
             ConfigError: The module is in training.

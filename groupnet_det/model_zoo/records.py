@@ -36,7 +36,7 @@ class TrainedRow:
 
 @dataclass(frozen=True, kw_only=True)
 class CostRow:
-    """What a network costs, as `analysis.complexity` counts it.
+    """The costs of a network, as `analysis.complexity` counts them.
 
     Attributes:
         network, size: See the module; height x width of the image, pixels.
@@ -62,7 +62,7 @@ class CostRow:
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyRow:
-    """How long a network takes for one image, from pixels to the prediction.
+    """The time of a network for one image, from pixels to the prediction.
 
     Attributes:
         network, size: See `CostRow`.

@@ -35,7 +35,7 @@ def make_page(root: Path) -> str:
 
 
 def _read_measured(root: Path) -> Measured:
-    """What is known of the networks; of several measurements of one, the last."""
+    """The measurements of the networks; the last one if there are several."""
     return Measured(
         costs={row.network: row for row in read_records(root / COSTS, CostRow)},
         latencies={row.network: row for row in read_records(root / LATENCIES, LatencyRow)},

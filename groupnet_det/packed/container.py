@@ -75,7 +75,7 @@ class Container:
 
 
 def header_end(content: bytes) -> int:
-    """Where the header ends, as a file says; that may be beyond its own end."""
+    """The end of the header that a file states; it may be beyond the file's own end."""
     return LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES], "little")
 
 

@@ -32,7 +32,7 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class PackedFile:
-    """What a packed file holds.
+    """The content of a packed file.
 
     Attributes:
         program: What is computed.

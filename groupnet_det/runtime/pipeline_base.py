@@ -130,5 +130,5 @@ def names_of_classes(
 
 
 def pixel_size(pixels: Tensor) -> Size:
-    """Of (1, H, W, C)."""
+    """The size of pixels (1, H, W, C)."""
     return pixels.shape[1], pixels.shape[2]

@@ -119,8 +119,8 @@ class PackedPredictor(BasePredictor):
         return _reopen, (self._path, self._options)
 
     def prepare(self, image: AnyImage) -> tuple[Tensor, tuple[int, int]]:
-        """What `predict_pixels` takes: an image's pixels as the network sees them, and the size
-        that the result is for.
+        """Prepare the arguments of `predict_pixels`: an image's pixels as the network sees them, and
+        the size that the result is for.
 
         Raises:
             DataError: The image cannot be used.

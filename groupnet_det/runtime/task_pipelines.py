@@ -32,7 +32,7 @@ from .pipeline_base import (
 
 
 class Classifier(TaskPipeline):
-    """Of the task ``classification``."""
+    """The task ``classification``."""
 
     preprocessing: Preprocessing
 
@@ -64,10 +64,10 @@ class Classifier(TaskPipeline):
 
 
 class Segmenter(OfWholeImages):
-    """Of the task ``semantic_segmentation``."""
+    """The task ``semantic_segmentation``."""
 
     def __init__(self, packed: PackedFile) -> None:
-        """As `Classifier`."""
+        """See `Classifier`."""
         super().__init__(packed)
         self.postprocessing = read_postprocessing(SegmentationPostprocessing, packed)
         self.num_classes = channels_of(packed.program, "logits")
@@ -92,7 +92,7 @@ TASKS: dict[str, dict[str | None, Callable[[PackedFile], TaskPipeline]]] = {
 
 
 def make_task(packed: PackedFile) -> TaskPipeline:
-    """What the file's ``info`` asks for, with its names of classes.
+    """Make the pipeline that the file's ``info`` asks for, with its names of classes.
 
     Raises:
         PackedFileError: The task is unknown, or the file does not hold what it needs.

@@ -44,7 +44,7 @@ def draw_result(pixels: np.ndarray, result: Result) -> np.ndarray:
 
 
 class VideoDrawer:
-    """As `draw_result`, but an object keeps its colour from frame to frame."""
+    """Draws like `draw_result`, but an object keeps its colour from frame to frame."""
 
     def __init__(self) -> None:
         self.visualizer = VideoVisualizer(Metadata())

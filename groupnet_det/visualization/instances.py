@@ -67,7 +67,7 @@ def _bitmasks(instances: Instances) -> list[np.ndarray]:
 
 
 def _bitmask(mask: Any, size: tuple[int, int]) -> np.ndarray:
-    """From a tensor or array (H, W), polygons, or a run-length encoding, which must fit."""
+    """Decode a tensor or array (H, W), polygons, or a run-length encoding, which must fit."""
     if isinstance(mask, dict):
         if isinstance(mask["counts"], list):
             mask = mask_util.frPyObjects(mask, *size)

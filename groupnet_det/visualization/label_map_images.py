@@ -52,7 +52,7 @@ def draw_labels(
 def draw_segments(
     pixels: NDArray[np.uint8], labels: Labels, metadata: Metadata
 ) -> NDArray[np.uint8]:
-    """As `draw_labels`, with the names of the classes in their regions.
+    """Draw like `draw_labels`, with the names of the classes in their regions.
 
     Args:
         pixels: RGB (H, W, 3).

@@ -112,8 +112,8 @@ def check_sender(scope: Scope) -> None:
 
 
 def guarded(uploads: Uploads) -> Callable[[Any], AbstractAsyncContextManager[None]]:
-    """What puts a `Guard` before all of Gradio's application when its server starts, as a
-    ``lifespan`` of ASGI."""
+    """Make a ``lifespan`` of ASGI that puts a `Guard` before all of Gradio's application when its
+    server starts."""
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
@@ -143,7 +143,7 @@ async def _body(receive: Receive) -> bytes:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """As `receive`, after a body that has been read."""
+    """Make a `receive` that first returns a body that has been read."""
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def next_message() -> Message:

@@ -29,7 +29,7 @@ CSS = """
 
 
 def intro(number: int) -> str:
-    """What stands above all."""
+    """The text above everything else."""
     models = "1 packed model" if number == 1 else f"{number} packed models"
     return (
         "<div class='gn-intro'><h1>Binary networks on your pictures</h1>"
@@ -39,7 +39,7 @@ def intro(number: int) -> str:
 
 
 def problem(message: str) -> str:
-    """Why there is no prediction."""
+    """The reason why there is no prediction."""
     return f"<div class='gn-problem' role='alert'>{escape(message)}</div>"
 
 
@@ -93,7 +93,7 @@ def comparison(result: Comparison) -> str:
 
 
 def waiting() -> str:
-    """What stands instead of `comparison` while it is measured."""
+    """The text that stands instead of `comparison` during the measurement."""
     return _titled("Time on this machine", _note("Both networks are being timed."))
 
 

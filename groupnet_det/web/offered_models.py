@@ -99,7 +99,7 @@ def display_name(path: Path, root: Path) -> str:
 
 
 def questions(models: Iterable[WebModel]) -> list[str]:
-    """Those of `QUESTIONS` that a model is for."""
+    """The texts of `QUESTIONS` that a model is for."""
     models = list(models)
     return [question for question in QUESTIONS if any(m.is_for(question) for m in models)]
 

@@ -19,7 +19,7 @@ SCHEDULE = Schedule(rounds=5, burst_seconds=0.05)
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What was measured.
+    """The result of a measurement.
 
     Attributes:
         packed_seconds: Time from prepared pixels to the prediction, median of the rounds.

@@ -66,7 +66,7 @@ def _is_plain(root: str, below: Path) -> bool:
 
 
 def _paths(value: Any) -> Iterator[object]:
-    """What objects at any depth have as ``path``, as Gradio's descriptions of files do."""
+    """The ``path`` of objects at any depth, as Gradio's descriptions of files have it."""
     waiting = [value]
     while waiting:
         at = waiting.pop()

@@ -61,7 +61,7 @@ class Asked:
 
 
 class Page:
-    """What the page does, apart from its layout.
+    """The functions of the page, apart from its layout.
 
     Whatever comes from a browser is checked here: everybody on this machine can call what the page
     calls, with other values than it would send.
@@ -129,7 +129,7 @@ class Page:
 
 
 def label_of(upload: object) -> str:
-    """What messages call an uploaded picture: the name that its file had, cut."""
+    """The name of an uploaded image in messages: that of its file, cut."""
     name = upload.get("orig_name") or upload.get("path") if isinstance(upload, Mapping) else None
     return Path(str(name)).name[:MAX_LABEL] or "the picture"
 

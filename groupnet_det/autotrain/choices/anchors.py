@@ -120,7 +120,7 @@ def _recall(
 
 
 def _around_zero(size: float, shape: float) -> list[float]:
-    """As Detectron2's generator: of area size², `shape` times as high as wide."""
+    """An anchor like Detectron2's generator makes: area size², `shape` times as high as wide."""
     width = size / np.sqrt(shape)
     height = shape * width
     return [-width / 2, -height / 2, width / 2, height / 2]

@@ -20,7 +20,7 @@ class Choice(NamedTuple):
 
 
 def last_of_keys(choices: Iterable[Choice]) -> list[Choice]:
-    """Of several choices of a key the last, at the place of the first."""
+    """Keep the last of several choices of a key, at the place of the first."""
     return list({choice.key: choice for choice in choices}.values())
 
 

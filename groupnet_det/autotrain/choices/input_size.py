@@ -47,7 +47,7 @@ def detection_side(boxes: Floats, images: Floats, labels: NDArray[np.int64]) -> 
 
 
 def longest_side(images: Floats, side: int) -> int:
-    """What the longer side may have: three quarters of all images keep their shape."""
+    """Choose the limit of the longer side: three quarters of all images keep their shape."""
     shapes = images.max(axis=1) / images.min(axis=1)
     return _stepped(side * max(4 / 3, min(3.0, float(np.percentile(shapes, 75)))))
 

@@ -11,7 +11,7 @@ WARMUP_SHARE, MOST_WARMUP = 0.05, 100
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """What a training may take.
+    """The time or the epochs that a training may take.
 
     Attributes:
         seconds: For all stages; None where epochs decide.
@@ -39,7 +39,7 @@ class ScheduleChoice:
 
     @property
     def iterations(self) -> int:
-        """Of both stages."""
+        """Iterations of both stages."""
         return self.tanh + self.binary
 
     @property

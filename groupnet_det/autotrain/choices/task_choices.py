@@ -24,7 +24,7 @@ MOST_CLASSIFIED = 128  # side of images, which a CPU can train in minutes
 
 
 def choose_detector(statistics: DatasetStatistics) -> list[Choice]:
-    """Of a RetinaNet."""
+    """Choose the config values of a RetinaNet."""
     anchors, choices = _choose_objects(statistics, DENSE_LEVELS, per_level=3)
     levels = [f"p{level}" for level in anchors.levels]
     return [
@@ -40,7 +40,7 @@ def choose_detector(statistics: DatasetStatistics) -> list[Choice]:
 
 
 def choose_mask_rcnn(statistics: DatasetStatistics) -> list[Choice]:
-    """Of a Mask R-CNN."""
+    """Choose the config values of a Mask R-CNN."""
     anchors, choices = _choose_objects(statistics, REGION_LEVELS, per_level=1)
     levels = [f"p{level}" for level in anchors.levels]
     return [
@@ -99,7 +99,7 @@ def _choose_objects(
 
 
 def choose_segmenter(statistics: DatasetStatistics) -> list[Choice]:
-    """Of an FCN."""
+    """Choose the config values of an FCN."""
     reduced, crop = segmentation_sizes(statistics.short_side)
     scale = (reduced or statistics.short_side) / statistics.short_side
     is_small = scale * statistics.short_side <= SMALL_SIDE
@@ -124,7 +124,7 @@ def choose_segmenter(statistics: DatasetStatistics) -> list[Choice]:
 
 
 def choose_classifier(statistics: DatasetStatistics) -> list[Choice]:
-    """Of a ResNet."""
+    """Choose the config values of a ResNet."""
     side = classification_side(statistics.short_side, most=MOST_CLASSIFIED)
     own = f"images are {statistics.short_side:.0f} pixels; at most {MOST_CLASSIFIED}"
     bytes_ = float(np.mean(statistics.image_sizes.prod(axis=1))) * 3

@@ -87,7 +87,7 @@ def _found(
 
 
 def _content(file: Path) -> Any:
-    """Of a file that may be anything."""
+    """Read a JSON file that may contain anything."""
     try:
         return parse_json(file.read_text(encoding="utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError):
@@ -107,7 +107,7 @@ def _has_instances(content: Any) -> bool:
 
 
 def _entry(file: Path, content: Mapping[str, Any], root: Path) -> Entry:
-    """With the folder, of those near the file, in which the first and the last image lie."""
+    """Make an entry whose image folder, near the file, contains the first and the last image."""
     names = [str(content["images"][index].get("file_name")) for index in (0, -1)]
     folders = [file.parent, *folders_below(root)]
     if root == file.parent:  # a file alone, as <set>/annotations/a.json with <set>/images

@@ -48,7 +48,7 @@ def split_word(text: str) -> str | None:
 
 
 def split_of_path(path: Path, root: Path) -> str | None:
-    """Of the name without suffix, or of the folders from `root` on, the innermost first."""
+    """The split that the stem names, or a folder from `root` on, the innermost first."""
     inside = path.relative_to(root)
     for part in (inside.stem, *reversed(inside.parts[:-1])):
         if word := split_word(part):

@@ -213,7 +213,7 @@ def _checked(
 
 
 def _values(pair: Pair) -> list[int]:
-    """Those that the masks hold."""
+    """The values that occur in the masks."""
     files = [pair.masks / f"{image.stem}{pair.suffix}" for image in images_in(pair.images)]
     chosen = np.unique(np.linspace(0, len(files) - 1, min(COUNTED, len(files))).astype(int))
     counts = np.zeros(NUM_LABELS, dtype=np.int64)

@@ -61,7 +61,7 @@ def split_off_validation(entry: Entry, folder: Path) -> dict[str, Entry]:
 
 
 def choose(indices: Sequence[int]) -> list[int]:
-    """Which are for validation: `SHARE` of them, at least one where there are two."""
+    """Choose the validation part: `SHARE` of the images, at least one if there are two."""
     number = max(1, round(SHARE * len(indices))) if len(indices) > 1 else 0
     shuffled = np.random.default_rng(SEED).permutation(len(indices))
     return [indices[position] for position in shuffled[:number]]
@@ -90,7 +90,7 @@ def _write_coco(entry: Entry, keys: Sequence[Any], folder: Path, split: str) -> 
 
 
 def _voc_ids(entry: Entry) -> list[str]:
-    """Those of the entry's split; without one, of all XML files."""
+    """Ids of the entry's split; without a split, of all XML files."""
     root = Path(entry["ROOT"])
     if entry["SPLIT"]:
         return read_split(root, entry["SPLIT"])

@@ -20,7 +20,7 @@ NEIGHBOUR = LayerWorkload(kind="alone", channels=64, height=56, width=56, length
 
 
 def make_alone(workload: NetworkWorkload, threads: int) -> Burst:
-    """What the others are held against.
+    """Make the engine that the others are compared with.
 
     Raises:
         ExtensionError: The compiled engine is missing.

@@ -96,7 +96,7 @@ def engines_of(workload: AnyWorkload) -> Mapping[str, MakeEngine]:
 
 
 def choose_engines(workload: AnyWorkload, names: Iterable[str] = ()) -> dict[str, MakeEngine]:
-    """Those called `names` that can do the workload; all where there is no name.
+    """Choose the engines called `names` that can do the workload; all without names.
 
     Raises:
         ConfigError: An unknown name; the message lists the valid ones.

@@ -95,7 +95,7 @@ def open_session(graph: bytes, threads: int) -> Any:
 
 
 def graph_input(workload: Workload) -> Tensor:
-    """What the graphs of `onnx_graphs` take."""
+    """Input of the graphs of `onnx_graphs`."""
     if isinstance(workload, LayerWorkload):
         return layer_input(workload)
     if workload.part == "body":

@@ -42,7 +42,7 @@ def make_packed(workload: Workload, threads: int) -> Burst:
 
 
 def make_run(workload: NetworkWorkload) -> Callable[[], object]:
-    """From bytes to the most probable class.
+    """Make a function from bytes to the most probable class.
 
     Raises:
         ExtensionError: The compiled engine is missing.
@@ -64,8 +64,8 @@ def make_steps(workload: Workload, threads: int) -> Burst:
 
 
 def make_limit(workload: Workload, threads: int) -> Burst:
-    """What a layer would take if all its multiply-accumulates ran on registers, by the fastest way
-    to count that the instruction set has: paired full adders, or plain popcounts.
+    """Time a layer as if all its multiply-accumulates ran on registers, by the instruction set's
+    fastest way to count: paired full adders, or plain popcounts.
 
     Raises:
         ExtensionError: The compiled engine is missing.

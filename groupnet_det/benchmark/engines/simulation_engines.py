@@ -50,7 +50,7 @@ class SignedConv2d(nn.Module):
         return F.conv2d(signs, self.weight, None, self.geometry.stride, 0, self.geometry.dilation)
 
     def forward_maps(self, maps: list[Tensor]) -> list[Tensor]:
-        """As `QuantizedConv2d`'s."""
+        """See `QuantizedConv2d`."""
         return [self(x) for x in maps]
 
 

@@ -67,5 +67,5 @@ def in_inference_mode(model: Callable[..., object], argument: object) -> Callabl
 
 
 def parts_of(workload: Workload) -> int:
-    """By which the time of a run is divided."""
+    """The number of layers in a run, by which its time is divided."""
     return workload.length if isinstance(workload, LayerWorkload) else 1

@@ -53,7 +53,7 @@ class Deployment:
 
 
 class TrainedClassifier:
-    """What the engines are given: graphs are made once, and when the first one asks.
+    """A trained classifier for the engines; graphs are made once, when the first engine asks.
 
     Raises:
         ConfigError: It is no classifier.
@@ -87,7 +87,7 @@ class TrainedClassifier:
         return self._graphs["int8" if bits == 8 else "float"]
 
     def training_images(self) -> Iterator[np.ndarray]:
-        """As the network sees them in evaluation, evenly spread over the classes."""
+        """Images as the network sees them in evaluation, evenly spread over the classes."""
         batches = calibration_images(self.cfg, self.calibration_images)
         return (graph_pixels(image) for (image,) in batches)
 

@@ -97,7 +97,7 @@ class Front:
 
 
 def times_of(path: Path) -> Path:
-    """Where the times of the scores at `path` are."""
+    """The file of the times that belongs to the scores at `path`."""
     return path.with_name(f"{path.stem}_ms{path.suffix}")
 
 

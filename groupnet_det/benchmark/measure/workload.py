@@ -51,7 +51,7 @@ class LayerWorkload:
 
     @property
     def multiply_accumulates(self) -> int:
-        """Of one binary layer, all branches."""
+        """Multiply-accumulates of one binary layer, all branches."""
         pixels = self.batch * self.height * self.width
         return self.num_bases * pixels * KERNEL**2 * self.channels**2
 

@@ -36,7 +36,7 @@ _PLAIN = "tests/modeling/plain_groupnet.py"
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierSize:
-    """What is timed.
+    """Sizes of the networks and batches to time.
 
     Attributes:
         num_bases: K of the binary networks.
@@ -138,7 +138,7 @@ class _Runner:
         self.optimizer.step()
 
     def evaluate(self, images: Tensor) -> None:
-        """Forward without gradients."""
+        """Run the forward pass without gradients."""
         self.network.eval()
         with torch.no_grad():
             self.network(images)

@@ -34,7 +34,7 @@ SCALING_ENGINES = (OURS, TORCH, ONNXRUNTIME_INT8, OPENVINO_INT8)
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the user may choose.
+    """Options that the user may choose.
 
     Attributes:
         num_bases: K, several.
@@ -143,7 +143,7 @@ def models(options: Options) -> list[Item]:
 
 
 def model_workloads(options: Options) -> list[ModelWorkload]:
-    """What `models` measures."""
+    """Workloads of the suite `models`."""
     return [
         ModelWorkload(
             model=model,

@@ -48,7 +48,7 @@ class GroupNetClassifier(nn.Module):
 
 
 class EndToEnd(nn.Module):
-    """From images in unsigned bytes to the most probable class, around any network."""
+    """A network with pre- and post-processing: uint8 images to the most probable class."""
 
     scale: Tensor
     shift: Tensor
@@ -148,7 +148,7 @@ def layer_input(workload: LayerWorkload) -> Tensor:
 
 
 def body_input(workload: NetworkWorkload) -> Tensor:
-    """What the stem of a full-width network gives, channels last."""
+    """Output of the stem of a full-width network, channels last."""
     torch.manual_seed(SEED)
     side = workload.size // BODY_STRIDE
     channels = round(BODY_CHANNELS * workload.width)

@@ -53,7 +53,7 @@ def parse_size(word: str) -> tuple[int, int]:
 
 
 def analyze_model() -> CommandParser:
-    """What each layer of a network costs: operations, parameters, bytes, time.
+    """Show what each layer of a network costs: operations, parameters, bytes, time.
 
       %(prog)s configs/ImageNet/groupnet_r18_k4.yaml
       %(prog)s output/model_final.pth --tasks structure latency --csv layers.csv
@@ -206,7 +206,7 @@ def benchmark_train() -> CommandParser:
 
 
 def _quick_configs() -> list[Path]:
-    """Those of ``configs/quick``, without first stages of two: they are of the same networks."""
+    """Configs of ``configs/quick``, without first stages of two: they have the same networks."""
     found = sorted((project_root() / "configs/quick").glob("*.yaml"))
     return [path for path in found if not path.stem.endswith("_tanh")]
 

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def files_to_push(folder: Path, name: HubName) -> dict[str, Path | bytes]:
-    """What of a folder is for other people, by file name; all of it can be read.
+    """Choose the files of a folder that are for other people, by name; all can be read.
 
     Args:
         folder: A folder that `write_folder` made, perhaps with packed files.

@@ -142,7 +142,7 @@ def cost_of(cfg: CfgNode, own: PackedModel, again: PackedFile, backend: str) -> 
 def compare_predictions(
     cfg: CfgNode, trained: nn.Module, packed: PackedModel, dataset: str
 ) -> list[Finding]:
-    """What both networks reach on a data set, and on how many images they agree."""
+    """Compare the scores of both networks on a data set, and the images on which they agree."""
     task = packed.predictor.task
     ours = _score_trained(cfg, trained, dataset, task)
     theirs = score_dataset(cfg, packed, dataset)

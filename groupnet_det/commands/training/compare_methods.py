@@ -31,7 +31,7 @@ METHODS = Path(__file__).with_name("methods")
 def _check_rows(
     grid: Grid, methods: Mapping[str, Mapping[str, Any]], arguments: argparse.Namespace
 ) -> None:
-    """What a training of each method would be refused or warned of is told here, once.
+    """Check the config of each method, so that errors and warnings appear once, at the start.
 
     Raises:
         UserError: One cannot work.

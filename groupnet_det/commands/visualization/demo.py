@@ -150,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """What was asked for; see `_run_on_pictures` and `_run_on_video`."""
+    """Run on images or on a video; see `_run_on_pictures` and `_run_on_video`."""
     if not arguments.output:
         check_display()
     threshold = arguments.score_threshold

@@ -41,7 +41,7 @@ def _annotation_items(cfg: CfgNode, num_images: int) -> Iterator[Drawing]:
 
 
 def _loader_items(cfg: CfgNode, num_images: int) -> Iterator[Drawing]:
-    """What training sees first; by default as many images as there are."""
+    """Drawings of what training sees first; by default as many as there are images."""
     metadata = MetadataCatalog.get(cfg.DATASETS.TRAIN[0])
     number = num_images or sum(len(load_records(name)) for name in cfg.DATASETS.TRAIN)
     batches = build_train_loader(cfg, seed=max(cfg.SEED, 0))

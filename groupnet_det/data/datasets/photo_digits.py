@@ -38,7 +38,7 @@ Box = tuple[int, int, int, int]  # top, left, height, width
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoDigitsOptions:
-    """What the data set is a function of.
+    """Options that determine the data set.
 
     Attributes:
         num_train, num_val: Images per split.

@@ -82,7 +82,7 @@ def check_object_sizes(cfg: CfgNode, objects: TrainingObjects) -> None:
 
 
 def check_anchors(cfg: CfgNode, model: nn.Module, objects: TrainingObjects) -> None:
-    """How many objects have an anchor with IoU 0.5 or more; below 60 % it is a warning.
+    """Count objects that have an anchor with IoU 0.5 or more; warn if they are below 60 %.
 
     The anchors are those of the config's own generator, if that is Detectron2's default one.
     """

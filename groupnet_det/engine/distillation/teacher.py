@@ -42,7 +42,7 @@ def distill_logits(student: Tensor, teacher: Tensor, temperature: float) -> Tens
 
 
 def attention_map(feature: Tensor) -> Tensor:
-    """Where a feature is strong: the mean square over the channels, of unit length.
+    """The strength of a feature at each pixel: the mean square over the channels, of unit length.
 
     Args:
         feature: (N, C, H, W).
@@ -228,7 +228,7 @@ def inner_backbone(model: nn.Module) -> Any:
 
 
 def _num_classes(model: nn.Module) -> int:
-    """Of a classifier; 0 for other models."""
+    """Number of classes of a classifier; 0 for other models."""
     classifier = getattr(model, "fc", None)
     return classifier.out_features if isinstance(classifier, nn.Linear) else 0
 

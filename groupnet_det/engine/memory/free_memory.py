@@ -11,7 +11,7 @@ LIMITS = {
 
 
 def free_bytes(root: Path = Path("/")) -> int | None:
-    """Bytes that can still be taken without anything being killed; None where nobody says.
+    """Bytes that can still be taken without a process being killed; None if the system does not say.
 
     Args:
         root: Root of the file system that contains ``proc`` and ``sys``.
@@ -27,7 +27,7 @@ def _available(root: Path) -> Iterator[int]:
 
 
 def _left_in_groups(root: Path) -> Iterator[int]:
-    """Of the group of this process and of all that it lies in."""
+    """Bytes left in the group of this process and in all groups that contain it."""
     mount = root / "sys/fs/cgroup"
     for line in _read(root / "proc/self/cgroup").splitlines():
         number, controllers, path = line.split(":", 2)

@@ -73,7 +73,7 @@ def check_memory(cfg: CfgNode, model: nn.Module, records: Records, *, num_jobs: 
 
 
 def _bound(cfg: CfgNode, model: nn.Module, size: tuple[int, int], share: int) -> int:
-    """Bytes that an iteration takes less than."""
+    """An upper bound of the bytes of an iteration."""
     bases = _bases(cfg)
     regions = cfg.MODEL.ROI_HEADS.BATCH_SIZE_PER_IMAGE if _has_regions(cfg) else 0
     image = bases * (size[0] * size[1] * PIXEL_BYTES + regions * REGION_BYTES)
@@ -131,7 +131,7 @@ def _remedy(cfg: CfgNode, fitting: int) -> str:
 def _probe(
     cfg: CfgNode, small: tuple[int, int], full: tuple[int, int] | None, share: int, free: int | None
 ) -> dict[str, Any] | None:
-    """What `memory_probe` finds; None, with a warning, where it finds nothing.
+    """Run `memory_probe`; None, with a warning, if it finds nothing.
 
     Raises:
         TrainingError: One image alone is too much.
@@ -199,7 +199,7 @@ def _has_regions(cfg: CfgNode) -> bool:
 
 
 def _num_objects(cfg: CfgNode) -> int:
-    """As many objects as regions are trained as such at most, for which masks are computed."""
+    """The greatest number of regions that are trained as objects, for which masks are computed."""
     options = cfg.MODEL.ROI_HEADS
     if not _has_regions(cfg):
         return 6

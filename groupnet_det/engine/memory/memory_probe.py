@@ -109,11 +109,11 @@ class _Probe:
         return int(MARGIN * (max(forward, backward - self.gradients()) - self.start))
 
     def gradients(self) -> int:
-        """Bytes of those of the last step."""
+        """Bytes of the gradients of the last step."""
         return _bytes(p.grad for p in self.steps.model.parameters() if p.grad is not None)
 
     def optimizer_state(self) -> int:
-        """Bytes of it after a step."""
+        """Bytes of the optimizer's state after a step."""
         self.optimizer_step()
         return _bytes(v for s in self.steps.optimizer.state.values() for v in s.values())
 
@@ -138,7 +138,7 @@ def limit_memory(num_bytes: int) -> None:
 
 
 def run(request: Mapping[str, Any]) -> dict[str, Any]:
-    """What `measure_iteration` finds, or ``{"refused": True}`` where memory did not suffice, or
+    """Run `measure_iteration`: its result, or ``{"refused": True}`` if memory did not suffice, or
     ``{"failed": why}``.
 
     Args:

@@ -18,7 +18,7 @@ HARMLESS_RATE = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class BatchSize:
-    """Of a training batch.
+    """Size of a training batch.
 
     Attributes:
         num_images: In a step.

@@ -48,5 +48,5 @@ def is_score(name: str) -> bool:
 
 
 def of_all_classes(scores: dict[str, float]) -> dict[str, float]:
-    """Those of `scores` that are not of a single class (``bbox/AP-cat``, ``sem_seg/IoU-sky``)."""
+    """Scores that are not of a single class (``bbox/AP-cat``, ``sem_seg/IoU-sky``)."""
     return {name: value for name, value in scores.items() if "-" not in name.split("/")[-1]}

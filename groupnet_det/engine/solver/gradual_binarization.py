@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BinarizationState:
-    """What the quantizers of one layer do.
+    """State of the quantizers of one layer.
 
     Attributes:
         slope: Slope of the tanh that replaces the sign; infinite for the sign itself.
@@ -97,7 +97,7 @@ class GradualBinarization(HookBase):
         return self.schedule(progress, len(self.layers), self.max_slope)
 
     def before_train(self) -> None:
-        """As in the step before, whose evaluation a resumed training may have to make."""
+        """Set the state of the step before, whose evaluation a resumed training may repeat."""
         self.apply(max(self.trainer.start_iter - 1, 0))
 
     def before_step(self) -> None:

@@ -31,7 +31,7 @@ CHANNELS: dict[str, tuple[int, ...]] = {"RGB": (0, 1, 2), "BGR": (2, 1, 0)}
 
 
 class OnnxNetwork(nn.Module):
-    """From RGB pixels to the outputs of `OnnxTask`, then all quantized maps.
+    """A network from RGB pixels to the outputs of `OnnxTask`, then all quantized maps.
 
     Normalization, the order of the channels and the padding to a multiple of the stride, which
     Detectron2 does outside of the network, are inside.

@@ -173,7 +173,7 @@ class FixedConv(nn.Module):
         return y if self.scale is None else self.scale * y
 
     def forward_maps(self, maps: list[Tensor]) -> list[Tensor]:
-        """As `QuantizedConv2d`'s."""
+        """See `QuantizedConv2d`."""
         return [self(x) for x in maps]
 
 

@@ -113,8 +113,8 @@ def _pooled(model: Any) -> list[str]:
 
 
 def _anchors(generator: Any, levels: list[str], transform: Any) -> dict[str, Any]:
-    """What turns deltas into boxes: corners of the anchors around (offset, offset) times the
-    stride, strides by level, and the weights by which deltas are divided."""
+    """The values that turn deltas into boxes: corners of the anchors around (offset, offset) times
+    the stride, strides by level, and the weights by which deltas are divided."""
     return {
         "levels": list(levels),
         "strides": list(generator.strides),

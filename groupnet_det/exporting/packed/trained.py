@@ -71,7 +71,7 @@ PRECISIONS = ("float", "int8")
 def make_predictors(
     cfg: CfgNode, model: Any, kind: str, num_images: int = DEFAULT_IMAGES
 ) -> Predictors:
-    """How the last layers are computed.
+    """Choose how the last layers are computed.
 
     Args:
         cfg: Its data sets are registered.
@@ -95,7 +95,7 @@ def make_predictors(
 def make_float_convs(
     cfg: CfgNode, model: Any, kind: str, num_images: int = DEFAULT_IMAGES
 ) -> FloatConvs:
-    """How other convolutions in full precision are computed, such as those of shortcuts; see
+    """Choose how other convolutions in full precision are computed, such as those of shortcuts; see
     `make_predictors`.
 
     Raises:
@@ -145,7 +145,7 @@ def export_trained(
 
 
 def baseline_bytes(cfg: CfgNode) -> int:
-    """Of the parameters and statistics of the full-precision baseline of `cfg`."""
+    """Bytes of the parameters and statistics of the full-precision baseline of `cfg`."""
     return float32_bytes(build_model(float_baseline_of(cfg)))
 
 
@@ -203,13 +203,13 @@ def pack_network(
 
 
 def class_names(dataset: str, of_checkpoint: Sequence[str], number: int) -> list[str]:
-    """Those of the checkpoint; else those of `dataset`, the first of ``DATASETS.TEST``; else
+    """Names of the checkpoint; else those of `dataset`, the first of ``DATASETS.TEST``; else
     numbers."""
     return _chosen(dataset, "classes", number, of_checkpoint, class_names_of)
 
 
 def stuff_class_names(dataset: str, model: Any, rest: Mapping[str, Any]) -> list[str]:
-    """As `class_names`, of the labels of a panoptic network.
+    """Names of the labels of a panoptic network, found as `class_names` finds others.
 
     Args:
         model, rest: The results of `load_trained`.
@@ -242,7 +242,7 @@ def _chosen(
 
 
 def training_source(settings: ExportSettings) -> dict[str, str]:
-    """Where a packed file comes from: digests of the config and of the checkpoint."""
+    """The source of a packed file: digests of the config and of the checkpoint."""
     weights = weights_file(local_weights(settings.weights))
     with open(PathManager.get_local_path(weights), "rb") as file:
         digest = hashlib.sha256()

@@ -23,7 +23,7 @@ MIN_PIXELS = 0.99  # share of an image's pixels with the same label
 
 @dataclass(frozen=True, kw_only=True)
 class Likeness:
-    """Of two predictions for one image.
+    """Likeness of two predictions for one image.
 
     Attributes:
         same, parts: Classes, detections or pixels that agree, and all of them.
@@ -36,10 +36,10 @@ class Likeness:
 
 
 class ImagePrediction(Protocol):
-    """What a network predicts for an image."""
+    """The prediction of a network for an image."""
 
     def compare(self, other: Any, /) -> Likeness:
-        """With the prediction of the same kind by another network."""
+        """Compare it with the prediction of the same kind by another network."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class LabelPredictions:
 
 
 def predictions_of(output: Mapping[str, Any]) -> dict[str, ImagePrediction]:
-    """What a model of Detectron2 predicts for an image, by the keys of `PARTS`."""
+    """The predictions of a Detectron2 model for an image, by the keys of `PARTS`."""
     predictions: dict[str, ImagePrediction] = {}
     if "logits" in output:
         predictions["classes"] = ClassPrediction(int(output["logits"].argmax()))

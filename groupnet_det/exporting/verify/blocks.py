@@ -181,7 +181,7 @@ class _Run:
 
 
 def integer_sums(unit: ConvUnit, x: Tensor) -> Tensor:
-    """What the packed network sums for a unit of one binary convolution, (N, C, H, W)."""
+    """The sums that the packed network has for a unit of one binary convolution, (N, C, H, W)."""
     norm = unit.norm_before_sign(0)
     (y,) = unit.conv.forward_maps([x if norm is None else norm(x)])
     terms = sign_terms(unit.conv, "")
@@ -199,7 +199,7 @@ def _quantized(unit: ConvUnit, x: Tensor) -> Tensor:
 
 
 def _far_values(unit: ConvUnit, like: Tensor) -> tuple[Tensor, Tensor]:
-    """What becomes of numbers far above and far below, (1, C, 1, 1) each."""
+    """The results for numbers far above and far below, (1, C, 1, 1) each."""
     far = torch.full((1, like.shape[1], 1, 1), FAR)
     return _quantized(unit, far), _quantized(unit, -far)
 
@@ -212,7 +212,7 @@ def _standing_for(unit: ConvUnit, bits: Tensor) -> Tensor:
 
 
 def _wrong_bits(unit: ConvUnit, x: Tensor, bits: Tensor) -> int:
-    """How many bits are neither those of `x` nor those of a number very near to it."""
+    """Count the bits that are neither those of `x` nor those of a number very near to it."""
     above, below = _far_values(unit, bits)
     high = torch.maximum(above, below).max()  # not of each channel: some have but one value
     near = TOLERANCE * x.abs().max()

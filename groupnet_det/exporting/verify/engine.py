@@ -25,7 +25,7 @@ REGIONS = 4  # that each part is given
 
 
 def engine_trace(packed: PackedFile, images: Tensor) -> Trace:
-    """As `trace_reference`, by the compiled engine, which reads a file.
+    """Trace like `trace_reference`, by the compiled engine, which reads a file.
 
     Raises:
         ExtensionError: It is missing.
@@ -35,7 +35,7 @@ def engine_trace(packed: PackedFile, images: Tensor) -> Trace:
 
 
 def engine_part_trace(packed: PackedFile, name: str, maps: Tensor) -> Trace:
-    """As `trace_reference_part`, by the compiled engine.
+    """Trace like `trace_reference_part`, by the compiled engine.
 
     Raises:
         ExtensionError: It is missing.
@@ -135,8 +135,8 @@ def _add(count: list[int], actual: Tensor, expected: Tensor) -> None:
 
 
 def differing(actual: Tensor, expected: Tensor) -> int:
-    """How many values do not have the same bits; all of them where shapes or types differ. The bits
-    of NaN are free."""
+    """Count values whose bits differ; all of them if shapes or types differ. The bits of NaN are
+    free."""
     if actual.shape != expected.shape or actual.dtype != expected.dtype:
         return max(actual.numel(), expected.numel(), 1)
     if actual.dtype != torch.float32:

@@ -60,7 +60,7 @@ class Finding:
 
 
 def finding_of(check: str, part: str, compared: int, found: str, *, failed: bool) -> Finding:
-    """Of what was compared: it passed or failed."""
+    """The finding of a comparison: it passed or failed."""
     verdict = FAILED if failed else PASSED
     return Finding(check=check, part=part, compared=compared, found=found, verdict=verdict)
 
@@ -128,7 +128,7 @@ def check_score(
 
 
 def cannot_tell(images: int, *scores: float) -> str:
-    """Why scores on a data set tell nothing about a packed file, in words; empty where they do.
+    """The reason why scores on a data set say nothing about a packed file; empty if they do.
 
     Args:
         images: Images of the data set.
@@ -155,7 +155,7 @@ def _near(one: float, other: float, most: float) -> bool:
 
 
 def show_cost(dataset: str, metric: str, scores: Mapping[str, float], images: int) -> Finding:
-    """What other last layers cost on a data set.
+    """Compare the scores of other last layers on a data set.
 
     Args:
         scores: Per cent, by kind of the last layers: those of the file, and the others.
@@ -201,7 +201,7 @@ def verification_report(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def verdict_of_report(outcome: Mapping[str, Any]) -> Verdict:
-    """What `verification_report` says; older reports only say whether a file is verified.
+    """The verdict of a `verification_report`; older reports only say whether a file is verified.
 
     Raises:
         KeyError, ValueError: It is no such report.

@@ -35,7 +35,7 @@ class ScaledMerge(nn.Module):
         self.scales = initial_scales(num_bases)
 
     def forward(self, branches: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
-        """As `MeanMerge`."""
+        """See `MeanMerge`."""
         return torch.einsum("k,knchw->nchw", self.scales, torch.stack(list(branches))), branches
 
 
@@ -50,7 +50,7 @@ class AliasedMeanMerge(nn.Module):
         super().__init__()
 
     def forward(self, branches: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
-        """As `MeanMerge`."""
+        """See `MeanMerge`."""
         total = sum(branches[1:], branches[0])
         return total / len(branches), [total, *branches[1:]]
 

@@ -144,7 +144,7 @@ def integer_conv2d(codes: Tensor, weight: PackedWeight, geometry: ConvGeometry) 
 def plain_integer_conv2d(
     x: Tensor, weight: Tensor, step: float, pad_value: float, geometry: ConvGeometry
 ) -> Tensor:
-    """What `integer_conv2d` computes, with a convolution of whole numbers that are floats.
+    """Compute `integer_conv2d` with a convolution of whole numbers that are floats.
 
     Args:
         x: (N, C, H, W), 0 or `step`.
@@ -158,7 +158,7 @@ def plain_integer_conv2d(
 
 
 class _BinaryConv2d(torch.autograd.Function):
-    """Forward in integers, backward in floats."""
+    """A convolution with a forward pass in integers and a backward pass in floats."""
 
     @staticmethod
     def forward(

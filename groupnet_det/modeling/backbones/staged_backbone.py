@@ -35,4 +35,4 @@ class StagedBackbone(Protocol):
         """(N, C, H, W) -> the `out_features` by name, each (N, C_i, H/stride_i, W/stride_i)."""
 
     def get_submodule(self, target: str) -> nn.Module:
-        """As of any module of torch."""
+        """See ``torch.nn.Module``."""

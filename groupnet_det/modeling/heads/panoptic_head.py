@@ -20,7 +20,7 @@ from .towers import TowerDesign, conv_chain
 
 @SEM_SEG_HEADS_REGISTRY.register()
 class GroupNetPanopticHead(nn.Module):
-    """From each pyramid level 3x3 convolutions, each followed by a bilinear upsampling by two, down
+    """On each pyramid level 3x3 convolutions, each followed by a bilinear upsampling by two, down
     to a common stride; their sum; and a 1x1 predictor, which stays float.
 
     Call contract and config keys are those of Detectron2's ``SemSegFPNHead``, but for ``NORM``:

@@ -95,7 +95,7 @@ class ImageClassifier(nn.Module):
         return ImageList.from_tensors(images, self.backbone.size_divisibility)
 
     def __prepare_scriptable__(self) -> nn.Module:
-        """What ``torch.jit.script`` compiles: evaluation, with the same call contract.
+        """The module that ``torch.jit.script`` compiles: evaluation, with the same call contract.
 
         Raises:
             ConfigError: The model is in training.

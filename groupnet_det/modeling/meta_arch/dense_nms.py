@@ -36,7 +36,7 @@ class ChosenNMS(DenseDetector):
         deltas: list[Tensor],
         image_size: tuple[int, int],
     ) -> Instances:
-        """As the detector's."""
+        """See the detector's method."""
         if not self.class_agnostic_nms:
             return super().inference_single_image(anchors, scores, deltas, image_size)
         found = self._decode_multi_level_predictions(

@@ -92,7 +92,7 @@ class MultiScaleFlip(nn.Module):
         self.train(model.training)
 
     def forward(self, batched_inputs: Inputs) -> SegmentorOutputs:
-        """As `SlidingWindow`; the scores are probabilities."""
+        """See `SlidingWindow`; the scores are probabilities."""
         return [{"sem_seg": self._segment(record)} for record in batched_inputs]
 
     def _segment(self, record: dict[str, Any]) -> Tensor:

@@ -1,4 +1,4 @@
-"""What each kind of step states: the buffers that it uses, what is checked, its size."""
+"""Base class of steps: the buffers that a step uses, its checks, and its size."""
 
 import typing
 from abc import ABC, abstractmethod
@@ -12,7 +12,7 @@ from .sizes import Shape, Sizes
 
 @dataclass(frozen=True, kw_only=True)
 class BaseStep(BufferUser, ABC):
-    """What all steps have; `op` names the kind in a file."""
+    """The members of all steps; `op` names the kind in a file."""
 
     name: str
 

@@ -25,7 +25,7 @@ SUM_LIMIT = 1 << 31  # of 32-bit integers
 
 @dataclass
 class Seen:
-    """What is known of the tensors, which the program and its parts share.
+    """The tensors, and what was found out about them, which the program and its parts share.
 
     Attributes:
         tensors: Tensors by name.
@@ -146,7 +146,7 @@ class Checks:
         return weight.shape[0]
 
     def sums_of_bytes(self, name: str, what: str) -> None:
-        """That a weight's products with bytes can be added in 32 bits."""
+        """Check that a weight's products with bytes can be added in 32 bits."""
         if name not in self.seen.summed:
             sums = self.seen.tensors[name].to(torch.int64).abs().sum((1, 2, 3)) * MAX_PIXEL
             if int(sums.max()) >= SUM_LIMIT:

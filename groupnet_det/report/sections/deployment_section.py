@@ -54,7 +54,7 @@ def _sizes(run: Run) -> list[Block]:
 
 
 def latency_of(run: Run) -> dict[str, Any]:
-    """What ``groupnet-det benchmark packed`` wrote.
+    """The latency that ``groupnet-det benchmark packed`` wrote.
 
     Raises:
         MissingError: The file is missing.

@@ -19,7 +19,7 @@ CSRC = PACKAGE / "csrc"
 
 @dataclass(frozen=True, kw_only=True)
 class BuildTarget:
-    """How to compile and to run.
+    """Compiler, flags and runner of a build.
 
     Attributes:
         compiler: A command for C++.

@@ -76,7 +76,7 @@ class Anchors:
 
 @dataclass(frozen=True, kw_only=True)
 class BoxCoding:
-    """What four deltas mean.
+    """The meaning of four deltas.
 
     Attributes:
         kind: ``size``: moved centre and scaled size; ``distances``: to the four sides.
@@ -137,7 +137,7 @@ def clip(boxes: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def larger_than(boxes: Tensor, side: float = 0.0) -> Tensor:
-    """Which of (R, 4) boxes are wider and higher than `side`."""
+    """Indices of the (R, 4) boxes that are wider and higher than `side`."""
     return ((boxes[:, 2:] - boxes[:, :2]) > side).all(dim=1)
 
 

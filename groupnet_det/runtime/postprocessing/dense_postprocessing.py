@@ -24,7 +24,7 @@ KINDS = ("retinanet", "fcos")  # of postprocessing.kind
 
 @dataclass(frozen=True, kw_only=True)
 class DensePostprocessing:
-    """That of `KINDS` in docs/reference/packed-format.md."""
+    """The postprocessing of `KINDS` in docs/reference/packed-format.md."""
 
     kind: str
     levels: tuple[str, ...]

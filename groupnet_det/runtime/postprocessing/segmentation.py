@@ -16,7 +16,7 @@ LabelFunction = Callable[[Tensor, Size], Tensor]  # logits (1, H, W, C), size ->
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentationPostprocessing:
-    """That of ``segmentation`` in docs/reference/packed-format.md."""
+    """The postprocessing ``segmentation`` in docs/reference/packed-format.md."""
 
     kind: str
     inference: str

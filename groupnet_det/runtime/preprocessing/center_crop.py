@@ -58,7 +58,7 @@ class Preprocessing:
 
     @classmethod
     def from_info(cls, info: Mapping[str, Any]) -> "Preprocessing":
-        """That of a packed file's ``info``.
+        """The preprocessing of a packed file's ``info``.
 
         Raises:
             PackedFileError: It is missing or not valid.

@@ -36,7 +36,7 @@ def fma(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
 
 
 def _doubtful(total: Tensor) -> Tensor:
-    """Where a sum that was rounded to float64 is in the middle of two numbers of float32, or small.
+    """Find sums rounded to float64 that are halfway between two numbers of float32, or small.
 
     All that is after float32's last bit is then a 1 and zeros.
     """

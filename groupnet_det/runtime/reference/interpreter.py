@@ -226,7 +226,7 @@ class _Run:
 
 
 def _added(values: Sequence[Tensor]) -> Tensor:
-    """From left to right."""
+    """Add from left to right."""
     total = values[0]
     for value in values[1:]:
         total = total + value

@@ -64,7 +64,7 @@ def interpolated(x: Tensor, factor: int, height: int, width: int) -> Tensor:
 
 
 def _centers(factor: int, size: int) -> Tensor:
-    """Where pixels of the result are, in parts of which 2 `factor` are one pixel of the map."""
+    """Positions of the result's pixels, in parts of which 2 `factor` are one pixel of the map."""
     return (2 * torch.arange(size) + 1 - factor).clamp(min=0)
 
 
@@ -103,7 +103,7 @@ def max_pooled(x: Tensor, pool: Pool) -> Tensor:
 
 
 def _places(size: int, offset: int, pool: Pool, side: int) -> tuple[Tensor, Tensor]:
-    """Where each window reads, and whether that is inside; what is outside reads the edge."""
+    """Positions that each window reads, and whether they are inside; others read the edge."""
     place = torch.arange(size) * pool.stride - pool.padding + offset
     return place.clamp(0, side - 1), (place >= 0) & (place < side)
 

@@ -29,7 +29,7 @@ THINGS = 0  # the label that stands for all objects
 
 @dataclass(frozen=True, kw_only=True)
 class Combination:
-    """When objects and areas of a label become segments.
+    """The rules by which objects and areas of a label become segments.
 
     Attributes:
         overlap_threshold: Share of an object's mask above which other objects may not have it.

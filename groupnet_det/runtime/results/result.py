@@ -20,7 +20,7 @@ JSON_SUFFIX = ".json"
 
 
 class Result(ABC):
-    """What a network predicts for one image.
+    """The prediction of a network for one image.
 
     All have ``len``, iteration and indexing; what the members are, the classes say.
     """

@@ -14,7 +14,7 @@ from groupnet_det.packed.steps.parts import BitsSink, Buffer, BytesSink, LevelsS
 
 
 class Store(Protocol):
-    """Where buffers and tensors are kept: the `ProgramBuilder`."""
+    """Holder of buffers and tensors: the `ProgramBuilder`."""
 
     buffers: list[Buffer]
 
@@ -25,7 +25,7 @@ class Store(Protocol):
 
 @dataclass
 class SinksBuilder:
-    """What will be a `Sinks`."""
+    """The draft of a `Sinks`."""
 
     float_: int | None = None
     bits: list[BitsSink] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""From the steps of a program being built to those of the file: what nothing reads is left out,
+"""Last changes of a program that is being built: values that nothing reads are left out,
 thresholds act on sums, buffers are shared."""
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,11 +33,11 @@ class FinishedSteps:
     on_sums: set[tuple[int, int]]
 
     def number(self, step: StepBuilder) -> int:
-        """Of the step that this one became."""
+        """Number of the step that this one became."""
         return next(i for i, other in enumerate(self.builders) if other is step)
 
     def location(self, feature: FeatureMap) -> dict[str, Any]:
-        """Where a map is, as `exporting.packed.models.classifiers` describes it.
+        """Place of a map, as `exporting.packed.models.classifiers` describes it.
 
         Raises:
             KeyError: No step gives this map.

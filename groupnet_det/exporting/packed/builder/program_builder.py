@@ -38,7 +38,7 @@ class ProgramBuilder:
 
     @property
     def tensors(self) -> dict[str, Tensor]:
-        """By name; equal ones are one."""
+        """Tensors by name; equal ones are one."""
         return self.store.tensors
 
     def buffer(self, kind: str, channels: int, pad: float) -> int:

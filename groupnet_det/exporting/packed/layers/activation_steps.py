@@ -35,7 +35,7 @@ class BinaryTerm:
 
 @dataclass(frozen=True, kw_only=True)
 class Levels:
-    """As in `LevelsSink`: (L, C), (L + 1, C), and the number outside."""
+    """The tensors of a `LevelsSink`: (L, C), (L + 1, C), and the number outside."""
 
     thresholds: Tensor
     values: Tensor

@@ -74,7 +74,7 @@ def export_gate(exporter: Exporter, connection: SoftGate, name: str) -> str:
 
 
 def connect(exporter: Exporter, layer: nn.Module, before: ConvBuilder) -> list[FeatureMap]:
-    """What the branches of `layer` read of the step before, to which a gate adds a join."""
+    """The inputs of the branches of `layer` from the step before, to which a gate adds a join."""
     if is_gated(layer, len(before.branches)):
         assert isinstance(layer, BranchedUnit)
         assert layer.connect is not None

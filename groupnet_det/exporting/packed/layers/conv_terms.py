@@ -173,7 +173,7 @@ def _float_terms(
     bases: Sequence[Base],
     reason: str,
 ) -> list[Term]:
-    """Of a convolution in full precision, for this reason."""
+    """Terms of a convolution that is in full precision, for this reason."""
     convs = float_convs_for(exporter, conv, readings)
     exporter.unpacked.note(exporter.name(conv), convs.reason(reason))
     weight = quantized_weight(conv).permute(0, 2, 3, 1)
@@ -192,7 +192,7 @@ def _level_terms(
     bases: Sequence[Base],
     steps: "_Activation",
 ) -> list[Term]:
-    """Of quantized weights and activations that no product of signs computes, as floats."""
+    """Terms, as floats, of quantized weights and activations that no product of signs computes."""
     weight = quantized_weight(conv).permute(0, 2, 3, 1)
     inputs = {id(reading): steps.float_input(reading, name) for reading in readings}
 
@@ -232,7 +232,7 @@ def _unpacked_terms(
 
 
 class _Activation:
-    """What a convolution reads of its input."""
+    """The map that a convolution reads of its input."""
 
     def __init__(self, conv: QuantizedConv2d, norm: Any, name: str) -> None:
         self._identity = is_identity(conv.activation)
@@ -281,7 +281,7 @@ def _reason(
     num_parts: int,
     room: int,
 ) -> str:
-    """Why a convolution is not one of bits; empty where it is."""
+    """The reason why a convolution has no bits; empty if it has."""
     if weights is None or activations is None:
         bits = conv.weight_quantizer.precision, conv.activation.precision
         if bits == (32, 32):

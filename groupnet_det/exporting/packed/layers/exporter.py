@@ -1,4 +1,4 @@
-"""What layers are exported with: the program that is built, and the names of the modules."""
+"""Context of exported layers: the program that is built, and the names of the modules."""
 
 from dataclasses import dataclass, field
 

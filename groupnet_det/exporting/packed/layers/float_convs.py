@@ -18,7 +18,7 @@ NORMS = ("running_mean", "running_var", "weight", "bias", "eps")  # what a BN ha
 
 
 def float_chain(conv: Any, norm: nn.Module | None, name: str) -> Chain:
-    """What follows the sum: the bias, then the BN.
+    """The map after the sum: the bias, then the BN.
 
     Raises:
         ConfigError: The norm is no BatchNorm.
@@ -37,7 +37,7 @@ def float_chain(conv: Any, norm: nn.Module | None, name: str) -> Chain:
 
 
 def float_convs_for(exporter: Exporter, conv: nn.Conv2d, readings: Sequence[Reading]) -> FloatConvs:
-    """How a convolution in full precision is computed: with floats where its input is put together
+    """Choose how a convolution in full precision is computed: with floats if its input is put together
     of several maps, as the scale of a channel's weights belongs to all of them."""
     is_whole = [reading.channels for reading in readings] == [slice(0, conv.in_channels)]
     return exporter.float_convs if is_whole else Float32Convs()

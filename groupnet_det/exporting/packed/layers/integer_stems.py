@@ -145,5 +145,5 @@ def export_stem(
 
 
 def _side(size: Any) -> int:
-    """Of a square."""
+    """The side of a square size, which Detectron2 and PyTorch give as a number or twice."""
     return int(size) if isinstance(size, int) else int(size[0])

@@ -19,7 +19,7 @@ from .float_convs import conv_geometry
 
 
 class Predictors(Protocol):
-    """How the last layers are computed.
+    """A way to compute the last layers.
 
     Attributes:
         kind: What ``info`` calls it.
@@ -43,7 +43,7 @@ class Predictors(Protocol):
 
 
 class FloatPredictors:
-    """As they were trained."""
+    """Computes them in float32, as they were trained."""
 
     kind = "float"
 
@@ -61,7 +61,7 @@ class FloatPredictors:
 
 
 class Int8Predictors:
-    """With 8 bits."""
+    """Computes them with 8 bits."""
 
     kind = "int8"
 

@@ -24,7 +24,7 @@ def float_of(key: Tensor) -> Tensor:
 
 
 def find_switches(passed: Passed, steps: int, channels: int) -> tuple[Tensor, Tensor]:
-    """Where `passed` changes.
+    """Find the float at which `passed` changes.
 
     Args:
         passed: Asked with float32 (L, C, 1, 1).

@@ -22,7 +22,7 @@ from .residual_blocks import BlockMaps, State, export_block
 
 @dataclass
 class ExportedBackbone:
-    """What heads, and the ``info`` of the file, are made of.
+    """The backbone's part of heads and of the file's ``info``.
 
     Attributes:
         features: The merged output of each stage; a stage that nothing reads costs nothing.

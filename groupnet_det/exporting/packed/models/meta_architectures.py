@@ -57,7 +57,7 @@ SEGMENTATION = "semantic_segmentation"
 
 @dataclass
 class Exported:
-    """What a head adds to a program and to ``info``."""
+    """The outputs of a program and the members of ``info`` that a head adds."""
 
     task: str
     outputs: dict[str, int]
@@ -153,7 +153,7 @@ def export_model(
 
 
 def _head_exporter(model: Any) -> Callable[[ModelBody], Exported]:
-    """What adds the head of this model to a program."""
+    """The function that adds the head of this model to a program."""
     if isinstance(model, DenseDetector) and type(model).__name__ in DENSE_BY_CLASS:
         return _dense
     if type(model) not in MODELS:
@@ -166,7 +166,7 @@ def _head_exporter(model: Any) -> Callable[[ModelBody], Exported]:
 
 
 def versions() -> dict[str, str]:
-    """Of what has written a file."""
+    """Members of ``info`` about the version that wrote a file."""
     return {"groupnet_det": __version__, "torch": str(torch.__version__)}
 
 

@@ -23,7 +23,7 @@ MASK_THRESHOLD = 0.5  # Detectron2's
 
 
 def describe_dense(model: Any, detector: DenseDetector) -> dict[str, Any]:
-    """Of a dense detector of Detectron2's or ours."""
+    """Describe the postprocessing of a dense detector, Detectron2's or ours."""
     levels = list(model.head_in_features)
     return {
         "kind": detector.packed_kind,
@@ -42,7 +42,7 @@ def describe_dense(model: Any, detector: DenseDetector) -> dict[str, Any]:
 def describe_rcnn(
     proposals: Any, roi_heads: Any, stages: Mapping[str, Any], mask: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Of Detectron2's ``RPN`` and ``StandardROIHeads`` or ``CascadeROIHeads``.
+    """Describe that of Detectron2's ``RPN`` and ``StandardROIHeads`` or ``CascadeROIHeads``.
 
     Args:
         proposals: The RPN.
@@ -102,7 +102,7 @@ def describe_score_threshold(
 
 
 def describe_mask(roi_heads: Any, part: str, threshold: float) -> dict[str, Any]:
-    """Of the mask head of `describe_rcnn`'s heads.
+    """Describe that of the mask head of `describe_rcnn`'s heads.
 
     Args:
         part: The name of its part.

@@ -25,7 +25,7 @@ def task_of_model(model: Any) -> str:
 
 
 def describe_preprocessing(settings: ExportSettings, task: str) -> dict[str, Any]:
-    """How an image of any kind becomes what the network sees, as in evaluation.
+    """Describe how an image of any kind becomes the network's input, as in evaluation.
 
     Raises:
         ConfigError: ``INPUT.FORMAT`` is one that a packed file does not know.
@@ -35,7 +35,7 @@ def describe_preprocessing(settings: ExportSettings, task: str) -> dict[str, Any
 
 
 def describe_postprocessing(settings: ExportSettings, task: str) -> dict[str, Any]:
-    """What the network itself does not know of what follows it.
+    """Describe the postprocessing that the network itself does not know.
 
     Raises:
         ConfigError: ``TEST.AUG.ENABLED``, which a packed file cannot do.

@@ -51,7 +51,7 @@ def export_pyramid(
 
 
 class _Pyramid:
-    """From the coarsest level to the finest one; then those above."""
+    """The levels from the coarsest to the finest one; then those above."""
 
     stages: list[int]
 

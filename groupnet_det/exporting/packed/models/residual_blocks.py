@@ -51,7 +51,7 @@ SHORTCUTS: dict[type, Callable[[Any], list[str]]] = {
 
 @dataclass
 class BlockMaps:
-    """Where the maps of a block are; for ``info``.
+    """Places of the maps of a block, for ``info``.
 
     Attributes:
         first: Step of the first units; that of the last ones is `State.step`.
@@ -66,7 +66,7 @@ class BlockMaps:
 
 
 class State:
-    """What a block hands to the next: m and the b_k."""
+    """The maps that a block hands to the next: m and the b_k."""
 
     def __init__(self, merged: Callable[[], FeatureMap], branches: list[FeatureMap]) -> None:
         self.merged, self.branches = merged, branches

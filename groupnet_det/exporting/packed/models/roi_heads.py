@@ -67,7 +67,7 @@ def export_mask_part(exporter: Exporter, predictors: Predictors, head: Any) -> P
 
 
 def pixels_first(channels: int) -> Tensor:
-    """Where the channels (C, 2, 2) of the head's upsampling are in the order (2, 2, C)."""
+    """Indices of the channels (C, 2, 2) of the head's upsampling in the order (2, 2, C)."""
     return torch.arange(channels).view(-1, UPSAMPLING**2).T.flatten()
 
 

@@ -218,7 +218,7 @@ def float_unit(
 
 
 def _aspp_quantization(cfg: CfgNode) -> Quantization:
-    """Of the head's method, with {0, 1} activations in Group-Net."""
+    """The quantization of the head's method, with {0, 1} activations in Group-Net."""
     quantization = parse_method(cfg, "HEAD").quantization
     choice = cfg.MODEL.GROUPNET.SEGMENTATION.ASPP_ACTIVATION
     key = "MODEL.GROUPNET.SEGMENTATION.ASPP_ACTIVATION"

@@ -113,7 +113,7 @@ class SegmentationHead(nn.Module):
         raise NotImplementedError
 
     def make_input_norm(self, channels: int) -> nn.Module:
-        """What stands in front of a first quantized convolution."""
+        """The layer before a first quantized convolution."""
         return nn.BatchNorm2d(channels) if self.normalize_inputs else nn.Identity()
 
     def _loss(self, logits: Tensor, stride: int, targets: Tensor) -> Tensor:
