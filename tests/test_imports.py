@@ -1,4 +1,4 @@
-"""What may be imported where."""
+"""Imports that are allowed in each part of the package."""
 
 import os
 import subprocess

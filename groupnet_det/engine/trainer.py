@@ -209,7 +209,7 @@ class Trainer(DefaultTrainer):
         self.data_loader.batch_sampler.start_batch = self.start_iter
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load the training's state from a checkpoint; settings, as the learning rate, are the config's.
+        """Load the state of a training; settings, such as the learning rate, are the config's.
 
         Raises:
             CheckpointError: It is of another optimizer.

@@ -1,4 +1,4 @@
-"""What follows a training, with commands that are only noted."""
+"""Steps after a training, with commands that are only recorded."""
 
 import json
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Which rows are trained when, by a grid of two methods."""
+"""Order of the rows that a grid of two methods trains."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What the pages tell to type: Python, configs and commands."""
+"""Python, configs and commands that the pages name."""
 
 import ast
 import importlib

@@ -1,4 +1,4 @@
-"""What a config says of exported files, as typed values."""
+"""Values of a config for exported files, with types."""
 
 from groupnet_det.config import load_config
 from groupnet_det.exporting.export_settings import ExportSettings

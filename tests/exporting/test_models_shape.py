@@ -1,4 +1,4 @@
-"""What programs of detectors and segmenters are made of, and what is refused."""
+"""Structure of the programs of detectors and segmenters, and refusals."""
 
 import pytest
 import torch

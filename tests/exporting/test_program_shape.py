@@ -1,4 +1,4 @@
-"""What programs are made of: shared buffers, residuals in place, thresholds on sums, joins."""
+"""Structure of programs: shared buffers, residuals in place, thresholds on sums, joins."""
 
 import pytest
 import torch

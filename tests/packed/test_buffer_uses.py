@@ -1,4 +1,4 @@
-"""What steps read and write, and buffers of other numbers; each member that names one counts."""
+"""Buffers that steps read and write, also with other numbers; each member that names one counts."""
 
 import typing
 from dataclasses import fields, is_dataclass

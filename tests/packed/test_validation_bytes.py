@@ -1,4 +1,4 @@
-"""What is refused of buffers of bytes and of convolutions of 8 bits."""
+"""Refusals of buffers of bytes and of convolutions of 8 bits."""
 
 import math
 

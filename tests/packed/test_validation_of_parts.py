@@ -1,4 +1,4 @@
-"""What is refused of the parts of a program."""
+"""Refusals of the parts of a program."""
 
 import dataclasses
 import math

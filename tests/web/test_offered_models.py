@@ -1,4 +1,4 @@
-"""Which packed models the page offers."""
+"""Packed models that the page offers."""
 
 import shutil
 

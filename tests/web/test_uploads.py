@@ -1,4 +1,4 @@
-"""Which paths name an uploaded picture."""
+"""Paths that name an uploaded image."""
 
 import os
 

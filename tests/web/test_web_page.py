@@ -1,4 +1,4 @@
-"""What the page does, without a browser."""
+"""Functions of the page, without a browser."""
 
 import os
 from types import SimpleNamespace

@@ -11,7 +11,7 @@ LIMITS = {
 
 
 def free_bytes(root: Path = Path("/")) -> int | None:
-    """Bytes that can still be taken without a process being killed; None if the system does not say.
+    """Bytes that can be taken without a process being killed; None if the system does not say.
 
     Args:
         root: Root of the file system that contains ``proc`` and ``sys``.

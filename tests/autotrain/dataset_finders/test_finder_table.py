@@ -1,4 +1,4 @@
-"""What is found in folders of each layout, and the errors where nothing can be made of one."""
+"""Finders of each layout, and the errors for folders that none of them can use."""
 
 import pytest
 from PIL import Image

@@ -1,4 +1,4 @@
-"""What is measured, and that unavailable engines are told."""
+"""Items of the suites, and reports of unavailable engines."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What tools/evaluate.py and visualize_results.py refuse before any work, in this process."""
+"""Requests that tools/evaluate.py and visualize_results.py refuse before any work."""
 
 import importlib
 

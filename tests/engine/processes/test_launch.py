@@ -1,4 +1,4 @@
-"""From flags to processes."""
+"""Number of processes for given flags."""
 
 import argparse
 import os

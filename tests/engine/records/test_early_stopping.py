@@ -1,4 +1,4 @@
-"""When a training ends, and that a resumed one ends where an uninterrupted one does."""
+"""End of a training; a resumed one ends where an uninterrupted one does."""
 
 import pytest
 import torch

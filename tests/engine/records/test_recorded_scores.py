@@ -1,4 +1,4 @@
-"""Which rows and keys of metrics.json are scores of a checkpoint."""
+"""Rows and keys of metrics.json that are scores of a checkpoint."""
 
 import json
 

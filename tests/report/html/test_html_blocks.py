@@ -1,4 +1,4 @@
-"""What the templates make of each block."""
+"""HTML that the templates make of each block."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What results of all kinds have in common: drawing, files, conversions."""
+"""Common functions of all results: drawing, files, conversions."""
 
 import json
 import subprocess

@@ -37,8 +37,8 @@ def float_chain(conv: Any, norm: nn.Module | None, name: str) -> Chain:
 
 
 def float_convs_for(exporter: Exporter, conv: nn.Conv2d, readings: Sequence[Reading]) -> FloatConvs:
-    """Choose how a convolution in full precision is computed: with floats if its input is put together
-    of several maps, as the scale of a channel's weights belongs to all of them."""
+    """Choose how a convolution in full precision is computed: with floats if its input consists of
+    several maps, because the scale of a channel's weights belongs to all of them."""
     is_whole = [reading.channels for reading in readings] == [slice(0, conv.in_channels)]
     return exporter.float_convs if is_whole else Float32Convs()
 

@@ -1,4 +1,4 @@
-"""What packed files say of the way from raw outputs to boxes."""
+"""Postprocessing in packed files, from raw outputs to boxes."""
 
 import json
 
