@@ -71,8 +71,8 @@ html_show_sphinx = False
 
 def drop_absent_pages(app: Sphinx, docname: str, content: list[str]) -> None:
     if docname == "index":
-        absent = OPTIONAL_PAGES - app.env.found_docs
-        content[0] = "\n".join(line for line in content[0].splitlines() if line not in absent)
+        missing = OPTIONAL_PAGES - app.env.found_docs
+        content[0] = "\n".join(line for line in content[0].splitlines() if line not in missing)
 
 
 def setup(app: Sphinx) -> None:

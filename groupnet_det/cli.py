@@ -87,7 +87,7 @@ COMMANDS: Mapping[str, Command] = {
     "analyze": _command("benchmark.analyze_model", "operations, bytes and latency of each layer"),
     "report": _command("training.report", "one HTML page about a training"),
     "push": _command("deployment.push", "put a folder of weights on the Hugging Face hub"),
-    "demo": _command("visualization.demo", "draw what a network finds in pictures or videos"),
+    "demo": _command("visualization.demo", "draw what a network finds in images or videos"),
     "web": _command("visualization.app", "the same in a browser, on this machine"),
     "compare": _command("training.compare_methods", "train many methods under one schedule"),
     "convert": _command(

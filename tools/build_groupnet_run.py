@@ -67,7 +67,7 @@ def build(target: BuildTarget, output: Path, *, static: bool = False) -> Path:
 
 
 def image_options(target: BuildTarget, *options: str) -> list[str]:
-    """pkg-config's for the libraries for images that are here, and what tells of them."""
+    """pkg-config's flags of the image libraries that are here, and the macros that say so."""
     if target.link_flags or target.machine != HERE or shutil.which("pkg-config") is None:
         return []
     words = []

@@ -22,7 +22,7 @@ def run(command: Sequence[str], *, root: Path) -> None:
         root: The folder that it runs in.
 
     Raises:
-        UserError: It failed; its own output has told why.
+        UserError: It failed; its own output says why.
     """
     print(f"\n$ {command_line(command)}", flush=True)
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}

@@ -84,7 +84,7 @@ def _corners(annotation: Mapping[str, Any]) -> list[float]:
 
 
 def _some(records: Records) -> Records:
-    """All that tell their sizes, or `MOST_OPENED` evenly spread."""
+    """All records with their sizes, or `MOST_OPENED` evenly spread."""
     return records if "height" in records[0] else _spread(records)
 
 

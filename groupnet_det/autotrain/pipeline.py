@@ -86,7 +86,7 @@ def autotrain(request: Request, *, dry_run: bool = False) -> Path:
 
     Raises:
         UserError: The data or the request cannot work, in one line; or a command failed, whose own
-            output has told why.
+            output says why.
     """
     check_output_dir(str(request.output))
     progress = Progress(request)
@@ -188,7 +188,7 @@ STEPS: dict[str, Callable[[Job], dict[str, Any]]] = {
 
 
 def _summarize(job: Job, progress: Progress) -> None:
-    """Write ``summary.json`` and tell."""
+    """Write ``summary.json``, and print the summary."""
     scores, packed = progress.get(TRAIN)["scores"], progress.get(PACK)["packed"]
     minutes = sum(progress.get(step)["minutes"] for step in STEPS)
     summary = {

@@ -216,8 +216,8 @@ def _sized_choices(
     request: Request, task: TrainingTask, size: _Size, schedule: ScheduleChoice
 ) -> Iterator[Choice]:
     yield from size.choices[:-2]
-    told = f"of ResNet-18's channels{_told_time(request, schedule)}"
-    yield Choice("MODEL.GROUPNET.WIDTH", size.width, told)
+    reason = f"of ResNet-18's channels{_time_text(request, schedule)}"
+    yield Choice("MODEL.GROUPNET.WIDTH", size.width, reason)
     fits = f"fits into the free memory; {size.seconds:.2f} s an iteration here"
     yield Choice("SOLVER.IMS_PER_BATCH", size.batch, fits)
     yield _rate(task.rate, task, size.batch)
@@ -233,7 +233,7 @@ def _tanh_choices(task: TrainingTask, size: _Size, schedule: ScheduleChoice) -> 
     ]
 
 
-def _told_time(request: Request, schedule: ScheduleChoice) -> str:
+def _time_text(request: Request, schedule: ScheduleChoice) -> str:
     """Text about the time that the schedule fits; empty if epochs were asked for."""
     if request.budget.seconds is None:
         return ""

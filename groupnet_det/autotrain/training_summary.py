@@ -32,7 +32,7 @@ def draw_predictions(
     Args:
         config: Config file.
         options: Config keys and values.
-        output: Folder of the picture.
+        output: Folder of the drawing.
         run: Runs a command of the project.
         results: ``OUTPUT_DIR`` of the evaluation.
         threshold: Score threshold of objects.
@@ -47,9 +47,9 @@ def draw_predictions(
 
 def draw_curves(stages: Sequence[Path], title: str) -> None:
     """Draw losses and scores of trainings that follow each other, into the folder of the last."""
-    told = ": with tanh, then binary" if len(stages) > 1 else ""
+    suffix = ": with tanh, then binary" if len(stages) > 1 else ""
     files = [stage / METRICS for stage in stages]
-    plot_training_curves(files, stages[-1] / CURVES, f"{title}{told}")
+    plot_training_curves(files, stages[-1] / CURVES, f"{title}{suffix}")
 
 
 def scores_at_end(output: Path, metrics: Sequence[str]) -> dict[str, float]:

@@ -45,7 +45,7 @@ class Grid:
         return [key for key in searches + results if key not in done]
 
     def num_open(self, rows: Iterable[ComparisonRow]) -> dict[str, int]:
-        """Rows of the whole grid that are not finished, by purpose."""
+        """Rows of the grid that are not finished, by purpose."""
         done = by_key(rows)
         searches = sum(
             key not in done for method in self.methods for key in self.search_keys(method)

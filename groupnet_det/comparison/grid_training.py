@@ -131,7 +131,7 @@ def _train_row(
 
 
 def _measure_row(key: RowKey, cfg: CfgNode, metric: str, terminal: TextIO) -> ComparisonRow:
-    """The finished row; that a training failed is told on `terminal`."""
+    """Train a row and return it; a failure is reported on `terminal`."""
     trainer = Trainer(cfg)
     trainer.resume_or_load(resume=False)
     start = time.perf_counter()
@@ -139,8 +139,8 @@ def _measure_row(key: RowKey, cfg: CfgNode, metric: str, terminal: TextIO) -> Co
         trainer.train()
         results = last_results(trainer, metric)
     except TrainingError as error:
-        told = f"{key.method}, learning rate {key.learning_rate:g}: {error}"
-        print(told, file=terminal, flush=True)
+        message = f"{key.method}, learning rate {key.learning_rate:g}: {error}"
+        print(message, file=terminal, flush=True)
         results = {}
     seconds = time.perf_counter() - start
 

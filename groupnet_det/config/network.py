@@ -10,7 +10,7 @@ from groupnet_det.errors import ConfigError, shortened
 from .load import load_config
 
 KEPT = ("MODEL.", "TEST.SEMANTIC.", "TEST.DETECTIONS_PER_IMAGE")
-# Of training, or of one machine, whose paths tell others nothing.
+# Keys of the training, or of one machine, whose paths mean nothing elsewhere.
 LEFT_OUT = ("MODEL.WEIGHTS", "MODEL.DEVICE", "MODEL.INIT.", "MODEL.DISTILLATION.")
 
 

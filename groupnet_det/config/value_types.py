@@ -30,7 +30,7 @@ def fit_tree(cfg: CfgNode, tree: dict[str, Any], prefix: str = "") -> dict[str, 
 
 
 def fit_options(cfg: CfgNode, options: Sequence[Any]) -> list[Any]:
-    """KEY VALUE pairs with their values by `fit_value`; an odd one out is left for yacs to tell.
+    """KEY VALUE pairs with their values by `fit_value`; yacs reports an odd one out.
 
     Raises:
         ConfigError: A value cannot be meant.

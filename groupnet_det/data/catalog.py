@@ -37,7 +37,7 @@ def task_of(name: str) -> str:
 
 
 def class_names_of(name: str) -> list[str] | None:
-    """The names of the classes that the data set's task tells apart, where they are known."""
+    """The names of the classes of the data set's task, where they are known."""
     keys = {"classification": "classes", "semantic segmentation": "stuff_classes"}
     return MetadataCatalog.get(name).get(keys.get(task_of(name), "thing_classes"))
 

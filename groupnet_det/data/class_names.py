@@ -1,4 +1,4 @@
-"""Names of classes that tell each from all others."""
+"""Checks that names of classes are distinct."""
 
 import unicodedata
 from collections import defaultdict
@@ -13,7 +13,7 @@ MAX_NAMED = 5
 def check_class_names(
     names: Sequence[str], source: str, error: type[UserError] = DataError
 ) -> None:
-    """See that scores by class can be told apart.
+    """Check that scores by class have distinct names.
 
     Args:
         names: Texts.

@@ -180,15 +180,15 @@ def _check_presence(name: str, records: list[dict[str, Any]]) -> None:
     Raises:
         DataError: With the first one that is not, and their number.
     """
-    absent = [r["file_name"] for r in records if not Path(r["file_name"]).is_file()]
-    if absent:
+    missing = [r["file_name"] for r in records if not Path(r["file_name"]).is_file()]
+    if missing:
         others = (
-            f", as are {len(absent) - 1} more of {len(records)} that are missing; is "
-            f"{Path(absent[0]).parent} the right folder?"
+            f", as are {len(missing) - 1} more of {len(records)} that are missing; is "
+            f"{Path(missing[0]).parent} the right folder?"
         )
         raise DataError(
-            f"image {absent[0]} does not exist; it is named by {source_of(name)}"
-            + (others if len(absent) > 1 else "; add the image, or take it out there")
+            f"image {missing[0]} does not exist; it is named by {source_of(name)}"
+            + (others if len(missing) > 1 else "; add the image, or take it out there")
         )
 
 

@@ -243,12 +243,12 @@ class Trainer(DefaultTrainer):
         except DataError as error:
             raise DataError(f"{error}{self._keep_what_is_trained()}") from error
         except RuntimeError as error:
-            if not (told := explain_ended_worker(error)):
+            if not (explanation := explain_ended_worker(error)):
                 raise
-            raise DataError(f"{told}{self._keep_what_is_trained()}") from error
+            raise DataError(f"{explanation}{self._keep_what_is_trained()}") from error
 
     def _keep_what_is_trained(self) -> str:
-        """Save what was trained before this iteration, which could not be; words that tell."""
+        """Save what was trained before this iteration, which failed; the text that says so."""
         if self.iter == self.start_iter or not comm.is_main_process():
             return ""
         self.iter -= 1  # the last that was made, from which a training goes on

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from groupnet_det.errors import ConfigError
 
-PICTURES = (".png", ".jpg", ".jpeg")
-PLOTS = (*PICTURES, ".pdf", ".svg")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+PLOTS = (*IMAGE_SUFFIXES, ".pdf", ".svg")
 DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
 
 
@@ -20,7 +20,7 @@ def check_output(path: Path | None, flag: str, suffixes: tuple[str, ...] = ()) -
         suffixes: Suffixes that can be written; empty for any.
 
     Raises:
-        ConfigError: It cannot, as far as one can tell.
+        ConfigError: It cannot, as far as can be known before.
     """
     if path is None:
         return

@@ -24,8 +24,8 @@ def names_several(path: str | os.PathLike[str]) -> bool:
     return os.path.isdir(path) or (not os.path.exists(path) and glob.has_magic(os.fspath(path)))
 
 
-def find_pictures(patterns: Iterable[str]) -> tuple[list[Path], list[str]]:
-    """Files by name, folders of pictures, and patterns such as ``photos/*.jpg``.
+def find_images(patterns: Iterable[str]) -> tuple[list[Path], list[str]]:
+    """Files by name, folders of images, and patterns such as ``photos/*.jpg``.
 
     Returns:
         The files, each once; and a line for each pattern that nothing matches.
@@ -37,7 +37,7 @@ def find_pictures(patterns: Iterable[str]) -> tuple[list[Path], list[str]]:
         if path.is_dir():
             listed = without_system_files(path.iterdir(), path)
             matches = sorted(p for p in listed if p.suffix.lower() in readable_suffixes())
-            problem = f"folder {path} holds no picture"
+            problem = f"folder {path} holds no image"
         elif path.is_file():
             matches, problem = [path], ""
         else:
@@ -52,5 +52,5 @@ def find_pictures(patterns: Iterable[str]) -> tuple[list[Path], list[str]]:
 
 
 def readable_suffixes() -> set[str]:
-    """Suffixes of the picture files that are read, in lower case."""
+    """Suffixes of the image files that are read, in lower case."""
     return {suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS}

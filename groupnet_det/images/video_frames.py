@@ -12,7 +12,7 @@ import numpy as np
 from groupnet_det.errors import DataError
 from groupnet_det.extras import import_extra
 
-DEFAULT_RATE = 25.0  # frames a second, of a source that does not tell
+DEFAULT_RATE = 25.0  # frames a second, of a source that does not state it
 COMPLETE = 0.95  # share of the announced frames, whose number is an estimate in some files
 
 
@@ -54,7 +54,7 @@ class FrameSource:
             raise DataError(f"{self.name} does not exist")
         self.capture = cv2.VideoCapture(source if webcam else str(source))
         if not self.capture.isOpened():
-            fix = "is one connected, and may you use it?" if webcam else "is it a video, and whole?"
+            fix = "is one connected, and may you use it?" if webcam else "is it a complete video?"
             raise DataError(f"{self.name} cannot be opened; {fix}")
         rate = self.capture.get(cv2.CAP_PROP_FPS)
         self.rate = rate if math.isfinite(rate) and rate > 0 else DEFAULT_RATE

@@ -9,7 +9,7 @@ from PIL import Image
 
 from groupnet_det.errors import DataError
 
-FALLBACK_SUFFIX = ".png"  # of a picture whose own kind cannot be written
+FALLBACK_SUFFIX = ".png"  # of an image whose own kind cannot be written
 
 
 def output_paths(inputs: Sequence[Path], output: Path) -> list[Path]:
@@ -25,7 +25,7 @@ def output_paths(inputs: Sequence[Path], output: Path) -> list[Path]:
         paths = [output]
     elif output.is_file():
         raise DataError(
-            f"{output} is a file; name a folder for the pictures of {len(inputs)} files"
+            f"{output} is a file; name a folder for the drawings of {len(inputs)} files"
         )
     else:
         paths = files_in_folder(inputs, output, set())
@@ -67,4 +67,4 @@ def save_picture(pixels: np.ndarray, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.ascontiguousarray(pixels)).save(path)
     except (OSError, ValueError) as error:
-        raise DataError(f"picture {path} cannot be written: {error}") from error
+        raise DataError(f"image {path} cannot be written: {error}") from error

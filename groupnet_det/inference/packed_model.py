@@ -50,7 +50,7 @@ class PackedModel(nn.Module):
     that one pads images of several sizes to one.
 
     Attributes:
-        prepares_images: Tells the evaluation that no test-time augmentation is to be put around it.
+        prepares_images: Shows the evaluation that test-time augmentation must not wrap it.
     """
 
     prepares_images = True

@@ -22,7 +22,7 @@ NOTE = f"<!-- Made by tools/make_zoo_page.py from results/*/*.csv and {FOLDER}/*
 
 
 def make_page(root: Path) -> str:
-    """The whole page, from the files of the checkout `root`.
+    """The complete page, from the files of the checkout `root`.
 
     Raises:
         UserError: A file of it is broken, or a mark names no table.

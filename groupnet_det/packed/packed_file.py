@@ -48,7 +48,7 @@ class PackedFile:
 def write_packed(
     path: PathLike, program: Program, info: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> None:
-    """Write a packed file whole, or not at all; the same content gives the same bytes.
+    """Write a complete packed file, or none; the same content gives the same bytes.
 
     Args:
         path: The new file; an older one is replaced.

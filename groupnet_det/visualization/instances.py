@@ -1,4 +1,4 @@
-"""Boxes and masks over a picture, by Detectron2's Visualizer."""
+"""Boxes and masks over an image, by Detectron2's Visualizer."""
 
 import colorsys
 from typing import Any

@@ -6,7 +6,7 @@ from typing import Any
 
 from groupnet_det.engine.records.metrics_file import join_stages
 
-# In metrics.json -> in the picture; drawn where the training has them. All are per cent.
+# In metrics.json -> in the plot; drawn where the training has them. All are per cent.
 METRICS = {
     "bbox/AP": "AP",
     "bbox/AP50": "AP50",

@@ -26,10 +26,10 @@ from .offered_models import LABELS, MASKS
 Pixels = NDArray[np.uint8]  # RGB (H, W, 3)
 Colour = tuple[int, int, int]
 
-MAX_PIXELS = 40_000_000  # of a picture that is decoded
-MAX_SIDE = 1280  # pixels: larger pictures are shrunk
-DRAWN_SIDE = 480  # pixels of the shorter side: smaller pictures are enlarged to be drawn on
-TOP = 5  # classes of a picture
+MAX_PIXELS = 40_000_000  # of an image that is decoded
+MAX_SIDE = 1280  # pixels: larger images are shrunk
+DRAWN_SIDE = 480  # pixels of the shorter side: smaller images are enlarged to be drawn on
+TOP = 5  # classes of an image
 GREY = (128, 128, 128)
 
 
@@ -53,7 +53,7 @@ class Shown:
     """A result for the eye.
 
     Attributes:
-        picture: The picture with what was found, RGB.
+        picture: The image with what was found, RGB.
         findings: The greatest share first.
     """
 
@@ -69,7 +69,7 @@ def read_picture(path: str, name: str) -> Pixels:
         name: For messages, in which nobody needs the path.
 
     Raises:
-        DataError: It is no picture, or one of more than `MAX_PIXELS`.
+        DataError: It is not an image, or one of more than `MAX_PIXELS`.
     """
     try:
         with open_image(path) as image:
@@ -104,7 +104,7 @@ def show_result(pixels: Pixels, result: Result, *, question: str, threshold: flo
     """Draw a result.
 
     Args:
-        pixels: The picture.
+        pixels: The image.
         question: One of `models.QUESTIONS`.
         threshold: Score threshold of objects.
     """

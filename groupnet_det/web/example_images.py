@@ -1,4 +1,4 @@
-"""Pictures to begin with, from images that installed packages ship."""
+"""Images to begin with, from those that installed packages ship."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ ATTRIBUTION = (
 
 
 def write_examples(folder: Path) -> list[Path]:
-    """Write pictures of pasted digits, single digits, and whole photographs into a folder.
+    """Write images of pasted digits, single digits, and photographs into a folder.
 
     Raises:
         ModuleNotFoundError: A package that ships the images is missing.

@@ -13,7 +13,7 @@ from groupnet_det.runtime.predictor import PackedPredictor
 FOLDERS = ("zoo", "output")  # of the checkout: `make zoo`, and trainings
 FILE = "model.gnp"
 BOXES, MASKS = "boxes around objects", "masks of objects"
-LABELS, CLASS = "a class for each pixel", "the class of the picture"
+LABELS, CLASS = "a class for each pixel", "the class of the image"
 # What one may ask for -> tasks of packed files that can do it.
 QUESTIONS: dict[str, tuple[str, ...]] = {
     BOXES: ("detection", "instance_segmentation", "panoptic_segmentation"),

@@ -25,7 +25,7 @@ class Comparison:
         packed_seconds: Time from prepared pixels to the prediction, median of the rounds.
         float_seconds: The same of the float32 baseline; missing where there is none.
         ratio: How many times longer the baseline takes, median of the rounds' ratios.
-        absence: Why there is no baseline.
+        absence: The reason why there is no baseline.
         packed_bytes: Size of the file in bytes.
         float_bytes: Bytes of the baseline's weights, if the file says so.
         seen: Height and width of what the network saw.

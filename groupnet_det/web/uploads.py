@@ -1,4 +1,4 @@
-"""The folder of the pictures that were uploaded: what a page may open and hand out."""
+"""The folder of uploaded images: the files that a page may open and return."""
 
 import os
 import stat
@@ -9,9 +9,9 @@ from typing import Any
 
 from groupnet_det.errors import DataError
 
-MAX_UPLOAD = 10 << 20  # bytes of a picture
+MAX_UPLOAD = 10 << 20  # bytes of an image
 # The same whatever the cause is: nobody learns from it which files there are.
-REFUSAL = "this picture is not among the uploaded ones, or no longer; upload it again"
+REFUSAL = "this image is not among the uploaded ones, or no longer; upload it again"
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from .uploads import MAX_UPLOAD, Uploads
 
 ADDRESS = "127.0.0.1"  # of this machine alone
 TITLE = "groupnet_det"
-KEEP_SECONDS = 3600  # of uploaded pictures
+KEEP_SECONDS = 3600  # of uploaded images
 MAX_LABEL = 100  # characters of a file's name in messages
-# Before Gradio is imported: nothing is told to anybody, and nothing looked up.
+# Before Gradio is imported: nothing is reported, and nothing is looked up.
 ENVIRONMENT = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_OFFLINE": "1",
@@ -49,7 +49,7 @@ def load_gradio(folder: Path) -> ModuleType:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A picture that has a prediction, and may be timed.
+    """An image that has a prediction, and may be timed.
 
     Attributes:
         path: Path of an uploaded image.
@@ -71,7 +71,7 @@ class Page:
         """
         Args:
             models: One at least.
-            uploads: Pictures that may be opened.
+            uploads: Images that may be opened.
             handover: To the main thread, which runs and times the models.
         """
         self.models = models
@@ -86,7 +86,7 @@ class Page:
     def predict(
         self, upload: object, question: object, name: object, threshold: object
     ) -> tuple[Pixels | None, str, str, Asked | None]:
-        """The drawn picture; what was found in HTML, or what is wrong; what stands there until
+        """The drawn image; what was found in HTML, or what is wrong; what stands there until
         `time` has made the comparison; and what `time` takes."""
         if upload is None:
             return None, "", "", None
@@ -113,7 +113,7 @@ class Page:
         if asked is None:
             return ""
         try:
-            model, pixels = self._read(asked, "the picture")
+            model, pixels = self._read(asked, "the image")
             return html_fragments.comparison(self.handover.run(lambda: compare(model, pixels)))
         except UserError:
             return ""
@@ -131,7 +131,7 @@ class Page:
 def label_of(upload: object) -> str:
     """The name of an uploaded image in messages: that of its file, cut."""
     name = upload.get("orig_name") or upload.get("path") if isinstance(upload, Mapping) else None
-    return Path(str(name)).name[:MAX_LABEL] or "the picture"
+    return Path(str(name)).name[:MAX_LABEL] or "the image"
 
 
 def _question(question: object, model: WebModel) -> str:
@@ -154,7 +154,7 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
     Args:
         gradio: The module that `load_gradio` returns.
         page: What it does.
-        examples: Picture files, which may be none.
+        examples: Image files; there may be none.
     """
     gr: Any = gradio
     asked = questions(page.models)
@@ -167,7 +167,7 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
                 question = gr.Radio(asked, value=asked[0], label="Task")
                 name = _choose_model(gr, page, asked[0])
                 picture = gr.Image(
-                    label=f"Your picture, up to {MAX_UPLOAD >> 20} MB",
+                    label=f"Your image, up to {MAX_UPLOAD >> 20} MB",
                     type="filepath",
                     image_mode=None,
                     sources=["upload", "clipboard"],

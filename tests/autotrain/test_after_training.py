@@ -82,4 +82,4 @@ def test_a_verification_that_cannot_be_done_ends_it(pack, tmp_path):
 def test_without_the_engine(pack):
     summary, commands = pack(built=False)
     assert commands == ["export"]
-    assert "absent" in after_training.summary_line(summary)
+    assert "not built" in after_training.summary_line(summary)

@@ -38,7 +38,7 @@ def job(tmp_path, monkeypatch):
 
     def packed(config, options, output, run):
         run("export", "--config-file", config, *options)
-        return {"bytes": 1000, "engine": "absent"}
+        return {"bytes": 1000, "engine": "not built"}
 
     monkeypatch.setattr("groupnet_det.autotrain.plan.seconds_per_iteration", lambda cfg: 0.1)
     monkeypatch.setattr(pipeline.command_runs, "run", run)

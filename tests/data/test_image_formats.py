@@ -14,7 +14,7 @@ from groupnet_det.errors import DataError
 from groupnet_det.images.decoding import FORMATS, open_image, read_rgb
 from groupnet_det.images.label_images import read_labels
 from groupnet_det.images.reading import read_image
-from groupnet_det.images.file_patterns import find_pictures
+from groupnet_det.images.file_patterns import find_images
 from groupnet_det.visualization.class_sheets import draw_class
 from groupnet_det.web.draw_result import read_picture
 
@@ -129,5 +129,5 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 def test_folders_are_searched_for_these_alone(tmp_path):
     for name in ("a.jpg", "b.eps", "c.pdf", "d.webp", "e.txt", "f.TIF"):
         (tmp_path / name).touch()
-    found, _ = find_pictures([str(tmp_path)])
+    found, _ = find_images([str(tmp_path)])
     assert [path.name for path in found] == ["a.jpg", "d.webp", "f.TIF"]

@@ -13,7 +13,7 @@ from groupnet_det.data.datasets.mask_folders import load_mask_folders
 from groupnet_det.errors import DataError
 from groupnet_det.evaluation.saved.label_map_folders import pair_masks
 from groupnet_det.images import folder_files
-from groupnet_det.images.file_patterns import find_pictures
+from groupnet_det.images.file_patterns import find_images
 
 from .test_dataset_checks import check_image_folders
 
@@ -65,7 +65,7 @@ def test_folders_of_masks_and_pictures(mask_folders, name):
     options = {"list_file": None, "mask_suffix": ".png", "fix": ""}
     assert len(load_mask_folders(images, masks, **options)) == 6
     assert [found.stem for found, _ in pair_masks(masks, masks)] == list("abcdef")
-    assert [path.stem for path in find_pictures([str(images)])[0]] == list("abcdef")
+    assert [path.stem for path in find_images([str(images)])[0]] == list("abcdef")
 
 
 @pytest.mark.parametrize("name", [".DS_Store", "aachen/._a_leftImg8bit.png", "__MACOSX/a.png"])

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from groupnet_det.images.file_patterns import find_pictures, is_video, names_several
+from groupnet_det.images.file_patterns import find_images, is_video, names_several
 
 
 @pytest.fixture
@@ -27,26 +27,26 @@ def folder(tmp_path):
 )
 def test_files_folders_and_patterns(folder, monkeypatch, patterns, names):
     monkeypatch.chdir(folder)
-    found, problems = find_pictures(patterns)
+    found, problems = find_images(patterns)
     assert [str(path) for path in found] == names
     assert problems == []
 
 
 def test_what_matches_nothing_is_told_and_the_others_found(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    found, problems = find_pictures(["x/*.jpg", "absent.jpg", "empty", "a.jpg"])
+    found, problems = find_images(["x/*.jpg", "absent.jpg", "empty", "a.jpg"])
     assert found == [Path("a.jpg")]
     assert problems == [
         "no file matches x/*.jpg",
         "absent.jpg does not exist",
-        "folder empty holds no picture",
+        "folder empty holds no image",
     ]
 
 
 def test_a_file_whose_name_looks_like_a_pattern(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("a[1].jpg").write_bytes(b"")
-    assert find_pictures(["a[1].jpg"])[0] == [Path("a[1].jpg")]
+    assert find_images(["a[1].jpg"])[0] == [Path("a[1].jpg")]
 
 
 def test_what_names_several_images(folder, monkeypatch):

@@ -36,7 +36,7 @@ def test_no_input_is_ever_overwritten(folder):
 
 
 def test_a_file_where_a_folder_is_needed(folder):
-    with pytest.raises(DataError, match=r"c\.txt is a file; name a folder for the pictures of 2"):
+    with pytest.raises(DataError, match=r"c\.txt is a file; name a folder for the drawings of 2"):
         output_paths([folder / "a.jpg", folder / "b.PNG"], folder / "c.txt")
 
 

@@ -45,7 +45,7 @@ def test_a_video_that_is_cut_short_gives_its_frames_and_is_told(tmp_path, suffix
 
 @pytest.mark.parametrize("kind", ["noise", "empty", "cut mp4", "absent", "webcam"])
 def test_what_cannot_be_opened(tmp_path, kind):
-    source, message = tmp_path / "a.mp4", r"a\.mp4 cannot be opened; is it a video, and whole\?"
+    source, message = tmp_path / "a.mp4", r"a\.mp4 cannot be opened; is it a complete video\?"
     if kind == "webcam":
         source, message = 63, "webcam 63 cannot be opened; is one connected"
     elif kind == "absent":

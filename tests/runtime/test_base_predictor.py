@@ -83,7 +83,7 @@ def test_videos(predictor, tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("empty", "folder .*empty holds no picture"),
+        ("empty", "folder .*empty holds no image"),
         ("*.gif", "no file matches .*gif"),
         ("absent.mp4", "absent.mp4 does not exist"),
         ("absent.png", "absent.png cannot be read"),

@@ -58,7 +58,7 @@ def upload(page, path):
 
 
 def drawn_pixels(page):
-    """Of the picture with the answer."""
+    """The image with the result."""
     page.wait_for_selector("#drawn img")
     source = page.locator("#drawn img").get_attribute("src")
     file = io.BytesIO(page.request.get(source).body())

@@ -30,6 +30,6 @@ def options_of(choices: Iterable[Choice]) -> list[str]:
 
 
 def format_choices(choices: Iterable[Choice]) -> str:
-    """A table for people; the data sets are told elsewhere."""
+    """A table for people, without the data sets."""
     rows = [c for c in last_of_keys(choices) if not c.key.startswith("DATASETS.")]
     return tabulate(rows, headers=["key", "value", "why"], disable_numparse=True)

@@ -18,7 +18,7 @@ CLASSIFIED = (32, 64, 96, 128, 160, 192, 224)  # sides of classifiers' images
 
 
 def detection_side(boxes: Floats, images: Floats, labels: NDArray[np.int64]) -> tuple[int, str]:
-    """The shorter side at which the smallest objects can still be told.
+    """The shorter side at which the smallest objects can still be recognized.
 
     Args:
         boxes: (M, 4): x0, y0, x1, y1 in pixels.

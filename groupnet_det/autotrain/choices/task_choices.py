@@ -159,7 +159,7 @@ def _flip(statistics: DatasetStatistics) -> Choice:
     if _are_characters(statistics.class_names):
         kept = ("none", "a mirrored character is another one")
     elif _are_sided(statistics.class_names):
-        kept = ("none", "classes tell left from right")
+        kept = ("none", "classes differ in left and right")
     return Choice("INPUT.RANDOM_FLIP", *kept)
 
 

@@ -82,8 +82,8 @@ def _found(
     annotations = [a for content in contents for a in content["annotations"]]
     has_masks = bool(annotations) and all(a.get("segmentation") for a in annotations)
     tasks = ("detect", "instance") if has_masks else ("detect",)
-    told = ("its masks are learned by --task instance",) if has_masks else ()
-    return FoundData(layout="COCO json", tasks=tasks, splits=splits, notes=(*notes, *told))
+    hint = ("its masks are learned by --task instance",) if has_masks else ()
+    return FoundData(layout="COCO json", tasks=tasks, splits=splits, notes=(*notes, *hint))
 
 
 def _content(file: Path) -> Any:
@@ -95,7 +95,7 @@ def _content(file: Path) -> Any:
 
 
 def _has_instances(content: Any) -> bool:
-    """Whether it looks like a COCO file with boxes, or with no annotation at all."""
+    """Whether it may be a COCO file with boxes, or one with no annotation at all."""
     if not isinstance(content, dict):
         return False
     lists = [content.get(key) for key in ("images", "annotations", "categories")]

@@ -35,7 +35,7 @@ MASK_NAMES = {
 }
 CLASS_FILES = ("classes.txt", "class_names.txt", "labels.txt", "names.txt")
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
-LOOKED_AT = 5  # files by which folders are told apart
+LOOKED_AT = 5  # files that distinguish folders of images and of masks
 MOST_VALUES = 64  # of a mask, by which it differs from a grey photograph
 COUNTED = 500  # masks whose values are counted, evenly spread
 IGNORED, WHITE = 255, 255
@@ -140,13 +140,13 @@ def _one(pairs: Sequence[Pair]) -> Pair:
 def _check_complete(pairs: Any) -> None:
     for pair in pairs:
         images = images_in(pair.images)
-        absent = [
+        missing = [
             mask for i in images if not (mask := pair.masks / f"{i.stem}{pair.suffix}").is_file()
         ]
-        if absent:
+        if missing:
             raise DataError(
-                f"{len(absent)} of {len(images)} images of {pair.images} have no mask; the first "
-                f"is {absent[0]}: add it, or take its image out"
+                f"{len(missing)} of {len(images)} images of {pair.images} have no mask; the first "
+                f"is {missing[0]}: add it, or take its image out"
             )
 
 
@@ -189,8 +189,8 @@ def _classes(root: Path, pair: Pair) -> dict[str, Any]:
     if len(classes) == count:
         return {"CLASSES": _checked(names, count, file)}
     labels = {value: label for label, value in enumerate(classes)}
-    told = _checked(names, len(classes), file, classes)
-    return {"CLASSES": told, "LABELS": {**labels, IGNORED: IGNORED}}
+    checked = _checked(names, len(classes), file, classes)
+    return {"CLASSES": checked, "LABELS": {**labels, IGNORED: IGNORED}}
 
 
 def _checked(
@@ -200,7 +200,7 @@ def _checked(
         raise DataError(f"{file} has {len(names)} names, but the masks have {count} classes")
     if count < 2:
         raise DataError(
-            "the masks have one value alone, so that there is nothing to tell apart; add others"
+            "the masks have one value alone, so that there is nothing to learn; add others"
         )
     if names:
         return names

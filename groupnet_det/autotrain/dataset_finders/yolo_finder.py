@@ -44,8 +44,8 @@ def find_yolo(path: Path) -> FoundData | None:
     annotations = [a for record in load_yolo(file, TRAIN) for a in record["annotations"]]
     has_masks = bool(annotations) and all("segmentation" in a for a in annotations)
     tasks = ("detect", "instance") if has_masks else ("detect",)
-    told = ("its polygons are learned by --task instance",) if has_masks else ()
-    return FoundData(layout="YOLO data.yaml", tasks=tasks, splits=splits, notes=(*notes, *told))
+    hint = ("its polygons are learned by --task instance",) if has_masks else ()
+    return FoundData(layout="YOLO data.yaml", tasks=tasks, splits=splits, notes=(*notes, *hint))
 
 
 def _names_classes(file: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Our packed engine, and the limit of the CPU that it is held against."""
+"""Our packed engine, and the limit of the CPU that it is compared with."""
 
 import tempfile
 from collections.abc import Callable, Sequence

@@ -23,7 +23,7 @@ from .torch_engines import in_inference_mode, parts_of
 
 
 class SignedConv2d(nn.Module):
-    """A binary convolution in floats whose weights are signed and scaled beforehand."""
+    """A binary convolution in floats whose weights are signed and scaled before the runs."""
 
     weight: Tensor
 

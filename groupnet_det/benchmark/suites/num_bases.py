@@ -1,4 +1,4 @@
-"""Several K held against full precision: memory, operations, and measured time.
+"""Comparison of several K with full precision: memory, operations, and measured time.
 
 The comparison that Group-Net's paper makes of K binary bases with the network that they stand for
 (arXiv 1909.09934): there memory saving and speed-up are counted; here the time is measured too.

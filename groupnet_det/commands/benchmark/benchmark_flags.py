@@ -65,7 +65,7 @@ def analyze_model() -> CommandParser:
     structure (the modules, as PyTorch prints them), latency (milliseconds of each layer in the
     packed engine; weights are random, on which no time depends).
 
-    --compare-bases takes the network with several K and holds each against full precision: memory
+    --compare-bases takes the network with several K and compares each with full precision: memory
     saving, operation saving and, with --tasks latency, how many times faster the packed network is
     than the full-precision one in PyTorch. No data set is needed. More:
     docs/understand/complexity.md.

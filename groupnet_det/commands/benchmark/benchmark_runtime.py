@@ -50,7 +50,7 @@ def _measure_avx2(arguments: argparse.Namespace) -> list[Row]:
     """The rows of ``body`` in a process that is held to AVX2.
 
     Raises:
-        UserError: It failed; its own output has told why.
+        UserError: It failed; its own output says why.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
@@ -140,7 +140,7 @@ def _measure_all(arguments: argparse.Namespace, environment: dict[str, str]) -> 
 
 
 def _show_targets(rows: Sequence[Row]) -> None:
-    """Print those targets that the rows can be held against."""
+    """Print the targets that the rows can be compared with."""
     lines = targets_table(rows)
     measured = [line for line in lines if line["met"] != NOT_MEASURED]
     if measured:

@@ -113,7 +113,7 @@ def verify_packed() -> CommandParser:
 
     Exit code 0: verified. 1: something that packing got wrong, in the engine, a block, or scores
     more than 0.5 points from the network with the rounded stem; or an error. 3: INCONCLUSIVE,
-    nothing is wrong, but the scores cannot tell: fewer than 100 images, scores below 1, or ones
+    nothing is wrong, but the scores are inconclusive: fewer than 100 images, scores below 1, or ones
     that roundings moved further than allowed.
 
     ``--predictors int8`` also shows what it costs to give the last layers of a detector or

@@ -61,7 +61,7 @@ EXIT_CODES = {Verdict.VERIFIED: 0, Verdict.FAILED: 1, Verdict.INCONCLUSIVE: 3}  
 WORDS = {
     Verdict.VERIFIED: "verified",
     Verdict.FAILED: "NOT verified",
-    Verdict.INCONCLUSIVE: "INCONCLUSIVE: nothing is wrong, but the scores cannot tell; "
+    Verdict.INCONCLUSIVE: "INCONCLUSIVE: nothing is wrong, but the scores are inconclusive; "
     f"name a data set of {MIN_IMAGES} images or more in DATASETS.TEST, or train longer",
 }
 NO_ENGINE = "asked for with --backend reference: the engine itself was not compared"

@@ -2,8 +2,8 @@
 
 ``--task detection`` gives boxes, ``--task segmentation`` a class for each pixel. The detector takes
 the paper's two stages: first float weights with tanh instead of the sign, then, from there,
-the binary network; the segmenter is binary from the start. At the end the network is packed, held
-against the packed file, timed beside its float32 baseline, and all is put into ``report.html``.
+the binary network; the segmenter is binary from the start. At the end the network is packed, compared
+with the packed file, timed beside its float32 baseline, and all is put into ``report.html``.
 
 What it runs are the commands that one would type, and it prints them. Interrupted, it goes on
 where it stopped; ``--fresh`` starts over.

@@ -1,6 +1,6 @@
 """Train one small model per task from fixed seeds, and say in a manifest what each reaches.
 
-Each is packed too (tools/export_packed.py), and the packed file is held against the trained network
+Each is packed too (tools/export_packed.py), and the packed file is compared with the trained network
 (tools/verify_packed.py); the manifest records its size and the outcome.
 
   python tools/train_zoo.py
@@ -39,7 +39,7 @@ from .shipped_models import ship
 ROOT = project_root()
 MANIFEST = "manifest.json"
 EXPORT, VERIFY = "export", "verify"
-TOLD = ("metric", "agreement")  # checks that the manifest tells of where they passed, too
+LISTED = ("metric", "agreement")  # checks that the manifest lists even if they passed
 VERDICTS = {Verdict.VERIFIED: "yes", Verdict.FAILED: "NO", Verdict.INCONCLUSIVE: "inconclusive"}
 
 
@@ -200,7 +200,7 @@ def _pack_model(
         "findings": [
             f"{f['check']}, {f['part']}: {f['found']}"
             for f in outcome["findings"]
-            if f["check"] in TOLD or f["verdict"] != "passed"
+            if f["check"] in LISTED or f["verdict"] != "passed"
         ],
     }
 

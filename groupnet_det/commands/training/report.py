@@ -1,4 +1,4 @@
-"""Make one HTML page of a training: scores, curves, pictures, what its network is and costs."""
+"""Make one HTML page of a training: scores, curves, images, structure and costs of its network."""
 
 import logging
 import sys

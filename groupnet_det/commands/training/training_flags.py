@@ -90,7 +90,7 @@ def convert_checkpoint() -> CommandParser:
       groupnet-det train --eval-only --config-file groupnet_r18.yaml DATASETS.TEST "['mine']"
 
     A folder holds model.safetensors, config.json and README.md, as model hubs keep them: weights,
-    class names, the whole config, and the scores that metrics.json beside the checkpoint knows.
+    class names, the complete config, and the scores that metrics.json beside the checkpoint knows.
     MODEL.WEIGHTS takes it wherever it takes a .pth file. Weights that carry no config need
     --config-file.
 
@@ -108,7 +108,7 @@ def convert_checkpoint() -> CommandParser:
         "--num-bases", type=int, default=0, help="torchvision: K to start with; 0: float"
     )
     parser.add_argument(
-        "--noise", type=float, default=0.1, help="torchvision: what tells the K copies apart"
+        "--noise", type=float, default=0.1, help="torchvision: noise by which the K copies differ"
     )
     parser.add_argument(
         "--bpac", action="store_true", help="authors' segmentation: trained with dilated branches"
@@ -152,7 +152,7 @@ def evaluate() -> CommandParser:
 
 
 def report() -> CommandParser:
-    """Make one HTML page of a training: scores, curves, pictures, what its network is and costs.
+    """Make one HTML page of a training: scores, curves, images, structure and costs of its network.
 
       %(prog)s output/retinanet_groupnet_photo_digits
 

@@ -1,4 +1,4 @@
-"""Packed models on your own pictures, in a browser on this machine."""
+"""Packed models on your own images, in a browser on this machine."""
 
 import argparse
 import sys
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace, folder: Path) -> None:
     try:
         examples = write_examples(folder / "examples")
     except ModuleNotFoundError as error:
-        print(f"warning: no example pictures, as {error.name} is missing", file=sys.stderr)
+        print(f"warning: no example images, as {error.name} is missing", file=sys.stderr)
         examples = []
     blocks = build_page(gradio, Page(models, uploads, handover), examples)
     try:

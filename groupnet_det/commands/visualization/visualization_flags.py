@@ -11,7 +11,7 @@ SHOWN_FIRST = "retinanet_groupnet_photo_digits"  # of the models that come with 
 
 
 def app() -> CommandParser:
-    """Packed models on your own pictures, in a browser on this machine.
+    """Packed models on your own images, in a browser on this machine.
 
       make web
       %(prog)s
@@ -29,7 +29,7 @@ def app() -> CommandParser:
 
 
 def demo() -> CommandParser:
-    """Run a trained model on pictures, a video or a webcam, and draw what it finds.
+    """Run a trained model on images, a video or a webcam, and draw what it finds.
 
       %(prog)s
       %(prog)s --weights output/model_final.pth --input photos/*.jpg --output drawn
@@ -43,7 +43,7 @@ def demo() -> CommandParser:
     segmentation, classes of images: whatever the model is for. Without ``--output`` a window opens,
     which Escape closes.
 
-    A picture that cannot be read is told, and the others go on; the exit code is then 1.
+    Images that cannot be read are reported and skipped; the exit code is then 1.
     """
     parser = CommandParser(demo.__doc__)
     parser.add_argument("--config-file", default="", metavar="FILE", help="of the training")
@@ -55,7 +55,7 @@ def demo() -> CommandParser:
         help=f"without weights: {', '.join(list_pretrained())} (default: %(default)s)",
     )
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--input", nargs="+", help="picture files, folders, patterns '*.jpg'")
+    source.add_argument("--input", nargs="+", help="image files, folders, patterns '*.jpg'")
     source.add_argument("--video-input", metavar="FILE")
     source.add_argument("--webcam", nargs="?", type=int, const=0, metavar="NUMBER")
     parser.add_argument(
@@ -92,7 +92,7 @@ def visualize_data() -> CommandParser:
 
 
 def visualize_json_results() -> CommandParser:
-    """Draw saved detections beside the ground truth, a picture for each image.
+    """Draw saved detections beside the ground truth, one drawing for each image.
 
     The flags of Detectron2's tool work too: --input and --conf-threshold.
 

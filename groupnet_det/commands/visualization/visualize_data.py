@@ -23,7 +23,7 @@ from groupnet_det.visualization.dataset_samples import draw_record, draw_sample,
 
 from . import visualization_flags
 
-# The file that a picture is of, and how it is drawn.
+# The file of an image, and the function that draws it.
 Drawing = tuple[Path, Callable[[], np.ndarray]]
 
 

@@ -1,4 +1,4 @@
-"""Draw saved detections beside the ground truth, a picture for each image; the flags are those of
+"""Draw saved detections beside the ground truth, one drawing for each image; the flags are those of
 Detectron2's tool."""
 
 import argparse

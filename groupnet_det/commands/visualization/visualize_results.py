@@ -15,7 +15,7 @@ from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.evaluation.evaluators import inference_dir
 from groupnet_det.evaluation.saved.classification_scores import read_predictions_csv
 from groupnet_det.evaluation.semantic_evaluator import LABEL_MAPS
-from groupnet_det.files.output_files import PICTURES, PLOTS, check_output
+from groupnet_det.files.output_files import IMAGE_SUFFIXES, PLOTS, check_output
 from groupnet_det.visualization.class_sheets import render_classes
 from groupnet_det.visualization.label_map_images import render_label_maps
 from groupnet_det.visualization.prediction_sheets import render_results
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not (arguments.output or arguments.curves):
         parser.error("name a file to write: --output or --curves")
     try:
-        check_output(arguments.output, "--output", PICTURES)
+        check_output(arguments.output, "--output", IMAGE_SUFFIXES)
         check_output(arguments.curves, "--curves", PLOTS)
         cfg = network_config(arguments)
         if arguments.output:

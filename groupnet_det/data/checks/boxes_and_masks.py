@@ -114,13 +114,13 @@ def _check_counts(cfg: CfgNode, name: str, records: Records) -> None:
             f"data set {name}: {bare} of {len(records)} images have no box to learn from{how}"
         )
     counts = Counter(annotation["category_id"] for _, annotation in used)
-    absent = [label for i, label in enumerate(class_names_of(name) or []) if not counts[i]]
-    if absent:
-        more = f" and {len(absent) - MAX_NAMED} more" if len(absent) > MAX_NAMED else ""
+    missing = [label for i, label in enumerate(class_names_of(name) or []) if not counts[i]]
+    if missing:
+        more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
         effect = "cannot be learnt from it" if training else "have no AP, and the mean is without"
         logger.warning(
-            f"data set {name}: no box of {len(absent)} classes, which {effect}: "
-            f"{', '.join(absent[:MAX_NAMED])}{more}"
+            f"data set {name}: no box of {len(missing)} classes, which {effect}: "
+            f"{', '.join(missing[:MAX_NAMED])}{more}"
         )
 
 

@@ -92,7 +92,7 @@ def _write_panoptic(root: Path, split: str) -> None:
 def _write_scene(
     folder: Path, image: dict[str, Any], annotations: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Write the picture of segment numbers, red + 256 green + ..., and return what they are."""
+    """Write the image of segment numbers, red + 256 green + ..., and return what they are."""
     numbers = np.ones((image["height"], image["width"]), dtype=np.uint8)  # 1 is the background
     categories = {1: BACKGROUND_ID}
     for number, annotation in enumerate(annotations, start=2):

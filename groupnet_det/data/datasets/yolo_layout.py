@@ -92,11 +92,11 @@ def _entries(path: Path, content: Mapping[str, Any], split: str) -> tuple[str, .
 
 
 def _root(path: Path, content: Mapping[str, Any]) -> Path:
-    told = content.get("path")
-    root = path.parent / str(told or "")
+    stated = content.get("path")
+    root = path.parent / str(stated or "")
     if not root.is_dir():
         raise DataError(
-            f"{path}: path is {shortened(told)}, but there is no folder {root}; correct it, or "
+            f"{path}: path is {shortened(stated)}, but there is no folder {root}; correct it, or "
             "take the line out where the data lie beside this file"
         )
     return root
@@ -137,8 +137,8 @@ def images_of(data: YoloData, split: str) -> list[Path]:
         raise DataError(f"{data.path} has no split {split!r}; it has {', '.join(data.splits)}")
     found = [image for entry in data.splits[split] for image in _images_of_entry(data, entry)]
     if not found:
-        told = ", ".join(data.splits[split])
-        raise DataError(f"{data.path}: {split} names {told}, which holds no image")
+        names = ", ".join(data.splits[split])
+        raise DataError(f"{data.path}: {split} names {names}, which holds no image")
     return found
 
 

@@ -1,7 +1,8 @@
 """Notice of other trainings on the same processor cores, as each makes the others slower.
 
 A training is announced by a socket with a name in Linux' abstract namespace: it takes no file, any
-user can see it, and it is gone when the process is, however that ends. Elsewhere nothing is told.
+user can see it, and it is gone when the process is, however that ends. Other systems have no
+warning.
 """
 
 import logging

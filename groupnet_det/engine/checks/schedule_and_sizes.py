@@ -36,7 +36,7 @@ ANCHOR_FEATURES = {
 
 
 def check_training(cfg: CfgNode, model: nn.Module, records: Records) -> None:
-    """Tell what is unusual about a training.
+    """Log what is unusual about a training.
 
     Args:
         cfg: Config of the training.
@@ -101,14 +101,14 @@ def check_anchors(cfg: CfgNode, model: nn.Module, objects: TrainingObjects) -> N
         offset=generator.offset,
     )
     recall = float((overlaps >= FITTING_IOU).mean())
-    told = (
+    summary = (
         f"{100 * recall:.0f} % of {len(overlaps)} objects have an anchor that overlaps them by "
         f"IoU {FITTING_IOU} or more"
     )
     if recall >= LEAST_RECALL:
-        logger.info(told)
+        logger.info(summary)
         return
-    logger.warning(f"only {told}; {_anchor_remedy(objects, anchors)}")
+    logger.warning(f"only {summary}; {_anchor_remedy(objects, anchors)}")
 
 
 def _anchor_remedy(objects: TrainingObjects, anchors: Sequence[Floats]) -> str:

@@ -68,7 +68,7 @@ def distill_masks(logits: Tensor, their_logits: Tensor, classes: Tensor) -> Tens
 class RegionDistillation:
     """Let the teacher's box and mask heads look at the regions that a student trains on.
 
-    It works by hooks on the student's poolers, which tell the regions, on its box predictors and on
+    It works by hooks on the student's poolers, which show the regions, on its box predictors and on
     its mask head. The stages of a cascade are compared each with its own, and averaged.
     """
 

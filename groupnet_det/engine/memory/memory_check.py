@@ -102,13 +102,13 @@ def _compare(cfg: CfgNode, size: tuple[int, int], share: int, free: int | None) 
         if found is None:
             return
         image, need = found["full"], _need(found, found["full"], share)
-    told = f"an iteration needs about {need / GIB:.1f} GiB of memory"
+    message = f"an iteration needs about {need / GIB:.1f} GiB of memory"
     if need <= left:
-        logger.info(f"{told}, and {left / GIB:.1f} GiB are free")
+        logger.info(f"{message}, and {left / GIB:.1f} GiB are free")
         return
     fitting = max(0, (left - (need - share * image)) // max(image, 1)) * comm.get_world_size()
     raise TrainingError(
-        f"{told}, {image / GIB:.2f} of them for each of the {share} images of "
+        f"{message}, {image / GIB:.2f} of them for each of the {share} images of "
         f"{size[0]} x {size[1]} pixels, but {left / GIB:.1f} GiB are free; {_remedy(cfg, fitting)}"
     )
 

@@ -55,7 +55,7 @@ def measure_iteration(
 ) -> StepMemory:
     """Make training steps and look at what they took.
 
-    Steps with one and two images tell apart what an image takes and what is there once, such as
+    Steps with one and two images separate the memory of an image from what is there once, such as
     binary copies of the weights. Gradients, which the backward pass adds, are counted once.
 
     Args:
@@ -148,10 +148,10 @@ def run(request: Mapping[str, Any]) -> dict[str, Any]:
     if request["limit"] is not None:
         limit_memory(request["limit"])
     small, full = (size and BatchSize(**size) for size in (request["small"], request["full"]))
-    looks = {name: request[name] for name in ("num_objects", "num_devices")}
+    counts = {name: request[name] for name in ("num_objects", "num_devices")}
     try:
         cfg = load_config_text(request["config"], "the config of the training")
-        found = measure_iteration(cfg, small, full, **looks)
+        found = measure_iteration(cfg, small, full, **counts)
     except MemoryError:
         return {"refused": True}
     except (UserError, RuntimeError, ValueError, KeyError) as error:

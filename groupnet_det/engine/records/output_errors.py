@@ -1,4 +1,4 @@
-"""Errors of a training's folder, each told in one line."""
+"""Errors of a training's folder, each in one line."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ from groupnet_det.files.output_files import is_of_output
 
 @contextmanager
 def one_line_errors(folder: str) -> Iterator[None]:
-    """Keep tracebacks out of the logs of what is told in one line when the training ends: errors
+    """Keep tracebacks out of the logs of problems that one line reports at the end: errors
     that the user can fix, and files of the training that cannot be written, by threads too.
 
     Args:

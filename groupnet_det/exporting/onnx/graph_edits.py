@@ -8,7 +8,7 @@ SIZES = {0: "batch", 2: "height", 3: "width"}
 
 
 def tidy(proto: Any, outputs: Sequence[str], inner: Sequence[str]) -> list[str]:
-    """Leave some outputs alone, give sizes names, and drop what tells of the machine that exported.
+    """Leave some outputs alone, give sizes names, and drop what names the machine that exported.
 
     Args:
         proto: The ``onnx.ModelProto``, changed in place.

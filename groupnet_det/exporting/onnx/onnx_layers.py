@@ -168,7 +168,7 @@ class FixedConv(nn.Module):
             height = width = 0
         stride, dilation = self.geometry.stride, self.geometry.dilation
         y = F.conv2d(x, self.weight, None, stride, (height, width), dilation)
-        # In this order: ONNX Runtime would melt a constant *after* the convolution into its
+        # In this order: ONNX Runtime would fold a constant *after* the convolution into its
         # weights, and the sums would no longer be exact.
         return y if self.scale is None else self.scale * y
 

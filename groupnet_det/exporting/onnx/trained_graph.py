@@ -48,7 +48,7 @@ def _of_boxes(settings: ExportSettings) -> dict[str, int]:
     return dict(zip(("shortest_side", "longest_side"), settings.detector_sides, strict=True))
 
 
-# What is done to an image beforehand where it is evaluated, in pixels; 0 for nothing.
+# How an image is resized before its evaluation, in pixels; 0 for not at all.
 RESIZING: dict[str, Callable[[ExportSettings], dict[str, int]]] = {
     "classification": _of_classes,
     "semantic segmentation": _of_labels,

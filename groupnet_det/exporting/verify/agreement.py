@@ -138,12 +138,12 @@ def show_agreement(
 
 
 def _line(dataset: str, kind: str, found: Sequence[Likeness]) -> Finding:
-    told = f"the same {kind} in {_share(sum(f.agrees for f in found), len(found))} images"
+    summary = f"the same {kind} in {_share(sum(f.agrees for f in found), len(found))} images"
     parts = sum(f.parts for f in found)
     if PARTS[kind]:
         same = _share(sum(f.same for f in found), parts) if parts else "there are no"
-        told += f"; {same} {PARTS[kind]}"
-    return Finding(check="agreement", part=dataset, compared=len(found), found=told, verdict=SHOWN)
+        summary += f"; {same} {PARTS[kind]}"
+    return Finding(check="agreement", part=dataset, compared=len(found), found=summary, verdict=SHOWN)
 
 
 def _share(some: int, of: int) -> str:

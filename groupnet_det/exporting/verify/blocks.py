@@ -1,4 +1,4 @@
-"""Hold a packed file against the training model, part by part, on identical inputs.
+"""Compare a packed file with the training model, part by part, on identical inputs.
 
 Part by part, because the rounding of floats may turn a sign near 0, and what lies after it then
 differs with right. So each unit of the training model is given what the packed program computed.

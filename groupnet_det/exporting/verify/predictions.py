@@ -11,7 +11,7 @@ Three checks, of which each can find what the others cannot:
   the stem as it is rounded in the file, which may itself change a score by `MAX_POINTS_UNCLEAR`;
   of classifiers at least one image may be classified otherwise. What may be wrong: all of it, and
   what is done before and after the network. It fails only where `MAX_POINTS_UNCLEAR` are exceeded
-  and rounding does not explain them; it is inconclusive where the data set cannot tell
+  and rounding does not explain them; it is inconclusive where the data set is inconclusive
   (`cannot_tell`), or where scores are further apart than may be, but no further than turned signs
   explain.
 
@@ -33,8 +33,8 @@ from .blocks import PartComparison, TraceFunction, compare_blocks
 
 MAX_POINTS = 0.1  # of a score in per cent
 MAX_POINTS_UNCLEAR = 0.5  # by which roundings may change a score
-MIN_IMAGES = 100  # of a data set that can tell
-MIN_SCORE = 1.0  # per cent; below it a network has learned too little to tell
+MIN_IMAGES = 100  # below it a data set is inconclusive
+MIN_SCORE = 1.0  # per cent; below it a network has learned too little for a comparison
 
 PASSED, FAILED, SKIPPED, SHOWN = "passed", "FAILED", "skipped", "shown"
 INCONCLUSIVE = "INCONCLUSIVE"
@@ -174,7 +174,7 @@ class Verdict(str, Enum):
 
 
 def verdict_of(findings: Sequence[Finding]) -> Verdict:
-    """Failed where anything did; verified where blocks and scores were compared, and all can tell.
+    """Failed if anything did; verified if blocks and scores were compared and are conclusive.
 
     The engine may have been skipped: the report says so.
     """

@@ -23,7 +23,7 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same, N = 0 included.
 
-        With less than two values per channel in all processes together, as a head that looks at
+        With less than two values per channel in all processes together, as a head for
         regions may meet, the running statistics are taken.
         """
         if not self.training or not dist.is_initialized() or dist.get_world_size() == 1:

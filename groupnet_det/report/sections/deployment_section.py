@@ -100,25 +100,25 @@ def _verdict(run: Run) -> list[Block]:
         rows = [_row(check, [f for f in findings if f["check"] == check]) for check in checks]
         failed = {finding["check"] for finding in findings if finding["verdict"] == "FAILED"}
         verdict = verdict_of_report(outcome)
-    told = SCORES_FAILED if failed == {"metric"} else VERDICTS[verdict]
+    result = SCORES_FAILED if failed == {"metric"} else VERDICTS[verdict]
     return [
-        Note(text=f"{told} (groupnet-det verify)", warning=verdict is not Verdict.VERIFIED),
+        Note(text=f"{result} (groupnet-det verify)", warning=verdict is not Verdict.VERIFIED),
         Table(headers=["check", "passed", "found"], rows=rows, caption="Verification"),
     ]
 
 
 def _row(check: str, findings: Sequence[dict[str, Any]]) -> list[Cell]:
-    told = [f for f in findings if f["verdict"] != "passed" or check == "metric"]
+    listed = [f for f in findings if f["verdict"] != "passed" or check == "metric"]
     asked = [f for f in findings if f["verdict"] != "shown"]
     passed = sum(finding["verdict"] == "passed" for finding in asked)
-    found = "; ".join(f"{f['part']}: {f['found']}" for f in told) or CHECKS.get(check, "")
+    found = "; ".join(f"{f['part']}: {f['found']}" for f in listed) or CHECKS.get(check, "")
     return [check, f"{passed} of {len(asked)}" if asked else "", found]
 
 
 VERDICTS = {
     Verdict.VERIFIED: "The packed file predicts the same as the trained network.",
     Verdict.FAILED: "NOT verified: the packed file computes other values than the trained network.",
-    Verdict.INCONCLUSIVE: "INCONCLUSIVE: nothing is wrong, but the scores cannot tell whether the "
+    Verdict.INCONCLUSIVE: "INCONCLUSIVE: nothing is wrong, but the scores cannot show whether the "
     "packed file predicts the same as the trained network. Rounding flips signs, which moves the "
     "scores of briefly trained networks and of small data sets most.",
 }

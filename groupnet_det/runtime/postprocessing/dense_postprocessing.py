@@ -48,7 +48,7 @@ class DensePostprocessing:
         in_range(self.topk, 0, MAX_ELEMENTS, "postprocessing.topk")
 
     def count_classes(self, program: Program) -> int:
-        """The classes that the maps of all levels tell apart.
+        """The number of classes that the maps of all levels have.
 
         Raises:
             PackedFileError: The program lacks a map, or one has other channels.
@@ -72,7 +72,7 @@ class DensePostprocessing:
 
         Args:
             maps: Outputs for the image.
-            network: Looks through the logits, of which there may be millions, and for boxes that
+            network: Searches the logits, of which there may be millions, and finds boxes that
                 overlap.
         """
         found = (self._candidates(maps, level, network) for level in self.levels)

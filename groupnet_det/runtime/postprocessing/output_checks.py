@@ -1,4 +1,4 @@
-"""The maps that a program gives, held against what its file's postprocessing takes."""
+"""Checks of a program's maps against what its file's postprocessing takes."""
 
 from collections.abc import Iterable
 

@@ -107,7 +107,7 @@ class RegionPostprocessing:
         return pick(boxes, finite), pick(scores, finite), pick(label, finite)
 
     def masks(self, maps: Maps, boxes: Tensor, classes: Tensor, network: Network) -> Tensor | None:
-        """Probabilities (R, M, M) of the objects' masks in their boxes; absent without a head."""
+        """Probabilities (R, M, M) of the objects' masks in their boxes; None without a head."""
         if self.mask is None:
             return None
         channels = torch.zeros_like(classes) if self.mask.class_agnostic else classes

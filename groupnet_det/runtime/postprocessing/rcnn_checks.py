@@ -13,7 +13,7 @@ from .rpn import Proposals
 
 
 def count_classes(postprocessing: RegionPostprocessing, packed: PackedFile) -> int:
-    """The classes that all stages tell apart.
+    """The number of classes that all stages have.
 
     Raises:
         UserError: An output, or a part, is missing, or is not what the postprocessing takes.

@@ -33,7 +33,7 @@ class Combination:
 
     Attributes:
         overlap_threshold: Share of an object's mask above which other objects may not have it.
-        stuff_area_limit: Least number of pixels of a label.
+        stuff_area_limit: Smallest number of pixels of a label.
         score_threshold: Score threshold of an object.
     """
 

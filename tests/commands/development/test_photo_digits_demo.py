@@ -29,7 +29,7 @@ def test_quick_demo_end_to_end_and_again(root, tmp_path, monkeypatch, task, metr
     assert all((output / name).is_file() for name in photo_digits_demo.OUTPUTS)
     for name in ("predictions.png", "curves.png"):
         assert min(Image.open(output / name).size) > 300
-    # 60 images cannot tell, and blocks and engine must agree.
+    # 60 images are inconclusive, and blocks and engine must agree.
     outcome = json.loads((output / "verification.json").read_text())
     assert summary["packed"]["verdict"] == outcome["verdict"] == "inconclusive"
     assert outcome["engine"]

@@ -36,7 +36,7 @@ class ImageFile {
 
 [[noreturn]] void fail_to_write(const std::string& path);
 
-// Calls `write` with the opened file; it tells whether it could write. Throws std::runtime_error
+// Calls `write` with the opened file; it returns whether it could write. Throws std::runtime_error
 // where it could not.
 template <class Write>
 void write_file(const std::string& path, const Write& write) {

@@ -47,7 +47,7 @@ def unit_terms(
         level: Level of the pyramid whose BN is taken; the weights are the same for all levels.
         input_norm: A BN that `feature` still has to go through, if any.
         order: The output channels in the order that is wanted, int64 (C,); all in theirs if
-            absent.
+            missing.
 
     Raises:
         ConfigError: No program can compute this.
