@@ -26,7 +26,7 @@ class LayerCost:
 
     Attributes:
         name: Module path, without the number of the base and without a last ``conv``.
-        kind: Such as ``conv 3x3``; "" for what is no layer.
+        kind: Such as ``conv 3x3``; "" for what is not a layer.
         weight_bits, activation_bits: See `precision_map`.
         output: Shape of the first output of one base, such as ``64x56x56``.
         values: Number of values of all outputs.

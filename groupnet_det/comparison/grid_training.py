@@ -183,7 +183,7 @@ def _in_a_row(keys: Mapping[str, Any]) -> list[str]:
 
 
 def last_results(trainer: Trainer, metric: str) -> dict[str, float]:
-    """Values of the evaluation that ended a training; those that are no number count as 0."""
+    """Values of the evaluation that ended a training; those that are not numbers count as 0."""
     task = metric.split("/")[0] + "/"
     latest = {name: value for name, (value, _) in trainer.storage.latest().items()}
     if metric not in latest:

@@ -75,7 +75,7 @@ def _load(merge: Callable[[CfgNode], None], config_file: str, options: Sequence[
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"{config_file} is not plain, safe YAML: {problem}") from error
-    except (AttributeError, TypeError) as error:  # yacs walks over what is no mapping
+    except (AttributeError, TypeError) as error:  # yacs walks over what is not a mapping
         raise ConfigError(f"{config_file} must hold a mapping of config keys: {error}") from error
     except (KeyError, ValueError, AssertionError) as error:
         raise ConfigError(_explain(str(error.args[0]), config_file, valid_keys)) from error

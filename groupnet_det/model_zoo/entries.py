@@ -167,7 +167,7 @@ def bases(name: str, spec: TableSpec, root: Path) -> list[Entry]:
     try:
         return [_bases(line) for line in lines]
     except (KeyError, ValueError) as error:
-        raise DataError(f"{path} is no CSV of --compare-bases: {error!r}; fix it") from error
+        raise DataError(f"{path} is not a CSV of --compare-bases: {error!r}; fix it") from error
 
 
 def _bases(line: Mapping[str, str]) -> Entry:

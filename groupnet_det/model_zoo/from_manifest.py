@@ -33,7 +33,7 @@ def rows_of_manifest(path: Path, root: Path) -> list[TrainedRow]:
         manifest = parse_json(path.read_text())
         preset, models = manifest["preset"], manifest["models"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is no manifest of tools/train_zoo.py: {error}") from error
+        raise DataError(f"{path} is not a manifest of tools/train_zoo.py: {error}") from error
     if preset != "full":
         raise DataError(f"{path} is of the preset {preset!r}; valid: 'full'")
     rows = []

@@ -113,7 +113,7 @@ def load_json(text: str | bytes, what: str) -> Any:
     try:
         decoded = text.decode() if isinstance(text, bytes) else text
     except UnicodeDecodeError as error:
-        raise PackedFileError(f"its {what} is no UTF-8") from error
+        raise PackedFileError(f"its {what} is not UTF-8") from error
     _check_values(decoded, what)
     try:
         return json.loads(

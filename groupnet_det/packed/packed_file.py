@@ -166,7 +166,7 @@ def _read_container(path: PathLike) -> Container:
 def _read_bytes(path: PathLike) -> bytes:
     status = os.stat(path)  # before it is opened, which waits for a writer where it is a pipe
     if not stat.S_ISREG(status.st_mode):
-        raise PackedFileError("it is no plain file")
+        raise PackedFileError("it is not a plain file")
     if status.st_size > MAX_BYTES:
         raise PackedFileError(f"it has {status.st_size} bytes; the limit is {MAX_BYTES}")
     with open(path, "rb") as file:

@@ -65,7 +65,7 @@ class TaskPipeline:
         """Take another threshold than the file's for masks.
 
         Raises:
-            ConfigError: The network makes no masks, or it is no probability.
+            ConfigError: The network makes no masks, or it is not a probability.
         """
         raise ConfigError("mask_threshold is for networks with masks of objects; leave it out")
 
@@ -73,7 +73,7 @@ class TaskPipeline:
         """Suppress boxes across classes, or within each, whatever the file says.
 
         Raises:
-            ConfigError: The network finds no objects, or it is no bool.
+            ConfigError: The network finds no objects, or it is not a bool.
         """
         raise ConfigError("class_agnostic_nms is for networks that find objects; leave it out")
 
@@ -123,7 +123,7 @@ def names_of_classes(
     if names is None or names == []:
         return tuple(str(label) for label in range(number))
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise PackedFileError(f"its {key} are no list of texts")
+        raise PackedFileError(f"its {key} must be a list of strings")
     if len(names) != number:
         raise PackedFileError(f"it has {len(names)} {key} for {number} classes")
     return tuple(names)

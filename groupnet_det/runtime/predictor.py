@@ -71,8 +71,8 @@ class PackedPredictor(BasePredictor):
         Raises:
             PackedFileError: The file is missing, damaged, of another version or an unknown task.
             ExtensionError: The compiled engine is missing, or `GROUPNET_DET_ISA` is impossible.
-            ConfigError: Unknown `backend`, a threshold that is no probability, of an unknown class
-                or not for this task, or no thread.
+            ConfigError: Unknown `backend`, no thread, or a threshold that is not a probability, of an
+                unknown class or not for this task.
             HubError: The file is on the hub, and cannot be fetched.
         """
         path = _local(path)

@@ -44,7 +44,7 @@ def load_results(path: Path) -> dict[Any, list[dict[str, Any]]]:
         raise DataError(f"results file {path} does not exist; evaluation writes it")
     results = read_json(path, "results file", "write it again: evaluation does")
     if not isinstance(results, list):
-        raise DataError(f"{path} is no list of COCO results, but a {type(results).__name__}")
+        raise DataError(f"{path} is not a list of COCO results, but a {type(results).__name__}")
     by_image: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for number, result in enumerate(results):
         _check_result(path, number, result)
@@ -57,7 +57,7 @@ def _check_result(path: Path, number: int, result: Any) -> None:
         if not isinstance(result, dict) or not fits(result.get(key)):
             found = result.get(key) if isinstance(result, dict) else result
             raise DataError(
-                f"{path} is no list of COCO results: result {number} has {key} {quoted(found)}"
+                f"{path} is not a list of COCO results: result {number} has {key} {quoted(found)}"
             )
 
 

@@ -91,7 +91,7 @@ class Guard:
         except DataError as error:
             raise RefusedError(400, str(error)) from None
         except (ValueError, RecursionError):
-            raise RefusedError(400, "this is no call of the page") from None
+            raise RefusedError(400, "this is not a call of the page") from None
         body = json.dumps(call).encode()
         return _replay(body, receive)
 

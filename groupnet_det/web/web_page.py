@@ -142,7 +142,7 @@ def _question(question: object, model: WebModel) -> str:
 
 def _threshold(threshold: object) -> float:
     if isinstance(threshold, bool) or not isinstance(threshold, int | float):
-        raise ConfigError("the score threshold of objects is no number")
+        raise ConfigError("the score threshold of objects is not a number")
     if not 0 <= threshold <= 1:
         raise ConfigError("the score threshold of objects is not within 0 to 1")
     return threshold

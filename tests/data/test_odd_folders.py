@@ -17,7 +17,7 @@ from groupnet_det.images.file_patterns import find_images
 
 from .test_dataset_checks import check_image_folders
 
-# Path below a folder of classes or images, that is no image of it.
+# Path below a folder of classes or images, that is not an image of it.
 LEFT_THERE = [
     ".ipynb_checkpoints/x.png",
     "__MACOSX/cat/._0.png",

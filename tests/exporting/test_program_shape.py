@@ -155,7 +155,7 @@ def test_keeping_floats_changes_nothing():
 
 @pytest.mark.parametrize("method", ["group_net", "bnn"])
 def test_a_wrong_weight_is_found(method):
-    """The comparison is no formality: it names the unit after the one that was changed."""
+    """The comparison is not a formality: it names the unit after the one that was changed."""
     model, packed = export(method, quantization=WITHOUT, stages=2)
     (branch,) = steps_by_name(packed)["res3.0.unit1"].branches
     tensors = dict(packed.tensors)

@@ -106,7 +106,7 @@ def test_absent(path):
 def test_folders_devices_and_pipes_are_no_files(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for other in (tmp_path, "/dev/zero", tmp_path / "pipe"):
-        with pytest.raises(PackedFileError, match=f"{other}: it is no plain file"):
+        with pytest.raises(PackedFileError, match=f"{other}: it is not a plain file"):
             read_packed(other)
 
 

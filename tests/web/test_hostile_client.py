@@ -1,4 +1,4 @@
-"""The served page, asked by a client that is no browser and keeps to no rule."""
+"""The served page, asked by a client that is not a browser and keeps to no rule."""
 
 import http.client
 import json

@@ -15,7 +15,7 @@ from .found_data import (
     with_validation,
 )
 
-# Names of folders that are no class.
+# Names of folders that are not classes.
 NO_CLASS = {"images", "labels", "masks", "annotations", "jpegimages", "imagesets"}
 
 

@@ -37,8 +37,8 @@ def find_coco(path: Path) -> FoundData | None:
         content = read_json(path, "annotation file", "name COCO's instances file")
         if not _has_instances(content):
             raise DataError(
-                f"{path} is no COCO file of instances; it needs images, annotations with bbox, and "
-                "categories"
+                f"{path} is not a COCO file of instances; it needs images, annotations with "
+                "bbox, and categories"
             )
         entry = _entry(path, content, path.parent)
         return _found({TRAIN: entry}, [content], ())

@@ -172,7 +172,7 @@ def _entry(pair: Pair, said: Mapping[str, Any]) -> Entry:
 
 
 def _classes(root: Path, pair: Pair) -> dict[str, Any]:
-    """``CLASSES`` and, where values are no labels, ``LABELS`` of an entry.
+    """``CLASSES`` and, where values are not labels, ``LABELS`` of an entry.
 
     Values are labels where they are 0, 1, ... but for 255, which is then ignored; else their order
     gives labels.

@@ -56,7 +56,7 @@ class TrainedClassifier:
     """A trained classifier for the engines; graphs are made once, when the first engine asks.
 
     Raises:
-        ConfigError: It is no classifier.
+        ConfigError: It is not a classifier.
         CheckpointError: ``MODEL.WEIGHTS`` cannot be used.
     """
 

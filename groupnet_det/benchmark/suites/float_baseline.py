@@ -34,7 +34,7 @@ class FloatBaseline:
 
         Raises:
             PackedFileError: It does not say which network the file holds.
-            ConfigError: What it says is no config of this version.
+            ConfigError: What it says is not a config of this version.
         """
         keys = info.get("network_keys")
         if not isinstance(keys, dict):

@@ -30,7 +30,7 @@ def parse_shape(word: str) -> tuple[int, int, int]:
         height, _, width = sides.partition("x")
         return int(channels), int(height), int(width)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{word!r} is no shape such as 64@56x56") from None
+        raise argparse.ArgumentTypeError(f"{word!r} is not a shape such as 64@56x56") from None
 
 
 def _add_clock(parser: CommandParser, *, threads: int | None = 2, rounds: str = "of turns") -> None:
@@ -48,7 +48,7 @@ def parse_size(word: str) -> tuple[int, int]:
     """``480x640`` -> height, width."""
     sides = word.split("x")
     if len(sides) != 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
-        raise argparse.ArgumentTypeError(f"{word!r} is no HEIGHTxWIDTH in pixels, such as 480x640")
+        raise argparse.ArgumentTypeError(f"{word!r} is not HEIGHTxWIDTH in pixels, such as 480x640")
     return int(sides[0]), int(sides[1])
 
 

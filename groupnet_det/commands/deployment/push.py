@@ -52,7 +52,7 @@ def files_to_push(folder: Path, name: HubName) -> dict[str, Path | bytes]:
     for path in paths.values():
         if not path.exists() or not stat.S_ISREG(path.lstat().st_mode):
             raise CheckpointError(
-                f"{path} is no plain file, so nothing is pushed; `groupnet-det convert "
+                f"{path} is not a plain file, so nothing is pushed; `groupnet-det convert "
                 f"CHECKPOINT --output FOLDER` makes {WEIGHTS_FILE}, {CONFIG_FILE} and {CARD_FILE}"
             )
     checkpoint = read_folder(folder)

@@ -87,7 +87,7 @@ def add_zoo(manifest: Path) -> None:
     """Take the rows of a manifest into ``TRAINED``; those of the same model are replaced.
 
     Raises:
-        UserError: It is no manifest of tools/train_zoo.py.
+        UserError: It is not a manifest of tools/train_zoo.py.
     """
     path = ROOT / TRAINED
     new = rows_of_manifest(manifest, ROOT)

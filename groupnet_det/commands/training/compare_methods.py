@@ -149,7 +149,7 @@ def _read_methods(path: Path) -> dict[str, dict[str, Any]]:
     try:
         methods = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(methods, dict) or not all(isinstance(m, dict) for m in methods.values()):
         raise ConfigError(f"{path} must map names to config keys and values")
     return methods

@@ -49,7 +49,7 @@ def _to_folder(path: Path, output: Path, config_file: str) -> None:
         config_file: Config of its training if the checkpoint contains none; else empty.
 
     Raises:
-        CheckpointError: `output` is no new folder, or there is no config.
+        CheckpointError: `output` is not a new folder, or there is no config.
     """
     if output.suffix == ".pth":
         raise CheckpointError(f"{path} is a checkpoint of ours already; --output names a folder")
@@ -71,7 +71,7 @@ def _from_folder(path: Path, output: Path) -> None:
     """A folder to one file.
 
     Raises:
-        CheckpointError: The folder cannot be read, or `output` is no ``.pth`` file.
+        CheckpointError: The folder cannot be read, or `output` is not a ``.pth`` file.
     """
     check_converted_output(output)
     checkpoint = read_checkpoint(path)
@@ -84,7 +84,7 @@ def _from_foreign(arguments: argparse.Namespace) -> None:
     """Weights of others to a file of ours, and the config of their network.
 
     Raises:
-        CheckpointError: They are of no known kind, or `output` is no ``.pth`` file.
+        CheckpointError: They are of no known kind, or `output` is not a ``.pth`` file.
     """
     conversion = convert_file(
         arguments.checkpoint,

@@ -40,7 +40,7 @@ class Model {
   // segmenter. As `run`, for any number of threads.
   std::vector<int32_t> labels(const RgbImage& image, int threads) const;
 
-  // Objects with at least that score, 0 to 1. Throws Error where the model is no detector. As
+  // Objects with at least that score, 0 to 1. Throws Error where the model is not a detector. As
   // `run`, for any number of threads.
   Objects objects(const RgbImage& image, double score_threshold, int threads) const;
   // Of objects' masks; null where it makes none.

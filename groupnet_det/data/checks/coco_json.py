@@ -209,8 +209,8 @@ def _annotation_problems(annotation: dict[str, Any]) -> Iterator[str]:
         if not isinstance(counts, (str, list)):
             yield "has a run-length encoding without counts"
         if isinstance(counts, list) and not all(isinstance(c, int) and c >= 0 for c in counts):
-            yield "has a run-length encoding whose counts are no whole numbers from 0"
+            yield "has a run-length encoding whose counts are not whole numbers from 0"
     elif not isinstance(mask, (list, type(None))):
         yield f"has a segmentation that is neither polygons nor a run-length encoding: {mask!r}"
     elif not all(isinstance(p, list) and all(map(is_finite_number, p)) for p in mask or ()):
-        yield "has polygons that are no lists of numbers x, y, x, y, ..."
+        yield "has polygons that are not lists of numbers x, y, x, y, ..."

@@ -33,7 +33,7 @@ def run_length_problem(mask: Mapping[str, Any], size: Sequence[int]) -> str | No
     try:
         pixels = sum(counts) if isinstance(counts, list) else count_pixels(counts)
     except (TypeError, ValueError) as error:
-        return f"is no run-length encoding: it has {error}"
+        return f"is not a run-length encoding: it has {error}"
     if pixels != height * width:
         return f"has runs of {pixels} pixels, but the image {height * width}"
     return None

@@ -40,7 +40,7 @@ def check_panoptic_file(path: Path) -> None:
     for annotation in content["annotations"]:
         where = f"{path}: image {quoted(annotation['image_id'])}"
         if not isinstance(annotation["segments_info"], list):
-            raise DataError(f"{where} has segments_info that is no list")
+            raise DataError(f"{where} has segments_info that is not a list")
         for segment in annotation["segments_info"]:
             _check_segment(segment, categories, where)
 

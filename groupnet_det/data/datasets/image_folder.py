@@ -61,8 +61,8 @@ def _listed(root: Path, list_file: Path, label_of: dict[str, int]) -> list[tuple
     missing = [name for name in names if name not in label_of]
     if missing:
         raise DataError(
-            f"list {list_file} names {missing[0]}, which is no image of {root}; add it or take the "
-            "line out"
+            f"list {list_file} names {missing[0]}, which is not an image of {root}; add it or "
+            "take the line out"
         )
     return [(name, label_of[name]) for name in names]
 

@@ -128,7 +128,7 @@ def _number(element: Any, key: str, where: str) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise DataError(f"{where} has {key} {text!r}, which is no number")
+        raise DataError(f"{where} has {key} {text!r}, which is not a number")
     return number
 
 

@@ -61,7 +61,7 @@ def read_yolo(path: Path) -> YoloData:
     try:
         content = yaml.safe_load(read_text(path, "data set file"))
     except (yaml.YAMLError, RecursionError) as error:
-        raise DataError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict) or "names" not in content:
         raise DataError(f"{path} lacks the key names, the classes as a list or by number")
     if "kpt_shape" in content:
@@ -149,7 +149,7 @@ def _images_of_entry(data: YoloData, entry: str) -> list[Path]:
         return sorted(each for each in files if each.suffix.lower() in IMG_EXTENSIONS)
     if path.suffix == ".txt" and path.is_file():
         return [_listed(data, path, line) for line in _lines(path, "list of images")]
-    raise DataError(f"{data.path} names {entry}, but {path} is no folder and no .txt file")
+    raise DataError(f"{data.path} names {entry}, but {path} is neither a folder nor a .txt file")
 
 
 def _placed(data: YoloData, entry: str) -> Path:

@@ -119,7 +119,7 @@ class Distillation:
         """Hook this to a student.
 
         Raises:
-            ConfigError: Logits are asked for, but student or teacher is no classifier, or their
+            ConfigError: Logits are asked for, but student or teacher is not a classifier, or their
                 classes differ in number; head outputs, but one of them has no such head, or they
                 differ in levels, stages or masks; or a feature is missing.
         """

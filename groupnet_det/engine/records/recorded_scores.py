@@ -28,7 +28,7 @@ def recorded_scores(folder: Path, iteration: int) -> dict[str, float]:
         iteration: The iteration that the checkpoint holds.
 
     Returns:
-        Scores by name; those that are no number, as AP without detections, are left out. Nothing
+        Scores by name; those that are not numbers, as AP without detections, are left out. Nothing
         where none were noted.
     """
     try:

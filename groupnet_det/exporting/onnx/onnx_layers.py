@@ -23,7 +23,7 @@ FLOAT_BITS = 32
 
 
 class SignChoice(nn.Module):
-    """``x >= 0 ? 1 : -1``. ONNX's ``Sign`` would give 0 for 0, which is no bit."""
+    """``x >= 0 ? 1 : -1``. ONNX's ``Sign`` would give 0 for 0, which is not a bit."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.where(x >= 0, 1.0, -1.0)

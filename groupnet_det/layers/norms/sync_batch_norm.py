@@ -16,7 +16,7 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
     all processes. Maps may differ in size between the processes: every value counts the same.
 
     It stands in for ``nn.SyncBatchNorm`` where that refuses to work, on the CPU. Detectron2's
-    ``NaiveSyncBatchNorm`` is no substitute: its running variance is the biased one, its variance
+    ``NaiveSyncBatchNorm`` is not a substitute: its running variance is the biased one, its variance
     is a difference of two large numbers, and it weighs processes instead of values.
     """
 

@@ -60,7 +60,7 @@ def _add_to_odd(x: Tensor, y: Tensor) -> Tensor:
     bits = total.view(torch.int64)
     # An even last bit of an inexact sum: the odd neighbour on the side of the exact sum. As bits
     # are a sign and a magnitude, that is one more where the error has the sum's sign. NaN, from
-    # infinity, is no inexact sum.
+    # infinity, is not an inexact sum.
     wrong = ((error < 0) | (error > 0)) & (bits & 1 == 0)
     outwards = torch.where((error > 0) == (total > 0), 1, -1)
     return (bits + wrong * outwards).view(torch.float64)

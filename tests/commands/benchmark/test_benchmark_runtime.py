@@ -111,5 +111,5 @@ def test_shapes(word, shape):
 
 @pytest.mark.parametrize("word", ["64", "64@56", "a@1x1", "64x56@56"])
 def test_words_that_are_no_shape(word):
-    with pytest.raises(argparse.ArgumentTypeError, match="is no shape such as 64@56x56"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a shape such as 64@56x56"):
         benchmark_flags.parse_shape(word)

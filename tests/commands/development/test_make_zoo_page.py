@@ -125,5 +125,5 @@ def test_models_of_a_manifest_are_taken(zoo):
     with pytest.raises(SystemExit, match="is of the preset 'quick'; valid: 'full'"):
         zoo("--add-zoo", str(path))
     path.write_text("{}")
-    with pytest.raises(SystemExit, match="is no manifest"):
+    with pytest.raises(SystemExit, match="is not a manifest"):
         zoo("--add-zoo", str(path))

@@ -220,6 +220,6 @@ def test_json_results_of_something_else(run, datasets_env, tmp_path, capsys):
     assert "'mnist5k_val' is not for detection" in run(
         "visualize_json_results", *words, "mnist5k_val"
     )
-    for content, message in (("{", "is not valid JSON"), ("{}", "is no list of COCO results")):
+    for content, message in (("{", "is not valid JSON"), ("{}", "is not a list of COCO results")):
         path.write_text(content)
         assert message in run("visualize_json_results", *words, "photo_digits_val")

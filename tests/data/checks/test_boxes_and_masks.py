@@ -92,7 +92,7 @@ def test_a_class_without_instances_is_told(coco, caplog):
     [
         (lambda mask: mask.update(size=[WIDTH, HEIGHT]), "is for an image of 30x40, not 40x30"),
         (lambda mask: mask.update(counts=run_lengths(20, 15)["counts"]), "runs of 300 pixels, but"),
-        (lambda mask: mask.update(counts="no!"), "is no run-length encoding"),
+        (lambda mask: mask.update(counts="no!"), "is not a run-length encoding"),
         (lambda mask: mask.update(counts=[5, 7]), "runs of 12 pixels, but the image 1200"),
     ],
     ids=["turned", "cut", "text", "list"],
@@ -193,7 +193,7 @@ def test_all_images_missing(coco):
         (lambda c: c["annotations"][0].update(segmentation={"counts": "1"}), "of size None"),
         (lambda c: c["annotations"][0].update(segmentation={"size": [3, 4]}), "without counts"),
         (lambda c: c["annotations"][0].update(segmentation="x"), "neither polygons nor"),
-        (lambda c: c["annotations"][0].update(segmentation=[["x"]]), "polygons that are no lists"),
+        (lambda c: c["annotations"][0].update(segmentation=[["x"]]), "polygons that are not lists"),
     ],
     ids=[
         "width",

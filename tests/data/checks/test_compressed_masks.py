@@ -47,8 +47,8 @@ def test_what_is_no_run_length_encoding(counts, message):
         ({"size": 12}, "has size 12; it must be [height, width]"),
         ({"counts": None}, "has no counts"),
         ({"counts": [3, 8]}, "has runs of 11 pixels, but the image 12"),
-        ({"counts": ["x"]}, "is no run-length encoding: it has "),
-        ({"counts": "5Q"}, "is no run-length encoding: it has a number without an end"),
+        ({"counts": ["x"]}, "is not a run-length encoding: it has "),
+        ({"counts": "5Q"}, "is not a run-length encoding: it has a number without an end"),
     ],
     ids=["good", "list", "turned", "size", "none", "short", "word", "cut"],
 )

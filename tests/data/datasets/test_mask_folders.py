@@ -66,7 +66,7 @@ def test_absent_list(load, tmp_path):
 
 def test_list_that_is_no_text(load, tmp_path):
     (tmp_path / "odd.txt").write_bytes(b"a\xff\xfe\x01")
-    with pytest.raises(DataError, match=r"odd\.txt is no text in UTF-8 \(byte 1 is 0xff"):
+    with pytest.raises(DataError, match=r"odd\.txt is not text in UTF-8 \(byte 1 is 0xff"):
         load(list_file=tmp_path / "odd.txt")
 
 

@@ -77,14 +77,14 @@ def test_other_kinds_of_images(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("<annotation>", r"a\.xml is no XML"),
+        ("<annotation>", r"a\.xml is not XML"),
         (
             "<annotation><size><width>4</width><height>x</height></size></annotation>",
-            "size/height 'x', which is no number",
+            "size/height 'x', which is not a number",
         ),
         (
             "<annotation><size><width>nan</width><height>3</height></size></annotation>",
-            "size/width 'nan', which is no number",
+            "size/width 'nan', which is not a number",
         ),
         (
             "<annotation><size><width>4</width><height>3</height></size><object/></annotation>",

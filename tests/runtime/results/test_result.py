@@ -40,7 +40,7 @@ def test_masks_are_filled_and_boxes_are_not():
 def test_colours_of_labels():
     drawn = label_map().plot(IMAGE).astype(int)
     assert np.abs(drawn[38, 58] - [128, 64, 64]).max() <= 1  # half of VOC's first colour
-    assert np.array_equal(drawn[10, 58], IMAGE[10, 58])  # black is no colour
+    assert np.array_equal(drawn[10, 58], IMAGE[10, 58])  # black is not a colour
 
 
 def test_objects_without_a_pixel_are_drawn_nowhere():

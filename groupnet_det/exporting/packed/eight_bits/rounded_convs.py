@@ -30,7 +30,7 @@ def with_rounded_convs(model: nn.Module, info: Mapping[str, Any]) -> nn.Module:
         try:
             conv: Any = rounded.get_submodule(name)
         except AttributeError as error:
-            raise PackedFileError(f"info.int8_convs.{name} is no layer of the model") from error
+            raise PackedFileError(f"info.int8_convs.{name} is not a layer of the model") from error
         conv.weight.data = rounded_weight(conv.weight)
         input_of(conv).register_forward_pre_hook(partial(_round, ByteRange(**of)))
     return rounded

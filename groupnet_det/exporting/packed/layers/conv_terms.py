@@ -100,7 +100,7 @@ def base_terms(
     steps = _Activation(conv, norm, exporter.name(conv))
     weights, activations = sign_terms(conv, exporter.name(conv)), steps.binary_terms()
     act = next((b.chain.act for b in bases if b.chain.act != "none"), "none")
-    assert act == "none" or len(readings) == 1, "f(a + b) is no sum of two terms"
+    assert act == "none" or len(readings) == 1, "f(a + b) is not a sum of two terms"
     reason = _reason(
         conv, weights, activations, act, num_parts=len(bases) * len(readings), room=room
     )

@@ -21,7 +21,7 @@ def float_chain(conv: Any, norm: nn.Module | None, name: str) -> Chain:
     """The map after the sum: the bias, then the BN.
 
     Raises:
-        ConfigError: The norm is no BatchNorm.
+        ConfigError: The norm is not a BatchNorm.
     """
     chain = Chain.identity(conv.weight.shape[0])
     if conv.bias is not None:

@@ -55,7 +55,7 @@ def export_backbone(
             backbone.
 
     Raises:
-        ConfigError: It is no `StagedBackbone`, or no program can compute it.
+        ConfigError: It is not a `StagedBackbone`, or no program can compute it.
     """
     if not isinstance(backbone, StagedBackbone):
         raise ConfigError(

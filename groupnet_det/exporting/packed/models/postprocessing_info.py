@@ -87,7 +87,7 @@ def describe_score_threshold(
         class_names: Names of all classes of objects; empty for a network that finds no objects.
 
     Raises:
-        ConfigError: A threshold is no score, or of an unknown class.
+        ConfigError: A threshold is not a score, or of an unknown class.
     """
     if threshold is None:
         return {}
@@ -109,7 +109,7 @@ def describe_mask(roi_heads: Any, part: str, threshold: float) -> dict[str, Any]
         threshold: Probability from which a pixel is part of the mask.
 
     Raises:
-        ConfigError: The threshold is no probability.
+        ConfigError: The threshold is not a probability.
     """
     if not 0 <= threshold <= 1:
         raise ConfigError(
