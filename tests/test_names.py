@@ -74,3 +74,13 @@ def test_names_of_two_meanings_are_found(tmp_path):
     }
     constants = ambiguous(pair for path in files for pair in imported_constants(path))
     assert constants == {"LEAST": {f"{NAME}.inner.a", f"{NAME}.b"}}
+
+
+RIDDLES = re.compile(r"(As|By|From|How|Of|That|Those|What|When|Where|Whether|Which|Who|Why)\b")
+
+
+def test_docstrings_of_modules_start_with_a_noun_or_a_verb(root):
+    folders = (NAME, "tests", "tools", "docs", "datasets", "demo")
+    paths = [path for folder in folders for path in sorted((root / folder).rglob("*.py"))]
+    docs = {str(path): ast.get_docstring(ast.parse(path.read_text())) or "" for path in paths}
+    assert [path for path, text in docs.items() if RIDDLES.match(text)] == []

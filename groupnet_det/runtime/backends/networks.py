@@ -21,7 +21,7 @@ FEW = 4000  # numbers of boxes up to which torchvision's `batched_nms` moves tho
 
 @dataclass(frozen=True, kw_only=True)
 class AlignOptions:
-    """Options of region pooling, as torchvision's ``roi_align`` has them.
+    """Options of RoIAlign, as torchvision's ``roi_align`` has them.
 
     Attributes:
         scales: Scale of each map: its pixels for one pixel of the image.
