@@ -214,7 +214,7 @@ def print_completion(words: Sequence[str]) -> int:
     """Print the script that completes commands and flags in a shell; the exit code.
 
     Raises:
-        ExtraAbsentError: ``shtab`` is not installed.
+        MissingExtraError: ``shtab`` is not installed.
     """
     if len(words) != 1 or words[0] not in SHELLS:
         print(f"usage: {PROGRAM} {COMPLETION} {{{','.join(SHELLS)}}}", file=sys.stderr)

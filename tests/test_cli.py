@@ -218,7 +218,7 @@ def test_eval_is_training_that_only_evaluates(tmp_path):
     ("module", "fix"),
     [("detectron2", "install it with: groupnet-det install-detectron2"), ("cv2", "[opencv]")],
 )
-def test_what_pip_does_not_bring_is_told_in_one_line(module, fix, tmp_path):
+def test_what_pip_does_not_bring_is_reported_in_one_line(module, fix, tmp_path):
     code = (
         "import sys\n"
         f"sys.modules[{module!r}] = None\n"

@@ -56,7 +56,7 @@ def test_the_order_names_each_member_once(root, order):
     assert sorted(order) == sorted(members)
 
 
-def test_nothing_imports_what_stands_behind_it(root, order):
+def test_nothing_imports_what_stands_after_it(root, order):
     assert violations(root / NAME, order) == []
 
 

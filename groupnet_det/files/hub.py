@@ -95,7 +95,7 @@ def fetch(name: HubName, limits: Mapping[str, int]) -> Path:
 
     Raises:
         HubError: A file is missing or too large, or neither the hub nor the cache gives it.
-        ExtraAbsentError: huggingface_hub is not installed.
+        MissingExtraError: huggingface_hub is not installed.
     """
     return _fetch(HubName(name.repo, name.revision), tuple(limits.items()))
 
@@ -164,7 +164,7 @@ def push_files(
 
     Raises:
         HubError: The hub refuses or cannot be reached, or the model is public and is not to be.
-        ExtraAbsentError: huggingface_hub is not installed.
+        MissingExtraError: huggingface_hub is not installed.
     """
     (hub,) = import_extra("hub", ["huggingface_hub"])
     api = _api(hub)

@@ -20,7 +20,7 @@ def load_opencv() -> Any:
     """OpenCV; it and FFmpeg write no lines of their own: our messages say what matters.
 
     Raises:
-        ExtraAbsentError: It is not installed.
+        MissingExtraError: It is not installed.
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     (cv2,) = import_extra("opencv", ["cv2"])
@@ -45,7 +45,7 @@ class FrameSource:
 
         Raises:
             DataError: It cannot be opened.
-            ExtraAbsentError: OpenCV is not installed.
+            MissingExtraError: OpenCV is not installed.
         """
         cv2 = load_opencv()
         webcam = isinstance(source, int)

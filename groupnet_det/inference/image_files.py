@@ -57,7 +57,7 @@ def _writable_suffixes() -> set[str]:
     return {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.SAVE}
 
 
-def save_picture(pixels: np.ndarray, path: Path) -> None:
+def save_drawing(pixels: np.ndarray, path: Path) -> None:
     """Write RGB pixels (H, W, 3); folders are made.
 
     Raises:

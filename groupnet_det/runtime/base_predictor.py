@@ -55,7 +55,7 @@ class BasePredictor(ABC):
         Raises:
             DataError: The image, folder, pattern or video cannot be used. A generator raises it
                 when it comes to an image that cannot be used.
-            ExtraAbsentError: A video is given, and OpenCV is not installed.
+            MissingExtraError: A video is given, and OpenCV is not installed.
         """
         if isinstance(source, list | tuple):
             return self.predict_batch(source)

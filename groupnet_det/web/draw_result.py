@@ -61,7 +61,7 @@ class Shown:
     findings: Sequence[FoundClass]
 
 
-def read_picture(path: str, name: str) -> Pixels:
+def read_upload(path: str, name: str) -> Pixels:
     """Pixels of an uploaded file, with sides of at most `MAX_SIDE`.
 
     Args:

@@ -12,7 +12,7 @@ from groupnet_det.extras import import_extra
 from groupnet_det.packed.score_thresholds import SCORE_THRESHOLD
 
 from . import html_fragments
-from .draw_result import Pixels, read_picture, show_result
+from .draw_result import Pixels, read_upload, show_result
 from .example_images import ATTRIBUTION
 from .guard import guarded
 from .handover import Handover
@@ -38,7 +38,7 @@ def load_gradio(folder: Path) -> ModuleType:
     What the environment says to it is dropped: it could share the page, or serve further folders.
 
     Raises:
-        ExtraAbsentError: It is not installed.
+        MissingExtraError: It is not installed.
     """
     for name in [name for name in os.environ if name.startswith("GRADIO_")]:
         del os.environ[name]
@@ -125,7 +125,7 @@ class Page:
 
     def _read(self, asked: Asked, label: str) -> tuple[WebModel, Pixels]:
         path = str(self.uploads.checked(asked.path))
-        return self.named[asked.name], read_picture(path, label)
+        return self.named[asked.name], read_upload(path, label)
 
 
 def label_of(upload: object) -> str:

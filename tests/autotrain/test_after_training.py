@@ -48,7 +48,7 @@ def pack(tmp_path, monkeypatch):
     return make
 
 
-def test_all_is_done_and_told(pack):
+def test_all_is_done_and_reported(pack):
     summary, commands = pack()
     assert commands == ["export", "verify", "benchmark"]
     assert summary["bytes"] == 540_000
@@ -66,7 +66,7 @@ def test_all_is_done_and_told(pack):
         ("inconclusive", "verification INCONCLUSIVE, see verification.json"),
     ],
 )
-def test_what_is_not_verified_is_told_and_the_rest_is_done(pack, verdict, told):
+def test_what_is_not_verified_is_reported_and_the_rest_is_done(pack, verdict, told):
     summary, commands = pack(verdict=verdict)
     assert summary["verdict"] == verdict
     assert len(commands) == 3

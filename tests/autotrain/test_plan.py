@@ -118,7 +118,7 @@ def test_a_split_is_the_same_when_it_is_made_again(tmp_path, measured):
     assert lists == {path.name: path.read_text() for path in (tmp_path / "out/data").iterdir()}
 
 
-def test_no_objects_are_told_before_anything_is_measured(tmp_path, measured):
+def test_no_objects_are_reported_before_anything_is_measured(tmp_path, measured):
     write_yolo(tmp_path / "data", 4)
     for path in (tmp_path / "data/labels/train").iterdir():
         path.write_text("")

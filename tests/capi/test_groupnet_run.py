@@ -180,7 +180,7 @@ def test_broken_images(groupnet_run, write_model, tmp_path, name):
     assert done.stderr == f"error: image {path} cannot be read: {message}\n"
 
 
-def test_absent_files(groupnet_run, write_model, write_image, tmp_path):
+def test_missing_files(groupnet_run, write_model, write_image, tmp_path):
     model, image = write_model(), write_image()
     done = groupnet_run(tmp_path / "absent.gnp", image)
     assert (done.returncode, done.stderr) == (

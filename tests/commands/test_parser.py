@@ -89,7 +89,7 @@ WEIGHTS = ["MODEL.WEIGHTS", "a/b.pth"]
     ],
     ids=["words", "turned", "config", "config of the project", "flags", "all flags"],
 )
-def test_files_are_told_by_their_endings(packing, words, config):
+def test_files_are_reported_by_their_endings(packing, words, config):
     found = packing.parse_args(words)
     assert (found.config_file, found.output, found.opts) == (config, "c.gnp", WEIGHTS)
 

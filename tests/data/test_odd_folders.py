@@ -55,7 +55,7 @@ def test_image_folders(image_folder, caplog, name):
 
 
 @pytest.mark.parametrize("name", ["._a.png", ".a.png", ".ipynb_checkpoints/a.png"])
-def test_folders_of_masks_and_pictures(mask_folders, name):
+def test_folders_of_masks_and_images(mask_folders, name):
     from pathlib import Path
 
     entry = mask_folders()
@@ -107,7 +107,7 @@ def test_one_class_needs_no_classifier(image_folder, num_classes):
 
 
 @pytest.mark.parametrize("names", [("b", "b "), ("no", " no")], ids=repr)
-def test_class_folders_that_tell_nothing_apart(image_folder, names):
+def test_class_folders_that_shows_nothing_apart(image_folder, names):
     root = image_folder("mine", **dict.fromkeys(names, 1))
     with pytest.raises(DataError, match=r"image folder .*mine has classes of the same name"):
         check_image_folders({"mine": root})

@@ -41,7 +41,7 @@ def test_branches_run_together():
     assert all(len(steps_by_name(packed)[name].branches) == 3 for name in units)
 
 
-def test_joins_carry_the_gates_behind():
+def test_joins_carry_the_gates_after():
     model, packed = export(stages=1)
     steps = steps_by_name(packed)
     assert steps["res2.0.unit1"].join is None

@@ -32,7 +32,7 @@ def test_files_folders_and_patterns(folder, monkeypatch, patterns, names):
     assert problems == []
 
 
-def test_what_matches_nothing_is_told_and_the_others_found(folder, monkeypatch):
+def test_what_matches_nothing_is_reported_and_the_others_found(folder, monkeypatch):
     monkeypatch.chdir(folder)
     found, problems = find_images(["x/*.jpg", "absent.jpg", "empty", "a.jpg"])
     assert found == [Path("a.jpg")]

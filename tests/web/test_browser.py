@@ -100,7 +100,7 @@ def test_example(page):
     assert shape == (480, 672, 3)
 
 
-def test_a_wrong_file_is_told(page, tmp_path, photo):
+def test_a_wrong_file_is_reported(page, tmp_path, photo):
     (tmp_path / "letter.png").write_text("no picture at all")
     upload(page, tmp_path / "letter.png")
     message = page.wait_for_selector("#found [role=alert]").inner_text()

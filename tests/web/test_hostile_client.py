@@ -80,7 +80,7 @@ def name(web_models):
     return web_models["classifier"].name
 
 
-def test_an_uploaded_picture_is_answered(client, photo, name):
+def test_an_uploaded_image_is_answered(client, photo, name):
     path = client.upload(photo.read_bytes())
     status, _ = client.join("predict", [{"path": path, "meta": META}, CLASS, name, 0.5])
     assert status == 200

@@ -40,7 +40,7 @@ def test_shown_names(tmp_path, path, name):
 
 
 @needs_engine
-def test_a_broken_file_is_told_and_the_others_are_offered(packed_folder, tmp_path):
+def test_a_broken_file_is_reported_and_the_others_are_offered(packed_folder, tmp_path):
     good, bad = packed_folder / "classifier/model.gnp", tmp_path / "zoo/a/model.gnp"
     bad.parent.mkdir(parents=True)
     bad.write_bytes(good.read_bytes()[:1000])

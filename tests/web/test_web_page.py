@@ -70,7 +70,7 @@ def test_networks_run_where_times_are_taken(page, web_models, photo, monkeypatch
     assert handed_over == [True]
 
 
-def test_no_picture_no_answer(page, web_models):
+def test_no_image_no_answer(page, web_models):
     name = web_models["classifier"].name
     assert page.predict(None, CLASS, name, 0.5) == (None, "", "", None)
     assert page.time(None) == ""
@@ -86,7 +86,7 @@ def problem(page, *given):
 
 
 @pytest.mark.parametrize("orig_name", ["cat.png", None])
-def test_problems_are_told_once(page, web_models, tmp_path, orig_name):
+def test_problems_are_reported_once(page, web_models, tmp_path, orig_name):
     (tmp_path / "bad.png").write_text("no picture")
     upload = {"path": str(tmp_path / "bad.png"), "orig_name": orig_name}
     name = web_models["classifier"].name

@@ -35,7 +35,7 @@ MASK_NAMES = {
 }
 CLASS_FILES = ("classes.txt", "class_names.txt", "labels.txt", "names.txt")
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
-LOOKED_AT = 5  # files that distinguish folders of images and of masks
+OPENED = 5  # files that distinguish folders of images and of masks
 MOST_VALUES = 64  # of a mask, by which it differs from a grey photograph
 COUNTED = 500  # masks whose values are counted, evenly spread
 IGNORED, WHITE = 255, 255
@@ -90,7 +90,7 @@ def _holds_masks(folder: Path) -> bool:
     files = files_in(folder, MASK_SUFFIXES)
     if len(files) < len(images_in(folder)):
         return False
-    for file in files[:: max(1, len(files) // LOOKED_AT)][:LOOKED_AT]:
+    for file in files[:: max(1, len(files) // OPENED)][:OPENED]:
         with open_image(str(file)) as image:
             if image.mode not in LABEL_MODES:
                 return False

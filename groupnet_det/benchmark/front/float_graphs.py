@@ -28,7 +28,7 @@ def trained_graph(model: nn.Module, *, image_format: str) -> bytes:
         image_format: ``INPUT.FORMAT``.
 
     Raises:
-        ExtraAbsentError, EngineUnavailableError: A package is not installed.
+        MissingExtraError, EngineUnavailableError: A package is not installed.
     """
     prepare: Any = require("onnxruntime.quantization.shape_inference", "onnx")
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):

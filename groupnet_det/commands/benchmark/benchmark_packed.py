@@ -13,7 +13,7 @@ from tabulate import tabulate
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.benchmark.suites.trained_model import time_trained
 from groupnet_det.commands.network_config import network_config
-from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
+from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
 
 from . import benchmark_flags
@@ -50,7 +50,7 @@ def measure_packed_file(arguments: argparse.Namespace) -> dict[str, Any]:
     if not cfg.DATASETS.TEST:
         raise ConfigError("DATASETS.TEST is empty; name a data set whose first image is taken")
     register_datasets(cfg)
-    make_absent_datasets(cfg.DATASETS.TEST)
+    make_missing_datasets(cfg.DATASETS.TEST)
     schedule = Schedule(rounds=arguments.rounds, burst_seconds=arguments.burst_ms / 1000)
     return time_trained(cfg, Path(arguments.packed), schedule=schedule, threads=arguments.threads)
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from groupnet_det.commands.network_config import network_config
 from groupnet_det.data.dataset_checks import check_datasets
-from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
+from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
 from groupnet_det.exporting.export_settings import ExportSettings
 from groupnet_det.exporting.packed.eight_bits.rounded_convs import with_rounded_convs
@@ -196,7 +196,7 @@ def prepare_check(cfg: CfgNode) -> CfgNode:
     if not cfg.DATASETS.TEST:
         raise ConfigError("DATASETS.TEST is empty; name a data set whose images are compared")
     register_datasets(cfg)
-    make_absent_datasets(cfg.DATASETS.TEST)
+    make_missing_datasets(cfg.DATASETS.TEST)
     check_datasets(cfg, list(cfg.DATASETS.TEST))
     return cfg
 

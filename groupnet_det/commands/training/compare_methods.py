@@ -15,7 +15,7 @@ from groupnet_det.comparison.grid import Grid, Summary, by_key, summarize
 from groupnet_det.comparison.grid_training import row_config, train_grid
 from groupnet_det.comparison.rows import ComparisonRow, read_comparison
 from groupnet_det.config import load_config
-from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
+from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
 from groupnet_det.engine.checks.binary_share import build_without_weights, check_binary_share
 from groupnet_det.engine.setup import check_output_dir, check_run
 from groupnet_det.errors import ConfigError, UserError, lookup
@@ -40,7 +40,7 @@ def _check_rows(
     cfg = load_config(config, options)
     register_datasets(cfg)
     used = [*cfg.DATASETS.TRAIN, *cfg.DATASETS.VAL, *cfg.DATASETS.TEST]
-    make_absent_datasets(used)
+    make_missing_datasets(used)
     check_output_dir(cfg.OUTPUT_DIR)
     with _each_warning_once():
         for key in grid.first_results():

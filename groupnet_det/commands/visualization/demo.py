@@ -12,7 +12,7 @@ from groupnet_det.errors import UserError
 from groupnet_det.images.decoding import read_rgb
 from groupnet_det.images.file_patterns import find_images
 from groupnet_det.images.video_frames import FrameSource
-from groupnet_det.inference.image_files import output_paths, save_picture
+from groupnet_det.inference.image_files import output_paths, save_drawing
 from groupnet_det.inference.trained_predictor import open_predictor
 from groupnet_det.inference.videos import (
     VideoFile,
@@ -50,7 +50,7 @@ def _run_on_images(predictor: BasePredictor, patterns: Sequence[str], output: Pa
     bar = tqdm(list(zip(paths, targets, strict=True)), unit="image", disable=None)
     for path, target in bar:
         try:
-            go_on = _draw_picture(predictor, path, target)
+            go_on = _draw_file(predictor, path, target)
         except (UserError, RuntimeError) as error:
             report_problem(str(error) if isinstance(error, UserError) else f"{path}: {_first_line(error)}")
             failed += 1
@@ -62,7 +62,7 @@ def _run_on_images(predictor: BasePredictor, patterns: Sequence[str], output: Pa
     return failed
 
 
-def _draw_picture(predictor: BasePredictor, path: Path, target: Path | None) -> bool:
+def _draw_file(predictor: BasePredictor, path: Path, target: Path | None) -> bool:
     """Draw one file.
 
     Returns:
@@ -78,7 +78,7 @@ def _draw_picture(predictor: BasePredictor, path: Path, target: Path | None) -> 
     drawn = draw_result(pixels, result)
     tqdm.write(f"{path}: {describe_result(result)}, {seconds:.2f} s")
     if target:
-        save_picture(drawn, target)
+        save_drawing(drawn, target)
         return True
     with Window(path.name, wait=True) as window:
         return window.show(drawn)

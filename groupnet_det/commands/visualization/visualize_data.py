@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 from groupnet_det.config import load_config
 from groupnet_det.data.dataset_checks import check_datasets
-from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
+from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
 from groupnet_det.data.loading.loaders import build_train_loader
 from groupnet_det.errors import ConfigError, UserError
-from groupnet_det.inference.image_files import files_in_folder, save_picture
+from groupnet_det.inference.image_files import files_in_folder, save_drawing
 from groupnet_det.inference.videos import Window, check_display
 from groupnet_det.visualization.dataset_samples import draw_record, draw_sample, load_records
 
@@ -65,7 +65,7 @@ def draw_dataset(cfg: CfgNode, arguments: argparse.Namespace) -> int:
     if not cfg.DATASETS.TRAIN:
         raise ConfigError("DATASETS.TRAIN is empty; name a data set")
     register_datasets(cfg)
-    make_absent_datasets(cfg.DATASETS.TRAIN)
+    make_missing_datasets(cfg.DATASETS.TRAIN)
     if arguments.source == "dataloader":
         check_datasets(cfg, cfg.DATASETS.TRAIN)  # as training does
     failed = 0
@@ -77,7 +77,7 @@ def draw_dataset(cfg: CfgNode, arguments: argparse.Namespace) -> int:
             pixels = drawn()
             if not arguments.show:
                 (target,) = files_in_folder([path], arguments.output, used)
-                save_picture(pixels, target)
+                save_drawing(pixels, target)
                 continue
         except UserError as error:
             tqdm.write(f"error: {error}", file=sys.stderr)

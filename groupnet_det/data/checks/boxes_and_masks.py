@@ -60,26 +60,26 @@ def check_boxes(name: str, records: Records) -> None:
     empty: list[str] = []
     for record, annotation, box in _boxes(records):
         if annotation.get("iscrowd", 0) not in (0, 1):  # other loaders keep strings
-            problem = f"{_told(name, record, annotation)} has iscrowd {annotation['iscrowd']!r}"
+            problem = f"{_named(name, record, annotation)} has iscrowd {annotation['iscrowd']!r}"
             raise DataError(f"{problem}; name {_source(name, record)} in DATASETS.CUSTOM")
         width, height = record.get("width", np.inf), record.get("height", np.inf)
         x0, y0, x1, y1 = box
         if not np.isfinite(box).all() or x1 < x0 or y1 < y0:
             raise DataError(
-                f"{_told(name, record, annotation)} is of negative size or of no numbers; fix it "
+                f"{_named(name, record, annotation)} is of negative size or of no numbers; fix it "
                 f"in {_source(name, record)}"
             )
         if is_empty(box):
-            empty.append(_told(name, record, annotation))
+            empty.append(_named(name, record, annotation))
             continue
         if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
             raise DataError(
-                f"{_told(name, record, annotation)} lies outside its image of {width}x{height}; "
+                f"{_named(name, record, annotation)} lies outside its image of {width}x{height}; "
                 f"fix it in {_source(name, record)}"
             )
         low, high = -BOX_TOLERANCE, BOX_TOLERANCE
         if x0 < low or y0 < low or x1 > width + high or y1 > height + high:
-            overhanging.append(_told(name, record, annotation))
+            overhanging.append(_named(name, record, annotation))
     if overhanging:
         logger.warning(
             f"data set {name}: {len(overhanging)} boxes reach over the border of their images and "
@@ -133,7 +133,7 @@ def _check_run_lengths(cfg: CfgNode, name: str, records: Records) -> None:
         DataError: A mask does not match, and the model learns masks.
     """
     problems = (
-        (record, f"{_told(name, record, annotation)}: its mask {problem}")
+        (record, f"{_named(name, record, annotation)}: its mask {problem}")
         for record, annotation, _ in _boxes(records)
         if (problem := _run_length_problem(record, annotation))
     )
@@ -192,7 +192,7 @@ def check_image_size(record: dict[str, Any], size: tuple[int, int], source: str)
 def _check_mask_places(name: str, records: Records) -> None:
     """Warn of valid run-length encoded masks that lie outside their boxes."""
     bad = [
-        _told(name, record, annotation)
+        _named(name, record, annotation)
         for record, annotation, box in _boxes(records)
         if isinstance(annotation.get("segmentation"), dict)
         and not is_empty(box)
@@ -228,7 +228,7 @@ def _check_mask_kinds(cfg: CfgNode, name: str, records: Records) -> None:
         mask, is_crowd = annotation.get("segmentation"), annotation.get("iscrowd")
         if not mask and (evaluated or not is_crowd):
             raise DataError(
-                f"{_told(name, record, annotation)} has no mask, but MODEL.MASK_ON is True; set it "
+                f"{_named(name, record, annotation)} has no mask, but MODEL.MASK_ON is True; set it "
                 f"to False, or add masks to {source_of(name)}"
             )
         if is_crowd:
@@ -277,7 +277,7 @@ def _corners(annotation: dict[str, Any]) -> list[float]:
     return BoxMode.convert(annotation["bbox"], annotation["bbox_mode"], BoxMode.XYXY_ABS)
 
 
-def _told(name: str, record: dict[str, Any], annotation: dict[str, Any]) -> str:
+def _named(name: str, record: dict[str, Any], annotation: dict[str, Any]) -> str:
     """Describe an annotation: its image, its box as in the file, and its id if known."""
     box, order = [float(side) for side in annotation["bbox"]], "x0, y0, x1, y1"
     number = f" of annotation {annotation['id']}" if "id" in annotation else ""

@@ -211,7 +211,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
 }
 
 
-def make_absent_datasets(names: Iterable[str]) -> None:
+def make_missing_datasets(names: Iterable[str]) -> None:
     """Make photo-digits and MNIST-5k where they are asked for and their folders are missing."""
     for folder, make in MAKERS.items():
         root = datasets_root() / folder

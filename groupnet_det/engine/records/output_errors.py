@@ -22,24 +22,24 @@ def one_line_errors(folder: str) -> Iterator[None]:
         folder: ``OUTPUT_DIR``.
     """
 
-    def is_told(error: BaseException | None) -> bool:
+    def is_reported(error: BaseException | None) -> bool:
         of_output = isinstance(error, OSError) and is_of_output(error, folder)
         return of_output or isinstance(error, UserError)
 
-    def is_untold(record: logging.LogRecord) -> bool:
-        return not (record.exc_info and is_told(record.exc_info[1]))
+    def is_unreported(record: logging.LogRecord) -> bool:
+        return not (record.exc_info and is_reported(record.exc_info[1]))
 
-    def show_untold(ended: threading.ExceptHookArgs) -> None:
-        if not is_told(ended.exc_value):
+    def show_unreported(ended: threading.ExceptHookArgs) -> None:
+        if not is_reported(ended.exc_value):
             show(ended)
 
     loop = logging.getLogger("detectron2.engine.train_loop")
-    show, threading.excepthook = threading.excepthook, show_untold
-    loop.addFilter(is_untold)
+    show, threading.excepthook = threading.excepthook, show_unreported
+    loop.addFilter(is_unreported)
     try:
         yield
     finally:
-        loop.removeFilter(is_untold)
+        loop.removeFilter(is_unreported)
         threading.excepthook = show
 
 

@@ -98,7 +98,7 @@ class OnnxModel:
 def require_onnx() -> None:
     """
     Raises:
-        ExtraAbsentError: The packages of the extra ``onnx`` are not installed.
+        MissingExtraError: The packages of the extra ``onnx`` are not installed.
     """
     import_extra(EXTRA, PACKAGES)
 
@@ -115,7 +115,7 @@ def export_onnx(
             outputs; all but strings is written as JSON.
 
     Raises:
-        ExtraAbsentError: The packages of the extra ``onnx`` are not installed.
+        MissingExtraError: The packages of the extra ``onnx`` are not installed.
         ConfigError: No ONNX file can be made of this model.
     """
     require_onnx()

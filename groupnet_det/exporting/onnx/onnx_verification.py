@@ -97,7 +97,7 @@ def verify_onnx(
         sizes: Batch sizes and sizes of the images: (N, H, W).
 
     Raises:
-        ExtraAbsentError: The packages of the extra ``onnx`` are not installed.
+        MissingExtraError: The packages of the extra ``onnx`` are not installed.
         OnnxMismatchError: They disagree; the message says where.
     """
     given = exported.proto.SerializeToString()
@@ -119,7 +119,7 @@ def run_onnx(model: bytes, images: Tensor) -> dict[str, Tensor]:
     """The outputs of a graph by ONNX Runtime.
 
     Raises:
-        ExtraAbsentError: It is not installed.
+        MissingExtraError: It is not installed.
     """
     runtime: Any = import_extra(EXTRA, ["onnxruntime"])[0]
     options = runtime.SessionOptions()

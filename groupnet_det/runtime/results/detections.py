@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from groupnet_det.extras import ExtraAbsentError
+from groupnet_det.extras import MissingExtraError
 from groupnet_det.images.reading import AnyImage
 from groupnet_det.packed.score_thresholds import ScoreThreshold, check_known_classes
 
@@ -166,12 +166,12 @@ class Detections(Result):
         ``pred_masks`` where there are masks.
 
         Raises:
-            ExtraAbsentError: Detectron2 is not installed.
+            MissingExtraError: Detectron2 is not installed.
         """
         try:
             from detectron2.structures import Boxes, Instances
         except ImportError as error:
-            raise ExtraAbsentError(
+            raise MissingExtraError(
                 f"Detectron2 cannot be imported ({error}); INSTALL.md says how to install it"
             ) from error
         found = Instances(self.image_size)

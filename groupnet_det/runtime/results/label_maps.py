@@ -186,7 +186,7 @@ def masks_for_supervision(masks: list[Tensor], labels: list[int], names: list[st
     """supervision's ``Detections`` of masks (height, width), with the boxes around them.
 
     Raises:
-        ExtraAbsentError: supervision is not installed.
+        MissingExtraError: supervision is not installed.
     """
     supervision = load_supervision()
     if not masks:

@@ -75,7 +75,7 @@ class Result(ABC):
         """The same for Roboflow's supervision.
 
         Raises:
-            ExtraAbsentError: supervision is not installed.
+            MissingExtraError: supervision is not installed.
         """
 
     def to_json(self) -> str:
@@ -114,6 +114,6 @@ class Result(ABC):
 def load_supervision() -> ModuleType:
     """
     Raises:
-        ExtraAbsentError: supervision is not installed.
+        MissingExtraError: supervision is not installed.
     """
     return import_extra("supervision", ["supervision"])[0]

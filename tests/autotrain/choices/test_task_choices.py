@@ -87,7 +87,7 @@ def test_a_mask_rcnn_has_one_size_a_level_and_no_regions_above_p5():
     assert polygons["INPUT.MASK_FORMAT"] == "polygon"
 
 
-def test_the_recall_is_told():
+def test_the_recall_is_reported():
     (sizes,) = [
         choice
         for choice in choose_detector(statistics(sides=[48, 60, 100] * 10))

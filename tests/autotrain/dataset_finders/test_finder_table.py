@@ -255,7 +255,7 @@ def nothing(root):
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
-def test_what_cannot_be_learned_is_told_in_one_line(tmp_path, write, told):
+def test_what_cannot_be_learned_is_reported_in_one_line(tmp_path, write, told):
     write(tmp_path / "data")
     with pytest.raises(DataError, match=told) as caught:
         find_data(tmp_path / "data")

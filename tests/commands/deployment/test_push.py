@@ -183,7 +183,7 @@ def test_hostile_models_end_in_one_line(folder, hub, files, load, error, message
     ],
     ids=["file", "folder", "kind", "path"],
 )
-def test_names_of_the_other_kind_are_told_apart(load, name, message):
+def test_names_of_the_other_kind_are_distinguished(load, name, message):
     with pytest.raises(UserError, match=message):
         load(name)
 

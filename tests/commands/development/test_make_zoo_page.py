@@ -96,7 +96,7 @@ def test_trained_networks_are_timed(zoo):
     assert "| counted, MB | file, MB | ms |" in page
 
 
-def test_check_tells_an_old_page(zoo):
+def test_check_shows_an_old_page(zoo):
     zoo()
     zoo("--check")
     (zoo.root / "MODEL_ZOO.md").write_text("old")

@@ -32,7 +32,7 @@ def test_masks(refused, options, message):
 
 
 @pytest.mark.parametrize("flag", ["--output", "--curves"])
-def test_pictures(refused, flag):
+def test_images(refused, flag):
     told = refused(
         "visualization.visualize_results", "--config-file", "absent.yaml", flag, "sheet.xyz"
     )

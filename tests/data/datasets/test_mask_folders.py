@@ -59,7 +59,7 @@ def test_bad_lists(load, lines, message):
         load(lines)
 
 
-def test_absent_list(load, tmp_path):
+def test_missing_list(load, tmp_path):
     with pytest.raises(DataError, match=r"gone\.txt does not exist; fix it"):
         load(list_file=tmp_path / "gone.txt")
 
@@ -70,7 +70,7 @@ def test_list_that_is_no_text(load, tmp_path):
         load(list_file=tmp_path / "odd.txt")
 
 
-def test_absent_or_empty_folder(load):
+def test_missing_or_empty_folder(load):
     for path in (load.root / "images").iterdir():
         path.unlink()
     with pytest.raises(DataError, match=r"images holds no image; fix it"):

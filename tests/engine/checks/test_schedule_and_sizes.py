@@ -73,7 +73,7 @@ def test_small_objects(told, small, expected):
     ],
     ids=["fitting", "RetinaNet", "R-CNN"],
 )
-def test_the_share_of_objects_that_anchors_fit_is_told(told, config, sides, recall):
+def test_the_share_of_objects_that_anchors_fit_is_reported(told, config, sides, recall):
     cfg = load_config(config)
     check_anchors(cfg, build_without_weights(cfg), squares(*sides))
     (message,) = quoted(logging.INFO)

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from groupnet_det.errors import ConfigError, DataError
-from groupnet_det.extras import ExtraAbsentError
+from groupnet_det.extras import MissingExtraError
 
 from .examples import EVERY, IMAGE, detections, label_map, panoptic
 
@@ -80,7 +80,7 @@ def test_plain_values_of_objects():
 @pytest.mark.parametrize("name", EVERY)
 def test_supervision_that_is_not_installed_is_one_line(monkeypatch, name):
     monkeypatch.setitem(sys.modules, "supervision", None)
-    with pytest.raises(ExtraAbsentError, match=r"install 'groupnet-det\[supervision\]'") as error:
+    with pytest.raises(MissingExtraError, match=r"install 'groupnet-det\[supervision\]'") as error:
         EVERY[name].to_supervision()
     assert "\n" not in str(error.value)
 
