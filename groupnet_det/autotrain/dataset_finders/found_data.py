@@ -1,4 +1,4 @@
-"""The data set that was found, and what all layouts are looked through with."""
+"""The data set that was found, and helpers of all finders."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ SPLIT_WORDS = {
     **dict.fromkeys(("val", "valid", "validation", "dev"), VAL),
     **dict.fromkeys(("test", "testing"), TEST),
 }
-DEPTH = 3  # folders below the named one that are looked into
+DEPTH = 3  # folders below the named one that are searched
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -146,7 +146,7 @@ def _write_list(keys: Sequence[str], folder: Path, split: str) -> Path:
     return path
 
 
-# By the format of an entry.
+# Splitters by the format of an entry.
 SPLITTERS: Mapping[str, Splitter] = {
     "coco": Splitter(_coco_ids, _write_coco),
     "voc": Splitter(_voc_ids, _write_voc),

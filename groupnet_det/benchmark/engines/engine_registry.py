@@ -59,7 +59,7 @@ LAYER_ENGINES: dict[str, MakeEngine] = {
     OPENVINO_BINARY: openvino_engines.make_binary,
     LIMIT: packed_engines.make_limit,
 }
-# Of a `NetworkWorkload`, by its part.
+# Engines of a `NetworkWorkload` by its part.
 PARTS: dict[str, Mapping[str, MakeEngine]] = {
     "network": NETWORK_ENGINES,
     "body": BODY_ENGINES,

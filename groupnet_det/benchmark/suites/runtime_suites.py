@@ -28,7 +28,7 @@ from groupnet_det.benchmark.measure.workload import (
 MOST_BASES = 8
 SIZES = (128, 224, 256, 384, 512, 768, 1024)
 BATCHES = (1, 2, 4, 8)
-# Of the curves, which would take long with all.
+# Engines in the curves, which would take long with all.
 SCALING_ENGINES = (OURS, TORCH, ONNXRUNTIME_INT8, OPENVINO_INT8)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from groupnet_det.commands.parser import ONNX, PACKED, CommandParser
 from groupnet_det.packed.score_thresholds import SCORE_THRESHOLD
 
-# As the tables that they choose from, which are not imported here.
+# Copies of the tables that they choose from, which are not imported here; a test compares both.
 BACKENDS = ("native", "reference")
 PRECISIONS = ("float", "int8")
 CALIBRATION_IMAGES = 32

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from groupnet_det.commands.parser import CommandParser
 
-# As the tables that they choose from, which are not imported here.
+# Copies of the tables that they choose from, which are not imported here; a test compares both.
 BACKENDS = ("native", "reference")
 IOU_TYPES = ("bbox", "segm")
 VOC_METRICS = ("07", "12")

@@ -65,7 +65,7 @@ def _draw_masks(name: str, results_dir: Path, arguments: argparse.Namespace) -> 
     render_label_maps(name, label_maps, arguments.output, num_images=arguments.num_images)
 
 
-# By the data set's ``evaluator_type``.
+# Sheets by the data set's ``evaluator_type``.
 DRAWERS = {
     **dict.fromkeys(("coco", "coco_panoptic_seg", "pascal_voc"), _draw_detections),
     "classification": _draw_classes,

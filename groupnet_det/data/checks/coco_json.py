@@ -148,7 +148,7 @@ def _is_length(value: Any) -> bool:
     return is_finite_number(value) and value >= 1 and value == int(value)
 
 
-# By member: a test of its value, and what the value must be.
+# A test of each member's value, and what the value must be.
 VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("id", "image_id", "category_id"), (is_id, "a text or a whole number")),
     **dict.fromkeys(("file_name", "name"), (_is_text, "a text")),

@@ -21,7 +21,7 @@ def load_mask_folders(
     mask_suffix: str,
     fix: str,
 ) -> list[dict[str, Any]]:
-    """Pair images with masks by name. Masks are not looked at here.
+    """Pair images with masks by name. Masks are not opened here.
 
     Args:
         images, masks: The folders.

@@ -19,7 +19,7 @@ from groupnet_det.images.label_images import read_labels
 from .photo_digits_sources import CLASS_NAMES, SPLITS
 
 PREFIX = "photo_digits_panoptic_"
-# Of the semantic masks, as Detectron2's Panoptic FPN wants them: label 0 stands for all things.
+# Labels of the semantic masks for Detectron2's Panoptic FPN: label 0 stands for all things.
 STUFF_CLASSES = ("things", "background")
 # In the ground truth of whole scenes, after the ids of the digits, 1 to 10.
 BACKGROUND_ID = len(CLASS_NAMES) + 1

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-# By the version of control groups: limit, use, and what of the use is given back when needed.
+# Files by the version of control groups: limit, use, and what of the use is given back when needed.
 LIMITS = {
     "v2": ("memory.max", "memory.current", "inactive_file"),
     "v1": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),

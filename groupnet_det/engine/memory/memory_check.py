@@ -172,7 +172,7 @@ def _images_to_measure(cfg: CfgNode, size: tuple[int, int], share: int) -> int:
 
 
 def _result(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    # By a signal: the kernel's, for want of memory, or that of an allocation that failed.
+    # Ended by a signal: the kernel's, for want of memory, or that of an allocation that failed.
     if done.returncode < 0 or any(words in done.stderr for words in REFUSED):
         return {"refused": True}
     try:

@@ -14,7 +14,7 @@ from groupnet_det.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
 
-# What may differ without changing the training, or is not looked at when one goes on.
+# Keys that may differ without changing the training, or that do not matter to a resumed one.
 WITHOUT_EFFECT = (
     *("OUTPUT_DIR", "VERSION", "VIS_PERIOD", "DATALOADER.NUM_WORKERS", "DATASETS.CUSTOM"),
     *("MODEL.WEIGHTS", "MODEL.INIT", "MODEL.DEVICE"),

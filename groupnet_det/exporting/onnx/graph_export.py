@@ -23,7 +23,7 @@ PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 OPSET = 18  # the first that the exporter of torch writes without converting
 INPUT = "image"
 QUANTIZED = "quantized_"
-# Of the images that are traced; large enough that no map of a pyramid has a side of one pixel.
+# Size of the images that are traced; large enough that no map of a pyramid has a side of one pixel.
 EXAMPLE = (2, 3, 320, 384)
 DRY_RUN = (1, 3, 64, 64)
 # INPUT.FORMAT -> order of the channels of an RGB image as the model takes them.

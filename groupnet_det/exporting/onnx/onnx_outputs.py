@@ -145,7 +145,7 @@ _DENSE = OnnxTask(
     describe=_dense_anchors,
 )
 
-# By the class of the model, or one that it derives from.
+# Tasks by the class of the model, or one that it derives from.
 TASKS: dict[str, OnnxTask] = {
     # logits (N, C)
     "ImageClassifier": OnnxTask(

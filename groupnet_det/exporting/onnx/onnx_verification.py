@@ -35,7 +35,7 @@ from .onnx_outputs import find_task
 TIE = 1e-5  # of the largest magnitude of the map that is quantized
 MOST_TIES = 1e-3  # of the values of a map; one is always allowed
 TOLERANCE = 1e-4  # of the largest magnitude of an output
-# Of the sample images: (number, height, width), neither of them a multiple of a stride.
+# Shapes of the sample images: (number, height, width), neither of them a multiple of a stride.
 SIZES = ((2, 136, 168), (1, 201, 125))
 COARSE = 6  # pixels a side of the pattern of a sample image
 

@@ -16,7 +16,7 @@ from torchvision.ops import box_iou
 
 from .predictions import SHOWN, Finding
 
-MIN_SCORE = 0.3  # of detections that are looked for among the other network's
+MIN_SCORE = 0.3  # of detections that the other network should have, too
 MIN_IOU = 0.9  # of two boxes that are the same
 MIN_PIXELS = 0.99  # share of an image's pixels with the same label
 

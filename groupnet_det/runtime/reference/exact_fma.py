@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-# Of the 52 bits after the point, float32 has 23.
+# float32 has 23 of float64's 52 bits after the point.
 BEHIND = (1 << 29) - 1
 MIDDLE = 1 << 28
 LEAST_NORMAL = 2.0**-126

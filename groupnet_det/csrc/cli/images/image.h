@@ -26,7 +26,7 @@ class ImageFile {
 
   std::FILE* stream() const { return file_.get(); }
   [[noreturn]] void fail(const std::string& reason) const;
-  // Of pixels that are there, and not more than an image may have.
+  // Fails unless there are pixels, and not more than an image may have.
   void check_size(int64_t height, int64_t width) const;
 
  private:
