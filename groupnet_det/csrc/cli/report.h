@@ -9,7 +9,7 @@
 
 namespace groupnet_tool {
 
-// The report about an image.
+// The size of an image.
 struct Size {
   int64_t height = 0, width = 0;
 };
