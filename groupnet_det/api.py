@@ -27,10 +27,9 @@ from groupnet_det.exporting.packed.trained import (
 from groupnet_det.images.reading import AnyImage
 from groupnet_det.inference.trained_predictor import WEIGHTS, open_predictor, trained_config
 from groupnet_det.modeling.heads.class_agnostic_nms import KEY as CLASS_AGNOSTIC_NMS
-from groupnet_det.packed.score_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import write_packed
+from groupnet_det.packed.score_thresholds import DEFAULT_THRESHOLDS, ScoreThreshold
 from groupnet_det.runtime.results.result import Result
-from groupnet_det.packed.score_thresholds import DEFAULT_THRESHOLDS
 
 AnyPath = str | os.PathLike[str]
 Overrides = Mapping[str, Any]

@@ -18,19 +18,38 @@ def public_names(path: Path) -> Iterator[tuple[str, str]]:
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             yield node.name, str(path)
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            if ALIAS.fullmatch(node.targets[0].id):
-                yield node.targets[0].id, ast.unparse(node.value)
+        elif isinstance(node, ast.Assign):
+            names = (target.id for target in node.targets if isinstance(target, ast.Name))
+            yield from ((n, ast.unparse(node.value)) for n in names if ALIAS.fullmatch(n))
 
 
-def imported_constants(path: Path) -> Iterator[tuple[str, str]]:
-    """Constants that a module imports from the package, each with its module."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.level or node.module.startswith(NAME)):
-            above = path.parents[node.level - 1].parts if node.level else ()
-            base = above[above.index(NAME) :] if above else ()
-            module = ".".join([*base, *filter(None, [node.module])])
-            yield from ((a.name, module) for a in node.names if a.name.isupper())
+def constants(package: Path) -> dict[tuple[str, str], str]:
+    """Values of the constants of all modules, by module and name."""
+    found = {}
+    for path in package.rglob("*.py"):
+        module = ".".join(path.relative_to(package.parent).with_suffix("").parts)
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                value = ast.unparse(node.value)
+                names = (
+                    name.id for each in targets for name in ast.walk(each) if hasattr(name, "id")
+                )
+                found |= {(module, name): value for name in names if name.isupper()}
+    return found
+
+
+def imported_constants(package: Path) -> Iterator[tuple[str, str]]:
+    """Constants that modules import from each other, each with its value."""
+    values = constants(package)
+    for path in package.rglob("*.py"):
+        inside = path.relative_to(package.parent).parts
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                start = inside[: -node.level] if node.level else ()
+                module = ".".join([*start, *filter(None, [node.module])])
+                found = ((alias.name, values.get((module, alias.name))) for alias in node.names)
+                yield from ((name, value) for name, value in found if value is not None)
 
 
 def ambiguous(pairs: Iterator[tuple[str, str]]) -> dict[str, set[str]]:
@@ -51,8 +70,7 @@ def test_a_public_name_has_one_meaning(root):
 
 
 def test_a_constant_that_is_imported_has_one_meaning(root):
-    found = ambiguous(pair for path in modules(root) for pair in imported_constants(path))
-    assert found == {}
+    assert ambiguous(imported_constants(root / NAME)) == {}
 
 
 def test_no_two_modules_have_one_base_name(root):
@@ -63,17 +81,17 @@ def test_no_two_modules_have_one_base_name(root):
 def test_names_of_two_meanings_are_found(tmp_path):
     package = tmp_path / NAME / "inner"
     package.mkdir(parents=True)
-    (package / "a.py").write_text("Size = int\nLEAST = 1\ndef fit():\n    pass\n")
+    (package / "a.py").write_text("Size = int\nLEAST, MOST = 1, 9\ndef fit():\n    pass\n")
     (package / "b.py").write_text("Size = float\nfrom .a import LEAST\nclass fit: pass\n")
     (package.parent / "a.py").write_text(f"Size = int\nfrom {NAME}.b import LEAST\n_own = 1\n")
+    (package.parent / "b.py").write_text("LEAST: int = 2\nfrom .inner.a import MOST\n")
     files = modules(tmp_path)
     names = ambiguous(pair for path in files for pair in public_names(path))
     assert names == {
         "Size": {"int", "float"},
         "fit": {str(package / "a.py"), str(package / "b.py")},
     }
-    constants = ambiguous(pair for path in files for pair in imported_constants(path))
-    assert constants == {"LEAST": {f"{NAME}.inner.a", f"{NAME}.b"}}
+    assert ambiguous(imported_constants(tmp_path / NAME)) == {"LEAST": {"(1, 9)", "2"}}
 
 
 RIDDLES = re.compile(r"(As|By|From|How|Of|That|Those|What|When|Where|Whether|Which|Who|Why)\b")

@@ -208,4 +208,3 @@ def test_no_folder_has_more_than_12_entries(root):
 def test_entries_of_folders_are_counted():
     files = ["a/__init__.py", "a/b.py", "a/c/d.py", "a/c/e.py", "f"]
     assert folder_sizes(files) == {"": 2, "a": 2, "a/c": 2}
-

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from groupnet_det.errors import UserError
 
-TRAIN = "train"
+TRAIN_COMMAND = "train"
 PROGRAM = ("-m", "groupnet_det")
 
 
@@ -60,6 +60,6 @@ def training_commands(stages: Iterable[TrainingStage]) -> Iterator[list[str]]:
     """The command of each stage; run again, it goes on from its last checkpoint."""
     before: list[str] = []
     for stage in stages:
-        start = [TRAIN, "--config-file", stage.config, "--resume", *stage.options]
+        start = [TRAIN_COMMAND, "--config-file", stage.config, "--resume", *stage.options]
         yield [*start, *before, "OUTPUT_DIR", str(stage.output)]
         before = ["MODEL.WEIGHTS", str(stage.weights)]

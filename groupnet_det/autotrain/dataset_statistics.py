@@ -49,7 +49,9 @@ class DatasetStatistics:
         return float(np.median(self.image_sizes.min(axis=1)))
 
 
-def compute_statistics(learned: Records, validation: Records, class_names: Sequence[str]) -> DatasetStatistics:
+def compute_statistics(
+    learned: Records, validation: Records, class_names: Sequence[str]
+) -> DatasetStatistics:
     """
     Args:
         learned: Records to train on, checked.

@@ -18,6 +18,9 @@ from .choices.choice import format_choices
 from .command_runs import TrainingStage, training_commands
 from .config_files import CHOICES, TANH_CHOICES, write_choices
 from .dataset_finders.finder_table import find_data
+from .plan import make_plan
+from .request import Progress, Request
+from .tasks import TRAINING_TASKS, TrainingTask
 from .training_summary import (
     SUMMARY,
     draw_curves,
@@ -27,9 +30,6 @@ from .training_summary import (
     scores_at_end,
     scores_line,
 )
-from .plan import make_plan
-from .request import Progress, Request
-from .tasks import TASKS, TrainingTask
 
 TANH_FOLDER = "tanh"
 
@@ -124,10 +124,10 @@ def _chosen(request: Request, progress: Progress) -> Job:
         name = request.task or found.tasks[0]
         notes = "".join(f"; {note}" for note in found.notes)
         print(f"found: {found.layout}, for --task {name}{notes}", flush=True)
-        plan = make_plan(request, TASKS[name], found)
+        plan = make_plan(request, TRAINING_TASKS[name], found)
         print(format_choices(plan.choices))
         what = f"{request.data} (--task {name})"
-        write_choices(choices, plan.choices, base=TASKS[name].config_file, what=what)
+        write_choices(choices, plan.choices, base=TRAINING_TASKS[name].config_file, what=what)
         if plan.tanh:
             print("before it, in a stage of its own:\n" + format_choices(plan.tanh))
             write_choices(tanh, plan.tanh, base=CHOICES, what=f"the stage before {choices}")
@@ -139,7 +139,7 @@ def _chosen(request: Request, progress: Progress) -> Job:
                 "learned: give more, with --time or --epochs and another --output"
             )
         progress.note("choose", noted := {"task": name, "has_tanh": bool(plan.tanh)})
-    task = lookup(TASKS, noted["task"], f"the task in {progress.path}")
+    task = lookup(TRAINING_TASKS, noted["task"], f"the task in {progress.path}")
     return Job(request=request, task=task, has_tanh=noted["has_tanh"])
 
 

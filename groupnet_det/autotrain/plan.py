@@ -15,9 +15,9 @@ from groupnet_det.engine.setup import choose_device
 
 from .choices.choice import Choice, options_of
 from .choices.schedule import ENOUGH_ITERATIONS, ScheduleChoice, make_schedule, warmup_iterations
-from .dataset_statistics import DatasetStatistics, Records, compute_statistics
 from .dataset_finders.found_data import TRAIN, VAL, FoundData
-from .dataset_finders.validation_split import SEED, SHARE, split_off_validation
+from .dataset_finders.validation_split import SHARE, SPLIT_SEED, split_off_validation
+from .dataset_statistics import DatasetStatistics, Records, compute_statistics
 from .iteration_cost import cpu_cores, fitting_batch, seconds_per_iteration
 from .request import Request
 from .tasks import TrainingTask
@@ -81,7 +81,7 @@ def _data_choices(request: Request, found: FoundData) -> list[Choice]:
     why = "as they lie there"
     if VAL not in splits:
         splits = split_off_validation(splits[TRAIN], request.output / DATA)
-        why = f"{100 * SHARE:.0f} % split off by image, seed {SEED}: {request.output / DATA}"
+        why = f"{100 * SHARE:.0f} % split off by image, seed {SPLIT_SEED}: {request.output / DATA}"
     names = {split: f"{request.output.absolute().name}_{split}" for split in (TRAIN, VAL)}
     entries = [{"NAME": name, **splits[split]} for split, name in names.items()]
     return [
@@ -118,7 +118,7 @@ def _common(request: Request, statistics: DatasetStatistics) -> Iterator[Choice]
     workers = min(MOST_WORKERS, max(1, cpu_cores() - 1))
     yield Choice("MODEL.GROUPNET.NUM_BASES", request.num_bases, "K, by --k")
     yield Choice("DATALOADER.NUM_WORKERS", workers, f"{cpu_cores()} cores, one for the training")
-    yield Choice("SEED", SEED, "so that the training can be repeated")
+    yield Choice("SEED", SPLIT_SEED, "so that the training can be repeated")
     yield Choice("OUTPUT_DIR", str(request.output), "by --output")
 
 

@@ -11,7 +11,7 @@ from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.files.json_text import parse_json
 
 from .choices.schedule import Budget
-from .tasks import TASKS
+from .tasks import TRAINING_TASKS
 
 PROGRESS = "progress.json"
 MINUTES = 20.0  # where nothing else is said
@@ -24,7 +24,7 @@ class Request:
     """
     Attributes:
         data: Folder or file.
-        task: A key of `TASKS`, or None for what the data are for.
+        task: A key of `TRAINING_TASKS`, or None for what the data are for.
         num_bases: K.
         budget: Time or epochs.
         output: Folder to write to.
@@ -42,7 +42,7 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.task is not None:
-            lookup(TASKS, self.task, "--task")
+            lookup(TRAINING_TASKS, self.task, "--task")
         if not 1 <= self.num_bases <= 8:
             raise ConfigError(f"--k is {self.num_bases}; valid: 1 to 8")
 

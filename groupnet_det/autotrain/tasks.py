@@ -70,7 +70,7 @@ RECIPE = (
     Choice("SOLVER.LR_SCHEDULER_NAME", "WarmupCosineLR", "the project's quick recipe"),
 )
 
-TASKS: Mapping[str, TrainingTask] = {
+TRAINING_TASKS: Mapping[str, TrainingTask] = {
     "detect": TrainingTask(
         title="Group-Net RetinaNet",
         base="retinanet_groupnet_r18_fpn",

@@ -13,12 +13,12 @@ from groupnet_det.errors import ConfigError, UserError, shortened
 from groupnet_det.packed.score_thresholds import ScoreThreshold
 
 WEIGHTS = "MODEL.WEIGHTS"
-CONFIG, CHECKPOINT, PACKED, ONNX = "config", "checkpoint", "packed file", "ONNX file"
+CONFIG, CHECKPOINT, PACKED_KIND, ONNX = "config", "checkpoint", "packed file", "ONNX file"
 # Which file a word before the config keys is, by its suffix.
 KINDS = {
     **dict.fromkeys((".yaml", ".yml"), CONFIG),
     **dict.fromkeys((".pth", ".pt", ".pkl", ".tar"), CHECKPOINT),
-    ".gnp": PACKED,
+    ".gnp": PACKED_KIND,
     ".onnx": ONNX,
 }
 # A negative number that argparse would take for a flag, and what then stands before it.
@@ -78,7 +78,6 @@ def _number_of(word: str) -> float | None:
         return float(word)
     except ValueError:
         return None
-
 
 
 class _ScoreThresholdAction(argparse.Action):
@@ -218,7 +217,7 @@ class CommandParser(argparse.ArgumentParser):
                 f"the config file is missing: {or_checkpoint}--config-file FILE, or FILE as the "
                 "first word"
             )
-        for kind in (PACKED, ONNX):
+        for kind in (PACKED_KIND, ONNX):
             if kind in self.files and not getattr(arguments, self.files[kind].lstrip("-")):
                 (suffix,) = (suffix for suffix, of in KINDS.items() if of == kind)
                 self.error(f"the {kind} is missing: {self.files[kind]} FILE, or FILE{suffix}")

@@ -8,7 +8,7 @@ from typing import Any
 from detectron2.data import DatasetCatalog, MetadataCatalog
 
 # Tasks by the ``evaluator_type`` of a data set.
-TASKS: dict[str, str] = {
+TASKS_BY_EVALUATOR: dict[str, str] = {
     **dict.fromkeys(
         ("coco", "pascal_voc", "lvis", "cityscapes_instance", "coco_panoptic_seg"), "detection"
     ),
@@ -32,8 +32,8 @@ def register(name: str, load: Callable[[], list[dict[str, Any]]], **metadata: An
 
 
 def task_of(name: str) -> str:
-    """The task of a registered data set, a value of `TASKS`; "" for an unknown kind."""
-    return TASKS.get(MetadataCatalog.get(name).get("evaluator_type", "coco"), "")
+    """The task of a registered data set, of `TASKS_BY_EVALUATOR`; "" for an unknown kind."""
+    return TASKS_BY_EVALUATOR.get(MetadataCatalog.get(name).get("evaluator_type", "coco"), "")
 
 
 def class_names_of(name: str) -> list[str] | None:

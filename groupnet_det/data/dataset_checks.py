@@ -37,7 +37,10 @@ NUM_CLASSES_KEYS = {
     "SemanticSegmentor": "MODEL.SEM_SEG_HEAD.NUM_CLASSES",
 }
 # Reasons why some of them need another data set than one for detection.
-TASKS = {"ImageClassifier": "classification", "SemanticSegmentor": "semantic segmentation"}
+TASKS_BY_ARCHITECTURE = {
+    "ImageClassifier": "classification",
+    "SemanticSegmentor": "semantic segmentation",
+}
 
 
 def check_datasets(cfg: CfgNode, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
@@ -118,7 +121,7 @@ def _check_class_count(cfg: CfgNode, name: str) -> None:
     key = NUM_CLASSES_KEYS.get(architecture)
     if key is None:
         return
-    needed, task = TASKS.get(architecture, "detection"), task_of(name)
+    needed, task = TASKS_BY_ARCHITECTURE.get(architecture, "detection"), task_of(name)
     class_names = class_names_of(name)
     if task != needed:
         raise ConfigError(

@@ -40,7 +40,6 @@ from groupnet_det.files.output_files import is_of_output
 from groupnet_det.modeling.heads.class_agnostic_nms import with_chosen_nms
 
 from .amp import build_step
-from .solver.gradual_binarization import build_gradual_binarization
 from .hooks import (
     BestCheckpointer,
     ClipLatentWeights,
@@ -49,6 +48,7 @@ from .hooks import (
     build_precise_bn,
 )
 from .initial_weights import initialize_model
+from .solver.gradual_binarization import build_gradual_binarization
 from .solver.lr_scheduler import build_lr_scheduler
 from .solver.optimizer import build_optimizer
 

@@ -13,8 +13,8 @@ FALLBACK_SUFFIX = ".png"  # of an image whose own kind cannot be written
 
 
 def output_paths(inputs: Sequence[Path], output: Path) -> list[Path]:
-    """Paths of the drawings of `inputs`: the file `output` if there is one input and `output` has the
-    suffix of an image, else files of the inputs' names in the folder `output`.
+    """Paths of the drawings of `inputs`: the file `output` if there is one input and `output` has
+    the suffix of an image, else files of the inputs' names in the folder `output`.
 
     Inputs of the same name get numbers.
 

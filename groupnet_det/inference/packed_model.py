@@ -86,8 +86,8 @@ class PackedModel(nn.Module):
 
 
 def model_outputs(result: Result) -> dict[str, Any]:
-    """The outputs that a model of Detectron2 would return for the image: ``logits``, ``instances`` or
-    ``sem_seg``, or the last two and ``panoptic_seg``."""
+    """The outputs that a model of Detectron2 would return for the image: ``logits``, ``instances``
+    or ``sem_seg``, or the last two and ``panoptic_seg``."""
     if isinstance(result, PanopticSegmentation):
         parts: tuple[Result, ...] = (result.label_map, result.detections, result)
     else:

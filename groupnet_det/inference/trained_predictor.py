@@ -21,7 +21,7 @@ from groupnet_det.checkpoint.checkpointer import Checkpointer, read_checkpoint
 from groupnet_det.checkpoint.folder import local_weights
 from groupnet_det.checkpoint.provenance import stored_metadata
 from groupnet_det.config import load_config, load_config_text, own_node
-from groupnet_det.data.dataset_checks import TASKS
+from groupnet_det.data.dataset_checks import TASKS_BY_ARCHITECTURE
 from groupnet_det.data.datasets.registration import register_builtin_datasets
 from groupnet_det.data.loading.semantic_mapper import inference_augmentations
 from groupnet_det.errors import ConfigError, lookup
@@ -35,18 +35,16 @@ from groupnet_det.images.decoding import (
 from groupnet_det.images.reading import AnyImage, read_image
 from groupnet_det.modeling.heads.class_agnostic_nms import with_chosen_nms
 from groupnet_det.packed.score_thresholds import (
+    DEFAULT_THRESHOLDS,
+    SCORE_THRESHOLD,
     ScoreThreshold,
     check_score_threshold,
     lowest_threshold,
+    threshold_of_each_class,
 )
 from groupnet_det.runtime.base_predictor import BasePredictor
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.results.result import Result
-from groupnet_det.packed.score_thresholds import (
-    DEFAULT_THRESHOLDS,
-    SCORE_THRESHOLD,
-    threshold_of_each_class,
-)
 
 from .packed_model import is_packed
 from .trained_results import combination_of, object_names, result_of
@@ -71,7 +69,9 @@ class ModelPredictor(BasePredictor):
         Raises:
             UserError: Weights or config cannot be used.
         """
-        self.preprocess = PREPROCESSING[TASKS.get(cfg.MODEL.META_ARCHITECTURE, "detection")](cfg)
+        self.preprocess = PREPROCESSING[
+            TASKS_BY_ARCHITECTURE.get(cfg.MODEL.META_ARCHITECTURE, "detection")
+        ](cfg)
         model = build_model(with_chosen_nms(cfg))
         Checkpointer(model, strict=True).load(cfg.MODEL.WEIGHTS)
         self.model = wrap_for_testing(cfg, model).eval()

@@ -8,7 +8,7 @@ from detectron2.data import Metadata
 from torch import Tensor
 
 from groupnet_det.config.network import leaves
-from groupnet_det.data.dataset_checks import NUM_CLASSES_KEYS, TASKS
+from groupnet_det.data.dataset_checks import NUM_CLASSES_KEYS, TASKS_BY_ARCHITECTURE
 from groupnet_det.errors import ConfigError
 from groupnet_det.runtime.results.classification import Classification
 from groupnet_det.runtime.results.detections import Detections
@@ -33,7 +33,7 @@ def object_names(cfg: CfgNode, metadata: Metadata) -> list[str]:
     """Names of all classes of objects, numbers if `metadata` has no names; empty for a network that
     finds no objects."""
     architecture = cfg.MODEL.META_ARCHITECTURE
-    if architecture in TASKS:  # others than detection
+    if architecture in TASKS_BY_ARCHITECTURE:  # others than detection
         return []
     key = NUM_CLASSES_KEYS.get(architecture)
     number = dict(leaves(cfg))[key] if key else 0

@@ -16,9 +16,9 @@ from .records import CostRow, LatencyRow
 from .spec import TableSpec, read_specs
 from .zoo_tables import Measured, format_table
 
-FOLDER = "groupnet_det/model_zoo"
+ZOO_FOLDER = "groupnet_det/model_zoo"
 COSTS, LATENCIES = "results/model_zoo/costs.csv", "results/model_zoo/latency.csv"
-NOTE = f"<!-- Made by tools/make_zoo_page.py from results/*/*.csv and {FOLDER}/*. -->\n"
+NOTE = f"<!-- Made by tools/make_zoo_page.py from results/*/*.csv and {ZOO_FOLDER}/*. -->\n"
 
 
 def make_page(root: Path) -> str:
@@ -27,8 +27,8 @@ def make_page(root: Path) -> str:
     Raises:
         UserError: A file of it is broken, or a mark names no table.
     """
-    specs = read_specs(root / FOLDER / "tables.yaml")
-    text = (root / FOLDER / "text.md").read_text()
+    specs = read_specs(root / ZOO_FOLDER / "tables.yaml")
+    text = (root / ZOO_FOLDER / "text.md").read_text()
     measured = _read_measured(root)
     entries = {name: entries_of(name, spec, root) for name, spec in specs.items()}
     return NOTE + fill(text, specs, entries, measured)

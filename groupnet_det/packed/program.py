@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from .steps.conv import Conv
 from .steps.float_maps import AnyFloatStep
-from .steps.parts import Buffer
 from .steps.input_steps import Input, Stem
+from .steps.parts import Buffer
 
 Step = Stem | Input | Conv | AnyFloatStep
 STEPS: dict[str, type] = {step.op: step for step in typing.get_args(Step)}

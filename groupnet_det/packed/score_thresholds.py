@@ -1,4 +1,4 @@
-"""Score thresholds of objects, one for all classes or one by class name: the default and the checks.
+"""Score thresholds of objects, for all classes or by class name: the default and the checks.
 
 The module does not import torch, because commands read it before.
 """

@@ -13,8 +13,8 @@ from groupnet_det.errors import PackedFileError, shortened
 from .limits import MAX_CHANNELS, MAX_GEOMETRY, MAX_PIXEL, in_range, is_float32
 from .program import Program
 from .steps.checks import Checks, Seen
-from .steps.parts import BUFFER_KINDS, Buffer
 from .steps.input_steps import Input
+from .steps.parts import BUFFER_KINDS, Buffer
 
 MAX_STEPS = 4096
 MAX_BUFFERS = 16384

@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from groupnet_det.errors import DataError
-from groupnet_det.images.reading import AnyImage
 from groupnet_det.images.file_patterns import find_images, is_video, names_several
+from groupnet_det.images.reading import AnyImage
 from groupnet_det.images.video_frames import FrameSource
 
 from .results.result import Result

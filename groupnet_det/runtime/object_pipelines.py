@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import ConfigError, shortened
-from groupnet_det.packed.score_thresholds import ScoreThreshold, lowest_threshold
 from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.score_thresholds import ScoreThreshold, lowest_threshold
 from groupnet_det.runtime.backends.networks import Network
 from groupnet_det.runtime.backends.numpy_ops import pick
 from groupnet_det.runtime.postprocessing.boxes import larger_than, rescale

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from groupnet_det.errors import ConfigError, PackedFileError
 from groupnet_det.images.reading import AnyImage
-from groupnet_det.packed.score_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.program_json import read_value
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 from groupnet_det.runtime.backends.networks import Network
 from groupnet_det.runtime.preprocessing.center_crop import Preprocessing
 from groupnet_det.runtime.preprocessing.shortest_edge import ShortestEdge

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, shortened
 from groupnet_det.images.reading import AnyImage
-from groupnet_det.packed.score_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 from groupnet_det.runtime.backends.networks import Network
 from groupnet_det.runtime.backends.numpy_ops import joined
 from groupnet_det.runtime.postprocessing.dense_postprocessing import KINDS

@@ -21,7 +21,7 @@ from groupnet_det.visualization.drawn_results import metadata_of
 from groupnet_det.visualization.instances import class_colour, draw_instances
 from groupnet_det.visualization.label_map_images import draw_segments
 
-from .offered_models import LABELS, MASKS
+from .offered_models import LABELS_QUESTION, MASKS
 
 Pixels = NDArray[np.uint8]  # RGB (H, W, 3)
 Colour = tuple[int, int, int]
@@ -109,7 +109,7 @@ def show_result(pixels: Pixels, result: Result, *, question: str, threshold: flo
         threshold: Score threshold of objects.
     """
     if isinstance(result, PanopticSegmentation):
-        result = result.label_map if question == LABELS else result.detections
+        result = result.label_map if question == LABELS_QUESTION else result.detections
     if isinstance(result, Detections):
         result = result.above(threshold)
         if question != MASKS:

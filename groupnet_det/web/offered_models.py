@@ -13,12 +13,12 @@ from groupnet_det.runtime.predictor import PackedPredictor
 FOLDERS = ("zoo", "output")  # of the checkout: `make zoo`, and trainings
 FILE = "model.gnp"
 BOXES, MASKS = "boxes around objects", "masks of objects"
-LABELS, CLASS = "a class for each pixel", "the class of the image"
+LABELS_QUESTION, CLASS = "a class for each pixel", "the class of the image"
 # What one may ask for -> tasks of packed files that can do it.
 QUESTIONS: dict[str, tuple[str, ...]] = {
     BOXES: ("detection", "instance_segmentation", "panoptic_segmentation"),
     MASKS: ("instance_segmentation", "panoptic_segmentation"),
-    LABELS: ("semantic_segmentation", "panoptic_segmentation"),
+    LABELS_QUESTION: ("semantic_segmentation", "panoptic_segmentation"),
     CLASS: ("classification",),
 }
 HOW_TO_GET_ONE = (

@@ -8,7 +8,12 @@ import torch
 
 from groupnet_det.benchmark.measure.environment import processor
 from groupnet_det.benchmark.measure.timing import Schedule, median_ratio
-from groupnet_det.benchmark.suites.against_float import FLOAT, PACKED, runs_of, time_in_turns
+from groupnet_det.benchmark.suites.against_float import (
+    FLOAT,
+    PACKED_NETWORK,
+    runs_of,
+    time_in_turns,
+)
 from groupnet_det.errors import UserError
 from groupnet_det.images.reading import AnyImage
 
@@ -55,14 +60,14 @@ def compare(model: WebModel, image: AnyImage) -> Comparison:
         runs = runs_of(predictor, model.baseline, pixels, wanted)
     except UserError as error:
         absence = str(error)
-        runs = {PACKED: lambda: predictor.predict_pixels(pixels, wanted)}
+        runs = {PACKED_NETWORK: lambda: predictor.predict_pixels(pixels, wanted)}
     seconds = time_in_turns(runs, SCHEDULE)
     full = seconds.get(FLOAT)
     sizes = predictor.info.get("sizes") or {}
     return Comparison(
-        packed_seconds=statistics.median(seconds[PACKED]),
+        packed_seconds=statistics.median(seconds[PACKED_NETWORK]),
         float_seconds=statistics.median(full) if full else None,
-        ratio=median_ratio(full, seconds[PACKED]) if full else None,
+        ratio=median_ratio(full, seconds[PACKED_NETWORK]) if full else None,
         absence=absence,
         packed_bytes=model.path.stat().st_size,
         float_bytes=sizes.get("float32_twin"),

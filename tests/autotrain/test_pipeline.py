@@ -11,9 +11,9 @@ from PIL import Image
 import groupnet_det
 from groupnet_det.autotrain import pipeline
 from groupnet_det.autotrain.choices.schedule import Budget
-from groupnet_det.autotrain.training_summary import OUTPUTS
 from groupnet_det.autotrain.pipeline import autotrain
 from groupnet_det.autotrain.request import Request
+from groupnet_det.autotrain.training_summary import OUTPUTS
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError, UserError
 from groupnet_det.runtime.backends.extension import is_built

@@ -8,8 +8,8 @@ from detectron2.engine import default_argument_parser
 from groupnet_det.analysis import cost_table
 from groupnet_det.benchmark.suites import training_steps
 from groupnet_det.cli import COMMANDS
-from groupnet_det.commands.benchmark import benchmark_runtime
 from groupnet_det.commands.benchmark import benchmark_flags as benchmark
+from groupnet_det.commands.benchmark import benchmark_runtime
 from groupnet_det.commands.datasets import datasets_flags as datasets
 from groupnet_det.commands.deployment import deployment_flags as deployment
 from groupnet_det.commands.training import training_flags as training

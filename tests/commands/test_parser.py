@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from groupnet_det.commands.parser import PACKED, CommandParser, parse_score_threshold
+from groupnet_det.commands.parser import PACKED_KIND, CommandParser, parse_score_threshold
 from groupnet_det.errors import ConfigError
 
 
@@ -70,7 +70,7 @@ def packing():
     """The parser of a command that takes a network and a packed file."""
     parser = CommandParser("")
     parser.add_network()
-    parser.add_file(PACKED, "--output", help_="to write")
+    parser.add_file(PACKED_KIND, "--output", help_="to write")
     return parser
 
 

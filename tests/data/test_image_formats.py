@@ -12,9 +12,9 @@ from groupnet_det.data.loading.classification_mapper import ClassificationMapper
 from groupnet_det.data.loading.detection_mapper import DetectionMapper
 from groupnet_det.errors import DataError
 from groupnet_det.images.decoding import FORMATS, open_image, read_rgb
+from groupnet_det.images.file_patterns import find_images
 from groupnet_det.images.label_images import read_labels
 from groupnet_det.images.reading import read_image
-from groupnet_det.images.file_patterns import find_images
 from groupnet_det.visualization.class_sheets import draw_class
 from groupnet_det.web.draw_result import read_upload
 

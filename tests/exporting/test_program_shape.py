@@ -13,8 +13,8 @@ from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.packed.packed_file import PackedFile, write_packed
 from groupnet_det.packed.steps.conv import Conv
 from groupnet_det.packed.steps.float_maps import Mean
-from groupnet_det.packed.steps.parts import Map
 from groupnet_det.packed.steps.input_steps import Stem
+from groupnet_det.packed.steps.parts import Map
 from groupnet_det.runtime.reference.interpreter import run_reference, trace_reference
 
 from .networks import CLASS_NAMES, make_classifier, random_images

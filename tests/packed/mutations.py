@@ -13,8 +13,8 @@ from groupnet_det.packed import packed_file
 from groupnet_det.packed.container import METADATA
 
 from .edits import (
-    MISSING,
     LENGTH,
+    MISSING,
     edited,
     joined,
     program_of,
@@ -28,7 +28,20 @@ from .edits import (
 VALUES: list[Any] = [
     *(-1, 0, 1, 2, 3, 7, 8, 31, 4096, 4097, 65536, 65537, 2**24, 2**31 - 1, 2**31, 2**32, 2**53),
     *(2**62, -(2**62), 2**63, 2**64, 10**30, -0.0, 0.5, 1.0, 1e-300, 1e300, float("nan")),
-    *(float("inf"), True, False, None, MISSING, "", "t0", "t1", "../../etc/passwd", "\0", "é", "🙂"),
+    *(
+        float("inf"),
+        True,
+        False,
+        None,
+        MISSING,
+        "",
+        "t0",
+        "t1",
+        "../../etc/passwd",
+        "\0",
+        "é",
+        "🙂",
+    ),
     *("x" * 10_000, [], {}, [[]], [0], [1, 1, 1, 1], [-1, 3, 3, 4], [2**40, 2**40], {"a": 1}),
     *("bits", "float", "stem", "conv", "mean", "relu", "prelu", [None] * 100, [{}] * 100),
     *("bytes", "input", "resize", "interpolate", "max_pool", "depth_to_space"),

@@ -9,8 +9,8 @@ from groupnet_det.packed.program import STEPS
 from groupnet_det.packed.steps.buffer_uses import BufferUser
 from groupnet_det.packed.steps.conv import Branch, Conv, Join, Term
 from groupnet_det.packed.steps.float_maps import DepthToSpace, Interpolate, MaxPool, Mean, Resize
-from groupnet_det.packed.steps.parts import BitsSink, BytesSink, LevelsSink, Pool, Sinks
 from groupnet_det.packed.steps.input_steps import Input, Stem
+from groupnet_det.packed.steps.parts import BitsSink, BytesSink, LevelsSink, Pool, Sinks
 
 # Whole numbers that are sizes, factors and the like.
 NO_BUFFERS = {"stride", "padding", "dilation", "kernel", "factor", "residual_factor", "zero"}

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from groupnet_det.errors import ConfigError, DataError
-from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.packed.score_thresholds import SCORE_THRESHOLD
+from groupnet_det.runtime.predictor import PackedPredictor
 
 from .engine import write
 from .small_detectors import region_detector

@@ -12,7 +12,7 @@ from groupnet_det.runtime.results.label_maps import LabelMap
 from groupnet_det.runtime.results.panoptic_segmentation import Combination, combine
 from groupnet_det.web import draw_result
 from groupnet_det.web.draw_result import read_upload, show_result, shrink_for_drawing
-from groupnet_det.web.offered_models import BOXES, CLASS, LABELS, MASKS
+from groupnet_det.web.offered_models import BOXES, CLASS, LABELS_QUESTION, MASKS
 
 THINGS, STUFF = ("cat", "dog"), ("things", "grass", "sky")
 GREY = np.full((60, 80, 3), 128, dtype=np.uint8)
@@ -71,7 +71,7 @@ def test_panoptic_results_are_shown_by_the_question():
         expected = show_result(GREY, detections(), question=question, threshold=0.5)
         assert np.array_equal(shown.picture, expected.picture)
         assert shown.findings == expected.findings
-    shown = show_result(GREY, result, question=LABELS, threshold=0.5)
+    shown = show_result(GREY, result, question=LABELS_QUESTION, threshold=0.5)
     assert [(f.name, f.share) for f in shown.findings] == [("things", 0.75), ("grass", 0.25)]
 
 
@@ -79,7 +79,7 @@ def test_labels():
     labels = torch.zeros(60, 80, dtype=torch.int64)
     labels[:, :20] = 2
     result = LabelMap(labels, STUFF)
-    shown = show_result(GREY, result, question=LABELS, threshold=0.5)
+    shown = show_result(GREY, result, question=LABELS_QUESTION, threshold=0.5)
     assert [(f.name, f.share, f.colour) for f in shown.findings] == [
         ("things", 0.75, (0, 0, 0)),
         ("sky", 0.25, (0, 128, 0)),

@@ -9,7 +9,7 @@ from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.web.offered_models import (
     BOXES,
     CLASS,
-    LABELS,
+    LABELS_QUESTION,
     MASKS,
     display_name,
     find_models,
@@ -69,10 +69,10 @@ def test_questions_that_models_answer(web_models):
     expected = {
         "retinanet": [BOXES],
         "mask_rcnn": [BOXES, MASKS],
-        "panoptic": [BOXES, MASKS, LABELS],
-        "semantic": [LABELS],
+        "panoptic": [BOXES, MASKS, LABELS_QUESTION],
+        "semantic": [LABELS_QUESTION],
         "classifier": [CLASS],
     }
     for task, asked in expected.items():
         assert questions([web_models[task]]) == asked
-    assert questions(web_models.values()) == [BOXES, MASKS, LABELS, CLASS]
+    assert questions(web_models.values()) == [BOXES, MASKS, LABELS_QUESTION, CLASS]

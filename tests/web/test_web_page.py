@@ -8,7 +8,7 @@ import pytest
 
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.web import speed_comparison
-from groupnet_det.web.offered_models import BOXES, CLASS, LABELS, MASKS
+from groupnet_det.web.offered_models import BOXES, CLASS, LABELS_QUESTION, MASKS
 from groupnet_det.web.uploads import REFUSAL, Uploads
 from groupnet_det.web.web_page import Asked, Page
 
@@ -27,14 +27,19 @@ def test_models_of_a_task(page, web_models):
     names = {task: model.name for task, model in web_models.items()}
     assert page.choices(BOXES) == [names[t] for t in ("retinanet", "mask_rcnn", "panoptic")]
     assert page.choices(MASKS) == [names["mask_rcnn"], names["panoptic"]]
-    assert page.choices(LABELS) == [names["panoptic"], names["semantic"]]
+    assert page.choices(LABELS_QUESTION) == [names["panoptic"], names["semantic"]]
 
 
 @pytest.mark.parametrize(
     ("task", "question"),
     [
-        *(("mask_rcnn", BOXES), ("mask_rcnn", MASKS), ("panoptic", MASKS), ("panoptic", LABELS)),
-        *(("semantic", LABELS), ("classifier", CLASS)),
+        *(
+            ("mask_rcnn", BOXES),
+            ("mask_rcnn", MASKS),
+            ("panoptic", MASKS),
+            ("panoptic", LABELS_QUESTION),
+        ),
+        *(("semantic", LABELS_QUESTION), ("classifier", CLASS)),
     ],
 )
 def test_answer_and_time(page, web_models, photo, task, question):

@@ -107,13 +107,19 @@ def choose_segmenter(statistics: DatasetStatistics) -> list[Choice]:
     longest = round(scale * float(np.median(statistics.image_sizes.max(axis=1))))
     share = statistics.commonest_share
     return [
-        Choice("MODEL.SEM_SEG_HEAD.NUM_CLASSES", len(statistics.class_names), "classes of the data"),
-        Choice("INPUT.SEMANTIC.CROP", crop, f"three quarters of {scale * statistics.short_side:.0f}"),
+        Choice(
+            "MODEL.SEM_SEG_HEAD.NUM_CLASSES", len(statistics.class_names), "classes of the data"
+        ),
+        Choice(
+            "INPUT.SEMANTIC.CROP", crop, f"three quarters of {scale * statistics.short_side:.0f}"
+        ),
         Choice("INPUT.SEMANTIC.BASE_SIZE", longest if reduced else 0, "longer side; 0: their own"),
         Choice("INPUT.SEMANTIC.TEST_SHORT_SIDE", reduced, "as in training"),
         Choice("INPUT.SEMANTIC.SCALE_RANGE", [0.75, 1.25], "augmentation"),
         _flip(statistics),
-        Choice("MODEL.GROUPNET.OUT_FEATURES", stages, f"images of {scale * statistics.short_side:.0f}"),
+        Choice(
+            "MODEL.GROUPNET.OUT_FEATURES", stages, f"images of {scale * statistics.short_side:.0f}"
+        ),
         Choice("MODEL.SEM_SEG_HEAD.IN_FEATURES", stages, "the same"),
         Choice(
             "MODEL.GROUPNET.SEGMENTATION.HARD_SHARE",

@@ -7,7 +7,7 @@ from groupnet_det.images.folder_files import is_system_name
 
 from .found_data import (
     TRAIN,
-    Entry,
+    DatasetEntry,
     FoundData,
     folders_below,
     images_in,
@@ -44,7 +44,7 @@ def find_class_folders(path: Path) -> FoundData | None:
     return FoundData(layout="a folder per class", tasks=("classify",), splits=kept, notes=notes)
 
 
-def _entry(root: Path) -> Entry:
+def _entry(root: Path) -> DatasetEntry:
     return {"FORMAT": "image_folder", "ROOT": str(root)}
 
 

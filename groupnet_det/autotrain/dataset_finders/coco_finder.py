@@ -12,7 +12,7 @@ from groupnet_det.files.json_text import parse_json
 
 from .found_data import (
     TRAIN,
-    Entry,
+    DatasetEntry,
     FoundData,
     files_in,
     folders_below,
@@ -77,7 +77,7 @@ def _one(files: Sequence[Path]) -> Path:
 
 
 def _found(
-    splits: Mapping[str, Entry], contents: Sequence[Any], notes: tuple[str, ...]
+    splits: Mapping[str, DatasetEntry], contents: Sequence[Any], notes: tuple[str, ...]
 ) -> FoundData:
     annotations = [a for content in contents for a in content["annotations"]]
     has_masks = bool(annotations) and all(a.get("segmentation") for a in annotations)
@@ -106,7 +106,7 @@ def _has_instances(content: Any) -> bool:
     return all(named) and all(isinstance(a, dict) and "bbox" in a for a in annotations[:10])
 
 
-def _entry(file: Path, content: Mapping[str, Any], root: Path) -> Entry:
+def _entry(file: Path, content: Mapping[str, Any], root: Path) -> DatasetEntry:
     """Make an entry whose image folder, near the file, contains the first and the last image."""
     names = [str(content["images"][index].get("file_name")) for index in (0, -1)]
     folders = [file.parent, *folders_below(root)]

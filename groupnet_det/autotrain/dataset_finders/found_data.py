@@ -11,7 +11,7 @@ from torchvision.datasets.folder import IMG_EXTENSIONS
 from groupnet_det.errors import DataError
 from groupnet_det.images.folder_files import is_system_name
 
-Entry = dict[str, Any]  # of ``DATASETS.CUSTOM``, without NAME
+DatasetEntry = dict[str, Any]  # of ``DATASETS.CUSTOM``, without NAME
 
 TRAIN, VAL, TEST = "train", "val", "test"
 SPLIT_WORDS = {
@@ -35,7 +35,7 @@ class FoundData:
 
     layout: str
     tasks: tuple[str, ...]
-    splits: Mapping[str, Entry]
+    splits: Mapping[str, DatasetEntry]
     notes: tuple[str, ...] = field(default_factory=tuple)
 
 
@@ -56,7 +56,9 @@ def split_of_path(path: Path, root: Path) -> str | None:
     return None
 
 
-def with_validation(found: Mapping[str, Entry]) -> tuple[dict[str, Entry], tuple[str, ...]]:
+def with_validation(
+    found: Mapping[str, DatasetEntry],
+) -> tuple[dict[str, DatasetEntry], tuple[str, ...]]:
     """Training and validation of what was found by split; a test split validates where there is no
     other.
 

@@ -17,7 +17,7 @@ from groupnet_det.images.label_images import LABEL_MODES, NUM_LABELS, read_label
 from .found_data import (
     SPLIT_WORDS,
     TRAIN,
-    Entry,
+    DatasetEntry,
     FoundData,
     files_in,
     folders_below,
@@ -150,7 +150,7 @@ def _check_complete(pairs: Any) -> None:
             )
 
 
-def _lists(root: Path) -> dict[str, Entry]:
+def _lists(root: Path) -> dict[str, DatasetEntry]:
     """Lists of names by split, where there is one of training; else nothing but training."""
     folders = (root / "ImageSets" / "Segmentation", root / "ImageSets" / "Main", root)
     for folder in folders:
@@ -165,7 +165,7 @@ def _lists(root: Path) -> dict[str, Entry]:
     return {TRAIN: {}}
 
 
-def _entry(pair: Pair, said: Mapping[str, Any]) -> Entry:
+def _entry(pair: Pair, said: Mapping[str, Any]) -> DatasetEntry:
     paths = {"IMAGES": str(pair.images), "MASKS": str(pair.masks)}
     suffix = {} if pair.suffix == ".png" else {"MASK_SUFFIX": pair.suffix}
     return {"FORMAT": "masks", **paths, **suffix, **said}

@@ -16,9 +16,9 @@ from groupnet_det.data.datasets.yolo_layout import images_of, read_yolo
 from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError
 
-from .found_data import TRAIN, VAL, Entry
+from .found_data import TRAIN, VAL, DatasetEntry
 
-SHARE, SEED = 0.2, 1
+SHARE, SPLIT_SEED = 0.2, 1
 
 
 class Splitter(NamedTuple):
@@ -29,11 +29,11 @@ class Splitter(NamedTuple):
             entry of it.
     """
 
-    keys: Callable[[Entry], Sequence[Any]]
-    write: Callable[[Entry, Sequence[Any], Path, str], Entry]
+    keys: Callable[[DatasetEntry], Sequence[Any]]
+    write: Callable[[DatasetEntry, Sequence[Any], Path, str], DatasetEntry]
 
 
-def split_off_validation(entry: Entry, folder: Path) -> dict[str, Entry]:
+def split_off_validation(entry: DatasetEntry, folder: Path) -> dict[str, DatasetEntry]:
     """Entries of a training and a validation part; what they list is written to a folder.
 
     Of image folders each class is split for itself.
@@ -63,21 +63,21 @@ def split_off_validation(entry: Entry, folder: Path) -> dict[str, Entry]:
 def choose(indices: Sequence[int]) -> list[int]:
     """Choose the validation part: `SHARE` of the images, at least one if there are two."""
     number = max(1, round(SHARE * len(indices))) if len(indices) > 1 else 0
-    shuffled = np.random.default_rng(SEED).permutation(len(indices))
+    shuffled = np.random.default_rng(SPLIT_SEED).permutation(len(indices))
     return [indices[position] for position in shuffled[:number]]
 
 
-def _coco_ids(entry: Entry) -> list[Any]:
+def _coco_ids(entry: DatasetEntry) -> list[Any]:
     return [image["id"] for image in _coco(entry)["images"]]
 
 
-def _coco(entry: Entry) -> Mapping[str, Any]:
+def _coco(entry: DatasetEntry) -> Mapping[str, Any]:
     path = Path(entry["ANNOTATIONS"])
     content: Mapping[str, Any] = read_json(path, "annotation file", "write it again")
     return content
 
 
-def _write_coco(entry: Entry, keys: Sequence[Any], folder: Path, split: str) -> Entry:
+def _write_coco(entry: DatasetEntry, keys: Sequence[Any], folder: Path, split: str) -> DatasetEntry:
     content, ids = _coco(entry), set(keys)
     part = {
         **content,
@@ -89,7 +89,7 @@ def _write_coco(entry: Entry, keys: Sequence[Any], folder: Path, split: str) -> 
     return {**entry, "ANNOTATIONS": str(path)}
 
 
-def _voc_ids(entry: Entry) -> list[str]:
+def _voc_ids(entry: DatasetEntry) -> list[str]:
     """Ids of the entry's split; without a split, of all XML files."""
     root = Path(entry["ROOT"])
     if entry["SPLIT"]:
@@ -97,17 +97,17 @@ def _voc_ids(entry: Entry) -> list[str]:
     return sorted(path.stem for path in (root / "Annotations").glob("*.xml"))
 
 
-def _write_voc(entry: Entry, keys: Sequence[str], folder: Path, split: str) -> Entry:
+def _write_voc(entry: DatasetEntry, keys: Sequence[str], folder: Path, split: str) -> DatasetEntry:
     path = _write_list(keys, folder, split)
     return {**entry, "SPLIT": str(path.with_suffix(""))}
 
 
-def _yolo_images(entry: Entry) -> list[str]:
+def _yolo_images(entry: DatasetEntry) -> list[str]:
     data = read_yolo(Path(entry["DATA"]))
     return [str(path.absolute()) for path in images_of(data, entry["SPLIT"])]
 
 
-def _write_yolo(entry: Entry, keys: Sequence[str], folder: Path, split: str) -> Entry:
+def _write_yolo(entry: DatasetEntry, keys: Sequence[str], folder: Path, split: str) -> DatasetEntry:
     """A list, and ``data.yaml`` that names it and the list of the other split."""
     data = read_yolo(Path(entry["DATA"]))
     _write_list(keys, folder, split)
@@ -118,7 +118,7 @@ def _write_yolo(entry: Entry, keys: Sequence[str], folder: Path, split: str) -> 
     return {**entry, "DATA": str(path), "SPLIT": split}
 
 
-def _mask_stems(entry: Entry) -> list[str]:
+def _mask_stems(entry: DatasetEntry) -> list[str]:
     listed = Path(entry["LIST"]) if "LIST" in entry else None
     records = load_mask_folders(
         Path(entry["IMAGES"]),
@@ -130,13 +130,15 @@ def _mask_stems(entry: Entry) -> list[str]:
     return [Path(record["file_name"]).name for record in records]
 
 
-def _folder_images(entry: Entry) -> list[str]:
+def _folder_images(entry: DatasetEntry) -> list[str]:
     root = Path(entry["ROOT"])
     _, records = load_image_folder(root, "check --data")
     return [str(Path(record["file_name"]).relative_to(root)) for record in records]
 
 
-def _write_names(entry: Entry, keys: Sequence[str], folder: Path, split: str) -> Entry:
+def _write_names(
+    entry: DatasetEntry, keys: Sequence[str], folder: Path, split: str
+) -> DatasetEntry:
     return {**entry, "LIST": str(_write_list(keys, folder, split))}
 
 

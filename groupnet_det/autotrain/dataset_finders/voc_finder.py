@@ -7,7 +7,7 @@ from groupnet_det.errors import DataError
 
 from .found_data import (
     TRAIN,
-    Entry,
+    DatasetEntry,
     FoundData,
     files_in,
     folders_below,
@@ -43,7 +43,7 @@ def find_voc(path: Path) -> FoundData | None:
     if not classes:
         raise DataError(f"no XML file of {root / ANNOTATIONS} has an object to learn")
     lists = files_in(root / "ImageSets" / "Main", [".txt"]) if _has_lists(root) else []
-    entries: dict[str, Entry] = {
+    entries: dict[str, DatasetEntry] = {
         split: _entry(root, file.stem, classes)
         for file in lists
         if (split := split_word(file.stem)) == file.stem.lower()
@@ -54,7 +54,7 @@ def find_voc(path: Path) -> FoundData | None:
     return FoundData(layout="VOC folder", tasks=("detect",), splits=splits, notes=notes)
 
 
-def _entry(root: Path, split: str, classes: list[str]) -> Entry:
+def _entry(root: Path, split: str, classes: list[str]) -> DatasetEntry:
     return {"FORMAT": "voc", "ROOT": str(root), "SPLIT": split, "CLASSES": classes}
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from groupnet_det.data.datasets.yolo_layout import SPLITS, load_yolo, read_yolo
+from groupnet_det.data.datasets.yolo_layout import YOLO_SPLITS, load_yolo, read_yolo
 from groupnet_det.errors import DataError
 
 from .found_data import TRAIN, FoundData, files_in, folders_below, several, with_validation
@@ -35,7 +35,7 @@ def find_yolo(path: Path) -> FoundData | None:
     data = read_yolo(file)
     entries = {
         split: {"FORMAT": "yolo", "DATA": str(file), "SPLIT": split}
-        for split in SPLITS
+        for split in YOLO_SPLITS
         if split in data.splits
     }
     if TRAIN not in entries:

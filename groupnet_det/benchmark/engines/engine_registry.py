@@ -29,7 +29,7 @@ MakeEngine = Callable[[Any, int], Burst]
 
 LIMIT = "limit of the CPU"
 TORCH = "torch eager"
-SIMULATION = "simulation, signed weights"
+SIGNED_SIMULATION = "simulation, signed weights"
 ONNXRUNTIME_INT8 = "onnxruntime int8"
 OPENVINO_INT8 = "openvino int8"
 OPENVINO_BINARY = "openvino binary"
@@ -41,7 +41,7 @@ _COMMON: dict[str, MakeEngine] = {
     OURS: packed_engines.make_packed,
     TORCH: torch_engines.make_eager,
     "torch.compile": torch_engines.make_compiled,
-    SIMULATION: simulation_engines.make_signed,
+    SIGNED_SIMULATION: simulation_engines.make_signed,
     "simulation, integers": simulation_engines.make_integers,
     "onnxruntime float32": onnxruntime_engines.make_float,
     ONNXRUNTIME_INT8: onnxruntime_engines.make_int8,

@@ -9,11 +9,15 @@ import torch
 
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
 from groupnet_det.benchmark.measure.workload import LayerWorkload, NetworkWorkload, Workload
-from groupnet_det.benchmark.workloads.torch_networks import best_class, binary_network, network_input
 from groupnet_det.benchmark.workloads.packed_layers import (
     IMAGE_CHANNELS,
     LEADING_STEPS,
     layer_program,
+)
+from groupnet_det.benchmark.workloads.torch_networks import (
+    best_class,
+    binary_network,
+    network_input,
 )
 from groupnet_det.errors import ExtensionError
 from groupnet_det.exporting.packed.models.classifiers import export_classifier

@@ -21,7 +21,7 @@ from groupnet_det.runtime.predictor import PackedPredictor
 
 from .float_baseline import FloatBaseline
 
-PACKED, FLOAT = "packed", "float"
+PACKED_NETWORK, FLOAT = "packed", "float"
 LONG_SECONDS = 0.15
 # Just below the most to which glibc adapts how large a block it keeps after it is freed, 32 MiB.
 LARGE_BYTES = 31 << 20
@@ -38,7 +38,7 @@ def runs_of(
     """
     baseline.match_result(pixels, wanted, predictor.predict_pixels(pixels, wanted))
     return {
-        PACKED: lambda: predictor.predict_pixels(pixels, wanted),
+        PACKED_NETWORK: lambda: predictor.predict_pixels(pixels, wanted),
         FLOAT: lambda: baseline(pixels, wanted),
     }
 
@@ -84,8 +84,8 @@ def speed_summary(seconds: Mapping[str, list[float]]) -> dict[str, Any]:
     """``milliseconds`` of each network, ``least`` and ``median`` over the rounds; and
     ``times_packed``, how many times longer than the packed file a network takes, by the least of
     each and by the median of the rounds' ratios."""
-    base = seconds[PACKED]
-    others = {name: values for name, values in seconds.items() if name != PACKED}
+    base = seconds[PACKED_NETWORK]
+    others = {name: values for name, values in seconds.items() if name != PACKED_NETWORK}
     return {
         "rounds": len(base),
         "milliseconds": {

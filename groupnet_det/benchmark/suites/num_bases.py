@@ -14,10 +14,10 @@ import torch
 from detectron2.config import CfgNode
 from tabulate import tabulate
 
+from groupnet_det.analysis.config_networks import Size, network_of, pack, shapes_of
 from groupnet_det.analysis.cost_table import operations
 from groupnet_det.analysis.forward import forward_of
 from groupnet_det.analysis.layer_costs import LayerCost, layer_costs, total
-from groupnet_det.analysis.config_networks import Size, network_of, pack, shapes_of
 from groupnet_det.benchmark.engines.torch_engines import in_inference_mode
 from groupnet_det.benchmark.measure.timing import (
     Burst,

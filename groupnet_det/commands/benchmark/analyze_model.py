@@ -12,11 +12,11 @@ import torch
 from detectron2.config import CfgNode
 
 from groupnet_det.analysis.complexity import CONVENTION
+from groupnet_det.analysis.config_networks import count_layers, pack, shapes_of
 from groupnet_det.analysis.cost_table import cost_summary, format_costs
 from groupnet_det.analysis.forward import default_size, region_parts
 from groupnet_det.analysis.latency import backbone_path, time_steps, with_latency
 from groupnet_det.analysis.layer_costs import LayerCost
-from groupnet_det.analysis.config_networks import count_layers, pack, shapes_of
 from groupnet_det.analysis.precision_map import count_weights
 from groupnet_det.benchmark.measure.environment import processor
 from groupnet_det.benchmark.measure.table import write_rows

@@ -13,7 +13,7 @@ from groupnet_det.benchmark.measure.environment import gather_environment
 from groupnet_det.benchmark.measure.own_process import number_from_process
 from groupnet_det.benchmark.measure.table import write_rows
 from groupnet_det.benchmark.suites.classifier_steps import (
-    NETWORKS,
+    CLASSIFIERS,
     ClassifierRow,
     ClassifierSize,
     measure_peak,
@@ -54,7 +54,7 @@ def measure_rounds(arguments: argparse.Namespace) -> list[ClassifierRow]:
     rows: list[ClassifierRow] = []
     for num_bases in tqdm(arguments.num_bases, desc="K", disable=None):
         size = image_size_of(arguments, num_bases)
-        peaks = {name: peak_in_process(name, size, arguments.threads) for name in NETWORKS}
+        peaks = {name: peak_in_process(name, size, arguments.threads) for name in CLASSIFIERS}
         rows += time_classifiers(size, arguments.rounds, peaks)
     return rows
 
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(arguments.threads)
     try:
         if arguments.memory_of:
-            lookup(NETWORKS, arguments.memory_of, "--memory-of")
+            lookup(CLASSIFIERS, arguments.memory_of, "--memory-of")
             print(
                 measure_peak(arguments.memory_of, image_size_of(arguments, arguments.num_bases[0]))
             )

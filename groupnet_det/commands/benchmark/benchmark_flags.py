@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from groupnet_det.commands.parser import PACKED, CommandParser
+from groupnet_det.commands.parser import PACKED_KIND, CommandParser
 from groupnet_det.files.paths import project_root
 
 WHAT = (
@@ -108,7 +108,7 @@ def benchmark_packed() -> CommandParser:
     """
     parser = CommandParser(benchmark_packed.__doc__)
     parser.add_network()
-    parser.add_file(PACKED, "--packed", help_="file to time, .gnp")
+    parser.add_file(PACKED_KIND, "--packed", help_="file to time, .gnp")
     _add_clock(parser, threads=None)
     _add_bursts(parser)
     parser.add_argument("--json", type=Path, help="write the figures to this file")

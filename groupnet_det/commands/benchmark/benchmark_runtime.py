@@ -12,8 +12,8 @@ from pathlib import Path
 from tabulate import tabulate
 from tqdm import tqdm
 
+from groupnet_det.benchmark.engines.engine_registry import SIGNED_SIMULATION, TORCH
 from groupnet_det.benchmark.engines.packed_engines import engine_isa
-from groupnet_det.benchmark.engines.engine_registry import SIMULATION, TORCH
 from groupnet_det.benchmark.measure.environment import gather_environment
 from groupnet_det.benchmark.measure.table import OURS, Row, write_rows
 from groupnet_det.benchmark.measure.timing import Schedule
@@ -43,7 +43,7 @@ AVX2_VARIABLES = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
 }
-AVX2_ENGINES = (OURS, TORCH, SIMULATION)  # those that heed these variables
+AVX2_ENGINES = (OURS, TORCH, SIGNED_SIMULATION)  # those that heed these variables
 
 
 def _measure_avx2(arguments: argparse.Namespace) -> list[Row]:

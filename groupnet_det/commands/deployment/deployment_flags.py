@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from groupnet_det.commands.parser import ONNX, PACKED, CommandParser
+from groupnet_det.commands.parser import ONNX, PACKED_KIND, CommandParser
 from groupnet_det.packed.score_thresholds import SCORE_THRESHOLD
 
 # Copies of the tables that they choose from, which are not imported here; a test compares both.
@@ -45,7 +45,7 @@ def export_packed() -> CommandParser:
     """
     parser = CommandParser(export_packed.__doc__)
     parser.add_network()
-    parser.add_file(PACKED, "--output", help_="file to write, .gnp")
+    parser.add_file(PACKED_KIND, "--output", help_="file to write, .gnp")
     parser.add_argument(
         "--predictors", choices=PRECISIONS, default="float", help="last layers, never binary"
     )
@@ -113,8 +113,8 @@ def verify_packed() -> CommandParser:
 
     Exit code 0: verified. 1: something that packing got wrong, in the engine, a block, or scores
     more than 0.5 points from the network with the rounded stem; or an error. 3: INCONCLUSIVE,
-    nothing is wrong, but the scores are inconclusive: fewer than 100 images, scores below 1, or ones
-    that roundings moved further than allowed.
+    nothing is wrong, but the scores are inconclusive: fewer than 100 images, scores below 1, or
+    ones that roundings moved further than allowed.
 
     ``--predictors int8`` also shows what it costs to give the last layers of a detector or
     segmenter 8 bits: the network is packed again, and its scores are set beside the file's, without
@@ -125,7 +125,7 @@ def verify_packed() -> CommandParser:
     """
     parser = CommandParser(verify_packed.__doc__)
     parser.add_network()
-    parser.add_file(PACKED, "--packed", help_="file to verify, .gnp")
+    parser.add_file(PACKED_KIND, "--packed", help_="file to verify, .gnp")
     parser.add_argument("--backend", choices=BACKENDS, default="native", help="of the packed file")
     parser.add_argument("--predictors", choices=PRECISIONS, help="show what other last layers cost")
     parser.add_argument("--num-images", type=int, default=4, help="whose maps are compared")

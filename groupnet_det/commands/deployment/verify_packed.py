@@ -181,7 +181,10 @@ def _score_trained(cfg: CfgNode, model: nn.Module, dataset: str, task: str) -> D
 def _warn_of_other_checkpoint(cfg: CfgNode, packed: PackedFile) -> None:
     """Say what would explain all failures."""
     recorded = (packed.info.get("source") or {}).get("checkpoint_sha256")
-    if recorded and recorded != training_source(ExportSettings.from_config(cfg))["checkpoint_sha256"]:
+    if (
+        recorded
+        and recorded != training_source(ExportSettings.from_config(cfg))["checkpoint_sha256"]
+    ):
         print(f"note: the packed file was not made from {cfg.MODEL.WEIGHTS}", file=sys.stderr)
 
 

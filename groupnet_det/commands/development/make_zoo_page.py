@@ -33,7 +33,7 @@ from groupnet_det.model_zoo.from_manifest import rows_of_manifest
 from groupnet_det.model_zoo.measure import measure_costs, measure_latency
 from groupnet_det.model_zoo.records import CostRow, LatencyRow, TrainedRow
 from groupnet_det.model_zoo.spec import read_specs
-from groupnet_det.model_zoo.zoo_page import COSTS, FOLDER, LATENCIES, make_page
+from groupnet_det.model_zoo.zoo_page import COSTS, LATENCIES, ZOO_FOLDER, make_page
 
 ROOT = project_root()
 NOT_TIMED = "untrained"  # kind of table
@@ -46,7 +46,7 @@ def _networks_of_zoo(chosen: str, *, timed: bool) -> dict[str, str]:
     Args:
         timed: Leave out tables that show no time.
     """
-    specs = read_specs(ROOT / FOLDER / "tables.yaml")
+    specs = read_specs(ROOT / ZOO_FOLDER / "tables.yaml")
     return {
         entry.network: entry.size
         for name, spec in specs.items()

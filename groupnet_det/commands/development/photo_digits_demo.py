@@ -2,8 +2,9 @@
 
 ``--task detection`` gives boxes, ``--task segmentation`` a class for each pixel. The detector takes
 the paper's two stages: first float weights with tanh instead of the sign, then, from there,
-the binary network; the segmenter is binary from the start. At the end the network is packed, compared
-with the packed file, timed beside its float32 baseline, and all is put into ``report.html``.
+the binary network; the segmenter is binary from the start. At the end the network is packed,
+compared with the packed file, timed beside its float32 baseline, and all is put into
+``report.html``.
 
 What it runs are the commands that one would type, and it prints them. Interrupted, it goes on
 where it stopped; ``--fresh`` starts over.
@@ -26,9 +27,8 @@ from detectron2.config import CfgNode
 
 from groupnet_det.autotrain import command_runs
 from groupnet_det.autotrain.after_training import pack_and_time, report_training, summary_line
-from groupnet_det.autotrain.command_runs import TRAIN, TrainingStage, training_commands
-from groupnet_det.autotrain.tasks import TASKS as TRAINING_TASKS
-from groupnet_det.autotrain.tasks import TrainingTask
+from groupnet_det.autotrain.command_runs import TRAIN_COMMAND, TrainingStage, training_commands
+from groupnet_det.autotrain.tasks import TRAINING_TASKS, TrainingTask
 from groupnet_det.autotrain.training_summary import (
     OUTPUTS,
     SUMMARY,
@@ -115,7 +115,7 @@ class DemoTask:
 quick_preset = partial(
     Preset, data=["--num-train", "300", "--num-val", "60"], data_folder="photo_digits_quick"
 )
-TASKS = {
+DEMO_TASKS = {
     "detection": DemoTask(
         training=TRAINING_TASKS["detect"],
         config="retinanet_groupnet_photo_digits",
@@ -205,7 +205,7 @@ def _evaluate_reloaded(
 ) -> None:
     """The checkpoint read back, and the saved predictions scored without a model."""
     run(
-        *(TRAIN, "--config-file", task.config_file(), "--eval-only"),
+        *(TRAIN_COMMAND, "--config-file", task.config_file(), "--eval-only"),
         *(*preset.options, *data_options),
         *("MODEL.WEIGHTS", str(files.output / "model_final.pth")),
         *("OUTPUT_DIR", str(files.reloaded)),
@@ -284,8 +284,8 @@ def demo_output(task: str, preset: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--task", choices=list(TASKS), default="detection")
-    parser.add_argument("--preset", choices=list(TASKS["detection"].presets), default="full")
+    parser.add_argument("--task", choices=list(DEMO_TASKS), default="detection")
+    parser.add_argument("--preset", choices=list(DEMO_TASKS["detection"].presets), default="full")
     parser.add_argument("--output", type=Path, help="folder (default: output/demo_[TASK_]PRESET)")
     parser.add_argument("--fresh", action="store_true", help="start over")
     arguments = parser.parse_args(argv)
@@ -293,7 +293,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     output = output.absolute()
     os.chdir(ROOT)  # data sets lie in ./datasets unless $DETECTRON2_DATASETS says otherwise
     try:
-        run_demo(TASKS[arguments.task], arguments.preset, output=output, fresh=arguments.fresh)
+        run_demo(DEMO_TASKS[arguments.task], arguments.preset, output=output, fresh=arguments.fresh)
     except UserError as error:
         sys.exit(f"error: {error}")
     return 0

@@ -1,7 +1,7 @@
 """Train one small model per task from fixed seeds, and say in a manifest what each reaches.
 
-Each is packed too (tools/export_packed.py), and the packed file is compared with the trained network
-(tools/verify_packed.py); the manifest records its size and the outcome.
+Each is packed too (tools/export_packed.py), and the packed file is compared with the trained
+network (tools/verify_packed.py); the manifest records its size and the outcome.
 
   python tools/train_zoo.py
   python tools/train_zoo.py --models classifier_groupnet_mnist5k

@@ -20,9 +20,9 @@ from groupnet_det.inference.videos import (
     check_display,
     video_output,
 )
+from groupnet_det.packed.score_thresholds import DEFAULT_THRESHOLDS
 from groupnet_det.pretrained import pretrained
 from groupnet_det.runtime.base_predictor import BasePredictor
-from groupnet_det.packed.score_thresholds import DEFAULT_THRESHOLDS
 from groupnet_det.visualization.drawn_results import VideoDrawer, describe_result, draw_result
 
 from . import visualization_flags
@@ -52,7 +52,9 @@ def _run_on_images(predictor: BasePredictor, patterns: Sequence[str], output: Pa
         try:
             go_on = _draw_file(predictor, path, target)
         except (UserError, RuntimeError) as error:
-            report_problem(str(error) if isinstance(error, UserError) else f"{path}: {_first_line(error)}")
+            report_problem(
+                str(error) if isinstance(error, UserError) else f"{path}: {_first_line(error)}"
+            )
             failed += 1
         else:
             if not go_on:

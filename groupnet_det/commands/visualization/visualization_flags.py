@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from groupnet_det.commands.parser import CommandParser
-from groupnet_det.pretrained import list_pretrained
 from groupnet_det.packed.score_thresholds import SCORE_THRESHOLD
+from groupnet_det.pretrained import list_pretrained
 
 SOURCES = ("annotation", "dataloader")
 SHOWN_FIRST = "retinanet_groupnet_photo_digits"  # of the models that come with the package

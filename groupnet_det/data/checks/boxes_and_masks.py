@@ -25,10 +25,10 @@ BOX_TOLERANCE = 1.0  # pixels; annotation tools round
 MIN_SIDE = 1e-5  # pixels; Detectron2 calls a smaller box empty
 MAX_NAMED = 12  # classes in a message
 
-Records = list[dict[str, Any]]
+RecordList = list[dict[str, Any]]
 
 
-def check_instances(cfg: CfgNode, name: str, records: Records) -> None:
+def check_instances(cfg: CfgNode, name: str, records: RecordList) -> None:
     """Check the boxes, classes and masks of a data set, and warn of anything unusual.
 
     Raises:
@@ -47,7 +47,7 @@ def check_instances(cfg: CfgNode, name: str, records: Records) -> None:
         _check_mask_places(name, records)
 
 
-def check_boxes(name: str, records: Records) -> None:
+def check_boxes(name: str, records: RecordList) -> None:
     """Check that boxes lie inside their images and have a size.
 
     Well-known data sets contain boxes without an area, so these are only reported.
@@ -92,7 +92,7 @@ def check_boxes(name: str, records: Records) -> None:
         )
 
 
-def _check_counts(cfg: CfgNode, name: str, records: Records) -> None:
+def _check_counts(cfg: CfgNode, name: str, records: RecordList) -> None:
     """Warn of images without boxes and of classes without instances.
 
     Raises:
@@ -124,7 +124,7 @@ def _check_counts(cfg: CfgNode, name: str, records: Records) -> None:
         )
 
 
-def _check_run_lengths(cfg: CfgNode, name: str, records: Records) -> None:
+def _check_run_lengths(cfg: CfgNode, name: str, records: RecordList) -> None:
     """Check that masks in run-length encoding match the sizes of their images.
 
     If the model does not learn masks, a mismatch is only a warning.
@@ -189,7 +189,7 @@ def check_image_size(record: dict[str, Any], size: tuple[int, int], source: str)
         )
 
 
-def _check_mask_places(name: str, records: Records) -> None:
+def _check_mask_places(name: str, records: RecordList) -> None:
     """Warn of valid run-length encoded masks that lie outside their boxes."""
     bad = [
         _named(name, record, annotation)
@@ -216,7 +216,7 @@ def _meet(first: Sequence[float], second: Sequence[float]) -> bool:
     return min(x1, u1) > max(x0, u0) and min(y1, v1) > max(y0, v0)
 
 
-def _check_mask_kinds(cfg: CfgNode, name: str, records: Records) -> None:
+def _check_mask_kinds(cfg: CfgNode, name: str, records: RecordList) -> None:
     """Check that every object has a mask of the type that the config expects.
 
     Raises:
@@ -228,8 +228,8 @@ def _check_mask_kinds(cfg: CfgNode, name: str, records: Records) -> None:
         mask, is_crowd = annotation.get("segmentation"), annotation.get("iscrowd")
         if not mask and (evaluated or not is_crowd):
             raise DataError(
-                f"{_named(name, record, annotation)} has no mask, but MODEL.MASK_ON is True; set it "
-                f"to False, or add masks to {source_of(name)}"
+                f"{_named(name, record, annotation)} has no mask, but MODEL.MASK_ON is True; set "
+                f"it to False, or add masks to {source_of(name)}"
             )
         if is_crowd:
             continue
@@ -246,7 +246,7 @@ def is_empty(box: Sequence[float]) -> bool:
     return x1 - x0 <= MIN_SIDE or y1 - y0 <= MIN_SIDE
 
 
-def without_empty_boxes(records: Records, *, filter_empty: bool) -> Records:
+def without_empty_boxes(records: RecordList, *, filter_empty: bool) -> RecordList:
     """Remove boxes without an area from records.
 
     Args:
@@ -263,7 +263,7 @@ def without_empty_boxes(records: Records, *, filter_empty: bool) -> Records:
     return result
 
 
-def _boxes(records: Records) -> Iterator[tuple[dict[str, Any], dict[str, Any], list[float]]]:
+def _boxes(records: RecordList) -> Iterator[tuple[dict[str, Any], dict[str, Any], list[float]]]:
     """Yield each record, annotation and its box x0, y0, x1, y1."""
     for record in records:
         for annotation in record.get("annotations", []):

@@ -48,8 +48,8 @@ def check_order_of_ids(path: Path, what: str, ids: list[Any]) -> None:
     if texts and len(texts) < len(ids):
         number = next(one for one in ids if not isinstance(one, str))
         raise DataError(
-            f"{path}: ids of {what} are partly texts, such as {quoted(texts[0])}, and partly numbers,"
-            f" such as {number}; make all of them numbers, or all texts"
+            f"{path}: ids of {what} are partly texts, such as {quoted(texts[0])}, and partly "
+            f"numbers, such as {number}; make all of them numbers, or all texts"
         )
 
 
@@ -119,8 +119,8 @@ def _area(path: Path, annotation: dict[str, Any], size: tuple[int, int]) -> floa
     number = _parsed(value) if isinstance(value, str) else value
     if not is_finite_number(number) or number < 0:
         raise DataError(
-            f"{path}: annotation {annotation['id']} has area {quoted(value)}; it must be a number of "
-            "pixels, or be left out"
+            f"{path}: annotation {annotation['id']} has area {quoted(value)}; it must be a number "
+            "of pixels, or be left out"
         )
     return number
 

@@ -71,7 +71,9 @@ def check_masks(name: str, records: list[dict[str, Any]], num_decoded: int) -> N
         pixels += found
         masks += found > 0
     table = _format_label_shares(class_names, ignore_label, pixels, masks)
-    checked = f"{count} of {len(records)} masks (DATASETS.CHECK_DECODE), of which all labels are valid"
+    checked = (
+        f"{count} of {len(records)} masks (DATASETS.CHECK_DECODE), of which all labels are valid"
+    )
     logger.info(f"labels of {name}, of {checked}:\n{table}")
     _check_counts(name, class_names, pixels)
     problem = ignored_class_problem(class_names, ignore_label, pixels)

@@ -67,6 +67,8 @@ def _check_segment(segment: Any, categories: set[Any], where: str) -> None:
             f"{MAX_SEGMENT - 1}: 0 is the colour of what belongs to none"
         )
     if not is_id(category) or category not in categories:
-        raise DataError(f"{where} has a segment of category {quoted(category)}, which is not listed")
+        raise DataError(
+            f"{where} has a segment of category {quoted(category)}, which is not listed"
+        )
     if type(crowd) is not int or crowd not in (0, 1):
         raise DataError(f"{where} has a segment with iscrowd {quoted(crowd)}; it must be 0 or 1")

@@ -16,7 +16,7 @@ from groupnet_det.files.json_text import parse_json
 from groupnet_det.images.folder_files import without_system_files
 from groupnet_det.images.label_images import read_labels
 
-from .photo_digits_sources import CLASS_NAMES, SPLITS
+from .photo_digits_sources import CLASS_NAMES, PHOTO_DIGITS_SPLITS
 
 PREFIX = "photo_digits_panoptic_"
 # Labels of the semantic masks for Detectron2's Panoptic FPN: label 0 stands for all things.
@@ -124,7 +124,7 @@ def _segment(mask: NDArray[np.bool_], number: int, category: int) -> dict[str, A
 def register_photo_digits_panoptic() -> None:
     """``photo_digits_panoptic_train`` and ``_val``: boxes and masks of digits, masks of stuff."""
     root = datasets_root() / "photo_digits"
-    for split in SPLITS:
+    for split in PHOTO_DIGITS_SPLITS:
         annotations = str(root / "annotations" / f"instances_{split}.json")
         register(
             PREFIX + split,

@@ -11,7 +11,7 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.images.label_images import NUM_LABELS, LabelOfValue, voc_colours
 
 from .mask_folders import load_mask_folders, read_names
-from .photo_digits_sources import CLASS_NAMES, SPLITS
+from .photo_digits_sources import CLASS_NAMES, PHOTO_DIGITS_SPLITS
 
 IGNORE_LABEL = 255
 VOC_CLASSES = (
@@ -86,7 +86,7 @@ def register_builtin_masks() -> None:
             class_names=VOC_CLASSES,
             fix=fix,
         )
-    for split in SPLITS:
+    for split in PHOTO_DIGITS_SPLITS:
         _register_masks(
             f"photo_digits_seg_{split}",
             images=datasets_root() / "photo_digits" / split,

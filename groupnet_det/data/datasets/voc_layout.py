@@ -188,12 +188,14 @@ def _images_by_stem(folder: Path) -> dict[str, list[str]]:
     return found
 
 
-def _image_path(root: Path, image_id: str, file_name: str, images: Mapping[str, Sequence[str]]) -> Path:
+def _image_path(
+    root: Path, image_id: str, file_name: str, images: Mapping[str, Sequence[str]]
+) -> Path:
     """Return the path of the image, or where VOC would have it.
 
     Args:
-        file_name: The file name in the annotation, or "". It is used only if several images or none are
-            named by the id, because some tools write the names of other files.
+        file_name: The file name in the annotation, or "". It is used only if several images or
+            none are named by the id, because some tools write the names of other files.
         images: The result of `_images_by_stem`.
     """
     named = images.get(image_id, [])

@@ -26,7 +26,7 @@ from groupnet_det.images.folder_files import without_system_files
 
 logger = logging.getLogger(__name__)
 
-SPLITS = ("train", "val", "test")
+YOLO_SPLITS = ("train", "val", "test")
 OTHER_NAMES = {"val": ("validation", "valid")}  # other names that exporters give a split
 IMAGES, LABELS = "images", "labels"  # folders
 BOX_FIELDS, LEAST_POLYGON = 5, 7  # values in a line, including the class
@@ -66,7 +66,9 @@ def read_yolo(path: Path) -> YoloData:
         raise DataError(f"{path} lacks the key names, the classes as a list or by number")
     if "kpt_shape" in content:
         raise DataError(f"{path} is of keypoints (kpt_shape), which cannot be learned; take boxes")
-    splits = {split: entries for split in SPLITS if (entries := _entries(path, content, split))}
+    splits = {
+        split: entries for split in YOLO_SPLITS if (entries := _entries(path, content, split))
+    }
     if not splits:
         raise DataError(f"{path} names no images; it needs the key train: a folder or a list")
     return YoloData(

@@ -50,8 +50,8 @@ def distill_masks(logits: Tensor, their_logits: Tensor, classes: Tensor) -> Tens
     """``KL(Bernoulli(p) || Bernoulli(p_student))`` of each pixel, averaged; 0 without regions.
 
     Args:
-        logits, their_logits: Logits of student and teacher, (R, C, H, W), or (R, 1, H, W) if they do
-            not depend on the class.
+        logits, their_logits: Logits of student and teacher, (R, C, H, W), or (R, 1, H, W) if they
+            do not depend on the class.
         classes: Classes of the regions, (R). The masks of other classes mean nothing.
     """
     if logits.shape[1] > 1:

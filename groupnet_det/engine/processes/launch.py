@@ -118,9 +118,7 @@ def _run_one_of_many(main: Main, arguments: argparse.Namespace, per_machine: int
     except RuntimeError as error:
         if not any(words in str(error) for words in PEER_LOST):
             raise
-        time.sleep(
-            SECONDS_FOR_THE_FIRST
-        )  # the launcher reports the one that died, if it sees it
+        time.sleep(SECONDS_FOR_THE_FIRST)  # the launcher reports the one that died, if it sees it
         print(
             f"error: another process of the training ended; {RESUME}", file=sys.stderr, flush=True
         )

@@ -10,7 +10,7 @@ from .output_names import METRICS
 
 # What evaluators call their scores -> what these are of. With several data sets, the data set's
 # name stands before it.
-TASKS = {
+SCORE_PREFIXES = {
     "bbox": "boxes",
     "segm": "masks",
     "sem_seg": "semantic segmentation",
@@ -44,7 +44,7 @@ def recorded_scores(folder: Path, iteration: int) -> dict[str, float]:
 
 def is_score(name: str) -> bool:
     """Whether it is a score of an evaluator, and no loss or number of a training step."""
-    return not TASKS.keys().isdisjoint(name.split("/")[:-1])
+    return not SCORE_PREFIXES.keys().isdisjoint(name.split("/")[:-1])
 
 
 def of_all_classes(scores: dict[str, float]) -> dict[str, float]:

@@ -39,7 +39,7 @@ BINARY = BinarizationState(slope=math.inf, binary_weights=True)
 
 # From the share of the schedule that is done, in [0, 1), the number of layers, and the last slope
 # before the sign, to a state for each layer, from the input on.
-Schedule = Callable[[float, int, float], list[BinarizationState]]
+BinarizationSchedule = Callable[[float, int, float], list[BinarizationState]]
 
 
 def tanh_slope(progress: float, num_layers: int, max_slope: float) -> list[BinarizationState]:
@@ -55,7 +55,7 @@ def layer_order(progress: float, num_layers: int, max_slope: float) -> list[Bina
     return [BINARY] * num_binary + [FLOAT] * (num_layers - num_binary)
 
 
-SCHEDULES: dict[str, Schedule] = {"tanh_slope": tanh_slope, "layer_order": layer_order}
+SCHEDULES: dict[str, BinarizationSchedule] = {"tanh_slope": tanh_slope, "layer_order": layer_order}
 
 
 class GradualBinarization(HookBase):

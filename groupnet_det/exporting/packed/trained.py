@@ -33,8 +33,8 @@ from groupnet_det.exporting.packed.models.preprocessing_info import (
     task_of_model,
 )
 from groupnet_det.modeling.heads.class_agnostic_nms import with_chosen_nms
-from groupnet_det.packed.score_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 
 from .eight_bits.calibration import calibrate, calibrate_convs
 from .eight_bits.calibration_images import DEFAULT_IMAGES, calibration_images

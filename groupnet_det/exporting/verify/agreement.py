@@ -143,7 +143,9 @@ def _line(dataset: str, kind: str, found: Sequence[Likeness]) -> Finding:
     if PARTS[kind]:
         same = _share(sum(f.same for f in found), parts) if parts else "there are no"
         summary += f"; {same} {PARTS[kind]}"
-    return Finding(check="agreement", part=dataset, compared=len(found), found=summary, verdict=SHOWN)
+    return Finding(
+        check="agreement", part=dataset, compared=len(found), found=summary, verdict=SHOWN
+    )
 
 
 def _share(some: int, of: int) -> str:

@@ -17,7 +17,7 @@ from .prediction_layers import (
 )
 from .towers import TowerDesign, conv_chain
 
-LEVELS = "MODEL.RETINANET.IN_FEATURES"
+RETINANET_LEVELS = "MODEL.RETINANET.IN_FEATURES"
 
 
 class GroupNetRetinaNetHead(DenseHead):
@@ -69,10 +69,10 @@ class GroupNetRetinaNetHead(DenseHead):
         anchors = build_anchor_generator(cfg, input_shape)
         return {
             "design": TowerDesign.from_config(cfg),
-            "channels": common_channels(input_shape, LEVELS),
+            "channels": common_channels(input_shape, RETINANET_LEVELS),
             "num_convs": cfg.MODEL.RETINANET.NUM_CONVS,
             "num_levels": len(input_shape),
-            "num_anchors": common_anchors(anchors.num_cell_anchors, LEVELS),
+            "num_anchors": common_anchors(anchors.num_cell_anchors, RETINANET_LEVELS),
             "num_classes": cfg.MODEL.RETINANET.NUM_CLASSES,
             "prior_prob": cfg.MODEL.RETINANET.PRIOR_PROB,
         }

@@ -31,8 +31,8 @@ class SavedLossNormalizer(DenseDetector):
     def losses(
         self, anchors: Any, pred_logits: Any, gt_labels: list[Tensor], *others: Any
     ) -> dict[str, Tensor]:
-        """See the detector's method. Losses are float32 in mixed precision too, which its overlap of
-        boxes needs."""
+        """See the detector's method. Losses are float32 in mixed precision too, which its overlap
+        of boxes needs."""
         self.num_positives = self._count_positives(gt_labels)
         predictions = map(_in_float32, (pred_logits, gt_labels, *others))
         with torch.autocast(pred_logits[0].device.type, enabled=False):

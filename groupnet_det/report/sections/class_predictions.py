@@ -113,7 +113,9 @@ def by_turns(rows: Sequence[PredictionRow]) -> list[PredictionRow]:
     return [row for _, row in sorted(zip(turns, rows, strict=True), key=lambda pair: pair[0])]
 
 
-def precision_and_recall(rows: Sequence[PredictionRow], number: int) -> tuple[list[float], list[float]]:
+def precision_and_recall(
+    rows: Sequence[PredictionRow], number: int
+) -> tuple[list[float], list[float]]:
     """Precision and recall of the first 1, 2, ... rows.
 
     Args:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from groupnet_det.benchmark.suites.against_float import FLOAT, PACKED
+from groupnet_det.benchmark.suites.against_float import FLOAT, PACKED_NETWORK
 from groupnet_det.benchmark.suites.trained_model import SIMULATION
 from groupnet_det.engine.records import output_names
 from groupnet_det.errors import UserError
@@ -12,7 +12,7 @@ from groupnet_det.report.html.html_blocks import Bar, Bars, Block, Cell, Missing
 from groupnet_det.report.training_run import Run
 
 # Keys of `time_trained` and of ``sizes`` in a packed file.
-NAMES = {FLOAT: "float32 baseline", SIMULATION: "trained, simulated", PACKED: "packed file"}
+NAMES = {FLOAT: "float32 baseline", SIMULATION: "trained, simulated", PACKED_NETWORK: "packed file"}
 SIZES = {FLOAT: "float32_twin", SIMULATION: "float32_simulation"}
 
 
@@ -37,13 +37,13 @@ def packed_bytes(run: Run) -> dict[str, int]:
     with run.reading(output_names.PACKED, run.export_command):
         sizes = run.packed.info["sizes"]
         others = {name: int(sizes[key]) for name, key in SIZES.items()}
-    return {**others, PACKED: (run.folder / output_names.PACKED).stat().st_size}
+    return {**others, PACKED_NETWORK: (run.folder / output_names.PACKED).stat().st_size}
 
 
 def _sizes(run: Run) -> list[Block]:
     sizes = packed_bytes(run)
     texts = {
-        name: f"{number / 1e6:.2f} MB" + _times(number / sizes[PACKED], name)
+        name: f"{number / 1e6:.2f} MB" + _times(number / sizes[PACKED_NETWORK], name)
         for name, number in sizes.items()
     }
     caption = (
@@ -89,7 +89,7 @@ def _bars(title: str, values: dict[str, Any], texts: dict[str, str], caption: st
 
 
 def _times(ratio: float, name: str) -> str:
-    return "" if name == PACKED else f" ({ratio:.1f} ×)"
+    return "" if name == PACKED_NETWORK else f" ({ratio:.1f} ×)"
 
 
 def _verdict(run: Run) -> list[Block]:

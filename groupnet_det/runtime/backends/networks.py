@@ -64,8 +64,8 @@ class Network(Protocol):
         float32."""
 
     def nms(self, boxes: Tensor, scores: Tensor, classes: Tensor, threshold: float) -> Tensor:
-        """Numbers of the boxes (R, 4) that remain, like torchvision's ``batched_nms``: the best score
-        first, and of equal ones the first box."""
+        """Numbers of the boxes (R, 4) that remain, like torchvision's ``batched_nms``: the best
+        score first, and of equal ones the first box."""
 
 
 class NativeNetwork:

@@ -18,8 +18,8 @@ from groupnet_det.packed.shapes import buffer_shapes, canvas_size, check_images,
 from groupnet_det.packed.sign_bits import unpack_bits
 from groupnet_det.packed.steps.conv import Branch, Conv, Join, Term
 from groupnet_det.packed.steps.float_maps import FloatStep
-from groupnet_det.packed.steps.parts import Sinks
 from groupnet_det.packed.steps.input_steps import Input, Stem
+from groupnet_det.packed.steps.parts import Sinks
 from groupnet_det.packed.value_maps import apply_map, sink_bits, sink_bytes, sink_levels
 
 from .layouts import FLOAT_STEPS, nearest

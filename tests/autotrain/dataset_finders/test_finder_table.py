@@ -3,8 +3,8 @@
 import pytest
 from PIL import Image
 
-from groupnet_det.autotrain.dataset_finders.found_data import split_of_path, split_word
 from groupnet_det.autotrain.dataset_finders.finder_table import LAYOUTS, find_data
+from groupnet_det.autotrain.dataset_finders.found_data import split_of_path, split_word
 from groupnet_det.errors import DataError
 from tests.autotrain.tiny_data import (
     NAMES,

@@ -6,14 +6,16 @@ import torch
 from torch.nn import functional as F
 
 from groupnet_det.benchmark.engines import (
+    engine_registry,
     packed_engines,
-    registry,
     simulation_engines,
     torch_engines,
 )
 from groupnet_det.benchmark.engines.onnxruntime_engines import graph_input, int8_model
 from groupnet_det.benchmark.engines.openvino_engines import binary_graph
 from groupnet_det.benchmark.measure.workload import LayerWorkload, ModelWorkload, NetworkWorkload
+from groupnet_det.benchmark.workloads.onnx_graphs import GRAPH_INPUT, float_graph
+from groupnet_det.benchmark.workloads.packed_layers import LEADING_STEPS, layer_program
 from groupnet_det.benchmark.workloads.torch_networks import (
     binary_layers,
     binary_network,
@@ -21,8 +23,6 @@ from groupnet_det.benchmark.workloads.torch_networks import (
     layer_input,
     network_input,
 )
-from groupnet_det.benchmark.workloads.onnx_graphs import INPUT, float_graph
-from groupnet_det.benchmark.workloads.packed_layers import LEADING_STEPS, layer_program
 from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.runtime.reference.interpreter import trace_reference
@@ -57,12 +57,14 @@ def test_signing_a_network_beforehand_changes_nothing():
         torch.testing.assert_close(model(images), expected, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", [registry.TORCH, registry.SIMULATION, "simulation, integers"])
+@pytest.mark.parametrize(
+    "name", [engine_registry.TORCH, engine_registry.SIGNED_SIMULATION, "simulation, integers"]
+)
 @pytest.mark.parametrize(
     "workload", [layer(num_bases=2), NETWORK, NetworkWorkload(part="body", size=32, width=0.125)]
 )
 def test_torch_sides_run(name, workload):
-    assert registry.choose_engines(workload, [name])[name](workload, 1)(1) > 0
+    assert engine_registry.choose_engines(workload, [name])[name](workload, 1)(1) > 0
 
 
 def test_end_to_end_is_torchvision_on_normalized_pixels():
@@ -132,7 +134,7 @@ def test_onnx_graphs_compute_the_float_models(workload):
         ("8", int8_model(workload)),
     ):
         session = runtime.InferenceSession(proto, providers=["CPUExecutionProvider"])
-        (values,) = session.run(None, {INPUT: graph_input(workload).numpy()})
+        (values,) = session.run(None, {GRAPH_INPUT: graph_input(workload).numpy()})
         found[name] = torch.from_numpy(values)
     torch.testing.assert_close(found["float"], expected, rtol=1e-3, atol=1e-4)
     # 8 bits are near, which shows that the graph is the same
@@ -170,11 +172,11 @@ def affine(rng):
     return rng.uniform(0.01, 0.02, (1, 16, 1, 1)), rng.normal(size=(1, 16, 1, 1))
 
 
-@pytest.mark.parametrize("name", [registry.ONNXRUNTIME_INT8, registry.OPENVINO_INT8])
+@pytest.mark.parametrize("name", [engine_registry.ONNXRUNTIME_INT8, engine_registry.OPENVINO_INT8])
 def test_int8_twins_of_detectors_run(name):
     for package in ("onnx", "onnxruntime", "onnxscript", name.split()[0]):
         pytest.importorskip(package)
     workload = ModelWorkload(
         model="RetinaNet R18", num_bases=1, height=64, width=96, num_classes=3, predictors="float"
     )
-    assert registry.MODEL_ENGINES[name](workload, 1)(1) > 0
+    assert engine_registry.MODEL_ENGINES[name](workload, 1)(1) > 0

@@ -96,7 +96,10 @@ def test_mistakes_are_one_line(run, words, message):
     ("words", "message"),
     [
         (["--tasks", "flops"], "argument --tasks: invalid choice: 'flops' (choose from "),
-        (["--size", "224"], "argument --size: '224' is not HEIGHTxWIDTH in pixels, such as 480x640"),
+        (
+            ["--size", "224"],
+            "argument --size: '224' is not HEIGHTxWIDTH in pixels, such as 480x640",
+        ),
         (["--size", "0x9"], "argument --size: '0x9' is not HEIGHTxWIDTH"),
     ],
 )

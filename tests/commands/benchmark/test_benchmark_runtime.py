@@ -10,8 +10,8 @@ import pytest
 from groupnet_det.benchmark.measure.table import Row, write_rows
 from groupnet_det.benchmark.measure.workload import NetworkWorkload
 from groupnet_det.benchmark.suites.file_and_startup import measure_file
-from groupnet_det.commands.benchmark import benchmark_runtime as tool
 from groupnet_det.commands.benchmark import benchmark_flags
+from groupnet_det.commands.benchmark import benchmark_runtime as tool
 from groupnet_det.files.csv_records import read_records
 from groupnet_det.runtime.backends.extension import is_built
 

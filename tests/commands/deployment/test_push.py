@@ -112,7 +112,10 @@ def break_link(folder):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda f: (f / WEIGHTS_FILE).unlink(), "model.safetensors is not a plain file, so nothing"),
+        (
+            lambda f: (f / WEIGHTS_FILE).unlink(),
+            "model.safetensors is not a plain file, so nothing",
+        ),
         (break_link, "README.md is not a plain file, so nothing is pushed"),
         (lambda f: (f / "a.gnp").mkdir(), "a.gnp is not a plain file, so nothing is pushed"),
         (lambda f: (f / "a.gnp").write_bytes(b"no"), "a.gnp"),

@@ -9,7 +9,7 @@ from groupnet_det.commands.development import make_zoo_page as tool
 from groupnet_det.files.csv_records import read_records, write_records
 from groupnet_det.model_zoo.entries import TRAINED
 from groupnet_det.model_zoo.records import CostRow, LatencyRow, TrainedRow
-from groupnet_det.model_zoo.zoo_page import COSTS, FOLDER, LATENCIES
+from groupnet_det.model_zoo.zoo_page import COSTS, LATENCIES, ZOO_FOLDER
 from groupnet_det.runtime.backends.extension import is_built
 
 QUICK = "configs/quick/classifier_groupnet_mnist5k.yaml"
@@ -32,9 +32,9 @@ TEXT = "# Zoo\n[[if mnist5k]]\n[[table mnist5k]]\n[[end]]\n[[table big]]\n"
 def zoo(root, tmp_path, monkeypatch):
     """A checkout with two tables; a function that runs the tool in it."""
     shutil.copytree(root / "configs", tmp_path / "configs")
-    (tmp_path / FOLDER).mkdir(parents=True)
-    (tmp_path / FOLDER / "tables.yaml").write_text(TABLES)
-    (tmp_path / FOLDER / "text.md").write_text(TEXT)
+    (tmp_path / ZOO_FOLDER).mkdir(parents=True)
+    (tmp_path / ZOO_FOLDER / "tables.yaml").write_text(TABLES)
+    (tmp_path / ZOO_FOLDER / "text.md").write_text(TEXT)
     monkeypatch.setattr(tool, "ROOT", tmp_path)
     rows = [trained("binary", QUICK), trained("float", FLOAT)]
     write_records(tmp_path / TRAINED, rows, TrainedRow)

@@ -104,7 +104,10 @@ def test_size_latency_and_verdict(run, root, tiny_packed, datasets_env, tmp_path
     ("verdicts", "told"),
     [
         (("passed", "passed"), "The packed file predicts the same as the trained network."),
-        (("passed", "INCONCLUSIVE"), "INCONCLUSIVE: nothing is wrong, but the scores are inconclusive"),
+        (
+            ("passed", "INCONCLUSIVE"),
+            "INCONCLUSIVE: nothing is wrong, but the scores are inconclusive",
+        ),
         (("FAILED", "INCONCLUSIVE"), "NOT verified: the packed file computes other values"),
     ],
     ids=["verified", "inconclusive", "failed"],

@@ -58,9 +58,7 @@ def test_a_named_file_that_is_missing(app, monkeypatch, tmp_path):
 
 
 @needs_engine
-def test_models_of_the_zoo_without_example_images(
-    app, monkeypatch, tiny_packed, tmp_path, capsys
-):
+def test_models_of_the_zoo_without_example_images(app, monkeypatch, tiny_packed, tmp_path, capsys):
     for name, content in {"good": (tiny_packed / "model.gnp").read_bytes(), "bad": b"x"}.items():
         (tmp_path / f"zoo/{name}").mkdir(parents=True)
         (tmp_path / f"zoo/{name}/model.gnp").write_bytes(content)

@@ -20,8 +20,7 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.layers import Quantization
 from groupnet_det.layers.methods import Method
 from groupnet_det.modeling.backbones.groupnet_resnet import GroupNetResNet
-
-from .test_training import BrokenOffError, Recorder, make_config, train
+from tests.engine.test_training import BrokenOffError, Recorder, make_config, train
 
 KEY = "SOLVER.GRADUAL_BINARIZATION"
 OPTIONS = [

@@ -11,7 +11,10 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.modeling.heads.class_agnostic_nms import KEY
 from groupnet_det.runtime.backends.networks import BACKENDS, NativeNetwork, ReferenceNetwork
 from groupnet_det.runtime.postprocessing.boxes import Anchors, BoxCoding
-from groupnet_det.runtime.postprocessing.dense_postprocessing import DensePostprocessing, lowest_logit
+from groupnet_det.runtime.postprocessing.dense_postprocessing import (
+    DensePostprocessing,
+    lowest_logit,
+)
 from tests.packed.programs import simple_example
 from tests.runtime.detectron2_models import build_detector, random_maps
 from tests.runtime.engine import needs_engine, write

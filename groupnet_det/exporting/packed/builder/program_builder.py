@@ -8,8 +8,8 @@ from torch import Tensor
 
 from groupnet_det.packed.program import Program
 from groupnet_det.packed.steps.float_maps import AnyFloatStep
-from groupnet_det.packed.steps.parts import Buffer, Map, Sinks
 from groupnet_det.packed.steps.input_steps import Input, Stem
+from groupnet_det.packed.steps.parts import Buffer, Map, Sinks
 
 from .feature_maps import FeatureMap
 from .finishing import FinishedSteps, finish_steps, join_buffers, named_tensors

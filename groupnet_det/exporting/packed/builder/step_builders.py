@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from groupnet_det.packed.program import Step
 from groupnet_det.packed.steps.conv import Branch, Conv, Join, Term
 from groupnet_det.packed.steps.float_maps import AnyFloatStep
-from groupnet_det.packed.steps.parts import Map, Sinks
 from groupnet_det.packed.steps.input_steps import Input, Stem
+from groupnet_det.packed.steps.parts import Map, Sinks
 
 from .feature_maps import FeatureMap
 

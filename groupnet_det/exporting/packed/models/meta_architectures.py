@@ -30,9 +30,9 @@ from groupnet_det.modeling.heads.class_agnostic_nms import (
     ClassAgnosticCascadeROIHeads,
     ClassAgnosticROIHeads,
 )
-from groupnet_det.packed.score_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.program import Program
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 from groupnet_det.version import __version__
 
 from .backbone import ExportedBackbone, describe_blocks, export_backbone

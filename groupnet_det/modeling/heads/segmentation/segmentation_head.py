@@ -56,7 +56,7 @@ class SegmentationHead(nn.Module):
                 Where the backbone ends in a ReLU it is needed: the sign of every value would be +1.
             auxiliary_feature: Map that an auxiliary head predicts from, in training alone.
             auxiliary_weight: Weight of the auxiliary loss; 0 for none.
-            hard_share: Share of the pixels, those with the highest loss, that the loss is the mean of.
+            hard_share: Share of the pixels, those with the highest loss, that count in the loss.
 
         Raises:
             ConfigError: A value cannot work; the message names the key.
