@@ -143,17 +143,17 @@ def main(words: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    name, rest = split_name(list(sys.argv[1:] if words is None else words) or ["--help"])
+    name, rest = _split_name(list(sys.argv[1:] if words is None else words) or ["--help"])
     if name in HELP or (name in GROUPS and not set(HELP).isdisjoint(rest)):
-        print(commands_overview(name if name in GROUPS else ""))
+        print(_commands_overview(name if name in GROUPS else ""))
         return 0
     if name == VERSION:
         print(f"groupnet_det {__version__}")
         return 0
     try:
         if name == COMPLETION:
-            return print_completion(rest)
-        command = find_command(name)
+            return _print_completion(rest)
+        command = _find_command(name)
         return run(name, command, rest)
     except UnknownCommandError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -162,13 +162,13 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.exit(f"error: {error}")
 
 
-def split_name(words: Sequence[str]) -> tuple[str, list[str]]:
+def _split_name(words: Sequence[str]) -> tuple[str, list[str]]:
     """The command's name, of one word or of two, and the words after it."""
     length = 2 if " ".join(words[:2]) in COMMANDS else 1
     return " ".join(words[:length]), list(words[length:])
 
 
-def commands_overview(group: str = "") -> str:
+def _commands_overview(group: str = "") -> str:
     """The list of commands, or of those whose first word is `group`."""
     shown = {n: c for n, c in COMMANDS.items() if not group or n.split()[0] == group}
     width = max(map(len, shown)) + 2
@@ -188,7 +188,7 @@ def run(name: str, command: Command, words: Sequence[str]) -> int:
     Raises:
         ConfigError: A module is missing that pip does not install with this project.
     """
-    sys.argv[0] = f"{program_name()} {name}"  # what usage and help call the program
+    sys.argv[0] = f"{_program_name()} {name}"  # what usage and help call the program
     parser = command.parser() if not set(HELP).isdisjoint(words) else None
     if parser:
         parser.print_help()
@@ -204,13 +204,13 @@ def run(name: str, command: Command, words: Sequence[str]) -> int:
     return code
 
 
-def program_name() -> str:
+def _program_name() -> str:
     """``groupnet-det``, or ``python -m groupnet_det`` where that was typed."""
     as_module = Path(sys.argv[0]).name == "__main__.py"
     return "python -m groupnet_det" if as_module else PROGRAM
 
 
-def print_completion(words: Sequence[str]) -> int:
+def _print_completion(words: Sequence[str]) -> int:
     """Print the script that completes commands and flags in a shell; the exit code.
 
     Raises:
@@ -220,11 +220,11 @@ def print_completion(words: Sequence[str]) -> int:
         print(f"usage: {PROGRAM} {COMPLETION} {{{','.join(SHELLS)}}}", file=sys.stderr)
         return USAGE
     (shtab,) = import_extra("completion", ["shtab"])
-    print(shtab.complete(completion_parser(shtab.FILE), shell=words[0]))
+    print(shtab.complete(_completion_parser(shtab.FILE), shell=words[0]))
     return 0
 
 
-def completion_parser(file: object) -> argparse.ArgumentParser:
+def _completion_parser(file: object) -> argparse.ArgumentParser:
     """All commands as one parser.
 
     Args:
@@ -250,7 +250,7 @@ def completion_parser(file: object) -> argparse.ArgumentParser:
     return parser
 
 
-def find_command(name: str) -> Command:
+def _find_command(name: str) -> Command:
     """
     Raises:
         UnknownCommandError: There is none; the message names the nearest, or lists all.

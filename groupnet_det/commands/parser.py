@@ -26,7 +26,7 @@ NUMBER = re.compile(r"-\d*\.?\d*e[+-]?\d+|-\d+\.|-inf", re.IGNORECASE)
 MARK = "\0"
 
 
-def typed_program() -> str:
+def _typed_program() -> str:
     """The words with which the program was called, up to its flags."""
     first = Path(sys.argv[0])
     return f"python {sys.argv[0]}" if first.suffix == ".py" else sys.argv[0]
@@ -105,7 +105,7 @@ class CommandParser(argparse.ArgumentParser):
         Args:
             description: A docstring; ``%(prog)s`` in it becomes what was typed.
         """
-        program = typed_program()
+        program = _typed_program()
         super().__init__(
             prog=program,
             description=inspect.cleandoc(description or "").replace("%(prog)s", program),

@@ -36,7 +36,7 @@ def find_images(patterns: Iterable[str]) -> tuple[list[Path], list[str]]:
         path = Path(pattern).expanduser()
         if path.is_dir():
             listed = without_system_files(path.iterdir(), path)
-            matches = sorted(p for p in listed if p.suffix.lower() in readable_suffixes())
+            matches = sorted(p for p in listed if p.suffix.lower() in _readable_suffixes())
             problem = f"folder {path} holds no image"
         elif path.is_file():
             matches, problem = [path], ""
@@ -51,6 +51,6 @@ def find_images(patterns: Iterable[str]) -> tuple[list[Path], list[str]]:
     return list(found), problems
 
 
-def readable_suffixes() -> set[str]:
+def _readable_suffixes() -> set[str]:
     """Suffixes of the image files that are read, in lower case."""
     return {suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS}

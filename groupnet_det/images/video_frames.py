@@ -16,7 +16,7 @@ DEFAULT_RATE = 25.0  # frames a second, of a source that does not state it
 COMPLETE = 0.95  # share of the announced frames, whose number is an estimate in some files
 
 
-def load_opencv() -> Any:
+def _load_opencv() -> Any:
     """OpenCV; it and FFmpeg write no lines of their own: our messages say what matters.
 
     Raises:
@@ -47,7 +47,7 @@ class FrameSource:
             DataError: It cannot be opened.
             MissingExtraError: OpenCV is not installed.
         """
-        cv2 = load_opencv()
+        cv2 = _load_opencv()
         webcam = isinstance(source, int)
         self.name = f"webcam {source}" if webcam else f"video {source}"
         if isinstance(source, Path) and not source.is_file():

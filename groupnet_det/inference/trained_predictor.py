@@ -141,7 +141,7 @@ def open_predictor(
     cfg = trained_config(config_file, path, [*options, WEIGHTS, path], stored)
     if not torch.cuda.is_available():
         cfg.MODEL.DEVICE = "cpu"
-    set_score_threshold(cfg, score_threshold)
+    _set_score_threshold(cfg, score_threshold)
     cfg.freeze()
     return ModelPredictor(cfg, stored, score_threshold=score_threshold)
 
@@ -177,7 +177,7 @@ def trained_config(
     return load_config_text(stored["config"], weights, options)
 
 
-def set_score_threshold(cfg: CfgNode, threshold: ScoreThreshold) -> None:
+def _set_score_threshold(cfg: CfgNode, threshold: ScoreThreshold) -> None:
     """Have any detector give the objects of at least this score, or of the lowest one by class."""
     if isinstance(threshold, Mapping):
         threshold = lowest_threshold({"": SCORE_THRESHOLD, **threshold})

@@ -62,7 +62,7 @@ class Guard:
         if scope["type"] != "http":  # the page has no use for web sockets
             return await send({"type": "websocket.close", "code": 1008})
         try:
-            check_sender(scope)
+            _check_sender(scope)
             self._check_route(scope["method"], scope["path"])
             if scope["path"] == JOIN:
                 receive = await self._checked(receive)
@@ -96,7 +96,7 @@ class Guard:
         return _replay(body, receive)
 
 
-def check_sender(scope: Scope) -> None:
+def _check_sender(scope: Scope) -> None:
     """See that a request is made to this machine by its name, and by no page of somebody else.
 
     Raises:

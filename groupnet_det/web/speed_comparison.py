@@ -72,11 +72,11 @@ def compare(model: WebModel, image: AnyImage) -> Comparison:
         packed_bytes=model.path.stat().st_size,
         float_bytes=sizes.get("float32_twin"),
         seen=(pixels.shape[1], pixels.shape[2]),
-        machine=describe_machine(predictor.network),
+        machine=_describe_machine(predictor.network),
     )
 
 
-def describe_machine(network: Any) -> str:
+def _describe_machine(network: Any) -> str:
     """Such as ``AMD EPYC 9B14, 2 cores; 2 threads; avx512_plain``."""
     threads = torch.get_num_threads()
     return f"{processor()}; threads: {threads}; {network.engine.isa()}"

@@ -86,7 +86,7 @@ NOTES = {
 }
 
 
-def engines_of(workload: AnyWorkload) -> Mapping[str, MakeEngine]:
+def _engines_of(workload: AnyWorkload) -> Mapping[str, MakeEngine]:
     """The engines that can do a workload, here or elsewhere."""
     if isinstance(workload, ModelWorkload):
         return MODEL_ENGINES
@@ -104,7 +104,7 @@ def choose_engines(workload: AnyWorkload, names: Iterable[str] = ()) -> dict[str
     chosen = list(names)
     for name in chosen:
         lookup(dict.fromkeys(ENGINE_NAMES), name, "--engines")
-    return {n: make for n, make in engines_of(workload).items() if not chosen or n in chosen}
+    return {n: make for n, make in _engines_of(workload).items() if not chosen or n in chosen}
 
 
 def prepare(

@@ -61,7 +61,7 @@ def analyze(cfg: CfgNode, size: tuple[int, int], arguments: argparse.Namespace) 
     return rows
 
 
-def compare_numbers_of_bases(
+def _compare_numbers_of_bases(
     cfg: CfgNode, size: tuple[int, int], arguments: argparse.Namespace
 ) -> list[BasesRow]:
     """The rows of all K; prints the table.
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> None:
     environment = gather(arguments, size)
     title = ", ".join(environment[name] for name in ("config", "size", "device", "date"))
     print(f"{CONVENTION}\n\n{title}\n")
-    rows: Sequence[Any] = (compare_numbers_of_bases if arguments.compare_bases else analyze)(
+    rows: Sequence[Any] = (_compare_numbers_of_bases if arguments.compare_bases else analyze)(
         cfg, size, arguments
     )
     if arguments.plot:

@@ -27,7 +27,7 @@ from . import benchmark_flags
 COMMAND = ("-m", "groupnet_det", "benchmark", "classifier")
 
 
-def image_size_of(arguments: argparse.Namespace, num_bases: int) -> ClassifierSize:
+def _image_size_of(arguments: argparse.Namespace, num_bases: int) -> ClassifierSize:
     return ClassifierSize(
         num_bases=num_bases, batch=arguments.batch, size=arguments.size, width=arguments.width
     )
@@ -45,7 +45,7 @@ def peak_in_process(network: str, size: ClassifierSize, threads: int) -> float:
     return number_from_process(words)
 
 
-def measure_rounds(arguments: argparse.Namespace) -> list[ClassifierRow]:
+def _measure_rounds(arguments: argparse.Namespace) -> list[ClassifierRow]:
     """The rows of all K.
 
     Raises:
@@ -53,7 +53,7 @@ def measure_rounds(arguments: argparse.Namespace) -> list[ClassifierRow]:
     """
     rows: list[ClassifierRow] = []
     for num_bases in tqdm(arguments.num_bases, desc="K", disable=None):
-        size = image_size_of(arguments, num_bases)
+        size = _image_size_of(arguments, num_bases)
         peaks = {name: peak_in_process(name, size, arguments.threads) for name in CLASSIFIERS}
         rows += time_classifiers(size, arguments.rounds, peaks)
     return rows
@@ -66,12 +66,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.memory_of:
             lookup(CLASSIFIERS, arguments.memory_of, "--memory-of")
             print(
-                measure_peak(arguments.memory_of, image_size_of(arguments, arguments.num_bases[0]))
+                measure_peak(arguments.memory_of, _image_size_of(arguments, arguments.num_bases[0]))
             )
             return 0
         names = ("batch", "size", "width", "threads", "rounds")
         environment = gather_environment({name: getattr(arguments, name) for name in names})
-        rows = measure_rounds(arguments)
+        rows = _measure_rounds(arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
     print(tabulate([asdict(row) for row in rows], headers="keys"))

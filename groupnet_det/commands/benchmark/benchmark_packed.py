@@ -28,17 +28,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if getattr(arguments, name) <= 0:
             parser.error(f"--{name.replace('_', '-')} must be positive")
     try:
-        figures = measure_packed_file(arguments)
+        figures = _measure_packed_file(arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
-    show_times(figures)
+    _show_times(figures)
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
         print(f"written: {arguments.json}")
     return 0
 
 
-def measure_packed_file(arguments: argparse.Namespace) -> dict[str, Any]:
+def _measure_packed_file(arguments: argparse.Namespace) -> dict[str, Any]:
     """The figures of `time_trained`.
 
     Raises:
@@ -55,7 +55,7 @@ def measure_packed_file(arguments: argparse.Namespace) -> dict[str, Any]:
     return time_trained(cfg, Path(arguments.packed), schedule=schedule, threads=arguments.threads)
 
 
-def show_times(figures: dict[str, Any]) -> None:
+def _show_times(figures: dict[str, Any]) -> None:
     """Print the table, and what it depends on."""
     rows = [
         (name, of["least"], of["median"], figures["times_packed"].get(name, {}).get("median", 1.0))

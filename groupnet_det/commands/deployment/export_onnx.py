@@ -32,12 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         exported.save(output)
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
-    print(describe_graph(findings))
+    print(_describe_graph(findings))
     print(f"\nwritten: {output}, {output.stat().st_size:,} bytes, opset {OPSET}")
     return 0
 
 
-def describe_graph(findings: Sequence[OnnxFinding]) -> str:
+def _describe_graph(findings: Sequence[OnnxFinding]) -> str:
     """The differences, as lines."""
     rows = [
         ("x".join(map(str, finding.size)), output.name, output.largest, *output.differences)

@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         name = parse_name(f"hf://{arguments.name.removeprefix('hf://')}")
         if name != HubName(name.repo):
             raise CheckpointError(f"{name} is more than a name; give USER/NAME alone")
-        files = files_to_push(folder, name)
+        files = _files_to_push(folder, name)
         message = f"Pushed by groupnet_det {__version__}"
         address = push_files(name, files, message=message, private=arguments.private)
     except (UserError, OSError) as error:
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def files_to_push(folder: Path, name: HubName) -> dict[str, Path | bytes]:
+def _files_to_push(folder: Path, name: HubName) -> dict[str, Path | bytes]:
     """Choose the files of a folder that are for other people, by name; all can be read.
 
     Args:

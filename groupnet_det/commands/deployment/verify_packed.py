@@ -204,7 +204,7 @@ def prepare_check(cfg: CfgNode) -> CfgNode:
     return cfg
 
 
-def show_findings(findings: list[Finding]) -> None:
+def _show_findings(findings: list[Finding]) -> None:
     """Print the table and the verdict."""
     rows = [(f.check, f.part, f.compared, f.found, f.verdict) for f in findings]
     headers = ["check", "part", "compared", "found", "verdict"]
@@ -229,7 +229,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except UserError as error:
         sys.exit(f"error: {error}")
-    show_findings(findings)
+    _show_findings(findings)
     if arguments.json:
         arguments.json.write_text(json.dumps(verification_report(findings), indent=2) + "\n")
     return EXIT_CODES[verdict_of(findings)]

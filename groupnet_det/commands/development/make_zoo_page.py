@@ -56,7 +56,7 @@ def _networks_of_zoo(chosen: str, *, timed: bool) -> dict[str, str]:
     }
 
 
-def measure_columns(
+def _measure_columns(
     path: Path,
     kind: type[R],
     networks: Mapping[str, str],
@@ -105,12 +105,12 @@ def run(arguments: argparse.Namespace) -> None:
     if "costs" in arguments.measure:
         networks = _networks_of_zoo(arguments.networks, timed=False)
         count = partial(measure_costs, root=ROOT)
-        measure_columns(ROOT / COSTS, CostRow, networks, count, fresh=arguments.fresh)
+        _measure_columns(ROOT / COSTS, CostRow, networks, count, fresh=arguments.fresh)
     if "latency" in arguments.measure:
         networks = _networks_of_zoo(arguments.networks, timed=True)
         schedule = Schedule(rounds=arguments.rounds)
         time = partial(measure_latency, root=ROOT, threads=arguments.threads, schedule=schedule)
-        measure_columns(ROOT / LATENCIES, LatencyRow, networks, time, fresh=arguments.fresh)
+        _measure_columns(ROOT / LATENCIES, LatencyRow, networks, time, fresh=arguments.fresh)
     page, path = make_page(ROOT), ROOT / "MODEL_ZOO.md"
     if not arguments.check:
         path.write_text(page)

@@ -166,7 +166,7 @@ def run(*command: str) -> None:
     command_runs.run(command, root=ROOT)
 
 
-def run_demo(task: DemoTask, preset_name: str, *, output: Path, fresh: bool) -> None:
+def _run_demo(task: DemoTask, preset_name: str, *, output: Path, fresh: bool) -> None:
     preset = task.presets[preset_name]
     default_root = photo_digits_root().absolute()
     files = Files(data=default_root.with_name(preset.data_folder), output=output)
@@ -175,18 +175,18 @@ def run_demo(task: DemoTask, preset_name: str, *, output: Path, fresh: bool) -> 
     started = time.monotonic()
     run("prepare-photo-digits", "--output", str(files.data), *preset.data)
     data_options = [] if files.data == default_root else _custom_data(task, files.data)
-    train_network(task, preset, files, data_options)
+    _train_network(task, preset, files, data_options)
     _evaluate_reloaded(task, preset, files, data_options)
     options = [*preset.options, *data_options]
     cfg = load_config(str(ROOT / task.config_file()), options)
-    draw_sheet(task, cfg, files, options)
+    _draw_sheet(task, cfg, files, options)
     packed = pack_and_time(task.config_file(), options, files.output, run)
     report_training(files.output, run)
     minutes = (time.monotonic() - started) / 60
-    write_demo_summary(task, cfg, files, preset_name, minutes=minutes, packed=packed)
+    _write_demo_summary(task, cfg, files, preset_name, minutes=minutes, packed=packed)
 
 
-def train_network(task: DemoTask, preset: Preset, files: Files, data_options: list[str]) -> None:
+def _train_network(task: DemoTask, preset: Preset, files: Files, data_options: list[str]) -> None:
     """Each stage goes on from its last checkpoint."""
     options = [*preset.options, *data_options]
     stages = [TrainingStage(config=task.config_file(), output=files.output, options=options)]
@@ -213,7 +213,7 @@ def _evaluate_reloaded(
     run("score", "--csv", str(files.scores), *task.score(files))
 
 
-def draw_sheet(task: DemoTask, cfg: CfgNode, files: Files, options: list[str]) -> None:
+def _draw_sheet(task: DemoTask, cfg: CfgNode, files: Files, options: list[str]) -> None:
     draw_predictions(
         task.config_file(),
         options,
@@ -227,7 +227,7 @@ def draw_sheet(task: DemoTask, cfg: CfgNode, files: Files, options: list[str]) -
     draw_curves(stages, f"{task.training.title}, K = {num_bases}, on photo-digits")
 
 
-def write_demo_summary(
+def _write_demo_summary(
     task: DemoTask,
     cfg: CfgNode,
     files: Files,
@@ -290,10 +290,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--fresh", action="store_true", help="start over")
     arguments = parser.parse_args(argv)
     output = arguments.output or ROOT / demo_output(arguments.task, arguments.preset)
-    output = output.absolute()
+    task, output = DEMO_TASKS[arguments.task], output.absolute()
     os.chdir(ROOT)  # data sets lie in ./datasets unless $DETECTRON2_DATASETS says otherwise
     try:
-        run_demo(DEMO_TASKS[arguments.task], arguments.preset, output=output, fresh=arguments.fresh)
+        _run_demo(task, arguments.preset, output=output, fresh=arguments.fresh)
     except UserError as error:
         sys.exit(f"error: {error}")
     return 0

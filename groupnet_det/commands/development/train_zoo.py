@@ -112,10 +112,10 @@ def train_zoo(names: list[str], *, preset: str, output: Path, fresh: bool) -> No
         if not kept:
             entries[name] = _train_model(name, model, PRESETS[preset], output)
             _write_manifest(output, preset, entries)
-        if not is_exported(entries[name], output):
+        if not _is_exported(entries[name], output):
             entries[name]["packed"] = _pack_model(name, model, preset, entries[name], output)
             _write_manifest(output, preset, entries)
-    print("\n" + format_manifest(entries) + f"\n\nmanifest: {output / MANIFEST}")
+    print("\n" + _format_manifest(entries) + f"\n\nmanifest: {output / MANIFEST}")
     _check_verified({name: entries[name] for name in chosen})
 
 
@@ -159,7 +159,7 @@ def _train_model(
     }
 
 
-def is_exported(entry: dict[str, Any], output: Path) -> bool:
+def _is_exported(entry: dict[str, Any], output: Path) -> bool:
     """Whether the model's packed file is there, and nothing was found wrong."""
     packed = entry.get("packed")
     return packed is not None and not _failed(packed) and (output / packed["file"]).is_file()
@@ -261,7 +261,7 @@ def _write_manifest(output: Path, preset: str, entries: dict[str, dict[str, Any]
     partial.replace(output / MANIFEST)
 
 
-def format_manifest(entries: dict[str, dict[str, Any]]) -> str:
+def _format_manifest(entries: dict[str, dict[str, Any]]) -> str:
     rows = [
         (e["task"], e["name"], *e["metric"].values(), e["seconds"], *_packed_columns(e))
         for e in entries.values()

@@ -88,7 +88,7 @@ def show_searches(grid: Grid, rows: Sequence[ComparisonRow]) -> None:
         print("\n" + tabulate(table, headers=headers, disable_numparse=True, tablefmt="pipe"))
 
 
-def show_grid(summaries: list[Summary], path: Path, picture: Path, title: str) -> None:
+def _show_grid(summaries: list[Summary], path: Path, picture: Path, title: str) -> None:
     """Print the table and draw the plot of the finished rows."""
     if not summaries:
         print(f"{path} holds no result of this grid yet (methods, learning rates, seeds, lengths)")
@@ -204,7 +204,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         picture = Path(cfg.OUTPUT_DIR) / "comparison.png"
         title = f"{label}: what methods reach, against what they cost"
         if grid.seeds:
-            show_grid(summarize(grid, rows), path, picture, title)
+            _show_grid(summarize(grid, rows), path, picture, title)
         if arguments.front or arguments.time:
             register_datasets(cfg)
             show_front(arguments, grid, rows, methods)

@@ -93,7 +93,7 @@ def _from_foreign(arguments: argparse.Namespace) -> None:
         bpac=arguments.bpac,
     )
     config = write_conversion(conversion, arguments.output)
-    print_conversion(conversion)
+    _print_conversion(conversion)
     print(f"written: {arguments.output} and {config}")
 
 
@@ -102,7 +102,7 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def print_conversion(conversion: Conversion) -> None:
+def _print_conversion(conversion: Conversion) -> None:
     """Say what was recognised, and what found no place."""
     print(f"recognised: {conversion.source}")
     for key, value in conversion.options.items():

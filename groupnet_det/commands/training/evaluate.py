@@ -64,7 +64,7 @@ def _score_detections(arguments: argparse.Namespace) -> None:
     )
 
 
-def run_voc(arguments: argparse.Namespace) -> None:
+def _run_voc(arguments: argparse.Namespace) -> None:
     class_names = _read_classes(arguments.classes) if arguments.classes else CLASS_NAMES
     scores = score_voc_results(
         arguments.voc, arguments.split, arguments.results, class_names, arguments.voc_metric or "12"
@@ -139,7 +139,7 @@ def _score_masks(arguments: argparse.Namespace) -> None:
 
 SCORERS = {
     "detections": _score_detections,
-    "voc": run_voc,
+    "voc": _run_voc,
     "classes": _score_classes,
     "masks": _score_masks,
 }

@@ -28,7 +28,7 @@ from groupnet_det.visualization.drawn_results import VideoDrawer, describe_resul
 from . import visualization_flags
 
 
-def report_problem(problem: str) -> None:
+def _report_problem(problem: str) -> None:
     """A line on stderr, above the progress bar."""
     tqdm.write(f"error: {problem}", file=sys.stderr)
 
@@ -45,14 +45,14 @@ def _run_on_images(predictor: BasePredictor, patterns: Sequence[str], output: Pa
     paths, problems = find_images(patterns)
     targets = output_paths(paths, output) if output else [None] * len(paths)
     for problem in problems:
-        report_problem(problem)
+        _report_problem(problem)
     failed = len(problems)
     bar = tqdm(list(zip(paths, targets, strict=True)), unit="image", disable=None)
     for path, target in bar:
         try:
             go_on = _draw_file(predictor, path, target)
         except (UserError, RuntimeError) as error:
-            report_problem(
+            _report_problem(
                 str(error) if isinstance(error, UserError) else f"{path}: {_first_line(error)}"
             )
             failed += 1
@@ -60,7 +60,7 @@ def _run_on_images(predictor: BasePredictor, patterns: Sequence[str], output: Pa
             if not go_on:
                 break
     if failed:
-        report_problem(f"{failed} of {len(paths) + len(problems)} inputs could not be used")
+        _report_problem(f"{failed} of {len(paths) + len(problems)} inputs could not be used")
     return failed
 
 
@@ -119,13 +119,13 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     arguments = parser.parse_args(words)
     has_source = arguments.input or arguments.video_input or arguments.webcam is not None
     if not (arguments.weights or arguments.config_file or arguments.opts):
-        use_pretrained(arguments, has_source=has_source)
+        _use_pretrained(arguments, has_source=has_source)
     elif not has_source:
         parser.error("name images, a video or a webcam: --input, --video-input or --webcam")
     return arguments
 
 
-def use_pretrained(arguments: argparse.Namespace, *, has_source: bool) -> None:
+def _use_pretrained(arguments: argparse.Namespace, *, has_source: bool) -> None:
     """Take a model that comes with the package, and its image where nothing is named.
 
     Raises:

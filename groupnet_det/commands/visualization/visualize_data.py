@@ -54,7 +54,7 @@ def _loader_items(cfg: CfgNode, num_images: int) -> Iterator[Drawing]:
 SOURCES = {"annotation": _annotation_items, "dataloader": _loader_items}
 
 
-def draw_dataset(cfg: CfgNode, arguments: argparse.Namespace) -> int:
+def _draw_dataset(cfg: CfgNode, arguments: argparse.Namespace) -> int:
     """Draw all; returns how many could not be drawn.
 
     Raises:
@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = visualization_flags.visualize_data()
     arguments = parser.parse_args(argv)
     try:
-        failed = draw_dataset(load_config(arguments.config_file, arguments.opts), arguments)
+        failed = _draw_dataset(load_config(arguments.config_file, arguments.opts), arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
     if not arguments.show:

@@ -20,7 +20,7 @@ from groupnet_det.visualization.prediction_sheets import draw_pair, load_results
 from . import visualization_flags
 
 
-def draw_saved(arguments: argparse.Namespace) -> int:
+def _draw_saved(arguments: argparse.Namespace) -> int:
     """Draw each image with results; returns how many could not be drawn.
 
     Raises:
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = visualization_flags.visualize_json_results()
     arguments = parser.parse_args(argv)
     try:
-        failed = draw_saved(arguments)
+        failed = _draw_saved(arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
     print(f"written into {arguments.output}")

@@ -41,7 +41,7 @@ def distill_logits(student: Tensor, teacher: Tensor, temperature: float) -> Tens
     )
 
 
-def attention_map(feature: Tensor) -> Tensor:
+def _attention_map(feature: Tensor) -> Tensor:
     """The strength of a feature at each pixel: the mean square over the channels, of unit length.
 
     Args:
@@ -62,7 +62,7 @@ def distill_feature(student: Tensor, teacher: Tensor) -> Tensor:
     Args:
         student, teacher: (N, C, H, W) and (N, C', H, W).
     """
-    difference = attention_map(student) - attention_map(teacher)
+    difference = _attention_map(student) - _attention_map(teacher)
     return difference.square().sum(dim=1).mean() / 2
 
 
@@ -107,7 +107,7 @@ class Distillation:
         self.features_weight = features_weight
         self._teacher_features: dict[str, Tensor] = {}
         self._losses: dict[str, Tensor] = {}
-        inner = inner_backbone(self.teacher)
+        inner = _inner_backbone(self.teacher)
         inner.register_forward_hook(lambda m, x, found: self._teacher_features.update(found))
         # The pyramid is computed where it is needed only.
         in_backbone = set(features) <= set(inner.output_shape())
@@ -124,7 +124,7 @@ class Distillation:
                 differ in levels, stages or masks; or a feature is missing.
         """
         self._check_features(model)
-        backbone: Any = inner_backbone(model)
+        backbone: Any = _inner_backbone(model)
         backbone.register_forward_hook(self._see_features)
         pyramid: Any = model.backbone
         if pyramid is not backbone:
@@ -144,7 +144,7 @@ class Distillation:
     def _check_features(self, model: nn.Module) -> None:
         for name in self.features:
             for owner, network in (("student", model), ("teacher", self.teacher)):
-                available = {**inner_backbone(network).output_shape()}
+                available = {**_inner_backbone(network).output_shape()}
                 available.update(network.backbone.output_shape())  # type: ignore[operator,union-attr]
                 if name not in available:
                     raise ConfigError(
@@ -222,7 +222,7 @@ class Distillation:
         return {**losses, **collected}
 
 
-def inner_backbone(model: nn.Module) -> Any:
+def _inner_backbone(model: nn.Module) -> Any:
     """The backbone of a model, without the pyramid around it."""
     return getattr(model.backbone, "bottom_up", model.backbone)
 

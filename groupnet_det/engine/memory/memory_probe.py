@@ -50,7 +50,7 @@ class StepMemory:
     free: int | None = None
 
 
-def measure_iteration(
+def _measure_iteration(
     cfg: CfgNode, small: BatchSize, full: BatchSize | None, *, num_objects: int, num_devices: int
 ) -> StepMemory:
     """Make training steps and look at what they took.
@@ -125,7 +125,7 @@ def _bytes(tensors: Any) -> int:
     return sum(t.numel() * t.element_size() for t in tensors if isinstance(t, torch.Tensor))
 
 
-def limit_memory(num_bytes: int) -> None:
+def _limit_memory(num_bytes: int) -> None:
     """Let allocations fail when this process has taken so much more than now, and have the kernel,
     where it runs out of memory all the same, end this process and no other."""
     with suppress(OSError):
@@ -138,7 +138,7 @@ def limit_memory(num_bytes: int) -> None:
 
 
 def run(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Run `measure_iteration`: its result, or ``{"refused": True}`` if memory did not suffice, or
+    """Run `_measure_iteration`: its result, or ``{"refused": True}`` if memory did not suffice, or
     ``{"failed": why}``.
 
     Args:
@@ -146,12 +146,12 @@ def run(request: Mapping[str, Any]) -> dict[str, Any]:
     """
     torch.set_num_threads(request["threads"])
     if request["limit"] is not None:
-        limit_memory(request["limit"])
+        _limit_memory(request["limit"])
     small, full = (size and BatchSize(**size) for size in (request["small"], request["full"]))
     counts = {name: request[name] for name in ("num_objects", "num_devices")}
     try:
         cfg = load_config_text(request["config"], "the config of the training")
-        found = measure_iteration(cfg, small, full, **counts)
+        found = _measure_iteration(cfg, small, full, **counts)
     except MemoryError:
         return {"refused": True}
     except (UserError, RuntimeError, ValueError, KeyError) as error:

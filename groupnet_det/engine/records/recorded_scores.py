@@ -38,11 +38,11 @@ def recorded_scores(folder: Path, iteration: int) -> dict[str, float]:
     found: dict[str, float] = {}
     for row in rows:  # the one at the end of a training counts one further
         if row.get("iteration") in (iteration, iteration + 1):
-            found |= {key: value for key, value in row.items() if is_score(key)}
+            found |= {key: value for key, value in row.items() if _is_score(key)}
     return {key: value for key, value in found.items() if math.isfinite(value)}
 
 
-def is_score(name: str) -> bool:
+def _is_score(name: str) -> bool:
     """Whether it is a score of an evaluator, and no loss or number of a training step."""
     return not SCORE_PREFIXES.keys().isdisjoint(name.split("/")[:-1])
 

@@ -171,7 +171,7 @@ class _Run:
         if not place["sum"]:
             self.compare_floats(name, x, place)
             return x.copy_(self.floats(place))  # in place: a shortcut may read it too
-        self.note(name, "integers", integer_sums(last["unit"], last["x"]), self.floats(place))
+        self.note(name, "integers", _integer_sums(last["unit"], last["x"]), self.floats(place))
         bits = self._maps[self._kept.bits[key_of(place)]].permute(0, 3, 1, 2)
         wrong = _wrong_bits(unit, x, bits)
         self.parts.append(
@@ -180,7 +180,7 @@ class _Run:
         return _standing_for(unit, bits)
 
 
-def integer_sums(unit: ConvUnit, x: Tensor) -> Tensor:
+def _integer_sums(unit: ConvUnit, x: Tensor) -> Tensor:
     """The sums that the packed network has for a unit of one binary convolution, (N, C, H, W)."""
     norm = unit.norm_before_sign(0)
     (y,) = unit.conv.forward_maps([x if norm is None else norm(x)])

@@ -34,7 +34,7 @@ def engine_trace(packed: PackedFile, images: Tensor) -> Trace:
     return list(steps), list(buffers), list(contents)
 
 
-def engine_part_trace(packed: PackedFile, name: str, maps: Tensor) -> Trace:
+def _engine_part_trace(packed: PackedFile, name: str, maps: Tensor) -> Trace:
     """Trace like `trace_reference_part`, by the compiled engine.
 
     Raises:
@@ -57,7 +57,7 @@ def check_engine(
     packed: PackedFile,
     batches: Sequence[Tensor],
     trace: TraceFunction = engine_trace,
-    part_trace: PartTraceFunction = engine_part_trace,
+    part_trace: PartTraceFunction = _engine_part_trace,
 ) -> list[Finding]:
     """Compare the engine with the reference; a line for each step, and one for each output.
 
@@ -73,14 +73,14 @@ def check_engine(
     for images in batches:
         main.add(trace(packed, images), trace_reference(packed, images))
     counters = [main]
-    for name, maps in random_regions(packed).items():
+    for name, maps in _random_regions(packed).items():
         counter = _Counter(packed.program.parts[name], f"{name}/")
         counter.add(part_trace(packed, name, maps), trace_reference_part(packed, name, maps))
         counters.append(counter)
     return [finding for counter in counters for finding in counter.findings()]
 
 
-def random_regions(packed: PackedFile) -> dict[str, Tensor]:
+def _random_regions(packed: PackedFile) -> dict[str, Tensor]:
     """Maps for each part, of the size that regions are pooled to, from a fixed seed."""
     options = packed.info.get("postprocessing") or {}
     poolers = {stage["part"]: options["pooler"] for stage in options.get("stages", [])}

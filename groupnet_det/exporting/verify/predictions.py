@@ -12,7 +12,7 @@ Three checks, of which each can find what the others cannot:
   of classifiers at least one image may be classified otherwise. What may be wrong: all of it, and
   what is done before and after the network. It fails only where `MAX_POINTS_UNCLEAR` are exceeded
   and rounding does not explain them; it is inconclusive where the data set is inconclusive
-  (`cannot_tell`), or where scores are further apart than may be, but no further than turned signs
+  (`_cannot_tell`), or where scores are further apart than may be, but no further than turned signs
   explain.
 
 Besides, *agreement* shows, without a verdict, the share of images with like predictions: module
@@ -121,13 +121,13 @@ def check_score(
     found = f"{metric} {trained:.2f} trained, {packed:.2f} packed"
     if rounded is not None:
         found += f"; {rounded:.2f} trained, but the stem rounded as in the file"
-    reason = cannot_tell(images, trained, packed)
+    reason = _cannot_tell(images, trained, packed)
     verdict = INCONCLUSIVE if reason else _judge(trained, packed, rounded, most)
     found += f"; {reason}" if reason else ""
     return Finding(check="metric", part=dataset, compared=images, found=found, verdict=verdict)
 
 
-def cannot_tell(images: int, *scores: float) -> str:
+def _cannot_tell(images: int, *scores: float) -> str:
     """The reason why scores on a data set say nothing about a packed file; empty if they do.
 
     Args:

@@ -36,7 +36,7 @@ class SlidingWindow(nn.Module):
             ConfigError: Values out of range.
         """
         super().__init__()
-        check_windows(window, stride)
+        _check_windows(window, stride)
         self.model = model
         self.window = (window[0], window[1])
         self.stride = (stride[0], stride[1])
@@ -115,7 +115,7 @@ class MultiScaleFlip(nn.Module):
         return total / (len(self.scales) * len(self.flips))
 
 
-def check_windows(window: Sequence[int], stride: Sequence[int]) -> None:
+def _check_windows(window: Sequence[int], stride: Sequence[int]) -> None:
     """
     Raises:
         ConfigError: Not two positive numbers each, or gaps between the windows.

@@ -79,7 +79,7 @@ class DeepLabHead(SegmentationHead):
             quantization=aspp_quantization,
             relu=not self.method.design.signed_output,
         )
-        self.project = float_unit(self.aspp.out_channels, channels, 1, relu=projection_relu)
+        self.project = _float_unit(self.aspp.out_channels, channels, 1, relu=projection_relu)
         self.dropout = nn.Dropout2d(dropout)
 
     @classmethod
@@ -109,7 +109,7 @@ class GroupNetDeepLabV3Head(DeepLabHead):
     def __init__(self, *, channels: int, **arguments: Any) -> None:
         """Arguments as `DeepLabHead`'s, by keyword."""
         super().__init__(channels=channels, **arguments)
-        self.refine = float_unit(channels, channels, 3)
+        self.refine = _float_unit(channels, channels, 3)
         self.predictor = make_predictor(channels, self.num_classes, kernel_size=1)
 
     def score(self, features: Mapping[str, Tensor]) -> Tensor:
@@ -205,7 +205,7 @@ class GroupNetDeepLabV3PlusHead(DeepLabHead):
         return self.predictor(self.decoder(torch.cat([low, context], dim=1)))
 
 
-def float_unit(
+def _float_unit(
     in_channels: int, out_channels: int, kernel_size: int, *, relu: bool = True
 ) -> nn.Sequential:
     """Float convolution, BN and, by `relu`, a ReLU."""
