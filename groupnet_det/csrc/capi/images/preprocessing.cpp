@@ -66,7 +66,8 @@ class CenterCrop : public Preprocessing {
   int64_t resize_ = 0, crop_ = 0;
 };
 
-X// one would exceed `max_size`; 0 leaves the image as it is, or sets no limit.
+// For segmenters and detectors: the shorter side becomes `min_size` pixels, or less where the
+// longer one would exceed `max_size`; 0 leaves the image as it is, or sets no limit.
 class ShortestEdge : public Preprocessing {
  public:
   ShortestEdge(const Json& json, const std::string& what) : Preprocessing(json, what) {
