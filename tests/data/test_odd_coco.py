@@ -154,7 +154,7 @@ def test_encodings(coco, encoding):
     if encoding == "utf-8-sig":
         assert len(DatasetCatalog.get("mine")) == 2
         return
-    told = {"latin-1": "no text in UTF-8.*latin-1", "utf-16-le": "bytes of 0, as UTF-16"}
+    told = {"latin-1": "not text in UTF-8.*latin-1", "utf-16-le": "bytes of 0, as UTF-16"}
     with pytest.raises(DataError, match=rf"ann\.json.*{told.get(encoding, encoding.upper())}"):
         DatasetCatalog.get("mine")
 

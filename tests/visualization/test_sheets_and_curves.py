@@ -90,7 +90,7 @@ def test_missing_or_foreign_results(datasets_env, tmp_path):
     with pytest.raises(DataError, match=r"results\.json does not exist"):
         render_results("photo_digits_val", path, tmp_path / "a.png")
     path.write_text('{"a": 1}')
-    with pytest.raises(DataError, match="no list of COCO results"):
+    with pytest.raises(DataError, match="is not a list of COCO results"):
         render_results("photo_digits_val", path, tmp_path / "a.png")
 
 
