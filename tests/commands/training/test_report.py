@@ -106,7 +106,7 @@ def test_size_latency_and_verdict(run, root, tiny_packed, datasets_env, tmp_path
         (("passed", "passed"), "The packed file predicts the same as the trained network."),
         (
             ("passed", "INCONCLUSIVE"),
-            "INCONCLUSIVE: nothing is wrong, but the scores are inconclusive",
+            "INCONCLUSIVE: nothing is wrong, but the scores cannot show",
         ),
         (("FAILED", "INCONCLUSIVE"), "NOT verified: the packed file computes other values"),
     ],
