@@ -50,7 +50,9 @@ def build(target: BuildTarget, output: Path, *, static: bool = False) -> Path:
     target.check()
     program, library = output / "groupnet-run", output / "libgroupnet.a"
     folder = output / "objects"
-    objects = compile_files(target, sources_of("core", "kernels", "capi"), folder)
+    objects = compile_files(target, sources_of("kernels"), folder)
+    rest = replace(target, flags=(*target.flags, "-O2"))
+    objects += compile_files(rest, sources_of("core", "capi"), folder)
     library.unlink(missing_ok=True)  # ar would add to it
     run(target.archiver, "rcs", library, *objects)
     options = (*target.flags, *SMALL, *image_options(target, "--cflags"))

@@ -1,5 +1,7 @@
 """Base classes of quantizers, with the attributes that convolutions and tools use."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -40,6 +42,25 @@ class ActivationQuantizer(nn.Module):
         return (self.shifted(x) != 0).view(torch.uint8)
 
 
+class SignPlanes(NamedTuple):
+    """Signs whose weighted sum is a weight of M planes.
+
+    Attributes:
+        signs: +1 or -1, (M, C_out, C_in, kH, kW).
+        magnitudes: Of each plane and output channel, float64 (M, C_out); may be negative.
+    """
+
+    signs: Tensor
+    magnitudes: Tensor
+
+
+def signs_of_codes(codes: Tensor, *, bits: int) -> Tensor:
+    """The bits of whole numbers from 0 to 2^bits - 1, +1 where set and -1 elsewhere, the lowest
+    bit first: (bits, ...)."""
+    shifts = torch.arange(bits, device=codes.device).view(-1, *[1] * codes.dim())
+    return ((codes.long() >> shifts) & 1) * 2.0 - 1
+
+
 class WeightQuantizer(nn.Module):
     """Base class: a function of float weights (C_out, C_in, kH, kW).
 
@@ -52,3 +73,13 @@ class WeightQuantizer(nn.Module):
     precision: int = 32
     num_terms: int = 1
     binary: bool = False
+
+    def sign_planes(self, weight: Tensor) -> SignPlanes | None:
+        """The quantized weight, in evaluation, as a sum of several signs with a magnitude for each
+        output channel, up to rounding; None for a quantizer whose values are no such sums, or are
+        one sign each.
+
+        Args:
+            weight: Float, (C_out, C_in, kH, kW).
+        """
+        return None

@@ -1,4 +1,4 @@
-"""Draws results over an image: objects, masks, segments, classes."""
+"""Draws results over the frames of a video, and describes them; metadata to draw with."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from detectron2.data import Metadata
 from detectron2.utils.video_visualizer import VideoVisualizer
-from detectron2.utils.visualizer import Visualizer
 
 from groupnet_det.images.label_images import voc_colours
 from groupnet_det.runtime.results.classification import Classification
@@ -16,8 +15,7 @@ from groupnet_det.runtime.results.label_maps import LabelMap
 from groupnet_det.runtime.results.panoptic_segmentation import PanopticSegmentation
 from groupnet_det.runtime.results.result import Result
 
-from .instances import class_colour, draw_instances
-from .label_map_images import draw_segments
+from .instances import class_colour
 
 TOP = 3  # classes of an image that are named
 LEAST_SHARE = 0.005  # of the pixels, of labels that are named
@@ -30,27 +28,14 @@ PALETTES: dict[str, Callable[[int], list[list[int]]]] = {
 }
 
 
-def draw_result(pixels: np.ndarray, result: Result) -> np.ndarray:
-    """An image with what was found.
-
-    Args:
-        pixels: RGB (H, W, 3).
-        result: Result for this image.
-
-    Returns:
-        RGB of the same size.
-    """
-    return _DRAWERS[type(result)](pixels, result, metadata_of(result))
-
-
 class VideoDrawer:
-    """Draws like `draw_result`, but an object keeps its colour from frame to frame."""
+    """Draws like `Result.plot`, but an object keeps its colour from frame to frame."""
 
     def __init__(self) -> None:
         self.visualizer = VideoVisualizer(Metadata())
 
     def __call__(self, pixels: np.ndarray, result: Result) -> np.ndarray:
-        """See `draw_result`; frames come in their order."""
+        """The frame, RGB, with what was found; frames come in their order."""
         self.visualizer.metadata = metadata_of(result)
         if isinstance(result, Detections):
             instances = result.to_detectron2()
@@ -58,7 +43,7 @@ class VideoDrawer:
         if isinstance(result, PanopticSegmentation):
             drawn = self.visualizer.draw_panoptic_seg_predictions(pixels, *result.to_detectron2())
             return drawn.get_image()
-        return draw_result(pixels, result)
+        return result.plot(pixels)
 
 
 def describe_result(result: Result) -> str:
@@ -96,37 +81,6 @@ def complete_metadata(
         stuff_colors=colours if len(colours) >= len(stuff) else PALETTES["stuff"](len(stuff)),
     )
     return metadata
-
-
-def _draw_objects(pixels: np.ndarray, result: Detections, metadata: Metadata) -> np.ndarray:
-    return draw_instances(pixels, result.to_detectron2(), metadata)
-
-
-def _draw_labels(pixels: np.ndarray, result: LabelMap, metadata: Metadata) -> np.ndarray:
-    return draw_segments(pixels, result.labels.numpy(), metadata)
-
-
-def _draw_panoptic(
-    pixels: np.ndarray, result: PanopticSegmentation, metadata: Metadata
-) -> np.ndarray:
-    visualizer = Visualizer(pixels, metadata)
-    return visualizer.draw_panoptic_seg(*result.to_detectron2(), alpha=0.5).get_image()
-
-
-def _draw_classes(pixels: np.ndarray, result: Classification, metadata: Metadata) -> np.ndarray:
-    visualizer = Visualizer(pixels, metadata)
-    text = "\n".join(_top_classes(result))
-    margin = 0.02 * min(pixels.shape[:2])
-    drawn = visualizer.draw_text(text, (margin, margin), color="w", horizontal_alignment="left")
-    return drawn.get_image()
-
-
-_DRAWERS: dict[type[Result], Callable[[np.ndarray, Any, Metadata], np.ndarray]] = {
-    PanopticSegmentation: _draw_panoptic,
-    LabelMap: _draw_labels,
-    Detections: _draw_objects,
-    Classification: _draw_classes,
-}
 
 
 def _describe_panoptic(result: PanopticSegmentation) -> str:

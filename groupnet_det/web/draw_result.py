@@ -4,9 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from detectron2.data import Metadata
-from numpy.typing import NDArray
 from PIL import Image
 
 from groupnet_det.errors import DataError
@@ -14,17 +11,12 @@ from groupnet_det.images.decoding import open_image
 from groupnet_det.images.reading import read_image
 from groupnet_det.runtime.results.classification import Classification
 from groupnet_det.runtime.results.detections import Detections
+from groupnet_det.runtime.results.drawing import Colour, Pixels, object_colours, rescaled
 from groupnet_det.runtime.results.label_maps import LabelMap
 from groupnet_det.runtime.results.panoptic_segmentation import PanopticSegmentation
 from groupnet_det.runtime.results.result import Result
-from groupnet_det.visualization.drawn_results import metadata_of
-from groupnet_det.visualization.instances import class_colour, draw_instances
-from groupnet_det.visualization.label_map_images import draw_segments
 
 from .offered_models import LABELS_QUESTION, MASKS
-
-Pixels = NDArray[np.uint8]  # RGB (H, W, 3)
-Colour = tuple[int, int, int]
 
 MAX_PIXELS = 40_000_000  # of an image that is decoded
 MAX_SIDE = 1280  # pixels: larger images are shrunk
@@ -91,13 +83,7 @@ def shrink_for_drawing(pixels: Pixels, most: int) -> Pixels:
     height, width = pixels.shape[:2]
     if max(height, width) <= most:
         return pixels
-    return scaled(pixels, most / max(height, width), Image.Resampling.BOX)
-
-
-def scaled(pixels: NDArray[Any], scale: float, method: Image.Resampling) -> NDArray[Any]:
-    """Resize an image, or a map of labels, by a factor."""
-    height, width = (max(1, round(scale * side)) for side in pixels.shape[:2])
-    return np.asarray(Image.fromarray(pixels).resize((width, height), method))
+    return rescaled(pixels, most / max(height, width), Image.Resampling.BOX)
 
 
 def show_result(pixels: Pixels, result: Result, *, question: str, threshold: float) -> Shown:
@@ -114,50 +100,38 @@ def show_result(pixels: Pixels, result: Result, *, question: str, threshold: flo
         result = result.above(threshold)
         if question != MASKS:
             result = replace(result, masks=None)
-    return _SHOW[type(result)](pixels, result, metadata_of(result))
-
-
-def _show_objects(pixels: Pixels, result: Detections, metadata: Metadata) -> Shown:
-    height = round(_enlargement(pixels) * pixels.shape[0])
-    number = len(result.class_names)
-    colours = [
-        _bytes(class_colour(label, max(number, label + 1))) for label in result.classes.tolist()
-    ]
-    shares = zip(result.names, result.scores.tolist(), colours, strict=True)
-    return Shown(
-        picture=draw_instances(pixels, result.to_detectron2(), metadata, height=height),
-        findings=[FoundClass(name=n, share=score, colour=c) for n, score, c in shares],
-    )
-
-
-def _show_labels(pixels: Pixels, result: LabelMap, metadata: Metadata) -> Shown:
-    labels = result.labels.numpy().astype(np.int32)
     scale = _enlargement(pixels)
-    colour_of = dict(zip(result.class_names, map(tuple, metadata.stuff_colors), strict=True))
-    return Shown(
-        picture=draw_segments(
-            scaled(pixels, scale, Image.Resampling.BICUBIC),
-            scaled(labels, scale, Image.Resampling.NEAREST),
-            metadata,
-        ),
-        findings=[
-            FoundClass(name=name, share=share, colour=colour_of[name])
-            for name, share in result.shares().items()
-        ],
-    )
+    if isinstance(result, Classification):
+        picture = rescaled(pixels, scale, Image.Resampling.BICUBIC)  # the list has its classes
+    else:
+        picture = result.plot(pixels, scale=scale)
+    return Shown(picture=picture, findings=_FINDINGS[type(result)](result))
 
 
-def _show_class(pixels: Pixels, result: Classification, _: Metadata) -> Shown:
-    return Shown(
-        picture=scaled(pixels, _enlargement(pixels), Image.Resampling.BICUBIC),
-        findings=[FoundClass(name=name, share=share) for name, share in result.top(TOP)],
-    )
+def _find_objects(result: Detections) -> list[FoundClass]:
+    palette = object_colours(max(len(result.class_names), 1))
+    return [
+        FoundClass(name=each.class_name, share=each.score, colour=palette[each.label])
+        for each in result
+    ]
 
 
-_SHOW: dict[type, Callable[[Pixels, Any, Metadata], Shown]] = {
-    Detections: _show_objects,
-    LabelMap: _show_labels,
-    Classification: _show_class,
+def _find_labels(result: LabelMap) -> list[FoundClass]:
+    colours = result.colours()
+    return [
+        FoundClass(name=region.class_name, share=region.share, colour=colours[region.label])
+        for region in result
+    ]
+
+
+def _find_classes(result: Classification) -> list[FoundClass]:
+    return [FoundClass(name=name, share=share) for name, share in result.top(TOP)]
+
+
+_FINDINGS: dict[type, Callable[[Any], list[FoundClass]]] = {
+    Detections: _find_objects,
+    LabelMap: _find_labels,
+    Classification: _find_classes,
 }
 
 
@@ -165,8 +139,3 @@ def _enlargement(pixels: Pixels) -> float:
     """At least 1, and not beyond `MAX_SIDE` for the longer side."""
     height, width = pixels.shape[:2]
     return max(1.0, min(DRAWN_SIDE / min(height, width), MAX_SIDE / max(height, width)))
-
-
-def _bytes(colour: Sequence[float]) -> Colour:
-    red, green, blue = (round(255 * share) for share in colour)
-    return red, green, blue

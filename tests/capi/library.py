@@ -34,6 +34,8 @@ class Segment(Structure):
     _fields_ = (("is_thing", c_int32), ("label", c_int32), ("score", c_float), ("area", c_int64))
 
 
+OWN_SCORE_THRESHOLDS = -1.0  # GROUPNET_OWN_SCORE_THRESHOLDS
+
 FUNCTIONS = {
     "open": (c_void_p, [c_char_p, POINTER(Error)]),
     "open_bytes": (c_void_p, [c_char_p, ctypes.c_size_t, POINTER(Error)]),

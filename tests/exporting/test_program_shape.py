@@ -115,13 +115,25 @@ def test_what_stays_float_is_listed():
     assert set(unpacked(stages=2)) == {"backbone.stem.conv1", "fc"}
     listed = unpacked(stages=2, design={"downsample": "float"})
     assert listed["backbone.res3.0.downsample.conv"] == "full precision by the config"
-    listed = unpacked(method="dorefa", stages=1)
-    assert len(listed) == 2 + 4
+    for bits in (1, 2, 3):
+        listed = unpacked(method="dorefa", quantization={"bits": bits}, stages=2)
+        assert set(listed) == {"backbone.stem.conv1", "fc"}
+    listed = unpacked(quantization={"weight": "dorefa", "activation": "float"}, stages=1)
     reason = listed["backbone.res2.0.branches.0.unit1.conv"]
-    assert reason == "weights of 2 and activations of 2 bits"
-    assert set(unpacked(method="dorefa", quantization={"bits": 1}, stages=1)) == {
-        *("backbone.stem.conv1", "fc")
-    }
+    assert reason == "weights of 2 and activations of 32 bits"
+
+
+@pytest.mark.parametrize(("method", "bits", "planes"), [("dorefa", 2, 2), ("lsq", 2, 3)])
+def test_weights_of_several_bits_are_stored_with_these(method, bits, planes):
+    """A plane for each bit, and of LSQ a constant; a product with each of three thresholds."""
+    model, packed = export(method=method, quantization={"bits": bits}, stages=1)
+    (branch,) = steps_by_name(packed)["res2.0.unit1"].branches
+    assert len(branch.terms) == planes * 3
+    names = {term.weight for term in branch.terms}
+    assert len(names) == planes
+    weight = model.backbone.res2[0].branches[0].unit1.conv.weight
+    assert sum(packed.tensors[name].numel() for name in names) * 8 == weight.numel() * planes
+    assert branch.final.act == "relu"  # of the sum
 
 
 def test_products_of_signs_that_find_no_room():
@@ -131,6 +143,8 @@ def test_products_of_signs_that_find_no_room():
     assert listed["backbone.res3.0.downsample.conv"].startswith("it has 49 products of signs")
     listed = unpacked(quantization={"activation": "abc"}, stages=1)
     assert "nonlinearity follows" in listed["backbone.res2.0.branches.1.unit2.conv"]
+    listed = unpacked(method="dorefa", quantization={"bits": 4}, stages=2)
+    assert listed["backbone.res3.0.downsample.conv"].startswith("it has 60 products of signs")
 
 
 def test_sizes_by_hand():

@@ -8,7 +8,7 @@ from groupnet_det.inference.trained_predictor import open_predictor
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.results.panoptic_segmentation import PanopticSegmentation
-from groupnet_det.visualization.drawn_results import describe_result, draw_result
+from groupnet_det.visualization.drawn_results import describe_result
 from tests.exporting.tiny_panoptic import DIGITS, PACKED, WEIGHTS
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
@@ -73,7 +73,7 @@ def test_it_is_drawn_and_described_as_the_trained_network(tiny_panoptic):
         assert result.detections.class_names == tuple(DIGITS)
         assert result.label_map.class_names == ("things", "background")
         assert result.detections.scores.min() >= THRESHOLD
-        drawn = draw_result(PIXELS, result)
+        drawn = result.plot(PIXELS)
         assert drawn.shape == PIXELS.shape
         assert np.abs(drawn.astype(int) - PIXELS).mean() > 1
         assert "other segment" in describe_result(result)

@@ -13,7 +13,6 @@ from groupnet_det.visualization.drawn_results import (
     VideoDrawer,
     complete_metadata,
     describe_result,
-    draw_result,
 )
 from groupnet_det.visualization.instances import draw_instances
 
@@ -88,7 +87,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_drawn_and_described(case):
     result, text = CASES[case]
-    for draw in (lambda: draw_result(PIXELS, result), video(result)):
+    for draw in (lambda: result.plot(PIXELS), video(result)):
         drawn = draw()
         assert drawn.shape == PIXELS.shape
         changed = np.abs(drawn.astype(int) - PIXELS).sum(axis=2) > 30
@@ -100,7 +99,7 @@ def test_drawn_and_described(case):
 def test_segments_have_the_same_colours_in_every_image(case):
     result, _ = CASES[case]
     drawer = VideoDrawer()
-    pictures = [draw_result(PIXELS, result) for _ in range(2)]
+    pictures = [result.plot(PIXELS) for _ in range(2)]
     frames = [drawer(PIXELS, result) for _ in range(3)]
     for first, second in (pictures, frames[1:]):  # things of a video have the colours of tracks
         stuff = np.s_[:15, 40:60] if case == "segments" else np.s_[:]
@@ -108,10 +107,10 @@ def test_segments_have_the_same_colours_in_every_image(case):
 
 
 def test_labels_are_coloured_by_the_data_set_and_black_is_no_colour():
-    drawn = draw_result(PIXELS, label_map(((0, 0, 0), (9, 9, 9), (200, 0, 40))))
-    assert (drawn[:, :55] == 100).all()
-    inside = drawn[2:8, 64:76].astype(int)  # above the name
-    assert np.abs(inside - [160, 40, 64]).max() <= 2  # 0.6 of the colour, 0.4 of the image
+    drawn = label_map(((0, 0, 0), (9, 9, 9), (200, 0, 40))).plot(PIXELS)
+    assert (drawn[40:, :60] == 100).all()
+    inside = drawn[40:58, 64:76].astype(int)
+    assert np.abs(inside - [150, 50, 70]).max() <= 2  # half of the colour, half of the image
 
 
 def test_missing_colours_are_the_same_each_time():

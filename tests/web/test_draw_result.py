@@ -84,7 +84,7 @@ def test_labels():
         ("things", 0.75, (0, 0, 0)),
         ("sky", 0.25, (0, 128, 0)),
     ]
-    red, green, blue = shown.picture[20, 40].astype(int)
+    red, green, blue = shown.picture[400, 40].astype(int)
     assert green - red > 20
     assert green - blue > 20
     assert changed(shown.picture, 0, 60, 25, 80) < 0.05

@@ -11,6 +11,7 @@ from .timing import median_ratio, ratio_of_least
 from .workload import AnyWorkload
 
 OURS = "ours"
+STEADY = 1.15  # the median of rounds over the least, up to which a row is not marked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class Row:
         least, median: Over the rounds, in `unit`; nothing for an engine that is unavailable.
         x_least, x_median: How many times longer than ours: by the least, and the median of the
             rounds' ratios.
-        note: Why an engine is unavailable, or how to read its figure.
+        note: Why an engine is unavailable, how to read its figure, or how far its rounds differ.
     """
 
     what: str
@@ -67,14 +68,15 @@ def table_rows(
                 "x_median": round(median_ratio(values, base), 3),
             }
         )
+        least, median = 1000 * min(values), 1000 * statistics.median(values)
         rows.append(
             _row(
                 workload,
                 threads,
                 engine,
-                least=round(1000 * min(values), 4),
-                median=round(1000 * statistics.median(values), 4),
-                note=notes.get(engine, ""),
+                least=round(least, 4),
+                median=round(median, 4),
+                note="; ".join(filter(None, (notes.get(engine), describe_noise(least, median)))),
                 **ratios,
             )
         )
@@ -82,6 +84,13 @@ def table_rows(
         _row(workload, threads, engine, note=f"unavailable: {why}")
         for engine, why in unavailable.items()
     ]
+
+
+def describe_noise(least: float, median: float) -> str:
+    """A mark for rounds that differ by more than `STEADY` allows; empty for steady ones."""
+    if median <= STEADY * least:
+        return ""
+    return f"unsteady: the median is {median / least - 1:.0%} above the least"
 
 
 def _row(workload: AnyWorkload, threads: int, engine: str, **figures: float | str) -> Row:
@@ -105,6 +114,7 @@ def write_rows(path: Path, rows: Sequence[Any], environment: Mapping[str, str]) 
     columns = fields(rows[0] if rows else Row)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*(f.name for f in columns), *environment])
+        names = [*(f.name for f in columns), *environment]
+        writer = csv.DictWriter(file, names, lineterminator="\n")
         writer.writeheader()
         writer.writerows({**asdict(row), **environment} for row in rows)

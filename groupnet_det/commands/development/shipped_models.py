@@ -16,7 +16,8 @@ LARGEST = 1_000_000  # bytes of a file: the package carries it to everyone who i
 def ship(entries: Iterable[Mapping[str, Any]], zoo: Path, folder: Path = FOLDER) -> None:
     """Copy packed models into the package, with what their manifest says of them.
 
-    Their images are in the folder already: one of each data set, `IMAGES`.
+    Their images are in the folder already: one of each data set, `IMAGES`. Models that the package
+    has and the manifest does not name stay as they are.
 
     Args:
         entries: Entries of the manifest.
@@ -25,8 +26,11 @@ def ship(entries: Iterable[Mapping[str, Any]], zoo: Path, folder: Path = FOLDER)
     Raises:
         DataError: A packed file differs from its network, or is too large.
     """
-    cards = [_card(entry, zoo, folder) for entry in entries]
-    (folder / CARDS).write_text(json.dumps(cards, indent=2) + "\n")
+    path = folder / CARDS
+    before = json.loads(path.read_text()) if path.exists() else []
+    cards = {card["name"]: card for card in before}
+    cards |= {entry["name"]: _card(entry, zoo, folder) for entry in entries}
+    path.write_text(json.dumps(list(cards.values()), indent=2) + "\n")
 
 
 # Ending of a config's name -> image of its data set.

@@ -23,7 +23,7 @@ from groupnet_det.inference.videos import (
 from groupnet_det.packed.score_thresholds import DEFAULT_THRESHOLDS
 from groupnet_det.pretrained import pretrained
 from groupnet_det.runtime.base_predictor import BasePredictor
-from groupnet_det.visualization.drawn_results import VideoDrawer, describe_result, draw_result
+from groupnet_det.visualization.drawn_results import VideoDrawer, describe_result
 
 from . import visualization_flags
 
@@ -77,7 +77,7 @@ def _draw_file(predictor: BasePredictor, path: Path, target: Path | None) -> boo
     start = time.perf_counter()
     result = predictor(pixels)
     seconds = time.perf_counter() - start
-    drawn = draw_result(pixels, result)
+    drawn = result.plot(pixels)
     tqdm.write(f"{path}: {describe_result(result)}, {seconds:.2f} s")
     if target:
         save_drawing(drawn, target)

@@ -120,7 +120,7 @@ void Model::read_detection(const Json& info) {
             "its task is " + quoted(task_) + "; valid: '" + kDetection + "', '" + kInstances + "'");
     detection_ = make_detection(info, task_, *network_);
     require(preprocessing().keeps_whole(), "its preprocessing is for classifiers");
-    name_classes(static_cast<size_t>(detection_->num_classes()));
+    name_objects(static_cast<size_t>(detection_->num_classes()), detection_->options());
   } catch (const Error& error) {
     detection_.reset();
     no_detection_ = error.what();
@@ -133,7 +133,7 @@ void Model::read_panoptic(const Json& info) {
             "its task is " + quoted(task_) + ", not '" + std::string(kPanoptic) + "'");
     panoptic_ = std::make_unique<Panoptic>(info, *network_);
     require(preprocessing().keeps_whole(), "its preprocessing is for classifiers");
-    name_classes(static_cast<size_t>(panoptic_->num_classes()));
+    name_objects(static_cast<size_t>(panoptic_->num_classes()), panoptic_->options());
     stuff_class_names_ = read_names(info, "stuff_class_names");
     fill_names(stuff_class_names_, static_cast<size_t>(panoptic_->num_labels()),
                "stuff_class_names");
@@ -155,6 +155,18 @@ void Model::read_class_names(const Json& info) {
 }
 
 void Model::name_classes(size_t number) { fill_names(class_names_, number, "class_names"); }
+
+void Model::name_objects(size_t number, const ObjectOptions& options) {
+  name_classes(number);
+  own_thresholds_ = options.score_thresholds(class_names_, kScoreThreshold);
+}
+
+std::vector<double> Model::score_thresholds(double given) const {
+  if (given == kOwnThresholds) return own_thresholds_;
+  require(0 <= given && given <= 1,
+          "the score threshold of objects is " + std::to_string(given) + "; valid: 0 to 1");
+  return std::vector<double>(own_thresholds_.size(), given);
+}
 
 const Preprocessing& Model::preprocessing() const {
   if (preprocessing_ == nullptr) {
@@ -197,14 +209,11 @@ Segments Model::segments(const RgbImage& image, double score_threshold, int thre
 
 DetectionInput Model::input(const RgbImage& image, const std::vector<uint8_t>& prepared,
                             double score_threshold, int threads) const {
-  require(
-      0 <= score_threshold && score_threshold <= 1,
-      "the score threshold of objects is " + std::to_string(score_threshold) + "; valid: 0 to 1");
   DetectionInput input;
   input.prepared = prepared.data();
   input.size = preprocessing().size_of(image);
   input.wanted = {image.height, image.width};
-  input.score_threshold = score_threshold;
+  input.score_thresholds = score_thresholds(score_threshold);
   input.threads = number_of_threads(threads);
   return input;
 }

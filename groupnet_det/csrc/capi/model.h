@@ -20,6 +20,8 @@ struct Output {
   std::vector<float> values;
 };
 
+constexpr double kOwnThresholds = -1, kScoreThreshold = 0.5;
+
 class Model {
  public:
   // Throw Error where the file is not what it should be.
@@ -40,7 +42,8 @@ class Model {
   // segmenter. As `run`, for any number of threads.
   std::vector<int32_t> labels(const RgbImage& image, int threads) const;
 
-  // Objects with at least that score, 0 to 1. Throws Error where the model is not a detector. As
+  // Objects with at least that score, 0 to 1; or `kOwnThresholds`, that of the file for each class,
+  // and `kScoreThreshold` where it has none. Throws Error where the model is not a detector. As
   // `run`, for any number of threads.
   Objects objects(const RgbImage& image, double score_threshold, int threads) const;
   // The maker of objects' masks; null where it makes none.
@@ -66,11 +69,16 @@ class Model {
   void read_segmentation(const Json& info);
   void read_class_names(const Json& info);
   void name_classes(size_t number);
+  // The classes of objects, and their thresholds.
+  void name_objects(size_t number, const ObjectOptions& options);
+  // Of each class.
+  std::vector<double> score_thresholds(double given) const;
   void run_one(const uint8_t* image, const ImageSize& size, int threads,
                std::vector<Output>& outputs) const;
 
   std::string info_, task_;
   std::vector<std::string> class_names_, stuff_class_names_;
+  std::vector<double> own_thresholds_;  // of objects, of each class
   std::unique_ptr<Network> network_;
   std::unique_ptr<Preprocessing> preprocessing_;
   std::unique_ptr<Segmentation> segmentation_;

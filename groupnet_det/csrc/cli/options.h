@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/report.h"
+#include "include/groupnet.h"
 
 namespace groupnet_tool {
 
@@ -17,7 +18,7 @@ struct UsageError : std::runtime_error {
 struct Options {
   std::string model, image, output, map, draw;
   int threads = 0;
-  double score_threshold = 0.5;
+  double score_threshold = GROUPNET_OWN_SCORE_THRESHOLDS;
   bool help = false;
   ReportOptions report;
 };

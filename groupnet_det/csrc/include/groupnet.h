@@ -81,10 +81,13 @@ typedef struct {
 
 typedef struct groupnet_objects groupnet_objects; /* those of an image */
 
+/* A score threshold that is each class's own: that of the file, or 0.5 where it has none. */
+#define GROUPNET_OWN_SCORE_THRESHOLDS (-1.0)
+
 /* Whether groupnet_detect takes images for this model: 0, or -1 with the reason. */
 GROUPNET_API int groupnet_check_detect(const groupnet_model* model, groupnet_error* error);
-/* The objects in an image with a score of at least `score_threshold`, 0 to 1, as PackedPredictor
- * gives them. */
+/* The objects in an image with a score of at least `score_threshold`, 0 to 1 or
+ * GROUPNET_OWN_SCORE_THRESHOLDS, as PackedPredictor gives them. */
 GROUPNET_API groupnet_objects* groupnet_detect(const groupnet_model* model, const uint8_t* rgb,
                                                int64_t height, int64_t width,
                                                double score_threshold, int threads,
@@ -117,9 +120,9 @@ GROUPNET_API int groupnet_num_stuff_classes(const groupnet_model* model);
 GROUPNET_API const char* groupnet_stuff_class_name(const groupnet_model* model, int number);
 /* Whether groupnet_panoptic takes images for this model: 0, or -1 with the reason. */
 GROUPNET_API int groupnet_check_panoptic(const groupnet_model* model, groupnet_error* error);
-/* The segments of an image, of objects with a score of at least `score_threshold`, 0 to 1, as
- * PackedPredictor gives them. `segment_map` has room for (height, width): pixels get the number of
- * their segment, from 1, or 0 where they belong to none. */
+/* The segments of an image, of objects with a score of at least `score_threshold`, 0 to 1 or
+ * GROUPNET_OWN_SCORE_THRESHOLDS, as PackedPredictor gives them. `segment_map` has room for (height,
+ * width): pixels get the number of their segment, from 1, or 0 where they belong to none. */
 GROUPNET_API groupnet_segments* groupnet_panoptic(const groupnet_model* model, const uint8_t* rgb,
                                                   int64_t height, int64_t width,
                                                   double score_threshold, int threads,

@@ -130,6 +130,7 @@ const KernelTable* portable_kernels();
 const KernelTable* avx2_kernels();
 const KernelTable* avx512_paired_kernels();
 const KernelTable* avx512_plain_kernels();
+const KernelTable* avx512_shuffle_kernels();
 const KernelTable* neon_kernels();
 const KernelTable* neon_dot_kernels();
 

@@ -11,7 +11,7 @@ from functools import reduce
 import torch
 from torch import Tensor, nn
 
-from groupnet_det.quantizers.base import ActivationQuantizer, WeightQuantizer
+from groupnet_det.quantizers.base import ActivationQuantizer, SignPlanes, WeightQuantizer
 from groupnet_det.quantizers.pass_through import pass_through
 from groupnet_det.quantizers.sign_activation import plain_sign, sign
 
@@ -121,3 +121,12 @@ class ABCWeight(WeightQuantizer):
 
     def forward(self, weight: Tensor) -> Tensor:
         return approximate_weight(weight, num_bases=self.num_terms, num_groups=self.num_groups)
+
+    @torch.no_grad()
+    def sign_planes(self, weight: Tensor) -> SignPlanes | None:
+        """The bases, and their least-squares scales."""
+        rows = weight.reshape(self.num_groups, -1)
+        bases = binary_bases(rows, self.num_terms)
+        scales = least_squares_scales(rows, bases).double()
+        signs = bases.movedim(-1, 0).reshape(-1, *weight.shape)
+        return SignPlanes(signs, scales.T.repeat_interleave(len(weight) // self.num_groups, dim=1))

@@ -7,7 +7,12 @@ quantization of gradients is left out.
 import torch
 from torch import Tensor
 
-from groupnet_det.quantizers.base import ActivationQuantizer, WeightQuantizer
+from groupnet_det.quantizers.base import (
+    ActivationQuantizer,
+    SignPlanes,
+    WeightQuantizer,
+    signs_of_codes,
+)
 from groupnet_det.quantizers.pass_through import pass_through, pass_through_clipped
 from groupnet_det.quantizers.sign_weight import binarize_weight
 
@@ -67,3 +72,15 @@ class DorefaWeight(WeightQuantizer):
 
     def forward(self, weight: Tensor) -> Tensor:
         return quantize_dorefa_weight(weight, bits=self.precision, num_groups=self.num_groups)
+
+    @torch.no_grad()
+    def sign_planes(self, weight: Tensor) -> SignPlanes | None:
+        """``2 c / n - 1 = sum_i (2^i / n) s_i`` for a code c with the signs s_i of its bits."""
+        bits = self.precision
+        if bits == 1:
+            return None
+        largest = 2**bits - 1
+        codes = ((self(weight).double() + 1) * (largest / 2)).round()
+        powers = 2.0 ** torch.arange(bits, dtype=torch.float64, device=weight.device) / largest
+        signs = signs_of_codes(codes, bits=bits)
+        return SignPlanes(signs, powers[:, None].expand(bits, len(weight)))

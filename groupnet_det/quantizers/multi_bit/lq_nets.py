@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from groupnet_det.quantizers.base import ActivationQuantizer, WeightQuantizer
+from groupnet_det.quantizers.base import ActivationQuantizer, SignPlanes, WeightQuantizer
 from groupnet_det.quantizers.pass_through import pass_through, pass_through_clipped
 
 from .first_batch import FirstBatchState, mean_magnitude, sum_over_processes
@@ -139,3 +139,14 @@ class LQWeight(_LearnedBasis, WeightQuantizer):
     def forward(self, weight: Tensor) -> Tensor:
         values, _ = self._quantize(weight.detach().flatten(1))
         return pass_through(weight, values.view_as(weight))
+
+    @torch.no_grad()
+    def sign_planes(self, weight: Tensor) -> SignPlanes | None:
+        """The codes of the weights, and the basis of each output channel."""
+        if self.precision == 1:
+            return None
+        rows = weight.flatten(1)
+        basis = self._current_basis(rows)
+        codes = quantize_to_basis(rows, basis, signed=True).codes
+        signs = codes.movedim(-1, 0).reshape(-1, *weight.shape)
+        return SignPlanes(signs, basis.T.double())

@@ -13,7 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from groupnet_det.quantizers.base import ActivationQuantizer, WeightQuantizer
+from groupnet_det.quantizers.base import (
+    ActivationQuantizer,
+    SignPlanes,
+    WeightQuantizer,
+    signs_of_codes,
+)
 from groupnet_det.quantizers.exporting import is_exporting
 from groupnet_det.quantizers.sign_activation import plain_sign
 
@@ -128,3 +133,19 @@ class LSQWeight(_LearnedStep, WeightQuantizer):
     def forward(self, weight: Tensor) -> Tensor:
         rows = weight.reshape(len(self.step), -1)
         return self._quantize(rows, rows.shape[1]).view_as(weight)
+
+    @torch.no_grad()
+    def sign_planes(self, weight: Tensor) -> SignPlanes | None:
+        """``s c = s (sum_i 2^(i-1) s_i - 1/2)`` for a code c, where s_i are the signs of the bits
+        of ``c + Q_N``; the last plane is the constant."""
+        bits = self.precision
+        if bits == 1:
+            return None
+        steps = self._current_step(weight.reshape(len(self.step), -1)).double()
+        steps = steps.repeat_interleave(len(weight) // len(self.step))
+        lowest = _code_limits(bits, signed=True)[0]
+        codes = (self(weight).double() / steps.view(-1, 1, 1, 1)).round() - lowest
+        signs = torch.cat([signs_of_codes(codes, bits=bits), -torch.ones_like(weight)[None]])
+        halves = 2.0 ** torch.arange(-1, bits - 1, dtype=torch.float64, device=weight.device)
+        halves = torch.cat([halves, halves[:1]])
+        return SignPlanes(signs, halves[:, None] * steps)

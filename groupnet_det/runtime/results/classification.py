@@ -14,7 +14,7 @@ from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.images.decoding import FULL_SIZE
 from groupnet_det.images.reading import AnyImage, read_image
 
-from .drawing import Colour, Pen
+from .drawing import Canvas, Colour
 from .members import is_number, selection
 from .result import Result, load_supervision
 from .softmax import rank, softmax
@@ -98,11 +98,11 @@ class Classification(Result):
         for label, (name, share) in enumerate(zip(self.class_names, shares, strict=True)):
             yield ClassProbability(class_name=name, label=label, probability=share)
 
-    def plot(self, image: AnyImage) -> NDArray[np.uint8]:
+    def plot(self, image: AnyImage, *, scale: float = 1.0) -> NDArray[np.uint8]:
         """See `Result.plot`: the most probable classes, in a corner of an image of any size."""
-        pen = Pen(read_image(image, least_side=FULL_SIZE).copy())
-        pen.lines([(f"{name} {share:.0%}", BACKGROUND) for name, share in self.top(SHOWN)])
-        return pen.pixels()
+        canvas = Canvas(read_image(image, least_side=FULL_SIZE).copy(), scale)
+        canvas.lines([(f"{name} {share:.0%}", BACKGROUND) for name, share in self.top(SHOWN)])
+        return canvas.pixels()
 
     def to_dict(self) -> dict[str, Any]:
         """``classes``, the most probable first: ``class``, ``label`` and ``probability``."""

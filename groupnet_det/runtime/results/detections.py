@@ -13,7 +13,7 @@ from groupnet_det.extras import MissingExtraError
 from groupnet_det.images.reading import AnyImage
 from groupnet_det.packed.score_thresholds import ScoreThreshold, check_known_classes
 
-from .drawing import Pen, blend, largest_first, object_colours, pixels_of
+from .drawing import Canvas, largest_first, object_colours, pixels_of
 from .members import Selection, counted, is_number, picked, reach, selection
 from .result import Result, load_supervision
 from .run_lengths import encode_mask
@@ -116,18 +116,18 @@ class Detections(Result):
         scores, labels = self.scores.numpy(), self.classes.numpy()
         return self._selected(reach(scores, labels, self.class_names, score))
 
-    def plot(self, image: AnyImage) -> NDArray[np.uint8]:
+    def plot(self, image: AnyImage, *, scale: float = 1.0) -> NDArray[np.uint8]:
         """See `Result.plot`: boxes, masks, class names and scores; a class has one colour."""
-        pixels = pixels_of(image, self.image_size)
+        canvas = Canvas(pixels_of(image, self.image_size), scale)
         palette = object_colours(max(len(self.class_names), 1))
         if self.masks is not None:
             masks = self.masks.numpy()
             for number in largest_first(masks):
-                blend(pixels, masks[number], palette[int(self.classes[number])])
-        pen = Pen(pixels)
-        for each in reversed(list(self)):  # the most certain ones above the others
-            pen.box(each.box, palette[each.label], f"{each.class_name} {each.score:.0%}")
-        return pen.pixels()
+                canvas.region(masks[number], palette[int(self.classes[number])])
+        colours = [palette[each.label] for each in self]
+        texts = [f"{each.class_name} {each.score:.0%}" for each in self]
+        canvas.boxes(list(zip(self.boxes.tolist(), colours, texts, strict=True)))
+        return canvas.pixels()
 
     def to_dict(self) -> dict[str, Any]:
         """``image_size`` (height, width) and ``objects``: ``class``, ``label``, ``score``, ``box``

@@ -2,6 +2,7 @@
 
 import colorsys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from groupnet_det.images.reading import AnyImage, read_image
 
 Pixels = NDArray[np.uint8]  # RGB (H, W, 3)
 Colour = tuple[int, int, int]
+Sides = tuple[int, int, int, int]  # left, upper, right, lower, in pixels
 
 OPACITY = 0.5  # of masks and regions
 LEAST_FONT, FONT_SHARE = 10, 0.035  # pixels, and of the shorter side of the image
@@ -58,48 +60,109 @@ def blend(pixels: Pixels, mask: NDArray[np.bool_], colour: Colour) -> None:
     pixels[mask] = mixed.round().astype(np.uint8)
 
 
-class Pen:
-    """Boxes and texts on pixels, in sizes that suit the image."""
+def rescaled(pixels: NDArray[Any], scale: float, method: Image.Resampling) -> NDArray[Any]:
+    """An image, or a map of labels, with its sides times `scale`."""
+    if scale == 1:
+        return pixels
+    height, width = (max(1, round(scale * side)) for side in pixels.shape[:2])
+    return np.asarray(Image.fromarray(pixels).resize((width, height), method)).copy()
 
-    def __init__(self, pixels: Pixels) -> None:
-        self.image = Image.fromarray(pixels)
-        self.draw = ImageDraw.Draw(self.image)
-        short = min(self.image.size)
+
+class Canvas:
+    """An image to be drawn on: regions first, then boxes and texts in sizes that suit it."""
+
+    def __init__(self, pixels: Pixels, scale: float = 1.0) -> None:
+        """
+        Args:
+            pixels: RGB (H, W, 3); what is drawn is given in these pixels.
+            scale: Of the canvas; small images need a larger one for texts.
+        """
+        self._scale = scale
+        self._pixels = rescaled(pixels, scale, Image.Resampling.BICUBIC)
+        short = min(self._pixels.shape[:2])
         self.font = ImageFont.load_default(size=max(LEAST_FONT, round(FONT_SHARE * short)))
         self.width = max(1, round(short / 250))
+        self._image: Image.Image | None = None  # for what follows the regions
+        self._texts: list[Sides] = []
 
-    def box(self, box: Sequence[float], colour: Colour, text: str) -> None:
-        """A box left, upper, right, lower, with a text above or, without room there, below its
-        upper side."""
-        left, top, right, bottom = box
-        corners = (left, top, max(left, right), max(top, bottom))
-        self.draw.rectangle(corners, outline=colour, width=self.width)
-        height = self.text_size(text)[1]
-        self.text((left, top - height if top >= height else top), colour, text)
+    def region(self, mask: NDArray[np.bool_], colour: Colour) -> None:
+        """Colour the pixels of a mask (H, W)."""
+        shown = rescaled(mask.view(np.uint8), self._scale, Image.Resampling.NEAREST)
+        blend(self._pixels, shown.view(np.bool_), colour)
 
-    def text(self, corner: tuple[float, float], colour: Colour, text: str) -> None:
-        """A text on a background of a colour; the upper left corner moves where it would not fit
-        into the image."""
-        width, height = self.text_size(text)
-        left = min(max(corner[0], 0), max(self.image.width - width, 0))
-        top = min(max(corner[1], 0), max(self.image.height - height, 0))
-        self.draw.rectangle((left, top, left + width - 1, top + height - 1), fill=colour)
-        luminance = np.dot(colour, (0.299, 0.587, 0.114))
-        ink = "black" if luminance > BRIGHT else "white"
-        self.draw.text((left + MARGIN, top + MARGIN), text, fill=ink, font=self.font, anchor="la")
+    def boxes(self, labelled: Sequence[tuple[Sequence[float], Colour, str]]) -> None:
+        """Boxes (left, upper, right, lower) with their colours and texts, the most important first:
+        it is drawn above the others, and its text has the first choice among the places at its
+        box."""
+        draw = self._draw()
+        scaled = [
+            ([self._scale * side for side in box], colour, text) for box, colour, text in labelled
+        ]
+        for (left, top, right, bottom), colour, _ in reversed(scaled):
+            corners = (left, top, max(left, right), max(top, bottom))
+            draw.rectangle(corners, outline=colour, width=self.width)
+        for box, colour, text in scaled:
+            self._text(self._free_place(box, text), colour, text)
+
+    def lines(self, lines: Sequence[tuple[str, Colour]]) -> None:
+        """Texts below each other in the upper left corner, each on its colour."""
+        self._draw()
+        for number, (text, colour) in enumerate(lines):
+            _, height = self.text_size(text)
+            self._text(self._inside(0, number * height, text), colour, text)
 
     def text_size(self, text: str) -> tuple[int, int]:
         """Width and height of a text with its background."""
         ascent, descent = self.font.getmetrics()  # type: ignore[union-attr]
         return round(self.font.getlength(text)) + 2 * MARGIN, ascent + descent + 2 * MARGIN
 
-    def lines(self, lines: Sequence[tuple[str, Colour]]) -> None:
-        """Texts below each other in the upper left corner."""
-        for number, (text, colour) in enumerate(lines):
-            self.text((0, number * self.text_size(text)[1]), colour, text)
-
     def pixels(self) -> Pixels:
-        return np.asarray(self.image).copy()
+        """RGB."""
+        return self._pixels if self._image is None else np.asarray(self._image).copy()
+
+    def _draw(self) -> ImageDraw.ImageDraw:
+        self._image = Image.fromarray(self._pixels) if self._image is None else self._image
+        return ImageDraw.Draw(self._image)
+
+    def _text(self, place: Sides, colour: Colour, text: str) -> None:
+        left, top, right, bottom = place
+        self._texts.append(place)
+        draw = self._draw()
+        draw.rectangle((left, top, right - 1, bottom - 1), fill=colour)
+        luminance = np.dot(colour, (0.299, 0.587, 0.114))
+        ink = "black" if luminance > BRIGHT else "white"
+        draw.text((left + MARGIN, top + MARGIN), text, fill=ink, font=self.font, anchor="la")
+
+    def _free_place(self, box: Sequence[float], text: str) -> Sides:
+        """Where a text at a box hides least of those that are there: above it, inside at the top or
+        the bottom, below it; at its left side, or its right one."""
+        left, top, right, bottom = box
+        width, height = self.text_size(text)
+        places = [
+            self._inside(x, y, text)
+            for x in (left, right - width)
+            for y in (top - height, top, bottom - height, bottom)
+            if 0 <= y <= self._pixels.shape[0] - height
+        ]
+        return min(places or [self._inside(left, top, text)], key=self._hidden)
+
+    def _inside(self, left: float, top: float, text: str) -> Sides:
+        """The text's place, moved into the image where that does not contain it."""
+        width, height = self.text_size(text)
+        rows, columns = self._pixels.shape[:2]
+        x = min(max(round(left), 0), max(columns - width, 0))
+        y = min(max(round(top), 0), max(rows - height, 0))
+        return x, y, x + width, y + height
+
+    def _hidden(self, place: Sides) -> int:
+        """Pixels of texts that a text there would hide."""
+        return sum(_common_area(place, other) for other in self._texts)
+
+
+def _common_area(a: Sides, b: Sides) -> int:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    return max(width, 0) * max(height, 0)
 
 
 def largest_first(masks: NDArray[np.bool_]) -> Iterator[int]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from groupnet_det.errors import lookup
 from groupnet_det.images.reading import AnyImage
 
-from .drawing import Colour, Pen, blend, label_colours, pixels_of
+from .drawing import Canvas, Colour, label_colours, pixels_of
 from .members import is_number, selection
 from .result import Result, load_supervision
 from .run_lengths import encode_mask
@@ -98,20 +98,19 @@ class LabelMap(Result):
     def __iter__(self) -> Iterator[Region]:
         return map(self._region, self._present().tolist())
 
-    def plot(self, image: AnyImage) -> NDArray[np.uint8]:
+    def plot(self, image: AnyImage, *, scale: float = 1.0) -> NDArray[np.uint8]:
         """See `Result.plot`: regions in their colours, and a list of these with the classes. Where
         the colour is black, as of most data sets' background, the image stays as it is."""
         height, width = self.labels.shape
-        pixels = pixels_of(image, (height, width))
+        canvas = Canvas(pixels_of(image, (height, width)), scale)
         colours = self.colours()
         lines = []
         for region in self:
             if any(colours[region.label]):
-                blend(pixels, region.mask.numpy(), colours[region.label])
+                canvas.region(region.mask.numpy(), colours[region.label])
             lines.append((f"{region.class_name} {region.share:.0%}", colours[region.label]))
-        pen = Pen(pixels)
-        pen.lines(lines)
-        return pen.pixels()
+        canvas.lines(lines)
+        return canvas.pixels()
 
     def colours(self) -> list[Colour]:
         """RGB, 0 to 255, of each label: those of the data set, or Pascal VOC's."""

@@ -18,7 +18,7 @@ from groupnet_det.packed.score_thresholds import (
 )
 
 from .detections import Detections
-from .drawing import Pen, blend, object_colours, pixels_of
+from .drawing import Canvas, object_colours, pixels_of
 from .label_maps import LabelMap, masks_for_supervision
 from .members import counted, is_number, selection
 from .result import Result
@@ -145,10 +145,10 @@ class PanopticSegmentation(Result):
         options = replace(self.combination, score_threshold=lowest_threshold(score))
         return combine(self.detections.above(score), self.label_map, options)
 
-    def plot(self, image: AnyImage) -> NDArray[np.uint8]:
+    def plot(self, image: AnyImage, *, scale: float = 1.0) -> NDArray[np.uint8]:
         """See `Result.plot`: objects with their boxes, and a list of the stuff."""
         height, width = self.segment_map.shape
-        pixels = pixels_of(image, (height, width))
+        canvas = Canvas(pixels_of(image, (height, width)), scale)
         palette = {
             True: object_colours(max(len(self.detections.class_names), 1)),
             False: self.label_map.colours(),
@@ -156,51 +156,47 @@ class PanopticSegmentation(Result):
         segments = [(each, palette[each.is_thing][each.label]) for each in self]
         for segment, colour in segments:
             if any(colour):
-                blend(pixels, segment.mask.numpy(), colour)
-        pen = Pen(pixels)
-        for segment, colour in reversed(segments):
-            if segment.is_thing and bool(segment.mask.any()):
-                text = f"{segment.class_name} {segment.score or 0:.0%}"
-                pen.box(_box_around(segment.mask.numpy()), colour, text)
-        pen.lines([(each.class_name, colour) for each, colour in segments if not each.is_thing])
-        return pen.pixels()
+                canvas.region(segment.mask.numpy(), colour)
+        canvas.lines([(each.class_name, colour) for each, colour in segments if not each.is_thing])
+        canvas.boxes(
+            [
+                (_box_around(each.mask.numpy()), colour, f"{each.class_name} {each.score or 0:.0%}")
+                for each, colour in segments
+                if each.is_thing and bool(each.mask.any())
+            ]
+        )
+        return canvas.pixels()
 
     def to_dict(self) -> dict[str, Any]:
         """``image_size`` (height, width) and ``segments``: ``class``, ``label``, ``isthing``,
         ``id``, ``mask`` and, of objects, ``score``."""
         segments: list[dict[str, Any]] = []
         for each in self:
-            entry: dict[str, Any] = {
+            entry = {
                 "class": each.class_name,
                 "label": each.label,
                 "isthing": each.is_thing,
                 "id": each.id,
                 "mask": encode_mask(each.mask.numpy()),
             }
-            if each.score is not None:
-                entry["score"] = each.score
-            segments.append(entry)
+            segments.append(entry | _score_of(each))
         return {"image_size": list(self.segment_map.shape), "segments": segments}
 
     def to_coco(self, image_id: int | str = 0) -> list[dict[str, Any]]:
-        """See `Result.to_coco`: a ``segmentation`` for each segment, with ``isthing``, as the
-        classes of objects and of stuff are counted on their own, and the ``score`` of objects."""
+        """See `Result.to_coco`; ``isthing`` says whose classes ``category_id`` counts."""
         results: list[dict[str, Any]] = []
         for each in self:
-            result: dict[str, Any] = {
+            result = {
                 "image_id": image_id,
                 "category_id": each.label,
                 "isthing": each.is_thing,
                 "segmentation": encode_mask(each.mask.numpy()),
             }
-            if each.score is not None:
-                result["score"] = each.score
-            results.append(result)
+            results.append(result | _score_of(each))
         return results
 
     def to_supervision(self) -> Any:
-        """supervision's ``Detections``: a mask for each segment, with ``class_name`` among its
-        data; labels of stuff follow those of objects."""
+        """supervision's ``Detections`` with masks; labels of stuff follow those of objects."""
         offset = len(self.detections.class_names)
         labels = [each.label + (0 if each.is_thing else offset) for each in self]
         return masks_for_supervision([each.mask for each in self], labels, self.names)
@@ -217,6 +213,10 @@ class PanopticSegmentation(Result):
 
     def __str__(self) -> str:
         return ", ".join(self.names) or "nothing"
+
+
+def _score_of(segment: Segment) -> dict[str, Any]:
+    return {} if segment.score is None else {"score": segment.score}
 
 
 def combine(

@@ -38,14 +38,15 @@ class Result(ABC):
         return self
 
     @abstractmethod
-    def plot(self, image: AnyImage) -> NDArray[np.uint8]:
+    def plot(self, image: AnyImage, *, scale: float = 1.0) -> NDArray[np.uint8]:
         """Draw over the image that the result is for.
 
         Args:
             image: Image of any kind that `read_image` takes.
+            scale: Factor on the sides of the image; texts on small images need more pixels.
 
         Returns:
-            RGB (H, W, 3) of the image's size.
+            RGB (H, W, 3) of the image's size times `scale`.
 
         Raises:
             DataError: The image cannot be used, or has another size.

@@ -45,6 +45,21 @@ def test_objects_are_those_of_python(
 
 
 @needs_engine
+def test_the_thresholds_of_a_file(groupnet_run, write_detector, write_image, answer):
+    options = {"info": {"class_names": None}, "topk": 200, "class_agnostic_nms": True}
+    image = write_image(51, 67)
+    found = PackedPredictor(write_detector((60, 90), **options))(image)
+    assert set(found.classes.tolist()) == {1}
+    thresholds = {"1": float(found.scores[2])}
+    path = write_detector((60, 90), **options, class_score_thresholds=thresholds)
+    expected = PackedPredictor(path)(image)
+    assert len(expected) == 3 < len(found)
+    done = groupnet_run(path, image, "--json")
+    assert done.stderr == ""
+    assert_same(arrays(answer(done)["objects"]), expected)
+
+
+@needs_engine
 @pytest.mark.parametrize("size", [(51, 67), (120, 43)], ids=str)
 def test_masks_are_those_of_python(groupnet_run, write_regions, write_image, answer, size):
     path, image = write_regions((60, 90), max_detections=9), write_image(*size)

@@ -6,7 +6,7 @@ import pytest
 from groupnet_det.errors import DataError
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.predictor import PackedPredictor
-from tests.capi.library import LibraryError
+from tests.capi.library import OWN_SCORE_THRESHOLDS, LibraryError
 from tests.runtime.engine import needs_engine
 from tests.runtime.small_detectors import DENSE, dense_detector, region_detector
 
@@ -31,6 +31,8 @@ OPTIONS = {
     "one level": {"levels": ["p2"], "max_detections": 100},
     "a level twice": {"levels": ["p2", "p1", "p2"], "max_detections": 100},
     "no overlap": {"nms_threshold": 0.0, "max_detections": 100},
+    "class-agnostic NMS": {"class_agnostic_nms": True, "max_detections": 100},
+    "class-agnostic NMS of many": {**MANY, **DISTANCES, "class_agnostic_nms": True},
     "a clamp": {
         "box_coding": {"kind": "size", "weights": [1, 2.5, -0.3, 0.1], "clamp": 0.25},
         **MANY,
@@ -59,6 +61,30 @@ def test_the_score_threshold(library, write_detector, threshold):
     expected = predict(noise(50, 70))
     found = library.detected(model, noise(50, 70), score_threshold=threshold)
     assert_same(found, expected)
+    library.close(model)
+
+
+# Of a file with the classes cat and dog.
+BY_CLASS = {
+    "none": {},
+    "both": {"cat": 0.45, "dog": 0.55},
+    "one, the other with the default": {"dog": 0.55},
+    "all objects of a class": {"cat": 0},
+    "no object of a class": {"cat": 1.0, "dog": 0.3},
+}
+
+
+@needs_engine
+@pytest.mark.parametrize("thresholds", BY_CLASS.values(), ids=BY_CLASS)
+def test_score_thresholds_by_class(library, write_detector, thresholds):
+    names = {"class_names": ["cat", "dog"]}
+    path = write_detector((40, 0), info=names, **MANY, class_score_thresholds=thresholds)
+    model, image = library.model(path), noise(50, 70)
+    found = library.detected(model, image, score_threshold=OWN_SCORE_THRESHOLDS)
+    assert_same(found, PackedPredictor(path)(image))
+    everything = library.detected(model, image)  # a number of the caller is for all classes
+    assert_same(everything, PackedPredictor(path, score_threshold=0.0)(image))
+    assert len(everything[0]) > len(found[0])
     library.close(model)
 
 
@@ -106,6 +132,10 @@ REFUSED = {
     "topk as a fraction": (changed(topk=1.5), "topk is not a whole number"),
     "threshold": (changed(score_threshold="0"), "score_threshold is not a number"),
     "unknown member": (changed(**{"x" * 999: 1}), r"unknown member 'x+\.\.\.'"),
+    "a threshold of no class": (
+        changed(class_score_thresholds={"cow": 0.5}),
+        "have 'cow', which is none of its classes",
+    ),
     "coding": (changed(box_coding={"kind": "corners"}), "'corners'; valid: 'size', 'distances'"),
     "weights": (
         changed(box_coding={"kind": "size", "weights": [1, 2, 0, 3], "clamp": 1}),

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from groupnet_det.runtime.predictor import PackedPredictor
-from tests.capi.library import LibraryError
+from tests.capi.library import OWN_SCORE_THRESHOLDS, LibraryError
 from tests.runtime.engine import needs_engine
 
 from .results import noise
@@ -48,6 +48,18 @@ def test_segments_are_those_of_python(library, write_panoptic, options, edge, th
         assert_same(found, expected)
         kinds |= {segment.is_thing for segment in expected}
     assert kinds == {True, False} or threshold > 0.3
+    library.close(model)
+
+
+@needs_engine
+@pytest.mark.parametrize("thresholds", [{}, {"0": 0.3}, {"0": 0.42, "1": 0.2}], ids=str)
+def test_score_thresholds_by_class(library, write_panoptic, thresholds):
+    options = {"class_score_thresholds": thresholds, "class_agnostic_nms": True}
+    path = write_panoptic(info={"class_names": None}, **MANY, **options)
+    model, expected = library.model(path), PackedPredictor(path)(noise(48, 64))
+    found = library.segments(model, noise(48, 64), score_threshold=OWN_SCORE_THRESHOLDS)
+    assert_same(found, expected)
+    assert any(segment.is_thing for segment in expected) == bool(thresholds)
     library.close(model)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.predictor import PackedPredictor
-from tests.capi.library import LibraryError
+from tests.capi.library import OWN_SCORE_THRESHOLDS, LibraryError
 from tests.runtime import small_detectors
 from tests.runtime.engine import needs_engine
 from tests.runtime.small_detectors import POOLER, REGIONS, SIZE_CODING, region_detector
@@ -32,6 +32,7 @@ OPTIONS = {
     "boxes alone": {**MANY, "mask": None, "max_detections": 30},
     "one stage": {**MANY, "stages": STAGES[1:]},
     "class-agnostic": {**MANY, "stages": STAGES[:1]},
+    "class-agnostic NMS": {**MANY, "nms_threshold": 0.5, "class_agnostic_nms": True},
     "large regions": {"proposals": {**PROPOSALS, "min_box_size": 9.5}},
     "one level": {**MANY, "pooler": {**POOLER, "levels": ["p2"], "strides": [4]}},
     "half pixels": {**MANY, "pooler": {**POOLER, "type": "ROIAlign", "sampling_ratio": 2}},
@@ -54,6 +55,19 @@ def test_objects_are_those_of_python(library, write_regions, options, edge):
     for number, size in enumerate(SIZES):
         found = library.detected(model, noise(*size), threads=1 + number % 3)
         assert_same(found, predict(noise(*size)))
+    library.close(model)
+
+
+@needs_engine
+@pytest.mark.parametrize("thresholds", [{}, {"0": 0.3}, {"0": 0.42, "1": 0.2}], ids=str)
+def test_score_thresholds_by_class(library, write_regions, thresholds):
+    path = write_regions(
+        (40, 0), info={"class_names": None}, **MANY, class_score_thresholds=thresholds
+    )
+    model, expected = library.model(path), PackedPredictor(path)(noise(50, 70))
+    found = library.detected(model, noise(50, 70), score_threshold=OWN_SCORE_THRESHOLDS)
+    assert_same(found, expected)
+    assert set(expected.classes.tolist()) == {int(name) for name in thresholds}
     library.close(model)
 
 

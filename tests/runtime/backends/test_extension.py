@@ -19,7 +19,15 @@ from tests.packed.programs import example_images, example_maps, example_packed_f
 from tests.runtime.engine import assert_same_trace, needs_engine, write
 
 EXAMPLES = dict(example_packed_files())
-ISAS = ["avx512_plain", "avx512_paired", "avx2", "neon_dot", "neon", "portable"]
+ISAS = [
+    "avx512_plain",
+    "avx512_paired",
+    "avx512_shuffle",
+    "avx2",
+    "neon_dot",
+    "neon",
+    "portable",
+]
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from PIL import Image
 
 from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.extras import MissingExtraError
+from groupnet_det.runtime.results.detections import Detections
+from groupnet_det.runtime.results.drawing import object_colours
 
 from .examples import EVERY, IMAGE, detections, label_map, panoptic
 
@@ -30,9 +32,10 @@ def test_it_is_drawn_over_the_image_which_stays(name):
 
 
 def test_masks_are_filled_and_boxes_are_not():
-    inside = np.s_[32:34, 25:45]  # of the first dog, below its name
-    assert changed(detections().plot(IMAGE))[inside].all()
-    assert not changed(detections(masks=False).plot(IMAGE))[inside].any()
+    inside = np.s_[25:33, 25:45]  # of the first dog, where no name stands
+    drawn = [detections(masks=masks).plot(IMAGE, scale=4)[::4, ::4] for masks in (True, False)]
+    assert changed(drawn[0])[inside].all()
+    assert not changed(drawn[1])[inside].any()
     nothing = detections()[:0]
     assert np.array_equal(nothing.plot(IMAGE), IMAGE)
 
@@ -41,6 +44,26 @@ def test_colours_of_labels():
     drawn = label_map().plot(IMAGE).astype(int)
     assert np.abs(drawn[38, 58] - [128, 64, 64]).max() <= 1  # half of VOC's first colour
     assert np.array_equal(drawn[10, 58], IMAGE[10, 58])  # black is not a colour
+
+
+def test_a_larger_picture():
+    for name in EVERY:
+        drawn = EVERY[name].plot(IMAGE, scale=3)
+        assert drawn.shape == (120, 180, 3), name
+    drawn = detections().plot(IMAGE, scale=3)
+    assert (np.abs(drawn[96:102, 75:135].astype(int) - 128) > 20).any(axis=2).all()  # its mask
+    assert (drawn[:, 156:159] == 128).any()  # beside all boxes
+
+
+def test_texts_of_boxes_at_one_place_do_not_hide_each_other():
+    names = tuple("abcdef")
+    boxes = torch.tensor([[60.0, 50, 140, 150]]).expand(6, 4)
+    scores, classes = torch.linspace(0.9, 0.4, 6), torch.arange(6)
+    found = Detections(boxes, scores, classes, names, (200, 200))
+    drawn = found.plot(np.full((200, 200, 3), 128, np.uint8))
+    for colour in object_colours(6):
+        share = (drawn == colour).all(axis=2).sum()
+        assert share > 150, colour  # its background; the text takes a part of it
 
 
 def test_objects_without_a_pixel_are_drawn_nowhere():

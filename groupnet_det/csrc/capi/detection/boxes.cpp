@@ -55,10 +55,11 @@ Objects Objects::at(const std::vector<int64_t>& numbers) const {
   return some;
 }
 
-Objects Objects::above(float score) const {
+Objects Objects::above(const std::vector<double>& thresholds) const {
   std::vector<int64_t> kept;
   for (size_t i = 0; i < size(); ++i) {
-    if (scores[i] >= score) kept.push_back(static_cast<int64_t>(i));
+    const float threshold = to_float(thresholds[static_cast<size_t>(classes[i])]);
+    if (scores[i] >= threshold) kept.push_back(static_cast<int64_t>(i));
   }
   return at(kept);
 }

@@ -38,8 +38,8 @@ struct Objects {
   size_t size() const { return boxes.size(); }
   void add(const Box& box, float score, int64_t label);
   Objects at(const std::vector<int64_t>& numbers) const;
-  // The boxes with at least that score.
-  Objects above(float score) const;
+  // The boxes with at least the score threshold of their class.
+  Objects above(const std::vector<double>& thresholds) const;
 };
 
 // Cut to an image of that size.

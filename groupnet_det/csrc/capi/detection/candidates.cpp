@@ -26,6 +26,15 @@ std::vector<Box> moved_apart(const Objects& objects) {
 
 }  // namespace
 
+Suppression read_suppression(const Json& json, const std::string& what,
+                             const ObjectOptions& options) {
+  Suppression how;
+  how.threshold = json.at("nms_threshold", what).as_number(what + ".nms_threshold");
+  how.max_detections = json.at("max_detections", what).as_integer(what + ".max_detections");
+  how.class_agnostic = options.class_agnostic_nms;
+  return how;
+}
+
 void keep_best(std::vector<Scored>& all, int64_t count) {
   // NaN is the greatest.
   const auto is_better = [](const Scored& a, const Scored& b) {
@@ -42,8 +51,8 @@ void keep_best(std::vector<Scored>& all, int64_t count) {
   all.resize(static_cast<size_t>(count));
 }
 
-std::vector<int64_t> suppress(Network& network, const Objects& objects, double threshold,
-                              int64_t most, int threads) {
+std::vector<int64_t> suppress(Network& network, const Objects& objects, const Suppression& how,
+                              int threads) {
   static_assert(sizeof(Box) == 4 * sizeof(float), "boxes are rows of four numbers");
   if (objects.size() == 0) return {};
   Candidates candidates;
@@ -51,21 +60,22 @@ std::vector<int64_t> suppress(Network& network, const Objects& objects, double t
   candidates.count = static_cast<int64_t>(objects.size());
   std::vector<Box> moved;
   std::vector<int64_t> one_class;
-  if (objects.size() <= kFew) {
-    moved = moved_apart(objects);
+  candidates.boxes = &objects.boxes[0].left;
+  candidates.classes = objects.classes.data();
+  if (how.class_agnostic || objects.size() <= kFew) {
     one_class.resize(objects.size());
-    candidates.boxes = &moved[0].left;
     candidates.classes = one_class.data();
-  } else {
-    candidates.boxes = &objects.boxes[0].left;
-    candidates.classes = objects.classes.data();
   }
-  std::vector<int64_t> kept = network.nms(candidates, threshold, threads);
+  if (!how.class_agnostic && objects.size() <= kFew) {
+    moved = moved_apart(objects);
+    candidates.boxes = &moved[0].left;
+  }
+  std::vector<int64_t> kept = network.nms(candidates, how.threshold, threads);
   std::stable_sort(kept.begin(), kept.end(), [&](int64_t a, int64_t b) {
     return objects.scores[static_cast<size_t>(a)] > objects.scores[static_cast<size_t>(b)];
   });
-  if (most >= 0 && static_cast<int64_t>(kept.size()) > most) {
-    kept.resize(static_cast<size_t>(most));
+  if (how.max_detections >= 0 && static_cast<int64_t>(kept.size()) > how.max_detections) {
+    kept.resize(static_cast<size_t>(how.max_detections));
   }
   return kept;
 }

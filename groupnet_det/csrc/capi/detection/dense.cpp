@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "capi/detection/candidates.h"
 #include "capi/detection/maps.h"
 #include "capi/detection/numbers.h"
 #include "capi/members.h"
@@ -21,18 +20,19 @@ constexpr int64_t kMaxTopk = std::numeric_limits<int32_t>::max();
 }  // namespace
 
 DenseDetection::DenseDetection(const Json& json, const std::string& what, const Program& program)
-    : coding_(json.at("box_coding", what), what + ".box_coding") {
+    : coding_(json.at("box_coding", what), what + ".box_coding"),
+      options_(json, what),
+      suppression_(read_suppression(json, what, options_)) {
   check_members(json, what,
                 {"kind", "levels", "anchors", "box_coding", "score", "score_threshold", "topk",
-                 "nms_threshold", "max_detections"});
+                 "nms_threshold", "max_detections"},
+                {ObjectOptions::kNms, ObjectOptions::kThresholds});
   const std::string& score = json.at("score", what).as_string(what + ".score");
   require(score == "sigmoid" || score == "sigmoid_centerness",
           what + ".score is " + quoted(score) + "; valid: 'sigmoid', 'sigmoid_centerness'");
   has_centerness_ = score == "sigmoid_centerness";
   score_threshold_ = json.at("score_threshold", what).as_number(what + ".score_threshold");
   topk_ = read_integer(json.at("topk", what), what + ".topk", 0, kMaxTopk);
-  nms_threshold_ = json.at("nms_threshold", what).as_number(what + ".nms_threshold");
-  max_detections_ = json.at("max_detections", what).as_integer(what + ".max_detections");
   const Anchors anchors(json.at("anchors", what), what + ".anchors");
   for (const std::string& level : read_texts(json.at("levels", what), what + ".levels")) {
     read_level(level, anchors, program);
@@ -64,8 +64,8 @@ Objects DenseDetection::detect(Network& network, const DetectionInput& input) co
       add_candidates(network, *workspace, level, input.threads, found);
     }
   }
-  found = found.at(suppress(network, found, nms_threshold_, max_detections_, input.threads));
-  return in_pixels_of_image(found.above(to_float(input.score_threshold)), input);
+  found = found.at(suppress(network, found, suppression_, input.threads));
+  return in_pixels_of_image(found.above(input.score_thresholds), input);
 }
 
 void DenseDetection::add_candidates(Network& network, Workspace& workspace, const Level& level,

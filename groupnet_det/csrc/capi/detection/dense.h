@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "capi/detection/boxes.h"
+#include "capi/detection/candidates.h"
 #include "capi/detection/detection.h"
 
 namespace groupnet {
@@ -14,6 +15,7 @@ class DenseDetection : public Detection {
   DenseDetection(const Json& json, const std::string& what, const Program& program);
 
   int64_t num_classes() const override { return num_classes_; }
+  const ObjectOptions& options() const override { return options_; }
   Objects detect(Network& network, const DetectionInput& input) const override;
 
  private:
@@ -31,8 +33,10 @@ class DenseDetection : public Detection {
   std::vector<Level> levels_;
   BoxCoding coding_;
   bool has_centerness_ = false;
-  double score_threshold_ = 0, nms_threshold_ = 0;
-  int64_t topk_ = 0, max_detections_ = 0, num_classes_ = 0;
+  ObjectOptions options_;
+  Suppression suppression_;
+  double score_threshold_ = 0;
+  int64_t topk_ = 0, num_classes_ = 0;
 };
 
 }  // namespace groupnet

@@ -1,5 +1,7 @@
 #include "capi/regions/panoptic.h"
 
+#include <algorithm>
+
 #include "capi/members.h"
 #include "capi/regions/masks.h"
 #include "core/memory/memory_limit.h"
@@ -55,8 +57,10 @@ void Panoptic::add_objects(const Objects& objects, const DetectionInput& input,
                            Segments& found) const {
   const float threshold = to_float(*detection_.mask_threshold());
   std::vector<uint8_t> mask(found.map.size());
+  const auto& thresholds = input.score_thresholds;
+  const double lowest = *std::min_element(thresholds.begin(), thresholds.end());
   for (size_t i = 0; i < objects.size(); ++i) {  // the best first
-    if (static_cast<double>(objects.scores[i]) < input.score_threshold) break;
+    if (static_cast<double>(objects.scores[i]) < lowest) break;
     const Area where =
         paste(objects.masks[i], objects.boxes[i], input.wanted, threshold, mask.data());
     const auto each_pixel = [&](const auto& use) {

@@ -30,6 +30,7 @@ class Panoptic {
   Panoptic(const Json& info, const Network& network);
 
   int64_t num_classes() const { return detection_.num_classes(); }
+  const ObjectOptions& options() const { return detection_.options(); }
   int64_t num_labels() const { return num_labels_; }
   Segments segments(Network& network, const DetectionInput& input) const;
 

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <limits>
 
-#include "capi/detection/candidates.h"
 #include "capi/detection/maps.h"
 #include "capi/members.h"
 #include "core/memory/memory_limit.h"
@@ -25,8 +24,8 @@ Proposals::Proposals(const Json& json, const std::string& what, const Program& p
     return read_integer(json.at(name, what), what + "." + name, 0, kMaxTopk);
   };
   pre_nms_topk_ = number_of("pre_nms_topk");
-  post_nms_topk_ = number_of("post_nms_topk");
-  nms_threshold_ = json.at("nms_threshold", what).as_number(what + ".nms_threshold");
+  suppression_.max_detections = number_of("post_nms_topk");
+  suppression_.threshold = json.at("nms_threshold", what).as_number(what + ".nms_threshold");
   min_box_size_ = to_float(json.at("min_box_size", what).as_number(what + ".min_box_size"));
   require(min_box_size_ >= 0, what + ".min_box_size is below 0");
   const Anchors anchors(json.at("anchors", what), what + ".anchors");
@@ -45,7 +44,7 @@ std::vector<Box> Proposals::regions(Network& network, const Workspace& workspace
                                     const PixelSize& size, int threads) const {
   Objects found;
   for (size_t i = 0; i < levels_.size(); ++i) add_candidates(network, workspace, i, size, found);
-  return found.at(suppress(network, found, nms_threshold_, post_nms_topk_, threads)).boxes;
+  return found.at(suppress(network, found, suppression_, threads)).boxes;
 }
 
 void Proposals::add_candidates(const Network& network, const Workspace& workspace, size_t number,

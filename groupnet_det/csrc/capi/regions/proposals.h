@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "capi/detection/boxes.h"
+#include "capi/detection/candidates.h"
 #include "core/run/network.h"
 
 namespace groupnet {
@@ -28,8 +29,8 @@ class Proposals {
 
   std::vector<Level> levels_;
   BoxCoding coding_;
-  int64_t pre_nms_topk_ = 0, post_nms_topk_ = 0;
-  double nms_threshold_ = 0;
+  int64_t pre_nms_topk_ = 0;
+  Suppression suppression_;
   float min_box_size_ = 0;
 };
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "capi/detection/candidates.h"
 #include "capi/detection/numbers.h"
 #include "capi/members.h"
 #include "core/message.h"
@@ -29,19 +28,20 @@ std::vector<Box> part_of(const std::vector<Box>& boxes, size_t first, size_t cou
 
 RegionDetection::RegionDetection(const Json& json, const std::string& what, const Network& network)
     : proposals_(json.at("proposals", what), what + ".proposals", network.program()),
-      pooler_(json.at("pooler", what), what + ".pooler", network.program()) {
+      pooler_(json.at("pooler", what), what + ".pooler", network.program()),
+      options_(json, what),
+      suppression_(read_suppression(json, what, options_)) {
   const bool is_panoptic = json.at("kind", what).as_string(what + ".kind") == "panoptic";
   check_members(json, what,
                 {"kind", "proposals", "pooler", "stages", "score", "score_threshold",
                  "nms_threshold", "max_detections"},
-                {"mask", is_panoptic ? "combination" : "mask"});
+                {"mask", ObjectOptions::kNms, ObjectOptions::kThresholds,
+                 is_panoptic ? "combination" : "mask"});
   const std::string& score = json.at("score", what).as_string(what + ".score");
   require(score == "softmax" || score == "sigmoid",
           what + ".score is " + quoted(score) + "; valid: 'softmax', 'sigmoid'");
   softmax_ = score == "softmax";
   score_threshold_ = json.at("score_threshold", what).as_number(what + ".score_threshold");
-  nms_threshold_ = json.at("nms_threshold", what).as_number(what + ".nms_threshold");
-  max_detections_ = json.at("max_detections", what).as_integer(what + ".max_detections");
   for (const Json& stage : json.at("stages", what).as_array(what + ".stages")) {
     read_stage(stage, what + ".stages", network);
   }
@@ -94,9 +94,8 @@ Objects RegionDetection::detect(Network& network, const Workspace& workspace,
       add_candidates(network, maps, part_of(regions, first, count), input, found);
     });
   }
-  found = found.at(suppress(network, found, nms_threshold_, max_detections_, input.threads));
-  found =
-      found.above(to_float(input.score_threshold));  // before the mask head, which is work for each
+  found = found.at(suppress(network, found, suppression_, input.threads));
+  found = found.above(input.score_thresholds);  // before the mask head, which is work for each
   if (mask_ != nullptr) add_masks(network, workspace, input.threads, found);
   return in_pixels_of_image(std::move(found), input);
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "capi/detection/candidates.h"
 #include "capi/detection/detection.h"
 #include "capi/regions/head.h"
 #include "capi/regions/pooler.h"
@@ -17,6 +18,7 @@ class RegionDetection : public Detection {
   RegionDetection(const Json& json, const std::string& what, const Network& network);
 
   int64_t num_classes() const override { return num_classes_; }
+  const ObjectOptions& options() const override { return options_; }
   const double* mask_threshold() const override {
     return mask_ == nullptr ? nullptr : &mask_->threshold;
   }
@@ -54,8 +56,10 @@ class RegionDetection : public Detection {
   std::vector<Stage> stages_;
   std::unique_ptr<Mask> mask_;
   bool softmax_ = true;
-  double score_threshold_ = 0, nms_threshold_ = 0;
-  int64_t max_detections_ = 0, num_classes_ = 0;
+  ObjectOptions options_;
+  Suppression suppression_;
+  double score_threshold_ = 0;
+  int64_t num_classes_ = 0;
 };
 
 }  // namespace groupnet

@@ -20,14 +20,22 @@ bool runs_avx512() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512vnni");
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 #else
   return false;
 #endif
 }
 
-// Which of the two kernels is faster; both run wherever one does.
+bool counts_and_multiplies_bytes() {
+#if defined(__x86_64__)
+  return runs_avx512() && __builtin_cpu_supports("avx512vpopcntdq") &&
+         __builtin_cpu_supports("avx512vnni");
+#else
+  return false;
+#endif
+}
+
+// Which of the two kernels with these instructions is faster; both run wherever one does.
 bool prefers_plain() {
 #if defined(__x86_64__)
   return __builtin_cpu_is("amd");
@@ -62,9 +70,10 @@ std::vector<const KernelTable*> available_kernels() {
   auto add = [&](const KernelTable* table, bool runs) {
     if (table != nullptr && runs) tables.push_back(table);
   };
-  if (prefers_plain()) add(avx512_plain_kernels(), runs_avx512());
-  add(avx512_paired_kernels(), runs_avx512());
-  if (!prefers_plain()) add(avx512_plain_kernels(), runs_avx512());
+  if (prefers_plain()) add(avx512_plain_kernels(), counts_and_multiplies_bytes());
+  add(avx512_paired_kernels(), counts_and_multiplies_bytes());
+  if (!prefers_plain()) add(avx512_plain_kernels(), counts_and_multiplies_bytes());
+  add(avx512_shuffle_kernels(), runs_avx512());
   add(avx2_kernels(), runs_avx2());
   add(neon_dot_kernels(), runs_neon_dot());
   add(neon_kernels(), true);  // every 64-bit ARM has it

@@ -2,13 +2,13 @@
 #include "kernels/kernel_table.h"
 
 #if defined(__AVX512VPOPCNTDQ__) && defined(__AVX512VNNI__)
-#include "kernels/vector/vector_avx512.h"
+#include "kernels/vector/vector_avx512_vnni.h"
 
 namespace groupnet {
 namespace {
 
 // Two words take five operations and one popcount: for processors that copy registers at no cost.
-struct Vector : Avx512 {
+struct Vector : Avx512Vnni {
   static constexpr const char* kName = "avx512_paired";
   static constexpr int kPixels = 4;
   static constexpr bool kPaired = true;

@@ -2,14 +2,14 @@
 #include "kernels/kernel_table.h"
 
 #if defined(__AVX512VPOPCNTDQ__) && defined(__AVX512VNNI__)
-#include "kernels/vector/vector_avx512.h"
+#include "kernels/vector/vector_avx512_vnni.h"
 
 namespace groupnet {
 namespace {
 
 // Two words take six operations, none of which overwrites what it reads: for processors that need
 // an operation to copy a register (AMD Zen 5 does for 512 bits).
-struct Vector : Avx512 {
+struct Vector : Avx512Vnni {
   static constexpr const char* kName = "avx512_plain";
   static constexpr int kPixels = 7;
   static constexpr bool kPaired = false;

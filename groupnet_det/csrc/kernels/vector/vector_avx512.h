@@ -1,4 +1,4 @@
-// 16 lanes in one register: AVX-512 with VPOPCNTDQ and VNNI.
+// 16 lanes in one register: AVX-512 with BW, DQ and VL.
 #pragma once
 
 #include <immintrin.h>
@@ -13,7 +13,7 @@ struct Avx512 {
   using F = __m512;
   static constexpr int kBlocks = 2, kDensePixels = 8;
   // 28 sums, two weights and an input: all registers but one.
-  static constexpr int kFloatPixels = 14, kBytePixels = 14;
+  static constexpr int kFloatPixels = 14;
 
   static I zero_i() { return _mm512_setzero_si512(); }
   static I set_i(int32_t x) { return _mm512_set1_epi32(x); }
@@ -49,28 +49,6 @@ struct Avx512 {
   static uint32_t at_least(F x, F threshold) {
     return _mm512_cmp_ps_mask(x, threshold, _CMP_GE_OQ);
   }
-
-  // a + the two products of each lane's pairs of 16-bit numbers.
-  static I dot2(I sum, I a, I b) { return _mm512_dpwssd_epi32(sum, a, b); }
-
-  // Sums of products of four unsigned bytes and four signed ones, in each lane.
-  struct Bytes {
-    static constexpr int kBias = 0;
-    struct Sum {
-      I value;
-
-      void clear() { value = zero_i(); }
-      void add(I weights, I inputs) { value = _mm512_dpbusd_epi32(value, inputs, weights); }
-      I total() const { return value; }
-    };
-
-    static I load(const int8_t* weights) { return load_i(weights); }
-    static I spread(const uint8_t* inputs) {
-      int32_t four;
-      __builtin_memcpy(&four, inputs, sizeof four);
-      return set_i(four);
-    }
-  };
 };
 
 }  // namespace

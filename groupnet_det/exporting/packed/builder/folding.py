@@ -4,7 +4,7 @@ The sum v of signs goes through ``before``, the nonlinearity, ``after``: each of
 map per channel, composed in float64 and rounded to float32 once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -101,6 +101,12 @@ class Chain:
         assert self.act == "none"
         before = Affine(scale=self.before.scale, shift=torch.zeros_like(self.before.shift))
         return Chain(before=before, after=self.after)
+
+    def split(self) -> tuple["Chain", "Chain"]:
+        """What stands before the nonlinearity, and the rest."""
+        channels = len(self.before.scale)
+        first = Chain(before=self.before, after=Affine.identity(channels))
+        return first, replace(self, before=Affine.identity(channels))
 
     def part(self, channels: Tensor) -> "Chain":
         return Chain(

@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import ConfigError
+from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.quantizers.base import ActivationQuantizer
 from groupnet_det.quantizers.full_precision import FloatActivation, TanhActivation
 from groupnet_det.quantizers.multi_bit.abc_net import ABCActivation
 from groupnet_det.quantizers.sign_activation import SignActivation
 
+from .conv_bases import Reading
 from .threshold_search import find_switches, find_values, read_levels
 
 
@@ -76,10 +78,17 @@ class ActivationSteps:
             self._thresholds, self._falling = find_switches(passed, len(self._ends), channels)
 
     def binary_terms(self) -> list[BinaryTerm] | None:
-        """Signs whose sum is the activation, or None where there are none."""
-        if len(self._ends) > 1 and not isinstance(self._quantizer, ABCActivation):
-            return None
-        pads = [self._pad_bit(*ends) for ends in self._ends]
+        """Signs whose sum is the activation, or None where there are none.
+
+        An activation of several levels from 0 up, padded with 0, is the sum of the steps that it
+        has passed: ``sum_l (v_l+1 - v_l) [x >= t_l]``, one sign for each threshold.
+        """
+        ends = self._ends
+        if len(ends) > 1 and not isinstance(self._quantizer, ABCActivation):
+            if ends[0][0] != 0 or float(self._quantizer.pad_value) != 0:
+                return None
+            ends = [(0.0, high - low) for low, high in ends]
+        pads = [self._pad_bit(*each) for each in ends]
         terms = [
             BinaryTerm(
                 threshold=threshold,
@@ -89,12 +98,12 @@ class ActivationSteps:
                 centre=(high + low) / 2,
             )
             for (low, high), threshold, falling, pad in zip(
-                self._ends, self._thresholds, self._falling, pads, strict=True
+                ends, self._thresholds, self._falling, pads, strict=True
             )
             if pad is not None
         ]
         in_integers = all(t.centre == 0 or abs(t.centre) == abs(t.half) for t in terms)
-        return terms if in_integers and len(terms) == len(self._ends) else None
+        return terms if in_integers and len(terms) == len(ends) else None
 
     def levels(self) -> Levels:
         """All of its values, with the thresholds between them."""
@@ -156,3 +165,30 @@ def check_trained(quantizer: Any, name: str) -> None:
         raise ConfigError(f"{name} is in the midst of SOLVER.GRADUAL_BINARIZATION: train it first")
     if hasattr(quantizer, "is_initialized") and not quantizer.is_initialized():
         raise ConfigError(f"a quantizer of {name} has never seen a batch: train the network first")
+
+
+class ConvActivation:
+    """What a convolution reads of its input."""
+
+    def __init__(self, conv: QuantizedConv2d, norm: Any, name: str) -> None:
+        self._identity = is_identity(conv.activation)
+        self._levels: Levels | None = None
+        if self._identity and norm is not None:
+            raise ConfigError(
+                f"{name}: a BN before a convolution that is not quantized cannot be exported; "
+                "choose a MODEL.GROUPNET.ORDER that starts with 'conv', or another "
+                "MODEL.GROUPNET.ACTIVATION than 'float'"
+            )
+        if not self._identity:
+            self._steps = ActivationSteps(conv.activation, norm, conv.in_channels, name)
+
+    def binary_terms(self) -> list[BinaryTerm] | None:
+        return None if self._identity else self._steps.binary_terms()
+
+    def float_input(self, reading: Reading, name: str) -> int:
+        if self._identity:
+            return reading.feature.as_float()
+        self._levels = self._levels or self._steps.levels()
+        thresholds = self._levels.thresholds[:, reading.channels]
+        values = self._levels.values[:, reading.channels]
+        return reading.feature.as_levels(name, thresholds, values, self._levels.pad)

@@ -25,6 +25,7 @@ def export_layer(
     level: int = 0,
     input_norm: nn.Module | None = None,
     order: Tensor | None = None,
+    alone: bool = False,
 ) -> ConvBuilder:
     """Append the step of a layer.
 
@@ -34,6 +35,7 @@ def export_layer(
         inputs: x_k of each branch, after its gate; or one for all.
         name: Name of the step.
         level, input_norm, order: See `conv_terms.unit_terms`.
+        alone: Whether nothing will be added to its output.
 
     Raises:
         ConfigError: It is another kind of layer, or no program can compute it.
@@ -43,7 +45,15 @@ def export_layer(
     channels = units[0].conv.out_channels // units[0].num_bases
     step = exporter.builder.conv(name, num_branches=len(units), channels=channels)
     for part, unit, x in zip(step.branches, units, inputs, strict=True):
-        part.terms = unit_terms(exporter, unit, x, level=level, input_norm=input_norm, order=order)
+        part.terms = unit_terms(
+            exporter,
+            unit,
+            x,
+            level=level,
+            input_norm=input_norm,
+            order=order,
+            alone=part if alone and not unit.shortcut else None,
+        )
         if unit.shortcut:
             part.residual = x.as_float()
     return step
@@ -117,5 +127,6 @@ def export_chain(
             level=level,
             input_norm=None if index else input_norm,
             order=last_order if index == len(chain) - 1 else None,
+            alone=True,
         )
     return feature if step is None else step.joined()

@@ -4,15 +4,16 @@ Legend: C output channels of a base, K bases, n input channels.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.folding import Chain
+from groupnet_det.exporting.packed.builder.step_builders import BranchBuilder
 from groupnet_det.exporting.packed.eight_bits.float_layers import Operands
 from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.layers.convs.averaged_conv import AveragedConv
@@ -20,11 +21,13 @@ from groupnet_det.layers.convs.conv_unit import ConvUnit
 from groupnet_det.packed.sign_bits import pack_sign_bits
 from groupnet_det.packed.steps.conv import MAX_TERMS, Term
 
-from .activation_steps import ActivationSteps, BinaryTerm, Levels, is_identity
+from .activation_steps import BinaryTerm, ConvActivation
 from .conv_bases import Base, Reading, base_channels, base_factors, unit_chain, whole
 from .exporter import Exporter
 from .float_convs import float_convs_for
 from .weight_steps import SignTerm, quantized_weight, sign_terms
+
+FLOAT_BITS = 32
 
 
 def unit_terms(
@@ -36,6 +39,7 @@ def unit_terms(
     level: int = 0,
     input_norm: nn.Module | None = None,
     order: Tensor | None = None,
+    alone: BranchBuilder | None = None,
 ) -> list[Term]:
     """The terms whose sum is the output of `unit` on `feature`, but for its shortcut.
 
@@ -48,6 +52,8 @@ def unit_terms(
         input_norm: A BN that `feature` still has to go through, if any.
         order: The output channels in the order that is wanted, int64 (C,); all in theirs if
             missing.
+        alone: The branch of the unit, if nothing else is added there: its final map takes a
+            nonlinearity that follows the sum of several products of signs.
 
     Raises:
         ConfigError: No program can compute this.
@@ -58,8 +64,18 @@ def unit_terms(
         for channels, factor in zip(base_channels(unit, order), base_factors(unit), strict=True)
     ]
     name = exporter.name(unit) + (f".{level}" if len(unit.norm) > 1 else "")
+    if alone is not None and len(bases) == 1 and _is_sum_of_products(unit.conv):
+        first, last = bases[0].chain.split()
+        alone.final = exporter.builder.map(f"{name}.final", last.values())
+        bases = [replace(bases[0], chain=first)]
     norm = _composed(input_norm, unit.norm_before_sign(level))
     return base_terms(exporter, unit.conv, name, whole(feature), bases, norm, room)
+
+
+def _is_sum_of_products(conv: QuantizedConv2d) -> bool:
+    """Whether its weights or activations are of several bits, or several signs."""
+    quantizers = (conv.weight_quantizer, conv.activation)
+    return any(q.num_terms > 1 or 1 < q.precision < FLOAT_BITS for q in quantizers)
 
 
 def averaged_terms(
@@ -97,7 +113,7 @@ def base_terms(
         norm: What its input goes through before.
         room: See `unit_terms`.
     """
-    steps = _Activation(conv, norm, exporter.name(conv))
+    steps = ConvActivation(conv, norm, exporter.name(conv))
     weights, activations = sign_terms(conv, exporter.name(conv)), steps.binary_terms()
     act = next((b.chain.act for b in bases if b.chain.act != "none"), "none")
     assert act == "none" or len(readings) == 1, "f(a + b) is not a sum of two terms"
@@ -190,7 +206,7 @@ def _level_terms(
     name: str,
     readings: Sequence[Reading],
     bases: Sequence[Base],
-    steps: "_Activation",
+    steps: ConvActivation,
 ) -> list[Term]:
     """Terms, as floats, of quantized weights and activations that no product of signs computes."""
     weight = quantized_weight(conv).permute(0, 2, 3, 1)
@@ -231,33 +247,6 @@ def _unpacked_terms(
     return terms
 
 
-class _Activation:
-    """The map that a convolution reads of its input."""
-
-    def __init__(self, conv: QuantizedConv2d, norm: Any, name: str) -> None:
-        self._identity = is_identity(conv.activation)
-        self._levels: Levels | None = None
-        if self._identity and norm is not None:
-            raise ConfigError(
-                f"{name}: a BN before a convolution that is not quantized cannot be exported; "
-                "choose a MODEL.GROUPNET.ORDER that starts with 'conv', or another "
-                "MODEL.GROUPNET.ACTIVATION than 'float'"
-            )
-        if not self._identity:
-            self._steps = ActivationSteps(conv.activation, norm, conv.in_channels, name)
-
-    def binary_terms(self) -> list[BinaryTerm] | None:
-        return None if self._identity else self._steps.binary_terms()
-
-    def float_input(self, reading: Reading, name: str) -> int:
-        if self._identity:
-            return reading.feature.as_float()
-        self._levels = self._levels or self._steps.levels()
-        thresholds = self._levels.thresholds[:, reading.channels]
-        values = self._levels.values[:, reading.channels]
-        return reading.feature.as_levels(name, thresholds, values, self._levels.pad)
-
-
 def _composed(first: nn.Module | None, second: nn.Module | None) -> nn.Module | None:
     """One after the other; an identity is nothing."""
     norms = [n for n in (first, second) if n is not None and not isinstance(n, nn.Identity)]
@@ -284,7 +273,7 @@ def _reason(
     """The reason why a convolution has no bits; empty if it has."""
     if weights is None or activations is None:
         bits = conv.weight_quantizer.precision, conv.activation.precision
-        if bits == (32, 32):
+        if bits == (FLOAT_BITS, FLOAT_BITS):
             return "full precision by the config"
         return "weights of {} and activations of {} bits".format(*bits)
     products = len(weights) * len(activations)

@@ -8,7 +8,6 @@ from torch import Tensor
 from groupnet_det.errors import ConfigError
 from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.quantizers.full_precision import FloatWeight
-from groupnet_det.quantizers.multi_bit.abc_net import ABCWeight, binary_bases, least_squares_scales
 from groupnet_det.quantizers.sign_weight import SignWeight
 
 from .activation_steps import check_exportable
@@ -20,7 +19,7 @@ class SignTerm:
 
     Attributes:
         signs: +1 or -1, float32 (C_out, C_in, kH, kW).
-        magnitude: float64 (C_out,); of ABC-Net it may be negative.
+        magnitude: float64 (C_out,); it may be negative where there are several terms.
     """
 
     signs: Tensor
@@ -53,28 +52,17 @@ def sign_terms(conv: QuantizedConv2d, name: str) -> list[SignTerm] | None:
         return None
     if isinstance(quantizer, SignWeight) and not quantizer.binary:
         raise ConfigError(f"{name} is in the midst of SOLVER.GRADUAL_BINARIZATION: train it first")
-    if isinstance(quantizer, ABCWeight):
-        return _abc_terms(conv, quantizer)
+    planes = quantizer.sign_planes(conv.weight.detach())
+    if planes is not None:
+        return [
+            SignTerm(signs=signs, magnitude=magnitude)
+            for signs, magnitude in zip(planes.signs, planes.magnitudes, strict=True)
+        ]
     weight = quantized_weight(conv)
     magnitude = weight.abs().amax(dim=(1, 2, 3))
     if not torch.equal(weight.abs(), magnitude.view(-1, 1, 1, 1).expand_as(weight)):
         return None
     return [SignTerm(signs=_signs(weight), magnitude=magnitude.double())]
-
-
-def _abc_terms(conv: QuantizedConv2d, quantizer: ABCWeight) -> list[SignTerm]:
-    weight = conv.weight.detach()
-    rows = weight.reshape(quantizer.num_groups, -1)
-    bases = binary_bases(rows, quantizer.num_terms)
-    scales = least_squares_scales(rows, bases).double()
-    per_group = len(weight) // quantizer.num_groups
-    return [
-        SignTerm(
-            signs=bases[..., m].reshape(weight.shape),
-            magnitude=scales[:, m].repeat_interleave(per_group),
-        )
-        for m in range(quantizer.num_terms)
-    ]
 
 
 def _signs(weight: Tensor) -> Tensor:

@@ -114,8 +114,9 @@ def export_block(exporter: Exporter, block: GroupBlock, before: State) -> tuple[
             f"{name}.{unit_name}", num_branches=len(branches), channels=channels
         )
         for k, part in enumerate(step.branches):
-            part.terms = unit_terms(exporter, modules[k], x[k])
             shortcut = shortcuts[k][index]
+            alone = part if shortcut == NOTHING else None
+            part.terms = unit_terms(exporter, modules[k], x[k], alone=alone)
             if shortcut == OWN_INPUT:
                 part.residual = x[k].as_float()
             elif shortcut == BLOCK:

@@ -115,6 +115,35 @@ def test_abc_by_hand():
     assert levels.pad == 1.5
 
 
+@pytest.mark.parametrize("with_norm", [False, True], ids=["plain", "norm"])
+@pytest.mark.parametrize(("name", "bits"), [("dorefa", 2), ("lsq", 3), ("lq", 2)], ids=str)
+def test_several_levels_are_a_sum_of_signs(name, bits, with_norm):
+    quantizer = build_activation_quantizer(name, ActivationSpec(num_channels=4, bits=bits))
+    quantizer(torch.rand(2, 4, 5, 5))  # the first batch
+    quantizer.eval()
+    norm = make_norm() if with_norm else None
+    terms = ActivationSteps(quantizer, norm, 4, "conv").binary_terms()
+    assert len(terms) == 2**bits - 1
+    x = 3 * torch.randn(100, 4)
+    total = torch.zeros_like(x, dtype=torch.float64)
+    for term in terms:
+        above = (x >= term.threshold) ^ term.invert.bool()
+        total += term.centre + term.half * torch.where(above, 1.0, -1.0)
+        assert term.centre - term.half == 0  # outside, where the bit is 1
+        assert term.pad == 1
+    maps = x[..., None, None]
+    expected = quantizer(maps if norm is None else norm(maps)).flatten(1).double()
+    torch.testing.assert_close(total, expected, rtol=0, atol=1e-6)
+
+
+def test_levels_that_do_not_start_at_0_are_no_sum_of_signs():
+    """Their lowest value would be needed outside, too."""
+    quantizer = build_activation_quantizer("lq", ActivationSpec(num_channels=1, bits=2))
+    quantizer(torch.rand(2, 1, 5, 5))
+    quantizer.basis.copy_(torch.tensor([[-1.0, 2.0]]))
+    assert ActivationSteps(quantizer.eval(), None, 1, "conv").binary_terms() is None
+
+
 SPECS = [("dorefa", 3), ("lsq", 2), ("lsq", 1), ("lq", 3), ("lq", 1), ("abc", 0), ("rsign", 0)]
 
 
