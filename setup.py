@@ -37,7 +37,7 @@ def carried_files() -> list[str]:
 
 
 def why_no_engine() -> str:
-    """Why the engine is not even tried; empty where it is."""
+    """The reason why the engine is not even tried; empty if it is."""
     if os.environ.get(SKIP):
         return f"{SKIP} is set"
     if importlib.util.find_spec("torch") is None:
@@ -51,7 +51,7 @@ class BuildPackage(build_py):
     def run(self) -> None:
         super().run()
         if why_no_engine():
-            tell_no_engine(why_no_engine())
+            report_no_engine(why_no_engine())
         if self.editable_mode:
             return
         for name in carried_files():
@@ -68,7 +68,7 @@ class Wheel(bdist_wheel):
         return "py3", "none", platform_tag
 
 
-def tell_no_engine(reason: str) -> None:
+def report_no_engine(reason: str) -> None:
     print(
         f"\ngroupnet_det: the engine for packed models was NOT built ({reason}).\n"
         "All else works. It needs a C++ compiler, and torch in this environment: "
@@ -84,7 +84,7 @@ class BuildEngine(build_ext):
         try:
             self.compile_engine(ext)
         except Exception as error:  # whatever it is, the Python package works without the engine
-            tell_no_engine(str(error))
+            report_no_engine(str(error))
 
     def compile_engine(self, ext: Extension) -> None:
         from torch.utils.cpp_extension import include_paths, library_paths

@@ -69,11 +69,11 @@ html_theme_options = {
 html_show_sphinx = False
 
 
-def drop_absent_pages(app: Sphinx, docname: str, content: list[str]) -> None:
+def drop_missing_pages(app: Sphinx, docname: str, content: list[str]) -> None:
     if docname == "index":
-        absent = OPTIONAL_PAGES - app.env.found_docs
-        content[0] = "\n".join(line for line in content[0].splitlines() if line not in absent)
+        missing = OPTIONAL_PAGES - app.env.found_docs
+        content[0] = "\n".join(line for line in content[0].splitlines() if line not in missing)
 
 
 def setup(app: Sphinx) -> None:
-    app.connect("source-read", drop_absent_pages)
+    app.connect("source-read", drop_missing_pages)

@@ -27,10 +27,9 @@ from groupnet_det.exporting.packed.trained import (
 from groupnet_det.images.reading import AnyImage
 from groupnet_det.inference.trained_predictor import WEIGHTS, open_predictor, trained_config
 from groupnet_det.modeling.heads.class_agnostic_nms import KEY as CLASS_AGNOSTIC_NMS
-from groupnet_det.packed.class_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import write_packed
+from groupnet_det.packed.score_thresholds import DEFAULT_THRESHOLDS, ScoreThreshold
 from groupnet_det.runtime.results.result import Result
-from groupnet_det.runtime.score_threshold import DEFAULT_THRESHOLDS
 
 AnyPath = str | os.PathLike[str]
 Overrides = Mapping[str, Any]
@@ -38,11 +37,11 @@ Overrides = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What a training ended with.
+    """The result of a training.
 
     Attributes:
         checkpoint: The file with the weights, ``model_final.pth``.
-        scores: Of the evaluation at the end, by name, such as ``{"bbox/AP": 51.2, ...}``; empty
+        scores: Scores of the last evaluation by name, such as ``{"bbox/AP": 51.2, ...}``; empty
             where there was none.
     """
 
@@ -74,9 +73,9 @@ def train(
             ``quick/retinanet_groupnet_photo_digits``.
         overrides: Values by config key: ``{"SOLVER.MAX_ITER": 500}``.
         data: Instead of `config`: a folder, a COCO json or YOLO's data.yaml.
-        task: Of `data`: ``detect``, ``instance``, ``segment`` or ``classify``; by default what
-            they are for.
-        minutes: Of the trainings on `data`; 20 by default.
+        task: ``detect``, ``instance``, ``segment`` or ``classify``; by default the task that `data`
+            are for.
+        minutes: Time for the trainings on `data`; 20 by default.
         epochs: Instead of `minutes`.
         k: Number of bases, on `data`.
         output: Folder of the checkpoints and logs; else ``OUTPUT_DIR`` of the config, or
@@ -125,14 +124,14 @@ def _finished(folder: Path) -> Training:
 def predict(
     model: AnyPath, image: AnyImage, *, score_threshold: ScoreThreshold = DEFAULT_THRESHOLDS
 ) -> Result:
-    """What a trained network predicts for an image, with the names of its classes.
+    """Predict an image by a trained network, with the names of its classes.
 
     It opens the file each time; for many images call `open_predictor` once.
 
     Args:
         model: A packed file (.gnp), a checkpoint of ours (.pth), or a folder of weights.
         image: A path, a PIL image, or uint8 RGB pixels: (H, W, 3) of numpy, (3, H, W) of torch.
-        score_threshold: Of objects: a number for all; or a mapping of class names to numbers, where
+        score_threshold: Score threshold: a number for all classes; or one by class name, where
             other classes have the threshold of the packed file, or 0.5.
 
     Returns:
@@ -163,15 +162,15 @@ def export(
     Args:
         model: A checkpoint of ours (.pth), or a folder of weights.
         path: The file to write, .gnp.
-        config: Of the training, where the checkpoint carries none.
+        config: Config of the training, where the checkpoint carries none.
         overrides: Values by config key.
         predictors: How the last layers of detectors and segmenters are kept: ``float`` or ``int8``.
         float_convs: The same of other convolutions in full precision, but for the stem.
-        calibration_images: Of ``int8``: how many of ``DATASETS.TRAIN[0]`` the scales are found on.
+        calibration_images: Images of ``DATASETS.TRAIN[0]`` that calibrate ``int8`` layers.
         class_agnostic_nms: Whether boxes suppress those of all classes, not only of their own; as
             the key ``MODEL.GROUPNET.HEAD.CLASS_AGNOSTIC_NMS``.
-        score_threshold: Of objects, for all classes or by class name: what predictors of the file
-            take by default.
+        score_threshold: Score threshold for all classes or by class name: the default of
+            predictors of the file.
 
     Returns:
         `path`.

@@ -23,7 +23,7 @@ COMMANDS_PACKAGE = "groupnet_det.commands"
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What a name stands for.
+    """The module and the fixed arguments of a command.
 
     Attributes:
         module: In ``groupnet_det.commands``; its ``main`` takes the arguments.
@@ -40,8 +40,14 @@ class Command:
         folder, _, name = self.module.rpartition(".")
         if folder == COMMANDS_PACKAGE:
             return None
-        parser: CommandParser = getattr(importlib.import_module(f"{folder}.flags"), name)()
+        flags = importlib.import_module(flags_module(folder))
+        parser: CommandParser = getattr(flags, name)()
         return parser
+
+
+def flags_module(folder: str) -> str:
+    """The module with the parsers of the commands of a package: one function named like each."""
+    return f"{folder}.{folder.rpartition('.')[2]}_flags"
 
 
 def _command(module: str, does: str, *words: str) -> Command:
@@ -81,7 +87,7 @@ COMMANDS: Mapping[str, Command] = {
     "analyze": _command("benchmark.analyze_model", "operations, bytes and latency of each layer"),
     "report": _command("training.report", "one HTML page about a training"),
     "push": _command("deployment.push", "put a folder of weights on the Hugging Face hub"),
-    "demo": _command("visualization.demo", "draw what a network finds in pictures or videos"),
+    "demo": _command("visualization.demo", "draw what a network finds in images or videos"),
     "web": _command("visualization.app", "the same in a browser, on this machine"),
     "compare": _command("training.compare_methods", "train many methods under one schedule"),
     "convert": _command(
@@ -132,22 +138,22 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run ``groupnet-det``.
 
     Args:
-        words: Of the command line; those of this process if None.
+        words: Words of the command line; by default those of this process.
 
     Returns:
         The exit code.
     """
-    name, rest = split_name(list(sys.argv[1:] if words is None else words) or ["--help"])
+    name, rest = _split_name(list(sys.argv[1:] if words is None else words) or ["--help"])
     if name in HELP or (name in GROUPS and not set(HELP).isdisjoint(rest)):
-        print(commands_overview(name if name in GROUPS else ""))
+        print(_commands_overview(name if name in GROUPS else ""))
         return 0
     if name == VERSION:
         print(f"groupnet_det {__version__}")
         return 0
     try:
         if name == COMPLETION:
-            return print_completion(rest)
-        command = find_command(name)
+            return _print_completion(rest)
+        command = _find_command(name)
         return run(name, command, rest)
     except UnknownCommandError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -156,13 +162,13 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.exit(f"error: {error}")
 
 
-def split_name(words: Sequence[str]) -> tuple[str, list[str]]:
+def _split_name(words: Sequence[str]) -> tuple[str, list[str]]:
     """The command's name, of one word or of two, and the words after it."""
     length = 2 if " ".join(words[:2]) in COMMANDS else 1
     return " ".join(words[:length]), list(words[length:])
 
 
-def commands_overview(group: str = "") -> str:
+def _commands_overview(group: str = "") -> str:
     """The list of commands, or of those whose first word is `group`."""
     shown = {n: c for n, c in COMMANDS.items() if not group or n.split()[0] == group}
     width = max(map(len, shown)) + 2
@@ -182,7 +188,7 @@ def run(name: str, command: Command, words: Sequence[str]) -> int:
     Raises:
         ConfigError: A module is missing that pip does not install with this project.
     """
-    sys.argv[0] = f"{program_name()} {name}"  # what usage and help call the program
+    sys.argv[0] = f"{_program_name()} {name}"  # what usage and help call the program
     parser = command.parser() if not set(HELP).isdisjoint(words) else None
     if parser:
         parser.print_help()
@@ -198,27 +204,27 @@ def run(name: str, command: Command, words: Sequence[str]) -> int:
     return code
 
 
-def program_name() -> str:
+def _program_name() -> str:
     """``groupnet-det``, or ``python -m groupnet_det`` where that was typed."""
     as_module = Path(sys.argv[0]).name == "__main__.py"
     return "python -m groupnet_det" if as_module else PROGRAM
 
 
-def print_completion(words: Sequence[str]) -> int:
+def _print_completion(words: Sequence[str]) -> int:
     """Print the script that completes commands and flags in a shell; the exit code.
 
     Raises:
-        ExtraAbsentError: ``shtab`` is not installed.
+        MissingExtraError: ``shtab`` is not installed.
     """
     if len(words) != 1 or words[0] not in SHELLS:
         print(f"usage: {PROGRAM} {COMPLETION} {{{','.join(SHELLS)}}}", file=sys.stderr)
         return USAGE
     (shtab,) = import_extra("completion", ["shtab"])
-    print(shtab.complete(completion_parser(shtab.FILE), shell=words[0]))
+    print(shtab.complete(_completion_parser(shtab.FILE), shell=words[0]))
     return 0
 
 
-def completion_parser(file: object) -> argparse.ArgumentParser:
+def _completion_parser(file: object) -> argparse.ArgumentParser:
     """All commands as one parser.
 
     Args:
@@ -244,7 +250,7 @@ def completion_parser(file: object) -> argparse.ArgumentParser:
     return parser
 
 
-def find_command(name: str) -> Command:
+def _find_command(name: str) -> Command:
     """
     Raises:
         UnknownCommandError: There is none; the message names the nearest, or lists all.

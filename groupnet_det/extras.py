@@ -7,7 +7,7 @@ from types import ModuleType
 from .errors import UserError
 
 
-class ExtraAbsentError(UserError):
+class MissingExtraError(UserError):
     """An optional package is not installed; the message states the command to install it."""
 
 
@@ -19,7 +19,7 @@ def import_extra(extra: str, packages: Sequence[str]) -> list[ModuleType]:
         packages: Names of modules.
 
     Raises:
-        ExtraAbsentError: One of them cannot be imported.
+        MissingExtraError: One of them cannot be imported.
     """
     modules = []
     for package in packages:
@@ -27,7 +27,7 @@ def import_extra(extra: str, packages: Sequence[str]) -> list[ModuleType]:
             modules.append(importlib.import_module(package))
         except ImportError as error:
             name = package.partition(".")[0]
-            raise ExtraAbsentError(
+            raise MissingExtraError(
                 f"{name} cannot be imported ({error}); pip install 'groupnet-det[{extra}]'"
             ) from error
     return modules

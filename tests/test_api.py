@@ -140,7 +140,7 @@ def test_objects_below_the_threshold_are_left_out(tmp_path):
     assert len(every) > 0
 
 
-def test_mistakes_are_told(tmp_path, datasets_env):
+def test_mistakes_are_reported(tmp_path, datasets_env):
     with pytest.raises(ConfigError, match=r"unknown config key SOLVER\.MAX_ITR; near: SOLVER\.MAX"):
         train(CONFIG, {"SOLVER.MAX_ITR": 3}, output=tmp_path)
     with pytest.raises(ConfigError, match="near: quick/classifier_groupnet_mnist5k"):

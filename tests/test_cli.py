@@ -47,7 +47,7 @@ def test_scripts_only_call_what_is_in_the_package(root, folder):
         text = path.read_text()
         (module,) = re.findall(r"^from (groupnet_det\.[\w.]+) import main$", text, re.M)
         words = "" if module != "groupnet_det.cli" else f'["{path.stem}", *sys.argv[1:]]'
-        assert words or module.rpartition(".")[2] == path.stem
+        assert words or module.rpartition(".")[2] in (path.stem, f"{path.stem}_demo")
         assert text.endswith(f'if __name__ == "__main__":\n    sys.exit(main({words}))\n'), path
         called.add(module)
     assert called
@@ -218,7 +218,7 @@ def test_eval_is_training_that_only_evaluates(tmp_path):
     ("module", "fix"),
     [("detectron2", "install it with: groupnet-det install-detectron2"), ("cv2", "[opencv]")],
 )
-def test_what_pip_does_not_bring_is_told_in_one_line(module, fix, tmp_path):
+def test_what_pip_does_not_bring_is_reported_in_one_line(module, fix, tmp_path):
     code = (
         "import sys\n"
         f"sys.modules[{module!r}] = None\n"

@@ -1,4 +1,4 @@
-"""What may be imported where."""
+"""Imports that are allowed in each part of the package."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ def test_importing_the_package_imports_nothing_heavy():
     assert done.stdout.strip() == "[]", done.stderr
 
 
-ABSENT = {"detectron2", "fvcore", "iopath", "yacs"}
+MISSING = {"detectron2", "fvcore", "iopath", "yacs"}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def environment_without_detectron2(root, tmp_path_factory):
     packages = tmp_path_factory.mktemp("packages")
     for entry in Path(sysconfig.get_path("purelib")).iterdir():
         hides_python = entry.stem in sys.stdlib_module_names  # such as `typing` for Python 2
-        if entry.name.split("-")[0] not in {*ABSENT, "sal_detectron2"} and not hides_python:
+        if entry.name.split("-")[0] not in {*MISSING, "sal_detectron2"} and not hides_python:
             (packages / entry.name).symlink_to(entry)
     return {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{packages}"}
 
@@ -39,7 +39,7 @@ def run_without_detectron2(code, environment):
 
 
 def test_that_environment_lacks_detectron2(environment_without_detectron2):
-    for name in ABSENT:
+    for name in MISSING:
         done = run_without_detectron2(f"import {name}", environment_without_detectron2)
         assert "ModuleNotFoundError" in done.stderr
 

@@ -56,7 +56,7 @@ def test_the_order_names_each_member_once(root, order):
     assert sorted(order) == sorted(members)
 
 
-def test_nothing_imports_what_stands_behind_it(root, order):
+def test_nothing_imports_what_stands_after_it(root, order):
     assert violations(root / NAME, order) == []
 
 
@@ -208,19 +208,3 @@ def test_no_folder_has_more_than_12_entries(root):
 def test_entries_of_folders_are_counted():
     files = ["a/__init__.py", "a/b.py", "a/c/d.py", "a/c/e.py", "f"]
     assert folder_sizes(files) == {"": 2, "a": 2, "a/c": 2}
-
-
-# Every command has these; `flags.py` files name each parser after its command.
-OF_EVERY_COMMAND = {"main", "run", "parse_arguments"}
-
-
-def test_a_public_name_has_one_meaning(root):
-    places = {}
-    for path in sorted((root / NAME).rglob("*.py")):
-        if path.name == "flags.py":
-            continue
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-                places.setdefault(node.name, []).append(str(path.relative_to(root)))
-    several = {name: files for name, files in places.items() if len(files) > 1}
-    assert not {name: files for name, files in several.items() if name not in OF_EVERY_COMMAND}

@@ -124,7 +124,7 @@ def test_it_runs_from_any_folder(installed, tmp_path):
     assert "error: MODEL.GROUPNET.NUM_BASES (K) is 9" in done.stderr
 
 
-def test_an_absent_engine_is_told_in_one_line(installed, tiny_packed, tmp_path):
+def test_a_missing_engine_is_reported_in_one_line(installed, tiny_packed, tmp_path):
     code = (
         "import sys\n"
         "from groupnet_det import PackedPredictor\n"

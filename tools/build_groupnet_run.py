@@ -34,7 +34,7 @@ from groupnet_det.runtime.backends.native_build import (
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"native": "native", "arm": "aarch64"}
-# Of the command, whose own files are not where time goes, and of the linker for a small program.
+# Flags of the command, whose own files take little time, and of the linker for a small program.
 SMALL = ("-Os", "-ffunction-sections", "-fdata-sections")
 STATIC = ("-static", "-s", "-Wl,--gc-sections", "-Wl,-z,noseparate-code")
 # pkg-config's name of a library -> what is defined where it is used.
@@ -69,7 +69,7 @@ def build(target: BuildTarget, output: Path, *, static: bool = False) -> Path:
 
 
 def image_options(target: BuildTarget, *options: str) -> list[str]:
-    """pkg-config's for the libraries for images that are here, and what tells of them."""
+    """pkg-config's flags of the image libraries that are here, and the macros that say so."""
     if target.link_flags or target.machine != HERE or shutil.which("pkg-config") is None:
         return []
     words = []

@@ -36,7 +36,7 @@ BUILD_TOOLS = ["setuptools>=77,<81", "wheel", "ninja"]
 
 
 def fingerprint() -> str:
-    """What the stamp holds: it changes with the requirements, the checkout and the interpreter."""
+    """The content of the stamp: it changes with requirements, checkout and interpreter."""
     digest = hashlib.sha256(f"{ROOT} {sys.version}".encode())
     for name in INPUTS:
         path = ROOT / name
@@ -93,7 +93,7 @@ def install_extras(extras: list[str]) -> None:
 
 
 def install_beside_torch(*arguments: str) -> None:
-    """Torch must not move meanwhile."""
+    """Install with constraints that keep torch as it is."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
         for name in ("torch", "torchvision"):
             constraints.write(f"{name}=={installed_version(name)}\n")
@@ -136,7 +136,7 @@ def main() -> int:
     if arguments.extra:
         title = f"extras {', '.join(arguments.extra)}"
         return go_through([(title, lambda: install_extras(arguments.extra))])
-    if sys.version_info < (3, 10):  # noqa: UP036 (this is what tells the user)
+    if sys.version_info < (3, 10):  # noqa: UP036 (this is the message for the user)
         print(
             f"groupnet_det needs Python 3.10; {sys.executable} is {sys.version.split()[0]}."
             " Name another one: make demo BOOTSTRAP_PYTHON=python3.12",
@@ -153,14 +153,14 @@ def main() -> int:
 
 
 def go_through(steps: list[tuple[str, Callable[[], None]]]) -> int:
-    """The exit code: 1 where a step fails, which is told."""
+    """The exit code: 1 if a step fails, with a message."""
     for number, (title, step) in enumerate(steps, start=1):
         print(f"== set-up {number}/{len(steps)}: {title}", flush=True)
         try:
             step()
         except subprocess.CalledProcessError as error:
             print(
-                f"set-up stopped at '{title}' (exit {error.returncode}); the lines above tell why."
+                f"set-up stopped at '{title}' (exit {error.returncode}); the lines above say why."
                 " Fix that and run the same command again: it goes on where it stopped."
                 " INSTALL.md lists the known traps.",
                 file=sys.stderr,

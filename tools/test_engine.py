@@ -7,7 +7,7 @@
   python tools/test_engine.py --sanitize-threads   # the tests of concurrency alone
   python tools/test_engine.py --arm        # Debian's cross compiler and qemu-user
 
-The same program in all: every kernel against plain loops, whole packed programs against what the
+The same program in all: every kernel against plain loops, packed programs against what the
 reference in PyTorch computes, many threads at once, and files that were tampered with. Object files
 stay in build/test_engine.
 """

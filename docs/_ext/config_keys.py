@@ -143,7 +143,7 @@ def leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def added_keys() -> list[tuple[str, Any]]:
-    """What groupnet_det adds to Detectron2's defaults, in the order of the source."""
+    """The keys that groupnet_det adds to Detectron2's defaults, in the order of the source."""
     from detectron2.config import get_cfg
 
     from groupnet_det.config import add_config_keys

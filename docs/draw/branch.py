@@ -1,4 +1,4 @@
-"""One branch of a basic block."""
+"""Drawing of one branch of a basic block."""
 
 from canvas import Canvas
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-# By the kind of a box.
+# Colours by the kind of a box.
 COLOURS = {"bits": "#2f81d6", "float": "#d0781e", "joint": "#2b9a5b", "plain": "#8a94a0"}
 
 STYLE = """

@@ -31,7 +31,7 @@ class BitFlips:
 
     @classmethod
     def of_model(cls, model: nn.Module) -> "BitFlips":
-        """Of all convolutions whose weights are one sign each; ABC-Net's are sums of several."""
+        """Count convolutions whose weights are one sign each; ABC-Net's are sums of several."""
         parts: dict[str, list[Tensor]] = {}
         for layer in layer_precisions(model):
             conv = model.get_submodule(layer.name)

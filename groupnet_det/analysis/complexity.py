@@ -26,12 +26,12 @@ WORD_BITS = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Complexity:
-    """For one image.
+    """Costs of a network for one image.
 
     Attributes:
         binary_operations: BOPs.
         float_operations: MACs in full precision.
-        num_bytes: Of a packed file.
+        num_bytes: Size of the packed file in bytes.
     """
 
     binary_operations: int

@@ -69,10 +69,10 @@ def _shown(value: Any, format_: str) -> str:
 
 
 def cost_summary(rows: Sequence[LayerCost], weights: tuple[int, int]) -> str:
-    """What the sums say, in three lines.
+    """Summarize the sums of a table in three lines.
 
     Args:
-        weights: Of one bit, and all.
+        weights: Number of weights of one bit, and of all.
     """
     whole = total(rows)
     binary, number = weights

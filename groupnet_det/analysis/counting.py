@@ -15,12 +15,12 @@ LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 @dataclass
 class SeenLayers:
-    """What one layer did in a forward pass.
+    """The work of one layer in a forward pass.
 
     Attributes:
         macs: Multiply-accumulates.
-        values: Of its outputs.
-        shape: Of its first output, without the images or regions.
+        values: Number of values of its outputs.
+        shape: Shape of its first output, without the dimension of images or regions.
     """
 
     macs: int = 0
@@ -39,7 +39,7 @@ class SeenLayers:
 
 @contextmanager
 def watched_layers(model: nn.Module) -> Iterator[dict[nn.Module, SeenLayers]]:
-    """Those of `LAYERS` that run within the context; others, and functions, are not seen."""
+    """Record the layers of `LAYERS` that run within the context; functions are not seen."""
     seen: dict[nn.Module, SeenLayers] = {}
 
     def watch_maps(layer: QuantizedConv2d) -> Callable[[list[Tensor]], list[Tensor]]:

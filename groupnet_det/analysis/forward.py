@@ -108,7 +108,7 @@ def region_parts(model: Any) -> dict[str, Regions]:
 
 
 def _names(kind: type) -> Iterable[str]:
-    """Of the meta-architectures of a kind."""
+    """Names of the meta-architectures of a kind."""
     return DENSE_BY_CLASS if kind is DenseDetector else (kind.__name__,)
 
 

@@ -24,9 +24,9 @@ class StepTime:
     """A step of the program, or of one of its parts.
 
     Attributes:
-        name, op: Of the step.
+        name, op: Name and operation of the step.
         milliseconds: It took.
-        part: That it belongs to; "" for the program itself.
+        part: The part that it belongs to; "" for the program itself.
     """
 
     name: str

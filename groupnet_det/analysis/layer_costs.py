@@ -26,15 +26,15 @@ class LayerCost:
 
     Attributes:
         name: Module path, without the number of the base and without a last ``conv``.
-        kind: Such as ``conv 3x3``; "" for what is no layer.
+        kind: Such as ``conv 3x3``; "" for what is not a layer.
         weight_bits, activation_bits: See `precision_map`.
         output: Shape of the first output of one base, such as ``64x56x56``.
-        values: Of all outputs.
+        values: Number of values of all outputs.
         binary_operations, float_operations: BOPs and MACs.
-        parameters: That are trained.
-        simulated_bytes: As it is trained.
+        parameters: Number of trained parameters.
+        simulated_bytes: Bytes of the weights as they are trained.
         packed_bits: In a packed file.
-        float_bytes: Of the full-precision baseline, where it was compared with one.
+        float_bytes: Bytes of the full-precision baseline, if it was compared with one.
         milliseconds: In the packed engine, where they were measured.
     """
 
@@ -65,7 +65,7 @@ SUMMED_WHERE_KNOWN = ("float_bytes", "milliseconds")
 
 
 def layer_costs(model: nn.Module, run: Callable[[], Any]) -> list[LayerCost]:
-    """What each layer costs in `run()`, one forward pass of `model` on one image.
+    """Count the costs of each layer in `run()`, one forward pass of `model` on one image.
 
     Returns:
         A row for each layer, also those that did not run, in the order of the modules; last, one
@@ -111,7 +111,7 @@ def with_float_baseline(
 
 
 def _places(model: nn.Module) -> Callable[[str], str]:
-    """From a module path to a name that all bases share, as a packed file's steps have it."""
+    """Map module paths to a name that all bases share, as a packed file's steps have it."""
     branched = [
         re.escape(f"{path}." if path else "")
         for path, module in model.named_modules()
@@ -143,7 +143,7 @@ def _layer_cost(name: str, layer: nn.Module, seen: SeenLayers, taken: set[int]) 
 def _tensor_cost(
     name: str, module: nn.Module, layer: nn.Module | None, taken: set[int]
 ) -> LayerCost:
-    """Of those tensors of `module` that are not `taken` yet.
+    """Count those tensors of `module` that are not `taken` yet.
 
     Args:
         layer: Whose weights may be quantized.
@@ -179,7 +179,7 @@ def _binary_factor(layer: nn.Module) -> int:
 
 
 def _stored_bits(layer: nn.Module | None) -> int:
-    """Of a weight in a packed file."""
+    """Bits of a weight in a packed file."""
     if not isinstance(layer, QuantizedConv2d):
         return FLOAT_BITS
     quantizer = layer.weight_quantizer

@@ -36,7 +36,7 @@ def reset_peak(device: torch.device) -> None:
 
 
 def memory_bytes(device: torch.device) -> int:
-    """Memory now, of the same kind; where the system does not tell that of a process, its peak."""
+    """Memory now, of the same kind; or its peak if the system does not report that of a process."""
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device)
     found = _status_kib("VmRSS")

@@ -81,9 +81,9 @@ class PrecisionRow:
     """Like layers of a part.
 
     Attributes:
-        part, kind, weight_bits, activation_bits: Of `LayerPrecision`.
+        part, kind, weight_bits, activation_bits: See `LayerPrecision`.
         num_layers: How many they are.
-        num_weights: Of all of them together.
+        num_weights: Number of weights of all these layers.
     """
 
     part: str

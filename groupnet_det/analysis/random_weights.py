@@ -11,7 +11,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def prepared(model: M) -> M:
-    """For inference: BNs with statistics of their own, channels-last weights."""
+    """Prepare a model for inference: BNs with statistics of their own, channels-last weights."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             assert module.running_mean is not None

@@ -1,1 +1,1 @@
-"""From images and labels to a trained, packed and reported network in one command."""
+"""Training, packing and report of a network for images and labels, in one command."""

@@ -25,7 +25,7 @@ VERDICTS = {
 def pack_and_time(
     config: str, options: Sequence[str], output: Path, run: Callable[..., None]
 ) -> dict[str, Any]:
-    """Export ``model_final.pth``, hold the file against it, and time both and the float32 baseline.
+    """Export ``model_final.pth``, compare the file with it, and time both and the float32 baseline.
 
     Args:
         config: Config file.
@@ -46,7 +46,7 @@ def pack_and_time(
     run("export", *same, "--output", str(packed), *weights)
     summary: dict[str, Any] = {"file": packed.name, "bytes": packed.stat().st_size}
     if not is_built():
-        return {**summary, "engine": "absent, so nothing was verified or timed; see INSTALL.md"}
+        return {**summary, "engine": "not built, so nothing was verified or timed; see INSTALL.md"}
     same += ["--packed", str(packed)]
     found = output / VERIFICATION
     found.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from groupnet_det.errors import UserError
 
-TRAIN = "train"
+TRAIN_COMMAND = "train"
 PROGRAM = ("-m", "groupnet_det")
 
 
@@ -22,7 +22,7 @@ def run(command: Sequence[str], *, root: Path) -> None:
         root: The folder that it runs in.
 
     Raises:
-        UserError: It failed; its own output has told why.
+        UserError: It failed; its own output says why.
     """
     print(f"\n$ {command_line(command)}", flush=True)
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
@@ -52,7 +52,7 @@ class TrainingStage:
 
     @property
     def weights(self) -> Path:
-        """What the training ends with."""
+        """The last checkpoint of the training."""
         return self.output / "model_final.pth"
 
 
@@ -60,6 +60,6 @@ def training_commands(stages: Iterable[TrainingStage]) -> Iterator[list[str]]:
     """The command of each stage; run again, it goes on from its last checkpoint."""
     before: list[str] = []
     for stage in stages:
-        start = [TRAIN, "--config-file", stage.config, "--resume", *stage.options]
+        start = [TRAIN_COMMAND, "--config-file", stage.config, "--resume", *stage.options]
         yield [*start, *before, "OUTPUT_DIR", str(stage.output)]
         before = ["MODEL.WEIGHTS", str(stage.weights)]

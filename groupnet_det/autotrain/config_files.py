@@ -21,7 +21,7 @@ def write_choices(path: Path, choices: Iterable[Choice], *, base: str, what: str
     Args:
         path: The file.
         choices: The last of a key counts.
-        base: Of ``_BASE_``.
+        base: Value of ``_BASE_``.
         what: For the first line.
     """
     nested: dict[str, Any] = {}

@@ -17,8 +17,11 @@ from .after_training import pack_and_time, report_training, summary_line
 from .choices.choice import format_choices
 from .command_runs import TrainingStage, training_commands
 from .config_files import CHOICES, TANH_CHOICES, write_choices
-from .layouts.table import find_data
-from .outcome import (
+from .dataset_finders.finder_table import find_data
+from .plan import make_plan
+from .request import Progress, Request
+from .tasks import TRAINING_TASKS, TrainingTask
+from .training_summary import (
     SUMMARY,
     draw_curves,
     draw_predictions,
@@ -27,9 +30,6 @@ from .outcome import (
     scores_at_end,
     scores_line,
 )
-from .plan import make_plan
-from .request import Progress, Request
-from .tasks import TASKS, TrainingTask
 
 TANH_FOLDER = "tanh"
 
@@ -40,7 +40,7 @@ class Job:
 
     Attributes:
         request: It.
-        task: Of the data.
+        task: Task of the data.
         has_tanh: Whether a stage with tanh comes first.
     """
 
@@ -86,7 +86,7 @@ def autotrain(request: Request, *, dry_run: bool = False) -> Path:
 
     Raises:
         UserError: The data or the request cannot work, in one line; or a command failed, whose own
-            output has told why.
+            output says why.
     """
     check_output_dir(str(request.output))
     progress = Progress(request)
@@ -124,10 +124,10 @@ def _chosen(request: Request, progress: Progress) -> Job:
         name = request.task or found.tasks[0]
         notes = "".join(f"; {note}" for note in found.notes)
         print(f"found: {found.layout}, for --task {name}{notes}", flush=True)
-        plan = make_plan(request, TASKS[name], found)
+        plan = make_plan(request, TRAINING_TASKS[name], found)
         print(format_choices(plan.choices))
         what = f"{request.data} (--task {name})"
-        write_choices(choices, plan.choices, base=TASKS[name].config_file, what=what)
+        write_choices(choices, plan.choices, base=TRAINING_TASKS[name].config_file, what=what)
         if plan.tanh:
             print("before it, in a stage of its own:\n" + format_choices(plan.tanh))
             write_choices(tanh, plan.tanh, base=CHOICES, what=f"the stage before {choices}")
@@ -139,7 +139,7 @@ def _chosen(request: Request, progress: Progress) -> Job:
                 "learned: give more, with --time or --epochs and another --output"
             )
         progress.note("choose", noted := {"task": name, "has_tanh": bool(plan.tanh)})
-    task = lookup(TASKS, noted["task"], f"the task in {progress.path}")
+    task = lookup(TRAINING_TASKS, noted["task"], f"the task in {progress.path}")
     return Job(request=request, task=task, has_tanh=noted["has_tanh"])
 
 
@@ -188,7 +188,7 @@ STEPS: dict[str, Callable[[Job], dict[str, Any]]] = {
 
 
 def _summarize(job: Job, progress: Progress) -> None:
-    """Write ``summary.json`` and tell."""
+    """Write ``summary.json``, and print the summary."""
     scores, packed = progress.get(TRAIN)["scores"], progress.get(PACK)["packed"]
     minutes = sum(progress.get(step)["minutes"] for step in STEPS)
     summary = {

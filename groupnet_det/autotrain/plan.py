@@ -1,4 +1,4 @@
-"""From a request to the choices of its trainings."""
+"""Choices of the trainings for a request."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from groupnet_det.engine.setup import choose_device
 
 from .choices.choice import Choice, options_of
 from .choices.schedule import ENOUGH_ITERATIONS, ScheduleChoice, make_schedule, warmup_iterations
-from .facts import Facts, Records, facts_of
-from .layouts.found_data import TRAIN, VAL, FoundData
-from .layouts.validation_split import SEED, SHARE, split_off_validation
-from .measuring import cpu_cores, fitting_batch, seconds_per_iteration
+from .dataset_finders.found_data import TRAIN, VAL, FoundData
+from .dataset_finders.validation_split import SHARE, SPLIT_SEED, split_off_validation
+from .dataset_statistics import DatasetStatistics, Records, compute_statistics
+from .iteration_cost import cpu_cores, fitting_batch, seconds_per_iteration
 from .request import Request
 from .tasks import TrainingTask
 
@@ -39,9 +39,9 @@ TANH = (
 class Plan:
     """
     Attributes:
-        choices: Of the binary network's training.
+        choices: Choices for the training of the binary network.
         tanh: What the stage before changes; nothing where there is none.
-        schedule: Of both.
+        schedule: Schedule of both stages.
     """
 
     choices: list[Choice]
@@ -61,9 +61,9 @@ def make_plan(request: Request, task: TrainingTask, found: FoundData) -> Plan:
     cfg.INPUT.MASK_FORMAT = "bitmask"  # which takes masks of both kinds, as long as none is chosen
     (train,), (validation,) = cfg.DATASETS.TRAIN, cfg.DATASETS.TEST
     records = check_datasets(cfg, [train, validation])
-    facts = facts_of(records[train], records[validation], class_names)
-    fixed = [*data, *_common(request, facts), *task.recipe, *task.choose(facts)]
-    machine = _Machine(request, task, fixed, records[train], facts.num_images)
+    statistics = compute_statistics(records[train], records[validation], class_names)
+    fixed = [*data, *_common(request, statistics), *task.recipe, *task.choose(statistics)]
+    machine = _Machine(request, task, fixed, records[train], statistics.num_images)
     size = machine.choose_size(_widths(request, cfg))
     schedule = size.schedule
     if schedule.tanh:
@@ -81,7 +81,7 @@ def _data_choices(request: Request, found: FoundData) -> list[Choice]:
     why = "as they lie there"
     if VAL not in splits:
         splits = split_off_validation(splits[TRAIN], request.output / DATA)
-        why = f"{100 * SHARE:.0f} % split off by image, seed {SEED}: {request.output / DATA}"
+        why = f"{100 * SHARE:.0f} % split off by image, seed {SPLIT_SEED}: {request.output / DATA}"
     names = {split: f"{request.output.absolute().name}_{split}" for split in (TRAIN, VAL)}
     entries = [{"NAME": name, **splits[split]} for split, name in names.items()]
     return [
@@ -92,7 +92,7 @@ def _data_choices(request: Request, found: FoundData) -> list[Choice]:
 
 
 def _class_names(task: TrainingTask, data: list[Choice]) -> tuple[str, ...]:
-    """Of the training split, which is registered for it."""
+    """Names of the classes of the training split, which is registered for it."""
     cfg = load_config(task.config_file, options_of(data))
     register_datasets(cfg)
     (name,) = cfg.DATASETS.TRAIN
@@ -114,11 +114,11 @@ def _config(request: Request, task: TrainingTask, choices: Sequence[Choice]) -> 
     return cfg
 
 
-def _common(request: Request, facts: Facts) -> Iterator[Choice]:
+def _common(request: Request, statistics: DatasetStatistics) -> Iterator[Choice]:
     workers = min(MOST_WORKERS, max(1, cpu_cores() - 1))
     yield Choice("MODEL.GROUPNET.NUM_BASES", request.num_bases, "K, by --k")
     yield Choice("DATALOADER.NUM_WORKERS", workers, f"{cpu_cores()} cores, one for the training")
-    yield Choice("SEED", SEED, "so that the training can be repeated")
+    yield Choice("SEED", SPLIT_SEED, "so that the training can be repeated")
     yield Choice("OUTPUT_DIR", str(request.output), "by --output")
 
 
@@ -135,19 +135,19 @@ def _given(request: Request, task: TrainingTask) -> list[Choice]:
 
 
 def _widths(request: Request, cfg: CfgNode) -> tuple[float, ...]:
-    """Those that may do, the widest first."""
+    """Widths to try, the widest first."""
     is_large = cfg.MODEL.DEVICE != "cpu" or (request.budget.seconds or 0) >= LARGE_SECONDS
     return (1.0, 0.5, 0.25) if is_large else (0.5, 0.25)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Size:
-    """How wide a network is, and how many images it learns from at a time.
+    """Width of a network, and the number of images that it learns from at a time.
 
     Attributes:
         choices: All but the schedule, the last two of which are unexplained.
-        seconds: Of an iteration of the binary network.
-        schedule: That these allow, if an iteration of the stage before takes as long.
+        seconds: Time of an iteration of the binary network.
+        schedule: Schedule that fits the time, if iterations of both stages take as long.
     """
 
     width: float
@@ -216,8 +216,8 @@ def _sized_choices(
     request: Request, task: TrainingTask, size: _Size, schedule: ScheduleChoice
 ) -> Iterator[Choice]:
     yield from size.choices[:-2]
-    told = f"of ResNet-18's channels{_told_time(request, schedule)}"
-    yield Choice("MODEL.GROUPNET.WIDTH", size.width, told)
+    reason = f"of ResNet-18's channels{_time_text(request, schedule)}"
+    yield Choice("MODEL.GROUPNET.WIDTH", size.width, reason)
     fits = f"fits into the free memory; {size.seconds:.2f} s an iteration here"
     yield Choice("SOLVER.IMS_PER_BATCH", size.batch, fits)
     yield _rate(task.rate, task, size.batch)
@@ -233,8 +233,8 @@ def _tanh_choices(task: TrainingTask, size: _Size, schedule: ScheduleChoice) -> 
     ]
 
 
-def _told_time(request: Request, schedule: ScheduleChoice) -> str:
-    """What the time is enough for; nothing where epochs were asked for."""
+def _time_text(request: Request, schedule: ScheduleChoice) -> str:
+    """Text about the time that the schedule fits; empty if epochs were asked for."""
     if request.budget.seconds is None:
         return ""
     few = "" if schedule.is_enough else ", few: give more time"
@@ -242,7 +242,7 @@ def _told_time(request: Request, schedule: ScheduleChoice) -> str:
 
 
 def _rate(rate: float, task: TrainingTask, batch: int) -> Choice:
-    """By the square root of the batch, as suits Adam."""
+    """Learning rate for a batch, scaled by its square root, as suits Adam."""
     scaled = rate * (batch / task.batch) ** 0.5
     why = f"{rate} for {task.batch} images, by the square root of their number"
     return Choice("SOLVER.BASE_LR", float(f"{scaled:.2g}"), why)

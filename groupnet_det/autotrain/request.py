@@ -1,4 +1,4 @@
-"""What a user asks for, and how far it has come, in a file of the output folder."""
+"""The user's request and its progress, in a file of the output folder."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.files.json_text import parse_json
 
 from .choices.schedule import Budget
-from .tasks import TASKS
+from .tasks import TRAINING_TASKS
 
 PROGRESS = "progress.json"
 MINUTES = 20.0  # where nothing else is said
@@ -24,7 +24,7 @@ class Request:
     """
     Attributes:
         data: Folder or file.
-        task: A key of `TASKS`, or None for what the data are for.
+        task: A key of `TRAINING_TASKS`, or None for what the data are for.
         num_bases: K.
         budget: Time or epochs.
         output: Folder to write to.
@@ -42,12 +42,12 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.task is not None:
-            lookup(TASKS, self.task, "--task")
+            lookup(TRAINING_TASKS, self.task, "--task")
         if not 1 <= self.num_bases <= 8:
             raise ConfigError(f"--k is {self.num_bases}; valid: 1 to 8")
 
     def identity(self) -> dict[str, Any]:
-        """By which a training is told from another one."""
+        """The values that distinguish one training from another."""
         return {
             "data": str(self.data.absolute()),
             "task": self.task,
@@ -111,7 +111,7 @@ class Progress:
                 )
 
     def get(self, step: str) -> Any:
-        """What a step noted, or None where it is not done."""
+        """The record of a finished step; None if it is not done."""
         return self._content["done"].get(step)
 
     def note(self, step: str, found: Any = True) -> None:

@@ -7,14 +7,14 @@ from groupnet_det.config import load_config
 from groupnet_det.files.paths import project_root
 
 from .choices.choice import Choice
-from .choices.of_tasks import (
+from .choices.task_choices import (
     choose_classifier,
     choose_detector,
     choose_mask_rcnn,
     choose_segmenter,
 )
 from .choices.widths import widen_classifier, widen_detector, widen_mask_rcnn, widen_segmenter
-from .facts import Facts
+from .dataset_statistics import DatasetStatistics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +26,8 @@ class TrainingTask:
         base: Its config, in ``configs/Base``.
         rate: The learning rate of the binary network for batches of `batch`.
         batch: The images of an iteration.
-        choose: From the facts to choices.
-        widen: From the width to choices.
+        choose: Makes choices from the statistics of the data.
+        widen: Makes choices from the width of the network.
         own_recipe: What the recipe sets besides `RECIPE`.
         other_metrics: Keys of ``metrics.json`` to report after `main_metric`.
         tanh_share: The share of the iterations of a first stage with float weights and tanh; 0 for
@@ -40,7 +40,7 @@ class TrainingTask:
     base: str
     rate: float
     batch: int
-    choose: Callable[[Facts], list[Choice]]
+    choose: Callable[[DatasetStatistics], list[Choice]]
     widen: Callable[[float], list[Choice]]
     own_recipe: tuple[Choice, ...] = ()
     other_metrics: tuple[str, ...] = ()
@@ -60,17 +60,17 @@ class TrainingTask:
 
     @property
     def recipe(self) -> tuple[Choice, ...]:
-        """What the recipe sets besides rates, batches and stages."""
+        """Choices of the recipe besides rates, batches and stages."""
         return (*RECIPE, *self.own_recipe)
 
 
-# That of all tasks.
+# The part of the recipe that all tasks have.
 RECIPE = (
     Choice("MODEL.GROUPNET.DOWNSAMPLE", "float", '"Group-Net**" learns faster'),
     Choice("SOLVER.LR_SCHEDULER_NAME", "WarmupCosineLR", "the project's quick recipe"),
 )
 
-TASKS: Mapping[str, TrainingTask] = {
+TRAINING_TASKS: Mapping[str, TrainingTask] = {
     "detect": TrainingTask(
         title="Group-Net RetinaNet",
         base="retinanet_groupnet_r18_fpn",

@@ -22,7 +22,7 @@ from .folder import local_weights
 
 logger = logging.getLogger(__name__)
 
-State = Mapping[str, Tensor]
+StateDict = Mapping[str, Tensor]
 
 BRANCH = re.compile(r"\bbranches\.(\d+)\.")
 # Names of the layers in Detectron2's pyramid, which full-precision necks use.
@@ -92,7 +92,7 @@ def _read(path: str, key: str) -> dict[str, Tensor]:
     return named_state(path, loaded.get("model", loaded))
 
 
-def _take_backbone(plan: Initialization, ours: State, theirs: State, path: str) -> None:
+def _take_backbone(plan: Initialization, ours: StateDict, theirs: StateDict, path: str) -> None:
     prefix = backbone_prefix(ours)
     if prefix is None or backbone_prefix(theirs) is None:
         raise CheckpointError(f"{path} or the model has no backbone of ours; fix MODEL.INIT")
@@ -110,7 +110,7 @@ def _in_backbone(key: str, prefix: str) -> bool:
 
 
 def _take_detector(
-    plan: Initialization, ours: State, theirs: State, path: str, noise: float
+    plan: Initialization, ours: StateDict, theirs: StateDict, path: str, noise: float
 ) -> None:
     generator = torch.Generator().manual_seed(0)
     sources: dict[str, list[Tensor]] = defaultdict(list)
@@ -175,5 +175,5 @@ def _part(key: str) -> str:
     return ".".join(part for part in kept if part not in ("conv", "norm", "branches"))
 
 
-def _shapes(state: State) -> Shapes:
+def _shapes(state: StateDict) -> Shapes:
     return {key: tuple(value.shape) for key, value in state.items()}

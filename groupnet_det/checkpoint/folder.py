@@ -90,7 +90,7 @@ def local_weights(weights: str | os.PathLike[str]) -> str:
     Raises:
         CheckpointError: A file of the hub is named instead of a model.
         HubError: The model cannot be fetched.
-        ExtraAbsentError: huggingface_hub is not installed.
+        MissingExtraError: huggingface_hub is not installed.
     """
     if not on_hub(weights):
         return os.fspath(weights)

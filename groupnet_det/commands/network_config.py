@@ -18,7 +18,7 @@ def network_config(arguments: argparse.Namespace) -> CfgNode:
     config keys of the command line.
 
     Args:
-        arguments: Of a parser with `CommandParser.add_network`.
+        arguments: Arguments from a parser with `CommandParser.add_network`.
 
     Raises:
         ConfigError: A file is missing, the checkpoint carries no config, or a key cannot be used.

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from groupnet_det.errors import UserError
-from groupnet_det.runtime.score_threshold import parse_score_threshold
+from groupnet_det.errors import ConfigError, UserError, shortened
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 
 WEIGHTS = "MODEL.WEIGHTS"
-CONFIG, CHECKPOINT, PACKED, ONNX = "config", "checkpoint", "packed file", "ONNX file"
+CONFIG, CHECKPOINT, PACKED_KIND, ONNX = "config", "checkpoint", "packed file", "ONNX file"
 # Which file a word before the config keys is, by its suffix.
 KINDS = {
     **dict.fromkeys((".yaml", ".yml"), CONFIG),
     **dict.fromkeys((".pth", ".pt", ".pkl", ".tar"), CHECKPOINT),
-    ".gnp": PACKED,
+    ".gnp": PACKED_KIND,
     ".onnx": ONNX,
 }
 # A negative number that argparse would take for a flag, and what then stands before it.
@@ -26,8 +26,8 @@ NUMBER = re.compile(r"-\d*\.?\d*e[+-]?\d+|-\d+\.|-inf", re.IGNORECASE)
 MARK = "\0"
 
 
-def typed_program() -> str:
-    """How the program was called, as far as its flags."""
+def _typed_program() -> str:
+    """The words with which the program was called, up to its flags."""
     first = Path(sys.argv[0])
     return f"python {sys.argv[0]}" if first.suffix == ".py" else sys.argv[0]
 
@@ -48,8 +48,40 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
         return f"{text} (default: {shown.replace('%', '%%')})".lstrip()
 
 
+def parse_score_threshold(words: Sequence[str]) -> ScoreThreshold:
+    """The threshold that a command line gives: a number, or ``CLASS=NUMBER`` for single classes.
+
+    Their range is checked where they are used, by `check_score_threshold`.
+
+    Raises:
+        ConfigError: A word is neither, a class is named twice, or a number stands beside others.
+    """
+    if len(words) == 1 and (number := _number_of(words[0])) is not None:
+        return number
+    thresholds: dict[str, float] = {}
+    for word in words:
+        name, sign, score = word.rpartition("=")
+        number = _number_of(score)
+        if not (name and sign) or number is None:
+            raise ConfigError(
+                f"{shortened(word)} is not a score threshold; valid: one number, such as 0.4, or "
+                "CLASS=NUMBER for single classes; files and config keys stand before this flag"
+            )
+        if name in thresholds:
+            raise ConfigError(f"there are two score thresholds of the class {shortened(name)}")
+        thresholds[name] = number
+    return thresholds
+
+
+def _number_of(word: str) -> float | None:
+    try:
+        return float(word)
+    except ValueError:
+        return None
+
+
 class _ScoreThresholdAction(argparse.Action):
-    """Of the words of a flag, what `parse_score_threshold` makes."""
+    """Stores the threshold that `parse_score_threshold` reads from the words of a flag."""
 
     def __call__(
         self,
@@ -73,7 +105,7 @@ class CommandParser(argparse.ArgumentParser):
         Args:
             description: A docstring; ``%(prog)s`` in it becomes what was typed.
         """
-        program = typed_program()
+        program = _typed_program()
         super().__init__(
             prog=program,
             description=inspect.cleandoc(description or "").replace("%(prog)s", program),
@@ -100,8 +132,8 @@ class CommandParser(argparse.ArgumentParser):
         )
 
     def add_network(self) -> None:
-        """What `add_config` adds, and a checkpoint before the keys: the value of ``MODEL.WEIGHTS``,
-        whose config is taken where no other is named."""
+        """Add the words of `add_config`, and a checkpoint before the keys: the value of
+        ``MODEL.WEIGHTS``, whose config is taken if no other is named."""
         self.add_config(help_="of the training; without it the one that the checkpoint carries")
         self.files[CHECKPOINT] = WEIGHTS
 
@@ -111,7 +143,7 @@ class CommandParser(argparse.ArgumentParser):
         Args:
             kind: A value of `KINDS`.
             flags: Its names.
-            help_: Of the flag.
+            help_: Help of the flag.
         """
         self.files[kind] = flags[0]
         self.add_argument(*flags, default="", metavar="FILE", help=help_)
@@ -121,7 +153,7 @@ class CommandParser(argparse.ArgumentParser):
 
         Args:
             flags: Its other names.
-            help_: Of the flag.
+            help_: Help of the flag.
         """
         self.add_argument(
             "--score-threshold",
@@ -135,7 +167,7 @@ class CommandParser(argparse.ArgumentParser):
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> argparse.Namespace:
-        """As of argparse; where there are config keys, flags may follow them.
+        """Parse as argparse does; flags may also follow config keys.
 
         Config keys without value, and files that are missing or named twice, end the program with
         a message.
@@ -185,14 +217,14 @@ class CommandParser(argparse.ArgumentParser):
                 f"the config file is missing: {or_checkpoint}--config-file FILE, or FILE as the "
                 "first word"
             )
-        for kind in (PACKED, ONNX):
+        for kind in (PACKED_KIND, ONNX):
             if kind in self.files and not getattr(arguments, self.files[kind].lstrip("-")):
                 (suffix,) = (suffix for suffix, of in KINDS.items() if of == kind)
                 self.error(f"the {kind} is missing: {self.files[kind]} FILE, or FILE{suffix}")
 
 
 def _kind_of(word: str) -> str:
-    """What file a word names, if any: keys have no slash, and upper-case endings."""
+    """The kind of file that a word names, if any: keys have no slash, and upper-case endings."""
     suffix = Path(word).suffix
     if suffix in KINDS:
         return KINDS[suffix]

@@ -16,13 +16,13 @@ Done = Mapping[RowKey, ComparisonRow]
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """What is to be trained.
+    """The trainings of a comparison.
 
     Attributes:
         methods: Names, in the order of the table.
-        learning_rates: Of the search; a single one needs none.
-        seeds: Of the results; none for a search alone.
-        iterations, search_iterations: Of a result, and of a row of the search.
+        learning_rates: Learning rates of the search; a single one needs none.
+        seeds: Seeds of the results; none for a search alone.
+        iterations, search_iterations: Iterations of a result, and of a row of the search.
         single_seed: Methods of which only the first seed is trained.
     """
 
@@ -45,7 +45,7 @@ class Grid:
         return [key for key in searches + results if key not in done]
 
     def num_open(self, rows: Iterable[ComparisonRow]) -> dict[str, int]:
-        """Rows of the whole grid that are not finished, by purpose."""
+        """Rows of the grid that are not finished, by purpose."""
         done = by_key(rows)
         searches = sum(
             key not in done for method in self.methods for key in self.search_keys(method)

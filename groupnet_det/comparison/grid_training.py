@@ -131,7 +131,7 @@ def _train_row(
 
 
 def _measure_row(key: RowKey, cfg: CfgNode, metric: str, terminal: TextIO) -> ComparisonRow:
-    """The finished row; that a training failed is told on `terminal`."""
+    """Train a row and return it; a failure is reported on `terminal`."""
     trainer = Trainer(cfg)
     trainer.resume_or_load(resume=False)
     start = time.perf_counter()
@@ -139,8 +139,8 @@ def _measure_row(key: RowKey, cfg: CfgNode, metric: str, terminal: TextIO) -> Co
         trainer.train()
         results = last_results(trainer, metric)
     except TrainingError as error:
-        told = f"{key.method}, learning rate {key.learning_rate:g}: {error}"
-        print(told, file=terminal, flush=True)
+        message = f"{key.method}, learning rate {key.learning_rate:g}: {error}"
+        print(message, file=terminal, flush=True)
         results = {}
     seconds = time.perf_counter() - start
 
@@ -183,7 +183,7 @@ def _in_a_row(keys: Mapping[str, Any]) -> list[str]:
 
 
 def last_results(trainer: Trainer, metric: str) -> dict[str, float]:
-    """Values of the evaluation that ended a training; those that are no number count as 0."""
+    """Values of the evaluation that ended a training; those that are not numbers count as 0."""
     task = metric.split("/")[0] + "/"
     latest = {name: value for name, (value, _) in trainer.storage.latest().items()}
     if metric not in latest:

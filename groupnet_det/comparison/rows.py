@@ -14,12 +14,12 @@ from groupnet_det.files.csv_records import read_records
 
 @dataclass(frozen=True, kw_only=True)
 class RowKey:
-    """What a row is to be: the same key is never trained twice.
+    """The training of a row: the same key is never trained twice.
 
     Attributes:
         method: Name of the row in the list of methods.
         purpose: ``search`` (of the learning rate) or ``result``.
-        learning_rate, seed, iterations: Of the training.
+        learning_rate, seed, iterations: Learning rate, seed and iterations of the training.
     """
 
     method: str

@@ -46,7 +46,7 @@ def _add_classification_input_keys(cfg: CfgNode) -> None:
     options = cfg.INPUT.CLASSIFICATION = CfgNode()
     # The side of the square training images in pixels.
     options.TRAIN_CROP = 224
-    # The least and the greatest share of the image's area that is cut out.
+    # The smallest and the largest share of the image's area that is cut out.
     options.CROP_SCALE = [0.08, 1.0]
     # In evaluation, the shorter side is resized to TEST_RESIZE, and a square of TEST_CROP is cut
     # out at the centre.
@@ -68,7 +68,7 @@ def _add_segmentation_input_keys(cfg: CfgNode) -> None:
     # cut out of it. If the square is larger, it is padded, its masks with the ignored label.
     # INPUT.RANDOM_FLIP follows.
     options = cfg.INPUT.SEMANTIC = CfgNode()
-    # The least and the greatest factor on the image's size, drawn uniformly.
+    # The smallest and the largest factor on the image's size, drawn uniformly.
     options.SCALE_RANGE = [0.5, 2.0]
     # The longer side in pixels at a factor of 1. 0 stands for the image's own size.
     options.BASE_SIZE = 0

@@ -14,7 +14,7 @@ class DenseDetector:
     """A detector that predicts at each position of a pyramid, without regions.
 
     Attributes:
-        name: Of the detector, and of Detectron2's class.
+        name: Name of the detector, and of Detectron2's class.
         architectures: The values of ``MODEL.META_ARCHITECTURE`` that build it.
         node: Config node with its ``NUM_CLASSES`` and ``IN_FEATURES``.
         has_anchors: Whether it predicts from anchors; otherwise from points.
@@ -48,9 +48,9 @@ DENSE_DETECTORS = (
         packed_score="sigmoid_centerness",
     ),
 )
-# By the value of MODEL.META_ARCHITECTURE.
+# Detectors by the value of MODEL.META_ARCHITECTURE.
 DENSE_BY_ARCHITECTURE = {key: each for each in DENSE_DETECTORS for key in each.architectures}
-# By the name of a model's class, Detectron2's or ours.
+# Detectors by the name of a model's class, Detectron2's or ours.
 DENSE_BY_CLASS = {
     key: each for each in DENSE_DETECTORS for key in dict.fromkeys((each.name, *each.architectures))
 }

@@ -62,7 +62,7 @@ def _own_config() -> CfgNode:
 
 
 def _at(cfg: CfgNode, path: str) -> object:
-    """What is at `path`; None where the path ends before."""
+    """The value at `path`; None if the path ends before."""
     return functools.reduce(lambda node, name: getattr(node, name, None), path.split("."), cfg)
 
 

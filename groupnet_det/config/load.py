@@ -39,7 +39,7 @@ def load_config(config_file: str, options: Sequence[str] = ()) -> CfgNode:
 
 
 def load_config_text(text: str, source: str, options: Sequence[str] = ()) -> CfgNode:
-    """As `load_config`, from the YAML that a checkpoint carries.
+    """Load a config as `load_config` does, from the YAML that a checkpoint contains.
 
     Args:
         text: What ``cfg.dump()`` gave.
@@ -47,7 +47,7 @@ def load_config_text(text: str, source: str, options: Sequence[str] = ()) -> Cfg
         options: KEY VALUE pairs.
 
     Raises:
-        ConfigError: As `load_config`.
+        ConfigError: See `load_config`.
     """
 
     def merge(cfg: CfgNode) -> None:
@@ -75,7 +75,7 @@ def _load(merge: Callable[[CfgNode], None], config_file: str, options: Sequence[
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"{config_file} is not plain, safe YAML: {problem}") from error
-    except (AttributeError, TypeError) as error:  # yacs walks over what is no mapping
+    except (AttributeError, TypeError) as error:  # yacs walks over what is not a mapping
         raise ConfigError(f"{config_file} must hold a mapping of config keys: {error}") from error
     except (KeyError, ValueError, AssertionError) as error:
         raise ConfigError(_explain(str(error.args[0]), config_file, valid_keys)) from error

@@ -10,12 +10,12 @@ from groupnet_det.errors import ConfigError, shortened
 from .load import load_config
 
 KEPT = ("MODEL.", "TEST.SEMANTIC.", "TEST.DETECTIONS_PER_IMAGE")
-# Of training, or of one machine, whose paths tell others nothing.
+# Keys of the training, or of one machine, whose paths mean nothing elsewhere.
 LEFT_OUT = ("MODEL.WEIGHTS", "MODEL.DEVICE", "MODEL.INIT.", "MODEL.DISTILLATION.")
 
 
 def network_keys(cfg: CfgNode) -> dict[str, Any]:
-    """Those that are not as by default, such as ``{"MODEL.MASK_ON": True}``."""
+    """Keys whose values differ from the defaults, such as ``{"MODEL.MASK_ON": True}``."""
     default = dict(leaves(load_config("")))
     return {
         key: value
@@ -28,7 +28,7 @@ def config_of_keys(keys: Mapping[str, Any]) -> CfgNode:
     """A config of the same network, on the CPU.
 
     Args:
-        keys: As `network_keys` gave them; JSON may have been between.
+        keys: A result of `network_keys`, also after a round trip through JSON.
 
     Raises:
         ConfigError: A key is unknown or none of a network, or has a value of another type.

@@ -10,7 +10,7 @@ AS_METHOD = "method"
 
 
 def parse_method(cfg: CfgNode, part: str) -> Method:
-    """How ``BACKBONE``, ``NECK``, ``HEAD`` or ``DECODER`` is quantized and built.
+    """Parse how ``BACKBONE``, ``NECK``, ``HEAD`` or ``DECODER`` is quantized and built.
 
     Raises:
         ConfigError: A value is not among the valid ones, which the message lists.

@@ -10,7 +10,7 @@ from groupnet_det.errors import ConfigError
 
 
 def fit_tree(cfg: CfgNode, tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The mapping of a config file with its values by `fit_value`.
+    """The mapping of a config file with its values by `_fit_value`.
 
     Args:
         cfg: Whose keys `tree` sets, some of them.
@@ -25,12 +25,12 @@ def fit_tree(cfg: CfgNode, tree: dict[str, Any], prefix: str = "") -> dict[str, 
         if isinstance(default, CfgNode) and isinstance(value, dict):
             fitted[key] = fit_tree(default, value, f"{name}.")
         else:
-            fitted[key] = fit_value(name, value, default)
+            fitted[key] = _fit_value(name, value, default)
     return fitted
 
 
 def fit_options(cfg: CfgNode, options: Sequence[Any]) -> list[Any]:
-    """KEY VALUE pairs with their values by `fit_value`; an odd one out is left for yacs to tell.
+    """KEY VALUE pairs with their values by `_fit_value`; yacs reports an odd one out.
 
     Raises:
         ConfigError: A value cannot be meant.
@@ -38,11 +38,11 @@ def fit_options(cfg: CfgNode, options: Sequence[Any]) -> list[Any]:
     fitted = list(options)
     for index in range(0, len(fitted) - 1, 2):
         key = fitted[index]
-        fitted[index + 1] = fit_value(key, fitted[index + 1], _default(cfg, str(key)))
+        fitted[index + 1] = _fit_value(key, fitted[index + 1], _default(cfg, str(key)))
     return fitted
 
 
-def fit_value(key: str, value: Any, default: Any) -> Any:
+def _fit_value(key: str, value: Any, default: Any) -> Any:
     """`value`, as a float where `default` is one and `value` is a whole number.
 
     Raises:
@@ -68,7 +68,7 @@ def _default(cfg: CfgNode, key: str) -> Any:
 
 
 def _literal(value: Any) -> Any:
-    """What yacs will make of a text."""
+    """The value that yacs will read from a text."""
     if not isinstance(value, str):
         return value
     try:

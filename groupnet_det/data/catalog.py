@@ -7,8 +7,8 @@ from typing import Any
 
 from detectron2.data import DatasetCatalog, MetadataCatalog
 
-# By the ``evaluator_type`` of a data set.
-TASKS: dict[str, str] = {
+# Tasks by the ``evaluator_type`` of a data set.
+TASKS_BY_EVALUATOR: dict[str, str] = {
     **dict.fromkeys(
         ("coco", "pascal_voc", "lvis", "cityscapes_instance", "coco_panoptic_seg"), "detection"
     ),
@@ -18,7 +18,7 @@ TASKS: dict[str, str] = {
 
 
 def datasets_root() -> Path:
-    """Where data sets lie, as in Detectron2: ``$DETECTRON2_DATASETS``, else ``datasets``."""
+    """The folder of data sets, as in Detectron2: ``$DETECTRON2_DATASETS``, else ``datasets``."""
     return Path(os.path.expanduser(os.getenv("DETECTRON2_DATASETS", "datasets")))
 
 
@@ -32,12 +32,12 @@ def register(name: str, load: Callable[[], list[dict[str, Any]]], **metadata: An
 
 
 def task_of(name: str) -> str:
-    """The task of a registered data set, a value of `TASKS`; "" for an unknown kind."""
-    return TASKS.get(MetadataCatalog.get(name).get("evaluator_type", "coco"), "")
+    """The task of a registered data set, of `TASKS_BY_EVALUATOR`; "" for an unknown kind."""
+    return TASKS_BY_EVALUATOR.get(MetadataCatalog.get(name).get("evaluator_type", "coco"), "")
 
 
 def class_names_of(name: str) -> list[str] | None:
-    """The names of the classes that the data set's task tells apart, where they are known."""
+    """The names of the classes of the data set's task, where they are known."""
     keys = {"classification": "classes", "semantic segmentation": "stuff_classes"}
     return MetadataCatalog.get(name).get(keys.get(task_of(name), "thing_classes"))
 

@@ -1,4 +1,4 @@
-"""Names of classes that tell each from all others."""
+"""Checks that names of classes are distinct."""
 
 import unicodedata
 from collections import defaultdict
@@ -13,11 +13,11 @@ MAX_NAMED = 5
 def check_class_names(
     names: Sequence[str], source: str, error: type[UserError] = DataError
 ) -> None:
-    """See that scores by class can be told apart.
+    """Check that scores by class have distinct names.
 
     Args:
         names: Texts.
-        source: Of them, for messages.
+        source: Where the names come from, for messages.
         error: To be raised; `ConfigError` where the source is a key.
 
     Raises:
@@ -51,7 +51,7 @@ def checked_texts(values: Iterable[Any], key: str) -> list[str]:
 
 
 def checked_text(value: Any, key: str) -> str:
-    """As `checked_texts`, of one."""
+    """Check one name as `checked_texts` checks several."""
     if not isinstance(value, str):
         raise ConfigError(
             f"{key} is {value!r}, not a text: YAML reads yes, no, null, 02 and the like as truth "

@@ -36,8 +36,11 @@ NUM_CLASSES_KEYS = {
     "ImageClassifier": "MODEL.CLASSIFIER.NUM_CLASSES",
     "SemanticSegmentor": "MODEL.SEM_SEG_HEAD.NUM_CLASSES",
 }
-# Of those, what they need another data set for than one for detection.
-TASKS = {"ImageClassifier": "classification", "SemanticSegmentor": "semantic segmentation"}
+# Reasons why some of them need another data set than one for detection.
+TASKS_BY_ARCHITECTURE = {
+    "ImageClassifier": "classification",
+    "SemanticSegmentor": "semantic segmentation",
+}
 
 
 def check_datasets(cfg: CfgNode, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
@@ -82,7 +85,7 @@ def check_datasets(cfg: CfgNode, names: Sequence[str]) -> dict[str, list[dict[st
 
 
 def check_files(name: str, *, scores_masks: bool = False) -> None:
-    """What a registered data set is loaded from, before it is.
+    """Check the files of a registered data set before it is loaded.
 
     Args:
         scores_masks: Whether masks of instances are evaluated against it.
@@ -118,7 +121,7 @@ def _check_class_count(cfg: CfgNode, name: str) -> None:
     key = NUM_CLASSES_KEYS.get(architecture)
     if key is None:
         return
-    needed, task = TASKS.get(architecture, "detection"), task_of(name)
+    needed, task = TASKS_BY_ARCHITECTURE.get(architecture, "detection"), task_of(name)
     class_names = class_names_of(name)
     if task != needed:
         raise ConfigError(
@@ -180,15 +183,15 @@ def _check_presence(name: str, records: list[dict[str, Any]]) -> None:
     Raises:
         DataError: With the first one that is not, and their number.
     """
-    absent = [r["file_name"] for r in records if not Path(r["file_name"]).is_file()]
-    if absent:
+    missing = [r["file_name"] for r in records if not Path(r["file_name"]).is_file()]
+    if missing:
         others = (
-            f", as are {len(absent) - 1} more of {len(records)} that are missing; is "
-            f"{Path(absent[0]).parent} the right folder?"
+            f", as are {len(missing) - 1} more of {len(records)} that are missing; is "
+            f"{Path(missing[0]).parent} the right folder?"
         )
         raise DataError(
-            f"image {absent[0]} does not exist; it is named by {source_of(name)}"
-            + (others if len(absent) > 1 else "; add the image, or take it out there")
+            f"image {missing[0]} does not exist; it is named by {source_of(name)}"
+            + (others if len(missing) > 1 else "; add the image, or take it out there")
         )
 
 

@@ -41,7 +41,7 @@ def read_text(path: Path, what: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{what} {path} is no text in UTF-8 (byte {error.start} is "
+            f"{what} {path} is not text in UTF-8 (byte {error.start} is "
             f"0x{content[error.start]:02x}), perhaps in latin-1 or another 8-bit encoding; {REMEDY}"
         ) from error
 
@@ -52,7 +52,7 @@ def read_json(path: Path, what: str, remedy: str) -> Any:
     Args:
         path: The file, which is there.
         what: It is, for messages: ``annotation file``.
-        remedy: For a file that is no JSON.
+        remedy: For a file that is not JSON.
 
     Raises:
         DataError: It is in another encoding, or no JSON.
@@ -67,7 +67,7 @@ def read_xml(path: Path) -> ElementTree.Element:
     """The root of an XML file.
 
     Raises:
-        DataError: The file is no XML, or in an encoding that cannot be read.
+        DataError: The file is not XML, or in an encoding that cannot be read.
         FileNotFoundError: It is missing.
     """
     content = path.read_bytes()
@@ -81,7 +81,7 @@ def read_xml(path: Path) -> ElementTree.Element:
                 f"{path} cannot be read in its encoding, {encoding}; save it as UTF-8, and say so "
                 "in its first line"
             ) from error
-        raise DataError(f"{path} is no XML: {error}") from error
+        raise DataError(f"{path} is not XML: {error}") from error
 
 
 def _decodes(content: bytes, encoding: str) -> bool:

@@ -18,7 +18,7 @@ AMP_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class MixedPrecisionTrainer(AMPTrainer):
-    """Forward under ``torch.autocast``; parameters, their gradients and the optimizer in float32.
+    """Runs the forward pass under ``torch.autocast``; parameters and optimizer are float32.
 
     float16 has few exponents, so the loss is scaled such that small gradients do not vanish. Where
     scaled gradients overflow, the step is left out and the scale halved. bfloat16 has the range of
@@ -78,7 +78,7 @@ def build_step(
     data_loader: DataLoader,
     optimizer: torch.optim.Optimizer,
 ) -> SimpleTrainer:
-    """What makes one step, in full or in mixed precision.
+    """Build the trainer of single steps, in full or in mixed precision.
 
     Raises:
         ConfigError: Unknown ``SOLVER.AMP.DTYPE``.

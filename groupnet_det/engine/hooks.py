@@ -46,7 +46,7 @@ class BestCheckpointer(hooks.BestCheckpointer):
     def __init__(self, *arguments: Any, first_iteration: int = 0) -> None:
         """
         Args:
-            arguments: As Detectron2's.
+            arguments: Arguments of Detectron2's class.
             first_iteration: What is scored before is not what the checkpoint will be.
         """
         super().__init__(*arguments)
@@ -100,7 +100,7 @@ class RecordBitFlips(HookBase):
     def __init__(self, model: nn.Module, period: int) -> None:
         """
         Args:
-            model: Whose convolutions are looked at.
+            model: The model whose convolutions are recorded.
             period: Iterations, of which Detectron2's writer keeps only those that it writes at:
                 every 20th.
         """
@@ -137,8 +137,8 @@ class PreciseBN(HookBase):
     ) -> None:
         """
         Args:
-            model: Whose layers in training mode are looked at.
-            loader: Of training batches in the order of a `TrainingBatchStream`, and of its own.
+            model: The model whose layers in training mode are measured.
+            loader: A training loader of its own, in the order of a `TrainingBatchStream`.
             period: Iterations, or 0 for the end alone.
             num_batches: To average over; the batches of the next time are those that follow.
         """
@@ -172,7 +172,7 @@ def build_precise_bn(
     """The hook, where ``TEST.PRECISE_BN`` asks for one and there are such layers.
 
     Args:
-        cfg: Of the training.
+        cfg: Config of the training.
         model: To be trained.
         build_loader: Makes a loader of training batches.
     """
@@ -187,7 +187,7 @@ def build_precise_bn(
 
 
 class _Average:
-    """Of the statistics of each pass through a norm, of which it keeps nothing itself."""
+    """Mean of the statistics of each pass through a norm, which keeps none itself."""
 
     def __init__(self, norm: Any) -> None:
         self.norm, self.momentum = norm, norm.momentum

@@ -17,7 +17,7 @@ from torch import nn
 
 from groupnet_det.config import load_config
 from groupnet_det.data.dataset_checks import check_datasets
-from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
+from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
 from groupnet_det.engine.checks.binary_share import build_without_weights, check_binary_share
 from groupnet_det.engine.checks.schedule_and_sizes import check_training
 from groupnet_det.engine.memory.memory_check import check_memory
@@ -33,7 +33,7 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
     """Read and check the config, register and check its data sets, write ``config.yaml``.
 
     Args:
-        arguments: Of Detectron2's ``default_argument_parser``.
+        arguments: Arguments of Detectron2's ``default_argument_parser``.
 
     Raises:
         UserError: Anything that would fail later, in one line.
@@ -66,7 +66,7 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
     setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank(), name="groupnet_det")
     used = cfg.DATASETS.TEST if arguments.eval_only else cfg.DATASETS.TRAIN + cfg.DATASETS.TEST
     if comm.is_main_process():
-        make_absent_datasets(used)
+        make_missing_datasets(used)
     comm.synchronize()
     if comm.get_local_rank() == 0:  # each machine reads its own disk
         check_run(cfg, network, used)
@@ -148,7 +148,7 @@ def _choose_seed_alone(cfg: CfgNode, *, resume: bool) -> int:
 
 
 def _seed_of(config: Path) -> int:
-    """What a run wrote down; -1 where it did not, or the file is broken."""
+    """The seed that a run wrote down; -1 if it did not, or the file is broken."""
     try:
         content = yaml.safe_load(config.read_text())
     except (OSError, ValueError, yaml.YAMLError, RecursionError):

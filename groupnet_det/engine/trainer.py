@@ -40,7 +40,6 @@ from groupnet_det.files.output_files import is_of_output
 from groupnet_det.modeling.heads.class_agnostic_nms import with_chosen_nms
 
 from .amp import build_step
-from .gradual_binarization import build_gradual_binarization
 from .hooks import (
     BestCheckpointer,
     ClipLatentWeights,
@@ -49,7 +48,9 @@ from .hooks import (
     build_precise_bn,
 )
 from .initial_weights import initialize_model
-from .optimizer import build_lr_scheduler, build_optimizer
+from .solver.gradual_binarization import build_gradual_binarization
+from .solver.lr_scheduler import build_lr_scheduler
+from .solver.optimizer import build_optimizer
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Trainer(DefaultTrainer):
     iter: int
 
     def __init__(self, cfg: CfgNode) -> None:
-        """What Detectron2's constructor does, which however distributes and casts for GPUs only.
+        """Do what Detectron2's constructor does, which however distributes and casts for GPUs only.
 
         Raises:
             UserError: The config asks for what does not work.
@@ -153,7 +154,7 @@ class Trainer(DefaultTrainer):
         return [RecordBitFlips(self.checkpointer.model, period)] if period > 0 else []
 
     def _row_writers(self) -> list[EventWriter]:
-        """Those with a row for each time; the printer on the screen divides by the iterations since
+        """Writers of a row for each time; the printer on the screen divides by the iterations since
         its last line."""
         return [each for each in self.writers if not isinstance(each, CommonMetricPrinter)]
 
@@ -162,7 +163,7 @@ class Trainer(DefaultTrainer):
         return self.writers
 
     def train(self) -> Any:
-        """As Detectron2's, but it may end early: ``SOLVER.EARLY_STOPPING``."""
+        """Train as Detectron2's trainer, but end early where ``SOLVER.EARLY_STOPPING`` says so."""
         if any(hook.stopped for hook in self.early_stopping):
             if Path(self.checkpointer.get_checkpoint_file()).name != CHECKPOINT:
                 self._save_final()  # which an interruption prevented
@@ -208,7 +209,7 @@ class Trainer(DefaultTrainer):
         self.data_loader.batch_sampler.start_batch = self.start_iter
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """What a checkpoint holds of a training; settings, as the learning rate, are the config's.
+        """Load the state of a training; settings, such as the learning rate, are the config's.
 
         Raises:
             CheckpointError: It is of another optimizer.
@@ -242,12 +243,12 @@ class Trainer(DefaultTrainer):
         except DataError as error:
             raise DataError(f"{error}{self._keep_what_is_trained()}") from error
         except RuntimeError as error:
-            if not (told := explain_ended_worker(error)):
+            if not (explanation := explain_ended_worker(error)):
                 raise
-            raise DataError(f"{told}{self._keep_what_is_trained()}") from error
+            raise DataError(f"{explanation}{self._keep_what_is_trained()}") from error
 
     def _keep_what_is_trained(self) -> str:
-        """Save what was trained before this iteration, which could not be; words that tell."""
+        """Save what was trained before this iteration, which failed; the text that says so."""
         if self.iter == self.start_iter or not comm.is_main_process():
             return ""
         self.iter -= 1  # the last that was made, from which a training goes on

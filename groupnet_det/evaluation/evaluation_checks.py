@@ -16,7 +16,7 @@ from .evaluators import EVALUATORS
 logger = logging.getLogger(__name__)
 
 AP = ("AP", "AP50", "AP75", "APs", "APm", "APl")
-# By the first part of results: names of metrics, and prefixes of metrics per class.
+# Metrics by the first part of results: names of metrics, and prefixes of metrics per class.
 METRICS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "bbox": (AP, ("AP-", "AP50-")),
     "segm": (AP, ("AP-",)),

@@ -47,7 +47,7 @@ class HubError(UserError):
 
 @dataclass(frozen=True)
 class HubName:
-    """What a name of the hub says.
+    """The parts of a name on the hub.
 
     Attributes:
         repo: ``user/name``.
@@ -87,7 +87,7 @@ def fetch(name: HubName, limits: Mapping[str, int]) -> Path:
     """Fetch files of one commit into the cache. A process asks once and keeps that commit.
 
     Args:
-        name: Of the model.
+        name: Name of the model.
         limits: Files of its root, and how many bytes each may have. No others are fetched.
 
     Returns:
@@ -95,7 +95,7 @@ def fetch(name: HubName, limits: Mapping[str, int]) -> Path:
 
     Raises:
         HubError: A file is missing or too large, or neither the hub nor the cache gives it.
-        ExtraAbsentError: huggingface_hub is not installed.
+        MissingExtraError: huggingface_hub is not installed.
     """
     return _fetch(HubName(name.repo, name.revision), tuple(limits.items()))
 
@@ -154,9 +154,9 @@ def push_files(
     """Put files into a repository, in one commit; it is made where there is none.
 
     Args:
-        name: Of the model, without revision and file.
-        files: By their names there; other files there stay as they are.
-        message: Of the commit.
+        name: Name of the model, without revision and file.
+        files: Files by their names on the hub; other files there stay as they are.
+        message: Commit message.
         private: Whether others must not see the model.
 
     Returns:
@@ -164,7 +164,7 @@ def push_files(
 
     Raises:
         HubError: The hub refuses or cannot be reached, or the model is public and is not to be.
-        ExtraAbsentError: huggingface_hub is not installed.
+        MissingExtraError: huggingface_hub is not installed.
     """
     (hub,) = import_extra("hub", ["huggingface_hub"])
     api = _api(hub)
@@ -206,7 +206,7 @@ def _reason(error: Exception, hub: Any) -> str:
 
 
 def _status(error: Exception) -> int:
-    """Of an answer of HTTP; 0 where the hub gave none."""
+    """Status of a response of HTTP; 0 if the hub gave none."""
     return getattr(getattr(error, "response", None), "status_code", 0)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def parse_json(text: str) -> Any:
-    """``json.loads``, with one kind of error for all that is no JSON of ours.
+    """``json.loads``, with one kind of error for all that is not our JSON.
 
     Raises:
         json.JSONDecodeError: It is broken, nested too deeply, or has numbers without end.

@@ -1,4 +1,4 @@
-"""Files that a tool is asked to write, looked at before the work, and errors of writing them."""
+"""Checks, before the work, of files that a tool is asked to write, and errors of writing them."""
 
 import errno
 import os
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from groupnet_det.errors import ConfigError
 
-PICTURES = (".png", ".jpg", ".jpeg")
-PLOTS = (*PICTURES, ".pdf", ".svg")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+PLOTS = (*IMAGE_SUFFIXES, ".pdf", ".svg")
 DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
 
 
@@ -17,10 +17,10 @@ def check_output(path: Path | None, flag: str, suffixes: tuple[str, ...] = ()) -
     Args:
         path: The file; None is none, and right.
         flag: What names it, for messages.
-        suffixes: Those that can be written; any where there are none.
+        suffixes: Suffixes that can be written; empty for any.
 
     Raises:
-        ConfigError: It cannot, as far as one can tell.
+        ConfigError: It cannot, as far as can be known before.
     """
     if path is None:
         return

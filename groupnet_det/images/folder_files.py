@@ -31,7 +31,7 @@ def is_system_file(path: Path, root: Path) -> bool:
 
 
 def without_system_files(paths: Iterable[Path], root: Path) -> list[Path]:
-    """The paths below `root` that are no system files, in their order; a warning names others,
+    """The paths below `root` that are not system files, in their order; a warning names others,
     once."""
     kept: list[Path] = []
     skipped: list[Path] = []

@@ -12,15 +12,15 @@ import numpy as np
 from groupnet_det.errors import DataError
 from groupnet_det.extras import import_extra
 
-DEFAULT_RATE = 25.0  # frames a second, of a source that does not tell
+DEFAULT_RATE = 25.0  # frames a second, of a source that does not state it
 COMPLETE = 0.95  # share of the announced frames, whose number is an estimate in some files
 
 
-def load_opencv() -> Any:
+def _load_opencv() -> Any:
     """OpenCV; it and FFmpeg write no lines of their own: our messages say what matters.
 
     Raises:
-        ExtraAbsentError: It is not installed.
+        MissingExtraError: It is not installed.
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     (cv2,) = import_extra("opencv", ["cv2"])
@@ -45,16 +45,16 @@ class FrameSource:
 
         Raises:
             DataError: It cannot be opened.
-            ExtraAbsentError: OpenCV is not installed.
+            MissingExtraError: OpenCV is not installed.
         """
-        cv2 = load_opencv()
+        cv2 = _load_opencv()
         webcam = isinstance(source, int)
         self.name = f"webcam {source}" if webcam else f"video {source}"
         if isinstance(source, Path) and not source.is_file():
             raise DataError(f"{self.name} does not exist")
         self.capture = cv2.VideoCapture(source if webcam else str(source))
         if not self.capture.isOpened():
-            fix = "is one connected, and may you use it?" if webcam else "is it a video, and whole?"
+            fix = "is one connected, and may you use it?" if webcam else "is it a complete video?"
             raise DataError(f"{self.name} cannot be opened; {fix}")
         rate = self.capture.get(cv2.CAP_PROP_FPS)
         self.rate = rate if math.isfinite(rate) and rate > 0 else DEFAULT_RATE
@@ -71,7 +71,7 @@ class FrameSource:
             yield np.ascontiguousarray(frame[:, :, ::-1])  # OpenCV's order is BGR
 
     def check_complete(self) -> None:
-        """To be asked at the end.
+        """Check, after the last frame, that enough of them could be read.
 
         Raises:
             DataError: Less frames could be read than there should be.

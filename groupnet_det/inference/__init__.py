@@ -1,1 +1,1 @@
-"""Trained models on pictures and videos that belong to no data set."""
+"""Trained models on images and videos that belong to no data set."""

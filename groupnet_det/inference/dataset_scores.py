@@ -17,11 +17,11 @@ from groupnet_det.exporting.verify.agreement import ImagePrediction, predictions
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetScores:
-    """What a network reaches on a data set.
+    """The scores of a network on a data set.
 
     Attributes:
-        values: By name, such as ``bbox/AP``, in per cent.
-        predictions: Of each image, in the order of the data set.
+        values: Scores by name, such as ``bbox/AP``, in per cent.
+        predictions: Predictions of each image, in the order of the data set.
     """
 
     values: dict[str, float]

@@ -9,12 +9,12 @@ from PIL import Image
 
 from groupnet_det.errors import DataError
 
-FALLBACK_SUFFIX = ".png"  # of a picture whose own kind cannot be written
+FALLBACK_SUFFIX = ".png"  # of an image whose own kind cannot be written
 
 
 def output_paths(inputs: Sequence[Path], output: Path) -> list[Path]:
-    """Where the pictures of `inputs` go: the file `output` where there is one input and `output`
-    looks like a picture, else files of the inputs' names in the folder `output`.
+    """Paths of the drawings of `inputs`: the file `output` if there is one input and `output` has
+    the suffix of an image, else files of the inputs' names in the folder `output`.
 
     Inputs of the same name get numbers.
 
@@ -25,7 +25,7 @@ def output_paths(inputs: Sequence[Path], output: Path) -> list[Path]:
         paths = [output]
     elif output.is_file():
         raise DataError(
-            f"{output} is a file; name a folder for the pictures of {len(inputs)} files"
+            f"{output} is a file; name a folder for the drawings of {len(inputs)} files"
         )
     else:
         paths = files_in_folder(inputs, output, set())
@@ -57,7 +57,7 @@ def _writable_suffixes() -> set[str]:
     return {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.SAVE}
 
 
-def save_picture(pixels: np.ndarray, path: Path) -> None:
+def save_drawing(pixels: np.ndarray, path: Path) -> None:
     """Write RGB pixels (H, W, 3); folders are made.
 
     Raises:
@@ -67,4 +67,4 @@ def save_picture(pixels: np.ndarray, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.ascontiguousarray(pixels)).save(path)
     except (OSError, ValueError) as error:
-        raise DataError(f"picture {path} cannot be written: {error}") from error
+        raise DataError(f"image {path} cannot be written: {error}") from error

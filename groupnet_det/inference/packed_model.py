@@ -14,7 +14,7 @@ from torch import nn
 
 from groupnet_det.data.catalog import class_names_of, stuff_names_of, task_of
 from groupnet_det.errors import ConfigError
-from groupnet_det.exporting.export_info import ExportInfo
+from groupnet_det.exporting.export_settings import ExportSettings
 from groupnet_det.exporting.packed.models.preprocessing_info import describe_preprocessing
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.results.classification import Classification
@@ -50,7 +50,7 @@ class PackedModel(nn.Module):
     that one pads images of several sizes to one.
 
     Attributes:
-        prepares_images: Tells the evaluation that no test-time augmentation is to be put around it.
+        prepares_images: Shows the evaluation that test-time augmentation must not wrap it.
     """
 
     prepares_images = True
@@ -86,8 +86,8 @@ class PackedModel(nn.Module):
 
 
 def model_outputs(result: Result) -> dict[str, Any]:
-    """What a model of Detectron2 would return for the image: ``logits``, ``instances`` or
-    ``sem_seg``, or the last two and ``panoptic_seg``."""
+    """The outputs that a model of Detectron2 would return for the image: ``logits``, ``instances``
+    or ``sem_seg``, or the last two and ``panoptic_seg``."""
     if isinstance(result, PanopticSegmentation):
         parts: tuple[Result, ...] = (result.label_map, result.detections, result)
     else:
@@ -109,7 +109,7 @@ def build_packed_model(cfg: CfgNode, path: str, *, backend: str = "native") -> P
     Raises:
         ConfigError: The config has another order of channels, or a data set is for another task or
             has other classes.
-        PackedFileError, ExtensionError: As `PackedModel`.
+        PackedFileError, ExtensionError: See `PackedModel`.
     """
     model = PackedModel(path, backend=backend)
     for dataset in cfg.DATASETS.TEST:
@@ -123,7 +123,7 @@ def build_packed_model(cfg: CfgNode, path: str, *, backend: str = "native") -> P
 def _compare_preprocessing(cfg: CfgNode, path: str, model: PackedModel) -> None:
     """Say where images are resized otherwise than the file asks for; channels must agree."""
     wanted = dataclasses.asdict(model.predictor.preprocessing)
-    found = describe_preprocessing(ExportInfo.from_config(cfg), model.predictor.task)
+    found = describe_preprocessing(ExportSettings.from_config(cfg), model.predictor.task)
     if found["format"] != wanted["format"]:
         raise ConfigError(
             f"INPUT.FORMAT is {found['format']!r}, but {path} was made with {wanted['format']!r}; "

@@ -21,7 +21,7 @@ from groupnet_det.checkpoint.checkpointer import Checkpointer, read_checkpoint
 from groupnet_det.checkpoint.folder import local_weights
 from groupnet_det.checkpoint.provenance import stored_metadata
 from groupnet_det.config import load_config, load_config_text, own_node
-from groupnet_det.data.dataset_checks import TASKS
+from groupnet_det.data.dataset_checks import TASKS_BY_ARCHITECTURE
 from groupnet_det.data.datasets.registration import register_builtin_datasets
 from groupnet_det.data.loading.semantic_mapper import inference_augmentations
 from groupnet_det.errors import ConfigError, lookup
@@ -34,19 +34,17 @@ from groupnet_det.images.decoding import (
 )
 from groupnet_det.images.reading import AnyImage, read_image
 from groupnet_det.modeling.heads.class_agnostic_nms import with_chosen_nms
-from groupnet_det.packed.class_thresholds import (
+from groupnet_det.packed.score_thresholds import (
+    DEFAULT_THRESHOLDS,
+    SCORE_THRESHOLD,
     ScoreThreshold,
     check_score_threshold,
-    least_threshold,
+    lowest_threshold,
+    threshold_of_each_class,
 )
 from groupnet_det.runtime.base_predictor import BasePredictor
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.results.result import Result
-from groupnet_det.runtime.score_threshold import (
-    DEFAULT_THRESHOLDS,
-    SCORE_THRESHOLD,
-    threshold_of_each_class,
-)
 
 from .packed_model import is_packed
 from .trained_results import combination_of, object_names, result_of
@@ -65,13 +63,15 @@ class ModelPredictor(BasePredictor):
         Args:
             cfg: With ``MODEL.WEIGHTS``.
             stored: What these hold, for class names.
-            score_threshold: Of objects: a number for all, or a mapping of class names to numbers,
+            score_threshold: Score threshold: a number for all classes, or one by class name,
                 where other classes have 0.5.
 
         Raises:
             UserError: Weights or config cannot be used.
         """
-        self.preprocess = PREPROCESSING[TASKS.get(cfg.MODEL.META_ARCHITECTURE, "detection")](cfg)
+        self.preprocess = PREPROCESSING[
+            TASKS_BY_ARCHITECTURE.get(cfg.MODEL.META_ARCHITECTURE, "detection")
+        ](cfg)
         model = build_model(with_chosen_nms(cfg))
         Checkpointer(model, strict=True).load(cfg.MODEL.WEIGHTS)
         self.model = wrap_for_testing(cfg, model).eval()
@@ -116,7 +116,7 @@ def open_predictor(
             options name it.
         config_file: May be empty where the checkpoint carries its config.
         options: Config KEY VALUE pairs.
-        score_threshold: Of objects, as of `PackedPredictor`.
+        score_threshold: See `PackedPredictor`.
 
     Raises:
         UserError: A file is missing or broken, or they do not belong together; or a threshold is
@@ -141,7 +141,7 @@ def open_predictor(
     cfg = trained_config(config_file, path, [*options, WEIGHTS, path], stored)
     if not torch.cuda.is_available():
         cfg.MODEL.DEVICE = "cpu"
-    set_score_threshold(cfg, score_threshold)
+    _set_score_threshold(cfg, score_threshold)
     cfg.freeze()
     return ModelPredictor(cfg, stored, score_threshold=score_threshold)
 
@@ -177,10 +177,10 @@ def trained_config(
     return load_config_text(stored["config"], weights, options)
 
 
-def set_score_threshold(cfg: CfgNode, threshold: ScoreThreshold) -> None:
+def _set_score_threshold(cfg: CfgNode, threshold: ScoreThreshold) -> None:
     """Have any detector give the objects of at least this score, or of the lowest one by class."""
     if isinstance(threshold, Mapping):
-        threshold = least_threshold({"": SCORE_THRESHOLD, **threshold})
+        threshold = lowest_threshold({"": SCORE_THRESHOLD, **threshold})
     for node in cfg.MODEL.values():
         if isinstance(node, CfgNode) and "SCORE_THRESH_TEST" in node:
             node.SCORE_THRESH_TEST = threshold

@@ -8,7 +8,7 @@ from detectron2.data import Metadata
 from torch import Tensor
 
 from groupnet_det.config.network import leaves
-from groupnet_det.data.dataset_checks import NUM_CLASSES_KEYS, TASKS
+from groupnet_det.data.dataset_checks import NUM_CLASSES_KEYS, TASKS_BY_ARCHITECTURE
 from groupnet_det.errors import ConfigError
 from groupnet_det.runtime.results.classification import Classification
 from groupnet_det.runtime.results.detections import Detections
@@ -16,11 +16,11 @@ from groupnet_det.runtime.results.label_maps import LabelMap
 from groupnet_det.runtime.results.panoptic_segmentation import Combination, PanopticSegmentation
 from groupnet_det.runtime.results.result import Result
 
-Outputs = Mapping[str, Any]
+ModelOutputs = Mapping[str, Any]
 
 
 def combination_of(cfg: CfgNode) -> Combination:
-    """How ``MODEL.PANOPTIC_FPN.COMBINE`` makes segments of objects and labels."""
+    """The rules of ``MODEL.PANOPTIC_FPN.COMBINE`` that make segments of objects and labels."""
     options = cfg.MODEL.PANOPTIC_FPN.COMBINE
     return Combination(
         overlap_threshold=options.OVERLAP_THRESH,
@@ -30,23 +30,23 @@ def combination_of(cfg: CfgNode) -> Combination:
 
 
 def object_names(cfg: CfgNode, metadata: Metadata) -> list[str]:
-    """Of all classes of objects, numbers where `metadata` has no names; empty for a network that
+    """Names of all classes of objects, numbers if `metadata` has no names; empty for a network that
     finds no objects."""
     architecture = cfg.MODEL.META_ARCHITECTURE
-    if architecture in TASKS:  # others than detection
+    if architecture in TASKS_BY_ARCHITECTURE:  # others than detection
         return []
     key = NUM_CLASSES_KEYS.get(architecture)
     number = dict(leaves(cfg))[key] if key else 0
     return list(_names(metadata, "thing_classes", number))
 
 
-def result_of(outputs: Outputs, metadata: Metadata, combination: Combination) -> Result:
+def result_of(outputs: ModelOutputs, metadata: Metadata, combination: Combination) -> Result:
     """
     Args:
         outputs: With ``panoptic_seg``, ``sem_seg``, ``instances`` or ``logits``; of several, the
             first in this order counts.
         metadata: Names and colours of classes; where names are missing, classes have their numbers.
-        combination: Of panoptic segments.
+        combination: How objects and labels are combined to panoptic segments.
 
     Raises:
         ConfigError: There is none of these.
@@ -57,12 +57,12 @@ def result_of(outputs: Outputs, metadata: Metadata, combination: Combination) ->
     raise ConfigError(f"the network gives {list(outputs)}; known are {list(_RESULTS)}")
 
 
-def _classification(outputs: Outputs, metadata: Metadata, _: Combination) -> Classification:
+def _classification(outputs: ModelOutputs, metadata: Metadata, _: Combination) -> Classification:
     logits: Tensor = outputs["logits"].float().cpu()
     return Classification(logits, _names(metadata, "classes", len(logits)))
 
 
-def _detections(outputs: Outputs, metadata: Metadata, _: Combination) -> Detections:
+def _detections(outputs: ModelOutputs, metadata: Metadata, _: Combination) -> Detections:
     found = outputs["instances"].to("cpu")
     classes = found.pred_classes
     number = int(classes.max()) + 1 if len(classes) else 0
@@ -76,7 +76,7 @@ def _detections(outputs: Outputs, metadata: Metadata, _: Combination) -> Detecti
     )
 
 
-def _label_map(outputs: Outputs, metadata: Metadata, _: Combination) -> LabelMap:
+def _label_map(outputs: ModelOutputs, metadata: Metadata, _: Combination) -> LabelMap:
     scores: Tensor = outputs["sem_seg"]
     colours = tuple(map(tuple, metadata.get("stuff_colors") or ()))
     return LabelMap(
@@ -87,7 +87,7 @@ def _label_map(outputs: Outputs, metadata: Metadata, _: Combination) -> LabelMap
 
 
 def _panoptic(
-    outputs: Outputs, metadata: Metadata, combination: Combination
+    outputs: ModelOutputs, metadata: Metadata, combination: Combination
 ) -> PanopticSegmentation:
     segment_map, infos = outputs["panoptic_seg"]
     return PanopticSegmentation(
@@ -106,7 +106,7 @@ def _names(metadata: Metadata, key: str, number: int) -> tuple[str, ...]:
 
 
 # Outputs of a model, the most telling first -> the result.
-_RESULTS: dict[str, Callable[[Outputs, Metadata, Combination], Result]] = {
+_RESULTS: dict[str, Callable[[ModelOutputs, Metadata, Combination], Result]] = {
     "panoptic_seg": _panoptic,
     "sem_seg": _label_map,
     "instances": _detections,

@@ -75,7 +75,7 @@ class Window:
     def __init__(self, title: str, *, wait: bool = False) -> None:
         """
         Args:
-            title: Of the window.
+            title: Title of the window.
             wait: Whether each frame stays until a key is pressed.
 
         Raises:
@@ -87,7 +87,7 @@ class Window:
         cv2.namedWindow(title, cv2.WINDOW_NORMAL)
 
     def show(self, frame: np.ndarray) -> bool:
-        """As `VideoFile.show`; Escape ends it."""
+        """Show a frame as `VideoFile.show` does; Escape ends it."""
         cv2.imshow(self.title, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         return cv2.waitKey(self.milliseconds) != ESCAPE
 

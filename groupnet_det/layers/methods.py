@@ -18,7 +18,7 @@ class Method:
 
     Attributes:
         quantization: Quantizers and K.
-        design: Of the residual blocks; necks and heads read its quantizers only.
+        design: Design of the residual blocks; necks and heads read its quantizers only.
         stem: A key of `STEMS`.
     """
 
@@ -29,7 +29,7 @@ class Method:
 
 @dataclass(frozen=True, kw_only=True)
 class _Fixed:
-    """What a method fixes."""
+    """The values that a method fixes."""
 
     quantization: dict[str, Any] = field(default_factory=dict)
     design: dict[str, Any] = field(default_factory=dict)

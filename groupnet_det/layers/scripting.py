@@ -8,7 +8,7 @@ from torch import Tensor, fx, nn
 from groupnet_det.errors import ConfigError
 from groupnet_det.quantizers.exporting import plain_operations
 
-# Whose modules are looked into; TorchScript knows what to do with those of torch and of
+# Packages whose modules are searched; TorchScript knows what to do with those of torch and of
 # `detectron2.layers`.
 PACKAGES = ("groupnet_det.", "detectron2.modeling.")
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
@@ -23,7 +23,7 @@ class Scriptable(nn.Module):
     """
 
     def __prepare_scriptable__(self) -> nn.Module:
-        """What torch compiles instead.
+        """The module that torch compiles instead.
 
         Raises:
             ConfigError: The module is in training.

@@ -29,10 +29,10 @@ class Entry:
         name: What is shown first.
         network: See `records`.
         columns: Scores and the like, by title.
-        size: Of `TableSpec`.
-        dates, torch: Of its trainings.
-        command: Of its own, if any.
-        cpu: That trained it.
+        size: See `TableSpec`.
+        dates, torch: Dates of its trainings, and their version of torch.
+        command: The command that trained it, if it has one of its own.
+        cpu: The CPU that trained it.
     """
 
     name: str
@@ -167,7 +167,7 @@ def bases(name: str, spec: TableSpec, root: Path) -> list[Entry]:
     try:
         return [_bases(line) for line in lines]
     except (KeyError, ValueError) as error:
-        raise DataError(f"{path} is no CSV of --compare-bases: {error!r}; fix it") from error
+        raise DataError(f"{path} is not a CSV of --compare-bases: {error!r}; fix it") from error
 
 
 def _bases(line: Mapping[str, str]) -> Entry:

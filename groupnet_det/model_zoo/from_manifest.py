@@ -23,8 +23,8 @@ def rows_of_manifest(path: Path, root: Path) -> list[TrainedRow]:
     """A row for each model of a manifest of the preset ``full``.
 
     Args:
-        path: Of the manifest.
-        root: Of the checkout, with the configs that it names.
+        path: Path of the manifest.
+        root: Root of the checkout, with the configs that it names.
 
     Raises:
         DataError: It is none.
@@ -33,7 +33,7 @@ def rows_of_manifest(path: Path, root: Path) -> list[TrainedRow]:
         manifest = parse_json(path.read_text())
         preset, models = manifest["preset"], manifest["models"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is no manifest of tools/train_zoo.py: {error}") from error
+        raise DataError(f"{path} is not a manifest of tools/train_zoo.py: {error}") from error
     if preset != "full":
         raise DataError(f"{path} is of the preset {preset!r}; valid: 'full'")
     rows = []

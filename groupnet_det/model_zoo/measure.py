@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from detectron2.config import CfgNode
 
+from groupnet_det.analysis.config_networks import Size, count_layers, pack, shapes_of
 from groupnet_det.analysis.forward import default_size, parse_size
 from groupnet_det.analysis.layer_costs import total
-from groupnet_det.analysis.networks import Size, count_layers, pack, shapes_of
 from groupnet_det.analysis.precision_map import count_weights, layer_precisions
 from groupnet_det.benchmark.engines.packed_engines import engine_isa
 from groupnet_det.benchmark.measure.environment import processor

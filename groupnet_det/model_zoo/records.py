@@ -12,14 +12,14 @@ class TrainedRow:
     """A training and its score.
 
     Attributes:
-        table: That shows it.
+        table: The table that shows it.
         name: For the reader.
         network: See the module.
-        iterations: Of all stages, such as ``250 + 500``.
-        seed: Of the training.
+        iterations: Iterations of all stages, such as ``250 + 500``.
+        seed: Seed of the training.
         metrics: JSON object, per cent by name.
-        command: That trained it, with CONFIG for the config file.
-        device, torch, date: Of the training.
+        command: The command that trained it, with CONFIG for the config file.
+        device, torch, date: Device, version of torch and date of the training.
     """
 
     table: str
@@ -36,16 +36,16 @@ class TrainedRow:
 
 @dataclass(frozen=True, kw_only=True)
 class CostRow:
-    """What a network costs, as `analysis.complexity` counts it.
+    """The costs of a network, as `analysis.complexity` counts them.
 
     Attributes:
         network, size: See the module; height x width of the image, pixels.
-        parameters: That are trained.
-        binary_percent: Of the weights of layers.
+        parameters: Number of trained parameters.
+        binary_percent: Per cent of the weights of layers that are binary.
         binary_operations, float_operations: BOPs and MACs.
         counted_bytes: Packed.
-        file_bytes: Of a packed file; nothing where the network cannot be packed.
-        date, groupnet_det: Of the count.
+        file_bytes: Size of the packed file in bytes; None if the network cannot be packed.
+        date, groupnet_det: Date of the count, and version of groupnet_det.
     """
 
     network: str
@@ -62,13 +62,13 @@ class CostRow:
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyRow:
-    """How long a network takes for one image, from pixels to the prediction.
+    """The time of a network for one image, from pixels to the prediction.
 
     Attributes:
-        network, size: As of `CostRow`.
+        network, size: See `CostRow`.
         engine: ``packed``, or ``PyTorch`` for networks that are full precision.
         least_ms, median_ms: Over the rounds.
-        threads, device, isa, torch, date: Of the measurement.
+        threads, device, isa, torch, date: Conditions of the measurement.
     """
 
     network: str

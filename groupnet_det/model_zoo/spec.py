@@ -19,15 +19,15 @@ class TableSpec:
         kind: A key of `entries.KINDS`.
         metrics: Title of a column -> name of a metric, as in ``metrics.json``.
         names: Name of a row -> what is shown for it, where that is another.
-        first: Of a comparison: methods whose rows come first; the others follow in their order.
-        size: Of the images that costs are counted for, such as ``160x160``; as in evaluation if
-            absent.
+        first: Methods of a comparison whose rows come first; the others follow in their order.
+        size: Size of the images for which costs are counted, such as ``160x160``; by default as in
+            evaluation.
         csv: File with the rows.
-        config, methods: Of a comparison: config of all rows, and file with the keys of each.
-        learning_rates: Of a comparison: results with others are left out; none by default.
-        command: That measured a comparison.
-        cpu: That did it.
-        rows: Of networks that were not trained: network -> figure of the paper.
+        config, methods: Config of a comparison, and the file with the keys of each method.
+        learning_rates: Learning rates of a comparison; results with others are left out.
+        command: The command that measured a comparison.
+        cpu: The CPU that did it.
+        rows: Figures of the paper by network, for networks that were not trained.
         figure: What that is, for a title.
     """
 
@@ -70,7 +70,7 @@ def method_network(config: str, keys: Mapping[str, Any]) -> str:
     """The network of a row of a comparison, as `records` writes networks.
 
     Args:
-        config: Of all rows.
+        config: Config of all rows.
         keys: Config keys and values; ``_BASE_`` is another config file.
     """
     own = {key: value for key, value in keys.items() if key != "_BASE_"}

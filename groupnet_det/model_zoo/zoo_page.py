@@ -16,26 +16,26 @@ from .records import CostRow, LatencyRow
 from .spec import TableSpec, read_specs
 from .zoo_tables import Measured, format_table
 
-FOLDER = "groupnet_det/model_zoo"
+ZOO_FOLDER = "groupnet_det/model_zoo"
 COSTS, LATENCIES = "results/model_zoo/costs.csv", "results/model_zoo/latency.csv"
-NOTE = f"<!-- Made by tools/make_zoo_page.py from results/*/*.csv and {FOLDER}/*. -->\n"
+NOTE = f"<!-- Made by tools/make_zoo_page.py from results/*/*.csv and {ZOO_FOLDER}/*. -->\n"
 
 
 def make_page(root: Path) -> str:
-    """The whole page, from the files of the checkout `root`.
+    """The complete page, from the files of the checkout `root`.
 
     Raises:
         UserError: A file of it is broken, or a mark names no table.
     """
-    specs = read_specs(root / FOLDER / "tables.yaml")
-    text = (root / FOLDER / "text.md").read_text()
+    specs = read_specs(root / ZOO_FOLDER / "tables.yaml")
+    text = (root / ZOO_FOLDER / "text.md").read_text()
     measured = _read_measured(root)
     entries = {name: entries_of(name, spec, root) for name, spec in specs.items()}
     return NOTE + fill(text, specs, entries, measured)
 
 
 def _read_measured(root: Path) -> Measured:
-    """What is known of the networks; of several measurements of one, the last."""
+    """The measurements of the networks; the last one if there are several."""
     return Measured(
         costs={row.network: row for row in read_records(root / COSTS, CostRow)},
         latencies={row.network: row for row in read_records(root / LATENCIES, LatencyRow)},

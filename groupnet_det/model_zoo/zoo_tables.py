@@ -62,12 +62,12 @@ def _operations(cost: CostRow) -> float:
     ).operations
 
 
-def _of_cost(show: Callable[[CostRow], str]) -> "Column":
+def _of_cost(show: Callable[[CostRow], str]) -> "ZooColumn":
     return lambda cost, latency: show(cost) if cost else UNKNOWN
 
 
-Column = Callable[[CostRow | None, LatencyRow | None], str]
-_COSTS: dict[str, Column] = {
+ZooColumn = Callable[[CostRow | None, LatencyRow | None], str]
+_COSTS: dict[str, ZooColumn] = {
     "params, M": _of_cost(lambda cost: _million(cost.parameters)),
     "binary": _of_cost(lambda cost: f"{cost.binary_percent:.1f} %"),
     "BOPs, M": _of_cost(lambda cost: _million(cost.binary_operations)),

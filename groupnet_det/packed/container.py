@@ -1,4 +1,4 @@
-"""The safetensors container around a packed file: its header, looked at before it is trusted."""
+"""The safetensors container around a packed file: its header, checked before it is trusted."""
 
 import json
 import math
@@ -75,7 +75,7 @@ class Container:
 
 
 def header_end(content: bytes) -> int:
-    """Where the header ends, as a file says; that may be beyond its own end."""
+    """The end of the header that a file states; it may be beyond the file's own end."""
     return LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES], "little")
 
 
@@ -113,7 +113,7 @@ def load_json(text: str | bytes, what: str) -> Any:
     try:
         decoded = text.decode() if isinstance(text, bytes) else text
     except UnicodeDecodeError as error:
-        raise PackedFileError(f"its {what} is no UTF-8") from error
+        raise PackedFileError(f"its {what} is not UTF-8") from error
     _check_values(decoded, what)
     try:
         return json.loads(

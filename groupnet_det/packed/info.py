@@ -22,7 +22,7 @@ class UnpackedLayer:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a map is: the sinks of a step."""
+    """Place of a map: the sinks of a step."""
 
     step: int
     at: str
@@ -32,7 +32,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class BlockInfo:
-    """Where the maps of a block are."""
+    """Places of the maps of a block."""
 
     first_step: int
     last_step: int
@@ -43,7 +43,7 @@ class BlockInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class ByteRange:
-    """What the bytes that a layer reads stand for, ``x = (byte - zero) / scale``.
+    """The range that the bytes of a layer's input stand for, ``x = (byte - zero) / scale``.
 
     Attributes:
         scale: Above 0, a number of float32.

@@ -32,12 +32,12 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class PackedFile:
-    """What a packed file holds.
+    """The content of a packed file.
 
     Attributes:
         program: What is computed.
         info: For people and tools, see docs/reference/packed-format.md.
-        tensors: Those that the program names.
+        tensors: The tensors that the program names.
     """
 
     program: Program
@@ -48,7 +48,7 @@ class PackedFile:
 def write_packed(
     path: PathLike, program: Program, info: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> None:
-    """Write a packed file whole, or not at all; the same content gives the same bytes.
+    """Write a complete packed file, or none; the same content gives the same bytes.
 
     Args:
         path: The new file; an older one is replaced.
@@ -93,7 +93,7 @@ def read_info(path: PathLike) -> dict[str, Any]:
     """The ``info`` of a packed file.
 
     Raises:
-        PackedFileError: As `read_packed`; the program is not looked at.
+        PackedFileError: See `read_packed`; the program is not checked.
     """
     try:
         return _info(_read_container(path))
@@ -166,7 +166,7 @@ def _read_container(path: PathLike) -> Container:
 def _read_bytes(path: PathLike) -> bytes:
     status = os.stat(path)  # before it is opened, which waits for a writer where it is a pipe
     if not stat.S_ISREG(status.st_mode):
-        raise PackedFileError("it is no plain file")
+        raise PackedFileError("it is not a plain file")
     if status.st_size > MAX_BYTES:
         raise PackedFileError(f"it has {status.st_size} bytes; the limit is {MAX_BYTES}")
     with open(path, "rb") as file:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from .steps.conv import Conv
 from .steps.float_maps import AnyFloatStep
+from .steps.input_steps import Input, Stem
 from .steps.parts import Buffer
-from .steps.sources import Input, Stem
 
 Step = Stem | Input | Conv | AnyFloatStep
 STEPS: dict[str, type] = {step.op: step for step in typing.get_args(Step)}
@@ -21,7 +21,7 @@ class Program:
     """The whole network, or a part that runs on regions of its maps.
 
     Attributes:
-        input_channels: Of the image, or of the map that a part is given.
+        input_channels: Channels of the image, or of the map that a part is given.
         outputs: Number of a float buffer by name.
         size_divisor: Height and width of the image are rounded up to multiples of it; the rest is
             as the stem's padding.

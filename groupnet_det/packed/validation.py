@@ -13,8 +13,8 @@ from groupnet_det.errors import PackedFileError, shortened
 from .limits import MAX_CHANNELS, MAX_GEOMETRY, MAX_PIXEL, in_range, is_float32
 from .program import Program
 from .steps.checks import Checks, Seen
+from .steps.input_steps import Input
 from .steps.parts import BUFFER_KINDS, Buffer
-from .steps.sources import Input
 
 MAX_STEPS = 4096
 MAX_BUFFERS = 16384
@@ -26,8 +26,8 @@ def validate(program: Program, tensors: Mapping[str, Tensor]) -> None:
     """Check that a program and its parts fit themselves, the limits and their tensors.
 
     Args:
-        program: As read, or as made.
-        tensors: By name, on the CPU.
+        program: A program that was read or built.
+        tensors: Tensors by name, on the CPU.
 
     Raises:
         PackedFileError: It does not; the message names the part, the step and the member.

@@ -29,20 +29,20 @@ def apply_map(v: Tensor, of: Map, tensors: Mapping[str, Tensor]) -> Tensor:
 
 
 def sink_bits(v: Tensor, sink: BitsSink, tensors: Mapping[str, Tensor]) -> Tensor:
-    """What a sink writes for float32 (..., C), as booleans."""
+    """The booleans that a sink writes for float32 (..., C)."""
     reached = v >= (0.0 if sink.threshold is None else tensors[sink.threshold])
     return reached == (False if sink.invert is None else tensors[sink.invert].bool())
 
 
 def sink_levels(v: Tensor, sink: LevelsSink, tensors: Mapping[str, Tensor]) -> Tensor:
-    """What a sink writes for float32 (..., C), of the same shape."""
+    """The levels that a sink writes for float32 (..., C), of the same shape."""
     number = sum((v >= row).to(torch.int64) for row in tensors[sink.thresholds])
     values = tensors[sink.values]
     return values[number, torch.arange(values.shape[1])]
 
 
 def sink_bytes(v: Tensor, sink: BytesSink) -> Tensor:
-    """What a sink writes for float32 of any shape, uint8."""
+    """The uint8 that a sink writes for float32 of any shape."""
     scaled = (v * torch.tensor(sink.scale, dtype=torch.float32)).round()  # halves to even
     within = scaled.clamp(-sink.zero, 255 - sink.zero) + sink.zero
     return within.nan_to_num(0).to(torch.uint8).contiguous()

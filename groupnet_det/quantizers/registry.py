@@ -27,10 +27,10 @@ class ActivationSpec:
 
     Attributes:
         num_channels: Channels of the input.
-        bits: Of k-bit quantizers (`dorefa`, `lq`, `lsq`), 1 to 8.
+        bits: Bits of k-bit quantizers (`dorefa`, `lq`, `lsq`), 1 to 8.
         num_bases: ABC-Net's N, 1 to 8.
         gradient: Estimator of `sign` and `rsign`, a key of `SIGN_GRADIENTS`.
-        gradient_width: Of that estimator, see `sign_gradient`.
+        gradient_width: Width of that estimator, see `sign_gradient`.
         zero_one_gradient: Estimator of `zero_one`, a key of `ZERO_ONE_GRADIENTS`.
 
     Raises:
@@ -60,7 +60,7 @@ class WeightSpec:
         num_groups: Number of equal groups of output channels (the bases of wide convolutions),
             each with its own statistics.
         scale: Scale of `sign`, a key of `WEIGHT_SCALES`.
-        bits: Of k-bit quantizers (`dorefa`, `lq`, `lsq`), 1 to 8.
+        bits: Bits of k-bit quantizers (`dorefa`, `lq`, `lsq`), 1 to 8.
         num_bases: ABC-Net's M, 1 to 8.
         gradient: Estimator of `sign`, a key of `WEIGHT_GRADIENTS`.
 

@@ -22,10 +22,10 @@ class RSignActivation(SignActivation):
         """
         Args:
             num_channels: C of the (N, C, H, W) input.
-            gradient, width: As of `sign_gradient`.
+            gradient, width: See `sign_gradient`.
 
         Raises:
-            ConfigError: As `sign_gradient`.
+            ConfigError: See `sign_gradient`.
         """
         super().__init__(gradient=gradient, width=width)
         self.thresholds = nn.Parameter(torch.zeros(num_channels))

@@ -75,10 +75,10 @@ class SignActivation(ActivationQuantizer):
     def __init__(self, *, gradient: str = "polynomial", width: float = 1.0) -> None:
         """
         Args:
-            gradient, width: As of `sign_gradient`.
+            gradient, width: See `sign_gradient`.
 
         Raises:
-            ConfigError: As `sign_gradient`.
+            ConfigError: See `sign_gradient`.
         """
         super().__init__()
         self.gradient = sign_gradient(gradient, width=width)

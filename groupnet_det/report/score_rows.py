@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from groupnet_det.engine.records.recorded_scores import TASKS
+from groupnet_det.engine.records.recorded_scores import SCORE_PREFIXES
 
 # The scores with a curve; the first one that exists represents the training.
 LEADING = ("AP", "AP50", "AP75", "mIoU", "pACC", "top1", "top5", "PQ", "IoU")
@@ -22,7 +22,7 @@ class Metric:
     Attributes:
         key: The full name.
         dataset: Name of the data set; empty if there is only one.
-        task: A key of `TASKS`.
+        task: A key of `SCORE_PREFIXES`.
         name: Name of the score, such as ``AP``.
         class_name: Name of the class; empty for all classes together.
     """
@@ -40,13 +40,13 @@ class Metric:
     @property
     def title(self) -> str:
         """Title of the data set and task of the score."""
-        return TASKS[self.task] + (f", {self.dataset}" if self.dataset else "")
+        return SCORE_PREFIXES[self.task] + (f", {self.dataset}" if self.dataset else "")
 
 
 def parse_metric(key: str) -> Metric | None:
     """Parse a name; None if it is not a score, but for example a loss."""
     parts = key.split("/")
-    index = next((i for i, part in enumerate(parts[:-1]) if part in TASKS), None)
+    index = next((i for i, part in enumerate(parts[:-1]) if part in SCORE_PREFIXES), None)
     if index is None:
         return None
     match = NAME_AND_CLASS.fullmatch("/".join(parts[index + 1 :]))

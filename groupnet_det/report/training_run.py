@@ -187,7 +187,7 @@ class Run:
     def train_command(self) -> str:
         return self._command("train", "--resume", *self._output)
 
-    def train_anew_command(self, *options: str) -> str:
+    def retrain_command(self, *options: str) -> str:
         """The command of a training into another folder, with these config keys and values."""
         return self._command("train", "OUTPUT_DIR", f"{self.folder}_again", *options)
 

@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from groupnet_det.errors import DataError
+from groupnet_det.images.file_patterns import find_images, is_video, names_several
 from groupnet_det.images.reading import AnyImage
-from groupnet_det.images.sources import find_pictures, is_video, names_several
 from groupnet_det.images.video_frames import FrameSource
 
 from .results.result import Result
@@ -55,7 +55,7 @@ class BasePredictor(ABC):
         Raises:
             DataError: The image, folder, pattern or video cannot be used. A generator raises it
                 when it comes to an image that cannot be used.
-            ExtraAbsentError: A video is given, and OpenCV is not installed.
+            MissingExtraError: A video is given, and OpenCV is not installed.
         """
         if isinstance(source, list | tuple):
             return self.predict_batch(source)
@@ -68,7 +68,7 @@ class BasePredictor(ABC):
         return self.predict_batch([source])[0]
 
     def _predict_files(self, path: Path) -> Iterator[tuple[Path, Result]]:
-        paths, problems = find_pictures([str(path)])
+        paths, problems = find_images([str(path)])
         if problems:
             raise DataError(problems[0])
         return ((each, self.predict_batch([each])[0]) for each in paths)

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from groupnet_det.errors import ConfigError, shortened
-from groupnet_det.packed.class_thresholds import ScoreThreshold, least_threshold
 from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.score_thresholds import ScoreThreshold, lowest_threshold
 from groupnet_det.runtime.backends.networks import Network
 from groupnet_det.runtime.backends.numpy_ops import pick
 from groupnet_det.runtime.postprocessing.boxes import larger_than, rescale
-from groupnet_det.runtime.postprocessing.dense_detectors import DensePostprocessing
+from groupnet_det.runtime.postprocessing.dense_postprocessing import DensePostprocessing
 from groupnet_det.runtime.postprocessing.output_checks import channels_of
 from groupnet_det.runtime.postprocessing.panoptic import PanopticPostprocessing
 from groupnet_det.runtime.postprocessing.pasted_masks import paste_masks
@@ -38,12 +38,12 @@ class ObjectPipeline(OfWholeImages):
 
 
 class DenseDetectorPipeline(ObjectPipeline):
-    """Of the task ``detection`` with the postprocessing of a dense detector."""
+    """The task ``detection`` with the postprocessing of a dense detector."""
 
     postprocessing: DensePostprocessing
 
     def __init__(self, packed: PackedFile) -> None:
-        """As `OfWholeImages`."""
+        """See `OfWholeImages`."""
         super().__init__(packed)
         self.postprocessing = read_postprocessing(DensePostprocessing, packed)
         self.num_classes = self.postprocessing.count_classes(packed.program)
@@ -60,13 +60,13 @@ class DenseDetectorPipeline(ObjectPipeline):
 
 
 class RegionDetector(ObjectPipeline):
-    """Of the tasks ``detection`` and ``instance_segmentation`` with that of an R-CNN."""
+    """The tasks ``detection`` and ``instance_segmentation`` with that of an R-CNN."""
 
     kind: type[RegionPostprocessing] = RegionPostprocessing
     postprocessing: RegionPostprocessing
 
     def __init__(self, packed: PackedFile) -> None:
-        """As `OfWholeImages`."""
+        """See `OfWholeImages`."""
         super().__init__(packed)
         self.postprocessing = read_postprocessing(self.kind, packed)
         self.num_classes = count_classes(self.postprocessing, packed)
@@ -95,7 +95,7 @@ class RegionDetector(ObjectPipeline):
         wanted: Size,
         threshold: ScoreThreshold | None,
     ) -> Detections:
-        """From the outputs for an image of `size`."""
+        """The objects in the outputs for an image of `size`."""
         boxes, scores, classes = self.postprocessing(maps, size, network)
         if threshold is not None:  # before the mask head, for which each object is work
             reached = reach(scores.numpy(), classes.numpy(), self.class_names, threshold)
@@ -112,13 +112,13 @@ class RegionDetector(ObjectPipeline):
 
 
 class PanopticSegmenter(RegionDetector):
-    """Of the task ``panoptic_segmentation``."""
+    """The task ``panoptic_segmentation``."""
 
     kind = PanopticPostprocessing
     postprocessing: PanopticPostprocessing
 
     def __init__(self, packed: PackedFile) -> None:
-        """As `OfWholeImages`."""
+        """See `OfWholeImages`."""
         super().__init__(packed)
         number = channels_of(packed.program, "logits")
         self.stuff_class_names = names_of_classes(packed.info, number, "stuff_class_names")
@@ -132,5 +132,5 @@ class PanopticSegmenter(RegionDetector):
         label_map = LabelMap(labels, self.stuff_class_names)
         options = self.postprocessing.combination
         if threshold is not None:
-            options = replace(options, score_threshold=least_threshold(threshold))
+            options = replace(options, score_threshold=lowest_threshold(threshold))
         return combine(detections, label_map, options)

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from groupnet_det.errors import ConfigError, PackedFileError
 from groupnet_det.images.reading import AnyImage
-from groupnet_det.packed.class_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.program_json import read_value
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 from groupnet_det.runtime.backends.networks import Network
 from groupnet_det.runtime.preprocessing.center_crop import Preprocessing
 from groupnet_det.runtime.preprocessing.shortest_edge import ShortestEdge
@@ -25,11 +25,11 @@ class TaskPipeline:
 
     Attributes:
         preprocessing: Makes the pixels.
-        num_classes: That the network tells apart.
+        num_classes: Number of classes of the network.
         class_names: One for each.
-        stuff_class_names: Of the labels that a panoptic network has besides.
+        stuff_class_names: Names of the further labels of a panoptic network.
         finds_objects: Whether results have objects, of these classes.
-        class_score_thresholds: Of the file, by class name.
+        class_score_thresholds: Score thresholds of the file, by class name.
     """
 
     preprocessing: Preprocessing | ShortestEdge
@@ -65,7 +65,7 @@ class TaskPipeline:
         """Take another threshold than the file's for masks.
 
         Raises:
-            ConfigError: The network makes no masks, or it is no probability.
+            ConfigError: The network makes no masks, or it is not a probability.
         """
         raise ConfigError("mask_threshold is for networks with masks of objects; leave it out")
 
@@ -73,7 +73,7 @@ class TaskPipeline:
         """Suppress boxes across classes, or within each, whatever the file says.
 
         Raises:
-            ConfigError: The network finds no objects, or it is no bool.
+            ConfigError: The network finds no objects, or it is not a bool.
         """
         raise ConfigError("class_agnostic_nms is for networks that find objects; leave it out")
 
@@ -123,12 +123,12 @@ def names_of_classes(
     if names is None or names == []:
         return tuple(str(label) for label in range(number))
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise PackedFileError(f"its {key} are no list of texts")
+        raise PackedFileError(f"its {key} must be a list of strings")
     if len(names) != number:
         raise PackedFileError(f"it has {len(names)} {key} for {number} classes")
     return tuple(names)
 
 
 def pixel_size(pixels: Tensor) -> Size:
-    """Of (1, H, W, C)."""
+    """The size of pixels (1, H, W, C)."""
     return pixels.shape[1], pixels.shape[2]

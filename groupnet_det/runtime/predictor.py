@@ -12,13 +12,17 @@ from torch import Tensor
 from groupnet_det.errors import ConfigError, DataError, PackedFileError, UserError, lookup
 from groupnet_det.files.hub import fetch, on_hub, parse_name
 from groupnet_det.images.reading import AnyImage
-from groupnet_det.packed.class_thresholds import ScoreThreshold, check_score_threshold
 from groupnet_det.packed.packed_file import MAX_BYTES, error_about, read_packed
+from groupnet_det.packed.score_thresholds import (
+    DEFAULT_THRESHOLDS,
+    ScoreThreshold,
+    check_score_threshold,
+    threshold_of_each_class,
+)
 from groupnet_det.runtime.backends.networks import BACKENDS, Network
 from groupnet_det.runtime.results.result import Result
 
 from .base_predictor import BasePredictor
-from .score_threshold import DEFAULT_THRESHOLDS, threshold_of_each_class
 from .task_pipelines import make_task
 
 
@@ -38,8 +42,7 @@ class PackedPredictor(BasePredictor):
             ``semantic_segmentation`` or ``panoptic_segmentation``.
         class_names: In the order of the labels; their numbers where the file names none.
         stuff_class_names: The same for the labels of a panoptic network; else empty.
-        score_threshold: Of objects: a number for all, or by the name of each class; None for all
-            objects.
+        score_threshold: Score threshold for all classes or by class name; None for all objects.
         program: What the network computes.
         network: Runs the program, without preparation and post-processing.
     """
@@ -60,20 +63,20 @@ class PackedPredictor(BasePredictor):
                 ``hf://user/name/model.gnp``, which is fetched.
             backend: ``native``, the compiled engine, or ``reference``, which computes the same
                 bits with PyTorch, slowly. There is no silent change from one to the other.
-            score_threshold: Of objects, 0 to 1: a number for all; or a mapping of class names to
-                numbers, where other classes have the threshold of the file, or 0.5 if it has none;
-                None for all objects that the file gives.
+            score_threshold: Score threshold, 0 to 1, for all classes or by class name, where other
+                classes have the threshold of the file, or 0.5 if it has none; None for all objects
+                that the file gives.
             mask_threshold: Probability from which a pixel is part of an object's mask; None for
                 that of the file.
             class_agnostic_nms: Whether a box suppresses boxes of all classes, not only of its own;
                 None for what the file says.
-            threads: Of the engine; None for as many as PyTorch uses (`torch.set_num_threads`).
+            threads: Threads of the engine; by default as many as PyTorch (`torch.set_num_threads`).
 
         Raises:
             PackedFileError: The file is missing, damaged, of another version or an unknown task.
             ExtensionError: The compiled engine is missing, or `GROUPNET_DET_ISA` is impossible.
-            ConfigError: Unknown `backend`, a threshold that is no probability, of an unknown class
-                or not for this task, or no thread.
+            ConfigError: Unknown `backend`, no thread, or a threshold that is not a probability, of
+                an unknown class or not for this task.
             HubError: The file is on the hub, and cannot be fetched.
         """
         path = _local(path)
@@ -120,8 +123,8 @@ class PackedPredictor(BasePredictor):
         return _reopen, (self._path, self._options)
 
     def prepare(self, image: AnyImage) -> tuple[Tensor, tuple[int, int]]:
-        """What `predict_pixels` takes: an image's pixels as the network sees them, and the size
-        that the result is for.
+        """Prepare the arguments of `predict_pixels`: an image's pixels as the network sees them,
+        and the size that the result is for.
 
         Raises:
             DataError: The image cannot be used.

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, shortened
 from groupnet_det.images.reading import AnyImage
-from groupnet_det.packed.class_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 from groupnet_det.runtime.backends.networks import Network
 from groupnet_det.runtime.backends.numpy_ops import joined
-from groupnet_det.runtime.postprocessing.dense_detectors import KINDS
+from groupnet_det.runtime.postprocessing.dense_postprocessing import KINDS
 from groupnet_det.runtime.postprocessing.output_checks import channels_of
 from groupnet_det.runtime.postprocessing.segmentation import SegmentationPostprocessing
 from groupnet_det.runtime.preprocessing.center_crop import Preprocessing
@@ -32,7 +32,7 @@ from .pipeline_base import (
 
 
 class Classifier(TaskPipeline):
-    """Of the task ``classification``."""
+    """The task ``classification``."""
 
     preprocessing: Preprocessing
 
@@ -64,10 +64,10 @@ class Classifier(TaskPipeline):
 
 
 class Segmenter(OfWholeImages):
-    """Of the task ``semantic_segmentation``."""
+    """The task ``semantic_segmentation``."""
 
     def __init__(self, packed: PackedFile) -> None:
-        """As `Classifier`."""
+        """See `Classifier`."""
         super().__init__(packed)
         self.postprocessing = read_postprocessing(SegmentationPostprocessing, packed)
         self.num_classes = channels_of(packed.program, "logits")
@@ -92,7 +92,7 @@ TASKS: dict[str, dict[str | None, Callable[[PackedFile], TaskPipeline]]] = {
 
 
 def make_task(packed: PackedFile) -> TaskPipeline:
-    """What the file's ``info`` asks for, with its names of classes.
+    """Make the pipeline that the file's ``info`` asks for, with its names of classes.
 
     Raises:
         PackedFileError: The task is unknown, or the file does not hold what it needs.

@@ -6,7 +6,7 @@ from pathlib import Path
 from groupnet_det.benchmark.front.front_rows import Point
 from groupnet_det.comparison.grid import Summary
 
-from .training_curves import METRICS
+from .training_curves import CURVE_METRICS
 
 
 def plot_comparison(summaries: Sequence[Summary], output: Path, title: str) -> None:
@@ -48,7 +48,7 @@ def plot_comparison(summaries: Sequence[Summary], output: Path, title: str) -> N
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.grid(alpha=0.3, which="both")
-    panes[0].set_ylabel(METRICS.get(metric, metric) + " (per cent)")
+    panes[0].set_ylabel(CURVE_METRICS.get(metric, metric) + " (per cent)")
     figure.legend(*panes[0].get_legend_handles_labels(), loc="outside right center", fontsize=9)
     output.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(output, dpi=110)
@@ -59,8 +59,8 @@ def plot_front(points: Sequence[Point], output: Path, title: str) -> None:
     """Draw the score against milliseconds into a PNG, with a line through the Pareto front.
 
     Args:
-        points: Those without a time are left out. The area of a marker grows with the file; error
-            bars are a deviation each way, where there are several seeds.
+        points: The points; those without a time are left out. The area of a marker grows with the
+            file; error bars are a deviation each way, where there are several seeds.
         output: PNG file.
         title: Above the plot.
     """
@@ -100,7 +100,7 @@ def plot_front(points: Sequence[Point], output: Path, title: str) -> None:
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     metric = points[0].metric
-    axes.set_ylabel(METRICS.get(metric, metric) + " (per cent)")
+    axes.set_ylabel(CURVE_METRICS.get(metric, metric) + " (per cent)")
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=9)
     output.parent.mkdir(parents=True, exist_ok=True)

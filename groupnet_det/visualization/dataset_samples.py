@@ -58,7 +58,7 @@ def draw_record(record: dict[str, Any], metadata: Metadata) -> np.ndarray:
 
 
 def draw_sample(sample: dict[str, Any], metadata: Metadata, image_format: str) -> np.ndarray:
-    """What a training loader gives for an image, RGB.
+    """Draw a sample of a training loader, RGB.
 
     Args:
         sample: With ``image`` (3, H, W) and ``instances``, ``sem_seg`` or ``label``.

@@ -29,7 +29,7 @@ PALETTES: dict[str, Callable[[int], list[list[int]]]] = {
 
 
 class VideoDrawer:
-    """As `Result.plot`, but an object keeps its colour from frame to frame."""
+    """Draws like `Result.plot`, but an object keeps its colour from frame to frame."""
 
     def __init__(self) -> None:
         self.visualizer = VideoVisualizer(Metadata())

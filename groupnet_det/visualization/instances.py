@@ -1,4 +1,4 @@
-"""Boxes and masks over a picture, by Detectron2's Visualizer."""
+"""Boxes and masks over an image, by Detectron2's Visualizer."""
 
 import colorsys
 from typing import Any
@@ -24,7 +24,7 @@ def draw_instances(
         pixels: RGB (H, W, 3).
         instances: With ``pred_boxes`` and ``pred_classes``.
         metadata: With ``thing_classes``; classes without a name have their number.
-        height: Of the picture that is made; that of `pixels` by default.
+        height: Height of the image that is drawn; by default that of `pixels`.
 
     Returns:
         RGB.
@@ -67,7 +67,7 @@ def _bitmasks(instances: Instances) -> list[np.ndarray]:
 
 
 def _bitmask(mask: Any, size: tuple[int, int]) -> np.ndarray:
-    """From a tensor or array (H, W), polygons, or a run-length encoding, which must fit."""
+    """Decode a tensor or array (H, W), polygons, or a run-length encoding, which must fit."""
     if isinstance(mask, dict):
         if isinstance(mask["counts"], list):
             mask = mask_util.frPyObjects(mask, *size)

@@ -28,7 +28,7 @@ def draw_labels(
 ) -> NDArray[np.uint8]:
     """Colour the pixels of an image by their labels, with dark lines between regions.
 
-    Below a colour the image is grey, so that the hue tells the class alone. Where the colour is
+    Below a colour the image is grey, so that the hue shows the class alone. Where the colour is
     black, as of most data sets' background, the image stays as it is. Labels without a colour are
     those to be ignored, and white.
 
@@ -52,7 +52,7 @@ def draw_labels(
 def draw_segments(
     pixels: NDArray[np.uint8], labels: Labels, metadata: Metadata
 ) -> NDArray[np.uint8]:
-    """As `draw_labels`, with the names of the classes in their regions.
+    """Draw like `draw_labels`, with the names of the classes in their regions.
 
     Args:
         pixels: RGB (H, W, 3).

@@ -7,9 +7,9 @@ from typing import Any
 from groupnet_det.analysis.complexity import WORD_BITS
 from groupnet_det.analysis.layer_costs import LayerCost
 
-Series = dict[str, Callable[[LayerCost], float]]
+CostSeries = dict[str, Callable[[LayerCost], float]]
 # Title -> what is drawn beside each other, and whether the axis is logarithmic.
-PANELS: dict[str, tuple[Series, bool]] = {
+PANELS: dict[str, tuple[CostSeries, bool]] = {
     "operations, millions": (
         {
             "BOPs / 64": lambda row: row.binary_operations / WORD_BITS / 1e6,
@@ -33,7 +33,7 @@ def plot_layer_costs(rows: Sequence[LayerCost], output: Path, title: str) -> Non
     """Draw operations, bytes and, where it was measured, time of each layer into a PNG.
 
     Args:
-        rows: Of the layers, from the first to the last, without their sum.
+        rows: Rows of the layers, from the first to the last, without their sum.
         output: PNG file.
         title: Above the plots.
     """
@@ -68,7 +68,7 @@ def plot_layer_costs(rows: Sequence[LayerCost], output: Path, title: str) -> Non
     plt.close(figure)
 
 
-def _draw(axes: Any, rows: Sequence[LayerCost], series: Series) -> None:
+def _draw(axes: Any, rows: Sequence[LayerCost], series: CostSeries) -> None:
     height = 0.8 / len(series)
     for number, (label, value) in enumerate(series.items()):
         places = [place + (number - (len(series) - 1) / 2) * height for place in range(len(rows))]

@@ -16,7 +16,7 @@ def plot_bases(rows: Sequence[BasesRow], output: Path, title: str) -> None:
     """Draw the savings, and where it was measured the speed-up, over K into a PNG.
 
     Args:
-        rows: Of `compare_bases` or `time_bases`.
+        rows: Rows of `compare_bases` or `time_bases`.
         output: PNG file.
         title: Above the plot.
     """

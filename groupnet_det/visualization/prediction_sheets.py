@@ -12,12 +12,12 @@ from PIL import Image, ImageDraw, ImageFont
 from torchvision.ops import nms
 
 from groupnet_det.data.checks.coco_json import is_box
-from groupnet_det.data.checks.coco_values import is_finite_number, is_id, told
-from groupnet_det.data.checks.run_lengths import run_length_problem
+from groupnet_det.data.checks.coco_values import is_finite_number, is_id, quoted
+from groupnet_det.data.checks.compressed_masks import run_length_problem
 from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError
 from groupnet_det.images.decoding import read_rgb
-from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
+from groupnet_det.packed.score_thresholds import SCORE_THRESHOLD
 
 from .instances import draw_instances
 
@@ -44,7 +44,7 @@ def load_results(path: Path) -> dict[Any, list[dict[str, Any]]]:
         raise DataError(f"results file {path} does not exist; evaluation writes it")
     results = read_json(path, "results file", "write it again: evaluation does")
     if not isinstance(results, list):
-        raise DataError(f"{path} is no list of COCO results, but a {type(results).__name__}")
+        raise DataError(f"{path} is not a list of COCO results, but a {type(results).__name__}")
     by_image: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for number, result in enumerate(results):
         _check_result(path, number, result)
@@ -57,7 +57,7 @@ def _check_result(path: Path, number: int, result: Any) -> None:
         if not isinstance(result, dict) or not fits(result.get(key)):
             found = result.get(key) if isinstance(result, dict) else result
             raise DataError(
-                f"{path} is no list of COCO results: result {number} has {key} {told(found)}"
+                f"{path} is not a list of COCO results: result {number} has {key} {quoted(found)}"
             )
 
 
@@ -155,9 +155,9 @@ def draw_pair(
     """Ground truth at the left, and at the right the results that score at least `threshold`.
 
     Args:
-        record: Of the data set.
+        record: Record of the data set.
         results: COCO results of this image.
-        metadata: Of the data set.
+        metadata: Metadata of the data set.
         results_file: Where these come from, for messages.
         height: In pixels, of both; by default that of the image, and at least `PANEL_HEIGHT`, for
             labels to be read.
@@ -219,7 +219,7 @@ def render_results(
 
 
 def titled_row(panels: list[tuple[str, np.ndarray]]) -> Image.Image:
-    """RGB pictures (H, W, 3) beside each other, each under its title."""
+    """RGB images (H, W, 3) beside each other, each under its title."""
     width = sum(pixels.shape[1] for _, pixels in panels)
     height = max(pixels.shape[0] for _, pixels in panels)
     row = Image.new("RGB", (width, height + TITLE_HEIGHT), "white")
@@ -240,7 +240,7 @@ def _font(text: str, width: int) -> Any:
 
 
 def make_sheet(rows: list[Image.Image], columns: int) -> Image.Image:
-    """Pictures in so many columns, or fewer where there are fewer pictures."""
+    """Images in this many columns, or in fewer if there are fewer images."""
     width = max(row.width for row in rows) + 12
     height = max(row.height for row in rows) + 12
     columns = min(columns, len(rows))

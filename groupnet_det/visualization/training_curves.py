@@ -6,8 +6,8 @@ from typing import Any
 
 from groupnet_det.engine.records.metrics_file import join_stages
 
-# In metrics.json -> in the picture; drawn where the training has them. All are per cent.
-METRICS = {
+# In metrics.json -> in the plot; drawn where the training has them. All are per cent.
+CURVE_METRICS = {
     "bbox/AP": "AP",
     "bbox/AP50": "AP50",
     "classification/top1": "top-1",
@@ -56,8 +56,8 @@ def plot_training_curves(metrics_files: Sequence[Path], output: Path, title: str
 
 
 def _draw_metrics(axes: Any, rows: list[dict[str, Any]]) -> None:
-    """The curves of those `METRICS` that the training has, with their values."""
-    for key, label in METRICS.items():
+    """The curves of those `CURVE_METRICS` that the training has, with their values."""
+    for key, label in CURVE_METRICS.items():
         iterations, values = _series(rows, key)
         if not values:
             continue

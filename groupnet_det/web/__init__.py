@@ -1,1 +1,1 @@
-"""The page of ``demo/app.py``: packed models on one's own pictures, in a browser."""
+"""The page of ``demo/app.py``: packed models on one's own images, in a browser."""

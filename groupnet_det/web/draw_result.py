@@ -11,17 +11,17 @@ from groupnet_det.images.decoding import open_image
 from groupnet_det.images.reading import read_image
 from groupnet_det.runtime.results.classification import Classification
 from groupnet_det.runtime.results.detections import Detections
-from groupnet_det.runtime.results.drawing import Colour, Pixels, object_colours, resized
+from groupnet_det.runtime.results.drawing import Colour, Pixels, object_colours, rescaled
 from groupnet_det.runtime.results.label_maps import LabelMap
 from groupnet_det.runtime.results.panoptic_segmentation import PanopticSegmentation
 from groupnet_det.runtime.results.result import Result
 
-from .offered_models import LABELS, MASKS
+from .offered_models import LABELS_QUESTION, MASKS
 
-MAX_PIXELS = 40_000_000  # of a picture that is decoded
-MAX_SIDE = 1280  # pixels: larger pictures are shrunk
-DRAWN_SIDE = 480  # pixels of the shorter side: smaller pictures are enlarged to be drawn on
-TOP = 5  # classes of a picture
+MAX_PIXELS = 40_000_000  # of an image that is decoded
+MAX_SIDE = 1280  # pixels: larger images are shrunk
+DRAWN_SIDE = 480  # pixels of the shorter side: smaller images are enlarged to be drawn on
+TOP = 5  # classes of an image
 GREY = (128, 128, 128)
 
 
@@ -30,7 +30,7 @@ class FoundClass:
     """An object, or a class.
 
     Attributes:
-        name: Of the class.
+        name: Name of the class.
         share: Score of the object, probability of the class, or its share of the pixels.
         colour: In which it is drawn.
     """
@@ -45,7 +45,7 @@ class Shown:
     """A result for the eye.
 
     Attributes:
-        picture: The picture with what was found, RGB.
+        picture: The image with what was found, RGB.
         findings: The greatest share first.
     """
 
@@ -53,7 +53,7 @@ class Shown:
     findings: Sequence[FoundClass]
 
 
-def read_picture(path: str, name: str) -> Pixels:
+def read_upload(path: str, name: str) -> Pixels:
     """Pixels of an uploaded file, with sides of at most `MAX_SIDE`.
 
     Args:
@@ -61,7 +61,7 @@ def read_picture(path: str, name: str) -> Pixels:
         name: For messages, in which nobody needs the path.
 
     Raises:
-        DataError: It is no picture, or one of more than `MAX_PIXELS`.
+        DataError: It is not an image, or one of more than `MAX_PIXELS`.
     """
     try:
         with open_image(path) as image:
@@ -83,26 +83,26 @@ def shrink_for_drawing(pixels: Pixels, most: int) -> Pixels:
     height, width = pixels.shape[:2]
     if max(height, width) <= most:
         return pixels
-    return resized(pixels, most / max(height, width), Image.Resampling.BOX)
+    return rescaled(pixels, most / max(height, width), Image.Resampling.BOX)
 
 
 def show_result(pixels: Pixels, result: Result, *, question: str, threshold: float) -> Shown:
     """Draw a result.
 
     Args:
-        pixels: The picture.
+        pixels: The image.
         question: One of `models.QUESTIONS`.
         threshold: Score threshold of objects.
     """
     if isinstance(result, PanopticSegmentation):
-        result = result.label_map if question == LABELS else result.detections
+        result = result.label_map if question == LABELS_QUESTION else result.detections
     if isinstance(result, Detections):
         result = result.above(threshold)
         if question != MASKS:
             result = replace(result, masks=None)
     scale = _enlargement(pixels)
     if isinstance(result, Classification):
-        picture = resized(pixels, scale, Image.Resampling.BICUBIC)  # the list has its classes
+        picture = rescaled(pixels, scale, Image.Resampling.BICUBIC)  # the list has its classes
     else:
         picture = result.plot(pixels, scale=scale)
     return Shown(picture=picture, findings=_FINDINGS[type(result)](result))

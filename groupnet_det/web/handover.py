@@ -22,7 +22,7 @@ class Handover:
         """The result of a task, once the thread of `serve` has it done.
 
         Raises:
-            Exception: As the task.
+            Exception: Whatever the task raises.
         """
         future: Future[T] = Future()
         self._tasks.put((future, task))

@@ -29,17 +29,17 @@ CSS = """
 
 
 def intro(number: int) -> str:
-    """What stands above all."""
+    """The text above everything else."""
     models = "1 packed model" if number == 1 else f"{number} packed models"
     return (
-        "<div class='gn-intro'><h1>Binary networks on your pictures</h1>"
+        "<div class='gn-intro'><h1>Binary networks on your images</h1>"
         f"<p>{models}, run on this machine's CPU with one bit for each binary weight and "
         "activation, beside the same network in float32. Nothing leaves this machine.</p></div>"
     )
 
 
 def problem(message: str) -> str:
-    """Why there is no prediction."""
+    """The reason why there is no prediction."""
     return f"<div class='gn-problem' role='alert'>{escape(message)}</div>"
 
 
@@ -49,8 +49,8 @@ def findings_list(findings: Sequence[FoundClass], class_names: Sequence[str]) ->
     Args:
         class_names: What the model knows, for an image in which it finds nothing.
     """
-    told = [finding for finding in findings if finding.share >= LEAST_SHARE]
-    if not told:
+    shown = [finding for finding in findings if finding.share >= LEAST_SHARE]
+    if not shown:
         return _titled(
             "Nothing found",
             _note("Nothing scores as much as the score threshold of objects asks for.")
@@ -58,9 +58,9 @@ def findings_list(findings: Sequence[FoundClass], class_names: Sequence[str]) ->
         )
     lines = [
         _line(f.name, f.share, f"{100 * f.share:.1f} %", f"rgb{f.colour}")
-        for f in told[:MOST_LINES]
+        for f in shown[:MOST_LINES]
     ]
-    more = len(told) - len(lines)
+    more = len(shown) - len(lines)
     return _titled("Found", "".join(lines) + (_note(f"and {more} more") if more else ""))
 
 
@@ -93,7 +93,7 @@ def comparison(result: Comparison) -> str:
 
 
 def waiting() -> str:
-    """What stands instead of `comparison` while it is measured."""
+    """The text that stands instead of `comparison` during the measurement."""
     return _titled("Time on this machine", _note("Both networks are being timed."))
 
 

@@ -13,12 +13,12 @@ from groupnet_det.runtime.predictor import PackedPredictor
 FOLDERS = ("zoo", "output")  # of the checkout: `make zoo`, and trainings
 FILE = "model.gnp"
 BOXES, MASKS = "boxes around objects", "masks of objects"
-LABELS, CLASS = "a class for each pixel", "the class of the picture"
+LABELS_QUESTION, CLASS = "a class for each pixel", "the class of the image"
 # What one may ask for -> tasks of packed files that can do it.
 QUESTIONS: dict[str, tuple[str, ...]] = {
     BOXES: ("detection", "instance_segmentation", "panoptic_segmentation"),
     MASKS: ("instance_segmentation", "panoptic_segmentation"),
-    LABELS: ("semantic_segmentation", "panoptic_segmentation"),
+    LABELS_QUESTION: ("semantic_segmentation", "panoptic_segmentation"),
     CLASS: ("classification",),
 }
 HOW_TO_GET_ONE = (
@@ -31,7 +31,7 @@ class WebModel:
     """A packed model on the page.
 
     Attributes:
-        name: As shown, unique.
+        name: The name that is shown; it is unique.
         path: The file.
         predictor: Runs it.
     """
@@ -49,7 +49,7 @@ class WebModel:
         """Its full-precision baseline, made when it is first asked for.
 
         Raises:
-            PackedFileError, ConfigError: As `FloatBaseline`.
+            PackedFileError, ConfigError: See `FloatBaseline`.
         """
         return FloatBaseline(self.predictor.info)
 
@@ -65,9 +65,9 @@ def open_models(
     """Open packed files.
 
     Args:
-        named: By the user, who wants these and no others; where empty, `found` is opened.
+        named: Files that the user names, and no others; if there are none, `found` is opened.
         found: Files, of which some may be broken.
-        root: From which paths are shown.
+        root: The folder that shown paths are relative to.
 
     Returns:
         The models, and a line for each file in `found` that cannot be used.
@@ -99,7 +99,7 @@ def display_name(path: Path, root: Path) -> str:
 
 
 def questions(models: Iterable[WebModel]) -> list[str]:
-    """Those of `QUESTIONS` that a model is for."""
+    """The texts of `QUESTIONS` that a model is for."""
     models = list(models)
     return [question for question in QUESTIONS if any(m.is_for(question) for m in models)]
 

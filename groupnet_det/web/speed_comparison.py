@@ -8,7 +8,12 @@ import torch
 
 from groupnet_det.benchmark.measure.environment import processor
 from groupnet_det.benchmark.measure.timing import Schedule, median_ratio
-from groupnet_det.benchmark.suites.against_float import FLOAT, PACKED, runs_of, time_in_turns
+from groupnet_det.benchmark.suites.against_float import (
+    FLOAT,
+    PACKED_NETWORK,
+    runs_of,
+    time_in_turns,
+)
 from groupnet_det.errors import UserError
 from groupnet_det.images.reading import AnyImage
 
@@ -19,15 +24,15 @@ SCHEDULE = Schedule(rounds=5, burst_seconds=0.05)
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What was measured.
+    """The result of a measurement.
 
     Attributes:
-        packed_seconds: From prepared pixels to the prediction, median of the rounds.
+        packed_seconds: Time from prepared pixels to the prediction, median of the rounds.
         float_seconds: The same of the float32 baseline; missing where there is none.
         ratio: How many times longer the baseline takes, median of the rounds' ratios.
-        absence: Why there is no baseline.
-        packed_bytes: Of the file.
-        float_bytes: Of the baseline's weights, if the file says so.
+        absence: The reason why there is no baseline.
+        packed_bytes: Size of the file in bytes.
+        float_bytes: Bytes of the baseline's weights, if the file says so.
         seen: Height and width of what the network saw.
         machine: Processor, threads and instruction set.
     """
@@ -55,23 +60,23 @@ def compare(model: WebModel, image: AnyImage) -> Comparison:
         runs = runs_of(predictor, model.baseline, pixels, wanted)
     except UserError as error:
         absence = str(error)
-        runs = {PACKED: lambda: predictor.predict_pixels(pixels, wanted)}
+        runs = {PACKED_NETWORK: lambda: predictor.predict_pixels(pixels, wanted)}
     seconds = time_in_turns(runs, SCHEDULE)
     full = seconds.get(FLOAT)
     sizes = predictor.info.get("sizes") or {}
     return Comparison(
-        packed_seconds=statistics.median(seconds[PACKED]),
+        packed_seconds=statistics.median(seconds[PACKED_NETWORK]),
         float_seconds=statistics.median(full) if full else None,
-        ratio=median_ratio(full, seconds[PACKED]) if full else None,
+        ratio=median_ratio(full, seconds[PACKED_NETWORK]) if full else None,
         absence=absence,
         packed_bytes=model.path.stat().st_size,
         float_bytes=sizes.get("float32_twin"),
         seen=(pixels.shape[1], pixels.shape[2]),
-        machine=describe_machine(predictor.network),
+        machine=_describe_machine(predictor.network),
     )
 
 
-def describe_machine(network: Any) -> str:
+def _describe_machine(network: Any) -> str:
     """Such as ``AMD EPYC 9B14, 2 cores; 2 threads; avx512_plain``."""
     threads = torch.get_num_threads()
     return f"{processor()}; threads: {threads}; {network.engine.isa()}"

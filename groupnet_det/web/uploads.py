@@ -1,4 +1,4 @@
-"""The folder of the pictures that were uploaded: what a page may open and hand out."""
+"""The folder of uploaded images: the files that a page may open and return."""
 
 import os
 import stat
@@ -9,9 +9,9 @@ from typing import Any
 
 from groupnet_det.errors import DataError
 
-MAX_UPLOAD = 10 << 20  # bytes of a picture
+MAX_UPLOAD = 10 << 20  # bytes of an image
 # The same whatever the cause is: nobody learns from it which files there are.
-REFUSAL = "this picture is not among the uploaded ones, or no longer; upload it again"
+REFUSAL = "this image is not among the uploaded ones, or no longer; upload it again"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Uploads:
     def checked(self, path: object) -> Path:
         """A path that somebody sent, if it names a plain file in the folder.
 
-        Nothing outside the folder is looked at, and no link is followed inside it.
+        Nothing outside the folder is opened, and no link is followed inside it.
 
         Raises:
             DataError: It names anything else.
@@ -66,7 +66,7 @@ def _is_plain(root: str, below: Path) -> bool:
 
 
 def _paths(value: Any) -> Iterator[object]:
-    """What objects at any depth have as ``path``, as Gradio's descriptions of files do."""
+    """The ``path`` of objects at any depth, as Gradio's descriptions of files have it."""
     waiting = [value]
     while waiting:
         at = waiting.pop()

@@ -9,10 +9,10 @@ from typing import Any
 
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.extras import import_extra
-from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
+from groupnet_det.packed.score_thresholds import SCORE_THRESHOLD
 
 from . import html_fragments
-from .draw_result import Pixels, read_picture, show_result
+from .draw_result import Pixels, read_upload, show_result
 from .example_images import ATTRIBUTION
 from .guard import guarded
 from .handover import Handover
@@ -22,9 +22,9 @@ from .uploads import MAX_UPLOAD, Uploads
 
 ADDRESS = "127.0.0.1"  # of this machine alone
 TITLE = "groupnet_det"
-KEEP_SECONDS = 3600  # of uploaded pictures
+KEEP_SECONDS = 3600  # of uploaded images
 MAX_LABEL = 100  # characters of a file's name in messages
-# Before Gradio is imported: nothing is told to anybody, and nothing looked up.
+# Before Gradio is imported: nothing is reported, and nothing is looked up.
 ENVIRONMENT = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_OFFLINE": "1",
@@ -38,7 +38,7 @@ def load_gradio(folder: Path) -> ModuleType:
     What the environment says to it is dropped: it could share the page, or serve further folders.
 
     Raises:
-        ExtraAbsentError: It is not installed.
+        MissingExtraError: It is not installed.
     """
     for name in [name for name in os.environ if name.startswith("GRADIO_")]:
         del os.environ[name]
@@ -49,11 +49,11 @@ def load_gradio(folder: Path) -> ModuleType:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A picture that has a prediction, and may be timed.
+    """An image that has a prediction, and may be timed.
 
     Attributes:
-        path: Of the picture, an uploaded one.
-        name: Of the model.
+        path: Path of an uploaded image.
+        name: Name of the model.
     """
 
     path: str
@@ -61,7 +61,7 @@ class Asked:
 
 
 class Page:
-    """What the page does, apart from its layout.
+    """The functions of the page, apart from its layout.
 
     Whatever comes from a browser is checked here: everybody on this machine can call what the page
     calls, with other values than it would send.
@@ -71,7 +71,7 @@ class Page:
         """
         Args:
             models: One at least.
-            uploads: Pictures that may be opened.
+            uploads: Images that may be opened.
             handover: To the main thread, which runs and times the models.
         """
         self.models = models
@@ -86,7 +86,7 @@ class Page:
     def predict(
         self, upload: object, question: object, name: object, threshold: object
     ) -> tuple[Pixels | None, str, str, Asked | None]:
-        """The drawn picture; what was found in HTML, or what is wrong; what stands there until
+        """The drawn image; what was found in HTML, or what is wrong; what stands there until
         `time` has made the comparison; and what `time` takes."""
         if upload is None:
             return None, "", "", None
@@ -108,12 +108,12 @@ class Page:
         """The comparison in HTML; nothing where `predict` has said what is wrong.
 
         Args:
-            asked: As of `predict`, kept by the server: nobody else can say what is timed.
+            asked: A request of `predict` that the server kept: no page can choose what is timed.
         """
         if asked is None:
             return ""
         try:
-            model, pixels = self._read(asked, "the picture")
+            model, pixels = self._read(asked, "the image")
             return html_fragments.comparison(self.handover.run(lambda: compare(model, pixels)))
         except UserError:
             return ""
@@ -125,13 +125,13 @@ class Page:
 
     def _read(self, asked: Asked, label: str) -> tuple[WebModel, Pixels]:
         path = str(self.uploads.checked(asked.path))
-        return self.named[asked.name], read_picture(path, label)
+        return self.named[asked.name], read_upload(path, label)
 
 
 def label_of(upload: object) -> str:
-    """What messages call an uploaded picture: the name that its file had, cut."""
+    """The name of an uploaded image in messages: that of its file, cut."""
     name = upload.get("orig_name") or upload.get("path") if isinstance(upload, Mapping) else None
-    return Path(str(name)).name[:MAX_LABEL] or "the picture"
+    return Path(str(name)).name[:MAX_LABEL] or "the image"
 
 
 def _question(question: object, model: WebModel) -> str:
@@ -142,7 +142,7 @@ def _question(question: object, model: WebModel) -> str:
 
 def _threshold(threshold: object) -> float:
     if isinstance(threshold, bool) or not isinstance(threshold, int | float):
-        raise ConfigError("the score threshold of objects is no number")
+        raise ConfigError("the score threshold of objects is not a number")
     if not 0 <= threshold <= 1:
         raise ConfigError("the score threshold of objects is not within 0 to 1")
     return threshold
@@ -152,9 +152,9 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
     """The page, to be launched.
 
     Args:
-        gradio: As of `load_gradio`.
+        gradio: The module that `load_gradio` returns.
         page: What it does.
-        examples: Picture files, which may be none.
+        examples: Image files; there may be none.
     """
     gr: Any = gradio
     asked = questions(page.models)
@@ -167,7 +167,7 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
                 question = gr.Radio(asked, value=asked[0], label="Task")
                 name = _choose_model(gr, page, asked[0])
                 picture = gr.Image(
-                    label=f"Your picture, up to {MAX_UPLOAD >> 20} MB",
+                    label=f"Your image, up to {MAX_UPLOAD >> 20} MB",
                     type="filepath",
                     image_mode=None,
                     sources=["upload", "clipboard"],
@@ -245,8 +245,8 @@ def launch(gradio: ModuleType, blocks: Any, uploads: Uploads, *, port: int | Non
     """Serve the page on this machine alone, in a thread of its own.
 
     Args:
-        gradio: As of `load_gradio`.
-        blocks: As of `build_page`.
+        gradio: The module that `load_gradio` returns.
+        blocks: The result of `build_page`.
         uploads: Files that may be used and handed out.
         port: Any free one from 7860 on where it is None.
 

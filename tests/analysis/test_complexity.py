@@ -148,7 +148,7 @@ def test_bpac_costs_nothing():
     assert counts[0] == counts[1]
 
 
-def test_nothing_stays_behind_an_error():
+def test_nothing_stays_after_an_error():
     net = make_network(num_bases=2)
     expected = count(net)
 

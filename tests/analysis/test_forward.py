@@ -79,7 +79,7 @@ def test_sides_are_rounded_up_as_the_model_does(root):
     ],
 )
 def test_size_is_that_of_evaluation(root, config, size):
-    from groupnet_det.analysis.networks import shapes_of
+    from groupnet_det.analysis.config_networks import shapes_of
 
     cfg = load_config(str(root / f"configs/{config}.yaml"))
     assert default_size(cfg, shapes_of(cfg)) == size

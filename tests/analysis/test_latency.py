@@ -2,10 +2,10 @@
 
 import pytest
 
+from groupnet_det.analysis.config_networks import count_layers, pack, shapes_of
 from groupnet_det.analysis.forward import region_parts
 from groupnet_det.analysis.latency import StepTime, backbone_path, time_steps, with_latency
 from groupnet_det.analysis.layer_costs import OTHERS, LayerCost, total
-from groupnet_det.analysis.networks import count_layers, pack, shapes_of
 from groupnet_det.runtime.backends.extension import is_built
 from tests.modeling.detectors import detector_config
 from tests.modeling.segmentors import small_config

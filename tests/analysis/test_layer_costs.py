@@ -5,6 +5,7 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 from torch import nn
 
+from groupnet_det.analysis.config_networks import count_layers, shapes_of
 from groupnet_det.analysis.forward import forward_of
 from groupnet_det.analysis.layer_costs import (
     OTHERS,
@@ -13,7 +14,6 @@ from groupnet_det.analysis.layer_costs import (
     total,
     with_float_baseline,
 )
-from groupnet_det.analysis.networks import count_layers, shapes_of
 from groupnet_det.config import load_config
 from groupnet_det.layers import Quantization
 from groupnet_det.layers.methods import Method, make_method

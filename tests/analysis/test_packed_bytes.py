@@ -2,8 +2,8 @@
 
 import pytest
 
+from groupnet_det.analysis.config_networks import count_layers, pack
 from groupnet_det.analysis.layer_costs import total
-from groupnet_det.analysis.networks import count_layers, pack
 from groupnet_det.config import load_config
 
 # A file has a header, integers of 16 bits in its stem, and BN folded to two numbers a channel.

@@ -1,4 +1,4 @@
-"""What follows a training, with commands that are only noted."""
+"""Steps after a training, with commands that are only recorded."""
 
 import json
 from itertools import pairwise
@@ -48,7 +48,7 @@ def pack(tmp_path, monkeypatch):
     return make
 
 
-def test_all_is_done_and_told(pack):
+def test_all_is_done_and_reported(pack):
     summary, commands = pack()
     assert commands == ["export", "verify", "benchmark"]
     assert summary["bytes"] == 540_000
@@ -66,7 +66,7 @@ def test_all_is_done_and_told(pack):
         ("inconclusive", "verification INCONCLUSIVE, see verification.json"),
     ],
 )
-def test_what_is_not_verified_is_told_and_the_rest_is_done(pack, verdict, told):
+def test_what_is_not_verified_is_reported_and_the_rest_is_done(pack, verdict, told):
     summary, commands = pack(verdict=verdict)
     assert summary["verdict"] == verdict
     assert len(commands) == 3
@@ -82,4 +82,4 @@ def test_a_verification_that_cannot_be_done_ends_it(pack, tmp_path):
 def test_without_the_engine(pack):
     summary, commands = pack(built=False)
     assert commands == ["export"]
-    assert "absent" in after_training.summary_line(summary)
+    assert "not built" in after_training.summary_line(summary)

@@ -11,9 +11,9 @@ from PIL import Image
 import groupnet_det
 from groupnet_det.autotrain import pipeline
 from groupnet_det.autotrain.choices.schedule import Budget
-from groupnet_det.autotrain.outcome import OUTPUTS
 from groupnet_det.autotrain.pipeline import autotrain
 from groupnet_det.autotrain.request import Request
+from groupnet_det.autotrain.training_summary import OUTPUTS
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError, UserError
 from groupnet_det.runtime.backends.extension import is_built
@@ -38,7 +38,7 @@ def job(tmp_path, monkeypatch):
 
     def packed(config, options, output, run):
         run("export", "--config-file", config, *options)
-        return {"bytes": 1000, "engine": "absent"}
+        return {"bytes": 1000, "engine": "not built"}
 
     monkeypatch.setattr("groupnet_det.autotrain.plan.seconds_per_iteration", lambda cfg: 0.1)
     monkeypatch.setattr(pipeline.command_runs, "run", run)

@@ -3,15 +3,15 @@
 import pytest
 import torch
 
-from groupnet_det.autotrain import measuring, plan
+from groupnet_det.autotrain import iteration_cost, plan
 from groupnet_det.autotrain.choices.choice import options_of
 from groupnet_det.autotrain.choices.schedule import Budget
-from groupnet_det.autotrain.layouts.table import find_data
-from groupnet_det.autotrain.measuring import fitting_batch, seconds_per_iteration
+from groupnet_det.autotrain.dataset_finders.finder_table import find_data
+from groupnet_det.autotrain.iteration_cost import fitting_batch, seconds_per_iteration
 from groupnet_det.autotrain.plan import make_plan
 from groupnet_det.autotrain.request import Request
-from groupnet_det.autotrain.tasks import TASKS
-from groupnet_det.commands.training import flags
+from groupnet_det.autotrain.tasks import TRAINING_TASKS
+from groupnet_det.commands.training import training_flags
 from groupnet_det.config import load_config
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.engine.checks.binary_share import build_without_weights
@@ -46,11 +46,11 @@ def planned(tmp_path, task, *, number=10, budget, **changes):
     settings = {"data": tmp_path / "data", "task": task, "num_bases": 2, "budget": budget}
     request = Request(**{**settings, "output": tmp_path / "out", "num_gpus": 0, **changes})
     found = find_data(request.data, task)
-    made = make_plan(request, TASKS[task], found)
-    return made, load_config(TASKS[task].config_file, options_of(made.choices))
+    made = make_plan(request, TRAINING_TASKS[task], found)
+    return made, load_config(TRAINING_TASKS[task].config_file, options_of(made.choices))
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", TRAINING_TASKS)
 def test_what_is_chosen_is_a_binary_network_of_the_data(tmp_path, measured, task):
     made, cfg = planned(tmp_path, task, budget=Budget(epochs=4))
     register_datasets(cfg)
@@ -59,7 +59,7 @@ def test_what_is_chosen_is_a_binary_network_of_the_data(tmp_path, measured, task
     assert cfg.MODEL.GROUPNET.NUM_BASES == 2
     assert cfg.DATASETS.TRAIN == ("out_train",)
     assert cfg.DATASETS.TEST == ("out_val",)
-    assert bool(made.tanh) == (TASKS[task].tanh_share > 0)
+    assert bool(made.tanh) == (TRAINING_TASKS[task].tanh_share > 0)
     assert all(choice.why for choice in made.choices)
     stages = made.schedule.tanh + made.schedule.binary
     num_images = 16 if task == "classify" else 8
@@ -118,7 +118,7 @@ def test_a_split_is_the_same_when_it_is_made_again(tmp_path, measured):
     assert lists == {path.name: path.read_text() for path in (tmp_path / "out/data").iterdir()}
 
 
-def test_no_objects_are_told_before_anything_is_measured(tmp_path, measured):
+def test_no_objects_are_reported_before_anything_is_measured(tmp_path, measured):
     write_yolo(tmp_path / "data", 4)
     for path in (tmp_path / "data/labels/train").iterdir():
         path.write_text("")
@@ -131,7 +131,7 @@ def test_no_objects_are_told_before_anything_is_measured(tmp_path, measured):
         num_gpus=0,
     )
     with pytest.raises(DataError, match="has no box to learn from in its 3 images"):
-        make_plan(request, TASKS["detect"], find_data(request.data))
+        make_plan(request, TRAINING_TASKS["detect"], find_data(request.data))
     assert measured == []
 
 
@@ -142,16 +142,16 @@ def classifier(tmp_path, *options):
     words += ["MODEL.CLASSIFIER.NUM_CLASSES", "2", "MODEL.GROUPNET.WIDTH", "0.125"]
     words += ["INPUT.CLASSIFICATION.TRAIN_CROP", "32", "DATALOADER.NUM_WORKERS", "0"]
     words += ["MODEL.DEVICE", "cpu", "SEED", "1", *options]
-    cfg = load_config(TASKS["classify"].config_file, words)
+    cfg = load_config(TRAINING_TASKS["classify"].config_file, words)
     register_datasets(cfg)
     return cfg
 
 
 def test_iterations_are_timed(tmp_path, monkeypatch):
-    monkeypatch.setattr(measuring, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(iteration_cost, "LEAST_SECONDS", 0.0)
     clock = iter([10.0, 10.5, 11.0, 11.5])  # start, and after each of three steps
-    monkeypatch.setattr(measuring.time, "perf_counter", lambda: next(clock, 11.5))
-    monkeypatch.setattr(measuring, "build_step", lambda *arguments: CountedSteps())
+    monkeypatch.setattr(iteration_cost.time, "perf_counter", lambda: next(clock, 11.5))
+    monkeypatch.setattr(iteration_cost, "build_step", lambda *arguments: CountedSteps())
     assert seconds_per_iteration(classifier(tmp_path)) == pytest.approx(0.5)
 
 
@@ -161,7 +161,7 @@ class CountedSteps:
 
 
 def test_a_step_is_one_of_the_training(tmp_path, monkeypatch):
-    monkeypatch.setattr(measuring, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(iteration_cost, "LEAST_SECONDS", 0.0)
     torch.manual_seed(0)
     assert 0 < seconds_per_iteration(classifier(tmp_path, "SOLVER.IMS_PER_BATCH", "2")) < 20
 
@@ -174,7 +174,7 @@ def test_a_batch_is_halved_until_it_fits(tmp_path, monkeypatch):
         if cfg.SOLVER.IMS_PER_BATCH > 8:
             raise TrainingError("too much")
 
-    monkeypatch.setattr(measuring, "check_memory", check)
+    monkeypatch.setattr(iteration_cost, "check_memory", check)
     cfg = classifier(tmp_path, "SOLVER.IMS_PER_BATCH", "32")
     assert fitting_batch(cfg, [], 2) == 8
     assert tried == [32, 16, 8]
@@ -184,4 +184,4 @@ def test_a_batch_is_halved_until_it_fits(tmp_path, monkeypatch):
 
 
 def test_flags_name_the_tasks():
-    assert list(flags.TASKS) == list(TASKS)
+    assert list(training_flags.TASKS) == list(TRAINING_TASKS)

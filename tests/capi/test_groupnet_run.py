@@ -141,15 +141,15 @@ def test_headers(groupnet_run, write_model, tmp_path, name, rest):
 BROKEN = {
     "empty": (b"", "it is cut short"),
     "one byte": (b"P", "it is cut short"),
-    "magic alone": (b"P6", "it is no binary PPM or PGM file (P6 or P5)"),
+    "magic alone": (b"P6", "it is not a binary PPM or PGM file (P6 or P5)"),
     "no size": (b"P6\n", "its header is cut short"),
     "no height": (b"P6 5 ", "its header is cut short"),
     "no greatest": (b"P5 5 5", "its header is cut short"),
     "endless comment": (b"P6 # 5 5 255 abc", "its header is cut short"),
-    "a letter": (b"P6 5 x 255\n", "its header is broken: the height is no number"),
-    "negative": (b"P6 -5 5 255\n", "its header is broken: the width is no number"),
-    "point": (b"P6 5.0 5 255\n", "its header is broken: the width is no number"),
-    "no space": (b"P6 5 5 255x", "its header is broken: the greatest value is no number"),
+    "a letter": (b"P6 5 x 255\n", "its header is broken: the height is not a number"),
+    "negative": (b"P6 -5 5 255\n", "its header is broken: the width is not a number"),
+    "point": (b"P6 5.0 5 255\n", "its header is broken: the width is not a number"),
+    "no space": (b"P6 5 5 255x", "its header is broken: the greatest value is not a number"),
     "huge number": (b"P6 99999999999999999999 1 255\n", "its width is above 1000000000"),
     "huge": (b"P6 100000 100000 255\n", "100000 x 100000 pixels are more than 178956970"),
     "wide": (b"P5 1000000000 1 255\n", "1000000000 x 1 pixels are more than 178956970"),
@@ -165,8 +165,8 @@ BROKEN = {
     "text P2": (b"P2 1 1 255\n1", "it is a P2 file; only binary PPM and PGM (P6, P5) are read"),
     "bitmap": (b"P4 8 1\n\0", "it is a P4 file; only binary PPM and PGM (P6, P5) are read"),
     "PAM": (b"P7\nWIDTH 1\n", "it is a P7 file; only binary PPM and PGM (P6, P5) are read"),
-    "PFM": (b"PF\n1 1\n-1\n", "it is no binary PPM or PGM file (P6 or P5)"),
-    "P60": (b"P60 5 5 255\n", "it is no binary PPM or PGM file (P6 or P5)"),
+    "PFM": (b"PF\n1 1\n-1\n", "it is not a binary PPM or PGM file (P6 or P5)"),
+    "P60": (b"P60 5 5 255\n", "it is not a binary PPM or PGM file (P6 or P5)"),
 }
 
 
@@ -180,7 +180,7 @@ def test_broken_images(groupnet_run, write_model, tmp_path, name):
     assert done.stderr == f"error: image {path} cannot be read: {message}\n"
 
 
-def test_absent_files(groupnet_run, write_model, write_image, tmp_path):
+def test_missing_files(groupnet_run, write_model, write_image, tmp_path):
     model, image = write_model(), write_image()
     done = groupnet_run(tmp_path / "absent.gnp", image)
     assert (done.returncode, done.stderr) == (

@@ -74,7 +74,7 @@ def test_broken_and_unsafe_files_are_refused(saved, kind, capsys):
     assert "code has run" not in capsys.readouterr().out
 
 
-def test_a_packed_file_is_told_from_a_broken_one(tiny_packed):
+def test_a_packed_file_is_reported_from_a_broken_one(tiny_packed):
     with pytest.raises(CheckpointError, match=r"model\.gnp is a packed file, .* checkpoint"):
         load_tensors(str(tiny_packed / "model.gnp"))
 

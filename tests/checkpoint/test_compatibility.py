@@ -91,7 +91,7 @@ def test_checkpoints_of_other_networks(saved, theirs, ours, message, strict):
     assert_refused(path, make_model(CLASSIFIER, **ours), message, strict)
 
 
-def test_other_classes_start_anew_in_training_alone(saved, caplog):
+def test_other_classes_start_again_in_training_alone(saved, caplog):
     old = make_model(CLASSIFIER, CLASSIFIER__NUM_CLASSES=9)
     path = saved(old)
     new = make_model(CLASSIFIER)
@@ -110,7 +110,7 @@ def test_another_pyramid_is_no_start(saved):
     assert_refused(path, make_model(DETECTOR), "MODEL.FPN.OUT_CHANNELS", strict=False)
 
 
-def test_gates_may_start_anew_in_training_alone(saved):
+def test_gates_may_start_again_in_training_alone(saved):
     path = saved(make_model(CLASSIFIER, GROUPNET__GATES=False))
     model = make_model(CLASSIFIER)
     assert_refused(path, model, "lacks 7 tensors, such as .*connect.gate", strict=True)

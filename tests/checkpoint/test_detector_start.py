@@ -1,4 +1,4 @@
-"""What comes from where, when a binary detector starts from other networks."""
+"""Origin of the weights when a binary detector starts from other networks."""
 
 import logging
 import re

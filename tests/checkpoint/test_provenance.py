@@ -121,7 +121,7 @@ class Stateful:
         pass
 
 
-def test_a_training_that_goes_on_with_other_data_is_told(caplog, tmp_path):
+def test_a_training_that_goes_on_with_other_data_is_reported(caplog, tmp_path):
     stored = {"fingerprints": {"mine": "a" * 64}}
     with caplog.at_level(logging.WARNING):
         warn_of_other_data("a.pth", stored, {"renamed": "a" * 64})
@@ -131,7 +131,7 @@ def test_a_training_that_goes_on_with_other_data_is_told(caplog, tmp_path):
     assert "data differ from those of a.pth: mine (aaaaaaaa) then" in caplog.text
 
 
-def test_a_test_on_training_data_is_told(caplog, datasets_env):
+def test_a_test_on_training_data_is_reported(caplog, datasets_env):
     stored = checkpoint_metadata(digits_config())
     with caplog.at_level(logging.WARNING):
         warn_of_training_data("a.pth", stored, ["photo_digits_val"])

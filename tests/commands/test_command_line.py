@@ -91,7 +91,7 @@ def test_two_processes_train(run, datasets_env, tmp_path):
     assert trained.stdout.count("Precision map") == 1
 
 
-def test_a_mistake_met_by_two_processes_is_told_once(run, datasets_env, tmp_path):
+def test_a_mistake_met_by_two_processes_is_reported_once(run, datasets_env, tmp_path):
     command = ["tools/train_net.py", "--config-file", CONFIG, "--dist-url", "auto"]
     done = run(
         *(*command, "--num-processes", "2", *SMALL),

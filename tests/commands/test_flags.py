@@ -8,12 +8,12 @@ from detectron2.engine import default_argument_parser
 from groupnet_det.analysis import cost_table
 from groupnet_det.benchmark.suites import training_steps
 from groupnet_det.cli import COMMANDS
+from groupnet_det.commands.benchmark import benchmark_flags as benchmark
 from groupnet_det.commands.benchmark import benchmark_runtime
-from groupnet_det.commands.benchmark import flags as benchmark
-from groupnet_det.commands.datasets import flags as datasets
-from groupnet_det.commands.deployment import flags as deployment
-from groupnet_det.commands.training import flags as training
-from groupnet_det.commands.visualization import flags as visualization
+from groupnet_det.commands.datasets import datasets_flags as datasets
+from groupnet_det.commands.deployment import deployment_flags as deployment
+from groupnet_det.commands.training import training_flags as training
+from groupnet_det.commands.visualization import visualization_flags as visualization
 from groupnet_det.commands.visualization import visualize_data
 from groupnet_det.data.datasets import cityscapes_masks
 from groupnet_det.data.datasets.photo_digits import PhotoDigitsOptions

@@ -1,4 +1,4 @@
-"""Which of its three ways the installer takes; pip itself is replaced."""
+"""Choice of the installer among its three ways; pip itself is replaced."""
 
 import subprocess
 

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from groupnet_det.commands.parser import PACKED, CommandParser
+from groupnet_det.commands.parser import PACKED_KIND, CommandParser, parse_score_threshold
+from groupnet_det.errors import ConfigError
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def packing():
     """The parser of a command that takes a network and a packed file."""
     parser = CommandParser("")
     parser.add_network()
-    parser.add_file(PACKED, "--output", help_="to write")
+    parser.add_file(PACKED_KIND, "--output", help_="to write")
     return parser
 
 
@@ -88,7 +89,7 @@ WEIGHTS = ["MODEL.WEIGHTS", "a/b.pth"]
     ],
     ids=["words", "turned", "config", "config of the project", "flags", "all flags"],
 )
-def test_files_are_told_by_their_endings(packing, words, config):
+def test_files_are_reported_by_their_endings(packing, words, config):
     found = packing.parse_args(words)
     assert (found.config_file, found.output, found.opts) == (config, "c.gnp", WEIGHTS)
 
@@ -153,3 +154,26 @@ def test_help_shows_what_was_typed_and_keeps_its_lines(monkeypatch, capsys, type
     text = capsys.readouterr().out
     assert text.startswith(f"usage: {program} [-h]")
     assert f"Do something.\n\n  {program} \\\n      --report 100 %\n\nMore.\n" in text
+
+
+def test_score_thresholds():
+    assert parse_score_threshold(["0.4"]) == 0.4
+    words = ["cat=0.6", "traffic light=1", "a=b=.5"]
+    assert parse_score_threshold(words) == {"cat": 0.6, "traffic light": 1.0, "a=b": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["model.pth"], "'model.pth' is not a score threshold; valid: one number, such as 0.4, or"),
+        (["0.4", "0.5"], "'0.4' is not a score threshold"),
+        (["cat=0.4", "0.5"], "'0.5' is not a score threshold"),
+        (["=0.4"], "'=0.4' is not a score threshold"),
+        (["cat="], "'cat=' is not a score threshold"),
+        (["cat=0.4", "cat=0.5"], "two score thresholds of the class 'cat'"),
+    ],
+)
+def test_words_that_are_not_score_thresholds(words, message):
+    with pytest.raises(ConfigError, match=message) as error:
+        parse_score_threshold(words)
+    assert "\n" not in str(error.value)

@@ -1,4 +1,4 @@
-"""Which rows are trained when, by a grid of two methods."""
+"""Order of the rows that a grid of two methods trains."""
 
 from dataclasses import replace
 
@@ -49,7 +49,7 @@ def test_search_comes_first_and_results_wait():
     assert short(GRID.open_keys(rows)) == searches[1:]
 
 
-def test_a_method_that_is_searched_goes_on_behind_the_searches():
+def test_a_method_that_is_searched_goes_on_after_the_searches():
     rows = search_rows("b", 40, 60)
     assert short(GRID.open_keys(rows)) == [
         *(f"a search {rate} {SEARCH_SEED} 10" for rate in (0.1, 0.2)),
@@ -104,7 +104,7 @@ def test_time_left_counts_searches_and_results_apart(num_jobs):
     assert GRID.seconds_left(rows, num_jobs) == pytest.approx(2 * 99 / num_jobs)
 
 
-def test_rows_of_another_grid_tell_no_time():
+def test_rows_of_another_grid_shows_no_time():
     key = GRID.search_keys("b")[0]
     others = [{"method": "c"}, {"iterations": 99}]
     rows = [make_row(type(key)(**{**vars(key), **other}), seconds=1e6) for other in others]

@@ -11,7 +11,7 @@ from groupnet_det.config.dense_detectors import (
     DENSE_BY_CLASS,
     DENSE_DETECTORS,
 )
-from groupnet_det.runtime.postprocessing.dense_detectors import KINDS
+from groupnet_det.runtime.postprocessing.dense_postprocessing import KINDS
 
 
 def test_every_dense_detector_of_ours_is_in_the_table():

@@ -8,7 +8,7 @@ from torch import nn
 
 from groupnet_det import add_groupnet_config
 from groupnet_det.config import own_node
-from groupnet_det.engine.optimizer import build_optimizer
+from groupnet_det.engine.solver.optimizer import build_optimizer
 
 
 def add_dense_detector(cfg):

@@ -1,4 +1,4 @@
-"""Which network a config builds, in a packed file."""
+"""The network of a config, in a packed file."""
 
 import json
 

@@ -76,4 +76,4 @@ def test_the_detector_starts_from_the_classifier(build, tmp_path, stage):
     for key, value in backbone.items():
         assert torch.equal(loaded[f"backbone.bottom_up.{key}"], value), key
     for key, value in rest.items():
-        assert torch.equal(loaded[key], value), f"{key} is no part of the backbone"
+        assert torch.equal(loaded[key], value), f"{key} is not a part of the backbone"

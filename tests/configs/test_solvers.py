@@ -1,4 +1,4 @@
-"""What all configs have in common in SOLVER, and that no file repeats what its bases state."""
+"""Common values of SOLVER in all configs; no file repeats what its bases state."""
 
 from collections import defaultdict
 

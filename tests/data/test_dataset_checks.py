@@ -141,7 +141,7 @@ def test_doubled_ids(coco):
         coco()
 
 
-def test_absent_annotation_file_says_how_to_make_it(tmp_path, monkeypatch):
+def test_missing_annotation_file_says_how_to_make_it(tmp_path, monkeypatch):
     monkeypatch.setenv("DETECTRON2_DATASETS", str(tmp_path))
     cfg = load_config("", ["DATASETS.TRAIN", "['photo_digits_train']"])
     register_datasets(cfg)

@@ -12,11 +12,11 @@ from groupnet_det.data.loading.classification_mapper import ClassificationMapper
 from groupnet_det.data.loading.detection_mapper import DetectionMapper
 from groupnet_det.errors import DataError
 from groupnet_det.images.decoding import FORMATS, open_image, read_rgb
+from groupnet_det.images.file_patterns import find_images
 from groupnet_det.images.label_images import read_labels
 from groupnet_det.images.reading import read_image
-from groupnet_det.images.sources import find_pictures
 from groupnet_det.visualization.class_sheets import draw_class
-from groupnet_det.web.draw_result import read_picture
+from groupnet_det.web.draw_result import read_upload
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 MINIMAL_XPM = b'/* XPM */\nstatic char *a[] = {"1 1 1 1", "a c #000000", "a"};\n'
@@ -38,7 +38,7 @@ def of_training(mapper):
 READERS = {
     "read_rgb": read_rgb,
     "packed predictor": lambda path: read_image(path, least_side=1),
-    "web page": lambda path: read_picture(path, path),
+    "web page": lambda path: read_upload(path, path),
     "labels": read_labels,
     "drawing of classes": of_classes,
     "detection": of_training(DetectionMapper),
@@ -81,7 +81,7 @@ def test_what_pillow_alone_does_with_it(tmp_path, ghostscript):
 
 
 @pytest.mark.parametrize("kind", ["ICNS", "PCX", "SGI", "DDS", "JPEG2000", "XPM", "text", "empty"])
-def test_other_formats_are_told(tmp_path, kind):
+def test_other_formats_are_reported(tmp_path, kind):
     path = tmp_path / "photo.png"
     contents = {"text": b"hello, this is a text", "empty": b"", "XPM": MINIMAL_XPM}
     if kind in contents:
@@ -100,7 +100,7 @@ def test_these_are_read_under_any_name(tmp_path, kind):
     assert read_rgb(str(path)).shape == PIXELS.shape
 
 
-def test_pictures_of_cameras_that_hold_several(tmp_path):
+def test_images_of_cameras_that_hold_several(tmp_path):
     path = tmp_path / "photo.jpg"
     image = Image.fromarray(PIXELS)
     image.save(path, format="MPO", save_all=True, append_images=[image])
@@ -110,7 +110,7 @@ def test_pictures_of_cameras_that_hold_several(tmp_path):
 
 
 @pytest.mark.parametrize("kind", sorted(FORMATS))
-def test_a_broken_file_is_told_so(tmp_path, kind):
+def test_a_broken_file_is_reported_so(tmp_path, kind):
     path = tmp_path / "photo.jpg"
     image = Image.fromarray(PIXELS)
     image.save(path, format=kind)
@@ -129,5 +129,5 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 def test_folders_are_searched_for_these_alone(tmp_path):
     for name in ("a.jpg", "b.eps", "c.pdf", "d.webp", "e.txt", "f.TIF"):
         (tmp_path / name).touch()
-    found, _ = find_pictures([str(tmp_path)])
+    found, _ = find_images([str(tmp_path)])
     assert [path.name for path in found] == ["a.jpg", "d.webp", "f.TIF"]

@@ -132,7 +132,7 @@ def test_text_ids_of_images_and_categories(coco):
     ],
     ids=["same", "spaces", "accents", "empty", "blank"],
 )
-def test_names_that_tell_no_classes_apart(coco, names, message):
+def test_names_that_shows_no_classes_apart(coco, names, message):
     for category, name in zip(coco.content["categories"], names, strict=True):
         category["name"] = name
     with pytest.raises(DataError, match=rf"ann\.json.*{message}"):
@@ -154,7 +154,7 @@ def test_encodings(coco, encoding):
     if encoding == "utf-8-sig":
         assert len(DatasetCatalog.get("mine")) == 2
         return
-    told = {"latin-1": "no text in UTF-8.*latin-1", "utf-16-le": "bytes of 0, as UTF-16"}
+    told = {"latin-1": "not text in UTF-8.*latin-1", "utf-16-le": "bytes of 0, as UTF-16"}
     with pytest.raises(DataError, match=rf"ann\.json.*{told.get(encoding, encoding.upper())}"):
         DatasetCatalog.get("mine")
 
@@ -169,7 +169,7 @@ def test_a_file_that_needs_no_change_is_read_itself(coco):
 
 @pytest.mark.parametrize("decoded", ["1", "0"], ids=["checked", "in-training"])
 @pytest.mark.parametrize("size", [(30, 40), (40, 31)], ids=["swapped", "other"])
-def test_wrong_sizes_are_told_with_the_file_and_both(coco, size, decoded):
+def test_wrong_sizes_are_reported_with_the_file_and_both(coco, size, decoded):
     from groupnet_det.data.loading.loaders import build_train_loader
 
     width, height = size

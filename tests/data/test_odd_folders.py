@@ -13,11 +13,11 @@ from groupnet_det.data.datasets.mask_folders import load_mask_folders
 from groupnet_det.errors import DataError
 from groupnet_det.evaluation.saved.label_map_folders import pair_masks
 from groupnet_det.images import folder_files
-from groupnet_det.images.sources import find_pictures
+from groupnet_det.images.file_patterns import find_images
 
 from .test_dataset_checks import check_image_folders
 
-# Path below a folder of classes or images, that is no image of it.
+# Path below a folder of classes or images, that is not an image of it.
 LEFT_THERE = [
     ".ipynb_checkpoints/x.png",
     "__MACOSX/cat/._0.png",
@@ -55,7 +55,7 @@ def test_image_folders(image_folder, caplog, name):
 
 
 @pytest.mark.parametrize("name", ["._a.png", ".a.png", ".ipynb_checkpoints/a.png"])
-def test_folders_of_masks_and_pictures(mask_folders, name):
+def test_folders_of_masks_and_images(mask_folders, name):
     from pathlib import Path
 
     entry = mask_folders()
@@ -65,7 +65,7 @@ def test_folders_of_masks_and_pictures(mask_folders, name):
     options = {"list_file": None, "mask_suffix": ".png", "fix": ""}
     assert len(load_mask_folders(images, masks, **options)) == 6
     assert [found.stem for found, _ in pair_masks(masks, masks)] == list("abcdef")
-    assert [path.stem for path in find_pictures([str(images)])[0]] == list("abcdef")
+    assert [path.stem for path in find_images([str(images)])[0]] == list("abcdef")
 
 
 @pytest.mark.parametrize("name", [".DS_Store", "aachen/._a_leftImg8bit.png", "__MACOSX/a.png"])
@@ -107,7 +107,7 @@ def test_one_class_needs_no_classifier(image_folder, num_classes):
 
 
 @pytest.mark.parametrize("names", [("b", "b "), ("no", " no")], ids=repr)
-def test_class_folders_that_tell_nothing_apart(image_folder, names):
+def test_class_folders_that_shows_nothing_apart(image_folder, names):
     root = image_folder("mine", **dict.fromkeys(names, 1))
     with pytest.raises(DataError, match=r"image folder .*mine has classes of the same name"):
         check_image_folders({"mine": root})

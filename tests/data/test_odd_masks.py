@@ -149,7 +149,7 @@ def test_encodings_of_lists_and_classes(masks, tmp_path, encoding):
             masks([0, 1], ["a", "b"], **{name: str(path)})
 
 
-def test_fingerprints_tell_labels_of_values(masks):
+def test_fingerprints_shows_labels_of_values(masks):
     from groupnet_det.data.checks.fingerprint import fingerprint
 
     masks([0, 255], ["back", "cat"], LABELS={0: 0, 255: 1})

@@ -40,7 +40,7 @@ SIZE = "<size><width>40</width><height>30</height></size>"
     ],
     ids=["none", "empty", "zero", "one-side", "blank", "negative"],
 )
-def test_a_size_that_is_not_told_is_the_images(voc, size):
+def test_a_size_that_is_not_reported_is_the_images(voc, size):
     spoil(voc, SIZE, size)
     (record,) = load_voc(voc, "test", CLASSES)
     assert (record["width"], record["height"]) == (40, 30)
@@ -159,7 +159,7 @@ def test_class_names_that_yaml_turned(voc, value):
     [(["cat", "cat "], "'cat' and 'cat '"), (["cat", ""], "class 2 of 2 has the empty name")],
     ids=["spaces", "empty"],
 )
-def test_class_names_that_tell_nothing_apart(voc, classes, message):
+def test_class_names_that_shows_nothing_apart(voc, classes, message):
     with pytest.raises(ConfigError, match=rf"CUSTOM\[0\].CLASSES.*{message}"):
         check(voc, classes)
 

@@ -72,10 +72,10 @@ def ids_of(number):
     )
 
 
-ABSENT = object()
-CROWDS = st.sampled_from([ABSENT, None, 0, "0", False, 0.0])
-AREAS = st.sampled_from([ABSENT, None, "480", 12, 7.5])
-SHAPES = st.sampled_from([ABSENT, None, []])
+MISSING = object()
+CROWDS = st.sampled_from([MISSING, None, 0, "0", False, 0.0])
+AREAS = st.sampled_from([MISSING, None, "480", 12, 7.5])
+SHAPES = st.sampled_from([MISSING, None, []])
 
 
 @st.composite
@@ -98,7 +98,7 @@ def coco_contents(draw):
             "area": draw(AREAS),
             "segmentation": draw(SHAPES),
         }
-        annotations.append({key: value for key, value in item.items() if value is not ABSENT})
+        annotations.append({key: value for key, value in item.items() if value is not MISSING})
     # Two equal boxes take each other's detection at random.
     assume(len({json.dumps([a["image_id"], a["bbox"]]) for a in annotations}) == len(annotations))
     return {

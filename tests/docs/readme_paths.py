@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from groupnet_det.commands.development.photo_digits import OUTPUTS, demo_output
+from groupnet_det.commands.development.photo_digits_demo import OUTPUTS, demo_output
 from groupnet_det.engine.records.output_names import CHECKPOINT, CONFIG, METRICS
 from groupnet_det.files.paths import config_names
 

@@ -1,4 +1,4 @@
-"""What the pages tell to type: Python, configs and commands."""
+"""Python, configs and commands that the pages name."""
 
 import ast
 import importlib
@@ -10,7 +10,7 @@ import sys
 import pytest
 import yaml
 
-from groupnet_det.cli import COMMANDS
+from groupnet_det.cli import COMMANDS, flags_module
 from groupnet_det.config import load_config
 from tests.conftest import ROOT
 
@@ -78,7 +78,7 @@ def test_commands_name_tools_flags_and_keys_that_there_are(words):
     folder, _, name = module.rpartition(".")
     if words[1] == "tools/benchmark.py":  # the parts of one command
         folder, name = "groupnet_det.commands.benchmark", f"benchmark_{words[2]}"
-    shown = getattr(importlib.import_module(f"{folder}.flags"), name)().format_help()
+    shown = getattr(importlib.import_module(flags_module(folder)), name)().format_help()
     for flag in (word for word in words if word.startswith("--")):
         assert re.search(rf"{flag}\b", shown), flag
     keys = [i for i, word in enumerate(words) if re.fullmatch(r"[A-Z_]+(\.[A-Z_]+)*", word)]

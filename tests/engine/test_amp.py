@@ -76,7 +76,7 @@ def test_hooks_and_clipping_see_true_gradients():
     assert trainer.model.w.item() == 0.5
 
 
-def test_the_scale_is_saved_and_may_be_absent():
+def test_the_scale_is_saved_and_may_be_missing():
     trainer = make_trainer([1e35], "float16")
     trainer.iter = 0
     trainer.run_step()

@@ -1,4 +1,4 @@
-"""What users switch on for any detector: mixed precision, test-time augmentation."""
+"""Options that work for any detector: mixed precision, test-time augmentation."""
 
 import copy
 import math

@@ -1,4 +1,4 @@
-"""What a training says where it cannot write."""
+"""Errors of a training that cannot write."""
 
 import errno
 import os

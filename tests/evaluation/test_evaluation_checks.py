@@ -1,4 +1,4 @@
-"""What cannot be evaluated is told before the training, and tables hold what evaluators give."""
+"""Errors before a training that could not be evaluated; tables hold what evaluators return."""
 
 import logging
 

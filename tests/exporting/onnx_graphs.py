@@ -1,4 +1,4 @@
-"""What the tests of the ONNX export share."""
+"""Helpers of the tests of the ONNX export."""
 
 import logging
 

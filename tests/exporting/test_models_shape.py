@@ -1,11 +1,11 @@
-"""What programs of detectors and segmenters are made of, and what is refused."""
+"""Structure of the programs of detectors and segmenters, and refusals."""
 
 import pytest
 import torch
 from detectron2.modeling import build_model
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.exporting.export_info import ExportInfo
+from groupnet_det.exporting.export_settings import ExportSettings
 from groupnet_det.exporting.packed.file_sizes import binary_weights
 from groupnet_det.exporting.packed.models.preprocessing_info import (
     describe_postprocessing,
@@ -14,7 +14,7 @@ from groupnet_det.exporting.packed.models.preprocessing_info import (
 from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.packed.steps.conv import Conv
 from groupnet_det.packed.steps.float_maps import DepthToSpace, MaxPool, Mean, Resize
-from groupnet_det.packed.steps.sources import Input
+from groupnet_det.packed.steps.input_steps import Input
 from tests.modeling.detectors import detector_config, make_detector
 from tests.modeling.segmentors import make_segmentor, small_config
 
@@ -175,29 +175,29 @@ def test_head_of_segmentation_that_is_not_ours_is_refused():
 
 def test_preprocessing(root):
     cfg = detector_config(root, "fcos", "INPUT.MIN_SIZE_TEST", "96", "INPUT.MAX_SIZE_TEST", "160")
-    assert describe_preprocessing(ExportInfo.from_config(cfg), "detection") == {
+    assert describe_preprocessing(ExportSettings.from_config(cfg), "detection") == {
         **{"kind": "shortest_edge", "min_size": 96, "max_size": 160, "format": "BGR"},
     }
-    same = describe_preprocessing(ExportInfo.from_config(cfg), "detection")
-    assert describe_preprocessing(ExportInfo.from_config(cfg), "panoptic_segmentation") == same
+    same = describe_preprocessing(ExportSettings.from_config(cfg), "detection")
+    assert describe_preprocessing(ExportSettings.from_config(cfg), "panoptic_segmentation") == same
     cfg.INPUT.SEMANTIC.TEST_SHORT_SIDE = 50
-    assert describe_preprocessing(ExportInfo.from_config(cfg), "semantic_segmentation") == {
+    assert describe_preprocessing(ExportSettings.from_config(cfg), "semantic_segmentation") == {
         **{"kind": "shortest_edge", "min_size": 50, "max_size": 0, "format": "BGR"},
     }
     cfg.INPUT.FORMAT = "YUV-BT.601"
     with pytest.raises(ConfigError, match=r"INPUT\.FORMAT"):
-        describe_preprocessing(ExportInfo.from_config(cfg), "detection")
+        describe_preprocessing(ExportSettings.from_config(cfg), "detection")
 
 
 def test_windows_and_augmented_tests():
     cfg = small_config("fcn32s")
-    assert describe_postprocessing(ExportInfo.from_config(cfg), "semantic_segmentation") == {
+    assert describe_postprocessing(ExportSettings.from_config(cfg), "semantic_segmentation") == {
         "inference": "whole"
     }
     cfg.TEST.SEMANTIC.INFERENCE = "slide"
-    assert describe_postprocessing(ExportInfo.from_config(cfg), "semantic_segmentation") == {
+    assert describe_postprocessing(ExportSettings.from_config(cfg), "semantic_segmentation") == {
         **{"inference": "slide", "window": [480, 480], "stride": [320, 320]},
     }
     cfg.TEST.AUG.ENABLED = True
     with pytest.raises(ConfigError, match=r"TEST\.AUG\.ENABLED"):
-        describe_postprocessing(ExportInfo.from_config(cfg), "semantic_segmentation")
+        describe_postprocessing(ExportSettings.from_config(cfg), "semantic_segmentation")

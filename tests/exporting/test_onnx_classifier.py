@@ -45,7 +45,7 @@ MORE_NETWORKS = {
 }
 
 
-def assert_equal_answers(model, exported, size):
+def assert_equal_results(model, exported, size):
     """By the model's own call, at a size that neither tracing nor verification has seen."""
     images = sample_images(size, seed=1)
     given = images[:, list(exported.order)]
@@ -73,7 +73,7 @@ def test_group_net_with_gates(exported):
         assert output.difference < 1e-5 * output.largest
         assert output.largest > 0.1
         assert finding.values > 10_000
-    assert_equal_answers(model, graph, (3, 97, 64))
+    assert_equal_results(model, graph, (3, 97, 64))
 
 
 def test_the_graph_says_what_it_is(exported):
@@ -104,8 +104,8 @@ def test_signs_are_choices_and_padding_is_one(exported):
     pads = [node for node in nodes if node.op_type == "Pad"]
     assert len(pads) == len(padded) - 1 == 15  # the first branches have a common input
     assert {float(weight_of(graph.proto, pad.input[2])) for pad in pads} == {1.0}
-    behind_pad = {pad.output[0] for pad in pads}
-    for conv in (node for node in nodes if node.op_type == "Conv" and node.input[0] in behind_pad):
+    padded = {pad.output[0] for pad in pads}
+    for conv in (node for node in nodes if node.op_type == "Conv" and node.input[0] in padded):
         assert {-1.0, 1.0} == set(np.unique(weight_of(graph.proto, conv.input[1])))
         pads_of_conv = [a.ints for a in conv.attribute if a.name == "pads"]
         assert not any(map(any, pads_of_conv))
@@ -118,7 +118,7 @@ def test_networks(name):
     graph = export_onnx(model)
     findings = verify_onnx(model, graph)
     assert all(finding.ties <= finding.values / 1000 for finding in findings)
-    assert_equal_answers(model, graph, (1, 65, 98))
+    assert_equal_results(model, graph, (1, 65, 98))
 
 
 @pytest.mark.slow
@@ -128,7 +128,7 @@ def test_more_networks(name):
     model = make_classifier(**{"stages": 2, **MORE_NETWORKS[name]})
     graph = export_onnx(model)
     verify_onnx(model, graph)
-    assert_equal_answers(model, graph, (1, 65, 98))
+    assert_equal_results(model, graph, (1, 65, 98))
 
 
 def test_a_zero_is_positive():

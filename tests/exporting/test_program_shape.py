@@ -1,4 +1,4 @@
-"""What programs are made of: shared buffers, residuals in place, thresholds on sums, joins."""
+"""Structure of programs: shared buffers, residuals in place, thresholds on sums, joins."""
 
 import pytest
 import torch
@@ -13,8 +13,8 @@ from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.packed.packed_file import PackedFile, write_packed
 from groupnet_det.packed.steps.conv import Conv
 from groupnet_det.packed.steps.float_maps import Mean
+from groupnet_det.packed.steps.input_steps import Stem
 from groupnet_det.packed.steps.parts import Map
-from groupnet_det.packed.steps.sources import Stem
 from groupnet_det.runtime.reference.interpreter import run_reference, trace_reference
 
 from .networks import CLASS_NAMES, make_classifier, random_images
@@ -41,7 +41,7 @@ def test_branches_run_together():
     assert all(len(steps_by_name(packed)[name].branches) == 3 for name in units)
 
 
-def test_joins_carry_the_gates_behind():
+def test_joins_carry_the_gates_after():
     model, packed = export(stages=1)
     steps = steps_by_name(packed)
     assert steps["res2.0.unit1"].join is None
@@ -169,7 +169,7 @@ def test_keeping_floats_changes_nothing():
 
 @pytest.mark.parametrize("method", ["group_net", "bnn"])
 def test_a_wrong_weight_is_found(method):
-    """The comparison is no formality: it names the unit after the one that was changed."""
+    """The comparison is not a formality: it names the unit after the one that was changed."""
     model, packed = export(method, quantization=WITHOUT, stages=2)
     (branch,) = steps_by_name(packed)["res3.0.unit1"].branches
     tensors = dict(packed.tensors)

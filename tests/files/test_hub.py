@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from groupnet_det.extras import ExtraAbsentError
+from groupnet_det.extras import MissingExtraError
 from groupnet_det.files import hub as own
 from groupnet_det.files.hub import HubError, HubName, fetch, on_hub, parse_name, push_files
 from tests.hub_server import TOKEN, Repo, point_at
@@ -78,7 +78,7 @@ def test_only_what_is_asked_for_is_fetched(cells, hub):
     assert len(hub.asked) == asked  # a process asks once
 
 
-def test_revisions_are_told_apart(cells):
+def test_revisions_are_distinguished(cells):
     old = cells.commit({"config.json": b"old"}, "v1")
     assert fetch(HubName("me/cells", "v1"), {"config.json": 9}).name == old
     assert (fetch(HubName("me/cells", old), {"config.json": 9}) / "config.json").read_bytes() == (
@@ -237,11 +237,11 @@ def test_pushes_that_are_refused_end_in_one_line(hub, monkeypatch, token, status
     assert hub.repos == {}
 
 
-def test_without_huggingface_hub_the_remedy_is_told(monkeypatch):
+def test_without_huggingface_hub_the_remedy_is_reported(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     forget()
-    with pytest.raises(ExtraAbsentError, match=r"pip install 'groupnet-det\[hub\]'$") as caught:
+    with pytest.raises(MissingExtraError, match=r"pip install 'groupnet-det\[hub\]'$") as caught:
         fetch(MODEL, LIMITS)
     assert "\n" not in str(caught.value)
-    with pytest.raises(ExtraAbsentError, match=r"pip install 'groupnet-det\[hub\]'$"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'groupnet-det\[hub\]'$"):
         push_files(MODEL, {}, message="m")

@@ -60,6 +60,6 @@ def test_unknown_names_list_near_ones(tmp_path, monkeypatch, name):
         find_config(name)
 
 
-def test_the_nearest_name_is_told():
+def test_the_nearest_name_is_reported():
     with pytest.raises(ConfigError, match="near: quick/classifier_groupnet_mnist5k"):
         find_config("quick/clasifier_groupnet_mnist5k.yaml")

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from groupnet_det.errors import DataError
-from groupnet_det.inference.image_files import output_paths, save_picture
+from groupnet_det.inference.image_files import output_paths, save_drawing
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_one_picture_to_a_file_and_several_to_a_folder(tmp_path):
+def test_one_image_to_a_file_and_several_to_a_folder(tmp_path):
     one = [tmp_path / "a.jpg"]
     assert output_paths(one, tmp_path / "drawn.png") == [tmp_path / "drawn.png"]
     assert output_paths(one, tmp_path / "drawn") == [tmp_path / "drawn/a.jpg"]
@@ -36,13 +36,13 @@ def test_no_input_is_ever_overwritten(folder):
 
 
 def test_a_file_where_a_folder_is_needed(folder):
-    with pytest.raises(DataError, match=r"c\.txt is a file; name a folder for the pictures of 2"):
+    with pytest.raises(DataError, match=r"c\.txt is a file; name a folder for the drawings of 2"):
         output_paths([folder / "a.jpg", folder / "b.PNG"], folder / "c.txt")
 
 
 def test_save_makes_folders_and_names_what_cannot_be_written(tmp_path):
     pixels = np.zeros((3, 4, 3), dtype=np.uint8)
-    save_picture(pixels, tmp_path / "new/a.png")
+    save_drawing(pixels, tmp_path / "new/a.png")
     assert Image.open(tmp_path / "new/a.png").size == (4, 3)
     with pytest.raises(DataError, match=r"b\.png cannot be written"):
-        save_picture(pixels, tmp_path / "new/a.png/b.png")
+        save_drawing(pixels, tmp_path / "new/a.png/b.png")

@@ -86,7 +86,7 @@ SEGMENTER = {"INPUT.SEMANTIC.TEST_SHORT_SIDE": 96}  # and no other
     ],
     ids=["detector", "shorter side", "longer side", "masks", "segmenter", "segmenter's side"],
 )
-def test_other_sizes_are_told(root, tmp_path, caplog, kind, preprocessing, keys, told):
+def test_other_sizes_are_reported(root, tmp_path, caplog, kind, preprocessing, keys, told):
     info = {"preprocessing": {"kind": "shortest_edge", **preprocessing}}
     if kind == "fcn8s":
         info["postprocessing"] = {"inference": "whole"}
@@ -101,7 +101,7 @@ def test_other_sizes_are_told(root, tmp_path, caplog, kind, preprocessing, keys,
         assert re.search(told, *messages)
 
 
-def test_other_sizes_of_a_classifier_are_told(tiny, caplog):
+def test_other_sizes_of_a_classifier_are_reported(tiny, caplog):
     cfg, path = tiny
     cfg.INPUT.CLASSIFICATION.TEST_RESIZE += 8
     build_packed_model(cfg, str(path), backend="reference")
@@ -117,7 +117,7 @@ def test_other_classes_are_refused(tiny):
         build_packed_model(cfg, str(path), backend="reference")
 
 
-def test_absent_file(tiny):
+def test_missing_file(tiny):
     cfg, path = tiny
     with pytest.raises(PackedFileError, match=r"absent\.gnp"):
         build_packed_model(cfg, str(path.with_name("absent.gnp")), backend="reference")

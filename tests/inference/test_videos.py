@@ -33,7 +33,7 @@ def test_what_is_written_is_read_again(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".avi"])
-def test_a_video_that_is_cut_short_gives_its_frames_and_is_told(tmp_path, suffix):
+def test_a_video_that_is_cut_short_gives_its_frames_and_is_reported(tmp_path, suffix):
     path = write_video(tmp_path / f"a{suffix}")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with FrameSource(path) as source:
@@ -45,7 +45,7 @@ def test_a_video_that_is_cut_short_gives_its_frames_and_is_told(tmp_path, suffix
 
 @pytest.mark.parametrize("kind", ["noise", "empty", "cut mp4", "absent", "webcam"])
 def test_what_cannot_be_opened(tmp_path, kind):
-    source, message = tmp_path / "a.mp4", r"a\.mp4 cannot be opened; is it a video, and whole\?"
+    source, message = tmp_path / "a.mp4", r"a\.mp4 cannot be opened; is it a complete video\?"
     if kind == "webcam":
         source, message = 63, "webcam 63 cannot be opened; is one connected"
     elif kind == "absent":
@@ -78,7 +78,7 @@ def test_after_an_error_no_video_has_the_name(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.partial.avi"]
 
 
-def test_a_video_that_cannot_be_written_is_told(tmp_path):
+def test_a_video_that_cannot_be_written_is_reported(tmp_path):
     folder = tmp_path / "a.partial.avi"  # a folder is where the file should be
     folder.mkdir()
     message = r"a\.avi cannot be written"

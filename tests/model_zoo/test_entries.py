@@ -145,7 +145,7 @@ def test_bases_come_from_the_csv_of_the_analysis(tmp_path):
     ]
     assert second.cpu == "a CPU, 2 threads"
     (tmp_path / "bases.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(DataError, match=r"bases\.csv is no CSV of --compare-bases"):
+    with pytest.raises(DataError, match=r"bases\.csv is not a CSV of --compare-bases"):
         entries_of("any", spec, tmp_path)
 
 

@@ -42,8 +42,8 @@ def random_plain(**options):
 def give_dyadic_scale(weight):
     """Random weights with mean |W| = 1/16, exactly.
 
-    Some binary sums are 0. With a scale that is no power of two they would come out as +-1e-17, at
-    random, and so would the gradient of the ReLU after them.
+    Some binary sums are 0. With a scale that is not a power of two they would come out as +-1e-17,
+    at random, and so would the gradient of the ReLU after them.
     """
     halves = torch.tensor([0.5, 1.5], dtype=weight.dtype).repeat(weight.numel() // 2)
     magnitudes = halves[torch.randperm(weight.numel())].view_as(weight) / 16

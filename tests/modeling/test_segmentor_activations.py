@@ -1,4 +1,4 @@
-"""Which values the binary layers of a segmentation head see."""
+"""Values that the binary layers of a segmentation head see."""
 
 import pytest
 import torch

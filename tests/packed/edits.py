@@ -9,18 +9,18 @@ from typing import Any
 from groupnet_det.packed.container import METADATA
 
 LENGTH = 8
-ABSENT = object()
+MISSING = object()
 
 Path = Sequence[str | int]
 
 
 def edited(tree: Any, path: Path, value: Any) -> Any:
-    """A copy of a JSON value with one member changed, added, or removed where it is `ABSENT`."""
+    """A copy of a JSON value with one member changed, added, or removed where it is `MISSING`."""
     tree = copy.deepcopy(tree)
     at = tree
     for key in path[:-1]:
         at = at[key]
-    if value is ABSENT:
+    if value is MISSING:
         del at[path[-1]]
     else:
         at[path[-1]] = value

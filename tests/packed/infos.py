@@ -3,7 +3,7 @@
 from groupnet_det.packed.packed_file import write_packed
 from tests.runtime.small_detectors import dense_detector, region_detector
 
-from .edits import ABSENT
+from .edits import MISSING
 from .mutations import places
 from .programs import simple_example
 
@@ -47,7 +47,7 @@ VALUES = {
     "lists": [[["a"]]],
     "object": {},
     "objects": {"a": {"b": 1}},
-    "missing": ABSENT,
+    "missing": MISSING,
 }
 
 

@@ -13,8 +13,8 @@ from groupnet_det.packed import packed_file
 from groupnet_det.packed.container import METADATA
 
 from .edits import (
-    ABSENT,
     LENGTH,
+    MISSING,
     edited,
     joined,
     program_of,
@@ -28,7 +28,20 @@ from .edits import (
 VALUES: list[Any] = [
     *(-1, 0, 1, 2, 3, 7, 8, 31, 4096, 4097, 65536, 65537, 2**24, 2**31 - 1, 2**31, 2**32, 2**53),
     *(2**62, -(2**62), 2**63, 2**64, 10**30, -0.0, 0.5, 1.0, 1e-300, 1e300, float("nan")),
-    *(float("inf"), True, False, None, ABSENT, "", "t0", "t1", "../../etc/passwd", "\0", "é", "🙂"),
+    *(
+        float("inf"),
+        True,
+        False,
+        None,
+        MISSING,
+        "",
+        "t0",
+        "t1",
+        "../../etc/passwd",
+        "\0",
+        "é",
+        "🙂",
+    ),
     *("x" * 10_000, [], {}, [[]], [0], [1, 1, 1, 1], [-1, 3, 3, 4], [2**40, 2**40], {"a": 1}),
     *("bits", "float", "stem", "conv", "mean", "relu", "prelu", [None] * 100, [{}] * 100),
     *("bytes", "input", "resize", "interpolate", "max_pool", "depth_to_space"),
@@ -133,7 +146,7 @@ def _edit_tensors(content: bytes, rng: random.Random) -> bytes:
     elif member in ("shape", "data_offsets"):
         sizes = header[name][member]
         place = rng.randrange(len(sizes))
-        value = rng.choice([v for v in VALUES if v is not ABSENT])
+        value = rng.choice([v for v in VALUES if v is not MISSING])
         header = edited(header, (name, member, place), value)
         if rng.random() < 0.3:
             header[name][member] = sizes[::-1]
@@ -148,7 +161,7 @@ def _edit_tensors(content: bytes, rng: random.Random) -> bytes:
 def _edit_metadata(content: bytes, rng: random.Random) -> bytes:
     header, data = split(content)
     path = rng.choice([(METADATA,), *((METADATA, key) for key in header[METADATA])])
-    header = edited(header, path, rng.choice([v for v in VALUES if v == v or v is ABSENT]))
+    header = edited(header, path, rng.choice([v for v in VALUES if v == v or v is MISSING]))
     try:
         return signed(header, data)
     except (KeyError, TypeError, AttributeError):  # nothing left to sign

@@ -11,8 +11,8 @@ from groupnet_det.packed.program import Program
 from groupnet_det.packed.sign_bits import pack_sign_bits
 from groupnet_det.packed.steps.conv import Branch, Conv, Join, Term
 from groupnet_det.packed.steps.float_maps import DepthToSpace, Interpolate, MaxPool, Mean, Resize
+from groupnet_det.packed.steps.input_steps import Input, Stem
 from groupnet_det.packed.steps.parts import Buffer, BytesSink, Map, Pool, Sinks
-from groupnet_det.packed.steps.sources import Input, Stem
 
 CLASSES = 10
 

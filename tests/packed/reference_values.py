@@ -1,4 +1,4 @@
-"""What tests of the reference share: its traces, and numbers worked out in another way."""
+"""Helpers of the tests of the reference: its traces, and numbers computed in another way."""
 
 import dataclasses
 

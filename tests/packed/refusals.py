@@ -1,4 +1,4 @@
-"""That a reader refuses a file, saying which and why."""
+"""Assertion that a reader refuses a file and names the reason."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What steps read and write, and buffers of other numbers; each member that names one counts."""
+"""Buffers that steps read and write, also with other numbers; each member that names one counts."""
 
 import typing
 from dataclasses import fields, is_dataclass
@@ -9,8 +9,8 @@ from groupnet_det.packed.program import STEPS
 from groupnet_det.packed.steps.buffer_uses import BufferUser
 from groupnet_det.packed.steps.conv import Branch, Conv, Join, Term
 from groupnet_det.packed.steps.float_maps import DepthToSpace, Interpolate, MaxPool, Mean, Resize
+from groupnet_det.packed.steps.input_steps import Input, Stem
 from groupnet_det.packed.steps.parts import BitsSink, BytesSink, LevelsSink, Pool, Sinks
-from groupnet_det.packed.steps.sources import Input, Stem
 
 # Whole numbers that are sizes, factors and the like.
 NO_BUFFERS = {"stride", "padding", "dilation", "kernel", "factor", "residual_factor", "zero"}

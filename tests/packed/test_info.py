@@ -11,7 +11,7 @@ from groupnet_det.packed.packed_file import read_info, read_packed, write_packed
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor
 
-from .edits import ABSENT, edited, with_info
+from .edits import MISSING, edited, with_info
 from .infos import FILES, VALUES, content_of, firsts
 from .mutations import value_at
 from .programs import simple_example
@@ -47,7 +47,7 @@ def test_any_member_may_be_anything(tmp_path, task, value):
         path.write_bytes(with_info(content, edited(info, place, value)))
         message = message_at_opening(path)
         refused += message is not None
-        if message is None or value is ABSENT or value is None:
+        if message is None or value is MISSING or value is None:
             continue
         key = next(key for key in reversed(place) if isinstance(key, str))
         if type(value) is not type(value_at(info, place)) and place[0] in MEMBERS:

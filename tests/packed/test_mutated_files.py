@@ -12,7 +12,7 @@ from groupnet_det.packed.packed_file import checksum, read_info, read_packed, wr
 from groupnet_det.packed.shapes import buffer_shapes
 from groupnet_det.packed.steps.conv import Conv
 from groupnet_det.packed.steps.float_maps import MaxPool
-from groupnet_det.packed.steps.sources import Stem
+from groupnet_det.packed.steps.input_steps import Stem
 from groupnet_det.runtime.reference.interpreter import run_reference, run_reference_part
 
 from .mutations import MUTATIONS, mutated

@@ -13,7 +13,7 @@ from groupnet_det.packed import packed_file
 from groupnet_det.packed.container import METADATA
 from groupnet_det.packed.packed_file import PackedFile, read_info, read_packed, write_packed
 
-from .edits import ABSENT, edited, joined, program_of, split, with_checksum, with_program
+from .edits import MISSING, edited, joined, program_of, split, with_checksum, with_program
 from .programs import example_packed_files, simple_example
 from .refusals import refused, refused_when_read, write
 
@@ -98,7 +98,7 @@ def test_no_folder_no_file(tmp_path):
         write(tmp_path / "absent" / "a.gnp", simple_example(channels=3))
 
 
-def test_absent(path):
+def test_missing(path):
     with pytest.raises(PackedFileError, match=r"model\.gnp: No such file"):
         read_packed(path)
 
@@ -106,7 +106,7 @@ def test_absent(path):
 def test_folders_devices_and_pipes_are_no_files(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for other in (tmp_path, "/dev/zero", tmp_path / "pipe"):
-        with pytest.raises(PackedFileError, match=f"{other}: it is no plain file"):
+        with pytest.raises(PackedFileError, match=f"{other}: it is not a plain file"):
             read_packed(other)
 
 
@@ -159,7 +159,7 @@ def test_other_versions(path, content, version):
 @pytest.mark.parametrize("key", ["version", "crc32", "program", "info", "format"])
 def test_missing_metadata(path, content, key):
     header, data = split(content)
-    refused(path, joined(edited(header, (METADATA, key), ABSENT), data))
+    refused(path, joined(edited(header, (METADATA, key), MISSING), data))
 
 
 @pytest.mark.parametrize("metadata", [{}, {"format": "pt"}, None], ids=str)

@@ -6,7 +6,7 @@ from groupnet_det.errors import PackedFileError
 from groupnet_det.packed.program_json import from_json, to_json
 from groupnet_det.packed.validation import validate
 
-from .edits import ABSENT, edited
+from .edits import MISSING, edited
 from .programs import example_packed_files, simple_example
 
 STEM, CONV, LAST, MEAN = (("steps", i) for i in range(4))
@@ -112,7 +112,7 @@ def test_buffers_in_range(packed, path, value):
         ((*SINKS, "bits", 0, "buffer"), 0, r"terms\[0\] reads buffer 0, written here"),
         ((*SINKS, "float"), 5, "a map of 9 channels goes to buffer 5, which has 10"),
         ((*SINKS, "bits"), [{"buffer": 2}, {"buffer": 2}], r"written twice: \[1, 2, 2\]"),
-        ((*SINKS,), ABSENT, r"branches\[0\] must have sinks"),
+        ((*SINKS,), MISSING, r"branches\[0\] must have sinks"),
         ((*SINKS,), {}, "nothing is written"),
         ((*CONV, "join"), {"merged": {"float": 3}}, r"branches\[0\] must have sinks where there"),
         ((*BRANCH, "terms"), [], r"number of branches\[0\].terms is 0; valid: 1 to 64"),
@@ -146,7 +146,7 @@ def test_buffers_in_range(packed, path, value):
         ((*STEM, "op"), "conv", "unknown members"),
         ((*STEM, "op"), "attention", "has the op 'attention'; this version knows"),
         ((*STEM, "more"), 1, r"unknown members \['more'\]"),
-        ((*STEM, "weight"), ABSENT, r"missing members \['weight'\]"),
+        ((*STEM, "weight"), MISSING, r"missing members \['weight'\]"),
         ((*STEM, "stride"), 1.0, "stride is of the type float, not int"),
         ((*STEM, "stride"), True, "stride is of the type bool, not int"),
         ((*STEM, "stride"), None, "stride is of the type NoneType"),

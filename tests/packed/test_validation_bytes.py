@@ -1,4 +1,4 @@
-"""What is refused of buffers of bytes and of convolutions of 8 bits."""
+"""Refusals of buffers of bytes and of convolutions of 8 bits."""
 
 import math
 
@@ -10,7 +10,7 @@ from groupnet_det.packed.steps.conv import Branch
 from groupnet_det.packed.steps.parts import BytesSink, Sinks
 from groupnet_det.packed.validation import validate
 
-from .edits import ABSENT
+from .edits import MISSING
 from .program_builder import ProgramBuilder
 from .programs import example_packed_files
 from .refusals import refused_with
@@ -44,9 +44,9 @@ def bytes_program(channels=4, c_out=2, kernel=1):
         ("zero", -1, "zero is -1"),
         ("zero", HUGE, "zero is"),
         ("zero", 5.0, "zero is of the type float, not int"),
-        ("zero", ABSENT, "zero is 0, and the pad"),
+        ("zero", MISSING, "zero is 0, and the pad"),
         ("buffer", 1, "a sink is buffer 1, which is not of kind 'bytes'"),
-        ("scale", ABSENT, r"missing members \['scale'\]"),
+        ("scale", MISSING, r"missing members \['scale'\]"),
     ],
 )
 def test_sinks_of_bytes(member, value, message):

@@ -1,4 +1,4 @@
-"""What is refused of the parts of a program."""
+"""Refusals of the parts of a program."""
 
 import dataclasses
 import math
@@ -12,7 +12,7 @@ from groupnet_det.packed.program_json import from_json, to_json
 from groupnet_det.packed.steps.parts import Sinks
 from groupnet_det.packed.validation import validate
 
-from .edits import ABSENT, edited
+from .edits import MISSING, edited
 from .program_builder import ProgramBuilder
 from .programs import example_packed_files, simple_example
 from .refusals import refused_with
@@ -37,7 +37,7 @@ BOX = ("parts", "box")
         ((*BOX, "steps", 0, "op"), "stem", "unknown members|missing members"),
         (
             ("parts", "mask", "steps", 4, "like"),
-            ABSENT,
+            MISSING,
             "like is missing; in a part there is no im",
         ),
         (("parts",), [], "program.parts is of the type list"),
@@ -52,7 +52,7 @@ def test_wrong_parts(path, value, message):
 def test_an_interpolation_in_a_part_needs_a_size():
     tree = edited(to_json(PARTS.program), ("parts", "mask", "steps", 4, "op"), "interpolate")
     validate(from_json(tree), PARTS.tensors)
-    tree = edited(tree, ("parts", "mask", "steps", 4, "like"), ABSENT)
+    tree = edited(tree, ("parts", "mask", "steps", 4, "like"), MISSING)
     with pytest.raises(PackedFileError, match="like is missing; in a part there is no image"):
         validate(from_json(tree), PARTS.tensors)
 

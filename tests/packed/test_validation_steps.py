@@ -1,4 +1,4 @@
-"""What is refused of resizing, pooling, layouts, residuals of other sizes."""
+"""Refusals of resizing, pooling, layouts, residuals of other sizes."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What holds for all quantizers."""
+"""Properties of all quantizers."""
 
 import pytest
 import torch

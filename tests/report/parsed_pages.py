@@ -1,4 +1,4 @@
-"""What a page refers to, and its tables, read by the standard library's parser."""
+"""References and tables of a page, read by the standard library's parser."""
 
 import re
 from html.parser import HTMLParser

@@ -1,4 +1,4 @@
-"""What tests of the compiled engine share."""
+"""Helpers of the tests of the compiled engine."""
 
 import pytest
 import torch

@@ -233,7 +233,7 @@ def test_a_closed_image(predictor):
     assert "cannot be read" in refusal(predictor, image)
 
 
-def test_an_animation_is_its_first_picture(predictor, tmp_path):
+def test_an_animation_is_its_first_image(predictor, tmp_path):
     pictures = [Image.fromarray(noise(30, 30, seed)).quantize(16) for seed in (0, 1)]
     pictures[0].save(tmp_path / "a.gif", save_all=True, append_images=pictures[1:])
     assert same(predictor(tmp_path / "a.gif"), predictor(pictures[0]))

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from groupnet_det.errors import ConfigError, DataError
+from groupnet_det.packed.score_thresholds import SCORE_THRESHOLD
 from groupnet_det.runtime.predictor import PackedPredictor
-from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
 
 from .engine import write
 from .small_detectors import region_detector
@@ -83,7 +83,7 @@ def test_videos(predictor, tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("empty", "folder .*empty holds no picture"),
+        ("empty", "folder .*empty holds no image"),
         ("*.gif", "no file matches .*gif"),
         ("absent.mp4", "absent.mp4 does not exist"),
         ("absent.png", "absent.png cannot be read"),

@@ -9,9 +9,9 @@ from torchvision.ops import nms
 
 from groupnet_det.errors import ConfigError, PackedFileError
 from groupnet_det.packed.packed_file import read_info, write_packed
+from groupnet_det.packed.score_thresholds import SCORE_THRESHOLD
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.runtime.predictor import PackedPredictor
-from groupnet_det.runtime.score_threshold import SCORE_THRESHOLD
 from tests.packed.edits import edited, with_info
 from tests.packed.infos import VALUES, classifier
 from tests.packed.programs_of_parts import segmenter_example

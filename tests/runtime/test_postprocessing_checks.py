@@ -122,7 +122,7 @@ def test_dense_postprocessing(tmp_path, path, value, message):
         (("pooler", "strides"), [2], "strides are not those of its levels"),
         (("pooler", "strides"), [4, 2], r"strides are \[4, 2\]; valid: each is twice the one"),
         (("pooler",), {**POOLER, "levels": [], "strides": []}, "strides are not those of its"),
-        (("pooler", "resolution"), [4], "resolution is no pair"),
+        (("pooler", "resolution"), [4], "resolution is not a pair"),
         (("pooler", "resolution"), [4, 0], "of postprocessing.pooler.strides or resolution is 0"),
         (("pooler", "resolution"), [3, 4], "part 'box_0' does not run on 64 regions of .* .3, 4."),
         (("pooler", "resolution"), [5, 5], "part 'box_0' gives scores of the shape .64, 2, 2, 3."),

@@ -144,7 +144,7 @@ def test_bad_arguments(path, tmp_path):
         PackedPredictor(tmp_path / "absent.gnp")
 
 
-def test_an_absent_engine_is_an_error(path, tmp_path, monkeypatch):
+def test_a_missing_engine_is_an_error(path, tmp_path, monkeypatch):
     monkeypatch.setattr(extension, "LIBRARY", tmp_path / "absent.so")
     extension.load_extension.cache_clear()
     with pytest.raises(ExtensionError, match=r'not built .*pip install.*backend="reference"'):

@@ -1,4 +1,4 @@
-"""Which images the reference takes."""
+"""Images that the reference takes."""
 
 import math
 

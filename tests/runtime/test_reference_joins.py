@@ -8,8 +8,8 @@ import torch
 
 from groupnet_det.packed.packed_file import read_packed, write_packed
 from groupnet_det.packed.steps.conv import Conv
+from groupnet_det.packed.steps.input_steps import Stem
 from groupnet_det.packed.steps.parts import Map, Sinks
-from groupnet_det.packed.steps.sources import Stem
 from groupnet_det.runtime.reference.interpreter import run_reference, trace_reference
 from tests.packed.programs import example_images
 from tests.packed.reference_values import EXAMPLES, named, plain_map, same, traced

@@ -41,7 +41,7 @@ def test_an_extra_that_there_is_not(setup, monkeypatch):
     assert setup.installed == []
 
 
-def test_a_failure_is_told(setup, monkeypatch, capsys):
+def test_a_failure_is_reported(setup, monkeypatch, capsys):
     def fail(*words):
         raise subprocess.CalledProcessError(3, "pip")
 

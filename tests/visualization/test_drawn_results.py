@@ -96,7 +96,7 @@ def test_drawn_and_described(case):
 
 
 @pytest.mark.parametrize("case", ["labels", "segments"])
-def test_segments_have_the_same_colours_in_every_picture(case):
+def test_segments_have_the_same_colours_in_every_image(case):
     result, _ = CASES[case]
     drawer = VideoDrawer()
     pictures = [result.plot(PIXELS) for _ in range(2)]
@@ -175,7 +175,7 @@ def test_polygons_are_filled():
     assert np.abs(drawn[34:42, 15:25] - 100).min(axis=2).mean() > 20
 
 
-def test_a_class_has_one_colour_and_pictures_any_height():
+def test_a_class_has_one_colour_and_images_any_height():
     drawn = draw_instances(PIXELS, instances(), named(**NAMES), height=120)
     assert drawn.shape == (120, 160, 3)
     again = draw_instances(PIXELS, instances(), named(**NAMES), height=120)

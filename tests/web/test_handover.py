@@ -25,7 +25,7 @@ def test_errors_are_the_callers(handover):
     assert handover.run(lambda: 5) == 5  # and the next one is served
 
 
-def test_who_waits_is_told_when_it_ends():
+def test_who_waits_is_reported_when_it_ends():
     handover, errors = Handover(), []
 
     def interrupted():

@@ -1,4 +1,4 @@
-"""The served page, asked by a client that is no browser and keeps to no rule."""
+"""The served page, asked by a client that is not a browser and keeps to no rule."""
 
 import http.client
 import json
@@ -50,7 +50,7 @@ class Client:
         call = {"fn_index": number, "data": data, "session_hash": session}
         return self.ask("POST", "/gradio_api/queue/join", json.dumps(call).encode(), JSON)
 
-    def told(self, session="s"):
+    def quoted(self, session="s"):
         """The outcome of the call of a session."""
         _, text = self.ask("GET", f"/gradio_api/queue/data?session_hash={session}")
         (end,) = (line for line in text.splitlines() if "process_completed" in line)
@@ -80,11 +80,11 @@ def name(web_models):
     return web_models["classifier"].name
 
 
-def test_an_uploaded_picture_is_answered(client, photo, name):
+def test_an_uploaded_image_is_answered(client, photo, name):
     path = client.upload(photo.read_bytes())
     status, _ = client.join("predict", [{"path": path, "meta": META}, CLASS, name, 0.5])
     assert status == 200
-    outcome = client.told()
+    outcome = client.quoted()
     assert outcome["success"]
     drawn, html, *_ = outcome["output"]["data"]
     assert "gn-bar" in html
@@ -127,7 +127,7 @@ def test_what_is_timed_is_not_the_callers_to_say(client, photo, name):
         "time", [{"path": client.upload(photo.read_bytes()), "name": name}], "t"
     )
     assert status == 200
-    outcome = client.told("t")
+    outcome = client.quoted("t")
     assert outcome["output"]["data"] == [""]
 
 

@@ -1,4 +1,4 @@
-"""Which packed models the page offers."""
+"""Packed models that the page offers."""
 
 import shutil
 
@@ -9,7 +9,7 @@ from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.web.offered_models import (
     BOXES,
     CLASS,
-    LABELS,
+    LABELS_QUESTION,
     MASKS,
     display_name,
     find_models,
@@ -40,7 +40,7 @@ def test_shown_names(tmp_path, path, name):
 
 
 @needs_engine
-def test_a_broken_file_is_told_and_the_others_are_offered(packed_folder, tmp_path):
+def test_a_broken_file_is_reported_and_the_others_are_offered(packed_folder, tmp_path):
     good, bad = packed_folder / "classifier/model.gnp", tmp_path / "zoo/a/model.gnp"
     bad.parent.mkdir(parents=True)
     bad.write_bytes(good.read_bytes()[:1000])
@@ -69,10 +69,10 @@ def test_questions_that_models_answer(web_models):
     expected = {
         "retinanet": [BOXES],
         "mask_rcnn": [BOXES, MASKS],
-        "panoptic": [BOXES, MASKS, LABELS],
-        "semantic": [LABELS],
+        "panoptic": [BOXES, MASKS, LABELS_QUESTION],
+        "semantic": [LABELS_QUESTION],
         "classifier": [CLASS],
     }
     for task, asked in expected.items():
         assert questions([web_models[task]]) == asked
-    assert questions(web_models.values()) == [BOXES, MASKS, LABELS, CLASS]
+    assert questions(web_models.values()) == [BOXES, MASKS, LABELS_QUESTION, CLASS]

@@ -51,7 +51,7 @@ def trained(root, tmp_path, datasets_env):
     return SimpleNamespace(cfg=cfg, folder=tmp_path)
 
 
-def told_by_the_page(trained):
+def shown_by_the_page(trained):
     """As in ``demo/app.py``: another thread asks, the main thread takes the times."""
     pixels = first_batch(trained.cfg)[0]["image"].permute(1, 2, 0).numpy()
     path = trained.folder / "uploads" / "photo.png"
@@ -90,7 +90,7 @@ def contextless(ask):
     return run
 
 
-def told_by_the_report(trained, figures):
+def shown_by_the_report(trained, figures):
     (trained.folder / output_names.LATENCY).write_text(json.dumps(figures))
     blocks = deployment(Run(trained.folder))
     (bars,) = (block for block in blocks if getattr(block, "title", "") == "Latency")
@@ -110,13 +110,13 @@ def threads(request):
 @pytest.mark.slow
 @pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
 @pytest.mark.parametrize("threads", [1, 2], indirect=True)
-def test_page_report_and_benchmark_tell_one_ratio(trained, threads):
+def test_page_report_and_benchmark_shows_one_ratio(trained, threads):
     packed = trained.folder / output_names.PACKED
     figures = time_trained(trained.cfg, packed, schedule=Schedule(rounds=9), threads=threads)
     ratios = {
         "benchmark": figures["times_packed"]["float"]["median"],
-        "report": told_by_the_report(trained, figures),
-        "page": told_by_the_page(trained),
+        "report": shown_by_the_report(trained, figures),
+        "page": shown_by_the_page(trained),
     }
     print(ratios, figures["milliseconds"])
     assert max(ratios.values()) <= (1 + AT_MOST) * min(ratios.values()), ratios

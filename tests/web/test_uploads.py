@@ -1,4 +1,4 @@
-"""Which paths name an uploaded picture."""
+"""Paths that name an uploaded image."""
 
 import os
 
@@ -17,7 +17,7 @@ def uploads(tmp_path):
     return Uploads(tmp_path / "uploads")
 
 
-def test_a_picture_in_the_folder(uploads):
+def test_a_image_in_the_folder(uploads):
     path = uploads.folder / "hash/photo.png"
     assert uploads.checked(str(path)) == path
     uploads.check_all({"data": [None, {"path": str(path), "meta": {}}, 0.5, "text"]})

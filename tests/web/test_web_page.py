@@ -1,4 +1,4 @@
-"""What the page does, without a browser."""
+"""Functions of the page, without a browser."""
 
 import os
 from types import SimpleNamespace
@@ -8,7 +8,7 @@ import pytest
 
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.web import speed_comparison
-from groupnet_det.web.offered_models import BOXES, CLASS, LABELS, MASKS
+from groupnet_det.web.offered_models import BOXES, CLASS, LABELS_QUESTION, MASKS
 from groupnet_det.web.uploads import REFUSAL, Uploads
 from groupnet_det.web.web_page import Asked, Page
 
@@ -27,14 +27,19 @@ def test_models_of_a_task(page, web_models):
     names = {task: model.name for task, model in web_models.items()}
     assert page.choices(BOXES) == [names[t] for t in ("retinanet", "mask_rcnn", "panoptic")]
     assert page.choices(MASKS) == [names["mask_rcnn"], names["panoptic"]]
-    assert page.choices(LABELS) == [names["panoptic"], names["semantic"]]
+    assert page.choices(LABELS_QUESTION) == [names["panoptic"], names["semantic"]]
 
 
 @pytest.mark.parametrize(
     ("task", "question"),
     [
-        *(("mask_rcnn", BOXES), ("mask_rcnn", MASKS), ("panoptic", MASKS), ("panoptic", LABELS)),
-        *(("semantic", LABELS), ("classifier", CLASS)),
+        *(
+            ("mask_rcnn", BOXES),
+            ("mask_rcnn", MASKS),
+            ("panoptic", MASKS),
+            ("panoptic", LABELS_QUESTION),
+        ),
+        *(("semantic", LABELS_QUESTION), ("classifier", CLASS)),
     ],
 )
 def test_answer_and_time(page, web_models, photo, task, question):
@@ -70,7 +75,7 @@ def test_networks_run_where_times_are_taken(page, web_models, photo, monkeypatch
     assert handed_over == [True]
 
 
-def test_no_picture_no_answer(page, web_models):
+def test_no_image_no_answer(page, web_models):
     name = web_models["classifier"].name
     assert page.predict(None, CLASS, name, 0.5) == (None, "", "", None)
     assert page.time(None) == ""
@@ -86,7 +91,7 @@ def problem(page, *given):
 
 
 @pytest.mark.parametrize("orig_name", ["cat.png", None])
-def test_problems_are_told_once(page, web_models, tmp_path, orig_name):
+def test_problems_are_reported_once(page, web_models, tmp_path, orig_name):
     (tmp_path / "bad.png").write_text("no picture")
     upload = {"path": str(tmp_path / "bad.png"), "orig_name": orig_name}
     name = web_models["classifier"].name

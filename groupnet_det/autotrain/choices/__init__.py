@@ -1,1 +1,1 @@
-"""What a config for a data set should hold, and why."""
+"""Choices of config values for a data set, with their reasons."""

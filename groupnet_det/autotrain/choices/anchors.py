@@ -25,7 +25,7 @@ DEFAULT_SIZE = 4.0 * 2 ** (1 / 3)  # the middle one of RetinaNet's three, in str
 class AnchorChoice:
     """
     Attributes:
-        levels: Of the pyramid: 3 for p3, of stride 8.
+        levels: Numbers of the pyramid's levels: 3 for p3, of stride 8.
         sizes: For each level, square roots of areas in pixels.
         shapes: Height by width, of all levels.
         recall: Share of the objects that some anchor overlaps by `FITTING_IOU` or more.
@@ -120,7 +120,7 @@ def _recall(
 
 
 def _around_zero(size: float, shape: float) -> list[float]:
-    """As Detectron2's generator: of area size², `shape` times as high as wide."""
+    """An anchor like Detectron2's generator makes: area size², `shape` times as high as wide."""
     width = size / np.sqrt(shape)
     height = shape * width
     return [-width / 2, -height / 2, width / 2, height / 2]

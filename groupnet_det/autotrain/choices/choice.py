@@ -9,8 +9,8 @@ from tabulate import tabulate
 class Choice(NamedTuple):
     """
     Attributes:
-        key: Of the config.
-        value: As YAML can hold it.
+        key: A key of the config.
+        value: Its value, of a type that YAML can hold.
         why: A clause.
     """
 
@@ -19,17 +19,17 @@ class Choice(NamedTuple):
     why: str
 
 
-def last_of_keys(choices: Iterable[Choice]) -> list[Choice]:
-    """Of several choices of a key the last, at the place of the first."""
+def _last_of_keys(choices: Iterable[Choice]) -> list[Choice]:
+    """Keep the last of several choices of a key, at the place of the first."""
     return list({choice.key: choice for choice in choices}.values())
 
 
 def options_of(choices: Iterable[Choice]) -> list[str]:
     """KEY VALUE pairs as the command line gives them."""
-    return [word for key, value, _ in last_of_keys(choices) for word in (key, str(value))]
+    return [word for key, value, _ in _last_of_keys(choices) for word in (key, str(value))]
 
 
 def format_choices(choices: Iterable[Choice]) -> str:
-    """A table for people; the data sets are told elsewhere."""
-    rows = [c for c in last_of_keys(choices) if not c.key.startswith("DATASETS.")]
+    """A table for people, without the data sets."""
+    rows = [c for c in _last_of_keys(choices) if not c.key.startswith("DATASETS.")]
     return tabulate(rows, headers=["key", "value", "why"], disable_numparse=True)

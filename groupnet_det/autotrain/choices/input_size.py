@@ -18,7 +18,7 @@ CLASSIFIED = (32, 64, 96, 128, 160, 192, 224)  # sides of classifiers' images
 
 
 def detection_side(boxes: Floats, images: Floats, labels: NDArray[np.int64]) -> tuple[int, str]:
-    """The shorter side at which the smallest objects can still be told.
+    """The shorter side at which the smallest objects can still be recognized.
 
     Args:
         boxes: (M, 4): x0, y0, x1, y1 in pixels.
@@ -47,7 +47,7 @@ def detection_side(boxes: Floats, images: Floats, labels: NDArray[np.int64]) -> 
 
 
 def longest_side(images: Floats, side: int) -> int:
-    """What the longer side may have: three quarters of all images keep their shape."""
+    """Choose the limit of the longer side: three quarters of all images keep their shape."""
     shapes = images.max(axis=1) / images.min(axis=1)
     return _stepped(side * max(4 / 3, min(3.0, float(np.percentile(shapes, 75)))))
 
@@ -56,7 +56,7 @@ def segmentation_sizes(short_side: float) -> tuple[int, int]:
     """The shorter side of tested images, 0 for their own, and the side of training's squares.
 
     Args:
-        short_side: Of the images, in pixels.
+        short_side: Shorter side of the images, in pixels.
     """
     reduced = SEGMENTED if short_side > 1.25 * SEGMENTED else 0
     side = reduced or short_side

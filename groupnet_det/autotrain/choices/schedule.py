@@ -11,7 +11,7 @@ WARMUP_SHARE, MOST_WARMUP = 0.05, 100
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """What a training may take.
+    """The time or the epochs that a training may take.
 
     Attributes:
         seconds: For all stages; None where epochs decide.
@@ -27,9 +27,9 @@ class ScheduleChoice:
     """
     Attributes:
         tanh: Iterations of the first stage, 0 without one.
-        binary: Of the binary network.
-        epochs: Of both.
-        seconds: That both are expected to take, without evaluations.
+        binary: Iterations of the binary network.
+        epochs: Epochs of both stages together.
+        seconds: Time that both stages are expected to take, without evaluations.
     """
 
     tanh: int
@@ -39,7 +39,7 @@ class ScheduleChoice:
 
     @property
     def iterations(self) -> int:
-        """Of both stages."""
+        """Iterations of both stages."""
         return self.tanh + self.binary
 
     @property
@@ -61,8 +61,8 @@ def make_schedule(
     """Iterations that fill the budget, and no more than `MOST_EPOCHS`.
 
     Args:
-        tanh_share: Of the iterations, for the first stage.
-        tanh_seconds, binary_seconds: Of an iteration of each stage.
+        tanh_share: Share of the first stage in the iterations.
+        tanh_seconds, binary_seconds: Time of an iteration of each stage.
     """
     mean = tanh_share * tanh_seconds + (1 - tanh_share) * binary_seconds
     epochs = MOST_EPOCHS if budget.epochs is None else budget.epochs

@@ -23,7 +23,7 @@ WHY = "follows WIDTH"
 
 
 def widen_detector(width: float) -> list[Choice]:
-    """Of a RetinaNet."""
+    """Choose the channels of a RetinaNet."""
     return [
         Choice("MODEL.FPN.OUT_CHANNELS", CHANNELS[width], WHY),
         Choice("MODEL.RETINANET.NUM_CONVS", TOWERS[width], WHY),
@@ -31,7 +31,7 @@ def widen_detector(width: float) -> list[Choice]:
 
 
 def widen_mask_rcnn(width: float) -> list[Choice]:
-    """Of a Mask R-CNN."""
+    """Choose the channels of a Mask R-CNN."""
     regions = NARROW_REGIONS if width < 1 else {}
     return [
         Choice("MODEL.FPN.OUT_CHANNELS", CHANNELS[width], WHY),
@@ -40,10 +40,10 @@ def widen_mask_rcnn(width: float) -> list[Choice]:
 
 
 def widen_segmenter(width: float) -> list[Choice]:
-    """Of an FCN."""
+    """Choose the channels of an FCN."""
     return [Choice("MODEL.SEM_SEG_HEAD.CONVS_DIM", CHANNELS[width], WHY)]
 
 
 def widen_classifier(width: float) -> list[Choice]:
-    """Of a ResNet, which has nothing beside its backbone."""
+    """Choose the channels of a ResNet, which has nothing beside its backbone."""
     return []

@@ -10,17 +10,17 @@ import torch
 
 from groupnet_det.benchmark.measure.timing import Burst
 from groupnet_det.benchmark.measure.workload import LayerWorkload, NetworkWorkload
-from groupnet_det.benchmark.workloads.classifiers import float_layers
+from groupnet_det.benchmark.workloads.torch_networks import float_layers
 
 from .packed_engines import make_run
 
-Run = Callable[[], object]
+Operation = Callable[[], object]
 # What the neighbour computes again and again: a layer of a millisecond, in all of its threads.
 NEIGHBOUR = LayerWorkload(kind="alone", channels=64, height=56, width=56, length=1)
 
 
 def make_alone(workload: NetworkWorkload, threads: int) -> Burst:
-    """What the others are held against.
+    """Make the engine that the others are compared with.
 
     Raises:
         ExtensionError: The compiled engine is missing.
@@ -52,7 +52,7 @@ def make_beside(workload: NetworkWorkload, threads: int) -> Burst:
     return burst
 
 
-def _neighbour() -> Run:
+def _neighbour() -> Operation:
     layer = float_layers(NEIGHBOUR)
     shape = NEIGHBOUR.batch, NEIGHBOUR.channels, NEIGHBOUR.height, NEIGHBOUR.width
     x = torch.zeros(shape).to(memory_format=torch.channels_last)
@@ -64,7 +64,7 @@ def _neighbour() -> Run:
     return run
 
 
-def _median_burst(run: Run, before: Run | None = None) -> Burst:
+def _median_burst(run: Operation, before: Operation | None = None) -> Burst:
     """The median of the runs: the least is that of a lucky moment, when the neighbour slept."""
 
     def burst(runs: int) -> float:
@@ -81,7 +81,7 @@ def _median_burst(run: Run, before: Run | None = None) -> Burst:
 
 
 @contextlib.contextmanager
-def _repeated(run: Run, threads: int) -> Iterator[None]:
+def _repeated(run: Operation, threads: int) -> Iterator[None]:
     """Another thread runs something over and over."""
     begun, over = threading.Event(), threading.Event()
 

@@ -22,7 +22,7 @@ from groupnet_det.benchmark.workloads.detectors import (
     packed_model,
 )
 from groupnet_det.exporting.onnx.graph_export import INPUT, export_onnx
-from groupnet_det.extras import ExtraAbsentError
+from groupnet_det.extras import MissingExtraError
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.predictor import PackedPredictor
 
@@ -98,7 +98,7 @@ def _int8(workload: ModelWorkload) -> bytes:
     with contextlib.redirect_stdout(io.StringIO()):
         try:
             exported = export_onnx(model, image_format=config_of(workload).INPUT.FORMAT)
-        except ExtraAbsentError as error:
+        except MissingExtraError as error:
             raise EngineUnavailableError(str(error)) from error
         feed = {INPUT: _onnx_image(workload)}
         return quantized(exported.proto.SerializeToString(), [feed] * CALIBRATION_IMAGES)

@@ -10,7 +10,7 @@ import torch
 
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
 from groupnet_det.benchmark.measure.workload import NetworkWorkload
-from groupnet_det.benchmark.workloads.classifiers import (
+from groupnet_det.benchmark.workloads.torch_networks import (
     GroupNetClassifier,
     best_class,
     binary_network,

@@ -12,8 +12,8 @@ from torch import Tensor
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
 from groupnet_det.benchmark.measure.unavailable import require
 from groupnet_det.benchmark.measure.workload import LayerWorkload, NetworkWorkload, Workload
-from groupnet_det.benchmark.workloads.classifiers import body_input, layer_input, network_input
-from groupnet_det.benchmark.workloads.onnx_graphs import INPUT, QUANTIZED_OPS, float_graph
+from groupnet_det.benchmark.workloads.onnx_graphs import GRAPH_INPUT, QUANTIZED_OPS, float_graph
+from groupnet_det.benchmark.workloads.torch_networks import body_input, layer_input, network_input
 
 from .torch_engines import parts_of
 
@@ -48,7 +48,7 @@ def int8_model(workload: Workload) -> bytes:
     """
     require("onnxruntime.quantization", "onnx")
     logging.getLogger().addFilter(_without_advice)
-    feed = {INPUT: np.ascontiguousarray(graph_input(workload).numpy())}
+    feed = {GRAPH_INPUT: np.ascontiguousarray(graph_input(workload).numpy())}
     return quantized(float_graph(workload).SerializeToString(), [feed] * CALIBRATION_IMAGES)
 
 
@@ -95,7 +95,7 @@ def open_session(graph: bytes, threads: int) -> Any:
 
 
 def graph_input(workload: Workload) -> Tensor:
-    """What the graphs of `onnx_graphs` take."""
+    """Input of the graphs of `onnx_graphs`."""
     if isinstance(workload, LayerWorkload):
         return layer_input(workload)
     if workload.part == "body":
@@ -120,7 +120,7 @@ def _without_advice(record: logging.LogRecord) -> bool:
 
 def _burst(model: bytes, workload: Workload, threads: int) -> Burst:
     session = open_session(model, threads)
-    feed = {INPUT: np.ascontiguousarray(graph_input(workload).numpy())}
+    feed = {GRAPH_INPUT: np.ascontiguousarray(graph_input(workload).numpy())}
     if isinstance(workload, NetworkWorkload) and workload.part == "network":
         return burst_of(lambda: session.run(None, feed)[0].argmax(axis=1))
     return burst_of(lambda: session.run(None, feed), parts=parts_of(workload))

@@ -9,7 +9,7 @@ import numpy as np
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
 from groupnet_det.benchmark.measure.unavailable import require
 from groupnet_det.benchmark.measure.workload import KERNEL, LayerWorkload, NetworkWorkload, Workload
-from groupnet_det.benchmark.workloads.classifiers import layer_input
+from groupnet_det.benchmark.workloads.torch_networks import layer_input
 
 from .onnxruntime_engines import graph_input, int8_model
 from .torch_engines import parts_of

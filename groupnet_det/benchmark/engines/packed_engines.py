@@ -1,4 +1,4 @@
-"""Our packed engine, and the limit of the CPU that it is held against."""
+"""Our packed engine, and the limit of the CPU that it is compared with."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -9,16 +9,16 @@ import torch
 
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
 from groupnet_det.benchmark.measure.workload import LayerWorkload, NetworkWorkload, Workload
-from groupnet_det.benchmark.workloads.classifiers import (
-    GroupNetClassifier,
-    best_class,
-    binary_network,
-    network_input,
-)
 from groupnet_det.benchmark.workloads.packed_layers import (
     IMAGE_CHANNELS,
     LEADING_STEPS,
     layer_program,
+)
+from groupnet_det.benchmark.workloads.torch_networks import (
+    GroupNetClassifier,
+    best_class,
+    binary_network,
+    network_input,
 )
 from groupnet_det.errors import ExtensionError
 from groupnet_det.exporting.packed.eight_bits.float_layers import FloatConvs
@@ -48,7 +48,7 @@ def make_packed(workload: Workload, threads: int) -> Burst:
 
 
 def make_run(workload: NetworkWorkload) -> Callable[[], object]:
-    """From bytes to the most probable class.
+    """Make a function from bytes to the most probable class.
 
     Raises:
         ExtensionError: The compiled engine is missing.
@@ -70,8 +70,8 @@ def make_steps(workload: Workload, threads: int) -> Burst:
 
 
 def make_limit(workload: Workload, threads: int) -> Burst:
-    """What a layer would take if all its multiply-accumulates ran on registers, by the fastest way
-    to count that the instruction set has: paired full adders, or plain popcounts.
+    """Time a layer as if all its multiply-accumulates ran on registers, by the instruction set's
+    fastest way to count: paired full adders, or plain popcounts.
 
     Raises:
         ExtensionError: The compiled engine is missing.

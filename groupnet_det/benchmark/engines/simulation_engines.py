@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
 from groupnet_det.benchmark.measure.unavailable import EngineUnavailableError
 from groupnet_det.benchmark.measure.workload import LayerWorkload, Workload
-from groupnet_det.benchmark.workloads.classifiers import (
+from groupnet_det.benchmark.workloads.torch_networks import (
     BranchChains,
     EndToEnd,
     binary_layers,
@@ -23,7 +23,7 @@ from .torch_engines import in_inference_mode, parts_of
 
 
 class SignedConv2d(nn.Module):
-    """A binary convolution in floats whose weights are signed and scaled beforehand."""
+    """A binary convolution in floats whose weights are signed and scaled before the runs."""
 
     weight: Tensor
 
@@ -50,7 +50,7 @@ class SignedConv2d(nn.Module):
         return F.conv2d(signs, self.weight, None, self.geometry.stride, 0, self.geometry.dilation)
 
     def forward_maps(self, maps: list[Tensor]) -> list[Tensor]:
-        """As `QuantizedConv2d`'s."""
+        """See `QuantizedConv2d`."""
         return [self(x) for x in maps]
 
 

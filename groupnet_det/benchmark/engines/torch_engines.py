@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from groupnet_det.benchmark.measure.timing import Burst, burst_of
 from groupnet_det.benchmark.measure.unavailable import EngineUnavailableError
 from groupnet_det.benchmark.measure.workload import LayerWorkload, NetworkWorkload, Workload
-from groupnet_det.benchmark.workloads.classifiers import (
+from groupnet_det.benchmark.workloads.torch_networks import (
     EndToEnd,
     body_input,
     float_layers,
@@ -67,5 +67,5 @@ def in_inference_mode(model: Callable[..., object], argument: object) -> Callabl
 
 
 def parts_of(workload: Workload) -> int:
-    """By which the time of a run is divided."""
+    """The number of layers in a run, by which its time is divided."""
     return workload.length if isinstance(workload, LayerWorkload) else 1

@@ -22,7 +22,7 @@ from groupnet_det.packed.packed_file import write_packed
 
 from .float_graphs import (
     GraphClassifier,
-    Run,
+    RunGraph,
     graph_pixels,
     int8_graph,
     run_by_onnxruntime,
@@ -40,10 +40,10 @@ class Deployment:
     """A network on an engine.
 
     Attributes:
-        model: As Detectron2 evaluates one.
-        run: From the pixels of the first test image to the most probable class.
-        num_bytes: Of the file that the engine reads.
-        calibration_images: Of 8 bits; 0 for others.
+        model: A model that Detectron2 can evaluate.
+        run: Computes the most probable class from the pixels of the first test image.
+        num_bytes: Size of the engine's file in bytes.
+        calibration_images: Number of images that calibrated 8 bits; 0 for other engines.
     """
 
     model: nn.Module
@@ -53,10 +53,10 @@ class Deployment:
 
 
 class TrainedClassifier:
-    """What the engines are given: graphs are made once, and when the first one asks.
+    """A trained classifier for the engines; graphs are made once, when the first engine asks.
 
     Raises:
-        ConfigError: It is no classifier.
+        ConfigError: It is not a classifier.
         CheckpointError: ``MODEL.WEIGHTS`` cannot be used.
     """
 
@@ -64,8 +64,8 @@ class TrainedClassifier:
         """
         Args:
             cfg: Its data sets are registered; ``MODEL.WEIGHTS`` names the trained network.
-            threads: Of each engine.
-            calibration_images: Of ``DATASETS.TRAIN[0]``, on which the scales of 8 bits are found.
+            threads: Threads of each engine.
+            calibration_images: Number of images of ``DATASETS.TRAIN[0]`` that calibrate 8 bits.
         """
         self.cfg, self.threads, self.calibration_images = cfg, threads, calibration_images
         if cfg.MODEL.META_ARCHITECTURE != CLASSIFIER:
@@ -87,7 +87,7 @@ class TrainedClassifier:
         return self._graphs["int8" if bits == 8 else "float"]
 
     def training_images(self) -> Iterator[np.ndarray]:
-        """As the network sees them in evaluation, evenly spread over the classes."""
+        """Images as the network sees them in evaluation, evenly spread over the classes."""
         batches = calibration_images(self.cfg, self.calibration_images)
         return (graph_pixels(image) for (image,) in batches)
 
@@ -110,7 +110,7 @@ def _packed(trained: TrainedClassifier, float_convs: str) -> Deployment:
 
 
 def _graph(
-    trained: TrainedClassifier, open_graph: Callable[[bytes, np.ndarray, int], Run], bits: int
+    trained: TrainedClassifier, open_graph: Callable[[bytes, np.ndarray, int], RunGraph], bits: int
 ) -> Deployment:
     graph = trained.graph(bits)
     run = open_graph(graph, trained.image, trained.threads)

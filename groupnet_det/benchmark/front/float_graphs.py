@@ -17,7 +17,7 @@ from groupnet_det.benchmark.measure.unavailable import require
 from groupnet_det.exporting.onnx.graph_export import INPUT, export_onnx
 
 # From an image, float32 (1, 3, H, W) with values 0 to 255, to the logits (1, classes).
-Run = Callable[[np.ndarray], np.ndarray]
+RunGraph = Callable[[np.ndarray], np.ndarray]
 
 
 def trained_graph(model: nn.Module, *, image_format: str) -> bytes:
@@ -28,7 +28,7 @@ def trained_graph(model: nn.Module, *, image_format: str) -> bytes:
         image_format: ``INPUT.FORMAT``.
 
     Raises:
-        ExtraAbsentError, EngineUnavailableError: A package is not installed.
+        MissingExtraError, EngineUnavailableError: A package is not installed.
     """
     prepare: Any = require("onnxruntime.quantization.shape_inference", "onnx")
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
@@ -42,8 +42,8 @@ def int8_graph(graph: bytes, images: Iterable[np.ndarray]) -> bytes:
     """A graph with 8 bits; see `quantized`.
 
     Args:
-        graph: As of `trained_graph`.
-        images: Of the training, on which the scales of the activations are found.
+        graph: See `trained_graph`.
+        images: Training images that calibrate the scales of the activations.
 
     Raises:
         EngineUnavailableError: A package is not installed.
@@ -52,13 +52,13 @@ def int8_graph(graph: bytes, images: Iterable[np.ndarray]) -> bytes:
         return quantized(graph, ({INPUT: image} for image in images))
 
 
-def run_by_onnxruntime(graph: bytes, image: np.ndarray, threads: int) -> Run:
+def run_by_onnxruntime(graph: bytes, image: np.ndarray, threads: int) -> RunGraph:
     """Open a graph for images of the size of `image`."""
     session = open_session(graph, threads)
     return lambda pixels: session.run(None, {INPUT: pixels})[0]
 
 
-def run_by_openvino(graph: bytes, image: np.ndarray, threads: int, *, floats: str = "") -> Run:
+def run_by_openvino(graph: bytes, image: np.ndarray, threads: int, *, floats: str = "") -> RunGraph:
     """Open a graph for images of the size of `image`, for which alone it is compiled; `floats` as
     of `inference`."""
     model = openvino_core().read_model(graph)
@@ -80,7 +80,7 @@ class GraphClassifier(nn.Module):
 
     prepares_images = True
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: RunGraph) -> None:
         super().__init__()
         self.run = run
         self.eval()

@@ -36,8 +36,8 @@ class Front:
         """
         Args:
             trained: The networks.
-            path: Of the scores; the times lie beside them, see `times_of`.
-            threads, calibration_images: As of `TrainedClassifier`.
+            path: File of the scores; the times lie beside it, see `times_of`.
+            threads, calibration_images: See `TrainedClassifier`.
         """
         self.trained, self.path, self.threads = trained, path, threads
         self.calibration_images = calibration_images
@@ -66,7 +66,7 @@ class Front:
         the rows again.
 
         Raises:
-            UserError: As `score`.
+            UserError: See `score`.
         """
         torch.set_num_threads(self.threads)
         runs = {}
@@ -97,7 +97,7 @@ class Front:
 
 
 def times_of(path: Path) -> Path:
-    """Where the times of the scores at `path` are."""
+    """The file of the times that belongs to the scores at `path`."""
     return path.with_name(f"{path.stem}_ms{path.suffix}")
 
 

@@ -12,10 +12,10 @@ class ScoreRow:
     Attributes:
         method: Name in the list of methods.
         engine: A key of `ENGINES`.
-        seed, learning_rate, iterations: Of the training.
+        seed, learning_rate, iterations: Seed, learning rate and iterations of the training.
         metric, score: What counts, such as ``classification/top1``.
-        num_bytes: Of the file that the engine reads.
-        calibration_images: Of 8 bits; 0 for others.
+        num_bytes: Size of the engine's file in bytes.
+        calibration_images: Number of images that calibrated 8 bits; 0 for other engines.
         date: Day of the measurement.
     """
 
@@ -40,7 +40,7 @@ class TimeRow:
     """The time of a network on an engine, for one image; all rows of a file are of one run.
 
     Attributes:
-        method, engine: As of `ScoreRow`.
+        method, engine: See `ScoreRow`.
         least_ms, median_ms: Over the rounds.
     """
 
@@ -55,8 +55,8 @@ class Point:
     """A network on an engine: its score over the seeds against its time.
 
     Attributes:
-        method, engine: As of `ScoreRow`.
-        num_seeds: Of the mean `score`, and of its `deviation`, which is 0 for a single one.
+        method, engine: See `ScoreRow`.
+        num_seeds: Seeds that `score` is the mean of, with `deviation`, which is 0 for one seed.
         milliseconds: The least; nothing where it was not measured.
         on_front: Whether no other point is as fast and as good, and better in one of both.
     """

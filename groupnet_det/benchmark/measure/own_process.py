@@ -14,7 +14,7 @@ def number_from_process(
     """The number that a Python process prints as its last line.
 
     Args:
-        arguments: Of the interpreter.
+        arguments: Arguments of the interpreter.
         environment: Variables that it has besides those of this process.
 
     Raises:

@@ -53,9 +53,9 @@ def table_rows(
     """A row for each engine, the unavailable ones too.
 
     Args:
-        seconds: Of each round, by engine; ratios are to `OURS` where it is among them.
+        seconds: Time of each round by engine; ratios are to `OURS` where it is among them.
         unavailable: Reason by engine.
-        notes: By engine, of those that were measured.
+        notes: Notes on measured engines, by engine.
     """
     base = seconds.get(OURS)
     rows = []

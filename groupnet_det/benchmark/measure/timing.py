@@ -13,7 +13,7 @@ LEAST_RUNS, MOST_RUNS = 3, 200
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """How long is measured.
+    """Rounds and durations of a measurement.
 
     Attributes:
         rounds: In each, everything that is timed has one burst.
@@ -97,10 +97,10 @@ def _number_of_runs(burst: Burst, schedule: Schedule) -> int:
 
 
 def ratio_of_least(seconds: Sequence[float], base: Sequence[float]) -> float:
-    """How many times longer than `base`, by the least of each."""
+    """Ratio of the shortest times of a run and of `base`."""
     return min(seconds) / min(base)
 
 
 def median_ratio(seconds: Sequence[float], base: Sequence[float]) -> float:
-    """How many times longer than `base`: the median over the rounds."""
+    """Ratio of the times of a run and of `base`: the median over the rounds."""
     return statistics.median(a / b for a, b in zip(seconds, base, strict=True))

@@ -3,7 +3,7 @@
 from types import ModuleType
 
 from groupnet_det.errors import UserError
-from groupnet_det.extras import ExtraAbsentError, import_extra
+from groupnet_det.extras import MissingExtraError, import_extra
 
 
 class EngineUnavailableError(UserError):
@@ -18,5 +18,5 @@ def require(*packages: str) -> ModuleType:
     """
     try:
         return import_extra("bench", packages)[0]
-    except ExtraAbsentError as error:
+    except MissingExtraError as error:
         raise EngineUnavailableError(str(error)) from error

@@ -29,7 +29,7 @@ class LayerWorkload:
         kind: ``alone``, or ``fused``: with BN, ReLU and a residual, which binary layers go on from
             with signs, ``y = BN(ReLU(conv(sign(x)))) + x``, and float layers as
             ``y = ReLU(BN(conv(x))) + x``.
-        channels, height, width, batch: Of the maps.
+        channels, height, width, batch: Shape of the maps.
         num_bases: K branches of binary layers, each with its own input; float layers have one.
         length: Layers.
     """
@@ -52,7 +52,7 @@ class LayerWorkload:
 
     @property
     def multiply_accumulates(self) -> int:
-        """Of one binary layer, all branches."""
+        """Multiply-accumulates of one binary layer, all branches."""
         pixels = self.batch * self.height * self.width
         return self.num_bases * pixels * KERNEL**2 * self.channels**2
 
@@ -91,10 +91,10 @@ class ModelWorkload:
     """A detector or segmenter from the pixels of an image to boxes, masks or labels.
 
     Attributes:
-        model: A key of `models_of_tasks.CONFIGS`.
+        model: A key of `benchmark.workloads.detectors.CONFIGS`.
         num_bases: K of the binary networks.
-        height, width: Of the image, which is not resized.
-        num_classes: Of objects or pixels.
+        height, width: Size of the image, which is not resized.
+        num_classes: Number of classes of objects or of pixels.
         predictors: ``float`` or ``int8``: the packed network's last layers.
     """
 

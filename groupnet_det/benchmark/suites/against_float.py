@@ -21,7 +21,7 @@ from groupnet_det.runtime.predictor import PackedPredictor
 
 from .float_baseline import FloatBaseline
 
-PACKED, FLOAT = "packed", "float"
+PACKED_NETWORK, FLOAT = "packed", "float"
 LONG_SECONDS = 0.15
 # Just below the most to which glibc adapts how large a block it keeps after it is freed, 32 MiB.
 LARGE_BYTES = 31 << 20
@@ -34,11 +34,11 @@ def runs_of(
     """A run of each on an image, in which both find as many objects.
 
     Args:
-        pixels, wanted: As `PackedPredictor.prepare` gives them.
+        pixels, wanted: The results of `PackedPredictor.prepare`.
     """
     baseline.match_result(pixels, wanted, predictor.predict_pixels(pixels, wanted))
     return {
-        PACKED: lambda: predictor.predict_pixels(pixels, wanted),
+        PACKED_NETWORK: lambda: predictor.predict_pixels(pixels, wanted),
         FLOAT: lambda: baseline(pixels, wanted),
     }
 
@@ -50,7 +50,8 @@ def time_in_turns(runs: Runs, schedule: Schedule) -> dict[str, list[float]]:
     With one thread, page and command gave equal ratios; with two threads this was not shown.
 
     Args:
-        runs: By name; without gradients. One that takes `LONG_SECONDS` runs twice a round.
+        runs: Functions to time by name, without gradients; long ones (`LONG_SECONDS`) run twice a
+            round.
         schedule: How long is measured, and how many rounds.
 
     Raises:
@@ -83,8 +84,8 @@ def speed_summary(seconds: Mapping[str, list[float]]) -> dict[str, Any]:
     """``milliseconds`` of each network, ``least`` and ``median`` over the rounds; and
     ``times_packed``, how many times longer than the packed file a network takes, by the least of
     each and by the median of the rounds' ratios."""
-    base = seconds[PACKED]
-    others = {name: values for name, values in seconds.items() if name != PACKED}
+    base = seconds[PACKED_NETWORK]
+    others = {name: values for name, values in seconds.items() if name != PACKED_NETWORK}
     return {
         "rounds": len(base),
         "milliseconds": {

@@ -36,7 +36,7 @@ _PLAIN = "tests/modeling/plain_groupnet.py"
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierSize:
-    """What is timed.
+    """Sizes of the networks and batches to time.
 
     Attributes:
         num_bases: K of the binary networks.
@@ -62,12 +62,12 @@ class ClassifierRow:
     Attributes:
         num_bases: K of the binary networks.
         what: ``train``, or ``evaluate`` with its batch.
-        network: A key of `NETWORKS`.
+        network: A key of `CLASSIFIERS`.
         least_ms, median_ms: Over the rounds.
         x_least, x_median, x_lowest, x_highest: How many times longer than `BASELINE`: by the least
             of each, and the median, lowest and highest of the rounds' ratios.
-        peak_mib: Of a process of its own in `MEMORY_STEPS` training steps, less what it had before
-            the network; None for evaluation.
+        peak_mib: Memory of a process of its own in `MEMORY_STEPS` training steps, less what it had
+            before the network; None for evaluation.
     """
 
     num_bases: int
@@ -115,7 +115,7 @@ def _load_plain() -> ModuleType:
     return module
 
 
-NETWORKS: Mapping[str, Callable[[ClassifierSize], nn.Module]] = {
+CLASSIFIERS: Mapping[str, Callable[[ClassifierSize], nn.Module]] = {
     BASELINE: _make_torchvision,
     "plain": _make_plain,
     "ours": _Classifier,
@@ -138,7 +138,7 @@ class _Runner:
         self.optimizer.step()
 
     def evaluate(self, images: Tensor) -> None:
-        """Forward without gradients."""
+        """Run the forward pass without gradients."""
         self.network.eval()
         with torch.no_grad():
             self.network(images)
@@ -151,7 +151,7 @@ def measure_peak(network: str, size: ClassifierSize) -> float:
         UserError: The plain loop is missing.
     """
     before = peak_mib(torch.device("cpu"))
-    runner = _Runner(NETWORKS[network](size))
+    runner = _Runner(CLASSIFIERS[network](size))
     images = size.images(size.batch)
     for _ in range(MEMORY_STEPS):
         runner.train(images)
@@ -170,7 +170,7 @@ def time_classifiers(
         UserError: The plain loop is missing.
     """
     torch.manual_seed(0)
-    runners = {name: _Runner(make(size)) for name, make in NETWORKS.items()}
+    runners = {name: _Runner(make(size)) for name, make in CLASSIFIERS.items()}
     batch, single = size.images(size.batch), size.images(1)
     timed: dict[str, dict[str, Callable[[], object]]] = {
         TRAIN: {n: partial(r.train, batch) for n, r in runners.items()},

@@ -26,7 +26,7 @@ print(time.perf_counter() - start)
 
 
 def measure_file(workload: NetworkWorkload, threads: int, rounds: int) -> list[Row]:
-    """Bytes (in MB, of 1,000,000), and seconds to the first result after the imports."""
+    """Measure bytes (in MB, of 1,000,000), and seconds to the first result after the imports."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.gnp"
         export_network(workload, path)

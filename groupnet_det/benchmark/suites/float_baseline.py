@@ -30,11 +30,11 @@ class FloatBaseline:
     def __init__(self, info: Mapping[str, Any]) -> None:
         """
         Args:
-            info: Of the packed file.
+            info: The member ``info`` of the packed file.
 
         Raises:
             PackedFileError: It does not say which network the file holds.
-            ConfigError: What it says is no config of this version.
+            ConfigError: What it says is not a config of this version.
         """
         keys = info.get("network_keys")
         if not isinstance(keys, dict):

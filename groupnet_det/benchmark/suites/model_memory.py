@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from groupnet_det.benchmark.engines.registry import TORCH
+from groupnet_det.benchmark.engines.engine_registry import TORCH
 from groupnet_det.benchmark.measure.own_process import number_from_process
 from groupnet_det.benchmark.measure.table import OURS, Row
 from groupnet_det.benchmark.measure.timing import ratio_of_least

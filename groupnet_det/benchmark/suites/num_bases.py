@@ -1,4 +1,4 @@
-"""Several K held against full precision: memory, operations, and measured time.
+"""Comparison of several K with full precision: memory, operations, and measured time.
 
 The comparison that Group-Net's paper makes of K binary bases with the network that they stand for
 (arXiv 1909.09934): there memory saving and speed-up are counted; here the time is measured too.
@@ -14,10 +14,10 @@ import torch
 from detectron2.config import CfgNode
 from tabulate import tabulate
 
+from groupnet_det.analysis.config_networks import Size, network_of, pack, shapes_of
 from groupnet_det.analysis.cost_table import operations
 from groupnet_det.analysis.forward import forward_of
 from groupnet_det.analysis.layer_costs import LayerCost, layer_costs, total
-from groupnet_det.analysis.networks import Size, network_of, pack, shapes_of
 from groupnet_det.benchmark.engines.torch_engines import in_inference_mode
 from groupnet_det.benchmark.measure.timing import (
     Burst,
@@ -41,11 +41,11 @@ class BasesRow:
 
     Attributes:
         num_bases: K; `FULL_PRECISION` for the other.
-        parameters: That are trained.
+        parameters: Number of trained parameters.
         binary_operations, float_operations, operations: BOPs, MACs, and ``BOPs / 64 + MACs``.
         num_bytes: Counted, of a packed file; of the full-precision one 32 bits for each number.
         memory_saving, operation_saving: How many times more full precision has.
-        file_bytes: Of the packed file that was timed.
+        file_bytes: Bytes of the packed file that was timed.
         least_ms, median_ms: Over the rounds, from pixels to the prediction.
         speed_up_least, speed_up_median: How many times longer full precision takes: by the least
             of each, and the median of the rounds' ratios.
@@ -70,7 +70,7 @@ def compare_bases(cfg: CfgNode, bases: Sequence[int], size: Size) -> list[BasesR
     """A row for full precision, then one for each K.
 
     Args:
-        cfg: Of the network, whose ``MODEL.GROUPNET.NUM_BASES`` is set to each K.
+        cfg: Config of the network, whose ``MODEL.GROUPNET.NUM_BASES`` is set to each K.
         size: Height and width of the image.
 
     Raises:
@@ -92,7 +92,7 @@ def time_bases(
     channels-last layout) take turns in one process. Weights are random.
 
     Args:
-        cfg, size: As of `compare_bases`.
+        cfg, size: See `compare_bases`.
 
     Raises:
         ExtensionError: The compiled engine is missing.

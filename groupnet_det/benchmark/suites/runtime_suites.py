@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from groupnet_det.benchmark.engines.registry import (
+from groupnet_det.benchmark.engines.engine_registry import (
     NOTES,
     ONNXRUNTIME_INT8,
     OPENVINO_INT8,
@@ -29,19 +29,19 @@ from groupnet_det.benchmark.measure.workload import (
 MOST_BASES = 8
 SIZES = (128, 224, 256, 384, 512, 768, 1024)
 BATCHES = (1, 2, 4, 8)
-# Of the curves, which would take long with all.
+# Engines in the curves, which would take long with all.
 SCALING_ENGINES = (OURS, TORCH, ONNXRUNTIME_INT8, OPENVINO_INT8)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the user may choose.
+    """Options that the user may choose.
 
     Attributes:
         num_bases: K, several.
-        threads: Of all engines.
-        size, batch, width: Of networks; `width` of binary ones alone, for tests.
-        shapes: Of layers: channels, height, width.
+        threads: Threads of all engines.
+        size, batch, width: Image size, batch size and width of networks; tests set `width`.
+        shapes: Shapes of the input of layers: channels, height, width.
         engines: Names; all where there is none.
     """
 
@@ -149,7 +149,7 @@ def models(options: Options) -> list[Item]:
 
 
 def model_workloads(options: Options) -> list[ModelWorkload]:
-    """What `models` measures."""
+    """Workloads of the suite `models`."""
     return [
         ModelWorkload(
             model=model,

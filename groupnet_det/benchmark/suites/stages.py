@@ -50,7 +50,7 @@ class TimedNetwork:
     """A network with a clock on all that it does.
 
     Attributes:
-        seconds: By stage; of a run of the network itself under `WHOLE`.
+        seconds: Time by stage; under `WHOLE`, the time of a run of the network itself.
     """
 
     def __init__(self, network: Any) -> None:
@@ -136,9 +136,9 @@ def stages_of(
 
     Args:
         preparation: Seconds of the pre-processing.
-        steps: Of the engine's steps.
-        calls: As `TimedNetwork.seconds`.
-        total: Of all from prepared pixels on.
+        steps: Time of the engine's steps.
+        calls: See `TimedNetwork.seconds`.
+        total: Time from prepared pixels to the result.
     """
     network = calls[WHOLE]
     others = {stage: value for stage, value in calls.items() if stage != WHOLE}

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from groupnet_det.benchmark.engines.registry import (
+from groupnet_det.benchmark.engines.engine_registry import (
     LIMIT,
     ONNXRUNTIME_INT8,
     OPENVINO_BINARY,
-    SIMULATION,
+    SIGNED_SIMULATION,
     STEPS,
     TORCH,
 )
@@ -25,10 +25,10 @@ class SpeedTarget:
 
     Attributes:
         title: For the reader.
-        what, num_bases, engine: Of the rows that count; with `OURS`, their value, not their ratio.
+        what, num_bases, engine: The rows that count; with `OURS`, by their value, not their ratio.
         value, moonshot: To be reached by each of the rows; of values, not to be exceeded.
-        unit: Of the figures.
-        workload: Of the rows that count; all where it is empty.
+        unit: Unit of the figures.
+        workload: Workload of the rows that count; all of them if it is empty.
     """
 
     title: str
@@ -75,7 +75,7 @@ TARGETS: list[SpeedTarget] = [
     *_pair("fused conv against OpenVINO binary", "layer fused", OPENVINO_BINARY, (1, 1.5, 3)),
     *_pair(NETWORK + "torch", "network", TORCH, (1, 8, 14), (4, 3.5, 5)),
     *_pair(NETWORK + "ONNX Runtime int8", "network", ONNXRUNTIME_INT8, (1, 1.8, 3), (4, 0.8, 1.1)),
-    *_pair(NETWORK + "the simulation", "network", SIMULATION, (1, 9, 15), (4, 12, 18)),
+    *_pair(NETWORK + "the simulation", "network", SIGNED_SIMULATION, (1, 9, 15), (4, 12, 18)),
     *_pair("ResNet-18, share of time inside the engine", "network", STEPS, (1, 0.95, 0.98)),
     *_models("RetinaNet R18@480x640, 3 classes, float predictors", (1, 6, 9), (4, 2.6, 3.5)),
     *_models("RetinaNet R18@480x640, 80 classes, float predictors", (1, 3.5, 7), (4, 2, None)),

@@ -34,7 +34,7 @@ def time_trained(
         cfg: Its data sets are registered; ``MODEL.WEIGHTS`` is what the file was made from.
         packed_file: To be timed.
         schedule: How long.
-        threads: Of all three.
+        threads: Threads of all three networks.
 
     Returns:
         What JSON can hold: see `speed_summary`.
@@ -71,6 +71,6 @@ def first_batch(cfg: CfgNode) -> list[dict[str, Any]]:
 
 
 def _image_of(item: Mapping[str, Any]) -> tuple[Tensor, tuple[int, int]]:
-    """As `PackedPredictor.prepare` gives it."""
+    """The image that `PackedPredictor.prepare` returns."""
     pixels = item["image"].permute(1, 2, 0)[None].contiguous()
     return pixels, (item.get("height", pixels.shape[1]), item.get("width", pixels.shape[2]))

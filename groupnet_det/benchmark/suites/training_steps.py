@@ -18,7 +18,7 @@ OURS, BASELINE = "config", "baseline"
 
 
 def size_of(cfg: CfgNode, *, num_images: int = 0, height: int = 0, width: int = 0) -> BatchSize:
-    """What is given, else what the config trains with; where that is a shorter side, a square."""
+    """The given size, else that of the config's training; a shorter side gives a square."""
     side = TRAINING_SIDES.get(cfg.MODEL.META_ARCHITECTURE, _shorter_side)(cfg)
     return BatchSize(
         num_images=num_images or cfg.SOLVER.IMS_PER_BATCH,
@@ -49,7 +49,7 @@ class TrainingRow:
 
     Attributes:
         config: Name.
-        num_images, height, width: Of the batch.
+        num_images, height, width: Size of the batch.
         seconds_least, seconds_median: An iteration of the config; over the rounds.
         baseline_least, baseline_median: An iteration of its baseline.
         x_least, x_median: How many times longer than the baseline's: by the least, and the median

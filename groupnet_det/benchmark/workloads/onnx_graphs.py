@@ -14,10 +14,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from groupnet_det.benchmark.measure.unavailable import require
 from groupnet_det.benchmark.measure.workload import BODY_CHANNELS, LayerWorkload, Workload
 
-from .classifiers import PIXEL_MEAN, PIXEL_STD, FloatLayer, float_layers, float_network
+from .torch_networks import PIXEL_MEAN, PIXEL_STD, FloatLayer, float_layers, float_network
 
 OPSET = 17
-INPUT, OUTPUT = "input", "output"
+GRAPH_INPUT, OUTPUT = "input", "output"
 # What is computed with 8 bits where a graph is quantized; the pixels' normalization is not.
 QUANTIZED_OPS = ["Conv", "Relu", "Add", "MaxPool", "GlobalAveragePool", "Gemm"]
 
@@ -64,7 +64,7 @@ class Graph:
             "float",
             [
                 self.helper.make_tensor_value_info(
-                    INPUT, proto.UINT8 if uint8 else proto.FLOAT, shape
+                    GRAPH_INPUT, proto.UINT8 if uint8 else proto.FLOAT, shape
                 )
             ],
             [self.helper.make_tensor_value_info(OUTPUT, proto.FLOAT, None)],
@@ -85,7 +85,7 @@ def float_graph(workload: Workload) -> Any:
     """
     graph = Graph()
     if isinstance(workload, LayerWorkload):
-        x = INPUT
+        x = GRAPH_INPUT
         for layer in float_layers(workload):
             x = _layer(graph, x, layer)
         shape = [workload.batch, workload.channels, workload.height, workload.width]
@@ -93,7 +93,7 @@ def float_graph(workload: Workload) -> Any:
     network = float_network(workload)
     if workload.part == "body":
         side = workload.size // 4
-        x = _body(graph, INPUT, network)
+        x = _body(graph, GRAPH_INPUT, network)
         return graph.model(uint8=False, shape=[workload.batch, BODY_CHANNELS, side, side], output=x)
     x = _classifier(graph, _body(graph, _stem(graph, _pixels(graph), network), network), network)
     return graph.model(
@@ -111,7 +111,7 @@ def _layer(graph: Graph, x: str, layer: nn.Module) -> str:
 def _pixels(graph: Graph) -> str:
     std = np.array(PIXEL_STD, np.float32).reshape(3, 1, 1)
     mean = np.array(PIXEL_MEAN, np.float32).reshape(3, 1, 1)
-    x = graph.node("Cast", graph.node("Transpose", INPUT, perm=[0, 3, 1, 2]), to=1)
+    x = graph.node("Cast", graph.node("Transpose", GRAPH_INPUT, perm=[0, 3, 1, 2]), to=1)
     # Sub and Div, not Mul and Add: an Add would be quantized with those of the shortcuts
     return graph.node("Div", graph.node("Sub", x, graph.constant(mean)), graph.constant(std))
 

@@ -8,8 +8,8 @@ from groupnet_det.benchmark.measure.workload import KERNEL, LayerWorkload
 from groupnet_det.packed.program import Program
 from groupnet_det.packed.sign_bits import pack_sign_bits
 from groupnet_det.packed.steps.conv import Branch, Conv, Term
+from groupnet_det.packed.steps.input_steps import Stem
 from groupnet_det.packed.steps.parts import BitsSink, Buffer, Map, Sinks
-from groupnet_det.packed.steps.sources import Stem
 
 IMAGE_CHANNELS = 3
 # Steps that only make the input of the chain: the stem, and a first layer, whose branches all read

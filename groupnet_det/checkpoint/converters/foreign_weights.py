@@ -123,11 +123,11 @@ def _complete(conversion: Conversion) -> Conversion:
                 f"it does not match its keys: {key} has shape {tuple(value.shape)}, in the network "
                 f"{found}"
             )
-    absent = [key for key in wanted if key not in conversion.state]
-    counters = [key for key in absent if key.endswith(".num_batches_tracked")]
-    if len(absent) > len(counters):
-        first = next(key for key in absent if key not in counters)
-        raise CheckpointError(f"it lacks {len(absent)} tensors, such as the one for {first}")
+    missing = [key for key in wanted if key not in conversion.state]
+    counters = [key for key in missing if key.endswith(".num_batches_tracked")]
+    if len(missing) > len(counters):
+        first = next(key for key in missing if key not in counters)
+        raise CheckpointError(f"it lacks {len(missing)} tensors, such as the one for {first}")
     state = {**conversion.state, **{key: torch.tensor(0) for key in counters}}
     return replace(conversion, state=state, new=[*conversion.new, *counters])
 

@@ -12,11 +12,11 @@ import torch
 from detectron2.config import CfgNode
 
 from groupnet_det.analysis.complexity import CONVENTION
+from groupnet_det.analysis.config_networks import count_layers, pack, shapes_of
 from groupnet_det.analysis.cost_table import cost_summary, format_costs
 from groupnet_det.analysis.forward import default_size, region_parts
 from groupnet_det.analysis.latency import backbone_path, time_steps, with_latency
 from groupnet_det.analysis.layer_costs import LayerCost
-from groupnet_det.analysis.networks import count_layers, pack, shapes_of
 from groupnet_det.analysis.precision_map import count_weights
 from groupnet_det.benchmark.measure.environment import processor
 from groupnet_det.benchmark.measure.table import write_rows
@@ -33,7 +33,7 @@ from groupnet_det.version import __version__
 from groupnet_det.visualization.layer_cost_plot import plot_layer_costs
 from groupnet_det.visualization.num_bases_plot import plot_bases
 
-from . import flags
+from . import benchmark_flags
 
 
 def analyze(cfg: CfgNode, size: tuple[int, int], arguments: argparse.Namespace) -> list[LayerCost]:
@@ -61,7 +61,7 @@ def analyze(cfg: CfgNode, size: tuple[int, int], arguments: argparse.Namespace) 
     return rows
 
 
-def compare_numbers_of_bases(
+def _compare_numbers_of_bases(
     cfg: CfgNode, size: tuple[int, int], arguments: argparse.Namespace
 ) -> list[BasesRow]:
     """The rows of all K; prints the table.
@@ -90,7 +90,7 @@ def gather(arguments: argparse.Namespace, size: tuple[int, int]) -> dict[str, st
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = flags.analyze_model()
+    parser = benchmark_flags.analyze_model()
     return parser.parse_args(words)
 
 
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> None:
     environment = gather(arguments, size)
     title = ", ".join(environment[name] for name in ("config", "size", "device", "date"))
     print(f"{CONVENTION}\n\n{title}\n")
-    rows: Sequence[Any] = (compare_numbers_of_bases if arguments.compare_bases else analyze)(
+    rows: Sequence[Any] = (_compare_numbers_of_bases if arguments.compare_bases else analyze)(
         cfg, size, arguments
     )
     if arguments.plot:

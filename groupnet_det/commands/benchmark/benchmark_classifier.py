@@ -13,7 +13,7 @@ from groupnet_det.benchmark.measure.environment import gather_environment
 from groupnet_det.benchmark.measure.own_process import number_from_process
 from groupnet_det.benchmark.measure.table import write_rows
 from groupnet_det.benchmark.suites.classifier_steps import (
-    NETWORKS,
+    CLASSIFIERS,
     ClassifierRow,
     ClassifierSize,
     measure_peak,
@@ -21,13 +21,13 @@ from groupnet_det.benchmark.suites.classifier_steps import (
 )
 from groupnet_det.errors import UserError, lookup
 
-from . import flags
+from . import benchmark_flags
 
 # This command, in a process of its own.
 COMMAND = ("-m", "groupnet_det", "benchmark", "classifier")
 
 
-def image_size_of(arguments: argparse.Namespace, num_bases: int) -> ClassifierSize:
+def _image_size_of(arguments: argparse.Namespace, num_bases: int) -> ClassifierSize:
     return ClassifierSize(
         num_bases=num_bases, batch=arguments.batch, size=arguments.size, width=arguments.width
     )
@@ -45,7 +45,7 @@ def peak_in_process(network: str, size: ClassifierSize, threads: int) -> float:
     return number_from_process(words)
 
 
-def measure_rounds(arguments: argparse.Namespace) -> list[ClassifierRow]:
+def _measure_rounds(arguments: argparse.Namespace) -> list[ClassifierRow]:
     """The rows of all K.
 
     Raises:
@@ -53,25 +53,25 @@ def measure_rounds(arguments: argparse.Namespace) -> list[ClassifierRow]:
     """
     rows: list[ClassifierRow] = []
     for num_bases in tqdm(arguments.num_bases, desc="K", disable=None):
-        size = image_size_of(arguments, num_bases)
-        peaks = {name: peak_in_process(name, size, arguments.threads) for name in NETWORKS}
+        size = _image_size_of(arguments, num_bases)
+        peaks = {name: peak_in_process(name, size, arguments.threads) for name in CLASSIFIERS}
         rows += time_classifiers(size, arguments.rounds, peaks)
     return rows
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = flags.benchmark_classifier().parse_args(argv)
+    arguments = benchmark_flags.benchmark_classifier().parse_args(argv)
     torch.set_num_threads(arguments.threads)
     try:
         if arguments.memory_of:
-            lookup(NETWORKS, arguments.memory_of, "--memory-of")
+            lookup(CLASSIFIERS, arguments.memory_of, "--memory-of")
             print(
-                measure_peak(arguments.memory_of, image_size_of(arguments, arguments.num_bases[0]))
+                measure_peak(arguments.memory_of, _image_size_of(arguments, arguments.num_bases[0]))
             )
             return 0
         names = ("batch", "size", "width", "threads", "rounds")
         environment = gather_environment({name: getattr(arguments, name) for name in names})
-        rows = measure_rounds(arguments)
+        rows = _measure_rounds(arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
     print(tabulate([asdict(row) for row in rows], headers="keys"))

@@ -13,14 +13,14 @@ from tabulate import tabulate
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.benchmark.suites.trained_model import time_trained
 from groupnet_det.commands.network_config import network_config
-from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
+from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
 
-from . import flags
+from . import benchmark_flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.benchmark_packed()
+    parser = benchmark_flags.benchmark_packed()
     arguments = parser.parse_args(argv)
     if arguments.threads is None:
         arguments.threads = torch.get_num_threads()  # as the web page does
@@ -28,17 +28,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if getattr(arguments, name) <= 0:
             parser.error(f"--{name.replace('_', '-')} must be positive")
     try:
-        figures = measure_packed_file(arguments)
+        figures = _measure_packed_file(arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
-    show_times(figures)
+    _show_times(figures)
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
         print(f"written: {arguments.json}")
     return 0
 
 
-def measure_packed_file(arguments: argparse.Namespace) -> dict[str, Any]:
+def _measure_packed_file(arguments: argparse.Namespace) -> dict[str, Any]:
     """The figures of `time_trained`.
 
     Raises:
@@ -50,12 +50,12 @@ def measure_packed_file(arguments: argparse.Namespace) -> dict[str, Any]:
     if not cfg.DATASETS.TEST:
         raise ConfigError("DATASETS.TEST is empty; name a data set whose first image is taken")
     register_datasets(cfg)
-    make_absent_datasets(cfg.DATASETS.TEST)
+    make_missing_datasets(cfg.DATASETS.TEST)
     schedule = Schedule(rounds=arguments.rounds, burst_seconds=arguments.burst_ms / 1000)
     return time_trained(cfg, Path(arguments.packed), schedule=schedule, threads=arguments.threads)
 
 
-def show_times(figures: dict[str, Any]) -> None:
+def _show_times(figures: dict[str, Any]) -> None:
     """Print the table, and what it depends on."""
     rows = [
         (name, of["least"], of["median"], figures["times_packed"].get(name, {}).get("median", 1.0))

@@ -12,8 +12,8 @@ from pathlib import Path
 from tabulate import tabulate
 from tqdm import tqdm
 
+from groupnet_det.benchmark.engines.engine_registry import SIGNED_SIMULATION, TORCH
 from groupnet_det.benchmark.engines.packed_engines import engine_isa
-from groupnet_det.benchmark.engines.registry import SIMULATION, TORCH
 from groupnet_det.benchmark.measure.environment import gather_environment
 from groupnet_det.benchmark.measure.table import OURS, Row, write_rows
 from groupnet_det.benchmark.measure.timing import Schedule
@@ -33,7 +33,7 @@ from groupnet_det.files.csv_records import read_records
 from groupnet_det.files.paths import results_folder
 from groupnet_det.visualization.runtime_plot import plot_runtime
 
-from . import flags
+from . import benchmark_flags
 
 # This command, in a process of its own.
 COMMAND = ("-m", "groupnet_det", "benchmark", "runtime")
@@ -43,14 +43,14 @@ AVX2_VARIABLES = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
 }
-AVX2_ENGINES = (OURS, TORCH, SIMULATION)  # those that heed these variables
+AVX2_ENGINES = (OURS, TORCH, SIGNED_SIMULATION)  # those that heed these variables
 
 
 def _measure_avx2(arguments: argparse.Namespace) -> list[Row]:
     """The rows of ``body`` in a process that is held to AVX2.
 
     Raises:
-        UserError: It failed; its own output has told why.
+        UserError: It failed; its own output says why.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
@@ -130,7 +130,7 @@ SPECIAL = {
 def _measure_all(arguments: argparse.Namespace, environment: dict[str, str]) -> list[Row]:
     """Everything asked for; the CSV is written after each part."""
     rows: list[Row] = []
-    for what in flags.WHAT if "all" in arguments.what else arguments.what:
+    for what in benchmark_flags.WHAT if "all" in arguments.what else arguments.what:
         special = SPECIAL.get(what)
         new = special(arguments) if special else _measure_suite(what, arguments)
         rows += new
@@ -140,7 +140,7 @@ def _measure_all(arguments: argparse.Namespace, environment: dict[str, str]) -> 
 
 
 def _show_targets(rows: Sequence[Row]) -> None:
-    """Print those targets that the rows can be held against."""
+    """Print the targets that the rows can be compared with."""
     lines = targets_table(rows)
     measured = [line for line in lines if line["met"] != NOT_MEASURED]
     if measured:
@@ -150,7 +150,7 @@ def _show_targets(rows: Sequence[Row]) -> None:
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = flags.benchmark_runtime()
+    parser = benchmark_flags.benchmark_runtime()
     return parser.parse_args(words)
 
 

@@ -22,7 +22,7 @@ from groupnet_det.engine.memory.random_steps import BatchSize, TrainingSteps
 from groupnet_det.errors import ConfigError, UserError
 from groupnet_det.files.paths import results_folder
 
-from . import flags
+from . import benchmark_flags
 
 # This command, in a process of its own.
 COMMAND = ("-m", "groupnet_det", "benchmark", "train")
@@ -46,7 +46,7 @@ def batch_size(cfg: CfgNode, arguments: argparse.Namespace) -> BatchSize:
     return size_of(cfg, num_images=arguments.batch, height=height, width=width)
 
 
-def measure_step_memory(path: str, arguments: argparse.Namespace) -> float:
+def _measure_step_memory(path: str, arguments: argparse.Namespace) -> float:
     """MiB that this process grows by, at most, in some steps of ``--memory-of``."""
     cfg = _read_config(path, arguments)
     device = torch.device(cfg.MODEL.DEVICE)
@@ -58,7 +58,7 @@ def measure_step_memory(path: str, arguments: argparse.Namespace) -> float:
 
 
 def _memory_in_process(path: str, network: str, arguments: argparse.Namespace) -> float:
-    """`measure_step_memory` in a process of its own.
+    """`_measure_step_memory` in a process of its own.
 
     Raises:
         UserError: It failed, such as for want of memory.
@@ -76,7 +76,7 @@ def _memory_in_process(path: str, network: str, arguments: argparse.Namespace) -
         ) from error
 
 
-def measure_steps(path: str, arguments: argparse.Namespace) -> TrainingRow:
+def _measure_steps(path: str, arguments: argparse.Namespace) -> TrainingRow:
     """The row of a config."""
     cfg = _read_config(path, arguments)
     size = batch_size(cfg, arguments)
@@ -95,7 +95,7 @@ def _name_of(path: str) -> str:
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = flags.benchmark_train()
+    parser = benchmark_flags.benchmark_train()
     return parser.parse_args(words)
 
 
@@ -105,13 +105,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(arguments.threads)
     try:
         if arguments.memory_of:
-            print(measure_step_memory(arguments.configs[0], arguments))
+            print(_measure_step_memory(arguments.configs[0], arguments))
             return 0
-        environment = describe_run(arguments)
+        environment = _describe_run(arguments)
         arguments.csv = arguments.csv or results_folder() / "training/configs.csv"
         rows: list[TrainingRow] = []
         for path in tqdm(arguments.configs, desc="configs", disable=None):
-            rows.append(measure_steps(path, arguments))
+            rows.append(_measure_steps(path, arguments))
             write_rows(arguments.csv, rows, environment)
     except UserError as error:
         sys.exit(f"error: {error}")
@@ -121,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def describe_run(arguments: argparse.Namespace) -> dict[str, str]:
+def _describe_run(arguments: argparse.Namespace) -> dict[str, str]:
     environment = gather_environment(
         {
             "threads": arguments.threads,

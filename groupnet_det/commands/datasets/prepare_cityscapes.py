@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from groupnet_det.data.datasets.cityscapes_masks import prepare_train_ids
 from groupnet_det.errors import UserError
 
-from . import flags
+from . import datasets_flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.prepare_cityscapes()
+    parser = datasets_flags.prepare_cityscapes()
     arguments = parser.parse_args(argv)
     root = arguments.root
     if root is None:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from groupnet_det.data.datasets.mnist5k import prepare_mnist5k
 from groupnet_det.errors import UserError
 
-from . import flags
+from . import datasets_flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.prepare_mnist5k()
+    parser = datasets_flags.prepare_mnist5k()
     root = parser.parse_args(argv).output
     if root is None:
         from groupnet_det.data.catalog import datasets_root

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from groupnet_det.data.datasets.photo_digits import PhotoDigitsOptions, prepare_photo_digits
 from groupnet_det.errors import UserError
 
-from . import flags
+from . import datasets_flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.prepare_photo_digits()
+    parser = datasets_flags.prepare_photo_digits()
     arguments = vars(parser.parse_args(argv))
     root = arguments.pop("output")
     if root is None:

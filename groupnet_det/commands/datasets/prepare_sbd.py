@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from groupnet_det.data.datasets.sbd import NUM_TRAINAUG, prepare_trainaug
 from groupnet_det.errors import UserError
 
-from . import flags
+from . import datasets_flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.prepare_sbd()
+    parser = datasets_flags.prepare_sbd()
     arguments = parser.parse_args(argv)
     voc = arguments.voc
     if voc is None:

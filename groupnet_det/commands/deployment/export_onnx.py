@@ -14,11 +14,11 @@ from groupnet_det.exporting.onnx.onnx_verification import TOLERANCE, OnnxFinding
 from groupnet_det.exporting.onnx.trained_graph import export_trained_onnx
 from groupnet_det.exporting.packed.trained import load_trained
 
-from . import flags
+from . import deployment_flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.export_onnx()
+    parser = deployment_flags.export_onnx()
     arguments = parser.parse_args(argv)
     try:
         require_onnx()  # before what takes long
@@ -32,12 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         exported.save(output)
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
-    print(describe_graph(findings))
+    print(_describe_graph(findings))
     print(f"\nwritten: {output}, {output.stat().st_size:,} bytes, opset {OPSET}")
     return 0
 
 
-def describe_graph(findings: Sequence[OnnxFinding]) -> str:
+def _describe_graph(findings: Sequence[OnnxFinding]) -> str:
     """The differences, as lines."""
     rows = [
         ("x".join(map(str, finding.size)), output.name, output.largest, *output.differences)

@@ -18,11 +18,11 @@ from groupnet_det.exporting.packed.trained import (
 from groupnet_det.modeling.heads.class_agnostic_nms import KEY
 from groupnet_det.packed.packed_file import write_packed
 
-from . import flags
+from . import deployment_flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.export_packed()
+    parser = deployment_flags.export_packed()
     arguments = parser.parse_args(argv)
     try:
         if arguments.class_agnostic_nms:

@@ -12,19 +12,19 @@ from groupnet_det.files.hub import HubName, parse_name, push_files
 from groupnet_det.packed.packed_file import read_packed
 from groupnet_det.version import __version__
 
-from . import flags
+from . import deployment_flags
 
 PACKED = "*.gnp"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = flags.push().parse_args(argv)
+    arguments = deployment_flags.push().parse_args(argv)
     folder = arguments.folder
     try:
         name = parse_name(f"hf://{arguments.name.removeprefix('hf://')}")
         if name != HubName(name.repo):
             raise CheckpointError(f"{name} is more than a name; give USER/NAME alone")
-        files = files_to_push(folder, name)
+        files = _files_to_push(folder, name)
         message = f"Pushed by groupnet_det {__version__}"
         address = push_files(name, files, message=message, private=arguments.private)
     except (UserError, OSError) as error:
@@ -36,12 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def files_to_push(folder: Path, name: HubName) -> dict[str, Path | bytes]:
-    """What of a folder is for other people, by file name; all of it can be read.
+def _files_to_push(folder: Path, name: HubName) -> dict[str, Path | bytes]:
+    """Choose the files of a folder that are for other people, by name; all can be read.
 
     Args:
-        folder: As `write_folder` makes it, perhaps with packed files.
-        name: Of the model on the hub, for the card.
+        folder: A folder that `write_folder` made, perhaps with packed files.
+        name: Name of the model on the hub, for the card.
 
     Raises:
         CheckpointError: A file is missing, broken, or a link to one elsewhere.
@@ -52,7 +52,7 @@ def files_to_push(folder: Path, name: HubName) -> dict[str, Path | bytes]:
     for path in paths.values():
         if not path.exists() or not stat.S_ISREG(path.lstat().st_mode):
             raise CheckpointError(
-                f"{path} is no plain file, so nothing is pushed; `groupnet-det convert "
+                f"{path} is not a plain file, so nothing is pushed; `groupnet-det convert "
                 f"CHECKPOINT --output FOLDER` makes {WEIGHTS_FILE}, {CONFIG_FILE} and {CARD_FILE}"
             )
     checkpoint = read_folder(folder)

@@ -12,9 +12,9 @@ from torch import nn
 
 from groupnet_det.commands.network_config import network_config
 from groupnet_det.data.dataset_checks import check_datasets
-from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
+from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
-from groupnet_det.exporting.export_info import ExportInfo
+from groupnet_det.exporting.export_settings import ExportSettings
 from groupnet_det.exporting.packed.eight_bits.rounded_convs import with_rounded_convs
 from groupnet_det.exporting.packed.layers.rounded_stem import with_rounded_stem
 from groupnet_det.exporting.packed.trained import (
@@ -24,7 +24,7 @@ from groupnet_det.exporting.packed.trained import (
     training_source,
 )
 from groupnet_det.exporting.verify.agreement import show_agreement
-from groupnet_det.exporting.verify.blocks import Trace
+from groupnet_det.exporting.verify.blocks import TraceFunction
 from groupnet_det.exporting.verify.engine import check_engine, engine_trace, skipped_engine
 from groupnet_det.exporting.verify.predictions import (
     FAILED,
@@ -46,7 +46,7 @@ from groupnet_det.modeling.meta_arch.semantic_inference import wrap_for_inferenc
 from groupnet_det.packed.packed_file import PackedFile, read_packed, write_packed
 from groupnet_det.runtime.reference.interpreter import trace_reference
 
-from . import flags
+from . import deployment_flags
 
 # Task -> the scores that are compared.
 SCORES = {
@@ -56,12 +56,12 @@ SCORES = {
     "semantic_segmentation": ("sem_seg/mIoU",),
     "panoptic_segmentation": ("bbox/AP", "segm/AP", "sem_seg/mIoU"),
 }
-TRACES: dict[str, Trace] = {"native": engine_trace, "reference": trace_reference}
+TRACES: dict[str, TraceFunction] = {"native": engine_trace, "reference": trace_reference}
 EXIT_CODES = {Verdict.VERIFIED: 0, Verdict.FAILED: 1, Verdict.INCONCLUSIVE: 3}  # 2: wrong flags
 WORDS = {
     Verdict.VERIFIED: "verified",
     Verdict.FAILED: "NOT verified",
-    Verdict.INCONCLUSIVE: "INCONCLUSIVE: nothing is wrong, but the scores cannot tell; "
+    Verdict.INCONCLUSIVE: "INCONCLUSIVE: nothing is wrong, but the scores are inconclusive; "
     f"name a data set of {MIN_IMAGES} images or more in DATASETS.TEST, or train longer",
 }
 NO_ENGINE = "asked for with --backend reference: the engine itself was not compared"
@@ -142,7 +142,7 @@ def cost_of(cfg: CfgNode, own: PackedModel, again: PackedFile, backend: str) -> 
 def compare_predictions(
     cfg: CfgNode, trained: nn.Module, packed: PackedModel, dataset: str
 ) -> list[Finding]:
-    """What both networks reach on a data set, and on how many images they agree."""
+    """Compare the scores of both networks on a data set, and the images on which they agree."""
     task = packed.predictor.task
     ours = _score_trained(cfg, trained, dataset, task)
     theirs = score_dataset(cfg, packed, dataset)
@@ -181,7 +181,10 @@ def _score_trained(cfg: CfgNode, model: nn.Module, dataset: str, task: str) -> D
 def _warn_of_other_checkpoint(cfg: CfgNode, packed: PackedFile) -> None:
     """Say what would explain all failures."""
     recorded = (packed.info.get("source") or {}).get("checkpoint_sha256")
-    if recorded and recorded != training_source(ExportInfo.from_config(cfg))["checkpoint_sha256"]:
+    if (
+        recorded
+        and recorded != training_source(ExportSettings.from_config(cfg))["checkpoint_sha256"]
+    ):
         print(f"note: the packed file was not made from {cfg.MODEL.WEIGHTS}", file=sys.stderr)
 
 
@@ -196,12 +199,12 @@ def prepare_check(cfg: CfgNode) -> CfgNode:
     if not cfg.DATASETS.TEST:
         raise ConfigError("DATASETS.TEST is empty; name a data set whose images are compared")
     register_datasets(cfg)
-    make_absent_datasets(cfg.DATASETS.TEST)
+    make_missing_datasets(cfg.DATASETS.TEST)
     check_datasets(cfg, list(cfg.DATASETS.TEST))
     return cfg
 
 
-def show_findings(findings: list[Finding]) -> None:
+def _show_findings(findings: list[Finding]) -> None:
     """Print the table and the verdict."""
     rows = [(f.check, f.part, f.compared, f.found, f.verdict) for f in findings]
     headers = ["check", "part", "compared", "found", "verdict"]
@@ -211,7 +214,7 @@ def show_findings(findings: list[Finding]) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.verify_packed()
+    parser = deployment_flags.verify_packed()
     arguments = parser.parse_args(argv)
     if arguments.num_images < 1:
         parser.error("--num-images must be positive")
@@ -226,7 +229,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except UserError as error:
         sys.exit(f"error: {error}")
-    show_findings(findings)
+    _show_findings(findings)
     if arguments.json:
         arguments.json.write_text(json.dumps(verification_report(findings), indent=2) + "\n")
     return EXIT_CODES[verdict_of(findings)]

@@ -33,7 +33,7 @@ from groupnet_det.model_zoo.from_manifest import rows_of_manifest
 from groupnet_det.model_zoo.measure import measure_costs, measure_latency
 from groupnet_det.model_zoo.records import CostRow, LatencyRow, TrainedRow
 from groupnet_det.model_zoo.spec import read_specs
-from groupnet_det.model_zoo.zoo_page import COSTS, FOLDER, LATENCIES, make_page
+from groupnet_det.model_zoo.zoo_page import COSTS, LATENCIES, ZOO_FOLDER, make_page
 
 ROOT = project_root()
 NOT_TIMED = "untrained"  # kind of table
@@ -46,7 +46,7 @@ def _networks_of_zoo(chosen: str, *, timed: bool) -> dict[str, str]:
     Args:
         timed: Leave out tables that show no time.
     """
-    specs = read_specs(ROOT / FOLDER / "tables.yaml")
+    specs = read_specs(ROOT / ZOO_FOLDER / "tables.yaml")
     return {
         entry.network: entry.size
         for name, spec in specs.items()
@@ -56,7 +56,7 @@ def _networks_of_zoo(chosen: str, *, timed: bool) -> dict[str, str]:
     }
 
 
-def measure_columns(
+def _measure_columns(
     path: Path,
     kind: type[R],
     networks: Mapping[str, str],
@@ -67,7 +67,7 @@ def measure_columns(
     """Add the rows of `networks` that `path` lacks; each is written as soon as it is there.
 
     Args:
-        path, kind: Of the rows.
+        path, kind: Path and kind of the rows.
         networks: With the size of the image.
         make: Measures a network.
         fresh: Measure those again that are there.
@@ -87,7 +87,7 @@ def add_zoo(manifest: Path) -> None:
     """Take the rows of a manifest into ``TRAINED``; those of the same model are replaced.
 
     Raises:
-        UserError: It is no manifest of tools/train_zoo.py.
+        UserError: It is not a manifest of tools/train_zoo.py.
     """
     path = ROOT / TRAINED
     new = rows_of_manifest(manifest, ROOT)
@@ -105,12 +105,12 @@ def run(arguments: argparse.Namespace) -> None:
     if "costs" in arguments.measure:
         networks = _networks_of_zoo(arguments.networks, timed=False)
         count = partial(measure_costs, root=ROOT)
-        measure_columns(ROOT / COSTS, CostRow, networks, count, fresh=arguments.fresh)
+        _measure_columns(ROOT / COSTS, CostRow, networks, count, fresh=arguments.fresh)
     if "latency" in arguments.measure:
         networks = _networks_of_zoo(arguments.networks, timed=True)
         schedule = Schedule(rounds=arguments.rounds)
         time = partial(measure_latency, root=ROOT, threads=arguments.threads, schedule=schedule)
-        measure_columns(ROOT / LATENCIES, LatencyRow, networks, time, fresh=arguments.fresh)
+        _measure_columns(ROOT / LATENCIES, LatencyRow, networks, time, fresh=arguments.fresh)
     page, path = make_page(ROOT), ROOT / "MODEL_ZOO.md"
     if not arguments.check:
         path.write_text(page)

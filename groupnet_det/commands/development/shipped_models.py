@@ -20,7 +20,7 @@ def ship(entries: Iterable[Mapping[str, Any]], zoo: Path, folder: Path = FOLDER)
     has and the manifest does not name stay as they are.
 
     Args:
-        entries: Of the manifest.
+        entries: Entries of the manifest.
         zoo: The folder of the manifest.
 
     Raises:

@@ -1,7 +1,7 @@
 """Train one small model per task from fixed seeds, and say in a manifest what each reaches.
 
-Each is packed too (tools/export_packed.py), and the packed file is held against the trained network
-(tools/verify_packed.py); the manifest records its size and the outcome.
+Each is packed too (tools/export_packed.py), and the packed file is compared with the trained
+network (tools/verify_packed.py); the manifest records its size and the outcome.
 
   python tools/train_zoo.py
   python tools/train_zoo.py --models classifier_groupnet_mnist5k
@@ -39,7 +39,7 @@ from .shipped_models import ship
 ROOT = project_root()
 MANIFEST = "manifest.json"
 EXPORT, VERIFY = "export", "verify"
-TOLD = ("metric", "agreement")  # checks that the manifest tells of where they passed, too
+LISTED = ("metric", "agreement")  # checks that the manifest lists even if they passed
 VERDICTS = {Verdict.VERIFIED: "yes", Verdict.FAILED: "NO", Verdict.INCONCLUSIVE: "inconclusive"}
 
 
@@ -50,7 +50,7 @@ class ZooModel:
     Attributes:
         task: For the reader.
         configs: Config files of its stages; each starts from the weights of the one before.
-        metric: As named in metrics.json, of the last stage's validation set.
+        metric: Its name in metrics.json, for the validation set of the last stage.
     """
 
     task: str
@@ -112,10 +112,10 @@ def train_zoo(names: list[str], *, preset: str, output: Path, fresh: bool) -> No
         if not kept:
             entries[name] = _train_model(name, model, PRESETS[preset], output)
             _write_manifest(output, preset, entries)
-        if not is_exported(entries[name], output):
+        if not _is_exported(entries[name], output):
             entries[name]["packed"] = _pack_model(name, model, preset, entries[name], output)
             _write_manifest(output, preset, entries)
-    print("\n" + format_manifest(entries) + f"\n\nmanifest: {output / MANIFEST}")
+    print("\n" + _format_manifest(entries) + f"\n\nmanifest: {output / MANIFEST}")
     _check_verified({name: entries[name] for name in chosen})
 
 
@@ -159,7 +159,7 @@ def _train_model(
     }
 
 
-def is_exported(entry: dict[str, Any], output: Path) -> bool:
+def _is_exported(entry: dict[str, Any], output: Path) -> bool:
     """Whether the model's packed file is there, and nothing was found wrong."""
     packed = entry.get("packed")
     return packed is not None and not _failed(packed) and (output / packed["file"]).is_file()
@@ -200,7 +200,7 @@ def _pack_model(
         "findings": [
             f"{f['check']}, {f['part']}: {f['found']}"
             for f in outcome["findings"]
-            if f["check"] in TOLD or f["verdict"] != "passed"
+            if f["check"] in LISTED or f["verdict"] != "passed"
         ],
     }
 
@@ -261,7 +261,7 @@ def _write_manifest(output: Path, preset: str, entries: dict[str, dict[str, Any]
     partial.replace(output / MANIFEST)
 
 
-def format_manifest(entries: dict[str, dict[str, Any]]) -> str:
+def _format_manifest(entries: dict[str, dict[str, Any]]) -> str:
     rows = [
         (e["task"], e["name"], *e["metric"].values(), e["seconds"], *_packed_columns(e))
         for e in entries.values()

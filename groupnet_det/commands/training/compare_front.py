@@ -30,7 +30,7 @@ def show_front(
     """
     label = Path(arguments.config_file).stem
     path = arguments.front_csv or results_folder() / "front" / f"{label}.csv"
-    trained = trained_configs(arguments, grid, rows, methods)
+    trained = _trained_configs(arguments, grid, rows, methods)
     front = Front(
         trained,
         path,
@@ -55,7 +55,7 @@ def show_front(
         print(f"\nplot: {picture}")
 
 
-def trained_configs(
+def _trained_configs(
     arguments: argparse.Namespace, grid: Grid, rows: Sequence[ComparisonRow], methods: Methods
 ) -> dict[RowKey, Any]:
     """The config of each finished result, with what it trained in ``MODEL.WEIGHTS``, and its

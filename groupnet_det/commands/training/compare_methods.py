@@ -15,14 +15,14 @@ from groupnet_det.comparison.grid import Grid, Summary, by_key, summarize
 from groupnet_det.comparison.grid_training import row_config, train_grid
 from groupnet_det.comparison.rows import ComparisonRow, read_comparison
 from groupnet_det.config import load_config
-from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
+from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
 from groupnet_det.engine.checks.binary_share import build_without_weights, check_binary_share
 from groupnet_det.engine.setup import check_output_dir, check_run
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.files.paths import results_folder
 from groupnet_det.visualization.comparison_plot import plot_comparison
 
-from . import flags
+from . import training_flags
 from .compare_front import show_front
 
 METHODS = Path(__file__).with_name("methods")
@@ -31,7 +31,7 @@ METHODS = Path(__file__).with_name("methods")
 def _check_rows(
     grid: Grid, methods: Mapping[str, Mapping[str, Any]], arguments: argparse.Namespace
 ) -> None:
-    """What a training of each method would be refused or warned of is told here, once.
+    """Check the config of each method, so that errors and warnings appear once, at the start.
 
     Raises:
         UserError: One cannot work.
@@ -40,7 +40,7 @@ def _check_rows(
     cfg = load_config(config, options)
     register_datasets(cfg)
     used = [*cfg.DATASETS.TRAIN, *cfg.DATASETS.VAL, *cfg.DATASETS.TEST]
-    make_absent_datasets(used)
+    make_missing_datasets(used)
     check_output_dir(cfg.OUTPUT_DIR)
     with _each_warning_once():
         for key in grid.first_results():
@@ -88,7 +88,7 @@ def show_searches(grid: Grid, rows: Sequence[ComparisonRow]) -> None:
         print("\n" + tabulate(table, headers=headers, disable_numparse=True, tablefmt="pipe"))
 
 
-def show_grid(summaries: list[Summary], path: Path, picture: Path, title: str) -> None:
+def _show_grid(summaries: list[Summary], path: Path, picture: Path, title: str) -> None:
     """Print the table and draw the plot of the finished rows."""
     if not summaries:
         print(f"{path} holds no result of this grid yet (methods, learning rates, seeds, lengths)")
@@ -120,7 +120,7 @@ def show_grid(summaries: list[Summary], path: Path, picture: Path, title: str) -
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = flags.compare_methods()
+    parser = training_flags.compare_methods()
     return parser.parse_args(words)
 
 
@@ -149,7 +149,7 @@ def _read_methods(path: Path) -> dict[str, dict[str, Any]]:
     try:
         methods = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(methods, dict) or not all(isinstance(m, dict) for m in methods.values()):
         raise ConfigError(f"{path} must map names to config keys and values")
     return methods
@@ -204,7 +204,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         picture = Path(cfg.OUTPUT_DIR) / "comparison.png"
         title = f"{label}: what methods reach, against what they cost"
         if grid.seeds:
-            show_grid(summarize(grid, rows), path, picture, title)
+            _show_grid(summarize(grid, rows), path, picture, title)
         if arguments.front or arguments.time:
             register_datasets(cfg)
             show_front(arguments, grid, rows, methods)

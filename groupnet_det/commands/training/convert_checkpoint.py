@@ -17,7 +17,7 @@ from groupnet_det.config import load_config
 from groupnet_det.engine.records.recorded_scores import of_all_classes, recorded_scores
 from groupnet_det.errors import CheckpointError, UserError
 
-from . import flags
+from . import training_flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,10 +46,10 @@ def _to_folder(path: Path, output: Path, config_file: str) -> None:
     """A checkpoint of ours to a folder.
 
     Args:
-        config_file: That of its training, for a checkpoint that carries none; else empty.
+        config_file: Config of its training if the checkpoint contains none; else empty.
 
     Raises:
-        CheckpointError: `output` is no new folder, or there is no config.
+        CheckpointError: `output` is not a new folder, or there is no config.
     """
     if output.suffix == ".pth":
         raise CheckpointError(f"{path} is a checkpoint of ours already; --output names a folder")
@@ -71,7 +71,7 @@ def _from_folder(path: Path, output: Path) -> None:
     """A folder to one file.
 
     Raises:
-        CheckpointError: The folder cannot be read, or `output` is no ``.pth`` file.
+        CheckpointError: The folder cannot be read, or `output` is not a ``.pth`` file.
     """
     check_converted_output(output)
     checkpoint = read_checkpoint(path)
@@ -84,7 +84,7 @@ def _from_foreign(arguments: argparse.Namespace) -> None:
     """Weights of others to a file of ours, and the config of their network.
 
     Raises:
-        CheckpointError: They are of no known kind, or `output` is no ``.pth`` file.
+        CheckpointError: They are of no known kind, or `output` is not a ``.pth`` file.
     """
     conversion = convert_file(
         arguments.checkpoint,
@@ -93,16 +93,16 @@ def _from_foreign(arguments: argparse.Namespace) -> None:
         bpac=arguments.bpac,
     )
     config = write_conversion(conversion, arguments.output)
-    print_conversion(conversion)
+    _print_conversion(conversion)
     print(f"written: {arguments.output} and {config}")
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = flags.convert_checkpoint()
+    parser = training_flags.convert_checkpoint()
     return parser.parse_args(words)
 
 
-def print_conversion(conversion: Conversion) -> None:
+def _print_conversion(conversion: Conversion) -> None:
     """Say what was recognised, and what found no place."""
     print(f"recognised: {conversion.source}")
     for key, value in conversion.options.items():

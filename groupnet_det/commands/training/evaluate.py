@@ -21,7 +21,7 @@ from groupnet_det.evaluation.saved.coco_scores import (
 from groupnet_det.evaluation.saved.voc_scores import score_voc_results
 from groupnet_det.files.output_files import PLOTS, check_output
 
-from . import flags
+from . import training_flags
 
 # What goes together: needed flags, and those that may be added.
 MODES = {
@@ -36,7 +36,7 @@ MODES = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.evaluate()
+    parser = training_flags.evaluate()
     arguments = parser.parse_args(argv)
     given = {key for key, value in vars(arguments).items() if value is not None}
     fitting = [
@@ -64,7 +64,7 @@ def _score_detections(arguments: argparse.Namespace) -> None:
     )
 
 
-def run_voc(arguments: argparse.Namespace) -> None:
+def _run_voc(arguments: argparse.Namespace) -> None:
     class_names = _read_classes(arguments.classes) if arguments.classes else CLASS_NAMES
     scores = score_voc_results(
         arguments.voc, arguments.split, arguments.results, class_names, arguments.voc_metric or "12"
@@ -139,7 +139,7 @@ def _score_masks(arguments: argparse.Namespace) -> None:
 
 SCORERS = {
     "detections": _score_detections,
-    "voc": run_voc,
+    "voc": _run_voc,
     "classes": _score_classes,
     "masks": _score_masks,
 }

@@ -1,4 +1,4 @@
-"""Make one HTML page of a training: scores, curves, pictures, what its network is and costs."""
+"""Make one HTML page of a training: scores, curves, images, structure and costs of its network."""
 
 import logging
 import sys
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from groupnet_det.errors import UserError
 from groupnet_det.report.report_page import write_report
 
-from . import flags
+from . import training_flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.report()
+    parser = training_flags.report()
     arguments = parser.parse_args(argv)
     logging.disable(logging.INFO)
     try:

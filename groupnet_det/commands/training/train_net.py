@@ -18,7 +18,7 @@ from groupnet_det.errors import UserError
 from groupnet_det.inference.packed_model import build_packed_model, is_packed
 from groupnet_det.report.report_page import write_report
 
-from . import flags
+from . import training_flags
 from .own_data import train_on_data
 
 NEEDS = (
@@ -49,7 +49,7 @@ def train_or_evaluate(arguments: argparse.Namespace) -> Any:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.train_net()
+    parser = training_flags.train_net()
     arguments = parser.parse_args(argv)
     if arguments.data is None and not arguments.config_file:
         parser.error(NEEDS)

@@ -1,4 +1,4 @@
-"""Packed models on your own pictures, in a browser on this machine."""
+"""Packed models on your own images, in a browser on this machine."""
 
 import argparse
 import sys
@@ -16,13 +16,13 @@ from groupnet_det.web.signals import ending_by_signals
 from groupnet_det.web.uploads import Uploads
 from groupnet_det.web.web_page import Page, build_page, launch, load_gradio
 
-from . import flags
+from . import visualization_flags
 
 ROOT = work_folder()
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = flags.app()
+    parser = visualization_flags.app()
     return parser.parse_args(words)
 
 
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace, folder: Path) -> None:
     try:
         examples = write_examples(folder / "examples")
     except ModuleNotFoundError as error:
-        print(f"warning: no example pictures, as {error.name} is missing", file=sys.stderr)
+        print(f"warning: no example images, as {error.name} is missing", file=sys.stderr)
         examples = []
     blocks = build_page(gradio, Page(models, uploads, handover), examples)
     try:

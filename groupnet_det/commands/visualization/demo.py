@@ -1,4 +1,4 @@
-"""Run a trained model on pictures, a video or a webcam, and draw what it finds."""
+"""Run a trained model on images, a video or a webcam, and draw what it finds."""
 
 import argparse
 import sys
@@ -10,9 +10,9 @@ from tqdm import tqdm
 
 from groupnet_det.errors import UserError
 from groupnet_det.images.decoding import read_rgb
-from groupnet_det.images.sources import find_pictures
+from groupnet_det.images.file_patterns import find_images
 from groupnet_det.images.video_frames import FrameSource
-from groupnet_det.inference.image_files import output_paths, save_picture
+from groupnet_det.inference.image_files import output_paths, save_drawing
 from groupnet_det.inference.trained_predictor import open_predictor
 from groupnet_det.inference.videos import (
     VideoFile,
@@ -20,20 +20,20 @@ from groupnet_det.inference.videos import (
     check_display,
     video_output,
 )
+from groupnet_det.packed.score_thresholds import DEFAULT_THRESHOLDS
 from groupnet_det.pretrained import pretrained
 from groupnet_det.runtime.base_predictor import BasePredictor
-from groupnet_det.runtime.score_threshold import DEFAULT_THRESHOLDS
 from groupnet_det.visualization.drawn_results import VideoDrawer, describe_result
 
-from . import flags
+from . import visualization_flags
 
 
-def tell(problem: str) -> None:
+def _report_problem(problem: str) -> None:
     """A line on stderr, above the progress bar."""
     tqdm.write(f"error: {problem}", file=sys.stderr)
 
 
-def _run_on_pictures(predictor: BasePredictor, patterns: Sequence[str], output: Path | None) -> int:
+def _run_on_images(predictor: BasePredictor, patterns: Sequence[str], output: Path | None) -> int:
     """Draw files.
 
     Returns:
@@ -42,34 +42,36 @@ def _run_on_pictures(predictor: BasePredictor, patterns: Sequence[str], output: 
     Raises:
         UserError: Nothing can be read, or nothing written.
     """
-    paths, problems = find_pictures(patterns)
+    paths, problems = find_images(patterns)
     targets = output_paths(paths, output) if output else [None] * len(paths)
     for problem in problems:
-        tell(problem)
+        _report_problem(problem)
     failed = len(problems)
-    bar = tqdm(list(zip(paths, targets, strict=True)), unit="picture", disable=None)
+    bar = tqdm(list(zip(paths, targets, strict=True)), unit="image", disable=None)
     for path, target in bar:
         try:
-            go_on = _draw_picture(predictor, path, target)
+            go_on = _draw_file(predictor, path, target)
         except (UserError, RuntimeError) as error:
-            tell(str(error) if isinstance(error, UserError) else f"{path}: {_first_line(error)}")
+            _report_problem(
+                str(error) if isinstance(error, UserError) else f"{path}: {_first_line(error)}"
+            )
             failed += 1
         else:
             if not go_on:
                 break
     if failed:
-        tell(f"{failed} of {len(paths) + len(problems)} inputs could not be used")
+        _report_problem(f"{failed} of {len(paths) + len(problems)} inputs could not be used")
     return failed
 
 
-def _draw_picture(predictor: BasePredictor, path: Path, target: Path | None) -> bool:
+def _draw_file(predictor: BasePredictor, path: Path, target: Path | None) -> bool:
     """Draw one file.
 
     Returns:
         Whether to go on.
 
     Raises:
-        DataError: It cannot be read, or its picture not written.
+        DataError: It cannot be read, or its drawing cannot be written.
     """
     pixels = read_rgb(str(path))
     start = time.perf_counter()
@@ -78,7 +80,7 @@ def _draw_picture(predictor: BasePredictor, path: Path, target: Path | None) -> 
     drawn = result.plot(pixels)
     tqdm.write(f"{path}: {describe_result(result)}, {seconds:.2f} s")
     if target:
-        save_picture(drawn, target)
+        save_drawing(drawn, target)
         return True
     with Window(path.name, wait=True) as window:
         return window.show(drawn)
@@ -113,17 +115,17 @@ def _first_line(error: Exception) -> str:
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = flags.demo()
+    parser = visualization_flags.demo()
     arguments = parser.parse_args(words)
     has_source = arguments.input or arguments.video_input or arguments.webcam is not None
     if not (arguments.weights or arguments.config_file or arguments.opts):
-        use_pretrained(arguments, has_source=has_source)
+        _use_pretrained(arguments, has_source=has_source)
     elif not has_source:
         parser.error("name images, a video or a webcam: --input, --video-input or --webcam")
     return arguments
 
 
-def use_pretrained(arguments: argparse.Namespace, *, has_source: bool) -> None:
+def _use_pretrained(arguments: argparse.Namespace, *, has_source: bool) -> None:
     """Take a model that comes with the package, and its image where nothing is named.
 
     Raises:
@@ -150,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """What was asked for; see `_run_on_pictures` and `_run_on_video`."""
+    """Run on images or on a video; see `_run_on_images` and `_run_on_video`."""
     if not arguments.output:
         check_display()
     threshold = arguments.score_threshold
@@ -161,7 +163,7 @@ def run(arguments: argparse.Namespace) -> int:
         score_threshold=DEFAULT_THRESHOLDS if threshold is None else threshold,
     )
     if arguments.input:
-        return _run_on_pictures(predictor, arguments.input, arguments.output)
+        return _run_on_images(predictor, arguments.input, arguments.output)
     is_file = arguments.video_input is not None
     source = Path(arguments.video_input) if is_file else arguments.webcam
     name = source.stem if is_file else f"webcam{source}"

@@ -14,20 +14,20 @@ from tqdm import tqdm
 
 from groupnet_det.config import load_config
 from groupnet_det.data.dataset_checks import check_datasets
-from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
+from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
 from groupnet_det.data.loading.loaders import build_train_loader
 from groupnet_det.errors import ConfigError, UserError
-from groupnet_det.inference.image_files import files_in_folder, save_picture
+from groupnet_det.inference.image_files import files_in_folder, save_drawing
 from groupnet_det.inference.videos import Window, check_display
 from groupnet_det.visualization.dataset_samples import draw_record, draw_sample, load_records
 
-from . import flags
+from . import visualization_flags
 
-# The file that a picture is of, and how it is drawn.
-Item = tuple[Path, Callable[[], np.ndarray]]
+# The file of an image, and the function that draws it.
+Drawing = tuple[Path, Callable[[], np.ndarray]]
 
 
-def _annotation_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
+def _annotation_items(cfg: CfgNode, num_images: int) -> Iterator[Drawing]:
     """The images of all training data sets, or so many of them, evenly chosen."""
     found = [
         (record, MetadataCatalog.get(name))
@@ -40,8 +40,8 @@ def _annotation_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
         yield Path(record["file_name"]), partial(draw_record, record, metadata)
 
 
-def _loader_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
-    """What training sees first; by default as many images as there are."""
+def _loader_items(cfg: CfgNode, num_images: int) -> Iterator[Drawing]:
+    """Drawings of what training sees first; by default as many as there are images."""
     metadata = MetadataCatalog.get(cfg.DATASETS.TRAIN[0])
     number = num_images or sum(len(load_records(name)) for name in cfg.DATASETS.TRAIN)
     batches = build_train_loader(cfg, seed=max(cfg.SEED, 0))
@@ -54,7 +54,7 @@ def _loader_items(cfg: CfgNode, num_images: int) -> Iterator[Item]:
 SOURCES = {"annotation": _annotation_items, "dataloader": _loader_items}
 
 
-def draw_dataset(cfg: CfgNode, arguments: argparse.Namespace) -> int:
+def _draw_dataset(cfg: CfgNode, arguments: argparse.Namespace) -> int:
     """Draw all; returns how many could not be drawn.
 
     Raises:
@@ -65,7 +65,7 @@ def draw_dataset(cfg: CfgNode, arguments: argparse.Namespace) -> int:
     if not cfg.DATASETS.TRAIN:
         raise ConfigError("DATASETS.TRAIN is empty; name a data set")
     register_datasets(cfg)
-    make_absent_datasets(cfg.DATASETS.TRAIN)
+    make_missing_datasets(cfg.DATASETS.TRAIN)
     if arguments.source == "dataloader":
         check_datasets(cfg, cfg.DATASETS.TRAIN)  # as training does
     failed = 0
@@ -77,7 +77,7 @@ def draw_dataset(cfg: CfgNode, arguments: argparse.Namespace) -> int:
             pixels = drawn()
             if not arguments.show:
                 (target,) = files_in_folder([path], arguments.output, used)
-                save_picture(pixels, target)
+                save_drawing(pixels, target)
                 continue
         except UserError as error:
             tqdm.write(f"error: {error}", file=sys.stderr)
@@ -90,10 +90,10 @@ def draw_dataset(cfg: CfgNode, arguments: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.visualize_data()
+    parser = visualization_flags.visualize_data()
     arguments = parser.parse_args(argv)
     try:
-        failed = draw_dataset(load_config(arguments.config_file, arguments.opts), arguments)
+        failed = _draw_dataset(load_config(arguments.config_file, arguments.opts), arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
     if not arguments.show:

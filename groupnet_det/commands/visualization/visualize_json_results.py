@@ -1,4 +1,4 @@
-"""Draw saved detections beside the ground truth, a picture for each image; the flags are those of
+"""Draw saved detections beside the ground truth, one drawing for each image; the flags are those of
 Detectron2's tool."""
 
 import argparse
@@ -11,16 +11,16 @@ from detectron2.data import MetadataCatalog
 from tqdm import tqdm
 
 from groupnet_det.config import load_config
-from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
+from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
-from groupnet_det.inference.image_files import files_in_folder, save_picture
+from groupnet_det.inference.image_files import files_in_folder, save_drawing
 from groupnet_det.visualization.dataset_samples import load_records
 from groupnet_det.visualization.prediction_sheets import draw_pair, load_results
 
-from . import flags
+from . import visualization_flags
 
 
-def draw_saved(arguments: argparse.Namespace) -> int:
+def _draw_saved(arguments: argparse.Namespace) -> int:
     """Draw each image with results; returns how many could not be drawn.
 
     Raises:
@@ -30,7 +30,7 @@ def draw_saved(arguments: argparse.Namespace) -> int:
     cfg = load_config(arguments.config_file, [*arguments.opts, "DATASETS.TEST", f"['{name}']"])
     results = load_results(arguments.results)
     register_datasets(cfg)
-    make_absent_datasets([name])
+    make_missing_datasets([name])
     records = load_records(name)
     metadata = MetadataCatalog.get(name)
     if not metadata.get("thing_classes"):
@@ -50,7 +50,7 @@ def draw_saved(arguments: argparse.Namespace) -> int:
                 threshold=arguments.score_threshold,
             )
             (target,) = files_in_folder([Path(record["file_name"])], arguments.output, used)
-            save_picture(np.asarray(pair), target)
+            save_drawing(np.asarray(pair), target)
         except UserError as error:
             tqdm.write(f"error: {error}", file=sys.stderr)
             failed += 1
@@ -58,10 +58,10 @@ def draw_saved(arguments: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.visualize_json_results()
+    parser = visualization_flags.visualize_json_results()
     arguments = parser.parse_args(argv)
     try:
-        failed = draw_saved(arguments)
+        failed = _draw_saved(arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
     print(f"written into {arguments.output}")

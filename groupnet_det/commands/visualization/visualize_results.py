@@ -15,22 +15,22 @@ from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.evaluation.evaluators import inference_dir
 from groupnet_det.evaluation.saved.classification_scores import read_predictions_csv
 from groupnet_det.evaluation.semantic_evaluator import LABEL_MAPS
-from groupnet_det.files.output_files import PICTURES, PLOTS, check_output
+from groupnet_det.files.output_files import IMAGE_SUFFIXES, PLOTS, check_output
 from groupnet_det.visualization.class_sheets import render_classes
 from groupnet_det.visualization.label_map_images import render_label_maps
 from groupnet_det.visualization.prediction_sheets import render_results
 from groupnet_det.visualization.training_curves import plot_training_curves
 
-from . import flags
+from . import visualization_flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags.visualize_results()
+    parser = visualization_flags.visualize_results()
     arguments = parser.parse_args(argv)
     if not (arguments.output or arguments.curves):
         parser.error("name a file to write: --output or --curves")
     try:
-        check_output(arguments.output, "--output", PICTURES)
+        check_output(arguments.output, "--output", IMAGE_SUFFIXES)
         check_output(arguments.curves, "--curves", PLOTS)
         cfg = network_config(arguments)
         if arguments.output:
@@ -65,7 +65,7 @@ def _draw_masks(name: str, results_dir: Path, arguments: argparse.Namespace) -> 
     render_label_maps(name, label_maps, arguments.output, num_images=arguments.num_images)
 
 
-# By the data set's ``evaluator_type``.
+# Sheets by the data set's ``evaluator_type``.
 DRAWERS = {
     **dict.fromkeys(("coco", "coco_panoptic_seg", "pascal_voc"), _draw_detections),
     "classification": _draw_classes,

@@ -36,7 +36,7 @@ float to_float(double value) {
 
 float read_float(const Json& json, const std::string& what) {
   const float value = to_float(json.as_number(what));
-  require(std::isfinite(value), what + " is no float32");
+  require(std::isfinite(value), what + " is not a float32");
   return value;
 }
 

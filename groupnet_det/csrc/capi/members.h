@@ -11,7 +11,7 @@
 
 namespace groupnet {
 
-// Those of an object, which are all of `names` and no others; those of `optional` may be missing.
+// The members of an object: all of `names` and no others; those of `optional` may be missing.
 void check_members(const Json& json, const std::string& what,
                    std::initializer_list<const char*> names,
                    std::initializer_list<const char*> optional = {});

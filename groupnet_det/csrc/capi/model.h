@@ -43,10 +43,10 @@ class Model {
   std::vector<int32_t> labels(const RgbImage& image, int threads) const;
 
   // Objects with at least that score, 0 to 1; or `kOwnThresholds`, that of the file for each class,
-  // and `kScoreThreshold` where it has none. Throws Error where the model is no detector. As `run`,
-  // for any number of threads.
+  // and `kScoreThreshold` where it has none. Throws Error where the model is not a detector. As
+  // `run`, for any number of threads.
   Objects objects(const RgbImage& image, double score_threshold, int threads) const;
-  // Of objects' masks; null where it makes none.
+  // The maker of objects' masks; null where it makes none.
   const double* mask_threshold() const;
   // Throws Error where `objects` would for any image.
   void check_detection() const;

@@ -37,7 +37,7 @@ void write_labels(const std::string& path, const std::vector<int32_t>& labels, i
   write_grey(path, image);
 }
 
-// Of a map as the network gives it.
+// Writes a map as the network gives it.
 void write_map(const std::string& path, const groupnet_result* result, const std::string& map) {
   const groupnet_output* output = groupnet_find_output(result, map.c_str());
   if (output == nullptr) throw std::runtime_error("the model has no output '" + map + "'");

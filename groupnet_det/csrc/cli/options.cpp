@@ -12,10 +12,10 @@ namespace groupnet_tool {
 const char* const kUsage =
     "usage: groupnet-run MODEL.gnp IMAGE [--threads N] [--top K] [--json]\n"
     "                    [--score-threshold S] [--output LABELS.pgm] [--map NAME]\n"
-    "                    [--draw PICTURE.png]\n"
+    "                    [--draw DRAWING.png]\n"
     "\n"
     "  MODEL.gnp     a packed model, by tools/export_packed.py\n"
-    "  IMAGE         a picture of 8 bits a channel\n"
+    "  IMAGE         an image of 8 bits a channel\n"
     "  --threads N   1 to 256; without it, one per processor\n"
     "  --top K       how many classes are printed (5)\n"
     "  --score-threshold S\n"

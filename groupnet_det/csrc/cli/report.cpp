@@ -53,7 +53,7 @@ struct Prediction {
   std::vector<int32_t> best;
 };
 
-// Of a model of classes: one number for each.
+// Whether it is a classifier's output: one number for each class.
 bool is_prediction(const groupnet_model* model, const groupnet_output* logits) {
   return std::string(groupnet_task(model)) == "classification" && logits != nullptr &&
          logits->shape[1] == 1 && logits->shape[2] == 1;
@@ -98,7 +98,7 @@ struct Count {
   int64_t pixels;
 };
 
-// Of the names that are there, the most frequent first; classes of one name count together.
+// Counts of the names that occur, the most frequent first; classes of one name count together.
 std::vector<Count> count_names(const groupnet_model* model, const std::vector<int32_t>& labels) {
   std::vector<int64_t> of_class(static_cast<size_t>(groupnet_num_classes(model)));
   for (int32_t label : labels) ++of_class[static_cast<size_t>(label)];

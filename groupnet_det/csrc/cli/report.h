@@ -9,7 +9,7 @@
 
 namespace groupnet_tool {
 
-// Of an image.
+// The size of an image.
 struct Size {
   int64_t height = 0, width = 0;
 };

@@ -8,7 +8,7 @@ constexpr int kDigitBits = 5;
 constexpr int64_t kMore = 1 << kDigitBits;  // another digit of the number follows
 constexpr int kFirstCharacter = 48;
 
-// Of columns; they take turns and start with 0.
+// Runs of columns; they take turns and start with 0.
 std::vector<int64_t> runs_of(const std::vector<uint8_t>& mask, int64_t height, int64_t width) {
   std::vector<int64_t> runs{0};
   uint8_t value = 0;

@@ -36,7 +36,7 @@ struct BranchArgs {
   explicit BranchArgs() = default;
   const TermArgs* terms = nullptr;
   int num_terms = 0;
-  MapView<const float> residual;  // origin null where absent
+  MapView<const float> residual;  // origin null where missing
   int residual_factor = 1;        // rows and columns for which one of the residual stands; 0: all
   MapArgs final;
   SinksArgs sinks;

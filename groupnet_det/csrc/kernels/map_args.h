@@ -73,7 +73,7 @@ struct BytesSinkArgs {
 
 struct SinksArgs {
   explicit SinksArgs() = default;
-  MapView<float> floats;  // origin null where absent
+  MapView<float> floats;  // origin null where missing
   const BitsSinkArgs* bits = nullptr;
   int num_bits = 0;
   const LevelsSinkArgs* levels = nullptr;

@@ -6,7 +6,7 @@
 namespace groupnet {
 
 // A ThreadPool::Team. After an operation of torch they spin for milliseconds in the hope of more
-// work: this is more work, where threads of our own would wait for a processor meanwhile.
+// work: this is more work, where threads of our own would wait for a processor.
 bool run_in_openmp_team(int threads, const ThreadPool::Job& job);
 
 }  // namespace groupnet

@@ -35,11 +35,11 @@ def check_box_kind(name: str, records: list[dict[str, Any]]) -> None:
     Raises:
         DataError: They look like another convention.
     """
-    told = _guess_box_kind(records)
-    if told:
+    problem = _guess_box_kind(records)
+    if problem:
         raise DataError(
-            f"data set {name!r}: {told}. Convert the boxes in {source_of(name)}, or, if they are "
-            "right, set DATASETS.CHECK_BOX_KIND False"
+            f"data set {name!r}: {problem}. Convert the boxes in {source_of(name)}, or, if they "
+            "are right, set DATASETS.CHECK_BOX_KIND False"
         )
 
 
@@ -60,8 +60,10 @@ def _guess_box_kind(records: list[dict[str, Any]]) -> str | None:
         if not len(table):
             continue
         boxes = _Boxes(table[:, :4], table[:, 4:])
-        if told := next((told for told in (guess(boxes) for guess in guesses) if told), None):
-            return told
+        if problem := next(
+            (problem for problem in (guess(boxes) for guess in guesses) if problem), None
+        ):
+            return problem
     return None
 
 

@@ -17,7 +17,7 @@ from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.images.decoding import open_image, upright_size
 
 from .box_kinds import check_box_kind
-from .run_lengths import run_length_problem
+from .compressed_masks import run_length_problem
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +25,10 @@ BOX_TOLERANCE = 1.0  # pixels; annotation tools round
 MIN_SIDE = 1e-5  # pixels; Detectron2 calls a smaller box empty
 MAX_NAMED = 12  # classes in a message
 
-Records = list[dict[str, Any]]
+RecordList = list[dict[str, Any]]
 
 
-def check_instances(cfg: CfgNode, name: str, records: Records) -> None:
+def check_instances(cfg: CfgNode, name: str, records: RecordList) -> None:
     """Check the boxes, classes and masks of a data set, and warn of anything unusual.
 
     Raises:
@@ -47,7 +47,7 @@ def check_instances(cfg: CfgNode, name: str, records: Records) -> None:
         _check_mask_places(name, records)
 
 
-def check_boxes(name: str, records: Records) -> None:
+def check_boxes(name: str, records: RecordList) -> None:
     """Check that boxes lie inside their images and have a size.
 
     Well-known data sets contain boxes without an area, so these are only reported.
@@ -60,26 +60,26 @@ def check_boxes(name: str, records: Records) -> None:
     empty: list[str] = []
     for record, annotation, box in _boxes(records):
         if annotation.get("iscrowd", 0) not in (0, 1):  # other loaders keep strings
-            problem = f"{_told(name, record, annotation)} has iscrowd {annotation['iscrowd']!r}"
+            problem = f"{_named(name, record, annotation)} has iscrowd {annotation['iscrowd']!r}"
             raise DataError(f"{problem}; name {_source(name, record)} in DATASETS.CUSTOM")
         width, height = record.get("width", np.inf), record.get("height", np.inf)
         x0, y0, x1, y1 = box
         if not np.isfinite(box).all() or x1 < x0 or y1 < y0:
             raise DataError(
-                f"{_told(name, record, annotation)} is of negative size or of no numbers; fix it "
+                f"{_named(name, record, annotation)} is of negative size or of no numbers; fix it "
                 f"in {_source(name, record)}"
             )
         if is_empty(box):
-            empty.append(_told(name, record, annotation))
+            empty.append(_named(name, record, annotation))
             continue
         if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
             raise DataError(
-                f"{_told(name, record, annotation)} lies outside its image of {width}x{height}; "
+                f"{_named(name, record, annotation)} lies outside its image of {width}x{height}; "
                 f"fix it in {_source(name, record)}"
             )
         low, high = -BOX_TOLERANCE, BOX_TOLERANCE
         if x0 < low or y0 < low or x1 > width + high or y1 > height + high:
-            overhanging.append(_told(name, record, annotation))
+            overhanging.append(_named(name, record, annotation))
     if overhanging:
         logger.warning(
             f"data set {name}: {len(overhanging)} boxes reach over the border of their images and "
@@ -92,7 +92,7 @@ def check_boxes(name: str, records: Records) -> None:
         )
 
 
-def _check_counts(cfg: CfgNode, name: str, records: Records) -> None:
+def _check_counts(cfg: CfgNode, name: str, records: RecordList) -> None:
     """Warn of images without boxes and of classes without instances.
 
     Raises:
@@ -114,17 +114,17 @@ def _check_counts(cfg: CfgNode, name: str, records: Records) -> None:
             f"data set {name}: {bare} of {len(records)} images have no box to learn from{how}"
         )
     counts = Counter(annotation["category_id"] for _, annotation in used)
-    absent = [label for i, label in enumerate(class_names_of(name) or []) if not counts[i]]
-    if absent:
-        more = f" and {len(absent) - MAX_NAMED} more" if len(absent) > MAX_NAMED else ""
+    missing = [label for i, label in enumerate(class_names_of(name) or []) if not counts[i]]
+    if missing:
+        more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
         effect = "cannot be learnt from it" if training else "have no AP, and the mean is without"
         logger.warning(
-            f"data set {name}: no box of {len(absent)} classes, which {effect}: "
-            f"{', '.join(absent[:MAX_NAMED])}{more}"
+            f"data set {name}: no box of {len(missing)} classes, which {effect}: "
+            f"{', '.join(missing[:MAX_NAMED])}{more}"
         )
 
 
-def _check_run_lengths(cfg: CfgNode, name: str, records: Records) -> None:
+def _check_run_lengths(cfg: CfgNode, name: str, records: RecordList) -> None:
     """Check that masks in run-length encoding match the sizes of their images.
 
     If the model does not learn masks, a mismatch is only a warning.
@@ -133,7 +133,7 @@ def _check_run_lengths(cfg: CfgNode, name: str, records: Records) -> None:
         DataError: A mask does not match, and the model learns masks.
     """
     problems = (
-        (record, f"{_told(name, record, annotation)}: its mask {problem}")
+        (record, f"{_named(name, record, annotation)}: its mask {problem}")
         for record, annotation, _ in _boxes(records)
         if (problem := _run_length_problem(record, annotation))
     )
@@ -189,10 +189,10 @@ def check_image_size(record: dict[str, Any], size: tuple[int, int], source: str)
         )
 
 
-def _check_mask_places(name: str, records: Records) -> None:
+def _check_mask_places(name: str, records: RecordList) -> None:
     """Warn of valid run-length encoded masks that lie outside their boxes."""
     bad = [
-        _told(name, record, annotation)
+        _named(name, record, annotation)
         for record, annotation, box in _boxes(records)
         if isinstance(annotation.get("segmentation"), dict)
         and not is_empty(box)
@@ -216,7 +216,7 @@ def _meet(first: Sequence[float], second: Sequence[float]) -> bool:
     return min(x1, u1) > max(x0, u0) and min(y1, v1) > max(y0, v0)
 
 
-def _check_mask_kinds(cfg: CfgNode, name: str, records: Records) -> None:
+def _check_mask_kinds(cfg: CfgNode, name: str, records: RecordList) -> None:
     """Check that every object has a mask of the type that the config expects.
 
     Raises:
@@ -228,8 +228,8 @@ def _check_mask_kinds(cfg: CfgNode, name: str, records: Records) -> None:
         mask, is_crowd = annotation.get("segmentation"), annotation.get("iscrowd")
         if not mask and (evaluated or not is_crowd):
             raise DataError(
-                f"{_told(name, record, annotation)} has no mask, but MODEL.MASK_ON is True; set it "
-                f"to False, or add masks to {source_of(name)}"
+                f"{_named(name, record, annotation)} has no mask, but MODEL.MASK_ON is True; set "
+                f"it to False, or add masks to {source_of(name)}"
             )
         if is_crowd:
             continue
@@ -246,7 +246,7 @@ def is_empty(box: Sequence[float]) -> bool:
     return x1 - x0 <= MIN_SIDE or y1 - y0 <= MIN_SIDE
 
 
-def without_empty_boxes(records: Records, *, filter_empty: bool) -> Records:
+def without_empty_boxes(records: RecordList, *, filter_empty: bool) -> RecordList:
     """Remove boxes without an area from records.
 
     Args:
@@ -263,7 +263,7 @@ def without_empty_boxes(records: Records, *, filter_empty: bool) -> Records:
     return result
 
 
-def _boxes(records: Records) -> Iterator[tuple[dict[str, Any], dict[str, Any], list[float]]]:
+def _boxes(records: RecordList) -> Iterator[tuple[dict[str, Any], dict[str, Any], list[float]]]:
     """Yield each record, annotation and its box x0, y0, x1, y1."""
     for record in records:
         for annotation in record.get("annotations", []):
@@ -277,7 +277,7 @@ def _corners(annotation: dict[str, Any]) -> list[float]:
     return BoxMode.convert(annotation["bbox"], annotation["bbox_mode"], BoxMode.XYXY_ABS)
 
 
-def _told(name: str, record: dict[str, Any], annotation: dict[str, Any]) -> str:
+def _named(name: str, record: dict[str, Any], annotation: dict[str, Any]) -> str:
     """Describe an annotation: its image, its box as in the file, and its id if known."""
     box, order = [float(side) for side in annotation["bbox"]], "x0, y0, x1, y1"
     number = f" of annotation {annotation['id']}" if "id" in annotation else ""

@@ -10,7 +10,7 @@ from groupnet_det.data.class_names import check_class_names
 from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError
 
-from .coco_values import check_order_of_ids, is_finite_number, is_id, normalize_annotations, told
+from .coco_values import check_order_of_ids, is_finite_number, is_id, normalize_annotations, quoted
 
 logger = logging.getLogger(__name__)
 
@@ -121,15 +121,15 @@ def check_polygons(path: Path, content: dict[str, Any], *, scored: bool) -> None
     if not bad:
         return
     number, length = bad[0]
-    told = (
+    problem = (
         f"annotation {number} has a polygon of {length} numbers; it needs at least {LEAST_POLYGON},"
         " an x and a y for each point"
     )
     if scored:
-        raise DataError(f"{path}: {told}; fix or remove it, or masks cannot be evaluated")
+        raise DataError(f"{path}: {problem}; fix or remove it, or masks cannot be evaluated")
     logger.warning(
         f"{path}: training leaves out {len(bad)} polygons, and objects that have no other; the "
-        f"first: {told}"
+        f"first: {problem}"
     )
 
 
@@ -148,7 +148,7 @@ def _is_length(value: Any) -> bool:
     return is_finite_number(value) and value >= 1 and value == int(value)
 
 
-# By member: a test of its value, and what the value must be.
+# A test of each member's value, and what the value must be.
 VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("id", "image_id", "category_id"), (is_id, "a text or a whole number")),
     **dict.fromkeys(("file_name", "name"), (_is_text, "a text")),
@@ -159,14 +159,14 @@ VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
 def _check_keys(path: Path, content: dict[str, Any]) -> None:
     for key, needed in KEYS.items():
         for position, item in enumerate(content[key]):
-            absent = [k for k in needed if not isinstance(item, dict) or k not in item]
-            if absent:
-                raise DataError(f"{path}: {key}[{position}] lacks {', '.join(absent)}")
+            missing = [k for k in needed if not isinstance(item, dict) or k not in item]
+            if missing:
+                raise DataError(f"{path}: {key}[{position}] lacks {', '.join(missing)}")
             for name in filter(VALUES.__contains__, needed):
                 fits, kind = VALUES[name]
                 if not fits(item[name]):
                     raise DataError(
-                        f"{path}: {key}[{position}] has {name} {told(item[name])}; it must be "
+                        f"{path}: {key}[{position}] has {name} {quoted(item[name])}; it must be "
                         f"{kind}"
                     )
 
@@ -184,13 +184,13 @@ def _check_ids(path: Path, content: dict[str, Any]) -> None:
         if annotation["image_id"] not in known_images:
             raise DataError(
                 f"{path}: annotation {annotation.get('id')} names image "
-                f"{told(annotation['image_id'])}, which is not among the images; "
+                f"{quoted(annotation['image_id'])}, which is not among the images; "
                 "remove it or add the image"
             )
         if annotation["category_id"] not in known_categories:
             raise DataError(
                 f"{path}: annotation {annotation.get('id')} names category "
-                f"{told(annotation['category_id'])}; the categories have ids "
+                f"{quoted(annotation['category_id'])}; the categories have ids "
                 f"{sorted(known_categories, key=str)}: fix it, or add the category"
             )
 
@@ -209,8 +209,8 @@ def _annotation_problems(annotation: dict[str, Any]) -> Iterator[str]:
         if not isinstance(counts, (str, list)):
             yield "has a run-length encoding without counts"
         if isinstance(counts, list) and not all(isinstance(c, int) and c >= 0 for c in counts):
-            yield "has a run-length encoding whose counts are no whole numbers from 0"
+            yield "has a run-length encoding whose counts are not whole numbers from 0"
     elif not isinstance(mask, (list, type(None))):
         yield f"has a segmentation that is neither polygons nor a run-length encoding: {mask!r}"
     elif not all(isinstance(p, list) and all(map(is_finite_number, p)) for p in mask or ()):
-        yield "has polygons that are no lists of numbers x, y, x, y, ..."
+        yield "has polygons that are not lists of numbers x, y, x, y, ..."

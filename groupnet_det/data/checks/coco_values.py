@@ -14,11 +14,11 @@ import pycocotools.mask as mask_util
 
 from groupnet_det.errors import DataError
 
-from .run_lengths import run_length_problem
+from .compressed_masks import run_length_problem
 
 ID_LIMIT = 2**63  # NumPy, in pycocotools, rounds larger ids or changes their order
 FLAGS = {0: 0, 1: 1, "0": 0, "1": 1, None: 0}
-MAX_TOLD = 60  # characters of an invalid value in a message
+MAX_QUOTED = 60  # characters of an invalid value in a message
 
 
 def is_finite_number(value: Any) -> bool:
@@ -43,13 +43,13 @@ def check_order_of_ids(path: Path, what: str, ids: list[Any]) -> None:
     """
     large = [one for one in ids if not isinstance(one, str) and not -ID_LIMIT <= one < ID_LIMIT]
     if large:
-        raise DataError(f"{path}: an id of {what} is {told(large[0])}; ids must be below 2^63")
+        raise DataError(f"{path}: an id of {what} is {quoted(large[0])}; ids must be below 2^63")
     texts = [one for one in ids if isinstance(one, str)]
     if texts and len(texts) < len(ids):
         number = next(one for one in ids if not isinstance(one, str))
         raise DataError(
-            f"{path}: ids of {what} are partly texts, such as {told(texts[0])}, and partly numbers,"
-            f" such as {number}; make all of them numbers, or all texts"
+            f"{path}: ids of {what} are partly texts, such as {quoted(texts[0])}, and partly "
+            f"numbers, such as {number}; make all of them numbers, or all texts"
         )
 
 
@@ -97,10 +97,10 @@ def renumber_annotations(content: dict[str, Any]) -> bool:
     return True
 
 
-def told(value: Any) -> str:
+def quoted(value: Any) -> str:
     """Shorten a value of a file for a message."""
     text = repr(value)
-    return text if len(text) <= MAX_TOLD else f"{text[:MAX_TOLD]}..."
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}..."
 
 
 def _flag(path: Path, annotation: dict[str, Any], key: str) -> int:
@@ -108,7 +108,7 @@ def _flag(path: Path, annotation: dict[str, Any], key: str) -> int:
     if isinstance(value, (str, int, float, type(None))) and value in FLAGS:
         return FLAGS[value]
     raise DataError(
-        f"{path}: annotation {annotation['id']} has {key} {told(value)}; it must be 0 or 1"
+        f"{path}: annotation {annotation['id']} has {key} {quoted(value)}; it must be 0 or 1"
     )
 
 
@@ -119,8 +119,8 @@ def _area(path: Path, annotation: dict[str, Any], size: tuple[int, int]) -> floa
     number = _parsed(value) if isinstance(value, str) else value
     if not is_finite_number(number) or number < 0:
         raise DataError(
-            f"{path}: annotation {annotation['id']} has area {told(value)}; it must be a number of "
-            "pixels, or be left out"
+            f"{path}: annotation {annotation['id']} has area {quoted(value)}; it must be a number "
+            "of pixels, or be left out"
         )
     return number
 

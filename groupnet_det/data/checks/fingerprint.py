@@ -36,13 +36,13 @@ def fingerprint_records(class_names: Sequence[str], records: Iterable[Mapping[st
 
 
 def _digest(record: Mapping[str, Any]) -> bytes:
-    told: dict[str, Any] = {key: Path(record[key]).name for key in FILES if key in record}
-    told |= {key: record[key] for key in RECORD_KEYS if key in record}
-    told["annotations"] = [
+    described: dict[str, Any] = {key: Path(record[key]).name for key in FILES if key in record}
+    described |= {key: record[key] for key in RECORD_KEYS if key in record}
+    described["annotations"] = [
         {key: annotation[key] for key in ANNOTATION_KEYS if key in annotation}
         for annotation in record.get("annotations", [])
     ]
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=_plain).encode()).digest()
+    return hashlib.sha256(json.dumps(described, sort_keys=True, default=_plain).encode()).digest()
 
 
 def _plain(value: Any) -> Any:

@@ -23,7 +23,7 @@ from groupnet_det.images.label_images import (
 
 logger = logging.getLogger(__name__)
 
-TELLING = 20  # masks, enough to judge the whole data set by them
+ENOUGH_MASKS = 20  # masks, enough to judge the data set by them
 SEGMENTERS = ("SemanticSegmentor", "PanopticFPN")  # they learn a label per pixel
 
 
@@ -71,11 +71,13 @@ def check_masks(name: str, records: list[dict[str, Any]], num_decoded: int) -> N
         pixels += found
         masks += found > 0
     table = _format_label_shares(class_names, ignore_label, pixels, masks)
-    told = f"{count} of {len(records)} masks (DATASETS.CHECK_DECODE), of which all labels are valid"
-    logger.info(f"labels of {name}, of {told}:\n{table}")
+    checked = (
+        f"{count} of {len(records)} masks (DATASETS.CHECK_DECODE), of which all labels are valid"
+    )
+    logger.info(f"labels of {name}, of {checked}:\n{table}")
     _check_counts(name, class_names, pixels)
     problem = ignored_class_problem(class_names, ignore_label, pixels)
-    if problem and count >= min(len(records), TELLING):
+    if problem and count >= min(len(records), ENOUGH_MASKS):
         raise DataError(f"data set {name!r}: {problem}")
 
 
@@ -137,17 +139,17 @@ def _format_label_shares(
 
 
 def _check_counts(name: str, class_names: list[str], pixels: NDArray[np.int64]) -> None:
-    absent = [
+    missing = [
         class_name
         for class_name, number in zip(class_names, pixels[: len(class_names)], strict=True)
         if not number
     ]
-    if len(absent) == len(class_names):
+    if len(missing) == len(class_names):
         raise DataError(f"data set {name!r}: all pixels of its masks are to be ignored")
-    if absent:
+    if missing:
         logger.warning(
-            f"data set {name}: no pixel of the masks that were counted is {', '.join(absent[:12])}"
-            + (" or another" if len(absent) > 12 else "")
+            f"data set {name}: no pixel of the masks that were counted is {', '.join(missing[:12])}"
+            + (" or another" if len(missing) > 12 else "")
         )
 
 

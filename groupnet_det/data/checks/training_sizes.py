@@ -108,8 +108,8 @@ def _scaled(cfg: CfgNode, records: Records) -> tuple[int, int]:
 
 
 def _own_sizes(records: Records) -> Floats:
-    told = [(r["height"], r["width"]) for r in records if "height" in r and "width" in r]
-    return np.array(told or [_size_of_file(r) for r in records[:MOST_OPENED]], dtype=float)
+    stated = [(r["height"], r["width"]) for r in records if "height" in r and "width" in r]
+    return np.array(stated or [_size_of_file(r) for r in records[:MOST_OPENED]], dtype=float)
 
 
 def _size_of_file(record: dict[str, Any]) -> tuple[int, int]:

@@ -58,7 +58,7 @@ def prepare_train_ids(root: Path, splits: tuple[str, ...] = SPLITS) -> int:
         target = source.with_name(source.name.replace("_polygons.json", "_labelTrainIds.png"))
         if not target.exists():
             made += 1
-            partial = target.with_name(f"partial_{target.name}")  # the suffix tells the format
+            partial = target.with_name(f"partial_{target.name}")  # the suffix decides on the format
             try:
                 draw(str(source), str(partial), "trainIds")
             except (Exception, SystemExit) as error:  # it also exits at what it does not know

@@ -34,7 +34,7 @@ def load_image_folder(
 
     Raises:
         DataError: The folder or the list is missing, the folder holds no class folder, a class
-            holds no image, or the list names an absent image.
+            holds no image, or the list names a missing image.
     """
     if not root.is_dir():
         raise DataError(f"image folder {root} does not exist; {fix}")
@@ -58,11 +58,11 @@ def load_image_folder(
 def _listed(root: Path, list_file: Path, label_of: dict[str, int]) -> list[tuple[str, int]]:
     """The samples that a list names, in its order."""
     names = [str(root / name) for name in read_names(list_file, "check LIST")]
-    absent = [name for name in names if name not in label_of]
-    if absent:
+    missing = [name for name in names if name not in label_of]
+    if missing:
         raise DataError(
-            f"list {list_file} names {absent[0]}, which is no image of {root}; add it or take the "
-            "line out"
+            f"list {list_file} names {missing[0]}, which is not an image of {root}; add it or "
+            "take the line out"
         )
     return [(name, label_of[name]) for name in names]
 

@@ -21,7 +21,7 @@ def load_mask_folders(
     mask_suffix: str,
     fix: str,
 ) -> list[dict[str, Any]]:
-    """Pair images with masks by name. Masks are not looked at here.
+    """Pair images with masks by name. Masks are not opened here.
 
     Args:
         images, masks: The folders.
@@ -33,7 +33,7 @@ def load_mask_folders(
         Records ``{"file_name", "sem_seg_file_name"}`` in the order of the list, or of names.
 
     Raises:
-        DataError: A folder or the list is missing or empty, or the list names an absent image or
+        DataError: A folder or the list is missing or empty, or the list names a missing image or
             one twice, or two images have the same name but for the suffix.
     """
     for folder in (images, masks):
@@ -80,7 +80,7 @@ def _listed(list_file: Path, images: Path, found: Iterable[Path], fix: str) -> l
 
 
 def _check_stems(paths: Iterable[Path], source: Path) -> None:
-    """Predictions are named after the image, so a name must tell one."""
+    """Check that no two images have one name, because predictions are named after them."""
     seen: dict[str, Path] = {}
     for path in paths:
         if path.stem in seen:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from groupnet_det.errors import DataError
 
-from .photo_digits_sources import CLASS_NAMES, SPLITS, load_digits, split_digits
+from .photo_digits_sources import CLASS_NAMES, PHOTO_DIGITS_SPLITS, load_digits, split_digits
 
 
 def prepare_mnist5k(root: Path) -> None:
@@ -30,7 +30,7 @@ def prepare_mnist5k(root: Path) -> None:
     # Renamed at the end: the presence of `root` says that it is complete.
     partial = root.with_name(f"{root.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    for split in SPLITS:
+    for split in PHOTO_DIGITS_SPLITS:
         for index in split_digits(labels, split):
             folder = partial / split / CLASS_NAMES[labels[index]]
             folder.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ from groupnet_det.files.json_text import parse_json
 
 from .photo_digits_sources import (
     CLASS_NAMES,
-    SPLITS,
+    PHOTO_DIGITS_SPLITS,
     Pixels,
     load_backgrounds,
     load_digits,
@@ -38,14 +38,14 @@ Box = tuple[int, int, int, int]  # top, left, height, width
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoDigitsOptions:
-    """What the data set is a function of.
+    """Options that determine the data set.
 
     Attributes:
         num_train, num_val: Images per split.
         image_size: Side of the square images in pixels, at least 160.
         min_digit, max_digit: Longer side of the pasted digits in pixels, before turning.
         max_digits: Digits per image, at most.
-        seed: Of everything random.
+        seed: Seed of all random numbers.
 
     Raises:
         DataError: A value out of range.
@@ -200,7 +200,7 @@ def _make_split(root: Path, split: str, options: PhotoDigitsOptions) -> None:
     digits, labels = load_digits()
     chosen = split_digits(labels, split)
     backgrounds = load_backgrounds(split, options.image_size)
-    rng = np.random.default_rng([options.seed, SPLITS.index(split)])
+    rng = np.random.default_rng([options.seed, PHOTO_DIGITS_SPLITS.index(split)])
     number = options.num_train if split == "train" else options.num_val
     for folder in (split, f"semantic_{split}", "annotations"):
         (root / folder).mkdir(parents=True, exist_ok=True)
@@ -251,7 +251,7 @@ def prepare_photo_digits(root: Path, options: PhotoDigitsOptions) -> None:
     Raises:
         DataError: A package that ships the images is missing.
     """
-    for split in SPLITS:
+    for split in PHOTO_DIGITS_SPLITS:
         if _is_complete(root, split, options):
             continue
         try:

@@ -16,10 +16,10 @@ from groupnet_det.files.json_text import parse_json
 from groupnet_det.images.folder_files import without_system_files
 from groupnet_det.images.label_images import read_labels
 
-from .photo_digits_sources import CLASS_NAMES, SPLITS
+from .photo_digits_sources import CLASS_NAMES, PHOTO_DIGITS_SPLITS
 
 PREFIX = "photo_digits_panoptic_"
-# Of the semantic masks, as Detectron2's Panoptic FPN wants them: label 0 stands for all things.
+# Labels of the semantic masks for Detectron2's Panoptic FPN: label 0 stands for all things.
 STUFF_CLASSES = ("things", "background")
 # In the ground truth of whole scenes, after the ids of the digits, 1 to 10.
 BACKGROUND_ID = len(CLASS_NAMES) + 1
@@ -34,7 +34,7 @@ def write_stuff_masks(root: Path, split: str) -> None:
     """Make the masks of stuff from those of ``semantic_<split>``, where they are missing.
 
     Args:
-        root: Of photo-digits, which is complete.
+        root: Folder of photo-digits, which is complete.
 
     Raises:
         DataError: A mask is broken.
@@ -64,7 +64,7 @@ def _write_panoptic(root: Path, split: str) -> None:
     digits' visible parts, and the background.
 
     Args:
-        root: Of photo-digits, which is complete.
+        root: Folder of photo-digits, which is complete.
     """
     target = panoptic_json(root, split)
     instances = root / "annotations" / f"instances_{split}.json"
@@ -92,7 +92,7 @@ def _write_panoptic(root: Path, split: str) -> None:
 def _write_scene(
     folder: Path, image: dict[str, Any], annotations: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Write the picture of segment numbers, red + 256 green + ..., and return what they are."""
+    """Write the image of segment numbers, red + 256 green + ..., and return what they are."""
     numbers = np.ones((image["height"], image["width"]), dtype=np.uint8)  # 1 is the background
     categories = {1: BACKGROUND_ID}
     for number, annotation in enumerate(annotations, start=2):
@@ -124,7 +124,7 @@ def _segment(mask: NDArray[np.bool_], number: int, category: int) -> dict[str, A
 def register_photo_digits_panoptic() -> None:
     """``photo_digits_panoptic_train`` and ``_val``: boxes and masks of digits, masks of stuff."""
     root = datasets_root() / "photo_digits"
-    for split in SPLITS:
+    for split in PHOTO_DIGITS_SPLITS:
         annotations = str(root / "annotations" / f"instances_{split}.json")
         register(
             PREFIX + split,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 CLASS_NAMES = tuple("0123456789")
-SPLITS = ("train", "val")
+PHOTO_DIGITS_SPLITS = ("train", "val")
 VAL_DIGIT_SHARE = 0.2
 VAL_PHOTO_SHARE = 0.3  # the right part of each photograph
 

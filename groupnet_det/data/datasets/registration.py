@@ -115,7 +115,7 @@ def register_builtin_datasets() -> None:
     register_builtin_masks()
     register_photo_digits_panoptic()
     root = photo_digits_root()
-    for split in photo_digits.SPLITS:
+    for split in photo_digits.PHOTO_DIGITS_SPLITS:
         for folder, fix in (
             ("mnist5k", "make it with: groupnet-det prepare-mnist5k"),
             ("imagenet", "lay ImageNet out as datasets/README.md says"),
@@ -211,12 +211,14 @@ MAKERS: dict[str, Callable[[Path], None]] = {
 }
 
 
-def make_absent_datasets(names: Iterable[str]) -> None:
+def make_missing_datasets(names: Iterable[str]) -> None:
     """Make photo-digits and MNIST-5k where they are asked for and their folders are missing."""
     for folder, make in MAKERS.items():
         root = datasets_root() / folder
         wanted = {
-            f"{folder}{task}_{s}" for task in ("", "_seg", "_panoptic") for s in photo_digits.SPLITS
+            f"{folder}{task}_{s}"
+            for task in ("", "_seg", "_panoptic")
+            for s in photo_digits.PHOTO_DIGITS_SPLITS
         }
         if wanted & set(names) and not root.exists():
             make(root)

@@ -83,9 +83,11 @@ def read_sbd_mask(path: Path, loadmat: Any) -> Labels:
         content = loadmat(path, squeeze_me=True, struct_as_record=False)
         labels = np.asarray(content["GTcls"].Segmentation)
     except Exception as error:  # scipy raises many types of errors
-        raise DataError(f"{path} is no mask of SBD: {type(error).__name__}: {error}") from error
+        raise DataError(f"{path} is not a mask of SBD: {type(error).__name__}: {error}") from error
     if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer):
-        raise DataError(f"{path} is no mask of SBD: its labels are {labels.dtype} {labels.shape}")
+        raise DataError(
+            f"{path} is not a mask of SBD: its labels are {labels.dtype} {labels.shape}"
+        )
     check_range(labels, path, num_classes=len(VOC_CLASSES), ignore_label=None)
     return labels.astype(np.uint8)
 

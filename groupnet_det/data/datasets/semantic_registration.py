@@ -11,7 +11,7 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.images.label_images import NUM_LABELS, LabelOfValue, voc_colours
 
 from .mask_folders import load_mask_folders, read_names
-from .photo_digits_sources import CLASS_NAMES, SPLITS
+from .photo_digits_sources import CLASS_NAMES, PHOTO_DIGITS_SPLITS
 
 IGNORE_LABEL = 255
 VOC_CLASSES = (
@@ -45,8 +45,8 @@ def _register_masks(
     """Register images and masks that `load_mask_folders` pairs.
 
     Args:
-        class_names: Of labels 0, 1, ...
-        ignore_label: Of pixels that neither training nor scores count.
+        class_names: Names of the classes with the labels 0, 1, ...
+        ignore_label: Label of pixels that neither training nor scores count.
         label_of_value: See `read_labels`.
         metadata: More of it, such as ``prepare_with``.
     """
@@ -86,7 +86,7 @@ def register_builtin_masks() -> None:
             class_names=VOC_CLASSES,
             fix=fix,
         )
-    for split in SPLITS:
+    for split in PHOTO_DIGITS_SPLITS:
         _register_masks(
             f"photo_digits_seg_{split}",
             images=datasets_root() / "photo_digits" / split,

@@ -128,7 +128,7 @@ def _number(element: Any, key: str, where: str) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise DataError(f"{where} has {key} {text!r}, which is no number")
+        raise DataError(f"{where} has {key} {text!r}, which is not a number")
     return number
 
 
@@ -188,24 +188,26 @@ def _images_by_stem(folder: Path) -> dict[str, list[str]]:
     return found
 
 
-def _image_path(root: Path, image_id: str, told: str, images: Mapping[str, Sequence[str]]) -> Path:
+def _image_path(
+    root: Path, image_id: str, file_name: str, images: Mapping[str, Sequence[str]]
+) -> Path:
     """Return the path of the image, or where VOC would have it.
 
     Args:
-        told: The file name in the annotation, or "". It is used only if several images or none are
-            named by the id, because some tools write the names of other files.
+        file_name: The file name in the annotation, or "". It is used only if several images or
+            none are named by the id, because some tools write the names of other files.
         images: The result of `_images_by_stem`.
     """
     named = images.get(image_id, [])
     if not named:
-        stem = os.path.splitext(told)[0]
-        named = [n for n in images.get(stem, []) if n == told] or images.get(told, [])
-    name = told if told in named else next(iter(named), f"{image_id}.jpg")
+        stem = os.path.splitext(file_name)[0]
+        named = [n for n in images.get(stem, []) if n == file_name] or images.get(file_name, [])
+    name = file_name if file_name in named else next(iter(named), f"{image_id}.jpg")
     return root / "JPEGImages" / name
 
 
 def _size_of(image: Path) -> tuple[int, int]:
     if not image.is_file():
-        raise DataError(f"image {image} does not exist; its annotation does not tell its size")
+        raise DataError(f"image {image} does not exist; its annotation does not state its size")
     with open_image(str(image)) as opened:
         return upright_size(opened)

@@ -26,7 +26,7 @@ from groupnet_det.images.folder_files import without_system_files
 
 logger = logging.getLogger(__name__)
 
-SPLITS = ("train", "val", "test")
+YOLO_SPLITS = ("train", "val", "test")
 OTHER_NAMES = {"val": ("validation", "valid")}  # other names that exporters give a split
 IMAGES, LABELS = "images", "labels"  # folders
 BOX_FIELDS, LEAST_POLYGON = 5, 7  # values in a line, including the class
@@ -61,12 +61,14 @@ def read_yolo(path: Path) -> YoloData:
     try:
         content = yaml.safe_load(read_text(path, "data set file"))
     except (yaml.YAMLError, RecursionError) as error:
-        raise DataError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict) or "names" not in content:
         raise DataError(f"{path} lacks the key names, the classes as a list or by number")
     if "kpt_shape" in content:
         raise DataError(f"{path} is of keypoints (kpt_shape), which cannot be learned; take boxes")
-    splits = {split: entries for split in SPLITS if (entries := _entries(path, content, split))}
+    splits = {
+        split: entries for split in YOLO_SPLITS if (entries := _entries(path, content, split))
+    }
     if not splits:
         raise DataError(f"{path} names no images; it needs the key train: a folder or a list")
     return YoloData(
@@ -92,11 +94,11 @@ def _entries(path: Path, content: Mapping[str, Any], split: str) -> tuple[str, .
 
 
 def _root(path: Path, content: Mapping[str, Any]) -> Path:
-    told = content.get("path")
-    root = path.parent / str(told or "")
+    stated = content.get("path")
+    root = path.parent / str(stated or "")
     if not root.is_dir():
         raise DataError(
-            f"{path}: path is {shortened(told)}, but there is no folder {root}; correct it, or "
+            f"{path}: path is {shortened(stated)}, but there is no folder {root}; correct it, or "
             "take the line out where the data lie beside this file"
         )
     return root
@@ -137,8 +139,8 @@ def images_of(data: YoloData, split: str) -> list[Path]:
         raise DataError(f"{data.path} has no split {split!r}; it has {', '.join(data.splits)}")
     found = [image for entry in data.splits[split] for image in _images_of_entry(data, entry)]
     if not found:
-        told = ", ".join(data.splits[split])
-        raise DataError(f"{data.path}: {split} names {told}, which holds no image")
+        names = ", ".join(data.splits[split])
+        raise DataError(f"{data.path}: {split} names {names}, which holds no image")
     return found
 
 
@@ -149,7 +151,7 @@ def _images_of_entry(data: YoloData, entry: str) -> list[Path]:
         return sorted(each for each in files if each.suffix.lower() in IMG_EXTENSIONS)
     if path.suffix == ".txt" and path.is_file():
         return [_listed(data, path, line) for line in _lines(path, "list of images")]
-    raise DataError(f"{data.path} names {entry}, but {path} is no folder and no .txt file")
+    raise DataError(f"{data.path} names {entry}, but {path} is neither a folder nor a .txt file")
 
 
 def _placed(data: YoloData, entry: str) -> Path:

@@ -31,7 +31,7 @@ LEAST_ASPECT = 3 / 4  # of the crops of RandomResizedCrop; the largest one is it
 
 @functools.cache
 def read_rgb_cached(file_name: str, least_side: int) -> NDArray[np.uint8]:
-    """As `read_rgb`; one cache per process, so that it outlives a loader."""
+    """Call `read_rgb` with a cache; one per process, so that it outlives a loader."""
     return read_rgb(file_name, least_side)
 
 

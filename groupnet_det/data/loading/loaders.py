@@ -16,7 +16,7 @@ from detectron2.data.build import worker_init_reset_seed
 from detectron2.utils import comm
 from torch.utils.data import DataLoader
 
-from groupnet_det.data.catalog import TASKS
+from groupnet_det.data.catalog import TASKS_BY_EVALUATOR
 from groupnet_det.data.checks.boxes_and_masks import without_empty_boxes
 from groupnet_det.data.dataset_checks import check_same_classes
 from groupnet_det.errors import ConfigError, lookup
@@ -157,7 +157,9 @@ TASK_LOADERS: dict[str, TaskLoaders] = {
     "semantic segmentation": TaskLoaders(_build_semantic_train_loader, _build_semantic_test_loader),
 }
 # Loaders by the ``evaluator_type`` of the data set.
-LOADERS: dict[str, TaskLoaders] = {kind: TASK_LOADERS[task] for kind, task in TASKS.items()}
+LOADERS: dict[str, TaskLoaders] = {
+    kind: TASK_LOADERS[task] for kind, task in TASKS_BY_EVALUATOR.items()
+}
 
 
 def build_train_loader(cfg: CfgNode, *, seed: int) -> DataLoader:

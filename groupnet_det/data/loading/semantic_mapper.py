@@ -30,7 +30,7 @@ class RandomScale(T.Augmentation):
     def __init__(self, low: float, high: float, *, base_size: int) -> None:
         """
         Args:
-            low, high: Least and greatest factor.
+            low, high: Smallest and largest factor.
             base_size: Length of the long side in pixels for a factor of 1; 0 for the image's own.
         """
         super().__init__()

@@ -61,13 +61,13 @@ def _end_with_the_trainer() -> None:
 
 def explain_ended_worker(error: RuntimeError) -> str:
     """One-line message if a loader process was killed; "" for any other error."""
-    told = str(error).splitlines()[0] if str(error) else ""
-    if not told.startswith(WORKER_ENDED):
+    message = str(error).splitlines()[0] if str(error) else ""
+    if not message.startswith(WORKER_ENDED):
         return ""
-    if "bus error" in told.lower():
-        return f"{REMEDY} ({told})"
+    if "bus error" in message.lower():
+        return f"{REMEDY} ({message})"
     cause = "a loader process was killed, often because memory ran out"
-    return f"{cause}: lower DATALOADER.NUM_WORKERS ({told})"
+    return f"{cause}: lower DATALOADER.NUM_WORKERS ({message})"
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

@@ -25,8 +25,8 @@ def best_overlaps(
         boxes: (N, 4): x0, y0, x1, y1 in pixels.
         images: (N, 2): height and width of their images.
         anchors: For each level (A, 4), around 0.
-        strides: Of each level, in pixels.
-        offset: Of the first centre from the corner, in strides.
+        strides: Stride of each level, in pixels.
+        offset: Offset of the first centre from the corner, in strides.
 
     Returns:
         (N,).

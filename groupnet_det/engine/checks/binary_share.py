@@ -65,7 +65,7 @@ def _has_quantized_layer(model: nn.Module) -> bool:
 
 
 def _cause(cfg: CfgNode, floats: Sequence[str]) -> str:
-    """What is wrong, and the key to set; `floats` are the parts that are to be float."""
+    """The fault and the key to set; `floats` are the parts that are to be float."""
     options, backbone = cfg.MODEL.GROUPNET, cfg.MODEL.BACKBONE.NAME
     if not _is_ours(backbone):
         return (

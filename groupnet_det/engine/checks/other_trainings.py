@@ -1,7 +1,8 @@
 """Notice of other trainings on the same processor cores, as each makes the others slower.
 
 A training is announced by a socket with a name in Linux' abstract namespace: it takes no file, any
-user can see it, and it is gone when the process is, however that ends. Elsewhere nothing is told.
+user can see it, and it is gone when the process is, however that ends. Other systems have no
+warning.
 """
 
 import logging
@@ -29,8 +30,8 @@ class RunningTraining:
 
     Attributes:
         process: Its number.
-        threads: Of computation, in all of its processes together.
-        cores: Those that it may use, a bit each.
+        threads: Computing threads of all its processes together.
+        cores: Bit mask of the cores that it may use.
     """
 
     process: int
@@ -43,7 +44,7 @@ class RunningTraining:
 
 
 def this_training() -> RunningTraining:
-    """That of this process and of those beside it on this machine."""
+    """This process and those beside it on this machine, as one training."""
     cores = sum(1 << core for core in os.sched_getaffinity(0))
     threads = torch.get_num_threads() * comm.get_local_size()
     return RunningTraining(process=os.getpid(), threads=threads, cores=cores)
@@ -68,7 +69,7 @@ def _parse(word: str) -> RunningTraining | None:
 
 
 def crowding(own: RunningTraining, others: Iterable[RunningTraining]) -> str | None:
-    """What to tell where trainings have more threads than cores; None where they have not."""
+    """The warning that trainings have more threads than cores; None if they have not."""
     beside = [t for t in others if t.process != own.process and t.cores & own.cores]
     threads, cores = own.threads + sum(t.threads for t in beside), own.cores
     for training in beside:

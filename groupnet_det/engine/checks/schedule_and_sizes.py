@@ -36,12 +36,12 @@ ANCHOR_FEATURES = {
 
 
 def check_training(cfg: CfgNode, model: nn.Module, records: Records) -> None:
-    """Tell what is unusual about a training.
+    """Log what is unusual about a training.
 
     Args:
-        cfg: Of the training.
-        model: Of `build_without_weights`.
-        records: Of ``DATASETS.TRAIN``.
+        cfg: Config of the training.
+        model: The result of `build_without_weights`.
+        records: Records of ``DATASETS.TRAIN``.
     """
     check_schedule(cfg, len(records))
     objects = training_objects(cfg, records)
@@ -82,7 +82,7 @@ def check_object_sizes(cfg: CfgNode, objects: TrainingObjects) -> None:
 
 
 def check_anchors(cfg: CfgNode, model: nn.Module, objects: TrainingObjects) -> None:
-    """How many objects have an anchor with IoU 0.5 or more; below 60 % it is a warning.
+    """Count objects that have an anchor with IoU 0.5 or more; warn if they are below 60 %.
 
     The anchors are those of the config's own generator, if that is Detectron2's default one.
     """
@@ -101,14 +101,14 @@ def check_anchors(cfg: CfgNode, model: nn.Module, objects: TrainingObjects) -> N
         offset=generator.offset,
     )
     recall = float((overlaps >= FITTING_IOU).mean())
-    told = (
+    summary = (
         f"{100 * recall:.0f} % of {len(overlaps)} objects have an anchor that overlaps them by "
         f"IoU {FITTING_IOU} or more"
     )
     if recall >= LEAST_RECALL:
-        logger.info(told)
+        logger.info(summary)
         return
-    logger.warning(f"only {told}; {_anchor_remedy(objects, anchors)}")
+    logger.warning(f"only {summary}; {_anchor_remedy(objects, anchors)}")
 
 
 def _anchor_remedy(objects: TrainingObjects, anchors: Sequence[Floats]) -> str:

@@ -50,9 +50,9 @@ def distill_masks(logits: Tensor, their_logits: Tensor, classes: Tensor) -> Tens
     """``KL(Bernoulli(p) || Bernoulli(p_student))`` of each pixel, averaged; 0 without regions.
 
     Args:
-        logits, their_logits: Of the student and the teacher, (R, C, H, W), or (R, 1, H, W) where
-            they do not depend on the class.
-        classes: Of the regions, (R). The masks of other classes mean nothing.
+        logits, their_logits: Logits of student and teacher, (R, C, H, W), or (R, 1, H, W) if they
+            do not depend on the class.
+        classes: Classes of the regions, (R). The masks of other classes mean nothing.
     """
     if logits.shape[1] > 1:
         rows = torch.arange(len(logits), device=logits.device)
@@ -68,7 +68,7 @@ def distill_masks(logits: Tensor, their_logits: Tensor, classes: Tensor) -> Tens
 class RegionDistillation:
     """Let the teacher's box and mask heads look at the regions that a student trains on.
 
-    It works by hooks on the student's poolers, which tell the regions, on its box predictors and on
+    It works by hooks on the student's poolers, which show the regions, on its box predictors and on
     its mask head. The stages of a cascade are compared each with its own, and averaged.
     """
 
@@ -77,8 +77,8 @@ class RegionDistillation:
     ) -> None:
         """
         Args:
-            student, teacher: Of one kind, see `region_heads`.
-            temperature: Of `distill_boxes`.
+            student, teacher: Heads of one kind, see `region_heads`.
+            temperature: See `distill_boxes`.
         """
         self.teacher = teacher
         self.temperature = temperature

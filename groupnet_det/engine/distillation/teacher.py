@@ -41,8 +41,8 @@ def distill_logits(student: Tensor, teacher: Tensor, temperature: float) -> Tens
     )
 
 
-def attention_map(feature: Tensor) -> Tensor:
-    """Where a feature is strong: the mean square over the channels, of unit length.
+def _attention_map(feature: Tensor) -> Tensor:
+    """The strength of a feature at each pixel: the mean square over the channels, of unit length.
 
     Args:
         feature: (N, C, H, W).
@@ -62,7 +62,7 @@ def distill_feature(student: Tensor, teacher: Tensor) -> Tensor:
     Args:
         student, teacher: (N, C, H, W) and (N, C', H, W).
     """
-    difference = attention_map(student) - attention_map(teacher)
+    difference = _attention_map(student) - _attention_map(teacher)
     return difference.square().sum(dim=1).mean() / 2
 
 
@@ -90,12 +90,12 @@ class Distillation:
         """
         Args:
             teacher: A model with a ``backbone``; frozen here.
-            logits_weight: Of `distill_logits`, for classifiers; 0 leaves it out.
-            temperature: Of `distill_logits`, and of the classes of regions.
-            head_weight: Of `distill_dense`, for detectors; 0 leaves it out.
-            region_weight: Of `RegionDistillation`, for R-CNNs; 0 leaves it out.
+            logits_weight: Weight of `distill_logits`, for classifiers; 0 leaves it out.
+            temperature: See `distill_logits`; also used for the classes of regions.
+            head_weight: Weight of `distill_dense`, for detectors; 0 leaves it out.
+            region_weight: Weight of `RegionDistillation`, for R-CNNs; 0 leaves it out.
             features: Names of features of backbone or pyramid for `distill_feature`.
-            features_weight: Of each of them.
+            features_weight: Weight of each of these features.
         """
         self.teacher: Any = teacher.eval().requires_grad_(False)
         self.logits_weight = logits_weight
@@ -107,7 +107,7 @@ class Distillation:
         self.features_weight = features_weight
         self._teacher_features: dict[str, Tensor] = {}
         self._losses: dict[str, Tensor] = {}
-        inner = inner_backbone(self.teacher)
+        inner = _inner_backbone(self.teacher)
         inner.register_forward_hook(lambda m, x, found: self._teacher_features.update(found))
         # The pyramid is computed where it is needed only.
         in_backbone = set(features) <= set(inner.output_shape())
@@ -119,12 +119,12 @@ class Distillation:
         """Hook this to a student.
 
         Raises:
-            ConfigError: Logits are asked for, but student or teacher is no classifier, or their
+            ConfigError: Logits are asked for, but student or teacher is not a classifier, or their
                 classes differ in number; head outputs, but one of them has no such head, or they
                 differ in levels, stages or masks; or a feature is missing.
         """
         self._check_features(model)
-        backbone: Any = inner_backbone(model)
+        backbone: Any = _inner_backbone(model)
         backbone.register_forward_hook(self._see_features)
         pyramid: Any = model.backbone
         if pyramid is not backbone:
@@ -144,7 +144,7 @@ class Distillation:
     def _check_features(self, model: nn.Module) -> None:
         for name in self.features:
             for owner, network in (("student", model), ("teacher", self.teacher)):
-                available = {**inner_backbone(network).output_shape()}
+                available = {**_inner_backbone(network).output_shape()}
                 available.update(network.backbone.output_shape())  # type: ignore[operator,union-attr]
                 if name not in available:
                     raise ConfigError(
@@ -222,13 +222,13 @@ class Distillation:
         return {**losses, **collected}
 
 
-def inner_backbone(model: nn.Module) -> Any:
+def _inner_backbone(model: nn.Module) -> Any:
     """The backbone of a model, without the pyramid around it."""
     return getattr(model.backbone, "bottom_up", model.backbone)
 
 
 def _num_classes(model: nn.Module) -> int:
-    """Of a classifier; 0 for other models."""
+    """Number of classes of a classifier; 0 for other models."""
     classifier = getattr(model, "fc", None)
     return classifier.out_features if isinstance(classifier, nn.Linear) else 0
 

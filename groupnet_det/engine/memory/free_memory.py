@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-# By the version of control groups: limit, use, and what of the use is given back when needed.
+# Files by the version of control groups: limit, use, and what of the use is given back when needed.
 LIMITS = {
     "v2": ("memory.max", "memory.current", "inactive_file"),
     "v1": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -11,10 +11,10 @@ LIMITS = {
 
 
 def free_bytes(root: Path = Path("/")) -> int | None:
-    """Bytes that can still be taken without anything being killed; None where nobody says.
+    """Bytes that can be taken without a process being killed; None if the system does not say.
 
     Args:
-        root: Of the file system, with ``proc`` and ``sys``.
+        root: Root of the file system that contains ``proc`` and ``sys``.
     """
     found = [*_available(root), *_left_in_groups(root)]
     return max(0, min(found)) if found else None
@@ -27,7 +27,7 @@ def _available(root: Path) -> Iterator[int]:
 
 
 def _left_in_groups(root: Path) -> Iterator[int]:
-    """Of the group of this process and of all that it lies in."""
+    """Bytes left in the group of this process and in all groups that contain it."""
     mount = root / "sys/fs/cgroup"
     for line in _read(root / "proc/self/cgroup").splitlines():
         number, controllers, path = line.split(":", 2)

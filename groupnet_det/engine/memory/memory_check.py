@@ -48,9 +48,9 @@ def check_memory(cfg: CfgNode, model: nn.Module, records: Records, *, num_jobs: 
     says that it is far below. ``SOLVER.CHECK_MEMORY`` turns it off.
 
     Args:
-        cfg: Of the training.
-        model: Of `build_without_weights`.
-        records: Of ``DATASETS.TRAIN``.
+        cfg: Config of the training.
+        model: The result of `build_without_weights`.
+        records: Records of ``DATASETS.TRAIN``.
         num_jobs: Such trainings at a time on this machine.
 
     Raises:
@@ -73,7 +73,7 @@ def check_memory(cfg: CfgNode, model: nn.Module, records: Records, *, num_jobs: 
 
 
 def _bound(cfg: CfgNode, model: nn.Module, size: tuple[int, int], share: int) -> int:
-    """Bytes that an iteration takes less than."""
+    """An upper bound of the bytes of an iteration."""
     bases = _bases(cfg)
     regions = cfg.MODEL.ROI_HEADS.BATCH_SIZE_PER_IMAGE if _has_regions(cfg) else 0
     image = bases * (size[0] * size[1] * PIXEL_BYTES + regions * REGION_BYTES)
@@ -102,13 +102,13 @@ def _compare(cfg: CfgNode, size: tuple[int, int], share: int, free: int | None) 
         if found is None:
             return
         image, need = found["full"], _need(found, found["full"], share)
-    told = f"an iteration needs about {need / GIB:.1f} GiB of memory"
+    message = f"an iteration needs about {need / GIB:.1f} GiB of memory"
     if need <= left:
-        logger.info(f"{told}, and {left / GIB:.1f} GiB are free")
+        logger.info(f"{message}, and {left / GIB:.1f} GiB are free")
         return
     fitting = max(0, (left - (need - share * image)) // max(image, 1)) * comm.get_world_size()
     raise TrainingError(
-        f"{told}, {image / GIB:.2f} of them for each of the {share} images of "
+        f"{message}, {image / GIB:.2f} of them for each of the {share} images of "
         f"{size[0]} x {size[1]} pixels, but {left / GIB:.1f} GiB are free; {_remedy(cfg, fitting)}"
     )
 
@@ -131,7 +131,7 @@ def _remedy(cfg: CfgNode, fitting: int) -> str:
 def _probe(
     cfg: CfgNode, small: tuple[int, int], full: tuple[int, int] | None, share: int, free: int | None
 ) -> dict[str, Any] | None:
-    """What `memory_probe` finds; None, with a warning, where it finds nothing.
+    """Run `memory_probe`; None, with a warning, if it finds nothing.
 
     Raises:
         TrainingError: One image alone is too much.
@@ -172,7 +172,7 @@ def _images_to_measure(cfg: CfgNode, size: tuple[int, int], share: int) -> int:
 
 
 def _result(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    # By a signal: the kernel's, for want of memory, or that of an allocation that failed.
+    # Ended by a signal: the kernel's, for want of memory, or that of an allocation that failed.
     if done.returncode < 0 or any(words in done.stderr for words in REFUSED):
         return {"refused": True}
     try:
@@ -199,7 +199,7 @@ def _has_regions(cfg: CfgNode) -> bool:
 
 
 def _num_objects(cfg: CfgNode) -> int:
-    """As many objects as regions are trained as such at most, for which masks are computed."""
+    """The greatest number of regions that are trained as objects, for which masks are computed."""
     options = cfg.MODEL.ROI_HEADS
     if not _has_regions(cfg):
         return 6

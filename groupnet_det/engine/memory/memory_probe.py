@@ -37,10 +37,10 @@ class StepMemory:
 
     Attributes:
         fixed: Weights, gradients, the optimizer's state, `REST`, and what else is there once.
-        gradients: Those alone.
+        gradients: Memory of the gradients alone.
         small, full: For each image of the size that was measured with one and two images, and of
             the full size where that was measured too.
-        free: Of the GPU with the least; nothing on the CPU.
+        free: Free memory of the GPU that has the least; None on the CPU.
     """
 
     fixed: int
@@ -50,18 +50,18 @@ class StepMemory:
     free: int | None = None
 
 
-def measure_iteration(
+def _measure_iteration(
     cfg: CfgNode, small: BatchSize, full: BatchSize | None, *, num_objects: int, num_devices: int
 ) -> StepMemory:
     """Make training steps and look at what they took.
 
-    Steps with one and two images tell apart what an image takes and what is there once, such as
+    Steps with one and two images separate the memory of an image from what is there once, such as
     binary copies of the weights. Gradients, which the backward pass adds, are counted once.
 
     Args:
-        cfg: Of the training.
-        small: Of a batch that takes little time; a second one has twice the images.
-        full: Of a batch of images of full size, and as many; nothing where `small` tells enough.
+        cfg: Config of the training.
+        small: Size of a batch that takes little time; a second batch has twice the images.
+        full: Size of a batch with as many images of full size; None if `small` is enough.
         num_objects: In each image, for detectors.
         num_devices: GPUs to look at; 0 on the CPU.
     """
@@ -109,11 +109,11 @@ class _Probe:
         return int(MARGIN * (max(forward, backward - self.gradients()) - self.start))
 
     def gradients(self) -> int:
-        """Bytes of those of the last step."""
+        """Bytes of the gradients of the last step."""
         return _bytes(p.grad for p in self.steps.model.parameters() if p.grad is not None)
 
     def optimizer_state(self) -> int:
-        """Bytes of it after a step."""
+        """Bytes of the optimizer's state after a step."""
         self.optimizer_step()
         return _bytes(v for s in self.steps.optimizer.state.values() for v in s.values())
 
@@ -125,7 +125,7 @@ def _bytes(tensors: Any) -> int:
     return sum(t.numel() * t.element_size() for t in tensors if isinstance(t, torch.Tensor))
 
 
-def limit_memory(num_bytes: int) -> None:
+def _limit_memory(num_bytes: int) -> None:
     """Let allocations fail when this process has taken so much more than now, and have the kernel,
     where it runs out of memory all the same, end this process and no other."""
     with suppress(OSError):
@@ -138,20 +138,20 @@ def limit_memory(num_bytes: int) -> None:
 
 
 def run(request: Mapping[str, Any]) -> dict[str, Any]:
-    """What `measure_iteration` finds, or ``{"refused": True}`` where memory did not suffice, or
+    """Run `_measure_iteration`: its result, or ``{"refused": True}`` if memory did not suffice, or
     ``{"failed": why}``.
 
     Args:
-        request: As `memory_check` writes it.
+        request: The request that `memory_check` writes.
     """
     torch.set_num_threads(request["threads"])
     if request["limit"] is not None:
-        limit_memory(request["limit"])
+        _limit_memory(request["limit"])
     small, full = (size and BatchSize(**size) for size in (request["small"], request["full"]))
-    looks = {name: request[name] for name in ("num_objects", "num_devices")}
+    counts = {name: request[name] for name in ("num_objects", "num_devices")}
     try:
         cfg = load_config_text(request["config"], "the config of the training")
-        found = measure_iteration(cfg, small, full, **looks)
+        found = _measure_iteration(cfg, small, full, **counts)
     except MemoryError:
         return {"refused": True}
     except (UserError, RuntimeError, ValueError, KeyError) as error:

@@ -18,11 +18,11 @@ HARMLESS_RATE = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class BatchSize:
-    """Of a training batch.
+    """Size of a training batch.
 
     Attributes:
         num_images: In a step.
-        height, width: Of each image in pixels.
+        height, width: Size of each image in pixels.
     """
 
     num_images: int
@@ -40,8 +40,8 @@ class TrainingSteps:
     def __init__(self, cfg: CfgNode, size: BatchSize, *, num_objects: int = NUM_OBJECTS) -> None:
         """
         Args:
-            cfg: Of the training.
-            size: Of the batch.
+            cfg: Config of the training.
+            size: Size of the batch.
             num_objects: In each image, for detectors.
 
         Raises:

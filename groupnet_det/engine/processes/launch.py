@@ -17,7 +17,7 @@ from .distributed import leave_process_group
 
 SECONDS_FOR_THE_FIRST = 15
 
-RESUME = "its own lines above may tell why; --resume goes on from the last checkpoint"
+RESUME = "its own lines above may say why; --resume goes on from the last checkpoint"
 OFTEN = {
     "SIGKILL": ", often for want of memory: lower SOLVER.IMS_PER_BATCH or the number of processes",
     "SIGBUS": ", often since /dev/shm is full: set DATALOADER.NUM_WORKERS 0",
@@ -33,8 +33,8 @@ def run_in_processes(main: Main, arguments: argparse.Namespace) -> None:
 
     Args:
         main: A function at the top level of its module.
-        arguments: Those of Detectron2's ``default_argument_parser``, and ``num_processes``, of the
-            CPU, per machine; 0 for what ``num_gpus`` says.
+        arguments: Arguments of Detectron2's ``default_argument_parser``, and ``num_processes``: CPU
+            processes per machine; 0 for the number that ``num_gpus`` gives.
 
     Raises:
         UserError: What `main` raises; where there are several processes, the one that met it prints
@@ -92,7 +92,7 @@ def check_num_gpus(num_gpus: int) -> None:
     """
     Raises:
         ConfigError: More GPUs are asked for than there are; one, Detectron2's default, may be
-            absent.
+            missing.
     """
     available = torch.cuda.device_count()
     if num_gpus > max(available, 1):
@@ -118,9 +118,7 @@ def _run_one_of_many(main: Main, arguments: argparse.Namespace, per_machine: int
     except RuntimeError as error:
         if not any(words in str(error) for words in PEER_LOST):
             raise
-        time.sleep(
-            SECONDS_FOR_THE_FIRST
-        )  # the launcher tells of the one that died, where it sees it
+        time.sleep(SECONDS_FOR_THE_FIRST)  # the launcher reports the one that died, if it sees it
         print(
             f"error: another process of the training ended; {RESUME}", file=sys.stderr, flush=True
         )

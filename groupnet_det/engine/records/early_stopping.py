@@ -34,7 +34,7 @@ class EarlyStopping(HookBase):
     ) -> None:
         """
         Args:
-            metric: As named in metrics.json; more is better.
+            metric: Its name in metrics.json; more is better.
             patience: Evaluations, at least 1.
             eval_period: Iterations between them.
             first_iteration: What is evaluated before does not count.

@@ -36,8 +36,8 @@ class EvaluationRecord(HookBase):
         Args:
             scoring: The evaluation, and the hooks that use its scores, in their order.
             eval_period: Iterations between evaluations, or 0.
-            writers: Of the metrics; in the main process alone.
-            checkpointer: Of the training; in the main process alone.
+            writers: Writers of the metrics; the main process alone has them.
+            checkpointer: Checkpointer of the training; the main process alone has it.
         """
         self.scoring = scoring
         self.eval_period = eval_period

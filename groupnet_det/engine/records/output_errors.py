@@ -1,4 +1,4 @@
-"""Errors of a training's folder, each told in one line."""
+"""Errors of a training's folder, each in one line."""
 
 import logging
 import os
@@ -15,31 +15,31 @@ from groupnet_det.files.output_files import is_of_output
 
 @contextmanager
 def one_line_errors(folder: str) -> Iterator[None]:
-    """Keep tracebacks out of the logs of what is told in one line when the training ends: errors
+    """Keep tracebacks out of the logs of problems that one line reports at the end: errors
     that the user can fix, and files of the training that cannot be written, by threads too.
 
     Args:
         folder: ``OUTPUT_DIR``.
     """
 
-    def is_told(error: BaseException | None) -> bool:
+    def is_reported(error: BaseException | None) -> bool:
         of_output = isinstance(error, OSError) and is_of_output(error, folder)
         return of_output or isinstance(error, UserError)
 
-    def is_untold(record: logging.LogRecord) -> bool:
-        return not (record.exc_info and is_told(record.exc_info[1]))
+    def is_unreported(record: logging.LogRecord) -> bool:
+        return not (record.exc_info and is_reported(record.exc_info[1]))
 
-    def show_untold(ended: threading.ExceptHookArgs) -> None:
-        if not is_told(ended.exc_value):
+    def show_unreported(ended: threading.ExceptHookArgs) -> None:
+        if not is_reported(ended.exc_value):
             show(ended)
 
     loop = logging.getLogger("detectron2.engine.train_loop")
-    show, threading.excepthook = threading.excepthook, show_untold
-    loop.addFilter(is_untold)
+    show, threading.excepthook = threading.excepthook, show_unreported
+    loop.addFilter(is_unreported)
     try:
         yield
     finally:
-        loop.removeFilter(is_untold)
+        loop.removeFilter(is_unreported)
         threading.excepthook = show
 
 

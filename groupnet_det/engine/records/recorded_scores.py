@@ -10,7 +10,7 @@ from .output_names import METRICS
 
 # What evaluators call their scores -> what these are of. With several data sets, the data set's
 # name stands before it.
-TASKS = {
+SCORE_PREFIXES = {
     "bbox": "boxes",
     "segm": "masks",
     "sem_seg": "semantic segmentation",
@@ -25,10 +25,10 @@ def recorded_scores(folder: Path, iteration: int) -> dict[str, float]:
 
     Args:
         folder: ``OUTPUT_DIR`` of the training.
-        iteration: As the checkpoint holds it.
+        iteration: The iteration that the checkpoint holds.
 
     Returns:
-        Scores by name; those that are no number, as AP without detections, are left out. Nothing
+        Scores by name; those that are not numbers, as AP without detections, are left out. Nothing
         where none were noted.
     """
     try:
@@ -38,15 +38,15 @@ def recorded_scores(folder: Path, iteration: int) -> dict[str, float]:
     found: dict[str, float] = {}
     for row in rows:  # the one at the end of a training counts one further
         if row.get("iteration") in (iteration, iteration + 1):
-            found |= {key: value for key, value in row.items() if is_score(key)}
+            found |= {key: value for key, value in row.items() if _is_score(key)}
     return {key: value for key, value in found.items() if math.isfinite(value)}
 
 
-def is_score(name: str) -> bool:
+def _is_score(name: str) -> bool:
     """Whether it is a score of an evaluator, and no loss or number of a training step."""
-    return not TASKS.keys().isdisjoint(name.split("/")[:-1])
+    return not SCORE_PREFIXES.keys().isdisjoint(name.split("/")[:-1])
 
 
 def of_all_classes(scores: dict[str, float]) -> dict[str, float]:
-    """Those of `scores` that are not of a single class (``bbox/AP-cat``, ``sem_seg/IoU-sky``)."""
+    """Scores that are not of a single class (``bbox/AP-cat``, ``sem_seg/IoU-sky``)."""
     return {name: value for name, value in scores.items() if "-" not in name.split("/")[-1]}

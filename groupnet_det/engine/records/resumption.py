@@ -14,12 +14,12 @@ from groupnet_det.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
 
-# What may differ without changing the training, or is not looked at when one goes on.
+# Keys that may differ without changing the training, or that do not matter to a resumed one.
 WITHOUT_EFFECT = (
     *("OUTPUT_DIR", "VERSION", "VIS_PERIOD", "DATALOADER.NUM_WORKERS", "DATASETS.CUSTOM"),
     *("MODEL.WEIGHTS", "MODEL.INIT", "MODEL.DEVICE"),
 )
-MOST_TOLD = 8
+MOST_LISTED = 8
 
 
 @contextmanager
@@ -74,10 +74,10 @@ def tell_of_other_settings(path: str, stored: Mapping[str, Any], cfg: CfgNode) -
         if key in before and now[key] != before[key] and not _without_effect(key)
     ]
     if changed:
-        more = f" and {len(changed) - MOST_TOLD} more" if len(changed) > MOST_TOLD else ""
+        more = f" and {len(changed) - MOST_LISTED} more" if len(changed) > MOST_LISTED else ""
         logger.warning(
             f"the training goes on from {path} with other settings, and uses them from here on: "
-            f"{', '.join(changed[:MOST_TOLD])}{more}"
+            f"{', '.join(changed[:MOST_LISTED])}{more}"
         )
 
 

@@ -38,7 +38,7 @@ class WandbTracker:
             output: Folder of the training.
 
         Raises:
-            ExtraAbsentError: ``wandb`` is not installed.
+            MissingExtraError: ``wandb`` is not installed.
         """
         (wandb,) = import_extra("wandb", ["wandb"])
         self._run = wandb.init(
@@ -63,10 +63,10 @@ class MlflowTracker:
     def __init__(self, config: Mapping[str, Any], output: Path) -> None:
         """
         Args:
-            config, output: As of `WandbTracker`.
+            config, output: See `WandbTracker`.
 
         Raises:
-            ExtraAbsentError: ``mlflow`` is not installed.
+            MissingExtraError: ``mlflow`` is not installed.
         """
         (self._mlflow,) = import_extra("mlflow", ["mlflow"])
         self._mlflow.set_experiment(PROJECT)
@@ -113,7 +113,7 @@ def build_trackers(cfg: CfgNode) -> list[EventWriter]:
 
     Raises:
         ConfigError: There is no such tracker.
-        ExtraAbsentError: Its package is not installed.
+        MissingExtraError: Its package is not installed.
     """
     if not cfg.SOLVER.TRACKER:
         return []

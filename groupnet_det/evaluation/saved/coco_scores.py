@@ -14,7 +14,7 @@ from pycocotools.cocoeval import COCOeval
 
 from groupnet_det.data.checks.coco_json import check_polygons, is_box, read_coco_file
 from groupnet_det.data.checks.coco_values import is_finite_number, is_id, renumber_annotations
-from groupnet_det.data.checks.run_lengths import run_length_problem
+from groupnet_det.data.checks.compressed_masks import run_length_problem
 from groupnet_det.data.text_files import read_json
 from groupnet_det.errors import DataError, lookup
 
@@ -27,7 +27,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "bbox": is_box,
     "segmentation": lambda mask: isinstance(mask, dict),
 }
-MAX_TOLD = 60  # characters of a bad value
+MAX_QUOTED = 60  # characters of a bad value
 SUMMARY_NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 
 
@@ -136,8 +136,8 @@ def load_result_list(path: Path, needed: str) -> list[dict[str, Any]]:
     for number, result in enumerate(loaded):
         for key in keys:
             if not CHECKS[key](result[key]):
-                told = f"{result[key]!r}"[:MAX_TOLD]
-                raise DataError(f"results file {path}: result {number} has {key} {told}")
+                value = f"{result[key]!r}"[:MAX_QUOTED]
+                raise DataError(f"results file {path}: result {number} has {key} {value}")
     return [{key: result[key] for key in keys} for result in loaded]
 
 

@@ -39,7 +39,7 @@ def score_label_folders(
     Args:
         predictions: Folder of PNG files with one label per pixel.
         masks: Folder of the ground-truth masks.
-        class_names: Names of labels 0, 1, ...
+        class_names: Names of the classes with the labels 0, 1, ...
         ignore_label: Label of ground-truth pixels that do not count.
         list_file: Names, with or without file extension, that must have both masks; by default
             each prediction must have a ground-truth mask.

@@ -8,7 +8,7 @@ SIZES = {0: "batch", 2: "height", 3: "width"}
 
 
 def tidy(proto: Any, outputs: Sequence[str], inner: Sequence[str]) -> list[str]:
-    """Leave some outputs alone, give sizes names, and drop what tells of the machine that exported.
+    """Leave some outputs alone, give sizes names, and drop what names the machine that exported.
 
     Args:
         proto: The ``onnx.ModelProto``, changed in place.
@@ -23,7 +23,7 @@ def tidy(proto: Any, outputs: Sequence[str], inner: Sequence[str]) -> list[str]:
     del graph.output[:], graph.value_info[:], proto.metadata_props[:]
     graph.output.extend(kept)
     sources = {n.output[0]: n.input[0] for n in graph.node if n.op_type == "Identity"}
-    drop_unused(graph)
+    _drop_unused(graph)
     for item in (graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
         del item.metadata_props[:]  # names of files and lines
         item.doc_string = ""
@@ -32,7 +32,7 @@ def tidy(proto: Any, outputs: Sequence[str], inner: Sequence[str]) -> list[str]:
     return [name if name in made else sources[name] for name in inner]
 
 
-def drop_unused(graph: Any) -> None:
+def _drop_unused(graph: Any) -> None:
     """Drop nodes and weights that no output needs."""
     needed = {value.name for value in graph.output}
     nodes = []

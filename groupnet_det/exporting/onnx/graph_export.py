@@ -23,7 +23,7 @@ PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 OPSET = 18  # the first that the exporter of torch writes without converting
 INPUT = "image"
 QUANTIZED = "quantized_"
-# Of the images that are traced; large enough that no map of a pyramid has a side of one pixel.
+# Size of the images that are traced; large enough that no map of a pyramid has a side of one pixel.
 EXAMPLE = (2, 3, 320, 384)
 DRY_RUN = (1, 3, 64, 64)
 # INPUT.FORMAT -> order of the channels of an RGB image as the model takes them.
@@ -31,7 +31,7 @@ CHANNELS: dict[str, tuple[int, ...]] = {"RGB": (0, 1, 2), "BGR": (2, 1, 0)}
 
 
 class OnnxNetwork(nn.Module):
-    """From RGB pixels to the outputs of `OnnxTask`, then all quantized maps.
+    """A network from RGB pixels to the outputs of `OnnxTask`, then all quantized maps.
 
     Normalization, the order of the channels and the padding to a multiple of the stride, which
     Detectron2 does outside of the network, are inside.
@@ -80,7 +80,7 @@ class OnnxModel:
         outputs: Names of its outputs.
         quantized: Names of the quantized maps inside it, in the order in which the network makes
             them; where two are the same map, its name stands twice.
-        order: Of the channels of an RGB image, as the model takes them.
+        order: Indices of the channels of an RGB image in the order of the model.
     """
 
     proto: Any
@@ -98,7 +98,7 @@ class OnnxModel:
 def require_onnx() -> None:
     """
     Raises:
-        ExtraAbsentError: The packages of the extra ``onnx`` are not installed.
+        MissingExtraError: The packages of the extra ``onnx`` are not installed.
     """
     import_extra(EXTRA, PACKAGES)
 
@@ -109,13 +109,13 @@ def export_onnx(
     """Export a trained model of any task.
 
     Args:
-        model: Of a class in `TASKS`, in eval mode, on the CPU.
+        model: A model whose class is in `TASKS`, in eval mode, on the CPU.
         image_format: ``INPUT.FORMAT``, the order of channels that `model` takes.
         metadata: For ``metadata_props``, beside ``task``, ``input`` and what belongs to the
             outputs; all but strings is written as JSON.
 
     Raises:
-        ExtraAbsentError: The packages of the extra ``onnx`` are not installed.
+        MissingExtraError: The packages of the extra ``onnx`` are not installed.
         ConfigError: No ONNX file can be made of this model.
     """
     require_onnx()

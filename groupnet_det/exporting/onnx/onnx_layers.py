@@ -23,7 +23,7 @@ FLOAT_BITS = 32
 
 
 class SignChoice(nn.Module):
-    """``x >= 0 ? 1 : -1``. ONNX's ``Sign`` would give 0 for 0, which is no bit."""
+    """``x >= 0 ? 1 : -1``. ONNX's ``Sign`` would give 0 for 0, which is not a bit."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.where(x >= 0, 1.0, -1.0)
@@ -168,12 +168,12 @@ class FixedConv(nn.Module):
             height = width = 0
         stride, dilation = self.geometry.stride, self.geometry.dilation
         y = F.conv2d(x, self.weight, None, stride, (height, width), dilation)
-        # In this order: ONNX Runtime would melt a constant *after* the convolution into its
+        # In this order: ONNX Runtime would fold a constant *after* the convolution into its
         # weights, and the sums would no longer be exact.
         return y if self.scale is None else self.scale * y
 
     def forward_maps(self, maps: list[Tensor]) -> list[Tensor]:
-        """As `QuantizedConv2d`'s."""
+        """See `QuantizedConv2d`."""
         return [self(x) for x in maps]
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from groupnet_det.config.dense_detectors import DENSE_DETECTORS
 from groupnet_det.errors import ConfigError
 
-Maps = dict[str, Tensor]
+OnnxOutputs = dict[str, Tensor]
 Describe = Callable[[Any], dict[str, Any]]
 
 
@@ -23,16 +23,16 @@ class OnnxTask:
 
     Attributes:
         name: ``classification`` and so on, for the metadata.
-        heads: From the model, the backbone's maps and (H, W) to the outputs by name.
-        predict: From the model and images (N, 3, H, W), channels as the model takes them, to the
+        heads: Computes the outputs by name from the model, the backbone's maps and (H, W).
+        predict: Computes, from the model and images (N, 3, H, W) in its order of channels, the
             same outputs, by the way that evaluation takes as far as there is one.
         count_classes: C.
         describe: More for the metadata: what the raw outputs of a detector belong to.
     """
 
     name: str
-    heads: Callable[[Any, Mapping[str, Tensor], tuple[int, int]], Maps]
-    predict: Callable[["OnnxTask", Any, Tensor], Maps]
+    heads: Callable[[Any, Mapping[str, Tensor], tuple[int, int]], OnnxOutputs]
+    predict: Callable[["OnnxTask", Any, Tensor], OnnxOutputs]
     count_classes: Callable[[Any], int]
     describe: Describe = lambda model: {}
 
@@ -56,30 +56,30 @@ def _batch(images: Tensor) -> list[dict[str, Any]]:
     return [{"image": image} for image in images]
 
 
-def _classify(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> Maps:
+def _classify(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> OnnxOutputs:
     return {"logits": model.classify(features)}
 
 
-def _classes(task: OnnxTask, model: Any, images: Tensor) -> Maps:
+def _classes(task: OnnxTask, model: Any, images: Tensor) -> OnnxOutputs:
     return {"logits": torch.stack([output["logits"] for output in model(_batch(images))])}
 
 
-def _segment(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> Maps:
+def _segment(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> OnnxOutputs:
     logits, _ = model.sem_seg_head(features)
     return {"logits": logits[..., : size[0], : size[1]]}
 
 
-def _label_scores(task: OnnxTask, model: Any, images: Tensor) -> Maps:
+def _label_scores(task: OnnxTask, model: Any, images: Tensor) -> OnnxOutputs:
     return {"logits": torch.stack([output["sem_seg"] for output in model(_batch(images))])}
 
 
-def _dense(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> Maps:
+def _dense(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> OnnxOutputs:
     names = model.head_in_features
     heads = zip(DENSE_OUTPUTS, model.head([features[name] for name in names]), strict=False)
     return _by_level(heads, names)
 
 
-def _proposals(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> Maps:
+def _proposals(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> OnnxOutputs:
     generator = model.proposal_generator
     maps = [features[name] for name in generator.in_features]
     heads = zip(RPN_OUTPUTS, generator.rpn_head(maps), strict=True)
@@ -87,18 +87,18 @@ def _proposals(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]
     return {**_by_level(heads, generator.in_features), **pooled}
 
 
-def _panoptic(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> Maps:
+def _panoptic(model: Any, features: Mapping[str, Tensor], size: tuple[int, int]) -> OnnxOutputs:
     scores = _segment(model, features, size)["logits"]
     return {**_proposals(model, features, size), "sem_seg_logits": scores}
 
 
-def _raw(task: OnnxTask, model: Any, images: Tensor) -> Maps:
+def _raw(task: OnnxTask, model: Any, images: Tensor) -> OnnxOutputs:
     """The heads on what the model itself makes of the images: evaluation does not show them."""
     features = model.backbone(model.preprocess_image(_batch(images)).tensor)
     return task.heads(model, features, (images.shape[2], images.shape[3]))
 
 
-def _by_level(heads: Any, levels: list[str]) -> Maps:
+def _by_level(heads: Any, levels: list[str]) -> OnnxOutputs:
     return {
         f"{head}_{level}": values
         for head, maps in heads
@@ -113,8 +113,8 @@ def _pooled(model: Any) -> list[str]:
 
 
 def _anchors(generator: Any, levels: list[str], transform: Any) -> dict[str, Any]:
-    """What turns deltas into boxes: corners of the anchors around (offset, offset) times the
-    stride, strides by level, and the weights by which deltas are divided."""
+    """The values that turn deltas into boxes: corners of the anchors around (offset, offset) times
+    the stride, strides by level, and the weights by which deltas are divided."""
     return {
         "levels": list(levels),
         "strides": list(generator.strides),
@@ -145,7 +145,7 @@ _DENSE = OnnxTask(
     describe=_dense_anchors,
 )
 
-# By the class of the model, or one that it derives from.
+# Tasks by the class of the model, or one that it derives from.
 TASKS: dict[str, OnnxTask] = {
     # logits (N, C)
     "ImageClassifier": OnnxTask(

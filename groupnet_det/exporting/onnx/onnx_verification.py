@@ -35,7 +35,7 @@ from .onnx_outputs import find_task
 TIE = 1e-5  # of the largest magnitude of the map that is quantized
 MOST_TIES = 1e-3  # of the values of a map; one is always allowed
 TOLERANCE = 1e-4  # of the largest magnitude of an output
-# Of the sample images: (number, height, width), neither of them a multiple of a stride.
+# Shapes of the sample images: (number, height, width), neither of them a multiple of a stride.
 SIZES = ((2, 136, 168), (1, 201, 125))
 COARSE = 6  # pixels a side of the pattern of a sample image
 
@@ -49,7 +49,7 @@ class OutputFinding:
     """An output of one run.
 
     Attributes:
-        name: Of the output.
+        name: Name of the output.
         largest: Greatest magnitude, by the trained network.
         difference: Greatest difference, where the trained network goes on from the same quantized
             maps.
@@ -76,7 +76,7 @@ class OnnxFinding:
 
     Attributes:
         size: (N, H, W).
-        outputs: By output.
+        outputs: Comparisons by output.
         values: Quantized values that were compared.
         ties: How many of them differ, each a tie.
     """
@@ -94,10 +94,10 @@ def verify_onnx(
 
     Args:
         model: What `exported` was made from, in eval mode, on the CPU.
-        sizes: Of the images: (N, H, W).
+        sizes: Batch sizes and sizes of the images: (N, H, W).
 
     Raises:
-        ExtraAbsentError: The packages of the extra ``onnx`` are not installed.
+        MissingExtraError: The packages of the extra ``onnx`` are not installed.
         OnnxMismatchError: They disagree; the message says where.
     """
     given = exported.proto.SerializeToString()
@@ -119,7 +119,7 @@ def run_onnx(model: bytes, images: Tensor) -> dict[str, Tensor]:
     """The outputs of a graph by ONNX Runtime.
 
     Raises:
-        ExtraAbsentError: It is not installed.
+        MissingExtraError: It is not installed.
     """
     runtime: Any = import_extra(EXTRA, ["onnxruntime"])[0]
     options = runtime.SessionOptions()
@@ -139,7 +139,7 @@ class _Guide:
         self.values = self.ties = 0
 
     def follow(self, name: str, quantizer: ActivationQuantizer, x: Tensor) -> Tensor:
-        """What ONNX Runtime has instead of ``quantizer(x)``.
+        """Return ONNX Runtime's result in the place of ``quantizer(x)``.
 
         Raises:
             OnnxMismatchError: It is something else, and not by ties.

@@ -13,8 +13,8 @@ class BinaryWeights:
     """All weights of one bit.
 
     Attributes:
-        number: Of weights.
-        num_bytes: Of the tensors that hold them.
+        number: Number of weights.
+        num_bytes: Bytes of the tensors that hold them.
     """
 
     number: int
@@ -41,5 +41,5 @@ def binary_weights(packed: PackedFile) -> BinaryWeights:
 
 
 def float32_bytes(model: nn.Module) -> int:
-    """Of the parameters and statistics of `model` in a checkpoint of float32."""
+    """Bytes of the parameters and statistics of `model` in a checkpoint of float32."""
     return sum(4 * t.numel() for t in model.state_dict().values() if t.is_floating_point())

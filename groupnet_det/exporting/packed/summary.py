@@ -16,7 +16,7 @@ def describe_file(packed: PackedFile, num_bytes: int) -> str:
 
     Args:
         packed: With the ``sizes`` that the tool puts into ``info``.
-        num_bytes: Of the file.
+        num_bytes: Size of the file in bytes.
     """
     return "\n\n".join([_unpacked(packed.info), _sizes(packed, num_bytes)])
 

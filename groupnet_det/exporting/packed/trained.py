@@ -18,7 +18,7 @@ from groupnet_det.checkpoint.folder import local_weights, weights_file
 from groupnet_det.config.network import float_baseline_of
 from groupnet_det.data.catalog import class_names_of, stuff_names_of
 from groupnet_det.errors import ConfigError, UserError, lookup
-from groupnet_det.exporting.export_info import ExportInfo
+from groupnet_det.exporting.export_settings import ExportSettings
 from groupnet_det.exporting.packed.layers.last_layers import (
     FloatPredictors,
     Int8Predictors,
@@ -33,8 +33,8 @@ from groupnet_det.exporting.packed.models.preprocessing_info import (
     task_of_model,
 )
 from groupnet_det.modeling.heads.class_agnostic_nms import with_chosen_nms
-from groupnet_det.packed.class_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 
 from .eight_bits.calibration import calibrate, calibrate_convs
 from .eight_bits.calibration_images import DEFAULT_IMAGES, calibration_images
@@ -71,13 +71,13 @@ PRECISIONS = ("float", "int8")
 def make_predictors(
     cfg: CfgNode, model: Any, kind: str, num_images: int = DEFAULT_IMAGES
 ) -> Predictors:
-    """How the last layers are computed.
+    """Choose how the last layers are computed.
 
     Args:
         cfg: Its data sets are registered.
-        model: As of `load_trained`.
+        model: A model from `load_trained`.
         kind: One of `PRECISIONS`.
-        num_images: Of ``DATASETS.TRAIN[0]``, on which the scales of 8 bits are found.
+        num_images: Number of images of ``DATASETS.TRAIN[0]`` that calibrate 8 bits.
 
     Raises:
         UserError: The images cannot be had, or there is nothing to choose.
@@ -95,7 +95,7 @@ def make_predictors(
 def make_float_convs(
     cfg: CfgNode, model: Any, kind: str, num_images: int = DEFAULT_IMAGES
 ) -> FloatConvs:
-    """How other convolutions in full precision are computed, such as those of shortcuts; see
+    """Choose how other convolutions in full precision are computed, such as those of shortcuts; see
     `make_predictors`.
 
     Raises:
@@ -119,24 +119,24 @@ def export_trained(
 
     Args:
         cfg: Its data sets are registered, for their class names.
-        model, rest: As of `load_trained`.
-        predictors: As of `make_predictors`; with floats by default.
-        float_convs: As of `make_float_convs`; with floats by default.
-        score_threshold: As of `export_model`.
+        model, rest: The results of `load_trained`.
+        predictors: A result of `make_predictors`; by default with floats.
+        float_convs: A result of `make_float_convs`; by default with floats.
+        score_threshold: See `export_model`.
 
     Raises:
         UserError: No program can compute this network, or a score threshold is none of it.
     """
     of_checkpoint = rest.get("class_names") or []
-    info = ExportInfo.from_config(cfg)
-    about: dict[str, Any] = {"source": training_source(info)}
+    settings = ExportSettings.from_config(cfg)
+    about: dict[str, Any] = {"source": training_source(settings)}
     if task_of_model(model) == "panoptic_segmentation":
-        about["stuff_class_names"] = stuff_class_names(info.dataset, model, rest)
+        about["stuff_class_names"] = stuff_class_names(settings.dataset, model, rest)
     return pack_network(
-        info,
+        settings,
         model,
         baseline_bytes=baseline_bytes(cfg),
-        class_names=partial(class_names, info.dataset, of_checkpoint),
+        class_names=partial(class_names, settings.dataset, of_checkpoint),
         more=about,
         predictors=predictors,
         float_convs=float_convs,
@@ -145,12 +145,12 @@ def export_trained(
 
 
 def baseline_bytes(cfg: CfgNode) -> int:
-    """Of the parameters and statistics of the full-precision baseline of `cfg`."""
+    """Bytes of the parameters and statistics of the full-precision baseline of `cfg`."""
     return float32_bytes(build_model(float_baseline_of(cfg)))
 
 
 def pack_network(
-    info: ExportInfo,
+    settings: ExportSettings,
     model: Any,
     *,
     baseline_bytes: int,
@@ -163,24 +163,24 @@ def pack_network(
     """Pack a network, trained or not.
 
     Args:
-        info: Of the config that built it.
-        model: On the CPU, in eval mode.
-        baseline_bytes: As of the function of this name.
+        settings: The values of the config that built it.
+        model: The network, on the CPU, in eval mode.
+        baseline_bytes: The result of the function of this name.
         class_names: Gives as many as there are classes.
         more: Further members of the file's ``info``.
-        predictors: As of `make_predictors`; with floats by default.
-        float_convs: As of `make_float_convs`; with floats by default.
-        score_threshold: As of `export_model`.
+        predictors: A result of `make_predictors`; by default with floats.
+        float_convs: A result of `make_float_convs`; by default with floats.
+        score_threshold: See `export_model`.
 
     Raises:
         UserError: No program can compute this network, or a score threshold is none of it.
     """
     task = task_of_model(model)
     about = {
-        "preprocessing": describe_preprocessing(info, task),
+        "preprocessing": describe_preprocessing(settings, task),
         **(more or {}),
-        "architecture": info.architecture,
-        "network_keys": info.network_keys,
+        "architecture": settings.architecture,
+        "network_keys": settings.network_keys,
         "sizes": {
             "float32_twin": baseline_bytes,
             "float32_simulation": float32_bytes(model),
@@ -190,29 +190,29 @@ def pack_network(
         describe_score_threshold(score_threshold, ())  # refuses any
         names = class_names(model.fc.out_features)
         return export_classifier(model, class_names=names, info=about, float_convs=float_convs)
-    about["postprocessing"] = describe_postprocessing(info, task)
+    about["postprocessing"] = describe_postprocessing(settings, task)
     return export_model(
         model,
         class_names=class_names,
         info=about,
         predictors=predictors,
         float_convs=float_convs,
-        mask_threshold=info.mask_threshold,
+        mask_threshold=settings.mask_threshold,
         score_threshold=score_threshold,
     )
 
 
 def class_names(dataset: str, of_checkpoint: Sequence[str], number: int) -> list[str]:
-    """Those of the checkpoint; else those of `dataset`, the first of ``DATASETS.TEST``; else
+    """Names of the checkpoint; else those of `dataset`, the first of ``DATASETS.TEST``; else
     numbers."""
     return _chosen(dataset, "classes", number, of_checkpoint, class_names_of)
 
 
 def stuff_class_names(dataset: str, model: Any, rest: Mapping[str, Any]) -> list[str]:
-    """As `class_names`, of the labels of a panoptic network.
+    """Names of the labels of a panoptic network, found as `class_names` finds others.
 
     Args:
-        model, rest: As of `load_trained`.
+        model, rest: The results of `load_trained`.
     """
     of_checkpoint = (rest.get("metadata") or {}).get("stuff_classes") or []
     number = model.sem_seg_head.predictor.out_channels
@@ -241,16 +241,16 @@ def _chosen(
     return [str(label) for label in range(number)]
 
 
-def training_source(info: ExportInfo) -> dict[str, str]:
-    """Where a packed file comes from: digests of the config and of the checkpoint."""
-    weights = weights_file(local_weights(info.weights))
+def training_source(settings: ExportSettings) -> dict[str, str]:
+    """The source of a packed file: digests of the config and of the checkpoint."""
+    weights = weights_file(local_weights(settings.weights))
     with open(PathManager.get_local_path(weights), "rb") as file:
         digest = hashlib.sha256()
         while chunk := file.read(FINGERPRINT_CHUNK):
             digest.update(chunk)
     return {
-        "config_sha256": info.config_sha256,
-        "checkpoint": Path(info.weights).name,
+        "config_sha256": settings.config_sha256,
+        "checkpoint": Path(settings.weights).name,
         "checkpoint_sha256": digest.hexdigest(),
     }
 

@@ -16,14 +16,14 @@ from torchvision.ops import box_iou
 
 from .predictions import SHOWN, Finding
 
-MIN_SCORE = 0.3  # of detections that are looked for among the other network's
+MIN_SCORE = 0.3  # of detections that the other network should have, too
 MIN_IOU = 0.9  # of two boxes that are the same
 MIN_PIXELS = 0.99  # share of an image's pixels with the same label
 
 
 @dataclass(frozen=True, kw_only=True)
 class Likeness:
-    """Of two predictions for one image.
+    """Likeness of two predictions for one image.
 
     Attributes:
         same, parts: Classes, detections or pixels that agree, and all of them.
@@ -36,10 +36,10 @@ class Likeness:
 
 
 class ImagePrediction(Protocol):
-    """What a network predicts for an image."""
+    """The prediction of a network for an image."""
 
     def compare(self, other: Any, /) -> Likeness:
-        """With the prediction of the same kind by another network."""
+        """Compare it with the prediction of the same kind by another network."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class LabelPredictions:
 
 
 def predictions_of(output: Mapping[str, Any]) -> dict[str, ImagePrediction]:
-    """What a model of Detectron2 predicts for an image, by the keys of `PARTS`."""
+    """The predictions of a Detectron2 model for an image, by the keys of `PARTS`."""
     predictions: dict[str, ImagePrediction] = {}
     if "logits" in output:
         predictions["classes"] = ClassPrediction(int(output["logits"].argmax()))
@@ -128,7 +128,7 @@ def show_agreement(
     """The share of images for which both networks predict alike; a line for each of `PARTS`.
 
     Args:
-        trained, packed: Of each image, `predictions_of`, in the same order.
+        trained, packed: Results of `predictions_of` for the same images in the same order.
     """
     pairs = list(zip(trained, packed, strict=True))
     kinds = trained[0] if trained else ()
@@ -138,12 +138,14 @@ def show_agreement(
 
 
 def _line(dataset: str, kind: str, found: Sequence[Likeness]) -> Finding:
-    told = f"the same {kind} in {_share(sum(f.agrees for f in found), len(found))} images"
+    summary = f"the same {kind} in {_share(sum(f.agrees for f in found), len(found))} images"
     parts = sum(f.parts for f in found)
     if PARTS[kind]:
         same = _share(sum(f.same for f in found), parts) if parts else "there are no"
-        told += f"; {same} {PARTS[kind]}"
-    return Finding(check="agreement", part=dataset, compared=len(found), found=told, verdict=SHOWN)
+        summary += f"; {same} {PARTS[kind]}"
+    return Finding(
+        check="agreement", part=dataset, compared=len(found), found=summary, verdict=SHOWN
+    )
 
 
 def _share(some: int, of: int) -> str:

@@ -1,4 +1,4 @@
-"""Hold a packed file against the training model, part by part, on identical inputs.
+"""Compare a packed file with the training model, part by part, on identical inputs.
 
 Part by part, because the rounding of floats may turn a sign near 0, and what lies after it then
 differs with right. So each unit of the training model is given what the packed program computed.
@@ -18,11 +18,12 @@ from groupnet_det.exporting.packed.layers.weight_steps import sign_terms
 from groupnet_det.layers.blocks.group_block import GroupBlock
 from groupnet_det.layers.convs.conv_unit import ConvUnit
 from groupnet_det.packed.packed_file import PackedFile
+from groupnet_det.runtime.reference.interpreter import Trace
 
 from .kept_maps import KeptPlaces, Moment, keep_places, key_of
 
-# (packed file, images uint8 (N, H, W, C)) -> steps, buffers, contents, as `trace_reference`.
-Trace = Callable[[PackedFile, Tensor], tuple[list[int], list[int], list[Tensor]]]
+# (packed file, images uint8 (N, H, W, C)) -> trace.
+TraceFunction = Callable[[PackedFile, Tensor], Trace]
 
 TOLERANCE = 1e-4  # of the largest magnitude
 FAR = 1e6  # far from every threshold
@@ -53,7 +54,7 @@ class PartComparison:
 
 @torch.no_grad()
 def compare_blocks(
-    model: Any, packed: PackedFile, images: Tensor, trace: Trace
+    model: Any, packed: PackedFile, images: Tensor, trace: TraceFunction
 ) -> list[PartComparison]:
     """Compare all parts of a model's backbone, and an `ImageClassifier`'s head, with a packed file.
 
@@ -170,7 +171,7 @@ class _Run:
         if not place["sum"]:
             self.compare_floats(name, x, place)
             return x.copy_(self.floats(place))  # in place: a shortcut may read it too
-        self.note(name, "integers", integer_sums(last["unit"], last["x"]), self.floats(place))
+        self.note(name, "integers", _integer_sums(last["unit"], last["x"]), self.floats(place))
         bits = self._maps[self._kept.bits[key_of(place)]].permute(0, 3, 1, 2)
         wrong = _wrong_bits(unit, x, bits)
         self.parts.append(
@@ -179,8 +180,8 @@ class _Run:
         return _standing_for(unit, bits)
 
 
-def integer_sums(unit: ConvUnit, x: Tensor) -> Tensor:
-    """What the packed network sums for a unit of one binary convolution, (N, C, H, W)."""
+def _integer_sums(unit: ConvUnit, x: Tensor) -> Tensor:
+    """The sums that the packed network has for a unit of one binary convolution, (N, C, H, W)."""
     norm = unit.norm_before_sign(0)
     (y,) = unit.conv.forward_maps([x if norm is None else norm(x)])
     terms = sign_terms(unit.conv, "")
@@ -198,7 +199,7 @@ def _quantized(unit: ConvUnit, x: Tensor) -> Tensor:
 
 
 def _far_values(unit: ConvUnit, like: Tensor) -> tuple[Tensor, Tensor]:
-    """What becomes of numbers far above and far below, (1, C, 1, 1) each."""
+    """The results for numbers far above and far below, (1, C, 1, 1) each."""
     far = torch.full((1, like.shape[1], 1, 1), FAR)
     return _quantized(unit, far), _quantized(unit, -far)
 
@@ -211,7 +212,7 @@ def _standing_for(unit: ConvUnit, bits: Tensor) -> Tensor:
 
 
 def _wrong_bits(unit: ConvUnit, x: Tensor, bits: Tensor) -> int:
-    """How many bits are neither those of `x` nor those of a number very near to it."""
+    """Count the bits that are neither those of `x` nor those of a number very near to it."""
     above, below = _far_values(unit, bits)
     high = torch.maximum(above, below).max()  # not of each channel: some have but one value
     near = TOLERANCE * x.abs().max()

@@ -10,19 +10,22 @@ from torch import Tensor
 
 from groupnet_det.packed.packed_file import PackedFile, write_packed
 from groupnet_det.packed.program import Program
-from groupnet_det.runtime.reference.interpreter import trace_reference, trace_reference_part
+from groupnet_det.runtime.reference.interpreter import (
+    Trace,
+    trace_reference,
+    trace_reference_part,
+)
 
-from .blocks import Trace
+from .blocks import TraceFunction
 from .predictions import SKIPPED, Finding, finding_of
 
-Traced = tuple[list[int], list[int], list[Tensor]]  # steps, buffers, contents
 # (packed file, name of a part, maps float32 (N, H, W, C)) -> trace.
-PartTrace = Callable[[PackedFile, str, Tensor], Traced]
+PartTraceFunction = Callable[[PackedFile, str, Tensor], Trace]
 REGIONS = 4  # that each part is given
 
 
-def engine_trace(packed: PackedFile, images: Tensor) -> Traced:
-    """As `trace_reference`, by the compiled engine, which reads a file.
+def engine_trace(packed: PackedFile, images: Tensor) -> Trace:
+    """Trace like `trace_reference`, by the compiled engine, which reads a file.
 
     Raises:
         ExtensionError: It is missing.
@@ -31,8 +34,8 @@ def engine_trace(packed: PackedFile, images: Tensor) -> Traced:
     return list(steps), list(buffers), list(contents)
 
 
-def engine_part_trace(packed: PackedFile, name: str, maps: Tensor) -> Traced:
-    """As `trace_reference_part`, by the compiled engine.
+def _engine_part_trace(packed: PackedFile, name: str, maps: Tensor) -> Trace:
+    """Trace like `trace_reference_part`, by the compiled engine.
 
     Raises:
         ExtensionError: It is missing.
@@ -53,8 +56,8 @@ def _open(packed: PackedFile) -> Any:
 def check_engine(
     packed: PackedFile,
     batches: Sequence[Tensor],
-    trace: Trace = engine_trace,
-    part_trace: PartTrace = engine_part_trace,
+    trace: TraceFunction = engine_trace,
+    part_trace: PartTraceFunction = _engine_part_trace,
 ) -> list[Finding]:
     """Compare the engine with the reference; a line for each step, and one for each output.
 
@@ -70,14 +73,14 @@ def check_engine(
     for images in batches:
         main.add(trace(packed, images), trace_reference(packed, images))
     counters = [main]
-    for name, maps in random_regions(packed).items():
+    for name, maps in _random_regions(packed).items():
         counter = _Counter(packed.program.parts[name], f"{name}/")
         counter.add(part_trace(packed, name, maps), trace_reference_part(packed, name, maps))
         counters.append(counter)
     return [finding for counter in counters for finding in counter.findings()]
 
 
-def random_regions(packed: PackedFile) -> dict[str, Tensor]:
+def _random_regions(packed: PackedFile) -> dict[str, Tensor]:
     """Maps for each part, of the size that regions are pooled to, from a fixed seed."""
     options = packed.info.get("postprocessing") or {}
     poolers = {stage["part"]: options["pooler"] for stage in options.get("stages", [])}
@@ -104,7 +107,7 @@ class _Counter:
         self.outputs = {name: [0, 0] for name in program.outputs}
         self.lost = 0  # maps of traces that do not fit
 
-    def add(self, actual: Traced, expected: Traced) -> None:
+    def add(self, actual: Trace, expected: Trace) -> None:
         """Take the traces of one batch."""
         steps, buffers, contents = actual
         if (steps, buffers) != (list(expected[0]), list(expected[1])):
@@ -132,8 +135,8 @@ def _add(count: list[int], actual: Tensor, expected: Tensor) -> None:
 
 
 def differing(actual: Tensor, expected: Tensor) -> int:
-    """How many values do not have the same bits; all of them where shapes or types differ. The bits
-    of NaN are free."""
+    """Count values whose bits differ; all of them if shapes or types differ. The bits of NaN are
+    free."""
     if actual.shape != expected.shape or actual.dtype != expected.dtype:
         return max(actual.numel(), expected.numel(), 1)
     if actual.dtype != torch.float32:

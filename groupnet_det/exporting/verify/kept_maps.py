@@ -7,8 +7,8 @@ from typing import Any
 from groupnet_det.errors import PackedFileError
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.steps.conv import Branch, Conv, Join
+from groupnet_det.packed.steps.input_steps import Stem
 from groupnet_det.packed.steps.parts import Buffer, Sinks
-from groupnet_det.packed.steps.sources import Stem
 
 # A place as a key: step, at, index.
 PlaceKey = tuple[int, str, int]

@@ -11,8 +11,8 @@ Three checks, of which each can find what the others cannot:
   the stem as it is rounded in the file, which may itself change a score by `MAX_POINTS_UNCLEAR`;
   of classifiers at least one image may be classified otherwise. What may be wrong: all of it, and
   what is done before and after the network. It fails only where `MAX_POINTS_UNCLEAR` are exceeded
-  and rounding does not explain them; it is inconclusive where the data set cannot tell
-  (`cannot_tell`), or where scores are further apart than may be, but no further than turned signs
+  and rounding does not explain them; it is inconclusive where the data set is inconclusive
+  (`_cannot_tell`), or where scores are further apart than may be, but no further than turned signs
   explain.
 
 Besides, *agreement* shows, without a verdict, the share of images with like predictions: module
@@ -29,12 +29,12 @@ from torch import Tensor
 
 from groupnet_det.packed.packed_file import PackedFile
 
-from .blocks import PartComparison, Trace, compare_blocks
+from .blocks import PartComparison, TraceFunction, compare_blocks
 
 MAX_POINTS = 0.1  # of a score in per cent
 MAX_POINTS_UNCLEAR = 0.5  # by which roundings may change a score
-MIN_IMAGES = 100  # of a data set that can tell
-MIN_SCORE = 1.0  # per cent; below it a network has learned too little to tell
+MIN_IMAGES = 100  # below it a data set is inconclusive
+MIN_SCORE = 1.0  # per cent; below it a network has learned too little for a comparison
 
 PASSED, FAILED, SKIPPED, SHOWN = "passed", "FAILED", "skipped", "shown"
 INCONCLUSIVE = "INCONCLUSIVE"
@@ -60,13 +60,13 @@ class Finding:
 
 
 def finding_of(check: str, part: str, compared: int, found: str, *, failed: bool) -> Finding:
-    """Of what was compared: it passed or failed."""
+    """The finding of a comparison: it passed or failed."""
     verdict = FAILED if failed else PASSED
     return Finding(check=check, part=part, compared=compared, found=found, verdict=verdict)
 
 
 def check_blocks(
-    model: Any, packed: PackedFile, batches: Sequence[Tensor], trace: Trace
+    model: Any, packed: PackedFile, batches: Sequence[Tensor], trace: TraceFunction
 ) -> list[Finding]:
     """Compare with the training model; a line for each block. Arguments as `compare_blocks`."""
     names = list(packed.info.get("blocks") or ())
@@ -112,7 +112,7 @@ def check_score(
     """Compare a score, per cent, that both networks reach on a data set.
 
     Args:
-        images: Of the data set.
+        images: Images of the data set.
         most: Points that they may be apart.
         rounded: Score of the trained network with the stem of the packed file (`rounded_stem`).
             Where it was measured, the packed network is compared with it, and what the rounding
@@ -121,18 +121,18 @@ def check_score(
     found = f"{metric} {trained:.2f} trained, {packed:.2f} packed"
     if rounded is not None:
         found += f"; {rounded:.2f} trained, but the stem rounded as in the file"
-    reason = cannot_tell(images, trained, packed)
+    reason = _cannot_tell(images, trained, packed)
     verdict = INCONCLUSIVE if reason else _judge(trained, packed, rounded, most)
     found += f"; {reason}" if reason else ""
     return Finding(check="metric", part=dataset, compared=images, found=found, verdict=verdict)
 
 
-def cannot_tell(images: int, *scores: float) -> str:
-    """Why scores on a data set tell nothing about a packed file, in words; empty where they do.
+def _cannot_tell(images: int, *scores: float) -> str:
+    """The reason why scores on a data set say nothing about a packed file; empty if they do.
 
     Args:
-        images: Of the data set.
-        scores: Of both networks, per cent; NaN where nothing was detected.
+        images: Images of the data set.
+        scores: Scores of both networks in per cent; NaN where nothing was detected.
     """
     if images < MIN_IMAGES:
         return f"fewer than {MIN_IMAGES} images"
@@ -155,7 +155,7 @@ def _near(one: float, other: float, most: float) -> bool:
 
 
 def show_cost(dataset: str, metric: str, scores: Mapping[str, float], images: int) -> Finding:
-    """What other last layers cost on a data set.
+    """Compare the scores of other last layers on a data set.
 
     Args:
         scores: Per cent, by kind of the last layers: those of the file, and the others.
@@ -174,7 +174,7 @@ class Verdict(str, Enum):
 
 
 def verdict_of(findings: Sequence[Finding]) -> Verdict:
-    """Failed where anything did; verified where blocks and scores were compared, and all can tell.
+    """Failed if anything did; verified if blocks and scores were compared and are conclusive.
 
     The engine may have been skipped: the report says so.
     """
@@ -201,7 +201,7 @@ def verification_report(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def verdict_of_report(outcome: Mapping[str, Any]) -> Verdict:
-    """What `verification_report` says; older reports only say whether a file is verified.
+    """The verdict of a `verification_report`; older reports only say whether a file is verified.
 
     Raises:
         KeyError, ValueError: It is no such report.

@@ -14,7 +14,7 @@ class BlockDesign:
     """The choices that make one network of the family another.
 
     Attributes:
-        order: Of convolution, BN and nonlinearity: a key of `ORDERS`.
+        order: Order of convolution, BN and nonlinearity: a key of `ORDERS`.
         nonlinearity: A key of `NONLINEARITIES`.
         shortcut: A key of `BRANCHES`: ``conv``, around every convolution, or ``block``.
         downsample: A key of `DOWNSAMPLES`, for blocks that change stride or channels.

@@ -42,12 +42,12 @@ class GroupBlock(nn.Module):
         """
         Args:
             kind: ``basic`` or ``bottleneck``.
-            stride: Of the block.
-            dilation: Of its 3x3 convolutions; also one for each branch.
-            entry_dilation: Of the one that has the stride, in its place; likewise.
+            stride: Stride of the block.
+            dilation: Dilation of its 3x3 convolutions: one for all branches, or one for each.
+            entry_dilation: Dilation of the convolution that would have the stride; likewise.
             connection: A key of `CONNECTIONS`.
             merge: A key of `MERGES`, or nothing inside a group, where branches do not meet.
-            design: Of the branches.
+            design: Design of the branches.
             quantization: Quantizers and K.
 
         Raises:

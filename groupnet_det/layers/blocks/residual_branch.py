@@ -47,7 +47,7 @@ class BottleneckBranch(nn.Module):
         self.keeps_size = units[1].conv.geometry.stride == (1, 1)
 
     def forward(self, x: Tensor, residual: Tensor) -> Tensor:
-        """As `BasicBranch`."""
+        """See `BasicBranch`."""
         narrow = self.unit1(x)
         middle = self.unit2(narrow)
         if self.keeps_size:
@@ -67,7 +67,7 @@ class SingleShortcutBranch(nn.Module):
         self.final = final
 
     def forward(self, x: Tensor, residual: Tensor) -> Tensor:
-        """As `BasicBranch`."""
+        """See `BasicBranch`."""
         for number in range(1, self.num_units + 1):
             x = self.get_submodule(f"unit{number}")(x)
         return self.final(x + residual)

@@ -34,7 +34,7 @@ class SoftGate(nn.Module):
     def forward(
         self, merged: Tensor, branches: Sequence[Tensor], num_branches: int
     ) -> list[Tensor]:
-        """As `MergedInput`."""
+        """See `MergedInput`."""
         dtype = merged.dtype  # under autocast they may differ, which lerp refuses
         share = torch.sigmoid(self.gate).to(dtype)
         return [torch.lerp(merged, branch.to(dtype), share) for branch in branches]
@@ -46,7 +46,7 @@ class BranchInput(nn.Module):
     def forward(
         self, merged: Tensor, branches: Sequence[Tensor], num_branches: int
     ) -> list[Tensor]:
-        """As `MergedInput`."""
+        """See `MergedInput`."""
         return list(branches)
 
 

@@ -25,8 +25,8 @@ class AveragedConv(nn.Module):
     ) -> None:
         """
         Args:
-            in_channels, out_channels, kernel_size, dilation: Of each base; the padding keeps the
-                size of the map.
+            in_channels, out_channels, kernel_size, dilation: Shape of each base; the padding keeps
+                the size of the map.
             quantization: Quantizers and K.
             relu: Whether f is a ReLU; else the identity.
         """

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from groupnet_det.errors import lookup
 
 
-def initial_scales(num_bases: int) -> nn.Parameter:
+def _initial_scales(num_bases: int) -> nn.Parameter:
     """Learned scales that start as the average."""
     return nn.Parameter(torch.full((num_bases,), 1.0 / num_bases))
 
@@ -32,10 +32,10 @@ class ScaledMerge(nn.Module):
 
     def __init__(self, num_bases: int) -> None:
         super().__init__()
-        self.scales = initial_scales(num_bases)
+        self.scales = _initial_scales(num_bases)
 
     def forward(self, branches: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
-        """As `MeanMerge`."""
+        """See `MeanMerge`."""
         return torch.einsum("k,knchw->nchw", self.scales, torch.stack(list(branches))), branches
 
 
@@ -50,7 +50,7 @@ class AliasedMeanMerge(nn.Module):
         super().__init__()
 
     def forward(self, branches: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
-        """As `MeanMerge`."""
+        """See `MeanMerge`."""
         total = sum(branches[1:], branches[0])
         return total / len(branches), [total, *branches[1:]]
 
@@ -78,7 +78,7 @@ class WideScales(nn.Module):
 
     def __init__(self, num_bases: int) -> None:
         super().__init__()
-        self.scales = initial_scales(num_bases)
+        self.scales = _initial_scales(num_bases)
 
     def forward(self, wide: Tensor) -> Tensor:
         bases = wide.unflatten(1, (len(self.scales), -1))

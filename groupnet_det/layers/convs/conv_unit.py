@@ -68,7 +68,7 @@ class ConvUnit(nn.Module):
     ) -> None:
         """
         Args:
-            in_channels, out_channels, kernel_size, stride, padding, dilation: Of each base.
+            in_channels, out_channels, kernel_size, stride, padding, dilation: Shape of each base.
             quantization: Quantizers and K.
             order: A key of `ORDERS`.
             nonlinearity: A key of `NONLINEARITIES`.
@@ -134,7 +134,7 @@ class ConvUnit(nn.Module):
         return [y + x for y, x in zip(merged, maps, strict=True)] if self.shortcut else merged
 
     def forward_branches(self, branches: list[list[Tensor]]) -> list[list[Tensor]]:
-        """As `BranchedUnit`'s: the bases meet within this unit, so there is one branch."""
+        """See `BranchedUnit`. The bases meet within this unit, so there is one branch."""
         (maps,) = branches
         return [self.forward_maps(maps)]
 

@@ -144,11 +144,11 @@ def integer_conv2d(codes: Tensor, weight: PackedWeight, geometry: ConvGeometry) 
 def plain_integer_conv2d(
     x: Tensor, weight: Tensor, step: float, pad_value: float, geometry: ConvGeometry
 ) -> Tensor:
-    """What `integer_conv2d` computes, with a convolution of whole numbers that are floats.
+    """Compute `integer_conv2d` with a convolution of whole numbers that are floats.
 
     Args:
         x: (N, C, H, W), 0 or `step`.
-        weight, step, pad_value, geometry: As of `pack_weight`.
+        weight, step, pad_value, geometry: See `pack_weight`.
     """
     magnitude = weight[:, 0, 0, 0].abs()
     signs = (weight >= 0).to(weight.dtype) * 2 - 1
@@ -158,7 +158,7 @@ def plain_integer_conv2d(
 
 
 class _BinaryConv2d(torch.autograd.Function):
-    """Forward in integers, backward in floats."""
+    """A convolution with a forward pass in integers and a backward pass in floats."""
 
     @staticmethod
     def forward(

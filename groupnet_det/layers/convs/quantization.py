@@ -33,12 +33,12 @@ class Quantization:
         num_bases: K of the paper, 1 to 8: binary branches per full-precision group.
         activation: A key of `ACTIVATION_QUANTIZERS`.
         gradient: A key of `SIGN_GRADIENTS`: how the sign of activations is differentiated.
-        gradient_width: Of that estimator, above 0, see `sign_gradient`.
+        gradient_width: Width of that estimator, above 0; see `sign_gradient`.
         zero_one_gradient: A key of `ZERO_ONE_GRADIENTS`: the same for activations of {0, 1}.
         weight: A key of `WEIGHT_QUANTIZERS`.
         weight_scale: One of `WEIGHT_SCALES`.
         weight_gradient: A key of `WEIGHT_GRADIENTS`: the same for the sign of weights.
-        bits: Of weights and activations, for the k-bit quantizers.
+        bits: Bits of weights and activations, for the k-bit quantizers.
         weight_terms, activation_terms: M and N of ABC-Net, whose values are sums of so many signs.
 
     Raises:

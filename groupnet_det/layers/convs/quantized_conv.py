@@ -50,7 +50,7 @@ class QuantizedConv2d(nn.Conv2d):
     ) -> None:
         """
         Args:
-            in_channels, out_channels, kernel_size, stride, padding, dilation: As in `nn.Conv2d`.
+            in_channels, out_channels, kernel_size, stride, padding, dilation: See `nn.Conv2d`.
             activation: Quantizes the input; owned by this convolution.
             weight: Quantizes the weights, which stay float parameters.
         """
@@ -100,7 +100,7 @@ class QuantizedConv2d(nn.Conv2d):
         return super().train(mode)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what is prepared for evaluation, which can neither be copied nor be saved."""
+        """The state without what evaluation prepares, which can neither be copied nor saved."""
         return {**self.__dict__, "_packed": None}
 
     def _is_binary(self) -> bool:
@@ -150,7 +150,7 @@ class QuantizedConv2d(nn.Conv2d):
         ]
 
     def _convolve_plainly(self, maps: list[Tensor]) -> list[Tensor]:
-        """As `_convolve_integers`, in operations that every file knows."""
+        """Compute `_convolve_integers` in operations that every file knows."""
         weight = self.weight_quantizer(self.weight)
         step, pad_value = self.activation.code_step, float(self.activation.pad_value)
         assert step is not None

@@ -35,9 +35,9 @@ class PerLevelBatchNorm(nn.ModuleList):
 
 
 def _normalize(norm: nn.Module, x: Tensor) -> Tensor:
-    """As `norm`; with the running statistics where a map has none of its own.
+    """Apply `norm`; with the running statistics if a map has none of its own.
 
-    A head that looks at regions may get none, of an image without objects, or a single one, whose
+    A head for regions may get none, of an image without objects, or a single one, whose
     map is of one pixel. torch refuses the one and turns the statistics into NaN by the other.
     Synchronized norms look at the regions of all processes together and do so themselves.
     """

@@ -16,14 +16,14 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
     all processes. Maps may differ in size between the processes: every value counts the same.
 
     It stands in for ``nn.SyncBatchNorm`` where that refuses to work, on the CPU. Detectron2's
-    ``NaiveSyncBatchNorm`` is no substitute: its running variance is the biased one, its variance
+    ``NaiveSyncBatchNorm`` is not a substitute: its running variance is the biased one, its variance
     is a difference of two large numbers, and it weighs processes instead of values.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same, N = 0 included.
 
-        With less than two values per channel in all processes together, as a head that looks at
+        With less than two values per channel in all processes together, as a head for
         regions may meet, the running statistics are taken.
         """
         if not self.training or not dist.is_initialized() or dist.get_world_size() == 1:

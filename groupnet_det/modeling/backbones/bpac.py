@@ -29,7 +29,7 @@ def bpac_dilations(
 
     Args:
         num_bases: K.
-        output_stride: Of the last stage.
+        output_stride: Output stride of the last stage.
         first_rates: ``first`` of res4 and of res5, 0 for a stage that is not dilated; empty for
             `FIRST_RATES`.
         last_rate_only: Give all bases the dilation ``first + K - 1``. The authors' published code

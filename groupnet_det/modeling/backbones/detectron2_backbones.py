@@ -26,7 +26,7 @@ from .groupnet_resnet import GroupNetResNet
 
 
 class Detectron2Backbone(Backbone):
-    """What Detectron2 asks of a backbone, for a `StagedBackbone` that derives from it too."""
+    """Detectron2's interface of a backbone, for a `StagedBackbone` that derives from it too."""
 
     stages: tuple[str, ...]
     out_features: tuple[str, ...]
@@ -104,6 +104,6 @@ BACKBONES: dict[str, Callable[[CfgNode, ShapeSpec], Backbone]] = {
 
 
 def builder_names(ending: str) -> str:
-    """What ``MODEL.BACKBONE.NAME`` may be, for messages: all names of `BACKBONES` with an ending,
-    ``backbone`` or ``fpn_backbone``."""
+    """Valid values of ``MODEL.BACKBONE.NAME``, for messages: all names of `BACKBONES` with an
+    ending, ``backbone`` or ``fpn_backbone``."""
     return ", ".join(f"build_{name}_{ending}" for name in BACKBONES)

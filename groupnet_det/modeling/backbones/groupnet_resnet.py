@@ -51,9 +51,9 @@ class GroupNetResNet(Scriptable):
             width: Factor on all channel counts.
             in_channels: Channels of the image.
             method: Quantizers and block design; Group-Net with K = 4 and gates by default.
-            output_stride: Of the last stage: 32, or 16 or 8, which dilate instead of striding.
-            dilations: Of all 3x3 convolutions of each stage, instead of what `output_stride`
-                gives; empty for that. For a stage also K of them, one for each base (`bpac`).
+            output_stride: Output stride of the last stage: 32; or 16 or 8, with dilation.
+            dilations: Dilations of the 3x3 convolutions of each stage; empty for those that
+                `output_stride` gives. A stage may have K of them, one for each base (`bpac`).
             out_features: Stages whose merged output `forward` returns; those after the last of
                 them are not built.
 

@@ -29,9 +29,9 @@ class BlockPlace:
 
     Attributes:
         stage: Such as ``res2``.
-        stride, dilation: Of its convolutions; also a dilation for each branch.
-        entry_dilation: Of the convolution that has the stride. Where a stage dilates instead of
-            striding, its first one still sees the grid of the stage before.
+        stride, dilation: Stride and dilation of its convolutions; each branch may have a dilation.
+        entry_dilation: Dilation of the convolution with the stride. If a stage dilates instead of
+            striding, this one still sees the grid of the stage before.
         first_of_network, first_of_stage, last_of_stage, last_of_network: Its place.
     """
 
@@ -92,8 +92,8 @@ def block_places(
     Args:
         depth: A key of `DEPTHS`.
         output_stride: A key of `STAGE_STEPS`.
-        dilations: Of all convolutions of each of the four stages, their first ones too; empty for
-            those of `STAGE_STEPS`. A stage may have one for each branch.
+        dilations: Dilations of all convolutions of each of the four stages, also the first ones;
+            empty for those of `STAGE_STEPS`. A stage may have one for each branch.
         num_stages: 1 to 4.
 
     Raises:

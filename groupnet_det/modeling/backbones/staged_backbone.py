@@ -18,8 +18,8 @@ class StagedBackbone(Protocol):
         stem: Its first layers; a submodule of this name.
         stages: Names of the stages that there are, in their order, after Detectron2: ``res2`` for
             a stride of 4, and so on. Each is a submodule whose children are the blocks.
-        out_features: Those of `stages` whose last map `forward` returns.
-        feature_channels, feature_strides: Of that map, by the name of the stage.
+        out_features: The names in `stages` whose last map `forward` returns.
+        feature_channels, feature_strides: Channels and stride of that map by the name of the stage.
         signed_output: Whether maps have values of both signs, which binary layers need. Else a
             pyramid of binary layers puts a BatchNorm in front.
     """
@@ -35,4 +35,4 @@ class StagedBackbone(Protocol):
         """(N, C, H, W) -> the `out_features` by name, each (N, C_i, H/stride_i, W/stride_i)."""
 
     def get_submodule(self, target: str) -> nn.Module:
-        """As of any module of torch."""
+        """See ``torch.nn.Module``."""

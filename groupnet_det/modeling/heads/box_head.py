@@ -37,7 +37,7 @@ class GroupNetBoxHead(nn.Module):
         """
         Args:
             input_shape: Channels, height and width of a region's features.
-            design: Of the layers.
+            design: Design of the layers.
             conv_dims: Output channels of the convolutions.
             fc_dims: Output channels of the fully connected layers.
 

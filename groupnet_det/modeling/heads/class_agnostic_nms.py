@@ -47,7 +47,7 @@ class ClassAgnosticHeads(StandardROIHeads):
     def _forward_box(
         self, features: dict[str, Tensor], proposals: list[Instances], *targets: Any
     ) -> Any:
-        """As of the heads."""
+        """See the heads' method."""
         if self.training:
             return super()._forward_box(features, proposals, *targets)
         several = isinstance(self.box_predictor, nn.ModuleList)
@@ -71,12 +71,12 @@ def _all_candidates(predictor: Any) -> Iterator[None]:
 
 @ROI_HEADS_REGISTRY.register()
 class ClassAgnosticROIHeads(ClassAgnosticHeads, StandardROIHeads):
-    """Those of Faster and Mask R-CNN."""
+    """The heads of Faster and Mask R-CNN."""
 
 
 @ROI_HEADS_REGISTRY.register()
 class ClassAgnosticCascadeROIHeads(ClassAgnosticHeads, CascadeROIHeads):
-    """Those of Cascade R-CNN."""
+    """The heads of Cascade R-CNN."""
 
 
 # MODEL.ROI_HEADS.NAME -> the heads that it stands for where `KEY` is set.

@@ -11,7 +11,7 @@ from groupnet_det.config import own_node
 from .prediction_layers import DenseHead, Towers, common_channels, make_predictor, prior_logit
 from .towers import TowerDesign, conv_chain
 
-LEVELS = "MODEL.FCOS.IN_FEATURES"
+FCOS_LEVELS = "MODEL.FCOS.IN_FEATURES"
 
 
 class GroupNetFCOSHead(DenseHead):
@@ -53,7 +53,7 @@ class GroupNetFCOSHead(DenseHead):
         options = own_node(cfg, "MODEL.FCOS")
         return {
             "design": TowerDesign.from_config(cfg),
-            "channels": common_channels(input_shape, LEVELS),
+            "channels": common_channels(input_shape, FCOS_LEVELS),
             "num_convs": options.NUM_CONVS,
             "num_levels": len(input_shape),
             "num_classes": options.NUM_CLASSES,

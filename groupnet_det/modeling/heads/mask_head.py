@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .towers import TowerDesign, UnitShape, conv_chain
 
-UPSAMPLING = 2
+MASK_UPSAMPLING = 2
 
 
 @ROI_MASK_HEAD_REGISTRY.register()
@@ -38,18 +38,18 @@ class GroupNetMaskHead(BaseMaskRCNNHead):
     ) -> None:
         """
         Args:
-            input_shape: Of a region's features.
-            design: Of the layers.
+            input_shape: Shape of a region's features.
+            design: Design of the layers.
             conv_dims: Output channels of the convolutions.
             upsampled_dim: Channels after the upsampling.
             num_classes: Masks per region: 1 where they do not depend on the class.
-            options: Of Detectron2's ``BaseMaskRCNNHead``.
+            options: Options of Detectron2's ``BaseMaskRCNNHead``.
         """
         super().__init__(**options)
         shapes = conv_chain(input_shape.channels, conv_dims)
         upsampling = UnitShape(
             in_channels=(input_shape.channels, *conv_dims)[-1],
-            out_channels=UPSAMPLING**2 * upsampled_dim,
+            out_channels=MASK_UPSAMPLING**2 * upsampled_dim,
             kernel_size=1,
             padding=0,
         )
@@ -80,7 +80,7 @@ def channels_to_pixels(x: Tensor) -> Tensor:
     """(R, 4 C, H, W) -> (R, C, 2 H, 2 W), as `nn.PixelShuffle`, whose gradient for no regions is of
     the wrong shape (torch 2.14.1)."""
     number, channels, height, width = x.shape
-    out_channels = channels // UPSAMPLING**2
-    blocks = x.reshape(number, out_channels, UPSAMPLING, UPSAMPLING, height, width)
+    out_channels = channels // MASK_UPSAMPLING**2
+    blocks = x.reshape(number, out_channels, MASK_UPSAMPLING, MASK_UPSAMPLING, height, width)
     rows = blocks.permute(0, 1, 4, 2, 5, 3)  # R, C, row, row within, column, column within
-    return rows.reshape(number, out_channels, UPSAMPLING * height, UPSAMPLING * width)
+    return rows.reshape(number, out_channels, MASK_UPSAMPLING * height, MASK_UPSAMPLING * width)

@@ -20,7 +20,7 @@ from .towers import TowerDesign, conv_chain
 
 @SEM_SEG_HEADS_REGISTRY.register()
 class GroupNetPanopticHead(nn.Module):
-    """From each pyramid level 3x3 convolutions, each followed by a bilinear upsampling by two, down
+    """On each pyramid level 3x3 convolutions, each followed by a bilinear upsampling by two, down
     to a common stride; their sum; and a 1x1 predictor, which stays float.
 
     Call contract and config keys are those of Detectron2's ``SemSegFPNHead``, but for ``NORM``:
@@ -44,11 +44,11 @@ class GroupNetPanopticHead(nn.Module):
         """
         Args:
             input_shape: Channels and stride of the levels that are read.
-            design: Of the convolutions.
-            num_classes: Of the segmentation.
-            channels: Of the convolutions.
+            design: Design of the convolutions.
+            num_classes: Number of classes of the segmentation.
+            channels: Channels of the convolutions.
             common_stride: Where the levels meet.
-            loss_weight: Of the loss.
+            loss_weight: Weight of the loss.
             ignore_value: Label of pixels without a loss.
 
         Raises:

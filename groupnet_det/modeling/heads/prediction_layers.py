@@ -9,7 +9,7 @@ from torch import nn
 
 from groupnet_det.errors import ConfigError
 
-# By tower: the predictors on it, with the names of what they give.
+# The predictors on each tower, with the names of their outputs.
 Towers = Mapping[str, Mapping[str, str]]
 
 

@@ -17,7 +17,7 @@ from .prediction_layers import (
 )
 from .towers import TowerDesign, conv_chain
 
-LEVELS = "MODEL.RETINANET.IN_FEATURES"
+RETINANET_LEVELS = "MODEL.RETINANET.IN_FEATURES"
 
 
 class GroupNetRetinaNetHead(DenseHead):
@@ -47,10 +47,10 @@ class GroupNetRetinaNetHead(DenseHead):
     ) -> None:
         """
         Args:
-            design: Of the two towers.
-            channels: Of each pyramid level.
-            num_convs: Of each tower.
-            num_levels: Of the pyramid.
+            design: Design of the two towers.
+            channels: Channels of each pyramid level.
+            num_convs: Number of convolutions of each tower.
+            num_levels: Number of levels of the pyramid.
             num_anchors: Per position.
             num_classes: Without the background.
             prior_prob: Foreground probability that the class predictor starts with.
@@ -69,10 +69,10 @@ class GroupNetRetinaNetHead(DenseHead):
         anchors = build_anchor_generator(cfg, input_shape)
         return {
             "design": TowerDesign.from_config(cfg),
-            "channels": common_channels(input_shape, LEVELS),
+            "channels": common_channels(input_shape, RETINANET_LEVELS),
             "num_convs": cfg.MODEL.RETINANET.NUM_CONVS,
             "num_levels": len(input_shape),
-            "num_anchors": common_anchors(anchors.num_cell_anchors, LEVELS),
+            "num_anchors": common_anchors(anchors.num_cell_anchors, RETINANET_LEVELS),
             "num_classes": cfg.MODEL.RETINANET.NUM_CLASSES,
             "prior_prob": cfg.MODEL.RETINANET.PRIOR_PROB,
         }

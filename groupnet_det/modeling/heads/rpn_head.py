@@ -40,10 +40,10 @@ class GroupNetRPNHead(DenseHead):
     ) -> None:
         """
         Args:
-            design: Of the convolutions.
-            channels: Of each pyramid level.
+            design: Design of the convolutions.
+            channels: Channels of each pyramid level.
             conv_dims: Output channels of each convolution; -1 for those of its input.
-            num_levels: Of the pyramid.
+            num_levels: Number of levels of the pyramid.
             num_anchors: Per position.
             box_dim: Numbers that describe a box.
         """

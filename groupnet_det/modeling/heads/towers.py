@@ -27,7 +27,7 @@ class Tower(nn.ModuleList):
         return join_branches(branches)
 
     def forward_map(self, x: Tensor) -> Tensor:
-        """Of a tower with one level."""
+        """The output of a tower with one level."""
         return self([x])[0]
 
 
@@ -55,7 +55,7 @@ def conv_chain(in_channels: int, out_channels: Sequence[int]) -> list[UnitShape]
 
 @dataclass(frozen=True, kw_only=True)
 class TowerDesign:
-    """How a head's convolutions are quantized, decomposed and built.
+    """Quantization, decomposition and structure of a head's convolutions.
 
     Each is ``mean_k ReLU(BN_k(conv_k(sign(x))))``, with an identity shortcut around it where it
     keeps the shape. Without one there is no ReLU in front of another layer, whose sign would be +1
@@ -81,7 +81,7 @@ class TowerDesign:
 
     @classmethod
     def from_config(cls, cfg: CfgNode) -> "TowerDesign":
-        """That of ``MODEL.GROUPNET.PARTS.HEAD``.
+        """The design of ``MODEL.GROUPNET.PARTS.HEAD``.
 
         Raises:
             ConfigError: A value is not among the valid ones.

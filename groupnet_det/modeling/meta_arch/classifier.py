@@ -40,7 +40,7 @@ class ImageClassifier(nn.Module):
         Args:
             backbone: Its last feature is classified.
             num_classes: Size of the output.
-            pixel_mean, pixel_std: Of each channel, in the range 0 to 255.
+            pixel_mean, pixel_std: Mean and deviation of each channel, in the range 0 to 255.
             label_smoothing: Share of the target that is spread over all classes, 0 to 1 (Szegedy
                 et al., arXiv 1512.00567).
 
@@ -95,7 +95,7 @@ class ImageClassifier(nn.Module):
         return ImageList.from_tensors(images, self.backbone.size_divisibility)
 
     def __prepare_scriptable__(self) -> nn.Module:
-        """What ``torch.jit.script`` compiles: evaluation, with the same call contract.
+        """The module that ``torch.jit.script`` compiles: evaluation, with the same call contract.
 
         Raises:
             ConfigError: The model is in training.

@@ -23,7 +23,7 @@ class ChosenNMS(DenseDetector):
     def __init__(self, *arguments: Any, class_agnostic_nms: bool = False, **options: Any) -> None:
         """
         Args:
-            arguments, options: As of the detector.
+            arguments, options: Arguments of the detector.
             class_agnostic_nms: Whether a box suppresses boxes of all classes, not only of its own.
         """
         super().__init__(*arguments, **options)
@@ -36,7 +36,7 @@ class ChosenNMS(DenseDetector):
         deltas: list[Tensor],
         image_size: tuple[int, int],
     ) -> Instances:
-        """As the detector's."""
+        """See the detector's method."""
         if not self.class_agnostic_nms:
             return super().inference_single_image(anchors, scores, deltas, image_size)
         found = self._decode_multi_level_predictions(

@@ -9,7 +9,7 @@ from detectron2.modeling.meta_arch.fcos import FCOS
 from groupnet_det.config import own_node
 from groupnet_det.modeling.features import PYRAMID, find_features
 from groupnet_det.modeling.heads.class_agnostic_nms import is_class_agnostic
-from groupnet_det.modeling.heads.fcos_head import LEVELS, GroupNetFCOSHead
+from groupnet_det.modeling.heads.fcos_head import FCOS_LEVELS, GroupNetFCOSHead
 
 from .dense_nms import ChosenNMS
 from .loss_normalizer import SavedLossNormalizer
@@ -29,7 +29,7 @@ class GroupNetFCOS(SavedLossNormalizer, ChosenNMS, FCOS):
         options = own_node(cfg, "MODEL.FCOS")
         backbone = build_backbone(cfg)
         shapes = backbone.output_shape()
-        in_features = find_features(shapes, options.IN_FEATURES, LEVELS, made_by=PYRAMID)
+        in_features = find_features(shapes, options.IN_FEATURES, FCOS_LEVELS, made_by=PYRAMID)
         return {
             "backbone": backbone,
             "head": GroupNetFCOSHead(cfg, in_features),

@@ -31,7 +31,7 @@ class SavedLossNormalizer(DenseDetector):
     def losses(
         self, anchors: Any, pred_logits: Any, gt_labels: list[Tensor], *others: Any
     ) -> dict[str, Tensor]:
-        """As the detector's; in mixed precision too they are computed in float32, which its overlap
+        """See the detector's method. Losses are float32 in mixed precision too, which its overlap
         of boxes needs."""
         self.num_positives = self._count_positives(gt_labels)
         predictions = map(_in_float32, (pred_logits, gt_labels, *others))

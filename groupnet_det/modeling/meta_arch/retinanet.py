@@ -8,7 +8,7 @@ from detectron2.modeling.meta_arch.retinanet import RetinaNet
 
 from groupnet_det.modeling.features import PYRAMID, find_features
 from groupnet_det.modeling.heads.class_agnostic_nms import is_class_agnostic
-from groupnet_det.modeling.heads.retinanet_head import LEVELS, GroupNetRetinaNetHead
+from groupnet_det.modeling.heads.retinanet_head import RETINANET_LEVELS, GroupNetRetinaNetHead
 
 from .dense_nms import ChosenNMS
 from .loss_normalizer import SavedLossNormalizer
@@ -29,10 +29,12 @@ class GroupNetRetinaNet(SavedLossNormalizer, ChosenNMS, RetinaNet):
         try:
             arguments = super().from_config(cfg)
         except KeyError:  # without a word on what there is
-            find_features(build_backbone(cfg).output_shape(), names, LEVELS, made_by=PYRAMID)
+            find_features(
+                build_backbone(cfg).output_shape(), names, RETINANET_LEVELS, made_by=PYRAMID
+            )
             raise
         shapes = arguments["backbone"].output_shape()
-        in_features = find_features(shapes, names, LEVELS, made_by=PYRAMID)
+        in_features = find_features(shapes, names, RETINANET_LEVELS, made_by=PYRAMID)
         arguments["head"] = GroupNetRetinaNetHead(cfg, in_features)
         arguments["class_agnostic_nms"] = is_class_agnostic(cfg)
         return arguments

@@ -17,7 +17,7 @@ from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.images.windows import windows
 
 Inputs = list[dict[str, Any]]  # as `SemanticSegmentor` takes them
-Outputs = list[dict[str, Tensor]]
+SegmentorOutputs = list[dict[str, Tensor]]
 
 INFERENCE = {"whole": False, "slide": True}
 
@@ -36,13 +36,13 @@ class SlidingWindow(nn.Module):
             ConfigError: Values out of range.
         """
         super().__init__()
-        check_windows(window, stride)
+        _check_windows(window, stride)
         self.model = model
         self.window = (window[0], window[1])
         self.stride = (stride[0], stride[1])
         self.train(model.training)
 
-    def forward(self, batched_inputs: Inputs) -> Outputs:
+    def forward(self, batched_inputs: Inputs) -> SegmentorOutputs:
         """
         Args:
             batched_inputs: Each with ``image`` (3, H, W), and ``height`` and ``width`` of the
@@ -91,8 +91,8 @@ class MultiScaleFlip(nn.Module):
         self.flips = [False, True] if flip else [False]
         self.train(model.training)
 
-    def forward(self, batched_inputs: Inputs) -> Outputs:
-        """As `SlidingWindow`; the scores are probabilities."""
+    def forward(self, batched_inputs: Inputs) -> SegmentorOutputs:
+        """See `SlidingWindow`; the scores are probabilities."""
         return [{"sem_seg": self._segment(record)} for record in batched_inputs]
 
     def _segment(self, record: dict[str, Any]) -> Tensor:
@@ -115,7 +115,7 @@ class MultiScaleFlip(nn.Module):
         return total / (len(self.scales) * len(self.flips))
 
 
-def check_windows(window: Sequence[int], stride: Sequence[int]) -> None:
+def _check_windows(window: Sequence[int], stride: Sequence[int]) -> None:
     """
     Raises:
         ConfigError: Not two positive numbers each, or gaps between the windows.

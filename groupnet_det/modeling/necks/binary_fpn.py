@@ -55,7 +55,7 @@ class BinaryFPN(Scriptable, Backbone):
             bottom_up: Backbone with the `in_features`.
             in_features: Names from high to low resolution, strides doubling.
             out_channels: Channels of each level.
-            design: Of the convolutions.
+            design: Design of the convolutions.
             normalize_inputs: Whether a BN is applied to what binary convolutions read of
                 `bottom_up`. By default where that is a `StagedBackbone` whose maps are never
                 negative: the sign of every value would be +1.
@@ -84,7 +84,7 @@ class BinaryFPN(Scriptable, Backbone):
             self.add_module(f"fpn_output{stage}", output)
         if normalize_inputs is None:
             normalize_inputs = isinstance(bottom_up, StagedBackbone) and not bottom_up.signed_output
-        # A float lateral has its BN behind it; then p6 alone may read by a sign.
+        # A float lateral has its BN after it; then p6 alone may read by a sign.
         self.has_float_laterals = design.laterals == "float"
         signed = [getattr(top_block, "in_feature", "")] if self.has_float_laterals else in_features
         self.input_norms = nn.ModuleDict(

@@ -43,7 +43,7 @@ class PyramidDesign:
 
     @classmethod
     def from_config(cls, cfg: CfgNode) -> "PyramidDesign":
-        """That of ``MODEL.GROUPNET.PARTS.NECK``.
+        """The design of ``MODEL.GROUPNET.PARTS.NECK``.
 
         Raises:
             ConfigError: A value is not among the valid ones.

@@ -25,11 +25,11 @@ SUM_LIMIT = 1 << 31  # of 32-bit integers
 
 @dataclass
 class Seen:
-    """What is known of the tensors, which the program and its parts share.
+    """The tensors, and what was found out about them, which the program and its parts share.
 
     Attributes:
-        tensors: By name.
-        named: Those that a step names.
+        tensors: Tensors by name.
+        named: The names of tensors that a step has.
         packed_inputs: Channels that a weight of bits was checked for.
         summed: Weights that are known not to overflow.
     """
@@ -52,8 +52,8 @@ class Checks:
     ) -> None:
         """
         Args:
-            buffers: Of the program.
-            input_channels: Of the image, or of the map that a part is given.
+            buffers: Buffers of the program.
+            input_channels: Channels of the image, or of the map that a part is given.
             seen: So far.
             is_part: Whether the program is a part, which has no image.
         """
@@ -146,7 +146,7 @@ class Checks:
         return weight.shape[0]
 
     def sums_of_bytes(self, name: str, what: str) -> None:
-        """That a weight's products with bytes can be added in 32 bits."""
+        """Check that a weight's products with bytes can be added in 32 bits."""
         if name not in self.seen.summed:
             sums = self.seen.tensors[name].to(torch.int64).abs().sum((1, 2, 3)) * MAX_PIXEL
             if int(sums.max()) >= SUM_LIMIT:

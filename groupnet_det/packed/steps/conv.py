@@ -12,7 +12,7 @@ from groupnet_det.errors import PackedFileError
 from groupnet_det.packed.limits import MAX_GEOMETRY, in_range
 from groupnet_det.packed.sign_bits import BITS
 
-from .base import BaseStep
+from .base_step import BaseStep
 from .buffer_uses import BufferUser, Read
 from .checks import Checks
 from .parts import Map, Sinks
@@ -140,7 +140,7 @@ class Branch(BufferUser):
 
 @dataclass(frozen=True, kw_only=True)
 class Join(BufferUser):
-    """Where branches meet: their merged value m, and what each goes on with."""
+    """The meeting of branches: their merged value m, and the value that each goes on with."""
 
     scales: str | None = None
     alias: bool = False
@@ -149,7 +149,7 @@ class Join(BufferUser):
     branches: tuple[Sinks | None, ...] = ()
 
     def check(self, checks: Checks, branches: int) -> None:
-        """For so many branches."""
+        """Check the members for this number of branches."""
         if self.scales is not None:
             checks.tensor(self.scales, torch.float32, (branches,), "join.scales")
         if self.gate is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from groupnet_det.errors import PackedFileError
 
-from .base import BaseStep
+from .base_step import BaseStep
 from .buffer_uses import Read, Written
 from .checks import Checks
 from .parts import Pool

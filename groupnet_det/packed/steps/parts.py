@@ -1,4 +1,4 @@
-"""What steps are made of: buffers, maps of each value, sinks.
+"""Parts of steps: buffers, maps of each value, sinks.
 
 docs/reference/packed-format.md defines what each member means. Tensors are named here; the file
 holds them.
@@ -67,7 +67,7 @@ class BytesSink(BufferUser):
 
 @dataclass(frozen=True, kw_only=True)
 class Sinks(BufferUser):
-    """Where values go; `float_` is ``float`` in JSON."""
+    """The places that values go to; `float_` is ``float`` in JSON."""
 
     float_: Written | None = None
     bits: tuple[BitsSink, ...] = ()

@@ -21,7 +21,7 @@ class Sizes:
     Attributes:
         given: (N, H, W, C) of the canvas, or of the map that a part is given.
         weights: Shape of each tensor, by name.
-        shapes: Of each buffer; (0, 0, 0, C) for one that is not written yet.
+        shapes: Shapes of each buffer; (0, 0, 0, C) for one that is not written yet.
     """
 
     def __init__(self, buffers: Sequence[Buffer], weights: dict[str, Shape], given: Shape) -> None:
@@ -43,7 +43,7 @@ class Sizes:
                 check_size(_in_blocks(shape), f"buffer {number} with its border")
 
     def need_border(self, buffer: int, border: int) -> None:
-        """That a convolution reads so many pixels around a buffer."""
+        """Require that a convolution can read this many pixels around a buffer."""
         self._borders[buffer] = max(self._borders[buffer], border)
 
     def write(self, buffer: int, size: Shape, name: str) -> None:
@@ -104,5 +104,5 @@ def divided_up(value: int, by: int) -> int:
 
 
 def _in_blocks(shape: Shape) -> Shape:
-    """With the channels that are held in memory."""
+    """The shape with the channels that are held in memory."""
     return (*shape[:-1], divided_up(shape[-1], BLOCK) * BLOCK)

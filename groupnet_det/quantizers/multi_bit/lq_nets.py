@@ -70,7 +70,7 @@ def fit_basis(rows: Tensor, basis: Tensor, quantized: Quantized) -> Tensor:
     return torch.where(change.isfinite(), basis + change, basis)  # a value may be NaN
 
 
-def start_basis(rows: Tensor, bits: int, *, signed: bool) -> Tensor:
+def _start_basis(rows: Tensor, bits: int, *, signed: bool) -> Tensor:
     """A basis for (G, n) values: powers of two times a step, then `START_STEPS` steps of QEM."""
     step = 2 * mean_magnitude(rows) / 2**bits
     basis = step[:, None] * 2.0 ** torch.arange(bits, dtype=rows.dtype, device=rows.device)
@@ -110,7 +110,7 @@ class _LearnedBasis(FirstBatchState):
     def _current_basis(self, rows: Tensor) -> Tensor:
         if self.is_initialized():
             return self.basis.to(rows.dtype, copy=True)  # it changes while the copy is in use
-        start = start_basis(rows, self.precision, signed=self.signed)
+        start = _start_basis(rows, self.precision, signed=self.signed)
         self.initialize(self.basis, start)
         return start
 

@@ -25,7 +25,7 @@ from groupnet_det.quantizers.sign_activation import plain_sign
 from .first_batch import FirstBatchState, mean_magnitude
 
 
-def code_limits(bits: int, *, signed: bool) -> tuple[int, int]:
+def _code_limits(bits: int, *, signed: bool) -> tuple[int, int]:
     """The smallest and the largest code (-Q_N, Q_P)."""
     if not signed:
         return 0, 2**bits - 1
@@ -35,7 +35,7 @@ def code_limits(bits: int, *, signed: bool) -> tuple[int, int]:
 def _codes(scaled: Tensor, bits: int, signed: bool) -> Tensor:
     if signed and bits == 1:
         return plain_sign(scaled)
-    return scaled.clamp(*code_limits(bits, signed=signed)).round()
+    return scaled.clamp(*_code_limits(bits, signed=signed)).round()
 
 
 class _QuantizeStep(torch.autograd.Function):
@@ -43,7 +43,7 @@ class _QuantizeStep(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, step: Tensor, bits: int, signed: bool, gradient_scale: float
     ) -> Tensor:
-        ctx.limits = code_limits(bits, signed=signed)
+        ctx.limits = _code_limits(bits, signed=signed)
         ctx.gradient_scale = gradient_scale
         scaled = x / step
         codes = _codes(scaled, bits, signed)
@@ -72,7 +72,7 @@ def quantize_step(
     Args:
         x: Any shape.
         step: s, with a shape that broadcasts to that of x.
-        bits, signed: Q_N and Q_P, see `code_limits`.
+        bits, signed: Q_N and Q_P, see `_code_limits`.
     """
     if is_exporting():
         return _codes(x / step, bits, signed) * step
@@ -90,7 +90,7 @@ class _LearnedStep(FirstBatchState):
         super().__init__()
         self.precision = bits
         self.signed = signed
-        self.largest_code = code_limits(bits, signed=signed)[1]
+        self.largest_code = _code_limits(bits, signed=signed)[1]
         self.step = nn.Parameter(torch.ones(num_groups))
 
     def _quantize(self, rows: Tensor, num_features: int) -> Tensor:
@@ -143,7 +143,7 @@ class LSQWeight(_LearnedStep, WeightQuantizer):
             return None
         steps = self._current_step(weight.reshape(len(self.step), -1)).double()
         steps = steps.repeat_interleave(len(weight) // len(self.step))
-        lowest = code_limits(bits, signed=True)[0]
+        lowest = _code_limits(bits, signed=True)[0]
         codes = (self(weight).double() / steps.view(-1, 1, 1, 1)).round() - lowest
         signs = torch.cat([signs_of_codes(codes, bits=bits), -torch.ones_like(weight)[None]])
         halves = 2.0 ** torch.arange(-1, bits - 1, dtype=torch.float64, device=weight.device)

@@ -28,7 +28,7 @@ from .prediction_view import saved
 NUM_EXAMPLES = 8
 PANEL_HEIGHT = 128  # pixels
 LEAST_WIDTH = 105
-Row = dict[str, str]
+PredictionRow = dict[str, str]
 
 
 class ClassificationView:
@@ -40,7 +40,7 @@ class ClassificationView:
         self.title = f"classes, {dataset}"
 
     @cached_property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[PredictionRow]:
         """Rows of ``predictions.csv``, most confident first."""
         path = saved(self.run, self.run.results_dir(self.dataset) / PREDICTIONS)
         return sorted(read_predictions_csv(path), key=lambda row: -float(row["probability"]))
@@ -99,11 +99,11 @@ class ClassificationView:
         ]
 
 
-def _is_right(row: Row) -> bool:
+def _is_right(row: PredictionRow) -> bool:
     return row["label"] == row["prediction"]
 
 
-def by_turns(rows: Sequence[Row]) -> list[Row]:
+def by_turns(rows: Sequence[PredictionRow]) -> list[PredictionRow]:
     """Rows in turns: the first one of each class, then the second ones, and so on."""
     seen: Counter[str] = Counter()
     turns = []
@@ -113,7 +113,9 @@ def by_turns(rows: Sequence[Row]) -> list[Row]:
     return [row for _, row in sorted(zip(turns, rows, strict=True), key=lambda pair: pair[0])]
 
 
-def precision_and_recall(rows: Sequence[Row], number: int) -> tuple[list[float], list[float]]:
+def precision_and_recall(
+    rows: Sequence[PredictionRow], number: int
+) -> tuple[list[float], list[float]]:
     """Precision and recall of the first 1, 2, ... rows.
 
     Args:
@@ -125,7 +127,7 @@ def precision_and_recall(rows: Sequence[Row], number: int) -> tuple[list[float],
     return (right / taken).tolist(), (right / max(number, 1)).tolist()
 
 
-def _curves(title: str, rows: dict[str, list[Row]], numbers: dict[str, int]) -> Chart:
+def _curves(title: str, rows: dict[str, list[PredictionRow]], numbers: dict[str, int]) -> Chart:
     series = []
     for name, own in rows.items():
         precision, recall = precision_and_recall(own, numbers[name])
@@ -134,11 +136,11 @@ def _curves(title: str, rows: dict[str, list[Row]], numbers: dict[str, int]) -> 
     return Chart(title=title, svg=svg, legend=list(rows))
 
 
-def _examples(rows: Sequence[Row]) -> list[Example]:
+def _examples(rows: Sequence[PredictionRow]) -> list[Example]:
     return [_example(row) for row in rows[:NUM_EXAMPLES]]
 
 
-def _example(row: Row) -> Example:
+def _example(row: PredictionRow) -> Example:
     pixels = shrink_to_fit(read_rgb(row["file"]), PANEL_HEIGHT)
     found = f"{row['prediction']}, {100 * float(row['probability']):.1f} %"
     return Example(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from groupnet_det.benchmark.suites.against_float import FLOAT, PACKED
+from groupnet_det.benchmark.suites.against_float import FLOAT, PACKED_NETWORK
 from groupnet_det.benchmark.suites.trained_model import SIMULATION
 from groupnet_det.engine.records import output_names
 from groupnet_det.errors import UserError
@@ -12,7 +12,7 @@ from groupnet_det.report.html.html_blocks import Bar, Bars, Block, Cell, Missing
 from groupnet_det.report.training_run import Run
 
 # Keys of `time_trained` and of ``sizes`` in a packed file.
-NAMES = {FLOAT: "float32 baseline", SIMULATION: "trained, simulated", PACKED: "packed file"}
+NAMES = {FLOAT: "float32 baseline", SIMULATION: "trained, simulated", PACKED_NETWORK: "packed file"}
 SIZES = {FLOAT: "float32_twin", SIMULATION: "float32_simulation"}
 
 
@@ -37,13 +37,13 @@ def packed_bytes(run: Run) -> dict[str, int]:
     with run.reading(output_names.PACKED, run.export_command):
         sizes = run.packed.info["sizes"]
         others = {name: int(sizes[key]) for name, key in SIZES.items()}
-    return {**others, PACKED: (run.folder / output_names.PACKED).stat().st_size}
+    return {**others, PACKED_NETWORK: (run.folder / output_names.PACKED).stat().st_size}
 
 
 def _sizes(run: Run) -> list[Block]:
     sizes = packed_bytes(run)
     texts = {
-        name: f"{number / 1e6:.2f} MB" + _times(number / sizes[PACKED], name)
+        name: f"{number / 1e6:.2f} MB" + _times(number / sizes[PACKED_NETWORK], name)
         for name, number in sizes.items()
     }
     caption = (
@@ -54,7 +54,7 @@ def _sizes(run: Run) -> list[Block]:
 
 
 def latency_of(run: Run) -> dict[str, Any]:
-    """What ``groupnet-det benchmark packed`` wrote.
+    """The latency that ``groupnet-det benchmark packed`` wrote.
 
     Raises:
         MissingError: The file is missing.
@@ -89,7 +89,7 @@ def _bars(title: str, values: dict[str, Any], texts: dict[str, str], caption: st
 
 
 def _times(ratio: float, name: str) -> str:
-    return "" if name == PACKED else f" ({ratio:.1f} ×)"
+    return "" if name == PACKED_NETWORK else f" ({ratio:.1f} ×)"
 
 
 def _verdict(run: Run) -> list[Block]:
@@ -100,25 +100,25 @@ def _verdict(run: Run) -> list[Block]:
         rows = [_row(check, [f for f in findings if f["check"] == check]) for check in checks]
         failed = {finding["check"] for finding in findings if finding["verdict"] == "FAILED"}
         verdict = verdict_of_report(outcome)
-    told = SCORES_FAILED if failed == {"metric"} else VERDICTS[verdict]
+    result = SCORES_FAILED if failed == {"metric"} else VERDICTS[verdict]
     return [
-        Note(text=f"{told} (groupnet-det verify)", warning=verdict is not Verdict.VERIFIED),
+        Note(text=f"{result} (groupnet-det verify)", warning=verdict is not Verdict.VERIFIED),
         Table(headers=["check", "passed", "found"], rows=rows, caption="Verification"),
     ]
 
 
 def _row(check: str, findings: Sequence[dict[str, Any]]) -> list[Cell]:
-    told = [f for f in findings if f["verdict"] != "passed" or check == "metric"]
+    listed = [f for f in findings if f["verdict"] != "passed" or check == "metric"]
     asked = [f for f in findings if f["verdict"] != "shown"]
     passed = sum(finding["verdict"] == "passed" for finding in asked)
-    found = "; ".join(f"{f['part']}: {f['found']}" for f in told) or CHECKS.get(check, "")
+    found = "; ".join(f"{f['part']}: {f['found']}" for f in listed) or CHECKS.get(check, "")
     return [check, f"{passed} of {len(asked)}" if asked else "", found]
 
 
 VERDICTS = {
     Verdict.VERIFIED: "The packed file predicts the same as the trained network.",
     Verdict.FAILED: "NOT verified: the packed file computes other values than the trained network.",
-    Verdict.INCONCLUSIVE: "INCONCLUSIVE: nothing is wrong, but the scores cannot tell whether the "
+    Verdict.INCONCLUSIVE: "INCONCLUSIVE: nothing is wrong, but the scores cannot show whether the "
     "packed file predicts the same as the trained network. Rounding flips signs, which moves the "
     "scores of briefly trained networks and of small data sets most.",
 }

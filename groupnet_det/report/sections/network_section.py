@@ -34,7 +34,7 @@ def gates(run: Run) -> list[Block]:
         raise MissingError(
             f"{run.checkpoint.name} has no gates: MODEL.GROUPNET.GATES is False, or its groups "
             "have nothing to connect",
-            run.train_anew_command("MODEL.GROUPNET.GATES", "True"),
+            run.retrain_command("MODEL.GROUPNET.GATES", "True"),
         )
     return [
         Bars(

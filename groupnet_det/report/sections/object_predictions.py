@@ -12,7 +12,7 @@ from detectron2.data.datasets.coco import convert_to_coco_dict
 from numpy.typing import NDArray
 from pycocotools.cocoeval import COCOeval
 
-from groupnet_det.engine.records.recorded_scores import TASKS
+from groupnet_det.engine.records.recorded_scores import SCORE_PREFIXES
 from groupnet_det.evaluation.detection_matches import (
     ImageObjects,
     best_threshold,
@@ -130,10 +130,10 @@ class DetectionView:
                     f"{name} ({100 * np.mean(curve):.1f})" if curve is not None else f"{name} (–)"
                     for name, curve in zip(self.class_names, by_class, strict=True)
                 ]
-                title = f"{TASKS[kind].capitalize()}: each class at IoU 0.5 (AP50)"
+                title = f"{SCORE_PREFIXES[kind].capitalize()}: each class at IoU 0.5 (AP50)"
                 charts.append(_curves(title, dict(zip(labels, by_class, strict=True))))
             labels = [f"{name} (AP {100 * np.mean(c):.1f})" for name, c in means.items()]
-            title = f"{TASKS[kind].capitalize()}: mean of the classes"
+            title = f"{SCORE_PREFIXES[kind].capitalize()}: mean of the classes"
             charts.append(_curves(title, dict(zip(labels, means.values(), strict=True))))
         return [Charts(charts=charts)]
 
@@ -145,7 +145,7 @@ class DetectionView:
             counts,
             [*names, NOTHING],
             [*names, MISSED],
-            title=f"{TASKS[self.finest].capitalize()} on {self.dataset}",
+            title=f"{SCORE_PREFIXES[self.finest].capitalize()} on {self.dataset}",
             unit="objects",
             caption=f"Objects with a score of at least {self.threshold:.2f}, which has the highest "
             "F1. Best first, each matches the free ground-truth object with the highest IoU, of at "
@@ -162,8 +162,8 @@ class DetectionView:
         )
         return [
             Note(
-                text=f"Ranked by the summed IoU of matching {TASKS[self.finest]} (score of at "
-                f"least {self.threshold:.2f}, correct class) over TP + FP/2 + FN/2."
+                text=f"Ranked by the summed IoU of matching {SCORE_PREFIXES[self.finest]} (score "
+                f"of at least {self.threshold:.2f}, correct class) over TP + FP/2 + FN/2."
             ),
             Examples(title="Best", examples=[self._example(index) for index in best]),
             Examples(title="Worst", examples=[self._example(index) for index in worst]),

@@ -1,9 +1,9 @@
 """Section with the key figures of a report."""
 
 from groupnet_det.analysis.precision_map import count_weights
-from groupnet_det.benchmark.suites.against_float import FLOAT, PACKED
+from groupnet_det.benchmark.suites.against_float import FLOAT, PACKED_NETWORK
 from groupnet_det.engine.records import output_names
-from groupnet_det.engine.records.recorded_scores import TASKS
+from groupnet_det.engine.records.recorded_scores import SCORE_PREFIXES
 from groupnet_det.errors import UserError
 from groupnet_det.report.html.html_blocks import Block, Tile, Tiles
 from groupnet_det.report.score_rows import LABELS, group_metrics, last_value, leading
@@ -27,7 +27,7 @@ def _scores(run: Run) -> list[Tile]:
     tiles = []
     for (dataset, task), metrics in group_metrics(run.metrics).items():
         for metric in leading(metrics)[:1]:
-            name = f"{LABELS.get(metric.name, metric.name)}, {TASKS[task]}"
+            name = f"{LABELS.get(metric.name, metric.name)}, {SCORE_PREFIXES[task]}"
             where = dataset or ", ".join(run.cfg.DATASETS.TEST)
             value = last_value(run.metrics, metric.key)
             tiles.append(Tile(label=name, value=f"{value:.1f}", hint=f"per cent, {where}"))
@@ -43,13 +43,13 @@ def _weights(run: Run) -> list[Tile]:
 
 def _size(run: Run) -> list[Tile]:
     sizes = packed_bytes(run)
-    hint = f"float32 baseline: {sizes[FLOAT] / sizes[PACKED]:.1f} × as large"
-    return [Tile(label="packed file", value=f"{sizes[PACKED] / 1e6:.2f} MB", hint=hint)]
+    hint = f"float32 baseline: {sizes[FLOAT] / sizes[PACKED_NETWORK]:.1f} × as large"
+    return [Tile(label="packed file", value=f"{sizes[PACKED_NETWORK] / 1e6:.2f} MB", hint=hint)]
 
 
 def _time(run: Run) -> list[Tile]:
     figures = latency_of(run)
     with run.reading(output_names.LATENCY, run.benchmark_command):
-        milliseconds = figures["milliseconds"][PACKED]["median"]
+        milliseconds = figures["milliseconds"][PACKED_NETWORK]["median"]
         hint = f"float32 baseline: {figures['times_packed'][FLOAT]['median']:.1f} × as long"
         return [Tile(label="packed, an image", value=f"{milliseconds:.1f} ms", hint=hint)]

@@ -53,15 +53,15 @@ class PredictionSections:
         return views
 
     def precision_recall(self, run: Run) -> list[Block]:
-        """Of all views."""
+        """The blocks of all views."""
         return self._collect(lambda view: view.precision_recall())
 
     def confusion(self, run: Run) -> list[Block]:
-        """Of all views."""
+        """The blocks of all views."""
         return self._collect(lambda view: view.confusion())
 
     def examples(self, run: Run) -> list[Block]:
-        """Of all views."""
+        """The blocks of all views."""
         return self._collect(lambda view: view.examples())
 
     def _collect(self, make: Callable[[View], list[Block]]) -> list[Block]:

@@ -195,7 +195,7 @@ def bit_flips(run: Run) -> list[Block]:
         raise MissingError(
             "metrics.json has no bit flips: no weight is binary, SOLVER.BIT_FLIPS_PERIOD was 0, "
             "or the training was too short or of an older version",
-            run.train_anew_command("SOLVER.BIT_FLIPS_PERIOD", "20"),
+            run.retrain_command("SOLVER.BIT_FLIPS_PERIOD", "20"),
         )
     all_of_them = [Series(label="all binary weights", **_points(run.metrics, PREFIX + ALL))]
     parts = [

@@ -65,7 +65,7 @@ def open_network(path: str | Path) -> Any:
 
 
 def _register_shapes() -> None:
-    """What the functions return for fake tensors, so that torch.compile and export pass them."""
+    """Register the shapes of results for fake tensors, which torch.compile and export pass."""
 
     @torch.library.register_fake("groupnet_det::pack_signs")
     def _(x: Tensor) -> Tensor:

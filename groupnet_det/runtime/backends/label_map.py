@@ -9,7 +9,7 @@ Size = tuple[int, int]  # height, width
 
 
 def label_map(logits: Tensor, size: Size) -> Tensor:
-    """For each pixel the number of the greatest channel, the first of several; NaN counts as -inf.
+    """The number of the greatest channel at each pixel, the first of several; NaN counts as -inf.
 
     Operation by operation as docs/use/c-api.md has it, so that each machine and the C++ engine give
     the same bits.
@@ -29,7 +29,7 @@ def label_map(logits: Tensor, size: Size) -> Tensor:
 
 
 def _resized(values: Tensor, dim: int, outputs: int) -> Tensor:
-    """As PyTorch's ``interpolate`` without `align_corners`, along one dimension."""
+    """Resize like PyTorch's ``interpolate`` without `align_corners`, along one dimension."""
     inputs = values.shape[dim]
     place = (torch.arange(outputs, dtype=torch.float64) + 0.5) * (inputs / outputs) - 0.5
     place = place.clamp(min=0)

@@ -19,7 +19,7 @@ CSRC = PACKAGE / "csrc"
 
 @dataclass(frozen=True, kw_only=True)
 class BuildTarget:
-    """How to compile and to run.
+    """Compiler, flags and runner of a build.
 
     Attributes:
         compiler: A command for C++.
@@ -45,9 +45,9 @@ class BuildTarget:
             ExtensionError: A command is missing.
         """
         commands = [self.compiler.split()[0], self.archiver, *self.runner[:1]]
-        absent = [command for command in commands if shutil.which(command) is None]
-        if absent:
-            raise ExtensionError(f"{', '.join(absent)} not found; install {self.needs}")
+        missing = [command for command in commands if shutil.which(command) is None]
+        if missing:
+            raise ExtensionError(f"{', '.join(missing)} not found; install {self.needs}")
 
 
 HERE = platform.machine().lower().replace("amd64", "x86_64").replace("arm64", "aarch64")

@@ -21,11 +21,11 @@ FEW = 4000  # numbers of boxes up to which torchvision's `batched_nms` moves tho
 
 @dataclass(frozen=True, kw_only=True)
 class AlignOptions:
-    """How regions are pooled, as torchvision's ``roi_align`` has it.
+    """Options of RoIAlign, as torchvision's ``roi_align`` has them.
 
     Attributes:
-        scales: Of each map: its pixels for one of the image.
-        rows, columns: Of a pooled region.
+        scales: Scale of each map: its pixels for one pixel of the image.
+        rows, columns: Size of a pooled region.
         sampling_ratio: Samples for each of these, 0 for as many as there are pixels.
         aligned: Whether the centre of pixel (0, 0) is at (0.5, 0.5).
     """
@@ -48,7 +48,7 @@ class Network(Protocol):
         """
 
     def run_part(self, name: str, maps: Tensor) -> dict[str, Tensor]:
-        """As a call, of a part on maps float32 (N, H, W, C)."""
+        """Run a part on maps float32 (N, H, W, C), as a call runs the program."""
 
     def roi_align(
         self, maps: Sequence[Tensor], boxes: Tensor, level_of: Tensor, options: AlignOptions
@@ -57,19 +57,19 @@ class Network(Protocol):
         int64 (R,), names -> float32 (R, rows, columns, C)."""
 
     def label_map(self, logits: Tensor, size: Size) -> Tensor:
-        """As `label_map.label_map`."""
+        """See `label_map.label_map`."""
 
     def above_threshold(self, values: Tensor, bound: float) -> tuple[Tensor, Tensor]:
         """Numbers, rising, and values of those of (R,) that are above a bound, which is rounded to
         float32."""
 
     def nms(self, boxes: Tensor, scores: Tensor, classes: Tensor, threshold: float) -> Tensor:
-        """As torchvision's ``batched_nms``: numbers of the boxes (R, 4) that remain, the best score
-        first, and of equal ones the first box."""
+        """Numbers of the boxes (R, 4) that remain, like torchvision's ``batched_nms``: the best
+        score first, and of equal ones the first box."""
 
 
 class NativeNetwork:
-    """By the compiled engine."""
+    """A network that the compiled engine runs."""
 
     def __init__(self, path: str | os.PathLike[str], packed: PackedFile) -> None:
         """
@@ -135,7 +135,7 @@ def _run(engine: Any, values: Tensor) -> dict[str, Tensor]:
 
 
 class ReferenceNetwork:
-    """By PyTorch, slowly; the same bits."""
+    """A network that PyTorch runs, slowly; the same bits."""
 
     def __init__(self, _: str | os.PathLike[str], packed: PackedFile) -> None:
         self.packed = packed
@@ -149,7 +149,7 @@ class ReferenceNetwork:
     def roi_align(
         self, maps: Sequence[Tensor], boxes: Tensor, level_of: Tensor, options: AlignOptions
     ) -> Tensor:
-        """By torchvision, which sums the samples in another order: 1e-5 apart."""
+        """Pool by torchvision, which sums the samples in another order: 1e-5 apart."""
         size = options.rows, options.columns
         pooled = boxes.new_zeros(len(boxes), maps[0].shape[3], *size)
         for number, (x, scale) in enumerate(zip(maps, options.scales, strict=True)):

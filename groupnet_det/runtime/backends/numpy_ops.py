@@ -35,13 +35,13 @@ def where_above(values: Tensor, bound: float) -> tuple[Tensor, ...]:
 
 
 def sigmoid(values: Tensor) -> Tensor:
-    """Of float32 on the CPU."""
+    """The sigmoid of float32 on the CPU."""
     with np.errstate(over="ignore"):  # the exponential may be infinite: then this is 0
         return torch.from_numpy(1 / (1 + np.exp(-values.numpy())))
 
 
 def sqrt(values: Tensor) -> Tensor:
-    """Of float32, none below 0, on the CPU."""
+    """The root of float32, none below 0, on the CPU."""
     return torch.from_numpy(np.sqrt(values.numpy()))
 
 

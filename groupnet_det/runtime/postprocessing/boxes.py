@@ -23,9 +23,9 @@ class Anchors:
     """The boxes that deltas start from, as docs/reference/packed-format.md has them.
 
     Attributes:
-        cells: Of each level, the A anchors around a corner of a pixel.
-        strides: Of each level, in pixels.
-        offset: Of the first position, in strides.
+        cells: The A anchors of each level, around a corner of a pixel.
+        strides: Stride of each level, in pixels.
+        offset: Offset of the first position, in strides.
     """
 
     cells: dict[str, tuple[tuple[float, ...], ...]]
@@ -76,11 +76,11 @@ class Anchors:
 
 @dataclass(frozen=True, kw_only=True)
 class BoxCoding:
-    """What four deltas mean.
+    """The meaning of four deltas.
 
     Attributes:
         kind: ``size``: moved centre and scaled size; ``distances``: to the four sides.
-        weights: Of x, y, width and height, for ``size``.
+        weights: Weights of x, y, width and height, for ``size``.
         clamp: Greatest logarithm of a scale, for ``size``.
     """
 
@@ -137,7 +137,7 @@ def clip(boxes: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def larger_than(boxes: Tensor, side: float = 0.0) -> Tensor:
-    """Which of (R, 4) boxes are wider and higher than `side`."""
+    """Indices of the (R, 4) boxes that are wider and higher than `side`."""
     return ((boxes[:, 2:] - boxes[:, :2]) > side).all(dim=1)
 
 

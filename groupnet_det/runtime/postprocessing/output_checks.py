@@ -1,4 +1,4 @@
-"""The maps that a program gives, held against what its file's postprocessing takes."""
+"""Checks of a program's maps against what its file's postprocessing takes."""
 
 from collections.abc import Iterable
 
@@ -31,7 +31,7 @@ def expect_channels(program: Program, output: str, expected: int) -> None:
 
 
 def expect_one_size(maps: dict[str, Tensor], names: Iterable[str]) -> None:
-    """Of maps (N, H, W, C), which depends on the image: a file is not asked before it runs.
+    """Check the sizes of maps (N, H, W, C), which depend on the image: they are known after a run.
 
     Raises:
         PackedFileError: Height or width differ.

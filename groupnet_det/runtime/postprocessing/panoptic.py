@@ -10,7 +10,7 @@ from .rcnn import RegionPostprocessing
 
 @dataclass(frozen=True, kw_only=True)
 class PanopticPostprocessing(RegionPostprocessing):
-    """That of ``panoptic`` in docs/reference/packed-format.md."""
+    """The postprocessing ``panoptic`` in docs/reference/packed-format.md."""
 
     combination: Combination
 

@@ -34,7 +34,7 @@ def paste_masks(masks: Tensor, boxes: Tensor, size: tuple[int, int], *, threshol
 
 
 def _centres(first: int, end: int) -> np.ndarray:
-    """Of pixels."""
+    """The centres of pixels."""
     return np.arange(first, end, dtype=np.float32) + np.float32(0.5)
 
 

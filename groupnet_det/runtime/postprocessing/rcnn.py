@@ -42,7 +42,7 @@ class MaskStage:
 
 @dataclass(frozen=True, kw_only=True)
 class RegionPostprocessing:
-    """That of ``rcnn`` in docs/reference/packed-format.md."""
+    """The postprocessing ``rcnn`` in docs/reference/packed-format.md."""
 
     kind: str
     proposals: Proposals
@@ -107,7 +107,7 @@ class RegionPostprocessing:
         return pick(boxes, finite), pick(scores, finite), pick(label, finite)
 
     def masks(self, maps: Maps, boxes: Tensor, classes: Tensor, network: Network) -> Tensor | None:
-        """Probabilities (R, M, M) of the objects' masks in their boxes; absent without a head."""
+        """Probabilities (R, M, M) of the objects' masks in their boxes; None without a head."""
         if self.mask is None:
             return None
         channels = torch.zeros_like(classes) if self.mask.class_agnostic else classes
@@ -120,7 +120,7 @@ class RegionPostprocessing:
 
 
 def _softmax(logits: Tensor) -> Tensor:
-    """Of rows, by numpy: see `maps`."""
+    """The softmax of rows, by numpy: see `numpy_ops`."""
     values = logits.numpy()
     shares = np.exp(values - values.max(axis=1, keepdims=True))
     return torch.from_numpy(shares / shares.sum(axis=1, keepdims=True))

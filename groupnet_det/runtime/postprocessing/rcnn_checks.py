@@ -13,7 +13,7 @@ from .rpn import Proposals
 
 
 def count_classes(postprocessing: RegionPostprocessing, packed: PackedFile) -> int:
-    """The classes that all stages tell apart.
+    """The number of classes that all stages have.
 
     Raises:
         UserError: An output, or a part, is missing, or is not what the postprocessing takes.
@@ -61,7 +61,7 @@ def _part(packed: PackedFile, stage: CascadeStage | MaskStage) -> Program:
 def _shapes(
     packed: PackedFile, stage: CascadeStage | MaskStage, pooler: Pooler
 ) -> dict[str, Shape]:
-    """Of the outputs of a part that is given as many regions as it ever is at a time."""
+    """The shapes of the outputs of a part for the greatest number of regions at a time."""
     part = _part(packed, stage)
     for level in pooler.levels:
         expect_channels(packed.program, level, part.input_channels)

@@ -22,7 +22,7 @@ class Pooler:
 
     Attributes:
         levels: Names of maps, from high to low resolution.
-        strides: Of each level.
+        strides: Stride of each level.
         resolution: Rows and columns of a pooled region.
         sampling_ratio: Samples for each of these, 0 for as many as there are pixels.
         type: ``ROIAlignV2`` or ``ROIAlign``.
@@ -43,7 +43,7 @@ class Pooler:
         Raises:
             ConfigError: Unknown `type`.
             PackedFileError: The strides are not those of the levels, one twice the other, the
-                resolution is no pair, or a number is out of its range.
+                resolution is not a pair, or a number is out of its range.
         """
         lookup(ALIGNED, self.type, "postprocessing.pooler.type")
         what = "postprocessing.pooler."
@@ -54,7 +54,7 @@ class Pooler:
                 f"{what}strides are {list(self.strides)}; valid: each is twice the one before"
             )
         if len(self.resolution) != 2:
-            raise PackedFileError(f"{what}resolution is no pair of sizes")
+            raise PackedFileError(f"{what}resolution is not a pair of sizes")
         for number in (*self.strides, *self.resolution):
             in_range(number, 1, MAX_GEOMETRY, f"a number of {what}strides or resolution")
         in_range(self.sampling_ratio, 0, MAX_GEOMETRY, f"{what}sampling_ratio")
@@ -64,7 +64,7 @@ class Pooler:
     def __call__(self, network: Network, maps: dict[str, Tensor], boxes: Tensor) -> Tensor:
         """
         Args:
-            network: That pools.
+            network: The network that pools.
             maps: float32 (1, H, W, C) by name.
             boxes: (R, 4) in pixels of the network's input.
 

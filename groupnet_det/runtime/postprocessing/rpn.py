@@ -42,7 +42,7 @@ class Proposals:
         Args:
             maps: float32 (1, H, W, C) by name.
             size: Height and width of the image in the network's input.
-            network: Looks for boxes that overlap.
+            network: Finds boxes that overlap.
 
         Returns:
             Boxes (R, 4), the most certain first.

@@ -11,12 +11,12 @@ from groupnet_det.images.windows import windows
 
 Size = tuple[int, int]  # height, width
 Logits = Callable[[Tensor], Tensor]  # pixels (1, H, W, 3) -> logits (1, H' >= H, W' >= W, C)
-Labels = Callable[[Tensor, Size], Tensor]  # logits (1, H, W, C), size -> labels of that size
+LabelFunction = Callable[[Tensor, Size], Tensor]  # logits (1, H, W, C), size -> labels of that size
 
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentationPostprocessing:
-    """That of ``segmentation`` in docs/reference/packed-format.md."""
+    """The postprocessing ``segmentation`` in docs/reference/packed-format.md."""
 
     kind: str
     inference: str
@@ -39,7 +39,7 @@ class SegmentationPostprocessing:
         if min((*self.window, *self.stride), default=1) < 1:
             raise PackedFileError("postprocessing.window and stride must be above 0")
 
-    def __call__(self, run: Logits, pixels: Tensor, wanted: Size, label: Labels) -> Tensor:
+    def __call__(self, run: Logits, pixels: Tensor, wanted: Size, label: LabelFunction) -> Tensor:
         """Labels int64 of the size `wanted`."""
         return label(_INFERENCE[self.inference](self, run, pixels), wanted)
 

@@ -45,7 +45,7 @@ class Preprocessing:
             raise PackedFileError(f"preprocessing.kind is {shortened(self.kind)}; valid: {KIND!r}")
         for name in ("resize", "crop"):
             if type(getattr(self, name)) is not int:
-                raise PackedFileError(f"preprocessing.{name} is no whole number")
+                raise PackedFileError(f"preprocessing.{name} is not a whole number")
         if not 1 <= self.crop <= self.resize <= MAX_SIDE:
             raise PackedFileError(
                 f"preprocessing has crop {self.crop} and resize {self.resize}; valid: "
@@ -58,7 +58,7 @@ class Preprocessing:
 
     @classmethod
     def from_info(cls, info: Mapping[str, Any]) -> "Preprocessing":
-        """That of a packed file's ``info``.
+        """The preprocessing of a packed file's ``info``.
 
         Raises:
             PackedFileError: It is missing or not valid.

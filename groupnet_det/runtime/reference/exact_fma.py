@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-# Of the 52 bits after the point, float32 has 23.
+# float32 has 23 of float64's 52 bits after the point.
 BEHIND = (1 << 29) - 1
 MIDDLE = 1 << 28
 LEAST_NORMAL = 2.0**-126
@@ -36,7 +36,7 @@ def fma(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
 
 
 def _doubtful(total: Tensor) -> Tensor:
-    """Where a sum that was rounded to float64 is in the middle of two numbers of float32, or small.
+    """Find sums rounded to float64 that are halfway between two numbers of float32, or small.
 
     All that is after float32's last bit is then a 1 and zeros.
     """
@@ -60,7 +60,7 @@ def _add_to_odd(x: Tensor, y: Tensor) -> Tensor:
     bits = total.view(torch.int64)
     # An even last bit of an inexact sum: the odd neighbour on the side of the exact sum. As bits
     # are a sign and a magnitude, that is one more where the error has the sum's sign. NaN, from
-    # infinity, is no inexact sum.
+    # infinity, is not an inexact sum.
     wrong = ((error < 0) | (error > 0)) & (bits & 1 == 0)
     outwards = torch.where((error > 0) == (total > 0), 1, -1)
     return (bits + wrong * outwards).view(torch.float64)

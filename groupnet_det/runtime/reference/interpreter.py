@@ -18,8 +18,8 @@ from groupnet_det.packed.shapes import buffer_shapes, canvas_size, check_images,
 from groupnet_det.packed.sign_bits import unpack_bits
 from groupnet_det.packed.steps.conv import Branch, Conv, Join, Term
 from groupnet_det.packed.steps.float_maps import FloatStep
+from groupnet_det.packed.steps.input_steps import Input, Stem
 from groupnet_det.packed.steps.parts import Sinks
-from groupnet_det.packed.steps.sources import Input, Stem
 from groupnet_det.packed.value_maps import apply_map, sink_bits, sink_bytes, sink_levels
 
 from .layouts import FLOAT_STEPS, nearest
@@ -35,7 +35,7 @@ def run_reference(packed: PackedFile, images: Tensor) -> dict[str, Tensor]:
     """Run a network.
 
     Args:
-        packed: From `read_packed`.
+        packed: A file that `read_packed` read.
         images: uint8 (N, H, W, C).
 
     Returns:
@@ -53,8 +53,8 @@ def run_reference_part(packed: PackedFile, name: str, maps: Tensor) -> dict[str,
     """Run a part of a network.
 
     Args:
-        packed: From `read_packed`.
-        name: Of the part.
+        packed: A file that `read_packed` read.
+        name: Name of the part.
         maps: float32 (N, H, W, C); at least one.
 
     Returns:
@@ -226,7 +226,7 @@ class _Run:
 
 
 def _added(values: Sequence[Tensor]) -> Tensor:
-    """From left to right."""
+    """Add from left to right."""
     total = values[0]
     for value in values[1:]:
         total = total + value

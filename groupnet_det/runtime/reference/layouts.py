@@ -21,11 +21,11 @@ from groupnet_det.packed.steps.parts import Pool
 from .exact_fma import fma
 
 
-class Maps(Protocol):
-    """What a step may read.
+class StepMaps(Protocol):
+    """The maps that a step may read.
 
     Attributes:
-        buffers: By number, (N, H, W, C).
+        buffers: Contents (N, H, W, C) by the number of the buffer.
         canvas: Height and width of the canvas.
     """
 
@@ -64,7 +64,7 @@ def interpolated(x: Tensor, factor: int, height: int, width: int) -> Tensor:
 
 
 def _centers(factor: int, size: int) -> Tensor:
-    """Where pixels of the result are, in parts of which 2 `factor` are one pixel of the map."""
+    """Positions of the result's pixels, in parts of which 2 `factor` are one pixel of the map."""
     return (2 * torch.arange(size) + 1 - factor).clamp(min=0)
 
 
@@ -103,7 +103,7 @@ def max_pooled(x: Tensor, pool: Pool) -> Tensor:
 
 
 def _places(size: int, offset: int, pool: Pool, side: int) -> tuple[Tensor, Tensor]:
-    """Where each window reads, and whether that is inside; what is outside reads the edge."""
+    """Positions that each window reads, and whether they are inside; others read the edge."""
     place = torch.arange(size) * pool.stride - pool.padding + offset
     return place.clamp(0, side - 1), (place >= 0) & (place < side)
 
@@ -122,7 +122,7 @@ def nearest(x: Tensor, factor: int, height: int, width: int) -> Tensor:
     return x[:, torch.arange(height) // factor][:, :, torch.arange(width) // factor]
 
 
-def _target_size(step: Upsampling, maps: Maps) -> tuple[int, int]:
+def _target_size(step: Upsampling, maps: StepMaps) -> tuple[int, int]:
     """Height and width of the result."""
     if step.like is None:
         return maps.canvas
@@ -131,7 +131,7 @@ def _target_size(step: Upsampling, maps: Maps) -> tuple[int, int]:
 
 
 # From a step, and the maps so far, to what it writes.
-FLOAT_STEPS: dict[type, Callable[[Any, Maps], Tensor]] = {
+FLOAT_STEPS: dict[type, Callable[[Any, StepMaps], Tensor]] = {
     Mean: lambda step, maps: averaged(maps.buffers[step.input]),
     Resize: lambda step, maps: resized(
         maps.buffers[step.input], step.factor, *_target_size(step, maps)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from groupnet_det.extras import ExtraAbsentError
+from groupnet_det.extras import MissingExtraError
 from groupnet_det.images.reading import AnyImage
-from groupnet_det.packed.class_thresholds import ScoreThreshold, check_known_classes
+from groupnet_det.packed.score_thresholds import ScoreThreshold, check_known_classes
 
 from .drawing import Canvas, largest_first, object_colours, pixels_of
 from .members import Selection, counted, is_number, picked, reach, selection
@@ -49,7 +49,7 @@ class Detections(Result):
         boxes: float32 (R, 4): left, upper, right and lower side in pixels of the image.
         scores: float32 (R,), 0 to 1.
         classes: int64 (R,).
-        class_names: Of all classes.
+        class_names: Names of all classes.
         image_size: Height and width in pixels.
         masks: bool (R, height, width); None where the network makes none.
     """
@@ -166,12 +166,12 @@ class Detections(Result):
         ``pred_masks`` where there are masks.
 
         Raises:
-            ExtraAbsentError: Detectron2 is not installed.
+            MissingExtraError: Detectron2 is not installed.
         """
         try:
             from detectron2.structures import Boxes, Instances
         except ImportError as error:
-            raise ExtraAbsentError(
+            raise MissingExtraError(
                 f"Detectron2 cannot be imported ({error}); INSTALL.md says how to install it"
             ) from error
         found = Instances(self.image_size)

@@ -27,7 +27,7 @@ def pixels_of(image: AnyImage, size: tuple[int, int]) -> Pixels:
     """A copy of an image's pixels to draw on.
 
     Args:
-        image: Of any kind that `read_image` takes.
+        image: Image of any kind that `read_image` takes.
         size: Height and width that the result is for.
 
     Raises:
@@ -60,7 +60,7 @@ def blend(pixels: Pixels, mask: NDArray[np.bool_], colour: Colour) -> None:
     pixels[mask] = mixed.round().astype(np.uint8)
 
 
-def resized(pixels: NDArray[Any], scale: float, method: Image.Resampling) -> NDArray[Any]:
+def rescaled(pixels: NDArray[Any], scale: float, method: Image.Resampling) -> NDArray[Any]:
     """An image, or a map of labels, with its sides times `scale`."""
     if scale == 1:
         return pixels
@@ -78,7 +78,7 @@ class Canvas:
             scale: Of the canvas; small images need a larger one for texts.
         """
         self._scale = scale
-        self._pixels = resized(pixels, scale, Image.Resampling.BICUBIC)
+        self._pixels = rescaled(pixels, scale, Image.Resampling.BICUBIC)
         short = min(self._pixels.shape[:2])
         self.font = ImageFont.load_default(size=max(LEAST_FONT, round(FONT_SHARE * short)))
         self.width = max(1, round(short / 250))
@@ -87,7 +87,7 @@ class Canvas:
 
     def region(self, mask: NDArray[np.bool_], colour: Colour) -> None:
         """Colour the pixels of a mask (H, W)."""
-        shown = resized(mask.view(np.uint8), self._scale, Image.Resampling.NEAREST)
+        shown = rescaled(mask.view(np.uint8), self._scale, Image.Resampling.NEAREST)
         blend(self._pixels, shown.view(np.bool_), colour)
 
     def boxes(self, labelled: Sequence[tuple[Sequence[float], Colour, str]]) -> None:

@@ -27,7 +27,7 @@ class Region:
         class_name: Its class.
         label: The number of the class.
         area: Pixels.
-        share: Of the image's pixels, 0 to 1.
+        share: Share of the image's pixels, 0 to 1.
         mask: bool (height, width).
     """
 
@@ -48,7 +48,7 @@ class LabelMap(Result):
 
     Attributes:
         labels: int64 (height, width), in pixels of the image.
-        class_names: Of all labels.
+        class_names: Names of all labels.
         class_colours: RGB, 0 to 255, of all labels; empty where the network knows none.
     """
 
@@ -185,7 +185,7 @@ def masks_for_supervision(masks: list[Tensor], labels: list[int], names: list[st
     """supervision's ``Detections`` of masks (height, width), with the boxes around them.
 
     Raises:
-        ExtraAbsentError: supervision is not installed.
+        MissingExtraError: supervision is not installed.
     """
     supervision = load_supervision()
     if not masks:

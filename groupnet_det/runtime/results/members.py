@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.packed.class_thresholds import ScoreThreshold
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 
 
 def is_number(index: Any) -> bool:
@@ -51,10 +51,10 @@ def reach(
     """Whether objects have at least the score threshold, (R,).
 
     Args:
-        scores: Of the objects, (R,).
+        scores: Scores of the objects, (R,).
         labels: The numbers of their classes, (R,).
-        names: Of all classes.
-        threshold: Of all classes, or by class name; classes that have none reach it anyway.
+        names: Names of all classes.
+        threshold: A threshold for all classes, or one by class name; classes without one reach it.
     """
     if not isinstance(threshold, Mapping):
         return scores >= threshold

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from groupnet_det.images.reading import AnyImage
-from groupnet_det.packed.class_thresholds import (
+from groupnet_det.packed.score_thresholds import (
     ScoreThreshold,
     complete_threshold,
-    least_threshold,
+    lowest_threshold,
 )
 
 from .detections import Detections
@@ -29,11 +29,11 @@ THINGS = 0  # the label that stands for all objects
 
 @dataclass(frozen=True, kw_only=True)
 class Combination:
-    """When objects and areas of a label become segments.
+    """The rules by which objects and areas of a label become segments.
 
     Attributes:
         overlap_threshold: Share of an object's mask above which other objects may not have it.
-        stuff_area_limit: Least number of pixels of a label.
+        stuff_area_limit: Smallest number of pixels of a label.
         score_threshold: Score threshold of an object.
     """
 
@@ -50,7 +50,7 @@ class Segment:
         class_name: Its class.
         label: The number of the class, among those of objects or those of stuff.
         is_thing: Whether it is an object.
-        id: Of its pixels in `PanopticSegmentation.segment_map`.
+        id: The number that its pixels have in `PanopticSegmentation.segment_map`.
         score: 0 to 1, of objects.
         mask: bool (height, width).
     """
@@ -142,7 +142,7 @@ class PanopticSegmentation(Result):
         keep the threshold of `combination`."""
         own = self.combination.score_threshold
         score = complete_threshold(score, self.detections.class_names, own)
-        options = replace(self.combination, score_threshold=least_threshold(score))
+        options = replace(self.combination, score_threshold=lowest_threshold(score))
         return combine(self.detections.above(score), self.label_map, options)
 
     def plot(self, image: AnyImage, *, scale: float = 1.0) -> NDArray[np.uint8]:
@@ -172,37 +172,31 @@ class PanopticSegmentation(Result):
         ``id``, ``mask`` and, of objects, ``score``."""
         segments: list[dict[str, Any]] = []
         for each in self:
-            entry: dict[str, Any] = {
+            entry = {
                 "class": each.class_name,
                 "label": each.label,
                 "isthing": each.is_thing,
                 "id": each.id,
                 "mask": encode_mask(each.mask.numpy()),
             }
-            if each.score is not None:
-                entry["score"] = each.score
-            segments.append(entry)
+            segments.append(entry | _score_of(each))
         return {"image_size": list(self.segment_map.shape), "segments": segments}
 
     def to_coco(self, image_id: int | str = 0) -> list[dict[str, Any]]:
-        """See `Result.to_coco`: a ``segmentation`` for each segment, with ``isthing``, as the
-        classes of objects and of stuff are counted on their own, and the ``score`` of objects."""
+        """See `Result.to_coco`; ``isthing`` says whose classes ``category_id`` counts."""
         results: list[dict[str, Any]] = []
         for each in self:
-            result: dict[str, Any] = {
+            result = {
                 "image_id": image_id,
                 "category_id": each.label,
                 "isthing": each.is_thing,
                 "segmentation": encode_mask(each.mask.numpy()),
             }
-            if each.score is not None:
-                result["score"] = each.score
-            results.append(result)
+            results.append(result | _score_of(each))
         return results
 
     def to_supervision(self) -> Any:
-        """supervision's ``Detections``: a mask for each segment, with ``class_name`` among its
-        data; labels of stuff follow those of objects."""
+        """supervision's ``Detections`` with masks; labels of stuff follow those of objects."""
         offset = len(self.detections.class_names)
         labels = [each.label + (0 if each.is_thing else offset) for each in self]
         return masks_for_supervision([each.mask for each in self], labels, self.names)
@@ -219,6 +213,10 @@ class PanopticSegmentation(Result):
 
     def __str__(self) -> str:
         return ", ".join(self.names) or "nothing"
+
+
+def _score_of(segment: Segment) -> dict[str, Any]:
+    return {} if segment.score is None else {"score": segment.score}
 
 
 def combine(

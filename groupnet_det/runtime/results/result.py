@@ -14,13 +14,13 @@ from PIL import Image
 from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.extras import import_extra
 from groupnet_det.images.reading import AnyImage
-from groupnet_det.packed.class_thresholds import ScoreThreshold
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 
 JSON_SUFFIX = ".json"
 
 
 class Result(ABC):
-    """What a network predicts for one image.
+    """The prediction of a network for one image.
 
     All have ``len``, iteration and indexing; what the members are, the classes say.
     """
@@ -42,8 +42,8 @@ class Result(ABC):
         """Draw over the image that the result is for.
 
         Args:
-            image: Of any kind that `read_image` takes.
-            scale: Of the picture's sides; texts on small images need more pixels.
+            image: Image of any kind that `read_image` takes.
+            scale: Factor on the sides of the image; texts on small images need more pixels.
 
         Returns:
             RGB (H, W, 3) of the image's size times `scale`.
@@ -61,7 +61,7 @@ class Result(ABC):
         """COCO results, with ``category_id`` counted from 0 in the order of the classes.
 
         Args:
-            image_id: Of the image in the data set.
+            image_id: Id of the image in the data set.
 
         Raises:
             ConfigError: COCO has no format for this kind of result.
@@ -76,7 +76,7 @@ class Result(ABC):
         """The same for Roboflow's supervision.
 
         Raises:
-            ExtraAbsentError: supervision is not installed.
+            MissingExtraError: supervision is not installed.
         """
 
     def to_json(self) -> str:
@@ -88,7 +88,7 @@ class Result(ABC):
 
         Args:
             path: With the suffix ``.json`` for `to_json`; others are image files, for `plot`.
-            image: That the result is for, to draw on; not needed for JSON.
+            image: The image that the result is for, to draw on; not needed for JSON.
 
         Raises:
             ConfigError: An image file is asked for without an image.
@@ -115,6 +115,6 @@ class Result(ABC):
 def load_supervision() -> ModuleType:
     """
     Raises:
-        ExtraAbsentError: supervision is not installed.
+        MissingExtraError: supervision is not installed.
     """
     return import_extra("supervision", ["supervision"])[0]

@@ -35,7 +35,7 @@ def _differences(runs: list[int]) -> list[int]:
 
 
 def _digits(number: int) -> str:
-    """Of a number in two's complement, the lowest first; the last one carries the sign."""
+    """Digits of a number in two's complement, the lowest first; the last one carries the sign."""
     text = ""
     while True:
         digit = number & (MORE - 1)

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from groupnet_det.benchmark.engines import beside_torch_engines, registry
+from groupnet_det.benchmark.engines import beside_torch_engines, engine_registry
 from groupnet_det.benchmark.measure.table import OURS
 from groupnet_det.benchmark.measure.workload import NetworkWorkload
 from groupnet_det.benchmark.suites.runtime_suites import SUITES, Options
@@ -54,6 +54,6 @@ def test_workloads_of_the_suite():
         ("beside torch", 1),
         ("beside torch", 4),
     ]
-    assert list(registry.choose_engines(items[0].workload, [])) == [
-        *(OURS, registry.AFTER_TORCH, registry.BESIDE_TORCH)
+    assert list(engine_registry.choose_engines(items[0].workload, [])) == [
+        *(OURS, engine_registry.AFTER_TORCH, engine_registry.BESIDE_TORCH)
     ]

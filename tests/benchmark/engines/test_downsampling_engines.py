@@ -4,7 +4,7 @@ import pytest
 
 from groupnet_det.benchmark.engines import downsampling_engines
 from groupnet_det.benchmark.engines.downsampling_engines import KINDS, make_downsampling
-from groupnet_det.benchmark.engines.registry import DOWNSAMPLING_ENGINES
+from groupnet_det.benchmark.engines.engine_registry import DOWNSAMPLING_ENGINES
 from groupnet_det.benchmark.measure.table import OURS
 from groupnet_det.benchmark.measure.workload import DOWNSAMPLING
 from groupnet_det.benchmark.suites.runtime_suites import SUITES, Options

@@ -1,8 +1,8 @@
-"""What is measured, and that unavailable engines are told."""
+"""Items of the suites, and reports of unavailable engines."""
 
 import pytest
 
-from groupnet_det.benchmark.engines.registry import ENGINE_NAMES, choose_engines
+from groupnet_det.benchmark.engines.engine_registry import ENGINE_NAMES, choose_engines
 from groupnet_det.benchmark.measure.table import Row, write_rows
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.benchmark.measure.unavailable import EngineUnavailableError, require

@@ -1,4 +1,4 @@
-"""Where the time goes: sums, shares, and a real program's steps."""
+"""Time of the stages: sums, shares, and a real program's steps."""
 
 import time
 

@@ -38,7 +38,7 @@ def test_values_are_not_to_be_passed(bytes_, met):
     assert line([row], "packed file", 4)["met"] == met
 
 
-def test_absent_sides_and_other_batches_do_not_count():
+def test_missing_sides_and_other_batches_do_not_count():
     rows = [
         Row(what="network", engine="torch eager", note="unavailable: no", **BASE),
         Row(what="network", engine="torch eager", x_least=99, x_median=99, **{**BASE, "batch": 8}),

@@ -6,14 +6,14 @@ import torch
 from groupnet_det.analysis.precision_map import layer_precisions
 from groupnet_det.benchmark.measure.timing import alternate_single_runs
 from groupnet_det.benchmark.suites.training_steps import BASELINE, NETWORKS, OURS, size_of, step_row
-from groupnet_det.commands.benchmark import flags
+from groupnet_det.commands.benchmark import benchmark_flags
 from groupnet_det.config import load_config
 from groupnet_det.data.loading.random_batches import NUM_OBJECTS, random_batch
 from groupnet_det.engine.memory.random_steps import BatchSize, TrainingSteps
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import ConfigError
 
-QUICK = flags.benchmark_train().parse_args([]).configs
+QUICK = benchmark_flags.benchmark_train().parse_args([]).configs
 CLASSIFIER, SEGMENTER, DETECTOR = (
     f"configs/quick/{name}.yaml"
     for name in (

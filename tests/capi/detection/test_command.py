@@ -1,4 +1,4 @@
-"""What groupnet-run says about a detector's image, against `PackedPredictor`."""
+"""groupnet-run's output for a detector's image, against `PackedPredictor`."""
 
 import numpy as np
 import pytest

@@ -143,7 +143,7 @@ REFUSED = {
     ),
     "clamp": (
         changed(box_coding={"kind": "size", "weights": [1, 1, 1, 1], "clamp": 1e39}),
-        "clamp is no float32",
+        "clamp is not a float32",
     ),
     "cells": (
         changed(anchors={**ANCHORS, "cells": {**ANCHORS["cells"], "p1": [[1, 2, 3]]}}),

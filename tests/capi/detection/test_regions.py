@@ -144,7 +144,7 @@ REFUSED = {
         {"stages": [{**STAGES[1], "class_agnostic": True}]},
         "its output 'deltas' has 8 channels; its postprocessing takes 4",
     ),
-    "clamp": (coded(clamp=1e300), "clamp is no float32"),
+    "clamp": (coded(clamp=1e300), "clamp is not a float32"),
     "topk": (
         {"proposals": {**PROPOSALS, "pre_nms_topk": -1}},
         "pre_nms_topk is -1; valid: 0 to 2147483647",
@@ -166,7 +166,7 @@ REFUSED = {
         "strides are not those of its levels",
     ),
     "unknown level": ({"pooler": {**POOLER, "levels": ["p1", "p9"]}}, "it has no output 'p9'"),
-    "resolution": ({"pooler": {**POOLER, "resolution": [4]}}, "resolution is no pair of sizes"),
+    "resolution": ({"pooler": {**POOLER, "resolution": [4]}}, "resolution is not a pair of sizes"),
     "large resolution": (
         {"pooler": {**POOLER, "resolution": [4097, 1]}},
         "resolution is 4097; valid: 1 to 4096",

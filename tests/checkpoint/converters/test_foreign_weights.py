@@ -98,6 +98,6 @@ def test_bad_outputs_harm_nothing(convert, theirs, output, message):
     assert theirs.read_bytes() == before
 
 
-def test_absent_file(convert, tmp_path):
+def test_missing_file(convert, tmp_path):
     with pytest.raises(SystemExit, match=r"absent\.pth does not exist"):
         convert(tmp_path / "absent.pth", "--output", tmp_path / "ours.pth")

@@ -96,8 +96,11 @@ def test_mistakes_are_one_line(run, words, message):
     ("words", "message"),
     [
         (["--tasks", "flops"], "argument --tasks: invalid choice: 'flops' (choose from "),
-        (["--size", "224"], "argument --size: '224' is no HEIGHTxWIDTH in pixels, such as 480x640"),
-        (["--size", "0x9"], "argument --size: '0x9' is no HEIGHTxWIDTH"),
+        (
+            ["--size", "224"],
+            "argument --size: '224' is not HEIGHTxWIDTH in pixels, such as 480x640",
+        ),
+        (["--size", "0x9"], "argument --size: '0x9' is not HEIGHTxWIDTH"),
     ],
 )
 def test_wrong_flags(run, words, message, capsys):

@@ -15,7 +15,7 @@ def test_rows_of_training_and_evaluation(tmp_path, capsys):
     assert tool.main([*QUICK, "--num-bases", "1", "--csv", str(path)]) == 0
     with path.open() as file:
         rows = list(csv.DictReader(file))
-    networks = list(classifier_steps.NETWORKS)
+    networks = list(classifier_steps.CLASSIFIERS)
     assert [row["network"] for row in rows] == 3 * networks
     assert list(dict.fromkeys(row["what"] for row in rows)) == [
         *("train", "evaluate, batch 2", "evaluate, batch 1")

@@ -10,8 +10,8 @@ import pytest
 from groupnet_det.benchmark.measure.table import Row, write_rows
 from groupnet_det.benchmark.measure.workload import NetworkWorkload
 from groupnet_det.benchmark.suites.file_and_startup import measure_file
+from groupnet_det.commands.benchmark import benchmark_flags
 from groupnet_det.commands.benchmark import benchmark_runtime as tool
-from groupnet_det.commands.benchmark import flags
 from groupnet_det.files.csv_records import read_records
 from groupnet_det.runtime.backends.extension import is_built
 
@@ -106,10 +106,10 @@ def test_bytes_and_first_result_of_a_file():
 
 @pytest.mark.parametrize(("word", "shape"), [("64@56x48", (64, 56, 48)), ("1@1x1", (1, 1, 1))])
 def test_shapes(word, shape):
-    assert flags.parse_shape(word) == shape
+    assert benchmark_flags.parse_shape(word) == shape
 
 
 @pytest.mark.parametrize("word", ["64", "64@56", "a@1x1", "64x56@56"])
 def test_words_that_are_no_shape(word):
-    with pytest.raises(argparse.ArgumentTypeError, match="is no shape such as 64@56x56"):
-        flags.parse_shape(word)
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a shape such as 64@56x56"):
+        benchmark_flags.parse_shape(word)

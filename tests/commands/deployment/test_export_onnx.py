@@ -97,7 +97,7 @@ def test_mistakes_end_in_one_line(run, checkpoint, tmp_path, datasets_env, name)
     assert not (tmp_path / "new").exists()
 
 
-def test_without_the_extra_the_mend_is_told(run, monkeypatch):
+def test_without_the_extra_the_fix_is_reported(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)  # as if it were not installed
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(SystemExit, match=r"error: onnx.* pip install 'groupnet-det\[onnx\]'"):

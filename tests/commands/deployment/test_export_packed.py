@@ -103,7 +103,7 @@ def test_class_names_fall_back_to_the_data_set_and_to_numbers(root, datasets_env
     assert class_names("", ["a", "b"], 3) == ["0", "1", "2"]
 
 
-def test_why_a_data_set_gives_no_names_is_told(tmp_path, caplog):
+def test_why_a_data_set_gives_no_names_is_reported(tmp_path, caplog):
     from groupnet_det.data.datasets.registration import register_datasets
 
     entry = {"NAME": "broken", "FORMAT": "image_folder", "ROOT": str(tmp_path)}

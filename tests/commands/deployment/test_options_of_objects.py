@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from groupnet_det import export, predict
-from groupnet_det.commands.deployment import export_packed, flags
+from groupnet_det.commands.deployment import deployment_flags, export_packed
 from groupnet_det.commands.deployment.verify_packed import with_nms_of
 from groupnet_det.commands.visualization import demo
 from groupnet_det.errors import ConfigError
@@ -101,7 +101,7 @@ def test_unknown_classes_of_trained_networks(checkpoint, tmp_path):
 
 
 def test_words_of_the_flag(capsys):
-    parse = flags.export_packed().parse_args
+    parse = deployment_flags.export_packed().parse_args
     words = ["a.pth", "b.gnp", "--predictors", "int8"]
     assert parse(words).score_threshold is None
     assert parse([*words, *BY_CLASS]).score_threshold == THRESHOLDS
@@ -109,7 +109,7 @@ def test_words_of_the_flag(capsys):
     with pytest.raises(SystemExit):
         parse([*BY_CLASS, *words])
     told = capsys.readouterr().err.splitlines()[-1]
-    assert "'a.pth' is no score threshold; valid: one number" in told
+    assert "'a.pth' is not a score threshold; valid: one number" in told
     assert "files and config keys stand before this flag" in told
     assert parse([*words, "--score-threshold", "-5e-1"]).score_threshold == -0.5
     assert demo.parse_arguments(["--webcam", *BY_CLASS]).score_threshold == THRESHOLDS

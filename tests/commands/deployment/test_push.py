@@ -112,9 +112,12 @@ def break_link(folder):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda f: (f / WEIGHTS_FILE).unlink(), "model.safetensors is no plain file, so nothing"),
-        (break_link, "README.md is no plain file, so nothing is pushed"),
-        (lambda f: (f / "a.gnp").mkdir(), "a.gnp is no plain file, so nothing is pushed"),
+        (
+            lambda f: (f / WEIGHTS_FILE).unlink(),
+            "model.safetensors is not a plain file, so nothing",
+        ),
+        (break_link, "README.md is not a plain file, so nothing is pushed"),
+        (lambda f: (f / "a.gnp").mkdir(), "a.gnp is not a plain file, so nothing is pushed"),
         (lambda f: (f / "a.gnp").write_bytes(b"no"), "a.gnp"),
         (lambda f: (f / CONFIG_FILE).write_text("{}"), "config.json is of another project"),
     ],
@@ -183,7 +186,7 @@ def test_hostile_models_end_in_one_line(folder, hub, files, load, error, message
     ],
     ids=["file", "folder", "kind", "path"],
 )
-def test_names_of_the_other_kind_are_told_apart(load, name, message):
+def test_names_of_the_other_kind_are_distinguished(load, name, message):
     with pytest.raises(UserError, match=message):
         load(name)
 

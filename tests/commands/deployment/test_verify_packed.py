@@ -82,7 +82,7 @@ def test_a_right_file_without_the_engine(verify, many_images, tmp_path):
     assert "the same classes in 100 of 100 (100.0 %) images" in printed
 
 
-def test_20_images_cannot_tell(verify, tmp_path):
+def test_20_images_cannot_shows(verify, tmp_path):
     path = tmp_path / "report.json"
     code, printed = verify(*REFERENCE, "--json", path)
     assert code == 3
@@ -131,7 +131,7 @@ def test_one_wrong_bit_of_a_weight_is_found(verify, tiny):
     assert line.split()[:2] == ["blocks", "res2.0"]
 
 
-def test_another_checkpoint_is_told(verify, root, tmp_path_factory):
+def test_another_checkpoint_is_reported(verify, root, tmp_path_factory):
     other = write_tiny_classifier(root, tmp_path_factory.mktemp("other"), seed=1)
     code, printed = verify(*REFERENCE, weights=other / WEIGHTS)
     assert code == 1
@@ -147,7 +147,7 @@ def test_a_damaged_file_is_one_line(verify, tiny):
     assert "checksum" in code
 
 
-def test_without_the_engine_the_mend_is_told(verify, monkeypatch, tmp_path):
+def test_without_the_engine_the_fix_is_reported(verify, monkeypatch, tmp_path):
     monkeypatch.setattr(extension, "LIBRARY", tmp_path / "absent.so")
     extension.load_extension.cache_clear()
     code, _ = verify()

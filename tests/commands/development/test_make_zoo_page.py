@@ -9,7 +9,7 @@ from groupnet_det.commands.development import make_zoo_page as tool
 from groupnet_det.files.csv_records import read_records, write_records
 from groupnet_det.model_zoo.entries import TRAINED
 from groupnet_det.model_zoo.records import CostRow, LatencyRow, TrainedRow
-from groupnet_det.model_zoo.zoo_page import COSTS, FOLDER, LATENCIES
+from groupnet_det.model_zoo.zoo_page import COSTS, LATENCIES, ZOO_FOLDER
 from groupnet_det.runtime.backends.extension import is_built
 
 QUICK = "configs/quick/classifier_groupnet_mnist5k.yaml"
@@ -32,9 +32,9 @@ TEXT = "# Zoo\n[[if mnist5k]]\n[[table mnist5k]]\n[[end]]\n[[table big]]\n"
 def zoo(root, tmp_path, monkeypatch):
     """A checkout with two tables; a function that runs the tool in it."""
     shutil.copytree(root / "configs", tmp_path / "configs")
-    (tmp_path / FOLDER).mkdir(parents=True)
-    (tmp_path / FOLDER / "tables.yaml").write_text(TABLES)
-    (tmp_path / FOLDER / "text.md").write_text(TEXT)
+    (tmp_path / ZOO_FOLDER).mkdir(parents=True)
+    (tmp_path / ZOO_FOLDER / "tables.yaml").write_text(TABLES)
+    (tmp_path / ZOO_FOLDER / "text.md").write_text(TEXT)
     monkeypatch.setattr(tool, "ROOT", tmp_path)
     rows = [trained("binary", QUICK), trained("float", FLOAT)]
     write_records(tmp_path / TRAINED, rows, TrainedRow)
@@ -96,7 +96,7 @@ def test_trained_networks_are_timed(zoo):
     assert "| counted, MB | file, MB | ms |" in page
 
 
-def test_check_tells_an_old_page(zoo):
+def test_check_shows_an_old_page(zoo):
     zoo()
     zoo("--check")
     (zoo.root / "MODEL_ZOO.md").write_text("old")
@@ -125,5 +125,5 @@ def test_models_of_a_manifest_are_taken(zoo):
     with pytest.raises(SystemExit, match="is of the preset 'quick'; valid: 'full'"):
         zoo("--add-zoo", str(path))
     path.write_text("{}")
-    with pytest.raises(SystemExit, match="is no manifest"):
+    with pytest.raises(SystemExit, match="is not a manifest"):
         zoo("--add-zoo", str(path))

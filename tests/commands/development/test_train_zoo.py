@@ -146,7 +146,7 @@ def test_other_predictions_are_recorded_and_end_in_an_error(tmp_path, trainings,
     assert entry["packed"]["verdict"] == "failed"
 
 
-def test_scores_that_cannot_tell_are_recorded_and_kept(tmp_path, trainings, packings, capsys):
+def test_scores_that_cannot_shows_are_recorded_and_kept(tmp_path, trainings, packings, capsys):
     packings.verdict = "inconclusive"
     assert make(tmp_path, CLASSIFIER)[CLASSIFIER]["packed"]["verdict"] == "inconclusive"
     assert "inconclusive" in capsys.readouterr().out

@@ -119,7 +119,7 @@ def test_bad_flags(main, flags, message):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("* a", "is no YAML: [^\n]*$"), ("- a", "must map names"), ("a: 3", "must map names")],
+    [("* a", "is not YAML: [^\n]*$"), ("- a", "must map names"), ("a: 3", "must map names")],
     ids=["broken", "list", "number"],
 )
 def test_bad_list_of_methods(main, tmp_path, text, message):

@@ -1,4 +1,4 @@
-"""What tools/evaluate.py and visualize_results.py refuse before any work, in this process."""
+"""Requests that tools/evaluate.py and visualize_results.py refuse before any work."""
 
 import importlib
 
@@ -32,7 +32,7 @@ def test_masks(refused, options, message):
 
 
 @pytest.mark.parametrize("flag", ["--output", "--curves"])
-def test_pictures(refused, flag):
+def test_images(refused, flag):
     told = refused(
         "visualization.visualize_results", "--config-file", "absent.yaml", flag, "sheet.xyz"
     )

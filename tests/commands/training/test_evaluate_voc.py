@@ -70,5 +70,5 @@ def test_flags_that_belong_together(evaluate, tree, capsys, missing):
 
 def test_broken_files_end_in_one_line(evaluate, tree):
     (tree / "Annotations/b.xml").write_text("<x>")
-    with pytest.raises(SystemExit, match=r"^error: .*b\.xml is no XML"):
+    with pytest.raises(SystemExit, match=r"^error: .*b\.xml is not XML"):
         evaluate(*flags(tree), "--classes", "cat,dog")

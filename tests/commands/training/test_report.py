@@ -24,7 +24,7 @@ def run():
     return run_tool
 
 
-def test_an_absent_folder_is_one_line(run, tmp_path):
+def test_a_missing_folder_is_one_line(run, tmp_path):
     with pytest.raises(SystemExit) as exit_:
         run("training.report", tmp_path / "absent")
     assert str(exit_.value).startswith("error: folder")
@@ -65,7 +65,7 @@ NOT_RIGHT = "model.gnp is invalid"
     ],
     ids=["none", "empty", "text"],
 )
-def test_a_packed_file_that_does_not_tell_its_sizes(run, tiny_packed, tmp_path, sizes, message):
+def test_a_packed_file_that_does_not_shows_its_sizes(run, tiny_packed, tmp_path, sizes, message):
     info = {**read_packed(tiny_packed / PACKED).info, "sizes": sizes}
     (tmp_path / "model.gnp").write_bytes(with_info((tiny_packed / PACKED).read_bytes(), info))
     run("training.report", tmp_path)
@@ -104,7 +104,10 @@ def test_size_latency_and_verdict(run, root, tiny_packed, datasets_env, tmp_path
     ("verdicts", "told"),
     [
         (("passed", "passed"), "The packed file predicts the same as the trained network."),
-        (("passed", "INCONCLUSIVE"), "INCONCLUSIVE: nothing is wrong, but the scores cannot tell"),
+        (
+            ("passed", "INCONCLUSIVE"),
+            "INCONCLUSIVE: nothing is wrong, but the scores cannot show",
+        ),
         (("FAILED", "INCONCLUSIVE"), "NOT verified: the packed file computes other values"),
     ],
     ids=["verified", "inconclusive", "failed"],

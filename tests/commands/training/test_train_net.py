@@ -1,4 +1,4 @@
-"""What tools/train_net.py refuses to evaluate, in this process."""
+"""Requests to evaluate that tools/train_net.py refuses."""
 
 import pytest
 import torch

@@ -51,16 +51,14 @@ def test_without_a_model_one_line_says_how_to_make_one(app, monkeypatch):
     assert "`make zoo`" in message_of(app, monkeypatch)
 
 
-def test_a_named_file_that_is_absent(app, monkeypatch, tmp_path):
+def test_a_named_file_that_is_missing(app, monkeypatch, tmp_path):
     monkeypatch.setattr(app, "load_gradio", lambda folder: None)
     path = tmp_path / "absent.gnp"
     assert f"packed file {path}" in message_of(app, monkeypatch, "--models", path)
 
 
 @needs_engine
-def test_models_of_the_zoo_without_example_pictures(
-    app, monkeypatch, tiny_packed, tmp_path, capsys
-):
+def test_models_of_the_zoo_without_example_images(app, monkeypatch, tiny_packed, tmp_path, capsys):
     for name, content in {"good": (tiny_packed / "model.gnp").read_bytes(), "bad": b"x"}.items():
         (tmp_path / f"zoo/{name}").mkdir(parents=True)
         (tmp_path / f"zoo/{name}/model.gnp").write_bytes(content)

@@ -48,7 +48,7 @@ THRESHOLD = {"retinanet": 0.0}
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_every_task_on_pictures_and_video(demo, tmp_path, pictures, capsys, task):
+def test_every_task_on_images_and_video(demo, tmp_path, pictures, capsys, task):
     weights = write_checkpoint(tmp_path, task)
     common = ["--weights", weights, "--score-threshold", THRESHOLD.get(task, 0.3)]
     assert demo(*common, "--input", pictures / "*.*", "--output", tmp_path / "out") == 0
@@ -85,7 +85,7 @@ def test_packed_panoptic_file(demo, tiny_panoptic, tmp_path, pictures, capsys):
     assert demo(*weights, "--video-input", video, "--output", tmp_path / "out") == 0
 
 
-def test_a_bad_picture_is_told_and_the_others_go_on(demo, tmp_path, pictures, capsys):
+def test_a_bad_image_is_reported_and_the_others_go_on(demo, tmp_path, pictures, capsys):
     weights = write_checkpoint(tmp_path, "classifier")
     cut = (pictures / "a.jpg").read_bytes()[:300]
     (pictures / "cut.jpg").write_bytes(cut)
@@ -99,7 +99,7 @@ def test_a_bad_picture_is_told_and_the_others_go_on(demo, tmp_path, pictures, ca
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.jpg", "b.png"]
 
 
-def test_a_picture_of_more_than_8_bits_is_told(demo, tmp_path, capsys):
+def test_a_image_of_more_than_8_bits_is_reported(demo, tmp_path, capsys):
     weights = write_checkpoint(tmp_path, "classifier")
     deep = np.linspace(0, 65535, 90 * 120).reshape(90, 120).astype(np.uint16)
     Image.fromarray(deep).save(tmp_path / "deep.png")
@@ -183,12 +183,12 @@ def test_a_model_of_the_package_on_its_own_image(demo, tmp_path, capsys, monkeyp
     assert Image.open(drawn).size[0] >= 28
 
 
-def test_a_model_of_the_package_on_a_picture_of_mine(demo, tmp_path, pictures):
+def test_a_model_of_the_package_on_a_image_of_mine(demo, tmp_path, pictures):
     assert demo("--input", pictures / "a.jpg", "--output", tmp_path / "drawn.png") == 0
     assert pixels_of(tmp_path / "drawn.png").shape == (90, 120, 3)
 
 
-def test_weights_without_a_picture_are_a_usage_error(demo, capsys):
+def test_weights_without_a_image_are_a_usage_error(demo, capsys):
     assert demo("--weights", "model.gnp") == 2
     assert "--input, --video-input or --webcam" in capsys.readouterr().err
 

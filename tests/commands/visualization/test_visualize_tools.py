@@ -63,7 +63,7 @@ def test_other_tasks(run, root, datasets_env, tmp_path, source, task):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_bad_image_is_told_and_the_others_drawn(
+def test_a_bad_image_is_reported_and_the_others_drawn(
     run, root, datasets_env, tmp_path, monkeypatch, capsys
 ):
     shutil.copytree(datasets_env, tmp_path / "data")
@@ -122,7 +122,7 @@ def test_the_loader_is_not_asked_for_what_training_refuses(
     assert expected[spoil] in told
 
 
-def test_a_mask_of_another_size_is_told(run, mask_folders, tmp_path, capsys):
+def test_a_mask_of_another_size_is_reported(run, mask_folders, tmp_path, capsys):
     entry = mask_folders()
     Image.new("L", (20, 30)).save(tmp_path / "mine/masks/c.png")
     options = ["DATASETS.CUSTOM", str([entry]), "DATASETS.TRAIN", "['mine']"]
@@ -220,6 +220,6 @@ def test_json_results_of_something_else(run, datasets_env, tmp_path, capsys):
     assert "'mnist5k_val' is not for detection" in run(
         "visualize_json_results", *words, "mnist5k_val"
     )
-    for content, message in (("{", "is not valid JSON"), ("{}", "is no list of COCO results")):
+    for content, message in (("{", "is not valid JSON"), ("{}", "is not a list of COCO results")):
         path.write_text(content)
         assert message in run("visualize_json_results", *words, "photo_digits_val")

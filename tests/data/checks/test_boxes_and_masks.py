@@ -22,7 +22,7 @@ def run_lengths(height=HEIGHT, width=WIDTH):
 
 
 @pytest.mark.parametrize("bbox", [(5, 5, 0, 8), (5, 5, 8, 0), (40, 30, 0, 0)], ids=str)
-def test_boxes_without_an_area_are_told_and_left_out_of_training(coco, caplog, bbox):
+def test_boxes_without_an_area_are_reported_and_left_out_of_training(coco, caplog, bbox):
     coco.annotations.append(annotation(3, bbox=bbox))
     coco.annotations.append(annotation(4, image_id=2, bbox=bbox))
     with caplog.at_level(logging.WARNING):
@@ -77,7 +77,7 @@ def test_nothing_to_learn_from_stops_training_alone(coco, kind):
     coco(train=False)
 
 
-def test_a_class_without_instances_is_told(coco, caplog):
+def test_a_class_without_instances_is_reported(coco, caplog):
     coco.annotations.pop()
     with caplog.at_level(logging.WARNING):
         coco()
@@ -92,7 +92,7 @@ def test_a_class_without_instances_is_told(coco, caplog):
     [
         (lambda mask: mask.update(size=[WIDTH, HEIGHT]), "is for an image of 30x40, not 40x30"),
         (lambda mask: mask.update(counts=run_lengths(20, 15)["counts"]), "runs of 300 pixels, but"),
-        (lambda mask: mask.update(counts="no!"), "is no run-length encoding"),
+        (lambda mask: mask.update(counts="no!"), "is not a run-length encoding"),
         (lambda mask: mask.update(counts=[5, 7]), "runs of 12 pixels, but the image 1200"),
     ],
     ids=["turned", "cut", "text", "list"],
@@ -127,7 +127,7 @@ def test_a_wrong_size_of_the_image_is_not_the_masks_fault(coco):
 
 @pytest.mark.parametrize("masks", [True, False], ids=["with-masks", "boxes-alone"])
 @pytest.mark.parametrize("bbox", [(2, 3, 3, 8), None], ids=["elsewhere", "empty"])
-def test_masks_that_are_not_their_boxes_are_told(coco, caplog, bbox, masks):
+def test_masks_that_are_not_their_boxes_are_reported(coco, caplog, bbox, masks):
     for item in coco.annotations:
         item["segmentation"] = run_lengths()
     spoilt = coco.annotations[1]
@@ -193,7 +193,7 @@ def test_all_images_missing(coco):
         (lambda c: c["annotations"][0].update(segmentation={"counts": "1"}), "of size None"),
         (lambda c: c["annotations"][0].update(segmentation={"size": [3, 4]}), "without counts"),
         (lambda c: c["annotations"][0].update(segmentation="x"), "neither polygons nor"),
-        (lambda c: c["annotations"][0].update(segmentation=[["x"]]), "polygons that are no lists"),
+        (lambda c: c["annotations"][0].update(segmentation=[["x"]]), "polygons that are not lists"),
     ],
     ids=[
         "width",

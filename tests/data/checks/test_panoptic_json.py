@@ -55,7 +55,10 @@ def test_odd_segments(tmp_path, content, change, message):
         (lambda c: c["categories"][1].update(name=""), "class 2 of 2 has the empty name"),
         (lambda c: c["images"].append({"id": "b", "file_name": "b.jpg"}), "partly texts"),
         (lambda c: c["annotations"][0].pop("segments_info"), r"annotations\[0\] lacks segm"),
-        (lambda c: c["annotations"][0].update(segments_info={}), "segments_info that is no list"),
+        (
+            lambda c: c["annotations"][0].update(segments_info={}),
+            "segments_info that is not a list",
+        ),
         (lambda c: c.pop("images"), "has no list 'images'"),
         (lambda c: c["images"][0].update(id=[1]), r"images\[0\] has id \[1\]"),
     ],

@@ -76,7 +76,7 @@ def test_what_a_tree_lacks_is_named(tree, pattern, message):
         check_datasets(load_config("", CONFIG), [val])
 
 
-def test_absent_folder_and_foreign_image(tree):
+def test_missing_folder_and_foreign_image(tree):
     train, _ = register_cityscapes(tree)
     odd = tree / "leftImg8bit/train/aachen/odd.png"
     odd.write_bytes(b"")

@@ -43,7 +43,7 @@ def test_a_list_names_some_of_the_images(image_folder, tmp_path):
         (str(root / "cat/0.jpg"), 0),
     ]
     (tmp_path / "list.txt").write_text("dog/7.jpg\n")
-    with pytest.raises(DataError, match=r"list\.txt names .*dog/7\.jpg, which is no image of"):
+    with pytest.raises(DataError, match=r"list\.txt names .*dog/7\.jpg, which is not an image of"):
         load_image_folder(root, "", tmp_path / "list.txt")
 
 

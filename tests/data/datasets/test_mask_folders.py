@@ -59,18 +59,18 @@ def test_bad_lists(load, lines, message):
         load(lines)
 
 
-def test_absent_list(load, tmp_path):
+def test_missing_list(load, tmp_path):
     with pytest.raises(DataError, match=r"gone\.txt does not exist; fix it"):
         load(list_file=tmp_path / "gone.txt")
 
 
 def test_list_that_is_no_text(load, tmp_path):
     (tmp_path / "odd.txt").write_bytes(b"a\xff\xfe\x01")
-    with pytest.raises(DataError, match=r"odd\.txt is no text in UTF-8 \(byte 1 is 0xff"):
+    with pytest.raises(DataError, match=r"odd\.txt is not text in UTF-8 \(byte 1 is 0xff"):
         load(list_file=tmp_path / "odd.txt")
 
 
-def test_absent_or_empty_folder(load):
+def test_missing_or_empty_folder(load):
     for path in (load.root / "images").iterdir():
         path.unlink()
     with pytest.raises(DataError, match=r"images holds no image; fix it"):

@@ -5,7 +5,7 @@ from PIL import Image
 from groupnet_det.config import load_config
 from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets import photo_digits
-from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
+from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
 from groupnet_det.errors import ConfigError, DataError
 
 XML = """<annotation><size><width>40</width><height>30</height></size>
@@ -116,7 +116,7 @@ def test_photo_digits_is_made_where_it_is_wanted(tmp_path, monkeypatch, names, e
         (tmp_path / "photo_digits").mkdir()
     calls = []
     monkeypatch.setattr(photo_digits, "prepare_photo_digits", lambda root, _: calls.append(root))
-    make_absent_datasets(names)
+    make_missing_datasets(names)
     assert calls == ([tmp_path / "photo_digits"] if made else [])
 
 
@@ -147,11 +147,11 @@ def test_imagenet_lies_where_detectron2_looks_for_data(tmp_path, image_folder, m
 def test_mnist5k_is_made_where_it_is_wanted(tmp_path, monkeypatch):
     monkeypatch.setenv("DETECTRON2_DATASETS", str(tmp_path))
     register_datasets(load_config(""))
-    make_absent_datasets(["photo_digits"])
+    make_missing_datasets(["photo_digits"])
     assert not list(tmp_path.iterdir())
     with pytest.raises(DataError, match=r"make it with: groupnet-det prepare-mnist5k"):
         DatasetCatalog.get("mnist5k_train")
-    make_absent_datasets(["mnist5k_val"])
+    make_missing_datasets(["mnist5k_val"])
     assert len(DatasetCatalog.get("mnist5k_train")) == 4000
     assert len(DatasetCatalog.get("mnist5k_val")) == 1000
     assert MetadataCatalog.get("mnist5k_val").classes == list("0123456789")

@@ -94,13 +94,13 @@ def test_missing_files_are_named(tmp_path, voc, sbd, missing, message):
 
 def test_files_that_are_no_masks(tmp_path):
     (tmp_path / "a.mat").write_bytes(b"nothing")
-    with pytest.raises(DataError, match=r"a\.mat is no mask of SBD"):
+    with pytest.raises(DataError, match=r"a\.mat is not a mask of SBD"):
         read_sbd_mask(tmp_path / "a.mat", scipy_io.loadmat)
     scipy_io.savemat(tmp_path / "b.mat", {"other": 1})
-    with pytest.raises(DataError, match=r"b\.mat is no mask of SBD: KeyError"):
+    with pytest.raises(DataError, match=r"b\.mat is not a mask of SBD: KeyError"):
         read_sbd_mask(tmp_path / "b.mat", scipy_io.loadmat)
     write_mat(tmp_path / "c.mat", np.zeros((2, 2)))
-    with pytest.raises(DataError, match=r"c\.mat is no mask of SBD: its labels are float64"):
+    with pytest.raises(DataError, match=r"c\.mat is not a mask of SBD: its labels are float64"):
         read_sbd_mask(tmp_path / "c.mat", scipy_io.loadmat)
     write_mat(tmp_path / "d.mat", np.full((2, 2), 21, dtype=np.uint8))
     with pytest.raises(DataError, match=r"d\.mat contains label 21"):

@@ -5,7 +5,7 @@ from PIL import Image
 
 from groupnet_det.config import load_config
 from groupnet_det.data.dataset_checks import check_datasets
-from groupnet_det.data.datasets.registration import make_absent_datasets, register_datasets
+from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
 from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.images.label_images import write_labels
 
@@ -57,7 +57,7 @@ def test_voc(voc):
         ("voc_2012_seg_train", r"train\.txt does not exist; lay VOC 2012 out as datasets/README"),
     ],
 )
-def test_what_voc_lacks_is_named_with_its_mend(voc, name, message):
+def test_what_voc_lacks_is_named_with_its_fix(voc, name, message):
     (voc / "ImageSets/Segmentation/train.txt").unlink()
     register_datasets(load_config(""))
     with pytest.raises(DataError, match=message):
@@ -79,7 +79,7 @@ def test_photo_digits_is_made_for_its_masks_too(tmp_path, monkeypatch):
     monkeypatch.setenv("DETECTRON2_DATASETS", str(tmp_path))
     calls = []
     monkeypatch.setattr(photo_digits, "prepare_photo_digits", lambda root, _: calls.append(root))
-    make_absent_datasets(["photo_digits_seg_val"])
+    make_missing_datasets(["photo_digits_seg_val"])
     assert calls == [tmp_path / "photo_digits"]
 
 

@@ -77,14 +77,14 @@ def test_other_kinds_of_images(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("<annotation>", r"a\.xml is no XML"),
+        ("<annotation>", r"a\.xml is not XML"),
         (
             "<annotation><size><width>4</width><height>x</height></size></annotation>",
-            "size/height 'x', which is no number",
+            "size/height 'x', which is not a number",
         ),
         (
             "<annotation><size><width>nan</width><height>3</height></size></annotation>",
-            "size/width 'nan', which is no number",
+            "size/width 'nan', which is not a number",
         ),
         (
             "<annotation><size><width>4</width><height>3</height></size><object/></annotation>",
@@ -128,7 +128,7 @@ def test_missing_files_are_named(tmp_path):
     [((41, 3, 45, 9), "lies outside its image of 40x30"), ((9, 3, 7, 9), "is of negative size")],
     ids=["outside", "negative"],
 )
-def test_impossible_boxes_are_told_as_their_files_have_them(tmp_path, box, fault):
+def test_impossible_boxes_are_reported_as_their_files_have_them(tmp_path, box, fault):
     write_voc(tmp_path, {"a": [("cat", (1, 1, 9, 9), 0), ("cat", box, 0)]})
     register_voc("boxes", str(tmp_path), "test", CLASSES)
     told = rf"a\.jpg: box \[{box[0]}.0, .*\(xmin, ymin, xmax, ymax\) of object 2 {fault}"

@@ -127,7 +127,7 @@ def test_labels_lie_where_images_do_but_for_the_folder(image, labels, tmp_path):
         ({"nc": 3}, "nc is 3, but names has 2 classes"),
         ({"train": None}, "needs the key train"),
         ({"train": 5}, "train is 5; it must be a folder"),
-        ({"train": "absent"}, "names absent, but .*absent is no folder and no .txt"),
+        ({"train": "absent"}, r"names absent, but .*absent is neither a folder nor a \.txt"),
         ({"path": "/content/set"}, "path is '/content/set', but there is no folder"),
         ({"kpt_shape": [17, 3]}, "keypoints"),
     ],
@@ -170,7 +170,7 @@ def test_files_that_are_missing_are_named(tmp_path):
     with pytest.raises(DataError, match=r"absent\.yaml does not exist"):
         read_yolo(tmp_path / "absent.yaml")
     path.write_text("names: [")
-    with pytest.raises(DataError, match="is no YAML"):
+    with pytest.raises(DataError, match="is not YAML"):
         read_yolo(path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="train names empty, which holds no image"):

@@ -79,7 +79,7 @@ def test_names_of_other_programs_are_no_trainings(tmp_path):
     [(2, 0b0011, "4 threads for 2 cores"), (2, 0b0111, "4 threads for 3"), (3, 0b1111, "5 thr")],
     ids=["same", "overlapping", "many threads"],
 )
-def test_more_threads_than_cores_are_told(threads, cores, told):
+def test_more_threads_than_cores_are_reported(threads, cores, told):
     other = RunningTraining(process=7, threads=threads, cores=cores)
     found = crowding(OWN, [OWN, other])
     assert found is not None
@@ -90,6 +90,6 @@ def test_more_threads_than_cores_are_told(threads, cores, told):
 @pytest.mark.parametrize(
     ("threads", "cores"), [(9, 0b1100), (2, 0b1111)], ids=["other cores", "cores enough"]
 )
-def test_trainings_that_do_not_disturb_are_not_told(threads, cores):
+def test_trainings_that_do_not_disturb_are_not_reported(threads, cores):
     other = RunningTraining(process=7, threads=threads, cores=cores)
     assert crowding(OWN, [other, OWN]) is None

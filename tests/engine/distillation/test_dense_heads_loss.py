@@ -102,6 +102,6 @@ def test_other_levels_are_named(root, distilled):
         distilled("fcos", *option, teacher=("MODEL.FCOS.IN_FEATURES", "['p3', 'p4']"))
 
 
-def test_an_absent_feature_is_named(root, distilled):
+def test_a_missing_feature_is_named(root, distilled):
     with pytest.raises(ConfigError, match="FEATURES names 'p9', which the student's backbone"):
         distilled("fcos", "MODEL.DISTILLATION.FEATURES", "['p9']")

@@ -100,7 +100,7 @@ def test_one_image_alone_may_be_too_much(free):
         check()
 
 
-def test_what_cannot_be_measured_is_told(free, monkeypatch, caplog):
+def test_what_cannot_be_measured_is_reported(free, monkeypatch, caplog):
     free(GIB)
     monkeypatch.setattr(memory_check, "MODULE", "groupnet_det.no_such_module")
     check()

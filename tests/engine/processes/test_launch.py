@@ -1,4 +1,4 @@
-"""From flags to processes."""
+"""Number of processes for given flags."""
 
 import argparse
 import os
@@ -111,7 +111,7 @@ def die(arguments):
     comm.synchronize()
 
 
-def test_a_process_that_died_is_told_in_one_line():
+def test_a_process_that_died_is_reported_in_one_line():
     arguments = make_arguments(num_processes=2, dist_url="auto")
     with pytest.raises(TrainingError, match=r"process 1 of 2 .*SIGKILL.*--resume") as error:
         run_in_processes(die, arguments)

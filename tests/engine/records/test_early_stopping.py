@@ -1,4 +1,4 @@
-"""When a training ends, and that a resumed one ends where an uninterrupted one does."""
+"""End of a training; a resumed one ends where an uninterrupted one does."""
 
 import pytest
 import torch
@@ -68,7 +68,7 @@ def test_the_checkpoint_of_an_iteration_knows_its_score(root, tmp_path):
     assert hooks["EarlyStopping"] == {"best": 3.0, "waited": 0}
 
 
-def test_a_metric_that_is_never_computed_is_told(root, tmp_path, monkeypatch):
+def test_a_metric_that_is_never_computed_is_reported(root, tmp_path, monkeypatch):
     """The evaluation may give less than its kind should."""
     less = {"classification": {"top5": 1.0}}
     monkeypatch.setattr(Trainer, "test", lambda *arguments: less)

@@ -1,4 +1,4 @@
-"""What an interruption of an evaluation leaves: nothing is lost, and nothing counts twice."""
+"""Records of an interrupted evaluation: nothing is lost, and nothing counts twice."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What of a training's errors is in its logs."""
+"""Errors of a training in its logs."""
 
 import errno
 import logging

@@ -1,4 +1,4 @@
-"""Which rows and keys of metrics.json are scores of a checkpoint."""
+"""Rows and keys of metrics.json that are scores of a checkpoint."""
 
 import json
 
@@ -39,6 +39,6 @@ def test_nothing_noted_is_nothing_known(tmp_path):
     assert recorded_scores(tmp_path, 0) == {}
 
 
-def test_scores_of_single_classes_are_told_apart():
+def test_scores_of_single_classes_are_distinguished():
     scores = {"bbox/AP": 1.0, "bbox/AP-traffic light": 2.0, "my-data/segm/AP50": 3.0}
     assert of_all_classes(scores) == {"bbox/AP": 1, "my-data/segm/AP50": 3}

@@ -41,7 +41,7 @@ def log(folder):
     ],
     ids=["rate", "schedule", "batch", "momentum"],
 )
-def test_other_settings_are_used_and_told(root, tmp_path, datasets_env, changes, rate, message):
+def test_other_settings_are_used_and_reported(root, tmp_path, datasets_env, changes, rate, message):
     trainer = resume(root, tmp_path, *changes)
     group = trainer.optimizer.param_groups[0]
     assert group["lr"] == pytest.approx(rate)
@@ -55,7 +55,7 @@ def test_other_settings_are_used_and_told(root, tmp_path, datasets_env, changes,
     assert trainer.storage.latest()["lr"][0] == pytest.approx(last)
 
 
-def test_nothing_is_told_where_nothing_changed(root, tmp_path, datasets_env):
+def test_nothing_is_reported_where_nothing_changed(root, tmp_path, datasets_env):
     trainer = resume(root, tmp_path, "MODEL.WEIGHTS", "elsewhere.pth")
     assert trainer.optimizer.param_groups[0]["lr"] == 0.01
     assert TOLD not in log(tmp_path)

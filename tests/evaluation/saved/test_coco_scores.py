@@ -96,7 +96,9 @@ def test_bad_input(files, tmp_path):
 def test_masks_of_another_image_are_not_given_to_pycocotools(files):
     mask = {"size": [100, 100], "counts": "5Q"}
     paths = files([{**PERFECT[0], "segmentation": mask}])
-    with pytest.raises(DataError, match=r"res\.json: a mask of image 1 is no run-length encoding"):
+    with pytest.raises(
+        DataError, match=r"res\.json: a mask of image 1 is not a run-length encoding"
+    ):
         score_coco_results(*paths, "segm")
     content = json.loads(paths[0].read_text())
     content["annotations"][1]["segmentation"] = {"size": [50, 100], "counts": "5Q"}

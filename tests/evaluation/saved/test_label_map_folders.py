@@ -60,7 +60,7 @@ def test_bad_files_are_named(folders, path, labels, message):
         score(folders)
 
 
-def test_absent_and_empty_folders(folders, tmp_path):
+def test_missing_and_empty_folders(folders, tmp_path):
     (folders["predictions"] / "a.png").unlink()
     with pytest.raises(DataError, match="predictions contains no PNG file"):
         score(folders)
@@ -74,7 +74,7 @@ def test_lists_may_have_suffixes(folders, tmp_path):
     assert score(folders, list_file=tmp_path / "list.txt").summary == score(folders).summary
 
 
-def test_masks_where_all_is_ignored_are_told_with_their_folder(folders):
+def test_masks_where_all_is_ignored_are_reported_with_their_folder(folders):
     Image.fromarray(np.full_like(TRUTH, 255)).save(folders["masks"] / "ulm/a.png")
     with pytest.raises(DataError, match=r"no pixel of the masks in \S*/masks is labelled: all are"):
         score(folders)

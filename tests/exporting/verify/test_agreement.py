@@ -73,7 +73,7 @@ def test_detections_that_one_network_lacks_or_that_nobody_likes():
         )
 
 
-def test_no_detection_at_all_is_told():
+def test_no_detection_at_all_is_reported():
     (told,) = compare([detections()], [detections()])
     assert told.endswith("; there are no detections of score 0.3 and more")
 

@@ -1,4 +1,4 @@
-"""One bit in which the engine differs from the reference is found, and named."""
+"""One bit in which the engine differs from the reference is found and named."""
 
 import pytest
 import torch

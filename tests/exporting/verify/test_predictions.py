@@ -169,7 +169,7 @@ def test_scores_may_differ_little(trained, rounded, packed, verdict):
 @pytest.mark.parametrize(
     ("images", "cannot"), [(20, True), (MIN_IMAGES - 1, True), (MIN_IMAGES, False)]
 )
-def test_few_images_cannot_tell(images, cannot, packed):
+def test_few_images_cannot_shows(images, cannot, packed):
     finding = score(50.0, packed, images=images)
     assert (finding.verdict == INCONCLUSIVE) == cannot
     assert ("fewer than 100 images" in finding.found) == cannot
@@ -177,7 +177,7 @@ def test_few_images_cannot_tell(images, cannot, packed):
 
 @pytest.mark.parametrize("trained", [0.0, 0.9, NAN])
 @pytest.mark.parametrize("packed", [0.0, 0.9, NAN])
-def test_scores_near_zero_cannot_tell(trained, packed):
+def test_scores_near_zero_cannot_shows(trained, packed):
     finding = score(trained, packed)
     assert finding.verdict == INCONCLUSIVE
     assert "scores below 1" in finding.found

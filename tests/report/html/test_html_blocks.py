@@ -1,4 +1,4 @@
-"""What the templates make of each block."""
+"""HTML that the templates make of each block."""
 
 import dataclasses
 
@@ -77,7 +77,7 @@ def test_a_matrix_has_the_shares_of_its_rows():
     assert table.rows == [["a", "b", 1, 25.0]]
 
 
-def test_a_matrix_of_many_classes_is_a_picture():
+def test_a_matrix_of_many_classes_is_a_image():
     number = MAX_CLASSES + 1
     names = [str(i) for i in range(number)]
     (picture,) = matrix_blocks(
@@ -93,7 +93,7 @@ def test_most_confused_are_classes_and_not_what_was_missed():
     assert [row[:3] for row in table.rows] == [["a", "b", 2], ["b", "a", 1]]
 
 
-def test_names_break_behind_dots_but_numbers_do_not():
+def test_names_break_after_dots_but_numbers_do_not():
     assert breakable("a.b_c") == "a.<wbr>b_<wbr>c"
     assert breakable("0.25 <b>") == "0.25 &lt;b&gt;"
 

@@ -192,7 +192,7 @@ def test_a_broken_file_is_named(tmp_path):
         open_network(path)
 
 
-def test_without_the_engine_the_mend_is_told(monkeypatch, tmp_path):
+def test_without_the_engine_the_fix_is_reported(monkeypatch, tmp_path):
     monkeypatch.setattr(extension, "LIBRARY", tmp_path / "absent.so")
     load_extension.cache_clear()
     try:

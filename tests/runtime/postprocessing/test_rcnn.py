@@ -244,7 +244,7 @@ def test_chunks_have_one_size(number):
     ("changes", "message"),
     [
         ({"strides": (4,)}, "strides are not those of its levels"),
-        ({"resolution": (7,)}, "resolution is no pair"),
+        ({"resolution": (7,)}, "resolution is not a pair"),
     ],
     ids=["strides", "resolution"],
 )

@@ -1,4 +1,4 @@
-"""What results of all kinds have in common: drawing, files, conversions."""
+"""Common functions of all results: drawing, files, conversions."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from groupnet_det.errors import ConfigError, DataError
-from groupnet_det.extras import ExtraAbsentError
+from groupnet_det.extras import MissingExtraError
 from groupnet_det.runtime.results.detections import Detections
 from groupnet_det.runtime.results.drawing import object_colours
 
@@ -43,7 +43,7 @@ def test_masks_are_filled_and_boxes_are_not():
 def test_colours_of_labels():
     drawn = label_map().plot(IMAGE).astype(int)
     assert np.abs(drawn[38, 58] - [128, 64, 64]).max() <= 1  # half of VOC's first colour
-    assert np.array_equal(drawn[10, 58], IMAGE[10, 58])  # black is no colour
+    assert np.array_equal(drawn[10, 58], IMAGE[10, 58])  # black is not a colour
 
 
 def test_a_larger_picture():
@@ -103,7 +103,7 @@ def test_plain_values_of_objects():
 @pytest.mark.parametrize("name", EVERY)
 def test_supervision_that_is_not_installed_is_one_line(monkeypatch, name):
     monkeypatch.setitem(sys.modules, "supervision", None)
-    with pytest.raises(ExtraAbsentError, match=r"install 'groupnet-det\[supervision\]'") as error:
+    with pytest.raises(MissingExtraError, match=r"install 'groupnet-det\[supervision\]'") as error:
         EVERY[name].to_supervision()
     assert "\n" not in str(error.value)
 

@@ -38,7 +38,7 @@ struct Objects {
   size_t size() const { return boxes.size(); }
   void add(const Box& box, float score, int64_t label);
   Objects at(const std::vector<int64_t>& numbers) const;
-  // Those with at least the score threshold of their class.
+  // The boxes with at least the score threshold of their class.
   Objects above(const std::vector<double>& thresholds) const;
 };
 
@@ -54,7 +54,7 @@ struct LevelAnchors {
   float stride = 1, offset = 0;
 
   int64_t count() const { return static_cast<int64_t>(cells.size()); }
-  // By number, (row * width + column) * count() + cell.
+  // The anchor of number (row * width + column) * count() + cell.
   Box at(int64_t number, int64_t width) const;
 };
 

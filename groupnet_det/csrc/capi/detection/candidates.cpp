@@ -10,7 +10,7 @@ constexpr size_t kFew = 1000;  // objects up to which torchvision moves classes 
 constexpr int64_t kMany = 64;  // times the best, from which torch sorts these alone
 
 // Moved so far that boxes of two classes do not overlap. Sums are rounded, so that others may
-// remain than where classes are told apart.
+// remain than with NMS for each class.
 std::vector<Box> moved_apart(const Objects& objects) {
   float most = objects.boxes[0].left;
   for (const Box& box : objects.boxes) {

@@ -29,7 +29,7 @@ float polynomial(const float (&coefficients)[N], float y) {
 
 constexpr int64_t kLanes = 8, kBlock = 128;
 
-// Of lanes within blocks, whose sums are added in pairs.
+// Adds lanes within blocks, and the sums of blocks in pairs.
 float sum(const float* values, int64_t count) {
   if (count > kBlock) {
     const int64_t half = count / 2 / kLanes * kLanes;

@@ -36,7 +36,7 @@ int64_t centered(int64_t whole, int64_t size) {
   return half + (rest % 2 != 0 && half % 2 != 0 ? 1 : 0);
 }
 
-// Of classifiers: the shorter side to `resize` pixels, of that the square of `crop` pixels.
+// For classifiers: the shorter side becomes `resize` pixels, and a square of `crop` is cut out.
 class CenterCrop : public Preprocessing {
  public:
   CenterCrop(const Json& json, const std::string& what) : Preprocessing(json, what) {
@@ -66,8 +66,8 @@ class CenterCrop : public Preprocessing {
   int64_t resize_ = 0, crop_ = 0;
 };
 
-// Of segmenters and detectors: the shorter side to `min_size` pixels, or less where the longer one
-// would exceed `max_size`; 0 for the image as it is, and for no limit.
+// For segmenters and detectors: the shorter side becomes `min_size` pixels, or less where the
+// longer one would exceed `max_size`; 0 leaves the image as it is, or sets no limit.
 class ShortestEdge : public Preprocessing {
  public:
   ShortestEdge(const Json& json, const std::string& what) : Preprocessing(json, what) {

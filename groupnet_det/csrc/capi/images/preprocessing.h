@@ -22,14 +22,14 @@ struct PixelSize {
 
 class Preprocessing {
  public:
-  // That of a packed file's "info". Throws Error where it is missing, or of a kind that is not
-  // known.
+  // The preprocessing of a packed file's "info". Throws Error where it is missing, or of an unknown
+  // kind.
   static std::unique_ptr<Preprocessing> from_info(const Json& info);
   virtual ~Preprocessing() = default;
 
   // Whether no part of an image is cut off.
   virtual bool keeps_whole() const = 0;
-  // Of the image when it is prepared. Throws Error where it cannot be used.
+  // The image's size when it is prepared. Throws Error where it cannot be used.
   PixelSize size_of(const RgbImage& image) const { return checked_plan(image).taken; }
   // Bytes (height, width, 3) of that size, channels in the network's order. Throws the same.
   std::vector<uint8_t> prepare(const RgbImage& image) const;
@@ -37,11 +37,11 @@ class Preprocessing {
  protected:
   Preprocessing(const Json& json, const std::string& what);
 
-  // To what size an image is resized, and the part of that, at the centre, which is taken.
+  // The size that an image is resized to, and the part of that, at the centre, which is taken.
   struct Plan {
     PixelSize resized, taken;
   };
-  // Of an image that has pixels. Throws Error where it cannot be used.
+  // The plan for an image that has pixels. Throws Error where it cannot be used.
   virtual Plan plan(const RgbImage& image) const = 0;
 
  private:

@@ -38,8 +38,8 @@ class AxisWeights {
   std::vector<int32_t> weights_;
 };
 
-// Of an image of `channels` bytes a pixel, (rows.input, columns.input): the part (rows.count,
-// columns.count) of the resized one. First along rows, then along columns, rounded to bytes each.
+// Resizes an image (rows.input, columns.input) of `channels` bytes a pixel, and returns the part
+// (rows.count, columns.count) of it. First along rows, then along columns, rounded to bytes each.
 std::vector<uint8_t> resize_part(const uint8_t* image, int channels, const AxisPart& rows,
                                  const AxisPart& columns);
 

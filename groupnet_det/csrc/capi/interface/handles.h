@@ -14,7 +14,7 @@ struct groupnet_model {
 
 namespace groupnet {
 
-// One line, cut at a whole character of UTF-8.
+// One line, cut between characters of UTF-8.
 void write_message(groupnet_error* error, const char* text);
 
 // What `run` returns, or `failed` with the reason in `error`.

@@ -29,7 +29,7 @@ class Head {
   // The buffer of an output, which has that number of channels. Throws Error.
   int output(const std::string& name, int64_t channels) const;
   int64_t channels(const std::string& name) const;
-  // Of an output.
+  // The size of an output.
   MapSize size_of(int buffer) const;
 
   // Its outputs for at most `kChunk` boxes. All chunks have one size, so that memory is planned

@@ -14,7 +14,7 @@ struct Place {
   float share = 0;     // of the next
 };
 
-// Of the pixels [first, end) on an axis with so many values, stretched from `low` to `high`.
+// Values of the pixels [first, end) on an axis of that many values, stretched from `low` to `high`.
 std::vector<Place> places(int64_t first, int64_t end, int64_t count, float low, float high) {
   const auto last = static_cast<float>(count + 1);
   std::vector<Place> places;

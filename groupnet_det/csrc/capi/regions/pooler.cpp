@@ -40,7 +40,7 @@ Pooler::Pooler(const Json& json, const std::string& what, const Program& program
   canonical_box_size_ = static_cast<float>(number_of("canonical_box_size", 1, kMaxBox));
   canonical_level_ = static_cast<float>(number_of("canonical_level", 0, kMaxLevel));
   const std::vector<int64_t> resolution = read_list(json, "resolution", what);
-  require(resolution.size() == 2, what + ".resolution is no pair of sizes");
+  require(resolution.size() == 2, what + ".resolution is not a pair of sizes");
   rows_ = resolution[0];
   columns_ = resolution[1];
   strides_ = read_list(json, "strides", what);

@@ -44,7 +44,7 @@ class RegionDetection : public Detection {
   };
   void read_stage(const Json& json, const std::string& what, const Network& network);
   void read_mask(const Json& json, const std::string& what, const Network& network);
-  // Of at most `kChunk` regions.
+  // Adds the candidates of at most `kChunk` regions.
   void add_candidates(Network& network, const std::vector<FlatMap>& maps, std::vector<Box> regions,
                       const DetectionInput& input, Objects& found) const;
   // Adds the probabilities of the classes of each region.

@@ -26,7 +26,7 @@ class ImageFile {
 
   std::FILE* stream() const { return file_.get(); }
   [[noreturn]] void fail(const std::string& reason) const;
-  // Of pixels that are there, and not more than an image may have.
+  // Fails unless there are pixels, and not more than an image may have.
   void check_size(int64_t height, int64_t width) const;
 
  private:
@@ -36,7 +36,7 @@ class ImageFile {
 
 [[noreturn]] void fail_to_write(const std::string& path);
 
-// Calls `write` with the opened file; it tells whether it could write. Throws std::runtime_error
+// Calls `write` with the opened file; it returns whether it could write. Throws std::runtime_error
 // where it could not.
 template <class Write>
 void write_file(const std::string& path, const Write& write) {

@@ -38,7 +38,7 @@ struct Errors {
   std::longjmp(errors->back, 1);
 }
 
-// Of warnings, those that pixels are missing are errors.
+// Warnings that pixels are missing are errors.
 void on_message(j_common_ptr jpeg, int level) {
   if (level < 0 && jpeg->err->msg_code == JWRN_JPEG_EOF) give_up(jpeg, "it is cut short");
 }

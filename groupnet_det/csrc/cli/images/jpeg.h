@@ -11,7 +11,7 @@ constexpr bool kReadsJpeg = true;
 constexpr bool kReadsJpeg = false;
 #endif
 
-// As `read_rgb`.
+// See `read_rgb`.
 Image read_jpeg(const ImageFile& file);
 
 }  // namespace groupnet_tool

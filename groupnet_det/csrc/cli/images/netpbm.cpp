@@ -48,7 +48,7 @@ class Reader {
     }
     const int next = std::fgetc(file_.stream());
     if (magic[0] != 'P' || magic[1] < '1' || magic[1] > '7' || (next != '#' && !is_space(next))) {
-      fail("it is no binary PPM or PGM file (P6 or P5)");
+      fail("it is not a binary PPM or PGM file (P6 or P5)");
     }
     std::ungetc(next, file_.stream());
     if (magic[1] != '5' && magic[1] != '6') {
@@ -78,7 +78,7 @@ class Reader {
       if (value > kMaxNumber) fail(std::string("its ") + what + " is above 1000000000");
     }
     if (!any || (c != EOF && !is_space(c))) {
-      fail(std::string("its header is broken: the ") + what + " is no number");
+      fail(std::string("its header is broken: the ") + what + " is not a number");
     }
     return value;
   }

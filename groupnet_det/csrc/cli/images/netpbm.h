@@ -7,7 +7,7 @@
 
 namespace groupnet_tool {
 
-// As `read_rgb`, of a P6 or P5 file.
+// See `read_rgb`; for a P6 or P5 file.
 Image read_netpbm(const ImageFile& file);
 
 // Grey, (height, width), to a P5 file. Throws std::runtime_error.

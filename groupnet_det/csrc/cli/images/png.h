@@ -13,7 +13,7 @@ constexpr bool kReadsPng = true;
 constexpr bool kReadsPng = false;
 #endif
 
-// As `read_rgb`.
+// See `read_rgb`.
 Image read_png(const ImageFile& file);
 
 // RGB, (height, width, 3). Throws std::runtime_error.

@@ -13,7 +13,7 @@ int64_t stem_scratch(const StemArgs& args) {
          kBlock;
 }
 
-// Rows of the convolution stand in a ring of as many as the pooling looks at.
+// Rows of the convolution stand in a ring of as many as the pooling reads.
 struct StemRows {
   const StemArgs& args;
   int image, first_row, end_row;

@@ -26,7 +26,7 @@ def reuse_residuals(program: Program) -> Program:
 
 
 def renumber(program: Program) -> Program:
-    """Without the buffers that nothing uses."""
+    """Number the buffers again, without those that nothing uses."""
     used = set(program.outputs.values())
     for step in program.steps:
         used.update(step.reads(), step.writes())

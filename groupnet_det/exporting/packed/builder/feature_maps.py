@@ -14,7 +14,7 @@ from groupnet_det.packed.steps.parts import BitsSink, Buffer, BytesSink, LevelsS
 
 
 class Store(Protocol):
-    """Where buffers and tensors are kept: the `ProgramBuilder`."""
+    """Holder of buffers and tensors: the `ProgramBuilder`."""
 
     buffers: list[Buffer]
 
@@ -25,7 +25,7 @@ class Store(Protocol):
 
 @dataclass
 class SinksBuilder:
-    """What will be a `Sinks`."""
+    """The draft of a `Sinks`."""
 
     float_: int | None = None
     bits: list[BitsSink] = field(default_factory=list)
@@ -48,7 +48,7 @@ class FeatureMap:
     """A map of `channels` channels that some step computes.
 
     Attributes:
-        channels: Of the map.
+        channels: Channels of the map.
         sinks: Where it goes.
     """
 
@@ -127,7 +127,7 @@ class StoredMap(FeatureMap):
     def __init__(self, store: Store, buffer: int, passed: FeatureMap) -> None:
         """
         Args:
-            store: Of the program.
+            store: Tensors of the program.
             buffer: With the floats.
             passed: The same values as a later step passes them on.
         """

@@ -1,4 +1,4 @@
-"""From the steps of a program being built to those of the file: what nothing reads is left out,
+"""Last changes of a program that is being built: values that nothing reads are left out,
 thresholds act on sums, buffers are shared."""
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ class FinishedSteps:
     """The steps of a program, and where the maps of its builders went.
 
     Attributes:
-        builders: That of each step.
+        builders: The builder of each step.
         on_sums: Pairs of a step and a branch whose thresholds act on the sum of a convolution.
     """
 
@@ -33,11 +33,11 @@ class FinishedSteps:
     on_sums: set[tuple[int, int]]
 
     def number(self, step: StepBuilder) -> int:
-        """Of the step that this one became."""
+        """Number of the step that this one became."""
         return next(i for i, other in enumerate(self.builders) if other is step)
 
     def location(self, feature: FeatureMap) -> dict[str, Any]:
-        """Where a map is, as `exporting.packed.models.classifiers` describes it.
+        """Place of a map, as `exporting.packed.models.classifiers` describes it.
 
         Raises:
             KeyError: No step gives this map.
@@ -67,8 +67,8 @@ def finish_steps(
 
     Args:
         builders: In the order of the steps.
-        on_demand: As of `ProgramBuilder`.
-        buffers: Of the program.
+        on_demand: See `ProgramBuilder`.
+        buffers: Buffers of the program.
         store: Its tensors; gets those of thresholds.
     """
     kept = _without_unread(builders, on_demand)

@@ -25,9 +25,9 @@ def pass_on(
     It is left out of the program where nothing is read of it.
 
     Args:
-        builder: Of the program.
-        name: Of the step.
-        buffers: Of floats, alike in their channels; one for each branch.
+        builder: Builder of the program.
+        name: Name of the step.
+        buffers: A buffer of floats for each branch, all with the same channels.
         final: What the values go through.
     """
     channels = builder.buffers[buffers[0]].channels

@@ -51,7 +51,7 @@ class Chain:
     """``after(act(before(v)))``.
 
     Attributes:
-        slope: Of ``prelu``, float64 (C,).
+        slope: Slopes of ``prelu``, float64 (C,).
     """
 
     before: Affine
@@ -117,7 +117,7 @@ class Chain:
         )
 
     def values(self) -> MapValues:
-        """As few tensors as do the same."""
+        """The fewest tensors with the same effect."""
         before, after = self.before, self.after
         if self.act != "none" and not before.shift.any() and bool((before.scale >= 0).all()):
             # Both nonlinearities let a factor that is not negative pass.

@@ -26,7 +26,7 @@ def on_the_sum(
 
     Args:
         branch: Any; one that is not of this kind, or has no map, is returned as it is.
-        buffers, tensors: Of the program.
+        buffers, tensors: Buffers and tensors of the program.
         keep: Keeps the new thresholds.
     """
     sinks = branch.sinks

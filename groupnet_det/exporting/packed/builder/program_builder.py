@@ -8,8 +8,8 @@ from torch import Tensor
 
 from groupnet_det.packed.program import Program
 from groupnet_det.packed.steps.float_maps import AnyFloatStep
+from groupnet_det.packed.steps.input_steps import Input, Stem
 from groupnet_det.packed.steps.parts import Buffer, Map, Sinks
-from groupnet_det.packed.steps.sources import Input, Stem
 
 from .feature_maps import FeatureMap
 from .finishing import FinishedSteps, finish_steps, join_buffers, named_tensors
@@ -38,7 +38,7 @@ class ProgramBuilder:
 
     @property
     def tensors(self) -> dict[str, Tensor]:
-        """By name; equal ones are one."""
+        """Tensors by name; equal ones are one."""
         return self.store.tensors
 
     def buffer(self, kind: str, channels: int, pad: float) -> int:

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field, replace
 from groupnet_det.packed.program import Step
 from groupnet_det.packed.steps.conv import Branch, Conv, Join, Term
 from groupnet_det.packed.steps.float_maps import AnyFloatStep
+from groupnet_det.packed.steps.input_steps import Input, Stem
 from groupnet_det.packed.steps.parts import Map, Sinks
-from groupnet_det.packed.steps.sources import Input, Stem
 
 from .feature_maps import FeatureMap
 
 
 @dataclass
 class BranchBuilder:
-    """What will be a `Branch`; `out` is its value, after the join where there is one."""
+    """The draft of a `Branch`; `out` is its value, after the join if there is one."""
 
     out: FeatureMap
     terms: list[Term] = field(default_factory=list)
@@ -24,11 +24,11 @@ class BranchBuilder:
 
 @dataclass
 class ConvBuilder:
-    """What will be a `Conv`; it gets a join where one of its parts is wanted.
+    """The draft of a `Conv`; it gets a join if one of its parts is wanted.
 
     Attributes:
         merged: The merged value.
-        scales, alias, gate: As in `Join`.
+        scales, alias, gate: See `Join`.
     """
 
     name: str
@@ -39,7 +39,7 @@ class ConvBuilder:
     gate: str | None = None
 
     def joined(self) -> FeatureMap:
-        """What the branches are together: the merged value, or the only one."""
+        """The value of all branches: the merged one, or the only one."""
         return self.merged if len(self.branches) > 1 or self.scales else self.branches[0].out
 
     def is_read(self) -> bool:

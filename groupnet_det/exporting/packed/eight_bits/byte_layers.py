@@ -34,8 +34,8 @@ def check_sums(weight: Tensor, name: str, flag: str) -> None:
 
     Args:
         weight: int8 (C_out, ...).
-        name: Of the layer.
-        flag: That asked for 8 bits.
+        name: Name of the layer.
+        flag: The flag that asked for 8 bits.
 
     Raises:
         ConfigError: They may not.

@@ -51,7 +51,7 @@ def calibrate_convs(model: nn.Module, batches: Batches) -> dict[str, ByteRange]:
     sees.
 
     Args:
-        model, batches: As of `calibrate`.
+        model, batches: See `calibrate`.
 
     Raises:
         ConfigError: There are no images.

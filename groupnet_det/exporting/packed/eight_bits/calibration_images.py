@@ -22,7 +22,7 @@ def calibration_images(
     Args:
         cfg: Its data sets are registered.
         number: How many; all of a smaller data set.
-        flag: That asked for 8 bits, for messages.
+        flag: The flag that asked for 8 bits, for messages.
 
     Raises:
         ConfigError: The data set is not registered, or `number` is below 1.

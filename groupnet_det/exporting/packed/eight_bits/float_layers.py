@@ -1,4 +1,4 @@
-"""How a packed network computes convolutions that were trained in full precision."""
+"""Computation, in a packed network, of convolutions that were trained in full precision."""
 
 import copy
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ FLAG = "--float-convs"
 
 @dataclass(frozen=True, kw_only=True)
 class Operands:
-    """What a term multiplies, and what follows its sum.
+    """The operands of a term, and the map that follows its sum.
 
     Attributes:
         input: The buffer that it reads.
@@ -32,14 +32,14 @@ class Operands:
 
 
 class FloatConvs(Protocol):
-    """How these convolutions are computed."""
+    """A way to compute these convolutions."""
 
     def within(self, path: str) -> "FloatConvs":
         """The same for names below the module `path`."""
         ...
 
     def reason(self, trained: str) -> str:
-        """Why no bits are used, for ``info``, of a layer that is in full precision by `trained`."""
+        """The reason, for ``info``, why a layer in full precision by `trained` has no bits."""
         ...
 
     def operands(self, name: str, feature: FeatureMap, weight: Tensor, chain: Chain) -> Operands:
@@ -52,12 +52,12 @@ class FloatConvs(Protocol):
         ...
 
     def info(self) -> dict[str, Any]:
-        """What the file's ``info`` says of the convolutions that were exported."""
+        """Members of the file's ``info`` about the convolutions that were exported."""
         ...
 
 
 class Float32Convs:
-    """As they were trained."""
+    """Computes them in float32, as they were trained."""
 
     def within(self, path: str) -> "Float32Convs":
         return self
@@ -73,12 +73,12 @@ class Float32Convs:
 
 
 class Int8Convs:
-    """With 8 bits."""
+    """Computes them with 8 bits."""
 
     def __init__(self, ranges: Mapping[str, ByteRange]) -> None:
         """
         Args:
-            ranges: Of the inputs, by the path of the convolution: `calibration.calibrate_convs`.
+            ranges: Ranges of the inputs by the path of the convolution, see `calibrate_convs`.
         """
         self._ranges = ranges
         self._used: dict[str, ByteRange] = {}

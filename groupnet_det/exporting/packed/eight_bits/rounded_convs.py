@@ -19,8 +19,8 @@ def with_rounded_convs(model: nn.Module, info: Mapping[str, Any]) -> nn.Module:
     """A copy with rounded weights, and inputs that are rounded in front of each convolution.
 
     Args:
-        model: That the file was made from, on the CPU.
-        info: Of the packed file; nothing is rounded where it has no ``int8_convs``.
+        model: The model that the file was made from, on the CPU.
+        info: The packed file's ``info``; nothing is rounded if it has no ``int8_convs``.
 
     Raises:
         PackedFileError: ``int8_convs`` names a layer that the model does not have.
@@ -30,7 +30,7 @@ def with_rounded_convs(model: nn.Module, info: Mapping[str, Any]) -> nn.Module:
         try:
             conv: Any = rounded.get_submodule(name)
         except AttributeError as error:
-            raise PackedFileError(f"info.int8_convs.{name} is no layer of the model") from error
+            raise PackedFileError(f"info.int8_convs.{name} is not a layer of the model") from error
         conv.weight.data = rounded_weight(conv.weight)
         input_of(conv).register_forward_pre_hook(partial(_round, ByteRange(**of)))
     return rounded

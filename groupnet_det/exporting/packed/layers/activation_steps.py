@@ -23,7 +23,7 @@ class BinaryTerm:
     """One of the signs whose sum is the activation: ``centre + half * sign``.
 
     Attributes:
-        threshold, invert: As in `BitsSink`, (C,).
+        threshold, invert: Members of `BitsSink`, (C,).
         pad: The bit outside.
         half, centre: Numbers.
     """
@@ -37,7 +37,7 @@ class BinaryTerm:
 
 @dataclass(frozen=True, kw_only=True)
 class Levels:
-    """As in `LevelsSink`: (L, C), (L + 1, C), and the number outside."""
+    """The tensors of a `LevelsSink`: (L, C), (L + 1, C), and the number outside."""
 
     thresholds: Tensor
     values: Tensor
@@ -57,7 +57,7 @@ class ActivationSteps:
             quantizer: In eval mode.
             norm: The BatchNorm2d before it, or None.
             channels: C.
-            name: Of the convolution, for messages.
+            name: Name of the convolution, for messages.
         """
         check_exportable(quantizer, name)
         self._quantizer, self._norm, self._channels = quantizer, norm, channels

@@ -30,7 +30,7 @@ class Base:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What a convolution reads of one of the maps that its input is put together of.
+    """The part of a convolution that reads one of the maps of its input.
 
     Attributes:
         feature: The map.
@@ -57,7 +57,7 @@ def side_by_side(maps: Sequence[FeatureMap]) -> list[Reading]:
 
 
 def unit_chain(unit: ConvUnit, level: int = 0) -> Chain:
-    """What follows the sum of the convolution, but for the merge of the bases."""
+    """The operations after the sum of the convolution, but for the merge of the bases."""
     chain = Chain.identity(unit.conv.out_channels)
     for step in unit.steps[unit.steps.index("conv") + 1 :]:
         chain = chain.then_norm(unit.norm[level]) if step == "norm" else chain.then_act(unit.act)
@@ -72,7 +72,7 @@ def base_channels(unit: ConvUnit, order: Tensor | None = None) -> list[Tensor]:
 
 
 def base_factors(unit: ConvUnit) -> Tensor:
-    """What each base is multiplied by before they are added, float64 (K,)."""
+    """The factors of the bases before they are added, float64 (K,)."""
     if isinstance(unit.merge, WideScales):
         return unit.merge.scales.detach().double()
     assert isinstance(unit.merge, WideMean | nn.Identity)

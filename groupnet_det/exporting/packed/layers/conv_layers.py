@@ -30,11 +30,11 @@ def export_layer(
     """Append the step of a layer.
 
     Args:
-        exporter: Of the program.
+        exporter: Exporter of the program.
         layer: A `ConvUnit` or a `BranchedUnit`.
         inputs: x_k of each branch, after its gate; or one for all.
-        name: Of the step.
-        level, input_norm, order: As of `conv_terms.unit_terms`.
+        name: Name of the step.
+        level, input_norm, order: See `conv_terms.unit_terms`.
         alone: Whether nothing will be added to its output.
 
     Raises:
@@ -84,7 +84,7 @@ def export_gate(exporter: Exporter, connection: SoftGate, name: str) -> str:
 
 
 def connect(exporter: Exporter, layer: nn.Module, before: ConvBuilder) -> list[FeatureMap]:
-    """What the branches of `layer` read of the step before, to which a gate adds a join."""
+    """The inputs of the branches of `layer` from the step before, to which a gate adds a join."""
     if is_gated(layer, len(before.branches)):
         assert isinstance(layer, BranchedUnit)
         assert layer.connect is not None
@@ -105,13 +105,13 @@ def export_chain(
     """Append the layers of a tower, one after the other; the map where its branches meet.
 
     Args:
-        exporter: Of the program.
+        exporter: Exporter of the program.
         chain: The layers; none at all leaves `feature` as it is.
         feature: The input of the first.
         suffix: Added to the names of the steps, such as ``.p3``.
-        level: As of `conv_terms.unit_terms`.
+        level: See `conv_terms.unit_terms`.
         input_norm: In front of the first.
-        last_order: Of the output channels of the last layer.
+        last_order: Order of the output channels of the last layer.
 
     Raises:
         ConfigError: No program can compute this.

@@ -44,14 +44,14 @@ def unit_terms(
     """The terms whose sum is the output of `unit` on `feature`, but for its shortcut.
 
     Args:
-        exporter: Of the program.
+        exporter: Exporter of the program.
         unit: The layer.
         feature: Its input.
         room: How many terms there may be; a unit that needs more is computed with floats.
-        level: Of the pyramid, whose BN it is; the weights are the same for all.
+        level: Level of the pyramid whose BN is taken; the weights are the same for all levels.
         input_norm: A BN that `feature` still has to go through, if any.
         order: The output channels in the order that is wanted, int64 (C,); all in theirs if
-            absent.
+            missing.
         alone: The branch of the unit, if nothing else is added there: its final map takes a
             nonlinearity that follows the sum of several products of signs.
 
@@ -105,18 +105,18 @@ def base_terms(
     """The terms of some bases of a convolution.
 
     Args:
-        exporter: Of the program.
+        exporter: Exporter of the program.
         conv: The convolution.
-        name: Of its unit.
+        name: Name of its unit.
         readings: The maps that its input is put together of.
-        bases: Those that are wanted.
+        bases: The bases that are wanted.
         norm: What its input goes through before.
-        room: As of `unit_terms`.
+        room: See `unit_terms`.
     """
     steps = ConvActivation(conv, norm, exporter.name(conv))
     weights, activations = sign_terms(conv, exporter.name(conv)), steps.binary_terms()
     act = next((b.chain.act for b in bases if b.chain.act != "none"), "none")
-    assert act == "none" or len(readings) == 1, "f(a + b) is no sum of two terms"
+    assert act == "none" or len(readings) == 1, "f(a + b) is not a sum of two terms"
     reason = _reason(
         conv, weights, activations, act, num_parts=len(bases) * len(readings), room=room
     )
@@ -189,7 +189,7 @@ def _float_terms(
     bases: Sequence[Base],
     reason: str,
 ) -> list[Term]:
-    """Of a convolution in full precision, for this reason."""
+    """Terms of a convolution that is in full precision, for this reason."""
     convs = float_convs_for(exporter, conv, readings)
     exporter.unpacked.note(exporter.name(conv), convs.reason(reason))
     weight = quantized_weight(conv).permute(0, 2, 3, 1)
@@ -208,7 +208,7 @@ def _level_terms(
     bases: Sequence[Base],
     steps: ConvActivation,
 ) -> list[Term]:
-    """Of quantized weights and activations that no product of signs computes, as floats."""
+    """Terms, as floats, of quantized weights and activations that no product of signs computes."""
     weight = quantized_weight(conv).permute(0, 2, 3, 1)
     inputs = {id(reading): steps.float_input(reading, name) for reading in readings}
 
@@ -270,7 +270,7 @@ def _reason(
     num_parts: int,
     room: int,
 ) -> str:
-    """Why a convolution is not one of bits; empty where it is."""
+    """The reason why a convolution has no bits; empty if it has."""
     if weights is None or activations is None:
         bits = conv.weight_quantizer.precision, conv.activation.precision
         if bits == (FLOAT_BITS, FLOAT_BITS):

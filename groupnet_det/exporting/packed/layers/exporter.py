@@ -1,4 +1,4 @@
-"""What layers are exported with: the program that is built, and the names of the modules."""
+"""Context of exported layers: the program that is built, and the names of the modules."""
 
 from dataclasses import dataclass, field
 
@@ -37,7 +37,7 @@ class Exporter:
         """
         Args:
             names: Path of each module, by its id.
-            float_convs: As they were trained by default.
+            float_convs: How full-precision convolutions are computed; by default as trained.
         """
         self.builder, self.names = builder, names
         self.float_convs = float_convs or Float32Convs()

@@ -18,10 +18,10 @@ NORMS = ("running_mean", "running_var", "weight", "bias", "eps")  # what a BN ha
 
 
 def float_chain(conv: Any, norm: nn.Module | None, name: str) -> Chain:
-    """What follows the sum: the bias, then the BN.
+    """The map after the sum: the bias, then the BN.
 
     Raises:
-        ConfigError: The norm is no BatchNorm.
+        ConfigError: The norm is not a BatchNorm.
     """
     chain = Chain.identity(conv.weight.shape[0])
     if conv.bias is not None:
@@ -37,8 +37,8 @@ def float_chain(conv: Any, norm: nn.Module | None, name: str) -> Chain:
 
 
 def float_convs_for(exporter: Exporter, conv: nn.Conv2d, readings: Sequence[Reading]) -> FloatConvs:
-    """How a convolution in full precision is computed: with floats where its input is put together
-    of several maps, as the scale of a channel's weights belongs to all of them."""
+    """Choose how a convolution in full precision is computed: with floats if its input consists of
+    several maps, because the scale of a channel's weights belongs to all of them."""
     is_whole = [reading.channels for reading in readings] == [slice(0, conv.in_channels)]
     return exporter.float_convs if is_whole else Float32Convs()
 
@@ -49,11 +49,11 @@ def float_terms(
     """Terms of a float convolution, one for each map that its input is put together of.
 
     Args:
-        exporter: Of the program.
+        exporter: Exporter of the program.
         conv: The convolution.
         readings: The maps.
         chain: What follows the sum; no nonlinearity where there are several maps.
-        name: Of the convolution.
+        name: Name of the convolution.
 
     Raises:
         ConfigError: Its geometry is one that no program can compute.

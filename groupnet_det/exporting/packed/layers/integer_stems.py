@@ -30,7 +30,7 @@ class IntegerWeight:
     Attributes:
         weight: int16 (C_out, kH, kW, C + 1).
         scale: float64 (C_out,).
-        error: Of the worst channel: the greatest possible error of a sum, relative to the
+        error: The greatest possible error of a sum, relative to the
             greatest possible sum.
     """
 
@@ -107,7 +107,7 @@ def export_stem(
     Args:
         stem: A `SignedStem` or `StandardStem`.
         name: Its path.
-        mean, std: Of the pixels, (C,).
+        mean, std: Mean and standard deviation of the pixels, (C,).
 
     Returns:
         The step, and `IntegerWeight.error`.
@@ -145,5 +145,5 @@ def export_stem(
 
 
 def _side(size: Any) -> int:
-    """Of a square."""
+    """The side of a square size, which Detectron2 and PyTorch give as a number or twice."""
     return int(size) if isinstance(size, int) else int(size[0])

@@ -19,7 +19,7 @@ from .float_convs import conv_geometry
 
 
 class Predictors(Protocol):
-    """How the last layers are computed.
+    """A way to compute the last layers.
 
     Attributes:
         kind: What ``info`` calls it.
@@ -33,7 +33,7 @@ class Predictors(Protocol):
         """A convolution, or a linear layer on the whole map, with its bias.
 
         Args:
-            exporter: Of the program.
+            exporter: Exporter of the program.
             module: An `nn.Conv2d` or `nn.Linear`.
             name: Its path.
             feature: Its input.
@@ -43,7 +43,7 @@ class Predictors(Protocol):
 
 
 class FloatPredictors:
-    """As they were trained."""
+    """Computes them in float32, as they were trained."""
 
     kind = "float"
 
@@ -61,14 +61,14 @@ class FloatPredictors:
 
 
 class Int8Predictors:
-    """With 8 bits."""
+    """Computes them with 8 bits."""
 
     kind = "int8"
 
     def __init__(self, ranges: Mapping[Site, ByteRange]) -> None:
         """
         Args:
-            ranges: Of the inputs, as of `calibration.calibrate`.
+            ranges: Ranges of the inputs, see `calibration.calibrate`.
         """
         self._ranges = ranges
 

@@ -20,7 +20,7 @@ class RoundedConv(nn.Module):
         Args:
             conv: Trained.
             signs: (C_out,), that the file's weights are turned by.
-            mean, std: Of the pixels, (C,).
+            mean, std: Mean and standard deviation of the pixels, (C,).
         """
         super().__init__()
         weight = normalized_weight(conv.weight, mean, std) * signs.view(-1, 1, 1, 1)

@@ -24,7 +24,7 @@ def float_of(key: Tensor) -> Tensor:
 
 
 def find_switches(passed: Passed, steps: int, channels: int) -> tuple[Tensor, Tensor]:
-    """Where `passed` changes.
+    """Find the float at which `passed` changes.
 
     Args:
         passed: Asked with float32 (L, C, 1, 1).
@@ -53,7 +53,7 @@ def find_values(quantize: Callable[[Tensor], Tensor]) -> Tensor:
     """All values of a monotone quantizer of single numbers, rising; float32 (L + 1,).
 
     Args:
-        quantize: From (1, 1, 1, n) floats to their values.
+        quantize: Quantizes floats (1, 1, 1, n).
     """
 
     def ask(keys: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ def read_levels(quantize: Callable[[Tensor], Tensor], thresholds: Tensor) -> tup
     """The values of a quantizer whose thresholds are known.
 
     Args:
-        quantize: From (n, C, 1, 1) floats to their values.
+        quantize: Quantizes floats (n, C, 1, 1).
         thresholds: float32 (L, C), as of `find_switches`, in any order.
 
     Returns:

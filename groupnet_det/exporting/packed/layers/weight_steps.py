@@ -35,7 +35,7 @@ class SignTerm:
 
 
 def quantized_weight(conv: QuantizedConv2d) -> Tensor:
-    """As the convolution sees it in evaluation, (C_out, C_in, kH, kW)."""
+    """The weight that the convolution has in evaluation, (C_out, C_in, kH, kW)."""
     with torch.no_grad():
         return conv.weight_quantizer(conv.weight.detach())
 

@@ -22,11 +22,11 @@ from .residual_blocks import BlockMaps, State, export_block
 
 @dataclass
 class ExportedBackbone:
-    """What heads, and the ``info`` of the file, are made of.
+    """The backbone's part of heads and of the file's ``info``.
 
     Attributes:
         features: The merged output of each stage; a stage that nothing reads costs nothing.
-        blocks: By path.
+        blocks: Blocks by path.
         unpacked: Convolutions that are not computed with bits, with the reason.
     """
 
@@ -50,12 +50,12 @@ def export_backbone(
     Args:
         backbone: In eval mode, on the CPU, float32.
         last_stage: Such as ``res5``.
-        mean, std: Of the pixels, (C,).
+        mean, std: Mean and standard deviation of the pixels, (C,).
         float_convs: How convolutions in full precision are computed, by their paths below the
             backbone.
 
     Raises:
-        ConfigError: It is no `StagedBackbone`, or no program can compute it.
+        ConfigError: It is not a `StagedBackbone`, or no program can compute it.
     """
     if not isinstance(backbone, StagedBackbone):
         raise ConfigError(

@@ -1,7 +1,7 @@
 """A trained `ImageClassifier` as a packed file.
 
 The member ``blocks`` of its ``info`` says where the maps of the training model's blocks are in the
-program, so that a tool can hold the two against each other::
+program, so that a tool can compare the two::
 
     {"res2.0": {"first_step": 1, "last_step": 2,
                 "inputs": [place, ...],

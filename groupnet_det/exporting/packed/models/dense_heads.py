@@ -24,11 +24,11 @@ def export_dense_head(
     """Append the steps of a head; the buffers of its outputs, such as ``logits.p3``.
 
     Args:
-        exporter: Of the program.
+        exporter: Exporter of the program.
         predictors: How the last layers are computed.
         head: One that states its predictors.
         levels: The maps that it sees, in its order.
-        key: Of the config, that chose the head.
+        key: The config key that chose the head.
 
     Raises:
         ConfigError: It is another head, or no program can compute it.

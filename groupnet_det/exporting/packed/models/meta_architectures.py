@@ -30,9 +30,9 @@ from groupnet_det.modeling.heads.class_agnostic_nms import (
     ClassAgnosticCascadeROIHeads,
     ClassAgnosticROIHeads,
 )
-from groupnet_det.packed.class_thresholds import ScoreThreshold
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.program import Program
+from groupnet_det.packed.score_thresholds import ScoreThreshold
 from groupnet_det.version import __version__
 
 from .backbone import ExportedBackbone, describe_blocks, export_backbone
@@ -57,7 +57,7 @@ SEGMENTATION = "semantic_segmentation"
 
 @dataclass
 class Exported:
-    """What a head adds to a program and to ``info``."""
+    """The outputs of a program and the members of ``info`` that a head adds."""
 
     task: str
     outputs: dict[str, int]
@@ -100,8 +100,8 @@ def export_model(
         predictors: How the last layers are computed; with floats by default.
         float_convs: How other convolutions in full precision are computed; as trained by default.
         mask_threshold: Probability from which a pixel is part of an object's mask.
-        score_threshold: Of objects, for all classes or by class name: what predictors take where
-            they are told nothing else.
+        score_threshold: Score threshold for all classes or by class name: the default of
+            predictors.
 
     Raises:
         ConfigError: No program can compute this network; the message says what to change. Or a
@@ -153,7 +153,7 @@ def export_model(
 
 
 def _head_exporter(model: Any) -> Callable[[ModelBody], Exported]:
-    """What adds the head of this model to a program."""
+    """The function that adds the head of this model to a program."""
     if isinstance(model, DenseDetector) and type(model).__name__ in DENSE_BY_CLASS:
         return _dense
     if type(model) not in MODELS:
@@ -166,7 +166,7 @@ def _head_exporter(model: Any) -> Callable[[ModelBody], Exported]:
 
 
 def versions() -> dict[str, str]:
-    """Of what has written a file."""
+    """Members of ``info`` about the version that wrote a file."""
     return {"groupnet_det": __version__, "torch": str(torch.__version__)}
 
 

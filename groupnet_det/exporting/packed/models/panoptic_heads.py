@@ -29,10 +29,10 @@ def export_panoptic_head(
     """Append the steps of the head and the upsampling to the canvas; the buffer of ``logits``.
 
     Args:
-        exporter: Of the program.
+        exporter: Exporter of the program.
         predictors: How the last layer is computed.
         head: A `GroupNetPanopticHead`.
-        levels: Of the pyramid, by name.
+        levels: Levels of the pyramid, by name.
         strides: Theirs.
 
     Raises:
@@ -100,14 +100,14 @@ def _export_chain(
 
 
 def _sum(builder: ProgramBuilder, name: str, buffers: Sequence[int]) -> FeatureMap:
-    """From the first to the last."""
+    """Add the maps from the first to the last."""
     step = pass_on(builder, name, buffers)
     step.scales = builder.tensor("ones", torch.ones(len(buffers)))
     return step.joined()
 
 
 def describe_combination(model: Any) -> dict[str, Any]:
-    """How Detectron2's ``PanopticFPN`` makes segments of objects and labels."""
+    """The rules by which Detectron2's ``PanopticFPN`` makes segments of objects and labels."""
     return {
         "overlap_threshold": float(model.combine_overlap_thresh),
         "stuff_area_limit": int(model.combine_stuff_area_thresh),

@@ -11,7 +11,7 @@ from detectron2.modeling.poolers import ROIPooler
 
 from groupnet_det.config.dense_detectors import DENSE_DETECTORS, DenseDetector
 from groupnet_det.errors import ConfigError
-from groupnet_det.packed.class_thresholds import (
+from groupnet_det.packed.score_thresholds import (
     ScoreThreshold,
     check_known_classes,
     check_score_threshold,
@@ -23,7 +23,7 @@ MASK_THRESHOLD = 0.5  # Detectron2's
 
 
 def describe_dense(model: Any, detector: DenseDetector) -> dict[str, Any]:
-    """Of a dense detector of Detectron2's or ours."""
+    """Describe the postprocessing of a dense detector, Detectron2's or ours."""
     levels = list(model.head_in_features)
     return {
         "kind": detector.packed_kind,
@@ -42,13 +42,13 @@ def describe_dense(model: Any, detector: DenseDetector) -> dict[str, Any]:
 def describe_rcnn(
     proposals: Any, roi_heads: Any, stages: Mapping[str, Any], mask: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Of Detectron2's ``RPN`` and ``StandardROIHeads`` or ``CascadeROIHeads``.
+    """Describe that of Detectron2's ``RPN`` and ``StandardROIHeads`` or ``CascadeROIHeads``.
 
     Args:
         proposals: The RPN.
         roi_heads: The heads.
         stages: The box predictors by the names of their parts.
-        mask: As of `describe_mask`, if there is a mask head.
+        mask: See `describe_mask`, if there is a mask head.
     """
     last = list(stages.values())[-1]
     return {
@@ -83,11 +83,11 @@ def describe_score_threshold(
     """Score thresholds by class name; nothing where there are none.
 
     Args:
-        threshold: Of all classes, or by class name; None for none.
-        class_names: Of all classes of objects; empty for a network that finds no objects.
+        threshold: A threshold for all classes, or one by class name; None for none.
+        class_names: Names of all classes of objects; empty for a network that finds no objects.
 
     Raises:
-        ConfigError: A threshold is no score, or of an unknown class.
+        ConfigError: A threshold is not a score, or of an unknown class.
     """
     if threshold is None:
         return {}
@@ -102,14 +102,14 @@ def describe_score_threshold(
 
 
 def describe_mask(roi_heads: Any, part: str, threshold: float) -> dict[str, Any]:
-    """Of the mask head of `describe_rcnn`'s heads.
+    """Describe that of the mask head of `describe_rcnn`'s heads.
 
     Args:
         part: The name of its part.
         threshold: Probability from which a pixel is part of the mask.
 
     Raises:
-        ConfigError: The threshold is no probability.
+        ConfigError: The threshold is not a probability.
     """
     if not 0 <= threshold <= 1:
         raise ConfigError(

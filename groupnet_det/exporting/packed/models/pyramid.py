@@ -34,9 +34,9 @@ def export_pyramid(
     """Append the steps of a pyramid; its levels by name, from fine to coarse.
 
     Args:
-        exporter: Of the program.
+        exporter: Exporter of the program.
         neck: A `BinaryFPN`, or Detectron2's ``FPN``.
-        features: Of its ``bottom_up``.
+        features: Features of its ``bottom_up``.
 
     Raises:
         ConfigError: It is another one, or no program can compute it.
@@ -51,7 +51,7 @@ def export_pyramid(
 
 
 class _Pyramid:
-    """From the coarsest level to the finest one; then those above."""
+    """The levels from the coarsest to the finest one; then those above."""
 
     stages: list[int]
 

@@ -51,7 +51,7 @@ SHORTCUTS: dict[type, Callable[[Any], list[str]]] = {
 
 @dataclass
 class BlockMaps:
-    """Where the maps of a block are; for ``info``.
+    """Places of the maps of a block, for ``info``.
 
     Attributes:
         first: Step of the first units; that of the last ones is `State.step`.
@@ -66,7 +66,7 @@ class BlockMaps:
 
 
 class State:
-    """What a block hands to the next: m and the b_k."""
+    """The maps that a block hands to the next: m and the b_k."""
 
     def __init__(self, merged: Callable[[], FeatureMap], branches: list[FeatureMap]) -> None:
         self.merged, self.branches = merged, branches
@@ -128,7 +128,7 @@ def export_block(exporter: Exporter, block: GroupBlock, before: State) -> tuple[
     for branch, part in zip(branches, steps[-1].branches, strict=True):
         _add_final(exporter, branch, part)
     maps = BlockMaps(first=steps[0], last=steps[-1], inputs=inputs, units=units)
-    return _state_behind(exporter, block, before, steps[-1]), maps
+    return _state_after(exporter, block, before, steps[-1]), maps
 
 
 def _shortcuts(branch: nn.Module, name: str) -> list[str]:
@@ -154,7 +154,7 @@ def _add_final(exporter: Exporter, branch: nn.Module, part: BranchBuilder) -> No
         part.final = exporter.builder.map(name, chain.values())
 
 
-def _state_behind(exporter: Exporter, block: GroupBlock, before: State, last: ConvBuilder) -> State:
+def _state_after(exporter: Exporter, block: GroupBlock, before: State, last: ConvBuilder) -> State:
     outputs = [part.out for part in last.branches]
     merge = block.merge
     if merge is None:

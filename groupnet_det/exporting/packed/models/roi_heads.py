@@ -14,7 +14,7 @@ from groupnet_det.exporting.packed.layers.conv_layers import export_chain, units
 from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.last_layers import Predictors, export_predictor
 from groupnet_det.modeling.heads.box_head import GroupNetBoxHead
-from groupnet_det.modeling.heads.mask_head import UPSAMPLING, GroupNetMaskHead
+from groupnet_det.modeling.heads.mask_head import MASK_UPSAMPLING, GroupNetMaskHead
 from groupnet_det.packed.program import Program
 from groupnet_det.packed.steps.float_maps import DepthToSpace
 
@@ -60,15 +60,15 @@ def export_mask_part(exporter: Exporter, predictors: Predictors, head: Any) -> P
     order = pixels_first(units[0].conv.out_channels // units[0].num_bases)
     x = export_chain(exporter, layers, feature, last_order=order)
     builder = exporter.builder
-    buffer = builder.float_step(DepthToSpace, "channels_to_pixels", x, factor=UPSAMPLING)
+    buffer = builder.float_step(DepthToSpace, "channels_to_pixels", x, factor=MASK_UPSAMPLING)
     pixels = stored(builder, "channels_to_pixels.passed", buffer)
     masks = export_predictor(exporter, predictors, head.predictor, pixels)
     return builder.finish({"masks": masks.as_float()})[0]
 
 
 def pixels_first(channels: int) -> Tensor:
-    """Where the channels (C, 2, 2) of the head's upsampling are in the order (2, 2, C)."""
-    return torch.arange(channels).view(-1, UPSAMPLING**2).T.flatten()
+    """Indices of the channels (C, 2, 2) of the head's upsampling in the order (2, 2, C)."""
+    return torch.arange(channels).view(-1, MASK_UPSAMPLING**2).T.flatten()
 
 
 def _start(exporter: Exporter, head: Any) -> tuple[Exporter, FeatureMap]:

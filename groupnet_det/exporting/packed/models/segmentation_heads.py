@@ -171,7 +171,7 @@ def _float_unit(exporter: Exporter, unit: nn.Sequential, readings: list[Reading]
 
 
 def _unit_of_several(exporter: Exporter, unit: ConvUnit, readings: list[Reading]) -> ConvBuilder:
-    """A unit whose input is several maps: a branch for each base, as f(a + b) is no sum."""
+    """A unit whose input is several maps: a branch for each base, as f(a + b) is not a sum."""
     name, builder = exporter.name(unit), exporter.builder
     chain = unit_chain(unit)
     channels = base_channels(unit)

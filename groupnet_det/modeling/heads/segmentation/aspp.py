@@ -58,8 +58,8 @@ class BinaryASPP(nn.Module):
     ) -> None:
         """
         Args:
-            in_channels: Of the map.
-            out_channels: Of each of the parts.
+            in_channels: Input channels of the map.
+            out_channels: Output channels of each of the parts.
             rates: Dilations of the 3x3 convolutions.
             quantization: Quantizers and K.
             relu: Whether f is a ReLU; else the identity.

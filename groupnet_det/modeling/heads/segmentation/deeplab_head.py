@@ -51,15 +51,15 @@ class DeepLabHead(SegmentationHead):
     ) -> None:
         """
         Args:
-            input_shape: Of the backbone's maps.
+            input_shape: Shapes of the backbone's maps.
             in_features: The name of the one that the pyramid is on.
-            channels: Of each part of the pyramid, and after the projection.
+            channels: Channels of each part of the pyramid, and after the projection.
             rates: Dilations of the pyramid's 3x3 convolutions.
             aspp_quantization: Quantizers and K of the pyramid.
             dropout: Share of channels that training drops after the projection.
             projection_relu: Whether the projection ends in a ReLU.
-            stride: Of what `score` returns; that of the map by default.
-            arguments: Of `SegmentationHead`.
+            stride: Stride of the scores that `score` returns; by default that of the map.
+            arguments: Arguments of `SegmentationHead`.
 
         Raises:
             ConfigError: A value cannot work; the message names the key.
@@ -79,7 +79,7 @@ class DeepLabHead(SegmentationHead):
             quantization=aspp_quantization,
             relu=not self.method.design.signed_output,
         )
-        self.project = float_unit(self.aspp.out_channels, channels, 1, relu=projection_relu)
+        self.project = _float_unit(self.aspp.out_channels, channels, 1, relu=projection_relu)
         self.dropout = nn.Dropout2d(dropout)
 
     @classmethod
@@ -109,7 +109,7 @@ class GroupNetDeepLabV3Head(DeepLabHead):
     def __init__(self, *, channels: int, **arguments: Any) -> None:
         """Arguments as `DeepLabHead`'s, by keyword."""
         super().__init__(channels=channels, **arguments)
-        self.refine = float_unit(channels, channels, 3)
+        self.refine = _float_unit(channels, channels, 3)
         self.predictor = make_predictor(channels, self.num_classes, kernel_size=1)
 
     def score(self, features: Mapping[str, Tensor]) -> Tensor:
@@ -141,13 +141,13 @@ class GroupNetDeepLabV3PlusHead(DeepLabHead):
     ) -> None:
         """
         Args:
-            input_shape: Of the backbone's maps.
-            channels: Of the pyramid and of u1 and u2.
+            input_shape: Shapes of the backbone's maps.
+            channels: Channels of the pyramid, of u1 and of u2.
             low_level_feature: Name of the early map.
-            low_level_channels: That it is reduced to.
+            low_level_channels: Channels that it is reduced to.
             decoder: Method of reduce, u1 and u2.
             normalize_low_level: Whether a BN stands in front of reduce; see `SegmentationHead`.
-            arguments: Of `DeepLabHead`.
+            arguments: Arguments of `DeepLabHead`.
 
         Raises:
             ConfigError: A value cannot work; the message names the key.
@@ -205,7 +205,7 @@ class GroupNetDeepLabV3PlusHead(DeepLabHead):
         return self.predictor(self.decoder(torch.cat([low, context], dim=1)))
 
 
-def float_unit(
+def _float_unit(
     in_channels: int, out_channels: int, kernel_size: int, *, relu: bool = True
 ) -> nn.Sequential:
     """Float convolution, BN and, by `relu`, a ReLU."""
@@ -218,7 +218,7 @@ def float_unit(
 
 
 def _aspp_quantization(cfg: CfgNode) -> Quantization:
-    """Of the head's method, with {0, 1} activations in Group-Net."""
+    """The quantization of the head's method, with {0, 1} activations in Group-Net."""
     quantization = parse_method(cfg, "HEAD").quantization
     choice = cfg.MODEL.GROUPNET.SEGMENTATION.ASPP_ACTIVATION
     key = "MODEL.GROUPNET.SEGMENTATION.ASPP_ACTIVATION"

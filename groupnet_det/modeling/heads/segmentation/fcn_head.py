@@ -41,11 +41,11 @@ class GroupNetFCNHead(SegmentationHead):
     ) -> None:
         """
         Args:
-            input_shape: Of the backbone's maps.
+            input_shape: Shapes of the backbone's maps.
             in_features: Names from high to low resolution.
-            channels: Of the units.
+            channels: Channels of the units.
             num_convs: Number of 3x3 units in front of the deepest predictor.
-            arguments: Of `SegmentationHead`.
+            arguments: Arguments of `SegmentationHead`.
 
         Raises:
             ConfigError: A value cannot work; the message names the key.

@@ -46,17 +46,17 @@ class SegmentationHead(nn.Module):
     ) -> None:
         """
         Args:
-            input_shape: Of the backbone's maps.
-            stride: Of what `score` returns.
+            input_shape: Shapes of the backbone's maps.
+            stride: Stride of the scores that `score` returns.
             num_classes: Size of the prediction, the background included.
             ignore_value: Label of pixels without a loss.
-            loss_weight: Of the loss.
+            loss_weight: Weight of the loss.
             method: Quantizers and design of the convolutions but the predictors.
             normalize_inputs: Whether a BN stands in front of the first quantized convolutions.
                 Where the backbone ends in a ReLU it is needed: the sign of every value would be +1.
             auxiliary_feature: Map that an auxiliary head predicts from, in training alone.
-            auxiliary_weight: Of its loss; 0 for none.
-            hard_share: Of the pixels, those with the highest loss, that the loss is taken over.
+            auxiliary_weight: Weight of the auxiliary loss; 0 for none.
+            hard_share: Share of the pixels, those with the highest loss, that count in the loss.
 
         Raises:
             ConfigError: A value cannot work; the message names the key.
@@ -113,7 +113,7 @@ class SegmentationHead(nn.Module):
         raise NotImplementedError
 
     def make_input_norm(self, channels: int) -> nn.Module:
-        """What stands in front of a first quantized convolution."""
+        """The layer before a first quantized convolution."""
         return nn.BatchNorm2d(channels) if self.normalize_inputs else nn.Identity()
 
     def _loss(self, logits: Tensor, stride: int, targets: Tensor) -> Tensor:

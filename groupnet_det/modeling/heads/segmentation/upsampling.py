@@ -15,7 +15,7 @@ def upsample_aligned(coarse: Tensor, factor: int, size: tuple[int, int] | None =
         coarse: (N, C, H, W).
         factor: Stride of the map in pixels of the result.
         size: Height and width of the result, at most factor H and factor W; all of these if
-            absent.
+            missing.
 
     Returns:
         (N, C, *size).

@@ -130,5 +130,5 @@ def test_no_images():
 
 def test_a_file_of_another_network():
     info = {"int8_convs": {"backbone.res9": {"scale": 1.0, "zero": 0}}}
-    with pytest.raises(PackedFileError, match=r"int8_convs\.backbone\.res9 is no layer"):
+    with pytest.raises(PackedFileError, match=r"int8_convs\.backbone\.res9 is not a layer"):
         with_rounded_convs(make_classifier(), info)

@@ -1,4 +1,4 @@
-"""Which heads of dense detectors are exported."""
+"""Heads of dense detectors that can be exported."""
 
 from functools import partial
 

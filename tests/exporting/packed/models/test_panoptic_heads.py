@@ -24,7 +24,7 @@ def packed(request, root):
     return export(make_model(root, "panoptic_fpn", *request.param))
 
 
-def test_each_level_is_upsampled_behind_each_convolution(packed):
+def test_each_level_is_upsampled_after_each_convolution(packed):
     """p2 is not, p3 once, p4 twice, p5 three times; towers one by one until they meet."""
     branches = max(len(step.branches) for step in steps_of(packed, Conv, "sem_seg_head.p5.tower."))
     for level, number in {"p2": 0, "p3": 1, "p4": 2, "p5": 3}.items():

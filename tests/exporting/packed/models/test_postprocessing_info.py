@@ -1,4 +1,4 @@
-"""What packed files say of the way from raw outputs to boxes."""
+"""Postprocessing in packed files, from raw outputs to boxes."""
 
 import json
 
@@ -7,7 +7,7 @@ import torch
 from detectron2.modeling.poolers import ROIPooler
 
 from groupnet_det.errors import ConfigError
-from groupnet_det.exporting.export_info import ExportInfo
+from groupnet_det.exporting.export_settings import ExportSettings
 from groupnet_det.exporting.packed.models.postprocessing_info import (
     common_levels,
     describe_anchors,
@@ -85,7 +85,7 @@ def test_the_mask_threshold_is_an_option_of_the_export(root):
     packed = export(model, mask_threshold=0.25)
     assert packed.info["postprocessing"]["mask"]["threshold"] == 0.25
     cfg = detector_config(root, "mask_rcnn", "MODEL.GROUPNET.HEAD.MASK_THRESHOLD", "0.75")
-    assert ExportInfo.from_config(cfg).mask_threshold == 0.75
+    assert ExportSettings.from_config(cfg).mask_threshold == 0.75
     with pytest.raises(ConfigError, match=r"HEAD\.MASK_THRESHOLD is 1\.5; valid: probabilities"):
         export(model, mask_threshold=1.5)
 

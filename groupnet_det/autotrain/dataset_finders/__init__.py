@@ -1,0 +1,1 @@
+"""Finders of the data set in a folder, one for each layout."""

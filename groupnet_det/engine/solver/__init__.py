@@ -1,0 +1,1 @@
+"""Optimizers, learning-rate schedules and gradual binarization by name, as ``SOLVER`` has them."""
