@@ -1,6 +1,7 @@
 """Folders with what systems and tools leave there, and image folders of odd classes."""
 
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -56,8 +57,6 @@ def test_image_folders(image_folder, caplog, name):
 
 @pytest.mark.parametrize("name", ["._a.png", ".a.png", ".ipynb_checkpoints/a.png"])
 def test_folders_of_masks_and_pictures(mask_folders, name):
-    from pathlib import Path
-
     entry = mask_folders()
     images, masks = Path(entry["IMAGES"]), Path(entry["MASKS"])
     leave(images, name)
@@ -66,6 +65,21 @@ def test_folders_of_masks_and_pictures(mask_folders, name):
     assert len(load_mask_folders(images, masks, **options)) == 6
     assert [found.stem for found, _ in pair_masks(masks, masks)] == list("abcdef")
     assert [path.stem for path in find_pictures([str(images)])[0]] == list("abcdef")
+
+
+@pytest.mark.parametrize("suffix", [".Jpg", ".JPEG", ".Png", ".bmp", ".TIF", ".WebP"])
+def test_image_files_of_masks_with_any_suffix(mask_folders, tmp_path, suffix):
+    entry = mask_folders()
+    images, masks = Path(entry["IMAGES"]), Path(entry["MASKS"])
+    next(images.iterdir()).rename(images / f"z{suffix}")
+    options = {"mask_suffix": ".png", "fix": ""}
+    found = load_mask_folders(images, masks, list_file=None, **options)
+    assert len(found) == 6
+    assert found[-1]["file_name"] == str(images / f"z{suffix}")
+    (tmp_path / "list.txt").write_text(f"z{suffix}\n")
+    assert (
+        load_mask_folders(images, masks, list_file=tmp_path / "list.txt", **options) == found[-1:]
+    )
 
 
 @pytest.mark.parametrize("name", [".DS_Store", "aachen/._a_leftImg8bit.png", "__MACOSX/a.png"])
