@@ -72,6 +72,11 @@ def _load(merge: Callable[[CfgNode], None], config_file: str, options: Sequence[
         raise ConfigError(_explain_depth(config_file)) from error
     except FileNotFoundError as error:  # a _BASE_ of it
         raise ConfigError(f"{config_file} names {error.filename}, which does not exist") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{config_file}, or a _BASE_ of it, is no text in UTF-8 (byte {error.start} is "
+            f"0x{error.object[error.start]:02x}); save it as UTF-8"
+        ) from error
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"{config_file} is not plain, safe YAML: {problem}") from error

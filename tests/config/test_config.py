@@ -57,6 +57,19 @@ def test_unsafe_or_broken_yaml_is_refused(tmp_path, content):
         load_config(str(path))
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "gb2312"])
+@pytest.mark.parametrize("place", ["itself", "base"])
+def test_a_config_in_another_encoding_is_named(tmp_path, encoding, place):
+    text = "OUTPUT_DIR: über" if encoding != "gb2312" else "OUTPUT_DIR: 中文"
+    (tmp_path / "one.yaml").write_bytes(text.encode(encoding))
+    (tmp_path / "two.yaml").write_text("_BASE_: one.yaml")
+    name = "one.yaml" if place == "itself" else "two.yaml"
+    with pytest.raises(ConfigError, match=rf"{name}, or a _BASE_ .* no text in UTF-8.*save it"):
+        load_config(str(tmp_path / name))
+    (tmp_path / "one.yaml").write_bytes(text.encode("utf-8-sig"))
+    assert text.split()[1] == load_config(str(tmp_path / name)).OUTPUT_DIR
+
+
 @pytest.mark.parametrize("length", [1, 2, 3])
 def test_a_circle_of_bases_is_named(tmp_path, length):
     paths = [tmp_path / f"{number}.yaml" for number in range(length)]
