@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
+from groupnet_det.commands.training import train_net
 from groupnet_det.data.checks.label_masks import check_cityscapes_layout
 from groupnet_det.data.datasets.cityscapes_masks import prepare_train_ids
 from groupnet_det.data.datasets.image_folder import load_image_folder
@@ -29,6 +30,10 @@ LEFT_THERE = [
     ".DS_Store",
     "cat/Thumbs.db",
     "$RECYCLE.BIN/y.png",
+    "#recycle/cat/0.png",
+    "@Recycle/0.png",
+    "__pycache__/x.pyc",
+    "cat/ehthumbs.db",
 ]
 
 
@@ -118,6 +123,17 @@ def test_one_class_needs_no_classifier(image_folder, num_classes):
     leave(root, ".ipynb_checkpoints/x.png")
     with pytest.raises(DataError, match=r"'mine' has one class alone, 'cat' .*needs no classifier"):
         check_image_folders({"mine": root}, num_classes=num_classes)
+
+
+def test_one_class_is_told_so_by_the_command(image_folder, tmp_path, root):
+    """Which makes the network before it looks at data."""
+    folder = image_folder("mine", cat=3)
+    entry = {"NAME": "mine", "FORMAT": "image_folder", "ROOT": str(folder)}
+    words = [str(root / "configs/Base/classifier_groupnet_r18.yaml"), "--num-gpus", "0"]
+    words += ["DATASETS.CUSTOM", str([entry]), "DATASETS.TRAIN", "['mine']", "DATASETS.TEST", "[]"]
+    words += ["MODEL.CLASSIFIER.NUM_CLASSES", "1", "OUTPUT_DIR", str(tmp_path / "out")]
+    with pytest.raises(SystemExit, match=r"^error: .*NUM_CLASSES is 1; .*one class needs no"):
+        train_net.main(words)
 
 
 @pytest.mark.parametrize("names", [("b", "b "), ("no", " no")], ids=repr)
