@@ -12,7 +12,7 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.files.paths import find_config
 
 from .keys import add_config_keys
-from .value_types import fit_options, fit_tree
+from .value_types import check_values, fit_options, fit_tree
 
 
 def load_config(config_file: str, options: Sequence[str] = ()) -> CfgNode:
@@ -87,11 +87,7 @@ def _load(merge: Callable[[CfgNode], None], config_file: str, options: Sequence[
     for index, dataset in enumerate(cfg.DATASETS.CUSTOM):
         if not isinstance(dataset, dict):
             raise ConfigError(f"DATASETS.CUSTOM[{index}] must be a mapping, not {dataset!r}")
-    for node in ("SOLVER", "TEST"):
-        if cfg[node].IMS_PER_BATCH < 1:
-            raise ConfigError(
-                f"{node}.IMS_PER_BATCH is {cfg[node].IMS_PER_BATCH}; write at least 1"
-            )
+    check_values(cfg)
     return cfg
 
 

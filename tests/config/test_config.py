@@ -128,13 +128,37 @@ def test_a_whole_number_is_a_float_where_one_is_needed(tmp_path, way, key, value
         ("SOLVER.IMS_PER_BATCH", "0", r"SOLVER.IMS_PER_BATCH is 0; .*1"),
         ("SOLVER.IMS_PER_BATCH", "-4", r"SOLVER.IMS_PER_BATCH is -4; .*1"),
         ("TEST.IMS_PER_BATCH", "0", r"TEST.IMS_PER_BATCH is 0; .*1"),
+        ("SOLVER.MAX_ITER", "0", "SOLVER.MAX_ITER is 0; write at least 1"),
+        ("SOLVER.CHECKPOINT_PERIOD", "0", "CHECKPOINT_PERIOD is 0; write at least 1"),
+        ("DATALOADER.NUM_WORKERS", "-1", "NUM_WORKERS is -1; write at least 0"),
+        ("SOLVER.BASE_LR", "-1", "BASE_LR is -1.0; write at least 0"),
+        ("SOLVER.BASE_LR", "high", "BASE_LR is 'high', but takes a number$"),
+        ("SOLVER.MAX_ITER", "many", "MAX_ITER is 'many', but takes a whole number$"),
+        ("MODEL.MASK_ON", "ja", "MASK_ON is 'ja', but takes True or False$"),
+        ("INPUT.MIN_SIZE_TRAIN", "[]", r'TRAIN is \[\], but takes whole .*"\[160, 192\]"'),
+        ("INPUT.MIN_SIZE_TRAIN", "['160']", r"TRAIN is \['160'\], but takes whole numbers"),
     ],
-    ids=["list", "list-of-floats", "broken-number", "no-batch", "negative-batch", "no-test-batch"],
+    ids=[
+        *("list", "list-of-floats", "broken-number", "no-batch", "negative-batch"),
+        *("no-test-batch", "no-iterations", "no-period", "no-workers", "negative-rate"),
+        *("text-rate", "text-number", "text-flag", "no-size", "text-size"),
+    ],
 )
 def test_an_impossible_value_says_what_to_write(tmp_path, way, key, value, message):
     with pytest.raises(ConfigError, match=message) as error:
         load_value(tmp_path, way, key, value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "write"),
+    [("mine", "['mine']"), ("[mine]", "['mine']"), ("(a, 'b')", "['a', 'b']")],
+)
+def test_names_without_quotes_are_told_as_a_list(typed, write):
+    with pytest.raises(ConfigError) as error:
+        load_config("", ["DATASETS.TRAIN", typed])
+    assert str(error.value).endswith(f'but takes a list; write DATASETS.TRAIN "{write}"')
+    assert load_config("", ["DATASETS.TRAIN", write]).DATASETS.TRAIN
 
 
 def test_every_config_of_ours_loads(root):
