@@ -12,7 +12,7 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.files.paths import find_config
 
 from .keys import add_config_keys
-from .value_types import fit_options, fit_tree
+from .value_types import check_values, fit_options, fit_tree
 
 
 def load_config(config_file: str, options: Sequence[str] = ()) -> CfgNode:
@@ -72,6 +72,11 @@ def _load(merge: Callable[[CfgNode], None], config_file: str, options: Sequence[
         raise ConfigError(_explain_depth(config_file)) from error
     except FileNotFoundError as error:  # a _BASE_ of it
         raise ConfigError(f"{config_file} names {error.filename}, which does not exist") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{config_file}, or a _BASE_ of it, is no text in UTF-8 (byte {error.start} is "
+            f"0x{error.object[error.start]:02x}); save it as UTF-8"
+        ) from error
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"{config_file} is not plain, safe YAML: {problem}") from error
@@ -82,11 +87,7 @@ def _load(merge: Callable[[CfgNode], None], config_file: str, options: Sequence[
     for index, dataset in enumerate(cfg.DATASETS.CUSTOM):
         if not isinstance(dataset, dict):
             raise ConfigError(f"DATASETS.CUSTOM[{index}] must be a mapping, not {dataset!r}")
-    for node in ("SOLVER", "TEST"):
-        if cfg[node].IMS_PER_BATCH < 1:
-            raise ConfigError(
-                f"{node}.IMS_PER_BATCH is {cfg[node].IMS_PER_BATCH}; write at least 1"
-            )
+    check_values(cfg)
     return cfg
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from groupnet_det.errors import ConfigError, DataError, UserError
 
 MAX_NAMED = 5
+FORMAT = "Cf"  # Unicode's category of characters without width
 
 
 def check_class_names(
@@ -21,9 +22,10 @@ def check_class_names(
         error: To be raised; `ConfigError` where the source is a key.
 
     Raises:
-        UserError: A name is empty, or two are the same but for spaces around them.
+        UserError: A name is empty, or two are the same but for spaces around them, or
+            characters that are not seen.
     """
-    empty = [index for index, name in enumerate(names) if not name.strip()]
+    empty = [index for index, name in enumerate(names) if not _as_seen(name)]
     if empty:
         raise error(
             f"{source}: class {empty[0] + 1} of {len(names)} has the empty name "
@@ -31,7 +33,7 @@ def check_class_names(
         )
     like: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        like[unicodedata.normalize("NFC", name.strip())].append(name)
+        like[_as_seen(name)].append(name)
     doubled = [" and ".join(map(repr, same)) for same in like.values() if len(same) > 1]
     if doubled:
         more = f" and {len(doubled) - MAX_NAMED} more" if len(doubled) > MAX_NAMED else ""
@@ -39,6 +41,12 @@ def check_class_names(
             f"{source} has classes of the same name (but for spaces around it): "
             f"{'; '.join(doubled[:MAX_NAMED])}{more}; each class needs a name of its own"
         )
+
+
+def _as_seen(name: str) -> str:
+    """A name without what nobody sees, such as marks of byte order and of the direction of text."""
+    seen = "".join(c for c in name if unicodedata.category(c) != FORMAT)
+    return unicodedata.normalize("NFC", seen).strip()
 
 
 def checked_texts(values: Iterable[Any], key: str) -> list[str]:

@@ -10,8 +10,9 @@ from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, MetadataCatalog
 
 from groupnet_det.config.dense_detectors import DENSE_BY_ARCHITECTURE
-from groupnet_det.data.checks.boxes_and_masks import check_announced_size, check_instances
+from groupnet_det.data.checks.boxes_and_masks import check_instances
 from groupnet_det.data.checks.coco_json import check_coco_file
+from groupnet_det.data.checks.image_sizes import check_announced_size
 from groupnet_det.data.checks.label_masks import (
     check_cityscapes_layout,
     check_ignore_label,

@@ -118,9 +118,14 @@ def choose_device(cfg: CfgNode, num_gpus: int) -> None:
     """Take the CPU where there is no GPU or none is wanted.
 
     Raises:
-        ConfigError: More GPUs are asked for than there are, or several for a model on the CPU.
+        ConfigError: More GPUs are asked for than there are, or several for a model on the CPU, or
+            ``MODEL.DEVICE`` is no device.
     """
     check_num_gpus(num_gpus)
+    try:
+        torch.device(cfg.MODEL.DEVICE)
+    except RuntimeError as error:
+        raise ConfigError(f"MODEL.DEVICE is {cfg.MODEL.DEVICE!r}; write cuda or cpu") from error
     if cfg.MODEL.DEVICE == "cpu" and num_gpus > 1:
         raise ConfigError("MODEL.DEVICE is 'cpu', so use --num-processes instead of --num-gpus")
     if cfg.MODEL.DEVICE.startswith("cuda") and (num_gpus == 0 or not torch.cuda.device_count()):

@@ -41,5 +41,5 @@ def is_of_output(error: OSError, folder: str) -> bool:
     full or refuses."""
     if error.filename is None:
         return error.errno in DISK_REFUSES
-    path = os.path.abspath(os.fsdecode(error.filename))
-    return path.startswith(os.path.abspath(folder))
+    path = Path(os.path.abspath(os.fsdecode(error.filename)))
+    return path.is_relative_to(os.path.abspath(folder))

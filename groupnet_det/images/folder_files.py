@@ -12,7 +12,11 @@ SYSTEM_NAMES = {
     "__macosx",
     "thumbs.db",
     "desktop.ini",
-    "@eadir",
+    "ehthumbs.db",
+    "@eadir",  # of Synology
+    "#recycle",
+    "@recycle",  # of QNAP
+    "__pycache__",
     "$recycle.bin",
     "system volume information",
     "lost+found",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 from PIL.ImageFile import ImageFile
+from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 
 from groupnet_det.errors import DataError
@@ -21,6 +22,7 @@ Labels = NDArray[np.uint8]  # (H, W)
 LabelOfValue = Mapping[int, int]
 
 NUM_LABELS = 256
+WHITE = 255  # of grey images, as Pillow gives them
 # Pillow's modes of labels, and names of other modes for messages.
 LABEL_MODES = ("L", "P", "1")
 MODE_NAMES = {"I": "16-bit", "F": "floating-point", "RGB": "RGB", "RGBA": "RGB with alpha"}
@@ -53,8 +55,10 @@ def read_labels(
     """
     with open_image(str(path)) as image:
         check_kind(image, path)
-        steps = _grey_steps(image)
-        values = np.array(image).astype(np.uint8) // steps
+        greatest = _greatest_value(image)
+        values = np.array(image).astype(np.uint8)
+    if greatest < WHITE:
+        values = np.rint(values * (greatest / WHITE)).astype(np.uint8)
     if label_of_value is not None:
         values = _mapped(values, path, label_of_value)
     return values.astype(dtype)
@@ -70,17 +74,20 @@ def count_labels(record: Mapping[str, Any]) -> NDArray[np.int64]:
     return np.bincount(read_mask(record).reshape(-1), minlength=NUM_LABELS)
 
 
-def _grey_steps(image: Image.Image) -> int:
-    """The factor by which Pillow scales grey values of 2 or 4 bits, so that white is 255."""
+def _greatest_value(image: Image.Image) -> int:
+    """The greatest value that the file of a mask can contain.
+
+    Pillow scales grey values so that this one, white, becomes 255: those of 2 or 4 bits, and those
+    of PGM files, which name it.
+    """
     if image.mode != "L":
-        return 1
+        return WHITE
     if isinstance(image, TiffImageFile):
-        bits = image.tag_v2.get(BITSPERSAMPLE, (8,))[0]
-    else:
-        tiles = image.tile if isinstance(image, ImageFile) else []
-        raw = tiles[0][3] if tiles else ""  # "L;2" for a PNG of 2 bits
-        bits = int(raw[2:]) if raw in ("L;2", "L;4") else 8
-    return {2: 85, 4: 17}.get(bits, 1)
+        return 2 ** int(image.tag_v2.get(BITSPERSAMPLE, (8,))[0]) - 1
+    arguments = image.tile[0].args if isinstance(image, ImageFile) and image.tile else ""
+    if isinstance(image, PpmImageFile):
+        return int(arguments[1]) if isinstance(arguments, tuple) else WHITE
+    return {"L;2": 3, "L;4": 15}.get(str(arguments), WHITE)  # of PNG files
 
 
 def _mapped(values: Labels, path: str | Path, label_of_value: LabelOfValue) -> Labels:

@@ -57,6 +57,19 @@ def test_unsafe_or_broken_yaml_is_refused(tmp_path, content):
         load_config(str(path))
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "gb2312"])
+@pytest.mark.parametrize("place", ["itself", "base"])
+def test_a_config_in_another_encoding_is_named(tmp_path, encoding, place):
+    text = "OUTPUT_DIR: über" if encoding != "gb2312" else "OUTPUT_DIR: 中文"
+    (tmp_path / "one.yaml").write_bytes(text.encode(encoding))
+    (tmp_path / "two.yaml").write_text("_BASE_: one.yaml")
+    name = "one.yaml" if place == "itself" else "two.yaml"
+    with pytest.raises(ConfigError, match=rf"{name}, or a _BASE_ .* no text in UTF-8.*save it"):
+        load_config(str(tmp_path / name))
+    (tmp_path / "one.yaml").write_bytes(text.encode("utf-8-sig"))
+    assert text.split()[1] == load_config(str(tmp_path / name)).OUTPUT_DIR
+
+
 @pytest.mark.parametrize("length", [1, 2, 3])
 def test_a_circle_of_bases_is_named(tmp_path, length):
     paths = [tmp_path / f"{number}.yaml" for number in range(length)]
@@ -115,13 +128,37 @@ def test_a_whole_number_is_a_float_where_one_is_needed(tmp_path, way, key, value
         ("SOLVER.IMS_PER_BATCH", "0", r"SOLVER.IMS_PER_BATCH is 0; .*1"),
         ("SOLVER.IMS_PER_BATCH", "-4", r"SOLVER.IMS_PER_BATCH is -4; .*1"),
         ("TEST.IMS_PER_BATCH", "0", r"TEST.IMS_PER_BATCH is 0; .*1"),
+        ("SOLVER.MAX_ITER", "0", "SOLVER.MAX_ITER is 0; write at least 1"),
+        ("SOLVER.CHECKPOINT_PERIOD", "0", "CHECKPOINT_PERIOD is 0; write at least 1"),
+        ("DATALOADER.NUM_WORKERS", "-1", "NUM_WORKERS is -1; write at least 0"),
+        ("SOLVER.BASE_LR", "-1", "BASE_LR is -1.0; write at least 0"),
+        ("SOLVER.BASE_LR", "high", "BASE_LR is 'high', but takes a number$"),
+        ("SOLVER.MAX_ITER", "many", "MAX_ITER is 'many', but takes a whole number$"),
+        ("MODEL.MASK_ON", "ja", "MASK_ON is 'ja', but takes True or False$"),
+        ("INPUT.MIN_SIZE_TRAIN", "[]", r'TRAIN is \[\], but takes whole .*"\[160, 192\]"'),
+        ("INPUT.MIN_SIZE_TRAIN", "['160']", r"TRAIN is \['160'\], but takes whole numbers"),
     ],
-    ids=["list", "list-of-floats", "broken-number", "no-batch", "negative-batch", "no-test-batch"],
+    ids=[
+        *("list", "list-of-floats", "broken-number", "no-batch", "negative-batch"),
+        *("no-test-batch", "no-iterations", "no-period", "no-workers", "negative-rate"),
+        *("text-rate", "text-number", "text-flag", "no-size", "text-size"),
+    ],
 )
 def test_an_impossible_value_says_what_to_write(tmp_path, way, key, value, message):
     with pytest.raises(ConfigError, match=message) as error:
         load_value(tmp_path, way, key, value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "write"),
+    [("mine", "['mine']"), ("[mine]", "['mine']"), ("(a, 'b')", "['a', 'b']")],
+)
+def test_names_without_quotes_are_told_as_a_list(typed, write):
+    with pytest.raises(ConfigError) as error:
+        load_config("", ["DATASETS.TRAIN", typed])
+    assert str(error.value).endswith(f'but takes a list; write DATASETS.TRAIN "{write}"')
+    assert load_config("", ["DATASETS.TRAIN", write]).DATASETS.TRAIN
 
 
 def test_every_config_of_ours_loads(root):

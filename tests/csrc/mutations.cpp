@@ -33,13 +33,22 @@ Range header_of(const Bytes& bytes) {
   return {kLength, kLength + std::min<size_t>(bytes.size() - kLength, length)};
 }
 
-// The text of the program, whose quotation marks have a backslash before them.
-Range program_of(const Bytes& bytes) {
+// The text of a member of the metadata, whose quotation marks have a backslash before them.
+Range member_of(const Bytes& bytes, const std::string& name) {
   const Range header = header_of(bytes);
-  const size_t begin = find(bytes, "\"program\":\"", header);
+  const size_t begin = find(bytes, "\"" + name + "\":\"", header);
   size_t end = begin;
   while (end < header.end && !(bytes[end] == '"' && bytes[end - 1] != '\\')) ++end;
   return {begin, end};
+}
+
+Range program_of(const Bytes& bytes) { return member_of(bytes, "program"); }
+
+// What the file says about images and results.
+Range settings_of(const Bytes& bytes) {
+  const Range info = member_of(bytes, "info");
+  const size_t begin = find(bytes, "\\\"preprocessing\\\":", info);
+  return {begin, find(bytes, "\\\"blocks\\\":", {begin, info.end})};
 }
 
 std::string text_of(const Bytes& bytes, Range range) {
@@ -73,7 +82,7 @@ std::vector<Range> numbers_in(const Bytes& bytes, Range within) {
   return found;
 }
 
-// Texts within the program, without their quotation marks: names of members, ops, tensors.
+// Texts within, without their quotation marks: names of members, ops, tensors.
 std::vector<Range> texts_in(const Bytes& bytes, Range within) {
   std::vector<size_t> marks;
   for (size_t i = within.begin; i + 1 < within.end; ++i) {
@@ -89,14 +98,18 @@ class Mutation {
   Mutation(Bytes bytes, std::mt19937& random) : bytes_(std::move(bytes)), random_(random) {}
 
   Bytes run() {
-    const size_t kind = below(16);
+    const size_t kind = below(20);
     if (kind < 9) {
       for (size_t i = 0, count = 1 + below(3); i < count; ++i) put_number(program_of(bytes_));
-    } else if (kind < 11) {
-      put_text();
     } else if (kind < 12) {
-      put_number(header_of(bytes_));
+      for (size_t i = 0, count = 1 + below(3); i < count; ++i) put_number(settings_of(bytes_));
     } else if (kind < 14) {
+      put_text(program_of(bytes_));
+    } else if (kind < 15) {
+      put_text(settings_of(bytes_));
+    } else if (kind < 16) {
+      put_number(header_of(bytes_));
+    } else if (kind < 18) {
       put_weights();
     } else {
       damage();
@@ -133,8 +146,8 @@ class Mutation {
     replace(bytes_, chosen, other_number(text_of(bytes_, chosen), all));
   }
 
-  void put_text() {
-    const std::vector<Range> all = texts_in(bytes_, program_of(bytes_));
+  void put_text(Range within) {
+    const std::vector<Range> all = texts_in(bytes_, within);
     if (!all.empty()) replace(bytes_, any_of(all), text_of(bytes_, any_of(all)));
   }
 

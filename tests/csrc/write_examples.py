@@ -7,7 +7,8 @@ For each: NAME.gnp; NAME.expected, little endian: four int32 N, H, W, C and the 
 for each buffer that is written int32 step, buffer, 1 for bits and bytes or 4 for floats, and number
 of values, and the values. For each part of it: NAME.PART.part, the same with float32 maps.
 
-In FOLDER/tasks: TASK.gnp, a narrow network of each task as it is exported.
+In FOLDER/tasks: TASK.gnp, a narrow network of each task as it is exported, with all that the
+C interface needs for objects and label maps of images.
 """
 
 import struct
@@ -29,6 +30,17 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # Classifiers are made in another way.
 TASKS = ("retinanet", "fcos", "faster_rcnn", "mask_rcnn", "panoptic_fpn", "fcn8s", "deeplabv3")
 ONE_BASE = ("MODEL.GROUPNET.NUM_BASES", "1")
+# Random networks are sure of nothing.
+ALL_OBJECTS = (
+    *("MODEL.RETINANET.SCORE_THRESH_TEST", "0.0", "MODEL.FCOS.SCORE_THRESH_TEST", "0.0"),
+    *("MODEL.ROI_HEADS.SCORE_THRESH_TEST", "0.0"),
+)
+CROPPED = {"kind": "classification", "resize": 40, "crop": 32, "format": "RGB"}
+WHOLE = {"kind": "shortest_edge", "min_size": 0, "max_size": 0, "format": "BGR"}
+SEGMENTERS = {
+    "fcn8s": {"inference": "whole"},
+    "deeplabv3": {"inference": "slide", "window": [48, 48], "stride": [32, 32]},
+}
 
 
 def main(folder: Path) -> None:
@@ -56,10 +68,13 @@ def write_tasks(folder: Path) -> None:
 
 
 def make_task(task: str) -> PackedFile:
+    info = {"preprocessing": CROPPED if task == "classifier" else WHOLE}
     if task == "classifier":
         model = make_classifier(quantization={"num_bases": 1})
-        return export_classifier(model, class_names=CLASS_NAMES)
-    return export(make_model(ROOT, task, *ONE_BASE))
+        return export_classifier(model, class_names=CLASS_NAMES, info=info)
+    if task in SEGMENTERS:
+        info["postprocessing"] = SEGMENTERS[task]
+    return export(make_model(ROOT, task, *ONE_BASE, *ALL_OBJECTS), info=info)
 
 
 def write_expected(path: Path, given: torch.Tensor, trace: Trace) -> None:

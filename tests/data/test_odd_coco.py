@@ -127,10 +127,13 @@ def test_text_ids_of_images_and_categories(coco):
         (("cell", "cell"), "classes of the same name .*'cell' and 'cell'"),
         (("cell", " cell\t"), r"'cell' and ' cell\\t'"),
         (("caf\u00e9", "cafe\u0301"), "classes of the same name"),
+        (("cell", "cell\u200b"), "classes of the same name"),
+        (("cell", "\ufeffcell"), "classes of the same name"),
+        (("cell", "\u200e"), "class 2 of 2 has the empty name"),
         (("cell", ""), "class 2 of 2 has the empty name ''"),
         (("  ", "cell"), "class 1 of 2 has the empty name '  '"),
     ],
-    ids=["same", "spaces", "accents", "empty", "blank"],
+    ids=["same", "spaces", "accents", "no-width", "mark", "unseen", "empty", "blank"],
 )
 def test_names_that_shows_no_classes_apart(coco, names, message):
     for category, name in zip(coco.content["categories"], names, strict=True):
@@ -182,6 +185,21 @@ def test_wrong_sizes_are_reported_with_the_file_and_both(coco, size, decoded):
     with pytest.raises(DataError, match=rf"a\.jpg is 40x30, but .* says {width}x{height}") as error:
         read()
     assert ("swapped" in str(error.value)) == (size == (30, 40))
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [[(10, 5, 25, 20), (8, 2, 28, 9)], [(33, 2, 6, 9)]],
+    ids=["as-corners", "outside"],
+)
+@pytest.mark.parametrize("is_checked", ["True", "False"])
+def test_swapped_sizes_of_all_images_are_not_blamed_on_boxes(coco, boxes, is_checked):
+    """As images of 30 x 40, in which the boxes look like corners, or lie outside."""
+    coco.annotations[:] = [annotation(n, bbox=box) for n, box in enumerate(boxes, start=1)]
+    for image in coco.content["images"]:
+        image.update(width=30, height=40)
+    with pytest.raises(DataError, match=r"a\.jpg is 40x30, but .* says 30x40, with width and he"):
+        coco("DATASETS.CHECK_BOX_KIND", is_checked)
 
 
 CORNERS = [(2, 3, 12, 11), (20, 10, 39, 29), (0, 0, 40, 30), (30, 4, 36, 9)]

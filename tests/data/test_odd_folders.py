@@ -1,11 +1,13 @@
 """Folders with what systems and tools leave there, and image folders of odd classes."""
 
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
+from groupnet_det.commands.training import train_net
 from groupnet_det.data.checks.label_masks import check_cityscapes_layout
 from groupnet_det.data.datasets.cityscapes_masks import prepare_train_ids
 from groupnet_det.data.datasets.image_folder import load_image_folder
@@ -28,6 +30,10 @@ LEFT_THERE = [
     ".DS_Store",
     "cat/Thumbs.db",
     "$RECYCLE.BIN/y.png",
+    "#recycle/cat/0.png",
+    "@Recycle/0.png",
+    "__pycache__/x.pyc",
+    "cat/ehthumbs.db",
 ]
 
 
@@ -56,8 +62,6 @@ def test_image_folders(image_folder, caplog, name):
 
 @pytest.mark.parametrize("name", ["._a.png", ".a.png", ".ipynb_checkpoints/a.png"])
 def test_folders_of_masks_and_images(mask_folders, name):
-    from pathlib import Path
-
     entry = mask_folders()
     images, masks = Path(entry["IMAGES"]), Path(entry["MASKS"])
     leave(images, name)
@@ -66,6 +70,21 @@ def test_folders_of_masks_and_images(mask_folders, name):
     assert len(load_mask_folders(images, masks, **options)) == 6
     assert [found.stem for found, _ in pair_masks(masks, masks)] == list("abcdef")
     assert [path.stem for path in find_images([str(images)])[0]] == list("abcdef")
+
+
+@pytest.mark.parametrize("suffix", [".Jpg", ".JPEG", ".Png", ".bmp", ".TIF", ".WebP"])
+def test_image_files_of_masks_with_any_suffix(mask_folders, tmp_path, suffix):
+    entry = mask_folders()
+    images, masks = Path(entry["IMAGES"]), Path(entry["MASKS"])
+    next(images.iterdir()).rename(images / f"z{suffix}")
+    options = {"mask_suffix": ".png", "fix": ""}
+    found = load_mask_folders(images, masks, list_file=None, **options)
+    assert len(found) == 6
+    assert found[-1]["file_name"] == str(images / f"z{suffix}")
+    (tmp_path / "list.txt").write_text(f"z{suffix}\n")
+    assert (
+        load_mask_folders(images, masks, list_file=tmp_path / "list.txt", **options) == found[-1:]
+    )
 
 
 @pytest.mark.parametrize("name", [".DS_Store", "aachen/._a_leftImg8bit.png", "__MACOSX/a.png"])
@@ -104,6 +123,17 @@ def test_one_class_needs_no_classifier(image_folder, num_classes):
     leave(root, ".ipynb_checkpoints/x.png")
     with pytest.raises(DataError, match=r"'mine' has one class alone, 'cat' .*needs no classifier"):
         check_image_folders({"mine": root}, num_classes=num_classes)
+
+
+def test_one_class_is_told_so_by_the_command(image_folder, tmp_path, root):
+    """Which makes the network before it looks at data."""
+    folder = image_folder("mine", cat=3)
+    entry = {"NAME": "mine", "FORMAT": "image_folder", "ROOT": str(folder)}
+    words = [str(root / "configs/Base/classifier_groupnet_r18.yaml"), "--num-gpus", "0"]
+    words += ["DATASETS.CUSTOM", str([entry]), "DATASETS.TRAIN", "['mine']", "DATASETS.TEST", "[]"]
+    words += ["MODEL.CLASSIFIER.NUM_CLASSES", "1", "OUTPUT_DIR", str(tmp_path / "out")]
+    with pytest.raises(SystemExit, match=r"^error: .*NUM_CLASSES is 1; .*one class needs no"):
+        train_net.main(words)
 
 
 @pytest.mark.parametrize("names", [("b", "b "), ("no", " no")], ids=repr)

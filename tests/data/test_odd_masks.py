@@ -115,6 +115,17 @@ def test_labels_of_few_bits(tmp_path, bits, labels, palette):
     assert (read_labels(tmp_path / "m.png") == pixels).all()
 
 
+@pytest.mark.parametrize("magic", ["P5", "P2"], ids=["binary", "text"])
+@pytest.mark.parametrize("greatest", [1, 3, 20, 100, 254, 255])
+def test_pgm_of_any_greatest_value(tmp_path, magic, greatest):
+    """Which Pillow scales so that the greatest is 255."""
+    pixels = np.random.default_rng(0).integers(0, greatest + 1, (5, 7)).astype(np.uint8)
+    rows = "\n".join(" ".join(map(str, row)) for row in pixels.tolist()).encode()
+    head = f"{magic}\n7 5\n{greatest}\n".encode()
+    (tmp_path / "m.pgm").write_bytes(head + (pixels.tobytes() if magic == "P5" else rows))
+    assert (read_labels(tmp_path / "m.pgm") == pixels).all()
+
+
 @pytest.mark.parametrize("bits", [2, 4])
 def test_tiff_of_few_bits(tmp_path, bits):
     import struct

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from groupnet_det.config import load_config
-from groupnet_det.data.checks.boxes_and_masks import check_announced_size
+from groupnet_det.data.checks.image_sizes import check_announced_size
 from groupnet_det.data.checks.label_masks import check_mask_file
 from groupnet_det.data.loading.detection_mapper import DetectionMapper
 from groupnet_det.errors import DataError

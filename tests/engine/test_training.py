@@ -174,6 +174,13 @@ def test_device_is_the_cpu_where_there_is_no_gpu(root):
         choose_device(cfg, num_gpus=99)
 
 
+@pytest.mark.parametrize("device", ["gpu", "cuda:x", ""])
+def test_what_is_no_device_is_told(root, device):
+    cfg = load_config("", ["MODEL.DEVICE", device])
+    with pytest.raises(ConfigError, match=f"MODEL.DEVICE is '{device}'; write cuda or cpu"):
+        choose_device(cfg, num_gpus=0)
+
+
 def test_a_drawn_seed_is_found_again_on_resume(tmp_path):
     cfg = load_config("", ["OUTPUT_DIR", str(tmp_path), "SEED", "-1"])
     seed = choose_seed(cfg, resume=False)

@@ -111,7 +111,7 @@ def random_images(count):
     return list(np.random.default_rng(0).integers(0, 256, (count, 256, 320, 3), np.uint8))
 
 
-BATCHES = pytest.mark.parametrize("count", [1, 2, 4], ids="batch{}".format)
+BATCHES = pytest.mark.parametrize("count", [1, 2, 4, 8], ids="batch{}".format)
 
 
 @BATCHES

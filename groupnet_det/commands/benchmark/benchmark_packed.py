@@ -15,6 +15,7 @@ from groupnet_det.benchmark.suites.trained_model import time_trained
 from groupnet_det.commands.network_config import network_config
 from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
+from groupnet_det.files.output_files import check_output
 
 from . import benchmark_flags
 
@@ -28,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if getattr(arguments, name) <= 0:
             parser.error(f"--{name.replace('_', '-')} must be positive")
     try:
+        check_output(arguments.json, "--json")
         figures = _measure_packed_file(arguments)
     except UserError as error:
         sys.exit(f"error: {error}")

@@ -39,6 +39,7 @@ from groupnet_det.exporting.verify.predictions import (
     verdict_of,
     verification_report,
 )
+from groupnet_det.files.output_files import check_output
 from groupnet_det.inference.dataset_scores import DatasetScores, first_images, score_dataset
 from groupnet_det.inference.packed_model import PackedModel, build_packed_model
 from groupnet_det.modeling.heads.class_agnostic_nms import KEY, is_class_agnostic
@@ -219,6 +220,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.num_images < 1:
         parser.error("--num-images must be positive")
     try:
+        check_output(arguments.json, "--json")
         cfg = prepare_check(network_config(arguments))
         findings = verify(
             cfg,

@@ -16,6 +16,7 @@ from groupnet_det.comparison.grid_training import row_config, train_grid
 from groupnet_det.comparison.rows import ComparisonRow, read_comparison
 from groupnet_det.config import load_config
 from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
+from groupnet_det.data.text_files import read_text
 from groupnet_det.engine.checks.binary_share import build_without_weights, check_binary_share
 from groupnet_det.engine.setup import check_output_dir, check_run
 from groupnet_det.errors import ConfigError, UserError, lookup
@@ -143,11 +144,11 @@ def _read_methods(path: Path) -> dict[str, dict[str, Any]]:
     """Name -> config keys and values.
 
     Raises:
-        ConfigError: The file holds something else, or `_find_methods`.
+        UserError: The file holds something else or is no text, or `_find_methods`.
     """
     path = _find_methods(path)
     try:
-        methods = yaml.safe_load(path.read_text())
+        methods = yaml.safe_load(read_text(path, "list of methods"))
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(methods, dict) or not all(isinstance(m, dict) for m in methods.values()):

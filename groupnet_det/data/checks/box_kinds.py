@@ -52,7 +52,8 @@ def _guess_box_kind(records: list[dict[str, Any]]) -> str | None:
     Returns:
         A clause for an error message, or None if the boxes are written as they are read.
     """
-    for mode, guesses in GUESSES.items():
+    is_yolo = any("label_file" in record for record in records)
+    for mode, guesses in (OF_YOLO if is_yolo else GUESSES).items():
         rows = list(_rows(records, mode))
         table = np.asarray(rows, dtype=np.float64).reshape(-1, 6)
         sides = table[:, 2:4] - (table[:, :2] if mode == BoxMode.XYXY_ABS else 0)
@@ -108,7 +109,23 @@ def _sizes_for_corners(boxes: _Boxes) -> str | None:
     )
 
 
-GUESSES: dict[BoxMode, tuple[Callable[[_Boxes], str | None], ...]] = {
+def _corners_for_centres(boxes: _Boxes) -> str | None:
+    """Detect corners x0, y0, x1, y1 where YOLO's centre, width and height are expected."""
+    low, high = boxes.values[:, :2], boxes.values[:, 2:]
+    over = np.any((low < -TOLERANCE) | (high > boxes.sizes + TOLERANCE), axis=1)
+    first, second = (low + high) / 2, high - low  # as written, in pixels
+    inside = (second >= first).all() and (second <= boxes.sizes + TOLERANCE).all()
+    if not inside or over.mean() < SHARE:
+        return None
+    return (
+        f"{over.sum()} of {len(over)} boxes reach over the border of their images as centre, width "
+        "and height, but none does as x0, y0, x1, y1: they look like corners"
+    )
+
+
+Guesses = dict[BoxMode, tuple[Callable[[_Boxes], str | None], ...]]
+GUESSES: Guesses = {
     BoxMode.XYWH_ABS: (_fractions, _corners_for_sizes),
     BoxMode.XYXY_ABS: (_fractions, _sizes_for_corners),
 }
+OF_YOLO: Guesses = {BoxMode.XYXY_ABS: (_corners_for_centres,)}

@@ -1,29 +1,29 @@
 """Checks of boxes and masks of a detection data set before training."""
 
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pycocotools.mask as mask_util
 from detectron2.config import CfgNode
-from detectron2.data import MetadataCatalog
 from detectron2.structures import BoxMode
 
 from groupnet_det.data.catalog import class_names_of, source_of
 from groupnet_det.errors import ConfigError, DataError
-from groupnet_det.images.decoding import open_image, upright_size
 
 from .box_kinds import check_box_kind
 from .compressed_masks import run_length_problem
+from .image_sizes import check_real_size, is_voc, source_of_record
 
 logger = logging.getLogger(__name__)
 
 BOX_TOLERANCE = 1.0  # pixels; annotation tools round
 MIN_SIDE = 1e-5  # pixels; Detectron2 calls a smaller box empty
 MAX_NAMED = 12  # classes in a message
+MAX_OPENED = 20  # images whose sizes are looked at
 
 RecordList = list[dict[str, Any]]
 
@@ -37,9 +37,13 @@ def check_instances(cfg: CfgNode, name: str, records: RecordList) -> None:
     """
     if not any("annotations" in record for record in records):
         return  # a data set for another task
-    if cfg.DATASETS.CHECK_BOX_KIND:
-        check_box_kind(name, records)
-    check_boxes(name, records)
+    try:
+        if cfg.DATASETS.CHECK_BOX_KIND:
+            check_box_kind(name, records)
+        check_boxes(name, records)
+    except DataError:
+        _check_sizes_around_boxes(name, records)  # which may be the mistake
+        raise
     _check_counts(cfg, name, records)
     _check_run_lengths(cfg, name, records)
     if cfg.MODEL.MASK_ON:
@@ -61,13 +65,13 @@ def check_boxes(name: str, records: RecordList) -> None:
     for record, annotation, box in _boxes(records):
         if annotation.get("iscrowd", 0) not in (0, 1):  # other loaders keep strings
             problem = f"{_named(name, record, annotation)} has iscrowd {annotation['iscrowd']!r}"
-            raise DataError(f"{problem}; name {_source(name, record)} in DATASETS.CUSTOM")
+            raise DataError(f"{problem}; name {source_of_record(name, record)} in DATASETS.CUSTOM")
         width, height = record.get("width", np.inf), record.get("height", np.inf)
         x0, y0, x1, y1 = box
         if not np.isfinite(box).all() or x1 < x0 or y1 < y0:
             raise DataError(
                 f"{_named(name, record, annotation)} is of negative size or of no numbers; fix it "
-                f"in {_source(name, record)}"
+                f"in {source_of_record(name, record)}"
             )
         if is_empty(box):
             empty.append(_named(name, record, annotation))
@@ -75,7 +79,7 @@ def check_boxes(name: str, records: RecordList) -> None:
         if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
             raise DataError(
                 f"{_named(name, record, annotation)} lies outside its image of {width}x{height}; "
-                f"fix it in {_source(name, record)}"
+                f"fix it in {source_of_record(name, record)}"
             )
         low, high = -BOX_TOLERANCE, BOX_TOLERANCE
         if x0 < low or y0 < low or x1 > width + high or y1 > height + high:
@@ -141,7 +145,7 @@ def _check_run_lengths(cfg: CfgNode, name: str, records: RecordList) -> None:
     if record is None:
         return
     if cfg.MODEL.MASK_ON:
-        _check_real_size(name, record)  # the size in the record may be the mistake
+        check_real_size(name, record)  # the size in the record may be the mistake
         raise DataError(f"{first}; fix it in {source_of(name)}")
     number = 1 + sum(1 for _ in problems)
     logger.warning(
@@ -158,35 +162,16 @@ def _run_length_problem(record: Any, annotation: Any) -> str | None:
     return run_length_problem(mask, size)
 
 
-def _check_real_size(name: str, record: dict[str, Any]) -> None:
-    if Path(record["file_name"]).is_file():
-        with open_image(record["file_name"]) as image:
-            check_announced_size(name, record, upright_size(image))
-
-
-def check_announced_size(name: str, record: dict[str, Any], size: tuple[int, int]) -> None:
-    """Call `check_image_size` for a record of the data set `name`."""
-    check_image_size(record, size, _source(name, record))
-
-
-def check_image_size(record: dict[str, Any], size: tuple[int, int], source: str) -> None:
-    """Check that the size in a record is that of the image.
-
-    Args:
-        record: A record of a data set.
-        size: (width, height) of the upright image.
-        source: The file of the record, for messages.
-
-    Raises:
-        DataError: The sizes differ.
-    """
-    announced = (record.get("width", size[0]), record.get("height", size[1]))
-    if size != announced:
-        swapped = ", with width and height swapped" if size == announced[::-1] else ""
-        raise DataError(
-            f"image {record['file_name']} is {size[0]}x{size[1]}, but {source} says "
-            f"{announced[0]}x{announced[1]}{swapped}; correct its width and height there"
-        )
+def _check_sizes_around_boxes(name: str, records: RecordList) -> None:
+    """Check the sizes of the first images that boxes reach over, as where width and height are
+    swapped."""
+    over = (
+        record
+        for record, _, (_, _, x1, y1) in _boxes(records)
+        if x1 > record.get("width", np.inf) or y1 > record.get("height", np.inf)
+    )
+    for record in itertools.islice(over, MAX_OPENED):
+        check_real_size(name, record)
 
 
 def _check_mask_places(name: str, records: RecordList) -> None:
@@ -283,17 +268,7 @@ def _named(name: str, record: dict[str, Any], annotation: dict[str, Any]) -> str
     number = f" of annotation {annotation['id']}" if "id" in annotation else ""
     if annotation["bbox_mode"] == BoxMode.XYWH_ABS:
         order = "x, y, width, height"
-    elif _is_voc(name):  # VOC counts pixels from 1
+    elif is_voc(name):  # VOC counts pixels from 1
         box, order = [box[0] + 1, box[1] + 1, *box[2:]], "xmin, ymin, xmax, ymax"
         number = f" of object {record['annotations'].index(annotation) + 1}"
     return f"{record['file_name']}: box {[round(side, 1) for side in box]} ({order}){number}"
-
-
-def _source(name: str, record: dict[str, Any]) -> str:
-    """Return the file that a record comes from, for messages."""
-    xml = f"{source_of(name)}/Annotations/{record.get('image_id')}.xml"
-    return record.get("label_file") or (xml if _is_voc(name) else source_of(name))
-
-
-def _is_voc(name: str) -> bool:
-    return "dirname" in MetadataCatalog.get(name).as_dict()

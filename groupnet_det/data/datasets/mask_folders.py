@@ -10,8 +10,6 @@ from groupnet_det.data.text_files import read_text
 from groupnet_det.errors import DataError
 from groupnet_det.images.folder_files import without_system_files
 
-SUFFIXES = {*IMG_EXTENSIONS, *(suffix.upper() for suffix in IMG_EXTENSIONS)}
-
 
 def load_mask_folders(
     images: Path,
@@ -40,7 +38,7 @@ def load_mask_folders(
         if not folder.is_dir():
             raise DataError(f"folder {folder} does not exist; {fix}")
     listed = without_system_files(images.iterdir(), images)
-    found = sorted(path for path in listed if path.suffix in SUFFIXES)
+    found = sorted(path for path in listed if is_image(path))
     if not found:
         raise DataError(f"folder {images} holds no image; {fix}")
     chosen = found if list_file is None else _listed(list_file, images, found, fix)
@@ -49,6 +47,11 @@ def load_mask_folders(
         {"file_name": str(path), "sem_seg_file_name": str(masks / f"{path.stem}{mask_suffix}")}
         for path in chosen
     ]
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file name ends as that of an image, in letters of any case."""
+    return path.suffix.lower() in IMG_EXTENSIONS
 
 
 def read_names(path: Path, fix: str) -> list[str]:

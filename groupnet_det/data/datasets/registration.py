@@ -231,4 +231,5 @@ def _required(entry: Mapping[str, Any], key: str, where: str) -> Any:
 
 
 def _path(entry: Mapping[str, Any], key: str, where: str) -> str:
-    return expand_path(str(_required(entry, key, where)), f"{where}.{key}")
+    value = checked_text(_required(entry, key, where), f"{where}.{key}")
+    return expand_path(value, f"{where}.{key}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from groupnet_det.config.load import expand_path
 from groupnet_det.data.catalog import datasets_root, register
-from groupnet_det.data.class_names import check_class_names, checked_texts
+from groupnet_det.data.class_names import check_class_names, checked_text, checked_texts
 from groupnet_det.errors import ConfigError
 from groupnet_det.images.label_images import NUM_LABELS, LabelOfValue, voc_colours
 
@@ -110,7 +110,7 @@ def register_custom_masks(name: str, entry: Mapping[str, Any], where: str) -> No
     for key in sorted(CUSTOM_MASKS_REQUIRED - set(entry)):
         raise ConfigError(f"{where} lacks the key {key}")
     paths = {
-        key: Path(expand_path(str(entry[key]), f"{where}.{key}"))
+        key: Path(expand_path(checked_text(entry[key], f"{where}.{key}"), f"{where}.{key}"))
         for key in ("IMAGES", "MASKS", "LIST")
         if key in entry
     }
@@ -128,7 +128,7 @@ def register_custom_masks(name: str, entry: Mapping[str, Any], where: str) -> No
         class_names=class_names,
         list_file=paths.get("LIST"),
         ignore_label=ignore_label,
-        mask_suffix=str(entry.get("MASK_SUFFIX", ".png")),
+        mask_suffix=checked_text(entry.get("MASK_SUFFIX", ".png"), f"{where}.MASK_SUFFIX"),
         label_of_value=parse_label_of_value(
             entry.get("LABELS"), f"{where}.LABELS", len(class_names), ignore_label
         ),

@@ -9,7 +9,7 @@ or a class and a polygon ``x y x y …``, all as fractions of the image's width 
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,10 @@ def read_yolo(path: Path) -> YoloData:
     """
     if not path.is_file():
         raise DataError(f"{path} does not exist; a YOLO data set needs this list of its classes")
+    text = read_text(path, "data set file")
     try:
-        content = yaml.safe_load(read_text(path, "data set file"))
+        content = yaml.safe_load(text)
+        written = yaml.load(text, yaml.BaseLoader)  # texts: "no" and "02", which YAML would turn
     except (yaml.YAMLError, RecursionError) as error:
         raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict) or "names" not in content:
@@ -71,10 +73,12 @@ def read_yolo(path: Path) -> YoloData:
     }
     if not splits:
         raise DataError(f"{path} names no images; it needs the key train: a folder or a list")
+    class_names = _class_names(path, written.get("names"))
+    _check_number(path, content, class_names)
     return YoloData(
         path=path,
         root=_root(path, content),
-        class_names=_class_names(path, content),
+        class_names=class_names,
         splits=splits,
     )
 
@@ -104,29 +108,35 @@ def _root(path: Path, content: Mapping[str, Any]) -> Path:
     return root
 
 
-def _class_names(path: Path, content: Mapping[str, Any]) -> tuple[str, ...]:
-    names = content["names"]
+def _class_names(path: Path, names: Any) -> tuple[str, ...]:
+    """
+    Args:
+        path: The file, for messages.
+        names: As written, without YAML's types.
+    """
     if isinstance(names, dict):
-        if sorted(names, key=str) != sorted(range(len(names)), key=str):
+        if sorted(names) != sorted(map(str, range(len(names)))):
             raise DataError(
                 f"{path}: names has the keys {shortened(list(names))}; they must be the numbers 0 "
                 f"to {len(names) - 1}"
             )
-        names = [names[index] for index in range(len(names))]
-    if not isinstance(names, list) or not names or not {*map(type, names)} <= {str, int}:
+        names = [names[str(index)] for index in range(len(names))]
+    if not isinstance(names, list) or not names or {*map(type, names)} != {str}:
         raise DataError(
             f"{path}: names is {shortened(names)}; it must be a list of class names, or a mapping "
             "from 0, 1, ... to them"
         )
-    count = content.get("nc", len(names))
-    if count != len(names):
+    check_class_names(names, f"{path}")
+    return tuple(names)
+
+
+def _check_number(path: Path, content: Mapping[str, Any], class_names: Sequence[str]) -> None:
+    count = content.get("nc", len(class_names))
+    if count != len(class_names):
         raise DataError(
-            f"{path}: nc is {shortened(count)}, but names has {len(names)} classes; correct one of "
-            "the two"
+            f"{path}: nc is {shortened(count)}, but names has {len(class_names)} classes; correct "
+            "one of the two"
         )
-    texts = tuple(map(str, names))
-    check_class_names(texts, f"{path}")
-    return texts
 
 
 def images_of(data: YoloData, split: str) -> list[Path]:

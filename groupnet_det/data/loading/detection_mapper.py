@@ -9,7 +9,7 @@ from detectron2.config import CfgNode
 from detectron2.data import DatasetMapper, detection_utils
 from detectron2.data import transforms as T
 
-from groupnet_det.data.checks.boxes_and_masks import check_image_size
+from groupnet_det.data.checks.image_sizes import check_image_size
 from groupnet_det.errors import lookup
 from groupnet_det.images.decoding import CHANNEL_ORDERS, read_rgb
 from groupnet_det.images.label_images import read_mask

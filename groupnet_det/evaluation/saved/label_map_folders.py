@@ -9,7 +9,7 @@ from detectron2.data import DatasetCatalog, MetadataCatalog
 from numpy.typing import NDArray
 
 from groupnet_det.data.catalog import register
-from groupnet_det.data.datasets.mask_folders import SUFFIXES, read_names
+from groupnet_det.data.datasets.mask_folders import is_image, read_names
 from groupnet_det.errors import DataError
 from groupnet_det.evaluation.semantic_evaluator import SemanticEvaluator
 from groupnet_det.evaluation.semantic_scores import SemanticScores
@@ -115,7 +115,7 @@ def pair_masks(
 def _listed(list_file: Path) -> list[str]:
     """The listed names without image file extensions."""
     names = [Path(name) for name in read_names(list_file, "check --list")]
-    return [str(name.with_suffix("") if name.suffix in SUFFIXES else name) for name in names]
+    return [str(name.with_suffix("") if is_image(name) else name) for name in names]
 
 
 def to_one_hot(labels: NDArray[np.uint8], num_classes: int) -> torch.Tensor:

@@ -50,7 +50,9 @@ class ImageClassifier(nn.Module):
         super().__init__()
         if num_classes < 2:
             raise ConfigError(
-                f"MODEL.CLASSIFIER.NUM_CLASSES is {num_classes}; set that of the data set"
+                f"MODEL.CLASSIFIER.NUM_CLASSES is {num_classes}; set that of the data set, 2 or "
+                "more: one class needs no classifier; add a folder of images of another, such as "
+                "'other'"
             )
         self.backbone = backbone
         self.in_feature, shape = list(backbone.output_shape().items())[-1]

@@ -286,3 +286,10 @@ def test_scores_far_apart_are_held_against_the_rounded_stem(small_segmenter, mon
     (finding,) = verify_packed.compare_predictions(cfg, trained, packed, "val")
     assert finding.verdict == "passed"
     assert scored == ["trained", "packed", "rounded"][: 2 if apart < 0.1 else 3]
+
+
+def test_a_report_that_cannot_be_written_is_told_before_the_work(verify, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(verify_packed, "verify", lambda *_, **__: pytest.fail("it has begun"))
+    code, _ = verify(*REFERENCE, "--json", tmp_path / "file/report.json")
+    assert code.startswith(f"error: --json {tmp_path}/file/report.json: its folder cannot be made")

@@ -119,11 +119,16 @@ def test_bad_flags(main, flags, message):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("* a", "is not YAML: [^\n]*$"), ("- a", "must map names"), ("a: 3", "must map names")],
-    ids=["broken", "list", "number"],
+    [
+        ("* a", "is not YAML: [^\n]*$"),
+        ("- a", "must map names"),
+        ("a: 3", "must map names"),
+        ("\udcfc: {}", "is no text in UTF-8"),
+    ],
+    ids=["broken", "list", "number", "latin-1"],
 )
 def test_bad_list_of_methods(main, tmp_path, text, message):
-    (tmp_path / "methods.yaml").write_text(text)
+    (tmp_path / "methods.yaml").write_text(text, errors="surrogateescape")
     with pytest.raises(SystemExit, match=f"^error: .*methods.yaml {message}"):
         main()
 

@@ -82,9 +82,11 @@ def test_voc_class_that_is_not_listed(voc):
         ),
         ({"CLASSES": "cat"}, "CLASSES must be a list"),
         ({"ROOT": "$NOWHERE_AT_ALL/x"}, "variable NOWHERE_AT_ALL is not set"),
+        ({"ROOT": 2024}, r"ROOT is 2024, not a text.* in quotes"),
+        ({"ROOT": None}, r"ROOT is None, not a text"),
         ({"COLOUR": "red"}, r"unknown keys \['COLOUR'\]; valid for voc"),
     ],
-    ids=["format", "classes", "variable", "unknown-key"],
+    ids=["format", "classes", "variable", "number", "null", "unknown-key"],
 )
 def test_bad_entries(voc, change, message):
     with pytest.raises(ConfigError, match=message):

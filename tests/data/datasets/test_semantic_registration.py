@@ -108,9 +108,14 @@ def test_class_names_from_a_file(mask_folders, tmp_path):
         ({"IGNORE_LABEL": 0}, "IGNORE_LABEL is 0; valid with 3 classes: 3 to 255"),
         ({"IGNORE_LABEL": 256}, "IGNORE_LABEL is 256; valid"),
         ({"IMAGES": "$NOWHERE_AT_ALL"}, "variable NOWHERE_AT_ALL is not set"),
+        ({"MASKS": 10}, r"MASKS is 10, not a text.* in quotes"),
+        ({"MASK_SUFFIX": 0.5}, r"MASK_SUFFIX is 0.5, not a text"),
         ({"ROOT": "x"}, r"unknown keys \['ROOT'\]; valid for masks"),
     ],
-    ids=["no-file", "doubled", "number", "ignore-a-class", "ignore-256", "variable", "unknown-key"],
+    ids=[
+        *("no-file", "doubled", "number", "ignore-a-class", "ignore-256", "variable", "folder"),
+        *("suffix", "unknown-key"),
+    ],
 )
 def test_bad_entries(mask_folders, changes, message):
     with pytest.raises((ConfigError, DataError), match=message):

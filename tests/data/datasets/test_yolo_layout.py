@@ -81,6 +81,18 @@ def test_names_of_classes(tmp_path, names, expected):
 
 @pytest.mark.parametrize(
     "said",
+    ["[no, null, 02, 1.50]", "{0: no, 2: 02, 1: null, 3: 1.50}", "\n- no\n- null\n- 02\n- 1.50"],
+    ids=["list", "mapping", "block"],
+)
+def test_names_are_read_as_they_are_written(tmp_path, said):
+    """Which YAML takes for False, nothing, 2 and 1.5."""
+    path = write_yolo(tmp_path, {}, names=None)
+    path.write_text(f"{path.read_text()}names: {said}\n")
+    assert read_yolo(path).class_names == ("no", "null", "02", "1.50")
+
+
+@pytest.mark.parametrize(
+    "said",
     ["train/images", "./train/images", "../train/images", "list.txt", ["train/images"], "train"],
     ids=["folder", "dot", "Roboflow", "list", "folders", "folder above"],
 )
@@ -121,7 +133,7 @@ def test_labels_lie_where_images_do_but_for_the_folder(image, labels, tmp_path):
     [
         ({"names": None}, "lacks the key names"),
         ({"names": "cat"}, "names is 'cat'; it must be a list"),
-        ({"names": [True, False]}, "it must be a list of class names"),
+        ({"names": [["cat"], ["dog"]]}, "it must be a list of class names"),
         ({"names": {1: "cat", 2: "dog"}}, "must be the numbers 0 to 1"),
         ({"names": ["cat", "cat "]}, "classes of the same name"),
         ({"nc": 3}, "nc is 3, but names has 2 classes"),
@@ -199,3 +211,24 @@ def test_checks_name_the_file_of_labels(tmp_path):
     (tmp_path / "train/labels/a.txt").write_text("")
     with pytest.raises(DataError, match="has no box to learn from"):
         check_datasets(config_of(path), ["mine"])
+
+
+CORNERS = ["0 0.1 0.1 0.4 0.9", "1 0.5 0.2 0.9 0.6", "0 0.0 0.0 1.0 1.0", "1 0.7 0.7 0.9 1.0"]
+
+
+@pytest.mark.parametrize("lines", [CORNERS, CORNERS[2:3], [*CORNERS, *CORNERS]], ids=len)
+def test_corners_as_shares_are_refused_with_a_guess(tmp_path, lines):
+    path = write_yolo(tmp_path, {"a": "\n".join(lines)})
+    told = r"'mine': \d of \d boxes reach over .* look like corners.*CHECK_BOX_KIND False"
+    with pytest.raises(DataError, match=told):
+        check_datasets(config_of(path), ["mine"])
+    check_datasets(config_of(path, "DATASETS.CHECK_BOX_KIND", "False"), ["mine"])
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [[BOX, "0 0.02 0.5 0.5 0.5"], ["0 0.5 0.5 1 1"], ["0 0.2 0.3 0.4 0.6", TRIANGLE]],
+    ids=["one over", "whole", "at the corner"],
+)
+def test_centres_and_sizes_are_taken(tmp_path, lines):
+    check_datasets(config_of(write_yolo(tmp_path, {"a": "\n".join(lines)})), ["mine"])
