@@ -54,6 +54,8 @@ class Step {
   // What it reads of each buffer, where its rows may be computed one by one, each whenever these
   // are there: see PlannedStep::run_rows. Empty where it runs as a whole.
   virtual std::optional<std::vector<RowWindow>> row_windows() const { return {}; }
+  // What it reads again for each part of its rows.
+  virtual size_t weight_bytes() const { return 0; }
 
   // Lays out its constants for the kernels. The tensors of the file need not live on afterwards.
   virtual void pack(WeightPacker& /*packer*/) {}

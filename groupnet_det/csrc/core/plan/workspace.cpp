@@ -238,7 +238,7 @@ Scratch Workspace::scratch(int thread) const {
   return {reinterpret_cast<float*>(scratch_[static_cast<size_t>(thread)].data()), scratch_size_};
 }
 
-void Workspace::reserve_scratch(int threads) {
+void Workspace::reserve(int threads) {
   const auto bytes = static_cast<size_t>(scratch_size_) * sizeof(float);
   check_memory(bytes, static_cast<size_t>(threads));
   while (static_cast<int>(scratch_.size()) < threads) {
@@ -246,6 +246,7 @@ void Workspace::reserve_scratch(int threads) {
     scratch.fit(bytes);
     scratch_.push_back(std::move(scratch));
   }
+  for (Strips& strips : strips_) strips.plan(threads);
 }
 
 }  // namespace groupnet

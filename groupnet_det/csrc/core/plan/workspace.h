@@ -51,9 +51,10 @@ class Workspace {
   // Of its maps, for another workspace; this one is of no use any more.
   Slab take_memory() { return std::move(slab_); }
 
-  // After `reserve_scratch` for as many threads.
+  // Scratch memory for so many threads, and the plans of their strips.
+  void reserve(int threads);
+  // After `reserve` for as many threads.
   Scratch scratch(int thread) const;
-  void reserve_scratch(int threads);
 
  private:
   void plan_strips(const Program& program, const Shapes& shapes,

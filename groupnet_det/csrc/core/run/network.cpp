@@ -113,7 +113,7 @@ void Network::give_back(std::unique_ptr<Workspace> workspace) {
 void Network::run(Workspace& workspace, const Given& given, int threads, size_t first, size_t end,
                   double* seconds) {
   threads = std::max(1, threads);
-  workspace.reserve_scratch(threads);
+  workspace.reserve(threads);
   std::unique_ptr<Team> team;
   std::mutex made;
   pool_->run(threads, [&](int thread, int active) {

@@ -80,6 +80,14 @@ std::optional<std::vector<RowWindow>> Conv::row_windows() const {
   return windows;
 }
 
+size_t Conv::weight_bytes() const {
+  size_t bytes = 0;
+  for (const auto& branch : branches) {
+    for (const auto& term : branch.terms) bytes += term.weight.num_bytes;
+  }
+  return bytes;
+}
+
 void Conv::check_overlaps(const std::string& where) const {
   const std::vector<int> list = writes();
   const std::set<int> written(list.begin(), list.end());

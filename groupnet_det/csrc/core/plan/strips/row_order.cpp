@@ -10,53 +10,66 @@ bool holds(const std::vector<int>& buffers, int buffer) {
   return std::find(buffers.begin(), buffers.end(), buffer) != buffers.end();
 }
 
+RowRule rule_of(size_t before, size_t after, const RowWindow& window, bool overwrites) {
+  RowRule rule;
+  rule.before = before;
+  rule.after = after;
+  rule.overwrites = overwrites;
+  // Between maps of the same size, another stride makes little sense.
+  rule.whole = window.stride != 1;
+  if (rule.whole) return rule;
+  rule.above = window.padding;
+  rule.below = window.span - 1 - window.padding;
+  return rule;
+}
+
 }  // namespace
 
 int64_t RowRule::rows_before(int64_t end, int64_t height) const {
   if (end <= 0) return 0;
-  const auto& [buffer, stride, padding, span] = window;
-  if (!overwrites) return std::clamp<int64_t>((end - 1) * stride - padding + span, 0, height);
-  // Rows y of `before` whose windows start at y * stride - padding < end.
-  if (stride == 0) return height;
-  return std::clamp<int64_t>((end - 1 + padding) / stride + 1, 0, height);
+  if (whole) return height;
+  return std::clamp<int64_t>(end + (overwrites ? above : below), 0, height);
 }
 
 int64_t RowRule::first_apart(int64_t start, int64_t height) const {
   if (start <= 0) return 0;
-  const auto& [buffer, stride, padding, span] = window;
-  if (overwrites) return std::clamp<int64_t>((start - 1) * stride - padding + span, 0, height);
-  if (stride == 0) return height;
-  return std::clamp<int64_t>((start + padding + stride - 1) / stride, 0, height);
+  if (whole) return height;
+  return std::clamp<int64_t>(start + (overwrites ? below : above), 0, height);
 }
 
 RowOrder::RowOrder(const Program& program, size_t first, size_t end, int64_t height)
     : num_steps_(end - first), height_(height) {
+  std::vector<std::vector<int>> writes;
+  std::vector<std::vector<RowWindow>> windows;
+  for (size_t step = first; step < end; ++step) {
+    writes.push_back(program.steps[step]->writes());
+    windows.push_back(*program.steps[step]->row_windows());
+  }
   for (size_t after = 1; after < num_steps_; ++after) {
-    for (size_t before = 0; before < after; ++before) add_rules(program, first, before, after);
+    for (size_t before = 0; before < after; ++before) {
+      for (const RowWindow& window : windows[after]) {
+        if (holds(writes[before], window.buffer)) add_rule(rule_of(before, after, window, false));
+      }
+      for (int buffer : writes[after]) {
+        if (holds(writes[before], buffer)) add_rule(rule_of(before, after, {}, false));
+      }
+      for (const RowWindow& window : windows[before]) {
+        if (holds(writes[after], window.buffer)) add_rule(rule_of(before, after, window, true));
+      }
+    }
   }
 }
 
-void RowOrder::add_rules(const Program& program, size_t first, size_t before, size_t after) {
-  const Step &earlier = *program.steps[first + before], &later = *program.steps[first + after];
-  const auto earlier_windows = earlier.row_windows(), later_windows = later.row_windows();
-  const std::vector<int> earlier_writes = earlier.writes(), later_writes = later.writes();
-  const auto add = [&](const RowWindow& window, bool overwrites) {
-    const auto known = std::any_of(rules_.begin(), rules_.end(), [&](const RowRule& rule) {
-      return rule.before == before && rule.after == after && rule.overwrites == overwrites &&
-             rule.window.stride == window.stride && rule.window.padding == window.padding &&
-             rule.window.span == window.span;
-    });
-    if (!known) rules_.push_back({before, after, window, overwrites});
-  };
-  for (const RowWindow& window : *later_windows) {
-    if (holds(earlier_writes, window.buffer)) add(window, false);
+// At most four for two steps: windows of one kind are one that covers them all.
+void RowOrder::add_rule(RowRule rule) {
+  for (auto known = rules_.rbegin(); known != rules_.rend(); ++known) {
+    if (known->before != rule.before || known->after != rule.after) break;
+    if (known->overwrites != rule.overwrites || known->whole != rule.whole) continue;
+    known->above = std::max(known->above, rule.above);
+    known->below = std::max(known->below, rule.below);
+    return;
   }
-  for (int buffer : later_writes) {
-    if (holds(earlier_writes, buffer)) add(RowWindow{buffer}, false);
-  }
-  for (const RowWindow& window : *earlier_windows) {
-    if (holds(later_writes, window.buffer)) add(window, true);
-  }
+  rules_.push_back(rule);
 }
 
 bool RowOrder::is_free(size_t step) const {

@@ -12,8 +12,10 @@ namespace groupnet {
 // argument, and take and give numbers of rows from 0 to `height`.
 struct RowRule {
   size_t before = 0, after = 0;
-  RowWindow window;         // in which `after` reads what `before` writes
-  bool overwrites = false;  // or `before` reads what `after` writes
+  bool overwrites = false;  // `after` writes what `before` reads; else it reads, or writes again
+  // The one that reads needs so many rows above and below the one that it writes, or all of them.
+  int64_t above = 0, below = 0;
+  bool whole = false;
 
   // So many rows of `before` come before rows [0, end) of `after`.
   int64_t rows_before(int64_t end, int64_t height) const;
@@ -41,7 +43,7 @@ class RowOrder {
   std::vector<int64_t> cuts_from(int64_t start) const;
 
  private:
-  void add_rules(const Program& program, size_t first, size_t before, size_t after);
+  void add_rule(RowRule rule);
 
   size_t num_steps_;
   int64_t height_;

@@ -10,6 +10,11 @@ namespace groupnet {
 
 namespace {
 
+// Longer chains would get far ahead, and their order would take long to find.
+constexpr size_t kMaxSteps = 16;
+// Each strip reads all weights of its chain: they should lie in a cache, too.
+constexpr size_t kMaxWeightBytes = size_t{3} << 19;
+
 // Of all maps of floats that the steps write. Those of bits are small.
 int64_t bytes_of_row(const Program& program, size_t first, size_t end, int64_t width) {
   std::set<int> written;
@@ -24,21 +29,33 @@ int64_t bytes_of_row(const Program& program, size_t first, size_t end, int64_t w
   return bytes;
 }
 
+// The end of the chain that starts with a step; that step where it starts none.
+size_t end_of_chain(const Program& program, const Shapes& shapes, size_t first) {
+  size_t end = first, weights = 0;
+  for (; end < program.steps.size() && end < first + kMaxSteps; ++end) {
+    const Step& step = *program.steps[end];
+    weights += step.weight_bytes();
+    if (weights > kMaxWeightBytes || !(shapes.steps[end] == shapes.steps[first]) ||
+        !step.row_windows()) {
+      break;
+    }
+  }
+  return end;
+}
+
 }  // namespace
 
 std::vector<StripChain> choose_strips(const Program& program, const Shapes& shapes,
                                       const ImageSize& size, const StripRule& rule) {
   std::vector<StripChain> chains;
   if (size.images > 1) return chains;
-  const size_t count = program.steps.size();
-  for (size_t first = 0, end; first < count; first = end) {
-    const MapSize& map = shapes.steps[first];
-    end = first;
-    while (end < count && shapes.steps[end] == map && program.steps[end]->row_windows()) ++end;
-    if (end < first + 2) {
+  for (size_t first = 0, end; first < program.steps.size(); first = end) {
+    end = end_of_chain(program, shapes, first);
+    if (end < first + 2) {  // nothing to hand on
       end = first + 1;
       continue;
     }
+    const MapSize& map = shapes.steps[first];
     const int64_t row = bytes_of_row(program, first, end, map.width);
     if (row == 0 || row * map.height <= rule.cache_bytes) continue;
     // Rows between the first step and the last one are in use too.

@@ -12,9 +12,9 @@ namespace groupnet {
 
 // When to run steps in strips.
 struct StripRule {
-  // A second-level cache: maps of floats that are larger together are computed in strips whose rows
-  // have about that size.
-  int64_t cache_bytes = int64_t{1} << 20;
+  // A second-level cache and a share of the next one. Steps whose maps of floats are larger
+  // together run in strips with rows of about that size.
+  int64_t cache_bytes = int64_t{2} << 20;
   int64_t rows = 0;  // of a strip; 0 for as many as the cache holds
 
   static StripRule never() {

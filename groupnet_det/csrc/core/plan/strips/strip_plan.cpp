@@ -33,21 +33,27 @@ class StripPlanner {
   // About the same work for each thread.
   void cut() {
     const Rows bottom(order_.num_steps(), order_.height());
+    const double all = cycles_above(bottom, work_);
     cuts_.emplace_back(order_.num_steps(), 0);
-    int64_t start = 0;
     for (size_t thread = 1; thread < plan_.size(); ++thread) {
-      const double share = cycles_above(bottom, work_) * static_cast<double>(thread) /
-                           static_cast<double>(plan_.size());
-      Rows best = cuts_.back();
-      while (start < order_.height()) {
-        Rows next = order_.cuts_from(start + 1);
-        if (cycles_above(next, work_) - share > share - cycles_above(best, work_)) break;
-        best = std::move(next);
-        ++start;
-      }
-      cuts_.push_back(std::move(best));
+      const double share = static_cast<double>(thread) / static_cast<double>(plan_.size());
+      cuts_.push_back(order_.cuts_from(row_with_work(all * share)));
     }
     cuts_.push_back(bottom);
+  }
+
+  // The last one above which all steps together have no more work than that.
+  int64_t row_with_work(double cycles) const {
+    int64_t low = 0, high = order_.height();
+    while (low < high) {
+      const int64_t middle = high - (high - low) / 2;
+      if (cycles_above(order_.cuts_from(middle), work_) <= cycles) {
+        low = middle;
+      } else {
+        high = middle - 1;
+      }
+    }
+    return low;
   }
 
   void add_tasks(size_t thread, int64_t strip_rows) {
