@@ -4,7 +4,7 @@
   python tools/test_engine.py
   python tools/test_engine.py --sanitize
   python tools/test_engine.py --sanitize --short   # without the long loops, and few mutations
-  python tools/test_engine.py --sanitize-threads   # the tests of concurrency alone
+  python tools/test_engine.py --sanitize-threads   # the tests with many threads alone
   python tools/test_engine.py --arm        # Debian's cross compiler and qemu-user
 
 The same program in all: every kernel against plain loops, packed programs against what the
@@ -45,7 +45,7 @@ def build(target: BuildTarget, folder: Path) -> Path:
 def chosen_tests(target: str, *, short: bool) -> list[str]:
     """Names of a group of tests, or none for all."""
     if target == "sanitize_threads":
-        return ["concurrency"]
+        return ["concurrency", "strips"]
     return SHORT if short else []
 
 

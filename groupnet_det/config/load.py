@@ -74,7 +74,7 @@ def _load(merge: Callable[[CfgNode], None], config_file: str, options: Sequence[
         raise ConfigError(f"{config_file} names {error.filename}, which does not exist") from error
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"{config_file}, or a _BASE_ of it, is no text in UTF-8 (byte {error.start} is "
+            f"{config_file}, or a _BASE_ of it, is not text in UTF-8 (byte {error.start} is "
             f"0x{error.object[error.start]:02x}); save it as UTF-8"
         ) from error
     except yaml.YAMLError as error:

@@ -32,6 +32,7 @@ void test_messages();
 void test_plain_steps();
 void test_shapes();
 void test_examples(const std::string& folder);
+void test_strips(const std::string& folder);
 void test_concurrency(const std::string& folder);
 void test_broken_files(const std::string& folder, int mutations);
 

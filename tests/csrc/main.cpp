@@ -31,6 +31,7 @@ Groups all_groups(const std::string& folder, int mutations) {
           {"dense_terms", test_dense_terms},
           {"detect", test_detect},
           {"examples", [=] { test_examples(folder); }},
+          {"strips", [=] { test_strips(folder + "/strips"); }},
           {"broken_files", [=] { test_broken_files(folder, mutations); }}};
 }
 

@@ -8,7 +8,8 @@ for each buffer that is written int32 step, buffer, 1 for bits and bytes or 4 fo
 of values, and the values. For each part of it: NAME.PART.part, the same with float32 maps.
 
 In FOLDER/tasks: TASK.gnp, a narrow network of each task as it is exported, with all that the
-C interface needs for objects and label maps of images.
+C interface needs for objects and label maps of images. In FOLDER/strips: programs whose steps may
+run in strips.
 """
 
 import struct
@@ -25,6 +26,7 @@ from groupnet_det.runtime.reference.interpreter import Trace, trace_reference, t
 from tests.exporting.models import export, make_model
 from tests.exporting.networks import CLASS_NAMES, make_classifier
 from tests.packed.programs import example_maps, example_packed_files
+from tests.packed.programs_of_strips import strip_examples
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Classifiers are made in another way.
@@ -57,6 +59,10 @@ def main(folder: Path) -> None:
             trace = trace_reference_part(packed, part, maps)
             write_expected(folder / f"{stem}.{part}.part", maps, trace)
     write_tasks(folder / "tasks")
+    (folder / "strips").mkdir(exist_ok=True)
+    for name, packed in strip_examples():
+        path = folder / "strips" / f"{name}.gnp"
+        write_packed(path, packed.program, packed.info, packed.tensors)
 
 
 def write_tasks(folder: Path) -> None:

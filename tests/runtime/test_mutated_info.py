@@ -1,4 +1,4 @@
-"""What a file says about images and results, changed at random: refused in one line, or used."""
+"""Infos of files about images and results, changed at random: refused in one line, or used."""
 
 import copy
 import dataclasses

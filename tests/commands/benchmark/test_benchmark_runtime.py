@@ -40,7 +40,7 @@ def test_layers(run, tmp_path):
     }
     assert all(row.least > 0 and row.threads == 1 for row in rows)
     assert "torch eager" in printed
-    assert (tmp_path / "rows.png").is_file()
+    assert (tmp_path / "rows_layers.png").is_file()
     with (tmp_path / "rows.csv").open() as file:
         (environment, *_) = csv.DictReader(file)
     assert {"device", "isa", "torch", "onnxruntime", "date", "rounds"} <= set(environment)

@@ -123,7 +123,7 @@ def test_bad_flags(main, flags, message):
         ("* a", "is not YAML: [^\n]*$"),
         ("- a", "must map names"),
         ("a: 3", "must map names"),
-        ("\udcfc: {}", "is no text in UTF-8"),
+        ("\udcfc: {}", "is not text in UTF-8"),
     ],
     ids=["broken", "list", "number", "latin-1"],
 )

@@ -85,21 +85,15 @@ class PlannedStem : public PlannedStep {
   }
 
   void run(Worker& worker) const override {
-    expand_rows(worker);
+    prepare(worker);
     worker.wait();
-    auto* scratch = reinterpret_cast<int32_t*>(worker.scratch().memory);
-    worker.in_rows(worker.size().images, args_.height,
-                   [&](int64_t image, int64_t begin, int64_t end) {
-                     kernel_(args_, static_cast<int>(image), static_cast<int>(begin),
-                             static_cast<int>(end), scratch);
-                   });
+    worker.in_rows(
+        worker.size().images, args_.height,
+        [&](int64_t image, int64_t begin, int64_t end) { compute(worker, image, begin, end); });
   }
 
-  void move_maps(const Move& move) override { move_sinks(args_.sinks, sinks_, move); }
-
- private:
   // Bytes to 16-bit numbers, with zeros in all that is no image.
-  void expand_rows(const Worker& worker) const {
+  void prepare(const Worker& worker) const override {
     const ImageSize& size = worker.size();
     const int64_t row_size = size.width * pixels_.channels;
     worker.in_rows(size.images, pixels_.rows, [&](int64_t image, int64_t begin, int64_t end) {
@@ -116,6 +110,27 @@ class PlannedStem : public PlannedStep {
                   int16_t{0});
       }
     });
+  }
+
+  // The kernel takes the shift for the number of the image: see Workspace::place_buffer.
+  void run_rows(const Worker& worker, int64_t first, int64_t end, int64_t shift) const override {
+    compute(worker, shift, first, end);
+  }
+
+  // Rows of the convolution that two rows of the pooling look at are computed twice at a cut.
+  RowWork row_work() const override {
+    const int products = args_.kernel_height * args_.run_length;
+    const int pooled = args_.pool_stride * args_.pool_stride;
+    const double cycles = args_.width * args_.blocks * (pooled * (0.6 * products + 4) + 10);
+    return {cycles, args_.pool_kernel > args_.pool_stride ? 8 : 1};
+  }
+
+  void move_maps(const Move& move) override { move_sinks(args_.sinks, sinks_, move); }
+
+ private:
+  void compute(const Worker& worker, int64_t image, int64_t begin, int64_t end) const {
+    kernel_(args_, static_cast<int>(image), static_cast<int>(begin), static_cast<int>(end),
+            reinterpret_cast<int32_t*>(worker.scratch().memory));
   }
 
   void (*const kernel_)(const StemArgs&, int image, int first_row, int end_row, int32_t* scratch);
@@ -189,6 +204,7 @@ std::unique_ptr<PlannedStep> Stem::plan(StepPlanner& planner) const {
   pixels.map.origin = reinterpret_cast<int16_t*>(planner.own_memory());
   StemArgs args = packed_;
   args.pixels = read_only(pixels.map);
+  if (planner.size().images == 1) args.pixels.image_stride = 0;  // see run_rows
   args.conv_height = static_cast<int>(conv.output(planner.canvas().height, conv.kernel_height));
   args.conv_width = static_cast<int>(conv.output(planner.canvas().width, conv.kernel_width));
   args.height = planner.height();

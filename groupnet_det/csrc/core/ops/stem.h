@@ -22,6 +22,9 @@ class Stem : public Step {
  public:
   Source source() const override { return Source::kImage; }
   std::vector<int> writes() const override { return sinks.buffers(); }
+  std::optional<std::vector<RowWindow>> row_windows() const override {
+    return std::vector<RowWindow>{};
+  }
   void pack(WeightPacker& packer) override;
   MapSize output_size(ShapeInference& shapes) const override;
   size_t own_bytes(const Shapes& shapes, int64_t images) const override;

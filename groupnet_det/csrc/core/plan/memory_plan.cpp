@@ -18,15 +18,27 @@ bool touches(const std::set<int>& some, const std::vector<int>& others) {
   return std::any_of(others.begin(), others.end(), [&](int b) { return some.count(b) > 0; });
 }
 
+bool is_same_row(const RowWindow& window) {
+  return window.stride == 1 && window.padding == 0 && window.span == 1;
+}
+
 }  // namespace
 
-Schedule::Schedule(const Program& program) : lives(program.buffers.size()) {
+Schedule::Schedule(const Program& program, const std::vector<StripChain>& chains)
+    : lives(program.buffers.size()) {
   int64_t section = -1;
+  auto chain = chains.begin();
+  bool chain_ended = false;
   std::set<int> read, written;  // in the section
-  for (const auto& step : program.steps) {
-    const std::vector<int> reads = step->reads(), writes = step->writes();
-    if (section < 0 || touches(written, reads) || touches(written, writes) ||
-        touches(read, writes)) {
+  for (size_t i = 0; i < program.steps.size(); ++i) {
+    const std::vector<int> reads = program.steps[i]->reads(), writes = program.steps[i]->writes();
+    const bool in_chain = chain != chains.end() && i >= chain->first;
+    const bool apart = in_chain ? i == chain->first
+                                : chain_ended || touches(written, reads) ||
+                                      touches(written, writes) || touches(read, writes);
+    chain_ended = in_chain && i + 1 == chain->end;
+    if (chain_ended) ++chain;
+    if (section < 0 || apart) {
       ++section;
       read.clear();
       written.clear();
@@ -38,6 +50,28 @@ Schedule::Schedule(const Program& program) : lives(program.buffers.size()) {
     for (int buffer : writes) lives[buffer].include(section);
   }
   for (const auto& [name, buffer] : program.outputs) lives[buffer].include(section + 1);
+}
+
+std::vector<bool> find_ring_maps(const Program& program, const Shapes& shapes,
+                                 const Schedule& schedule, const std::vector<StripChain>& chains) {
+  std::vector<bool> found(program.buffers.size());
+  for (const StripChain& chain : chains) {
+    const int64_t section = schedule.sections[chain.first];
+    for (size_t buffer = 0; buffer < found.size(); ++buffer) {
+      const Lifetime& life = schedule.lives[buffer];
+      if (life.first == section && life.last == section) {
+        found[buffer] = program.buffers[buffer].kind == BufferKind::kFloat &&
+                        shapes.buffers[buffer].border == 0;
+      }
+    }
+    for (size_t step = chain.first; step < chain.end; ++step) {
+      const auto windows = program.steps[step]->row_windows();
+      for (const RowWindow& window : *windows) {
+        if (!is_same_row(window)) found[static_cast<size_t>(window.buffer)] = false;
+      }
+    }
+  }
+  return found;
 }
 
 // The largest first, each at the lowest place that is free during its life.

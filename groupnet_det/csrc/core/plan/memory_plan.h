@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "core/format/program.h"
+#include "core/plan/shapes.h"
+#include "core/plan/strips/strip_choice.h"
 
 namespace groupnet {
 
@@ -22,14 +24,21 @@ struct Lifetime {
   }
 };
 
-// When steps run, whatever the size of the image. Between the steps of a section, threads need not
-// wait for each other: none of them touches what another one writes.
+// When steps run. Between the steps of a section, threads need not wait for each other: none of
+// them touches what another one writes; or they are a chain, which runs in strips.
 struct Schedule {
-  explicit Schedule(const Program& program);
+  // `chains` in the order of the program.
+  explicit Schedule(const Program& program, const std::vector<StripChain>& chains = {});
 
   std::vector<int64_t> sections;  // the section of each step
   std::vector<Lifetime> lives;    // of each buffer; an output lives to the end
 };
+
+// Whether each buffer is a map of floats that lives within one chain, whose steps read of it only
+// the row that they write. Rows that all steps are done with make room for new ones: the tasks of
+// the chain say where (StripTask::shift).
+std::vector<bool> find_ring_maps(const Program& program, const Shapes& shapes,
+                                 const Schedule& schedule, const std::vector<StripChain>& chains);
 
 // A piece of memory to be placed.
 struct Piece {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/format/step.h"
 #include "core/plan/output_memory.h"
 #include "core/plan/shapes.h"
 #include "core/thread_pool.h"
@@ -74,6 +75,16 @@ class PlannedStep {
  public:
   virtual ~PlannedStep() = default;
   virtual void run(Worker& worker) const = 0;
+
+  // Where the step has windows of rows (see Step), the same in parts, for a single image. All
+  // threads prepare, then wait for each other, then compute rows [first, end), each where what it
+  // reads is there. In maps that are rings (see find_ring_maps), these rows lie `shift` rows
+  // higher.
+  virtual void prepare(const Worker& /*worker*/) const {}
+  virtual void run_rows(const Worker& /*worker*/, int64_t /*first*/, int64_t /*end*/,
+                        int64_t /*shift*/) const {}
+  virtual RowWork row_work() const { return {}; }
+
   // Moves all maps of floats that are among its arguments.
   virtual void move_maps(const Move& move) = 0;
 };

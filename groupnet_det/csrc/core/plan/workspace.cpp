@@ -34,12 +34,22 @@ size_t map_bytes(int64_t images, const BufferShape& shape, int64_t pixel) {
                              (shape.width + 2 * shape.border) * pixel);
 }
 
+// Where the number of an image leads to. Of a single image, it says by how many rows strips shift
+// what they write to a ring, and by none anything else.
+enum class Rows { kOfImages, kFixed, kInRing };
+
 template <class T>
-MapView<T> make_map(uint8_t* memory, const BufferShape& shape, int64_t pixel_bytes) {
+MapView<T> make_map(uint8_t* memory, const BufferShape& shape, int64_t pixel_bytes, Rows rows) {
   MapView<T> map;
   map.pixel_stride = pixel_bytes / static_cast<int64_t>(sizeof(T));
   map.row_stride = (shape.width + 2 * shape.border) * map.pixel_stride;
-  map.image_stride = (shape.height + 2 * shape.border) * map.row_stride;
+  switch (rows) {
+    case Rows::kOfImages:
+      map.image_stride = (shape.height + 2 * shape.border) * map.row_stride;
+      break;
+    case Rows::kFixed: map.image_stride = 0; break;
+    case Rows::kInRing: map.image_stride = -map.row_stride; break;
+  }
   map.origin = reinterpret_cast<T*>(memory) + shape.border * (map.row_stride + map.pixel_stride);
   return map;
 }
@@ -58,10 +68,13 @@ void put_ones(uint32_t* pixel, int channels, bool paired) {
 
 }  // namespace
 
-Workspace::Workspace(const Program& program, const Schedule& schedule, const KernelTable& kernels,
-                     const ImageSize& size, Slab memory)
+Workspace::Workspace(const Program& program, const KernelTable& kernels, const ImageSize& size,
+                     Slab memory, const StripRule& rule)
     : slab_(std::move(memory)), size_(size) {
   const Shapes shapes = infer_shapes(program, size);
+  const std::vector<StripChain> chains = choose_strips(program, shapes, size, rule);
+  const Schedule schedule(program, chains);
+  in_ring_ = find_ring_maps(program, shapes, schedule, chains);
   steps_.resize(program.steps.size());
   const std::vector<uint8_t*> own = allocate(program, schedule, shapes);
   plan_borders(program, shapes, kernels.paired);
@@ -71,6 +84,20 @@ Workspace::Workspace(const Program& program, const Schedule& schedule, const Ker
     steps_[i].planned = planner.plan(i, own[i]);
   }
   scratch_size_ = planner.scratch_size();
+  plan_strips(program, shapes, chains);
+}
+
+void Workspace::plan_strips(const Program& program, const Shapes& shapes,
+                            const std::vector<StripChain>& chains) {
+  for (const StripChain& chain : chains) {
+    std::vector<RowWork> work;
+    for (size_t i = chain.first; i < chain.end; ++i) {
+      steps_[i].strips = static_cast<int>(strips_.size());
+      work.push_back(steps_[i].planned->row_work());
+    }
+    RowOrder order(program, chain.first, chain.end, shapes.steps[chain.first].height);
+    strips_.emplace_back(chain, std::move(order), std::move(work));
+  }
 }
 
 std::vector<uint8_t*> Workspace::allocate(const Program& program, const Schedule& schedule,
@@ -125,11 +152,14 @@ void Workspace::place_buffer(int buffer, const BufferSpec& spec, const BufferSha
   BufferMemory& memory = buffers_[buffer];
   memory.height = shape.height;
   memory.width = shape.width;
+  const Rows rows = size_.images > 1   ? Rows::kOfImages
+                    : in_ring_[buffer] ? Rows::kInRing
+                                       : Rows::kFixed;
   const int64_t pixel = pixel_bytes(spec);
   switch (spec.kind) {
-    case BufferKind::kBits: memory.words = make_map<uint32_t>(start, shape, pixel); break;
-    case BufferKind::kBytes: memory.bytes = make_map<uint8_t>(start, shape, pixel); break;
-    case BufferKind::kFloat: memory.floats = make_map<float>(start, shape, pixel); break;
+    case BufferKind::kBits: memory.words = make_map<uint32_t>(start, shape, pixel, rows); break;
+    case BufferKind::kBytes: memory.bytes = make_map<uint8_t>(start, shape, pixel, rows); break;
+    case BufferKind::kFloat: memory.floats = make_map<float>(start, shape, pixel, rows); break;
   }
 }
 
@@ -208,7 +238,7 @@ Scratch Workspace::scratch(int thread) const {
   return {reinterpret_cast<float*>(scratch_[static_cast<size_t>(thread)].data()), scratch_size_};
 }
 
-void Workspace::reserve_scratch(int threads) {
+void Workspace::reserve(int threads) {
   const auto bytes = static_cast<size_t>(scratch_size_) * sizeof(float);
   check_memory(bytes, static_cast<size_t>(threads));
   while (static_cast<int>(scratch_.size()) < threads) {
@@ -216,6 +246,7 @@ void Workspace::reserve_scratch(int threads) {
     scratch.fit(bytes);
     scratch_.push_back(std::move(scratch));
   }
+  for (Strips& strips : strips_) strips.plan(threads);
 }
 
 }  // namespace groupnet

@@ -9,6 +9,7 @@
 #include "core/plan/output_memory.h"
 #include "core/plan/shapes.h"
 #include "core/plan/step_planner.h"
+#include "core/plan/strips/strip_plan.h"
 
 namespace groupnet {
 
@@ -26,17 +27,21 @@ struct Border {
 struct WorkspaceStep {
   std::unique_ptr<PlannedStep> planned;
   bool starts_section = false;  // see Schedule
+  int strips = -1;              // the number of the chain that it belongs to
   std::vector<Border> borders;  // of the buffers that it writes first
 };
 
 class Workspace {
  public:
   // Throws Error where the program cannot run on images of this size. `memory` is used again.
-  Workspace(const Program& program, const Schedule& schedule, const KernelTable& kernels,
-            const ImageSize& size, Slab memory = {});
+  Workspace(const Program& program, const KernelTable& kernels, const ImageSize& size,
+            Slab memory = {}, const StripRule& rule = {});
 
   const ImageSize& size() const { return size_; }
   const std::vector<WorkspaceStep>& steps() const { return steps_; }
+  // Chains of steps that run in strips, in the order of the program.
+  std::vector<Strips>& strips() { return strips_; }
+  const std::vector<Strips>& strips() const { return strips_; }
   const std::vector<BufferMemory>& buffers() const { return buffers_; }
   size_t num_bytes() const;
   // Before each run, so that it writes to results of a former one that somebody still holds.
@@ -46,11 +51,14 @@ class Workspace {
   // Of its maps, for another workspace; this one is of no use any more.
   Slab take_memory() { return std::move(slab_); }
 
-  // After `reserve_scratch` for as many threads.
+  // Scratch memory for so many threads, and the plans of their strips.
+  void reserve(int threads);
+  // After `reserve` for as many threads.
   Scratch scratch(int thread) const;
-  void reserve_scratch(int threads);
 
  private:
+  void plan_strips(const Program& program, const Shapes& shapes,
+                   const std::vector<StripChain>& chains);
   // Returns the memory of each step of its own.
   std::vector<uint8_t*> allocate(const Program& program, const Schedule& schedule,
                                  const Shapes& shapes);
@@ -65,6 +73,8 @@ class Workspace {
   ImageSize size_;
   std::vector<BufferMemory> buffers_;
   std::vector<WorkspaceStep> steps_;
+  std::vector<Strips> strips_;
+  std::vector<bool> in_ring_;  // of each buffer, see find_ring_maps
   std::vector<Slab> scratch_;  // of each thread
   int64_t scratch_size_ = 0;
 };

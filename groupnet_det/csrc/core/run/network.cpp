@@ -54,7 +54,6 @@ Network::Network(Program program, const KernelTable& kernels, std::shared_ptr<Co
                  std::shared_ptr<ThreadPool> pool)
     : kernels_(kernels),
       program_(std::move(program)),
-      schedule_(program_),
       constants_(std::move(constants)),
       pool_(std::move(pool)) {
   WeightPacker packer(program_, kernels, *constants_);
@@ -100,7 +99,7 @@ std::unique_ptr<Workspace> Network::acquire(const ImageSize& size) {
       free_.erase(free_.begin());
     }
   }
-  return std::make_unique<Workspace>(program_, schedule_, kernels_, size, std::move(memory));
+  return std::make_unique<Workspace>(program_, kernels_, size, std::move(memory));
 }
 
 void Network::give_back(std::unique_ptr<Workspace> workspace) {
@@ -114,15 +113,15 @@ void Network::give_back(std::unique_ptr<Workspace> workspace) {
 void Network::run(Workspace& workspace, const Given& given, int threads, size_t first, size_t end,
                   double* seconds) {
   threads = std::max(1, threads);
-  workspace.reserve_scratch(threads);
-  std::unique_ptr<Barrier> barrier;
+  workspace.reserve(threads);
+  std::unique_ptr<Team> team;
   std::mutex made;
   pool_->run(threads, [&](int thread, int active) {
     {
       std::lock_guard<std::mutex> lock(made);
-      if (barrier == nullptr) barrier = std::make_unique<Barrier>(active);
+      if (team == nullptr) team = std::make_unique<Team>(workspace, active);
     }
-    StepExecutor(workspace, given, thread, active, *barrier).run(first, end, seconds);
+    StepExecutor(workspace, given, thread, active, *team).run(first, end, seconds);
   });
 }
 

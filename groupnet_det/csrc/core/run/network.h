@@ -77,7 +77,6 @@ class Network {
 
   const KernelTable& kernels_;
   Program program_;
-  const Schedule schedule_;
   std::shared_ptr<Constants> constants_;
   std::shared_ptr<ThreadPool> pool_;
   std::vector<std::shared_ptr<Network>> parts_;

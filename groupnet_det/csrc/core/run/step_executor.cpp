@@ -13,13 +13,40 @@ double now() {
 
 }  // namespace
 
+StripProgress::StripProgress(size_t chains, int threads)
+    : threads_(static_cast<size_t>(threads)), counts_(new Count[chains * threads_]) {}
+
+void StripProgress::add(size_t chain, int thread) {
+  count(chain, thread).tasks.fetch_add(1);
+  others_.wake();
+}
+
+void StripProgress::wait_for(size_t chain, const TasksOfThread& tasks) {
+  const std::atomic<int64_t>& done = count(chain, tasks.thread).tasks;
+  if (done.load() >= tasks.count) return;
+  others_.until([&] { return done.load() >= tasks.count; });
+}
+
+Team::Team(Workspace& workspace, int threads)
+    : barrier(threads), progress(workspace.strips().size(), threads) {
+  for (Strips& strips : workspace.strips()) plans.push_back(&strips.plan(threads));
+}
+
 void StepExecutor::run(size_t first, size_t end, double* seconds) {
   const auto& steps = workspace_.steps();
   double start = now();
-  for (size_t i = first; i < end; ++i) {
-    for (const Border& border : steps[i].borders) fill_border(border);
+  for (size_t i = first; i < end;) {
+    const int chain = steps[i].strips;
+    if (chain >= 0 && seconds == nullptr) {
+      const StripChain& strips = workspace_.strips()[static_cast<size_t>(chain)].chain();
+      if (strips.first == i && strips.end <= end) {
+        i = run_strips(static_cast<size_t>(chain));
+        continue;
+      }
+    }
+    fill_borders(steps[i]);
     steps[i].planned->run(worker_);
-    const bool section_ends = i + 1 == end || steps[i + 1].starts_section;
+    const bool section_ends = i + 1 == end || steps[i + 1].starts_section || chain >= 0;
     section_ends ? worker_.start_section() : worker_.change_share();
     if (section_ends || seconds != nullptr) worker_.wait();
     if (seconds != nullptr && worker_.is_first()) {
@@ -27,7 +54,30 @@ void StepExecutor::run(size_t first, size_t end, double* seconds) {
       seconds[i - first] = time - start;
       start = time;
     }
+    ++i;
   }
+}
+
+size_t StepExecutor::run_strips(size_t chain) {
+  const auto& steps = workspace_.steps();
+  const auto& [first, end, rows] = workspace_.strips()[chain].chain();
+  for (size_t i = first; i < end; ++i) {
+    fill_borders(steps[i]);
+    steps[i].planned->prepare(worker_);
+  }
+  worker_.wait();
+  for (const StripTask& task : (*team_.plans[chain])[static_cast<size_t>(thread_)]) {
+    for (const TasksOfThread& needed : task.needs) team_.progress.wait_for(chain, needed);
+    steps[first + task.step].planned->run_rows(worker_, task.first_row, task.end_row, task.shift);
+    team_.progress.add(chain, thread_);
+  }
+  worker_.start_section();
+  worker_.wait();
+  return end;
+}
+
+void StepExecutor::fill_borders(const WorkspaceStep& step) const {
+  for (const Border& border : step.borders) fill_border(border);
 }
 
 // Kernels never write the border.

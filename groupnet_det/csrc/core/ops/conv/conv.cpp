@@ -9,6 +9,8 @@ namespace groupnet {
 
 namespace {
 
+constexpr int64_t kMaxRows = int64_t{1} << 31;
+
 void append(std::vector<int>& list, const std::optional<SinksSpec>& sinks) {
   if (!sinks) return;
   const std::vector<int> more = sinks->buffers();
@@ -60,6 +62,30 @@ std::vector<int> Conv::writes() const {
     for (const auto& sinks : join->branches) append(result, sinks);
   }
   return result;
+}
+
+std::optional<std::vector<RowWindow>> Conv::row_windows() const {
+  std::vector<RowWindow> windows;
+  for (const auto& branch : branches) {
+    for (const auto& term : branch.terms) {
+      const Window& conv = term.conv;
+      const int64_t span = int64_t{conv.dilation} * (conv.kernel_height - 1) + 1;
+      windows.push_back({term.input, conv.stride, conv.padding, span});
+    }
+    if (branch.residual < 0) continue;
+    // Of an enlarged one, all rows: it is no map of this size.
+    windows.push_back(branch.residual_factor == 1 ? RowWindow{branch.residual}
+                                                  : RowWindow{branch.residual, 0, 0, kMaxRows});
+  }
+  return windows;
+}
+
+size_t Conv::weight_bytes() const {
+  size_t bytes = 0;
+  for (const auto& branch : branches) {
+    for (const auto& term : branch.terms) bytes += term.weight.num_bytes;
+  }
+  return bytes;
 }
 
 void Conv::check_overlaps(const std::string& where) const {

@@ -56,6 +56,8 @@ class Conv : public Step {
   std::vector<int> reads() const override;
   std::vector<int> writes() const override;
   void check_overlaps(const std::string& where) const override;
+  std::optional<std::vector<RowWindow>> row_windows() const override;
+  size_t weight_bytes() const override;
   void pack(WeightPacker& packer) override;
   MapSize output_size(ShapeInference& shapes) const override;
   std::unique_ptr<PlannedStep> plan(StepPlanner& planner) const override;

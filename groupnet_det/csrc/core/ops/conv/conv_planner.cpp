@@ -17,18 +17,31 @@ class PlannedConv : public PlannedStep {
 
   // Items are rows of 64 channels: of all branches in turn, or of all together where they join.
   void run(Worker& worker) const override {
-    const int64_t num_branches = args.join != nullptr ? 1 : args.num_branches;
-    const int64_t quads = (args.blocks + kQuadBlocks - 1) / kQuadBlocks;
-    worker.in_rows(images * num_branches * quads, args.height,
-                   [&](int64_t item, int64_t begin, int64_t end) {
-                     RowRange range;
-                     range.first_row = static_cast<int>(begin);
-                     range.end_row = static_cast<int>(end);
-                     range.quad = static_cast<int>(item % quads);
-                     range.branch = static_cast<int>(item / quads % num_branches);
-                     range.image = static_cast<int>(item / quads / num_branches);
-                     compute(range, worker.scratch());
-                   });
+    worker.in_rows(num_items(), args.height, [&](int64_t item, int64_t begin, int64_t end) {
+      compute(item, begin, end, worker.scratch());
+    });
+  }
+
+  // The kernel takes the shift for the number of the image: see Workspace::place_buffer.
+  void run_rows(const Worker& worker, int64_t first, int64_t end, int64_t shift) const override {
+    const int64_t items = num_branches() * quads();
+    for (int64_t item = 0; item < items; ++item) {
+      compute(shift * items + item, first, end, worker.scratch());
+    }
+  }
+
+  // A pair of words for a block takes three cycles with AVX-512, whose kernels need them most.
+  RowWork row_work() const override {
+    double cycles = 0;
+    for (const BranchArgs& branch : branches) {
+      for (int i = 0; i < branch.num_terms; ++i) {
+        const TermArgs& term = branch.terms[i];
+        const double cycles_of_run = term.kind == TermKind::kBits ? 3 : 0.6;
+        cycles += cycles_of_run * term.num_runs * term.run_length;
+      }
+      cycles += 10;
+    }
+    return {cycles * args.blocks * args.width};
   }
 
   void move_maps(const Move& move) override {
@@ -48,7 +61,17 @@ class PlannedConv : public PlannedStep {
   std::vector<SinksArgs> joined;
 
  private:
-  void compute(const RowRange& range, const Scratch& scratch) const {
+  int64_t num_branches() const { return args.join != nullptr ? 1 : args.num_branches; }
+  int64_t quads() const { return (args.blocks + kQuadBlocks - 1) / kQuadBlocks; }
+  int64_t num_items() const { return images * num_branches() * quads(); }
+
+  void compute(int64_t item, int64_t begin, int64_t end, const Scratch& scratch) const {
+    RowRange range;
+    range.first_row = static_cast<int>(begin);
+    range.end_row = static_cast<int>(end);
+    range.quad = static_cast<int>(item % quads());
+    range.branch = static_cast<int>(item / quads() % num_branches());
+    range.image = static_cast<int>(item / quads() / num_branches());
     if (args.join != nullptr) {
       kernels_.joined_conv(args, range, scratch.memory, scratch.size);
     } else {
