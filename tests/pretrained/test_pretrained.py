@@ -12,6 +12,7 @@ from groupnet_det.runtime.predictor import PackedPredictor
 
 needs_engine = pytest.mark.skipif(not is_built(), reason="the compiled engine is not built")
 DETECTOR = "retinanet_groupnet_photo_digits"
+SEGMENTER = "semseg_groupnet_photo_digits"
 CLASSIFIER = "classifier_groupnet_mnist5k"
 OF_OBJECTS = {"detection", "instance segmentation"}
 BINARY_FILES = {".gnp", ".png"}
@@ -60,3 +61,11 @@ def test_detectors_find_most_digits_of_their_image(name):
     found = PackedPredictor(model.path)(model.image).above(0.3)
     assert len(DIGITS_IN_PHOTO & set(found.names)) >= 3
     assert set(found.names) <= {str(digit) for digit in range(10)}
+
+
+@needs_engine
+def test_the_segmenter_sees_most_digits_of_its_image():
+    model = pretrained(SEGMENTER)
+    shares = PackedPredictor(model.path)(model.image).shares()
+    assert len(DIGITS_IN_PHOTO & {name for name, share in shares.items() if share > 0.005}) >= 3
+    assert max(shares, key=shares.get) == "background"

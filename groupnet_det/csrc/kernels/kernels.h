@@ -13,12 +13,12 @@ namespace {
 // The inner loop alone, with its operands in registers and enough independent sums to keep all
 // units busy. `hide` makes the compiler take operands for new ones.
 int64_t register_limit(int64_t iterations) {
-  constexpr int kSums = 8, kRepeats = 8;
+  constexpr int kSums = 8, kRepeats = Vector::kLimitRepeats;
   Vector::Limit sums[kSums];
   I wx = Vector::set_i(0x5A5A1234), w0 = Vector::set_i(0x1337C0DE);
   I ax = Vector::set_i(0x0F1E2D3C), a0 = Vector::set_i(0x76543210);
   for (int64_t n = 0; n < iterations; ++n) {
-    for (int repeat = 0; repeat < kRepeats; ++repeat) {  // unrolled, it is 40 KB of portable code
+    GROUPNET_UNROLL for (int repeat = 0; repeat < kRepeats; ++repeat) {
       GROUPNET_UNROLL for (int i = 0; i < kSums; ++i) {
         sums[i].add(wx, w0, ax, a0);
         if (Vector::kHideOperands) Vector::hide(w0);

@@ -56,6 +56,7 @@ struct Vector : Avx512Vnni {
   };
   static constexpr bool kHideOperands = false;
   static constexpr int kLimitWords = 4;
+  static constexpr int kLimitRepeats = 8;
 };
 
 }  // namespace

@@ -43,6 +43,7 @@ struct Vector : Avx512Vnni {
   };
   static constexpr bool kHideOperands = false;
   static constexpr int kLimitWords = 2;
+  static constexpr int kLimitRepeats = 8;
 };
 
 }  // namespace

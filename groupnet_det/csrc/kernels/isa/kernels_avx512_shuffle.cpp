@@ -85,6 +85,7 @@ struct Vector : Avx512 {
   };
   using Limit = Counter;
   static constexpr int kLimitWords = 2;
+  static constexpr int kLimitRepeats = 8;
   static constexpr bool kHideOperands = true;
   static constexpr int kFlushAfter = 31;  // of 8 bits each, in a byte
 };

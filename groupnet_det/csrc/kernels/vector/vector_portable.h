@@ -182,6 +182,7 @@ struct Vector {
   };
   using Limit = Counter;
   static constexpr int kLimitWords = 2;
+  static constexpr int kLimitRepeats = 1;  // unrolled 8 times, it would be 40 KB
   static constexpr bool kHideOperands = true;
   static constexpr int kFlushAfter = 0;  // a lane counts in 32 bits
 };
