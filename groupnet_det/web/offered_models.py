@@ -8,6 +8,7 @@ from pathlib import Path
 from groupnet_det.benchmark.suites.float_baseline import FloatBaseline
 from groupnet_det.errors import ConfigError, UserError
 from groupnet_det.pretrained import FOLDER as SHIPPED
+from groupnet_det.pretrained import pretrained
 from groupnet_det.runtime.predictor import PackedPredictor
 
 FOLDERS = ("zoo", "output")  # of the checkout: `make zoo`, and trainings
@@ -43,6 +44,14 @@ class WebModel:
     def is_for(self, question: str) -> bool:
         """Whether it is for one of `QUESTIONS`."""
         return self.predictor.task in QUESTIONS[question]
+
+    @property
+    def title(self) -> str:
+        """The name, and for a model that comes with the package what its card says it reaches."""
+        if self.path.resolve().parent != SHIPPED:
+            return self.name
+        metric, value = pretrained(self.name).metric
+        return f"{self.name} ({metric} {value:.1f})"
 
     @functools.cached_property
     def baseline(self) -> FloatBaseline:

@@ -9,7 +9,7 @@ from typing import Any
 
 from groupnet_det.errors import DataError
 
-MAX_UPLOAD = 10 << 20  # bytes of an image
+MAX_UPLOAD = 25 << 20  # bytes of an image
 # The same whatever the cause is: nobody learns from it which files there are.
 REFUSAL = "this image is not among the uploaded ones, or no longer; upload it again"
 

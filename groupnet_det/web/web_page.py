@@ -23,6 +23,11 @@ from .uploads import MAX_UPLOAD, Uploads
 ADDRESS = "127.0.0.1"  # of this machine alone
 TITLE = "groupnet_det"
 KEEP_SECONDS = 3600  # of uploaded images
+# On a phone the prediction stands below what asks for it.
+SHOW_PREDICTION = """() => {
+    const drawn = document.querySelector("#drawn");
+    if (window.innerWidth < 800 && drawn.querySelector("img")) drawn.scrollIntoView();
+}"""
 MAX_LABEL = 100  # characters of a file's name in messages
 # Before Gradio is imported: nothing is reported, and nothing is looked up.
 ENVIRONMENT = {
@@ -79,9 +84,9 @@ class Page:
         self.uploads = uploads
         self.handover = handover
 
-    def choices(self, question: str) -> list[str]:
-        """Names of the models that are for a question."""
-        return [model.name for model in self.models if model.is_for(question)]
+    def choices(self, question: str) -> list[tuple[str, str]]:
+        """Titles and names of the models that are for a question."""
+        return [(model.title, model.name) for model in self.models if model.is_for(question)]
 
     def predict(
         self, upload: object, question: object, name: object, threshold: object
@@ -221,6 +226,7 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
                 preprocess=False,
                 **common,
             )
+            predicted.then(None, js=SHOW_PREDICTION)
             # Without an animation, which takes a core from what is timed.
             predicted.then(
                 page.time,
@@ -235,10 +241,10 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
 
 
 def _choose_model(gr: Any, page: Page, question: str, before: str = "") -> Any:
-    names = page.choices(question)
-    return gr.Dropdown(
-        names, value=before if before in names else names[0], label="Packed model", elem_id="model"
-    )
+    choices = page.choices(question)
+    names = [name for _, name in choices]
+    chosen = before if before in names else names[0]
+    return gr.Dropdown(choices, value=chosen, label="Packed model", elem_id="model")
 
 
 def launch(gradio: ModuleType, blocks: Any, uploads: Uploads, *, port: int | None = None) -> str:

@@ -80,6 +80,18 @@ def test_upload_answer_and_time(page, served, photo):
     assert set(asked_hosts) <= SELF
 
 
+def test_a_phone_shows_the_prediction(page, photo):
+    page.set_viewport_size({"width": 390, "height": 844})
+    upload(page, photo)
+    page.wait_for_function(
+        """() => {
+            const drawn = document.querySelector("#drawn img");
+            const box = drawn ? drawn.getBoundingClientRect() : {top: -1};
+            return box.top >= 0 && box.bottom <= window.innerHeight;
+        }"""
+    )
+
+
 def test_another_task_brings_its_models(page, web_models, photo):
     upload(page, photo)
     page.wait_for_selector("#times .gn-ratio")
@@ -122,7 +134,7 @@ def test_a_big_file_is_refused_by_page_and_server(page, served, tmp_path):
     big = tmp_path / "big.png"
     big.write_bytes(bytes(MAX_UPLOAD + 1))
     upload(page, big)
-    page.wait_for_selector("text=exceed the maximum allowed size of 10.0 Mb")
+    page.wait_for_selector("text=exceed the maximum allowed size of 25.0 Mb")
     assert page.locator("#picture img").count() == 0
     file = {"name": "big.png", "mimeType": "image/png", "buffer": big.read_bytes()}
     answer = page.request.post(f"{served.address}gradio_api/upload", multipart={"files": file})

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from groupnet_det.errors import ConfigError, PackedFileError
+from groupnet_det.pretrained import pretrained
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.web.offered_models import (
     BOXES,
@@ -76,3 +77,15 @@ def test_questions_that_models_answer(web_models):
     for task, asked in expected.items():
         assert questions([web_models[task]]) == asked
     assert questions(web_models.values()) == [BOXES, MASKS, LABELS_QUESTION, CLASS]
+
+
+@needs_engine
+def test_titles(packed_folder):
+    shipped = pretrained("retinanet_groupnet_photo_digits")
+    own = packed_folder / "retinanet/model.gnp"
+    models, _ = open_models([shipped.path, own], [], root=packed_folder)
+    metric, value = shipped.metric
+    assert [model.title for model in models] == [
+        f"{shipped.name} ({metric} {value:.1f})",
+        "retinanet",
+    ]

@@ -148,10 +148,15 @@ Preprocessing::Plan Preprocessing::checked_plan(const RgbImage& image) const {
 
 std::vector<uint8_t> Preprocessing::prepare(const RgbImage& image) const {
   const auto [resized, taken] = checked_plan(image);
-  const AxisPart rows{image.height, resized.height, centered(resized.height, taken.height),
-                      taken.height};
-  const AxisPart columns{image.width, resized.width, centered(resized.width, taken.width),
-                         taken.width};
+  AxisPart rows, columns;
+  rows.input = image.height;
+  rows.resized = resized.height;
+  rows.begin = centered(resized.height, taken.height);
+  rows.count = taken.height;
+  columns.input = image.width;
+  columns.resized = resized.width;
+  columns.begin = centered(resized.width, taken.width);
+  columns.count = taken.width;
   std::vector<uint8_t> pixels = resize_part(image.pixels, kChannels, rows, columns);
   if (reversed_) {
     for (size_t i = 0; i < pixels.size(); i += kChannels) std::swap(pixels[i], pixels[i + 2]);

@@ -9,6 +9,8 @@ namespace groupnet {
 
 // Part of a resized axis: outputs [begin, begin + count) of `resized`.
 struct AxisPart {
+  explicit AxisPart() = default;  // members are set by name
+
   int64_t input = 0, resized = 0, begin = 0, count = 0;
 };
 

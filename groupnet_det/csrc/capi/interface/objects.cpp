@@ -48,9 +48,11 @@ groupnet_objects* groupnet_detect(const groupnet_model* model, const uint8_t* rg
     const groupnet::Objects& found = objects->objects;
     for (size_t i = 0; i < found.size(); ++i) {
       const groupnet::Box& box = found.boxes[i];
-      objects->list.push_back({{box.left, box.upper, box.right, box.lower},
-                               found.scores[i],
-                               static_cast<int32_t>(found.classes[i])});
+      groupnet_object& object = objects->list.emplace_back();
+      const float sides[4] = {box.left, box.upper, box.right, box.lower};
+      std::copy(sides, sides + 4, object.box);
+      object.score = found.scores[i];
+      object.label = static_cast<int32_t>(found.classes[i]);
     }
     return objects.release();
   });
@@ -109,8 +111,11 @@ groupnet_segments* groupnet_panoptic(const groupnet_model* model, const uint8_t*
     const auto found = model->model.segments({rgb, height, width}, score_threshold, threads);
     auto segments = std::make_unique<groupnet_segments>();
     for (const groupnet::Segment& segment : found.list) {
-      segments->list.push_back({segment.is_thing ? 1 : 0, static_cast<int32_t>(segment.label),
-                                segment.score, segment.area});
+      groupnet_panoptic_segment& own = segments->list.emplace_back();
+      own.is_thing = segment.is_thing ? 1 : 0;
+      own.label = static_cast<int32_t>(segment.label);
+      own.score = segment.score;
+      own.area = segment.area;
     }
     std::copy(found.map.begin(), found.map.end(), segment_map);
     return segments.release();

@@ -78,7 +78,11 @@ void Panoptic::add_objects(const Objects& objects, const DetectionInput& input,
     });
     const double taken = static_cast<double>(area - left) / static_cast<double>(area);
     if (area == 0 || taken > overlap_threshold_) continue;
-    found.list.push_back({true, objects.classes[i], objects.scores[i], left});
+    Segment& segment = found.list.emplace_back();
+    segment.is_thing = true;
+    segment.label = objects.classes[i];
+    segment.score = objects.scores[i];
+    segment.area = left;
     const auto number = static_cast<int32_t>(found.list.size());
     each_pixel([&](int32_t& id) {
       if (id == 0) id = number;
@@ -94,7 +98,9 @@ void Panoptic::add_stuff(const std::vector<int32_t>& labels, Segments& found) co
   std::vector<int32_t> numbers(areas.size());
   for (size_t label = kThings + 1; label < areas.size(); ++label) {
     if (areas[label] == 0 || areas[label] < stuff_area_limit_) continue;
-    found.list.push_back({false, static_cast<int64_t>(label), 0, areas[label]});
+    Segment& segment = found.list.emplace_back();
+    segment.label = static_cast<int64_t>(label);
+    segment.area = areas[label];
     numbers[label] = static_cast<int32_t>(found.list.size());
   }
   for (size_t i = 0; i < labels.size(); ++i) {

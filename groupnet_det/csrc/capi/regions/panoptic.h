@@ -12,6 +12,8 @@ namespace groupnet {
 
 // An object, or all pixels of a kind of stuff.
 struct Segment {
+  explicit Segment() = default;  // members are set by name
+
   bool is_thing = false;
   int64_t label = 0;  // among those of objects, or of stuff
   float score = 0;    // of objects
