@@ -36,6 +36,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"native": "native", "arm": "aarch64"}
 # Flags of the command, whose own files take little time, and of the linker for a small program.
 SMALL = ("-Os", "-ffunction-sections", "-fdata-sections")
+# What runs once for a file, or for an image size.
+RUN_ONCE = ("core/format", "core/plan", "core/weights")
 STATIC = ("-static", "-s", "-Wl,--gc-sections", "-Wl,-z,noseparate-code")
 # pkg-config's name of a library -> what is defined where it is used.
 IMAGE_LIBRARIES = {"libpng": "GROUPNET_PNG", "libjpeg": "GROUPNET_JPEG"}
@@ -51,8 +53,10 @@ def build(target: BuildTarget, output: Path, *, static: bool = False) -> Path:
     program, library = output / "groupnet-run", output / "libgroupnet.a"
     folder = output / "objects"
     objects = compile_files(target, sources_of("kernels"), folder)
-    rest = replace(target, flags=(*target.flags, "-O2"))
-    objects += compile_files(rest, sources_of("core", "capi"), folder)
+    once = sources_of(*RUN_ONCE)
+    others = [path for path in sources_of("core", "capi") if path not in once]
+    for option, files in (("-Os", once), ("-O2", others)):
+        objects += compile_files(replace(target, flags=(*target.flags, option)), files, folder)
     library.unlink(missing_ok=True)  # ar would add to it
     run(target.archiver, "rcs", library, *objects)
     options = (*target.flags, *SMALL, *image_options(target, "--cflags"))

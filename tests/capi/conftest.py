@@ -41,10 +41,15 @@ def native(root):
 def groupnet_run(request, root):
     """Run the command: ``groupnet_run(*words)`` gives the finished process, or a running
     one with ``start=True``."""
-    program = build(root, request.param) / "groupnet-run"
+    return runner(root, request.param)
+
+
+def runner(root, name):
+    """What `groupnet_run` is for one target."""
+    program = build(root, name) / "groupnet-run"
 
     def run(*words, start=False):
-        command = [*TARGETS[request.param].runner, str(program), *map(str, words)]
+        command = [*TARGETS[name].runner, str(program), *map(str, words)]
         if start:
             return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         return subprocess.run(command, capture_output=True, text=True, timeout=120)

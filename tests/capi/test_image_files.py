@@ -20,8 +20,16 @@ from groupnet_det.runtime.backends.native_build import (
 )
 from tests.runtime.small_detectors import dense_detector
 
+from .conftest import runner
+
 SIZES = [(24, 31), (41, 24), (17, 64)]  # (height, width)
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture(scope="module")
+def groupnet_run(root):
+    """Natively: on ARM, the command reads PPM and PGM files alone."""
+    return runner(root, "native")
 
 
 @pytest.fixture

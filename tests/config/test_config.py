@@ -64,7 +64,7 @@ def test_a_config_in_another_encoding_is_named(tmp_path, encoding, place):
     (tmp_path / "one.yaml").write_bytes(text.encode(encoding))
     (tmp_path / "two.yaml").write_text("_BASE_: one.yaml")
     name = "one.yaml" if place == "itself" else "two.yaml"
-    with pytest.raises(ConfigError, match=rf"{name}, or a _BASE_ .* no text in UTF-8.*save it"):
+    with pytest.raises(ConfigError, match=rf"{name}, or a _BASE_ .* not text in UTF-8.*save it"):
         load_config(str(tmp_path / name))
     (tmp_path / "one.yaml").write_bytes(text.encode("utf-8-sig"))
     assert text.split()[1] == load_config(str(tmp_path / name)).OUTPUT_DIR

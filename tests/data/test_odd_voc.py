@@ -49,7 +49,9 @@ def test_a_size_that_is_not_reported_is_the_images(voc, size):
 def test_a_missing_size_of_a_missing_image(voc):
     spoil(voc, SIZE, "")
     (voc / "JPEGImages/a.jpg").unlink()
-    with pytest.raises(DataError, match=r"a\.jpg does not exist; its annotation does not tell"):
+    with pytest.raises(
+        DataError, match=r"a\.jpg does not exist; its annotation does not state its size"
+    ):
         load_voc(voc, "test", CLASSES)
 
 

@@ -55,12 +55,17 @@ def test_any_member_may_be_anything(tmp_path, task, value):
     assert refused > 0
 
 
-@pytest.mark.parametrize("value", [True, 0.5, 3, [["a"]], {"a": []}], ids=repr)
-@pytest.mark.parametrize("key", list(MEMBERS))
+OF_OTHER_TYPES = [
+    (key, value)
+    for key in MEMBERS
+    for value in (True, 0.5, 3, [["a"]], {"a": []})
+    if MEMBERS[key] is not type(value)
+]
+
+
+@pytest.mark.parametrize(("key", "value"), OF_OTHER_TYPES, ids=repr)
 def test_every_member_has_its_type(path, content, key, value):
     """Whatever reads the file, and the message names the member."""
-    if MEMBERS[key] is type(value):
-        pytest.skip("of this type")
     path.write_bytes(with_info(content, {"task": "other", key: value}))
     for read in (read_packed, read_info):
         with pytest.raises(PackedFileError, match=rf"info\.{key}"):

@@ -10,7 +10,7 @@ import torch
 from groupnet_det.errors import UserError
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.predictor import PackedPredictor
-from tests.packed.edits import ABSENT, edited
+from tests.packed.edits import MISSING, edited
 from tests.packed.mutations import VALUES, places, value_at
 from tests.packed.programs import group_net_example
 from tests.packed.programs_of_parts import segmenter_example
@@ -59,7 +59,7 @@ def mutated(info, rng):
             value = copy.deepcopy(value_at(info, rng.choice(known)))
         elif rng.random() < 0.3 and type(value_at(info, path)) in (int, float):
             value = value_at(info, path) * rng.choice([-1, 2, 0.5]) + rng.choice([-1, 0, 1])
-        if value is ABSENT and isinstance(path[-1], int):
+        if value is MISSING and isinstance(path[-1], int):
             continue
         info = edited(info, path, value)
     return info

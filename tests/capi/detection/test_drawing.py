@@ -34,7 +34,7 @@ def test_objects_are_drawn(
     groupnet_run, write_detector, write_regions, write_image, tmp_path, masks, suffix, size, line
 ):
     if suffix == "png" and "PNG" not in groupnet_run("--help").stdout.splitlines()[-1]:
-        pytest.skip("this program writes no PNG files")
+        suffix = "ppm"  # as on ARM
     if masks:
         path = write_regions((60, 90), max_detections=12)
     else:

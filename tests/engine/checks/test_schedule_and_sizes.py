@@ -21,7 +21,7 @@ LOGGER = "groupnet_det.engine.checks.schedule_and_sizes"
 
 
 @pytest.fixture
-def quoted(caplog):
+def logged(caplog):
     """Messages of at least a level."""
     caplog.set_level(logging.INFO, logger=LOGGER)
     return lambda level: [r.getMessage() for r in caplog.records if r.levelno >= level]
@@ -37,7 +37,7 @@ def squares(*sides, image=160.0):
     [(21, 100, 0.001, True), (20, 100, 0.001, False), (1000, 600, 1.0, False)],
     ids=["more than a fifth", "a fifth", "no warm-up"],
 )
-def test_a_long_warm_up(told, warmup, iterations, factor, expected):
+def test_a_long_warm_up(logged, warmup, iterations, factor, expected):
     options = ["SOLVER.WARMUP_ITERS", warmup, "SOLVER.MAX_ITER", iterations]
     check_schedule(load_config(QUICK, [*options, "SOLVER.WARMUP_FACTOR", factor]), 100)
     warnings = quoted(logging.WARNING)
@@ -46,7 +46,7 @@ def test_a_long_warm_up(told, warmup, iterations, factor, expected):
 
 
 @pytest.mark.parametrize(("images", "expected"), [(7, True), (8, False)])
-def test_a_batch_larger_than_the_data_set(told, images, expected):
+def test_a_batch_larger_than_the_data_set(logged, images, expected):
     check_schedule(load_config(QUICK, ["SOLVER.IMS_PER_BATCH", "8"]), images)
     warnings = quoted(logging.WARNING)
     assert bool(warnings) == expected
@@ -56,7 +56,7 @@ def test_a_batch_larger_than_the_data_set(told, images, expected):
 @pytest.mark.parametrize(
     ("small", "expected"), [(0, False), (1, True), (60, True)], ids=["none", "one", "most"]
 )
-def test_small_objects(told, small, expected):
+def test_small_objects(logged, small, expected):
     objects = squares(*[3.9] * small, *[4.0] * (100 - small))
     check_object_sizes(load_config(QUICK), objects)
     warnings = quoted(logging.WARNING)
@@ -73,7 +73,7 @@ def test_small_objects(told, small, expected):
     ],
     ids=["fitting", "RetinaNet", "R-CNN"],
 )
-def test_the_share_of_objects_that_anchors_fit_is_reported(told, config, sides, recall):
+def test_the_share_of_objects_that_anchors_fit_is_reported(logged, config, sides, recall):
     cfg = load_config(config)
     check_anchors(cfg, build_without_weights(cfg), squares(*sides))
     (message,) = quoted(logging.INFO)
@@ -82,20 +82,20 @@ def test_the_share_of_objects_that_anchors_fit_is_reported(told, config, sides, 
     assert recall > 60 or "set MODEL.ANCHOR_GENERATOR.SIZES" in message
 
 
-def test_a_detector_without_anchors_has_none_to_fit(told):
+def test_a_detector_without_anchors_has_none_to_fit(logged):
     cfg = load_config("quick/fcos_groupnet_photo_digits")
     check_anchors(cfg, build_without_weights(cfg), squares(1, 2))
     assert not quoted(logging.INFO)
 
 
-def test_usual_trainings_are_not_warned_of(told):
+def test_usual_trainings_are_not_warned_of(logged):
     cfg = load_config(QUICK)
     records = [record(160, 160, (10, 10, 20, 30), (60, 60, 40, 70))] * 20
     check_training(cfg, build_without_weights(cfg), records)
     assert not quoted(logging.WARNING)
 
 
-def test_records_without_boxes_have_no_objects_to_check(told):
+def test_records_without_boxes_have_no_objects_to_check(logged):
     cfg = load_config("quick/classifier_groupnet_mnist5k")
     check_training(cfg, build_without_weights(cfg), [{"file_name": "x", "label": 0}] * 64)
     assert not quoted(logging.INFO)
