@@ -40,7 +40,7 @@ def squares(*sides, image=160.0):
 def test_a_long_warm_up(logged, warmup, iterations, factor, expected):
     options = ["SOLVER.WARMUP_ITERS", warmup, "SOLVER.MAX_ITER", iterations]
     check_schedule(load_config(QUICK, [*options, "SOLVER.WARMUP_FACTOR", factor]), 100)
-    warnings = quoted(logging.WARNING)
+    warnings = logged(logging.WARNING)
     assert bool(warnings) == expected
     assert not expected or "set SOLVER.WARMUP_ITERS to 20 or less" in warnings[0]
 
@@ -48,7 +48,7 @@ def test_a_long_warm_up(logged, warmup, iterations, factor, expected):
 @pytest.mark.parametrize(("images", "expected"), [(7, True), (8, False)])
 def test_a_batch_larger_than_the_data_set(logged, images, expected):
     check_schedule(load_config(QUICK, ["SOLVER.IMS_PER_BATCH", "8"]), images)
-    warnings = quoted(logging.WARNING)
+    warnings = logged(logging.WARNING)
     assert bool(warnings) == expected
     assert not expected or "set it to 7 or less" in warnings[0]
 
@@ -59,7 +59,7 @@ def test_a_batch_larger_than_the_data_set(logged, images, expected):
 def test_small_objects(logged, small, expected):
     objects = squares(*[3.9] * small, *[4.0] * (100 - small))
     check_object_sizes(load_config(QUICK), objects)
-    warnings = quoted(logging.WARNING)
+    warnings = logged(logging.WARNING)
     assert bool(warnings) == expected
     assert not expected or warnings[0].startswith(f"{small} of 100 objects ({small} %)")
 
@@ -76,26 +76,26 @@ def test_small_objects(logged, small, expected):
 def test_the_share_of_objects_that_anchors_fit_is_reported(logged, config, sides, recall):
     cfg = load_config(config)
     check_anchors(cfg, build_without_weights(cfg), squares(*sides))
-    (message,) = quoted(logging.INFO)
+    (message,) = logged(logging.INFO)
     assert f"{recall} % of {len(sides)} objects" in message
-    assert bool(quoted(logging.WARNING)) == (recall < 60)
+    assert bool(logged(logging.WARNING)) == (recall < 60)
     assert recall > 60 or "set MODEL.ANCHOR_GENERATOR.SIZES" in message
 
 
 def test_a_detector_without_anchors_has_none_to_fit(logged):
     cfg = load_config("quick/fcos_groupnet_photo_digits")
     check_anchors(cfg, build_without_weights(cfg), squares(1, 2))
-    assert not quoted(logging.INFO)
+    assert not logged(logging.INFO)
 
 
 def test_usual_trainings_are_not_warned_of(logged):
     cfg = load_config(QUICK)
     records = [record(160, 160, (10, 10, 20, 30), (60, 60, 40, 70))] * 20
     check_training(cfg, build_without_weights(cfg), records)
-    assert not quoted(logging.WARNING)
+    assert not logged(logging.WARNING)
 
 
 def test_records_without_boxes_have_no_objects_to_check(logged):
     cfg = load_config("quick/classifier_groupnet_mnist5k")
     check_training(cfg, build_without_weights(cfg), [{"file_name": "x", "label": 0}] * 64)
-    assert not quoted(logging.INFO)
+    assert not logged(logging.INFO)
