@@ -38,7 +38,9 @@ void fill(const MapView<T>& map, const ImageSize& size, const BufferMemory& memo
   if (map.origin == nullptr) return;
   const int64_t border = (map.row_stride / map.pixel_stride - memory.width) / 2;
   auto* first = const_cast<std::remove_const_t<T>*>(map.at(0, -border, -border));
-  std::memset(first, byte, static_cast<size_t>(size.images * map.image_stride) * sizeof(T));
+  // The image stride of a single image is none: strips shift their rows by it.
+  const int64_t rows = size.images * (memory.height + 2 * border);
+  std::memset(first, byte, static_cast<size_t>(rows * map.row_stride) * sizeof(T));
 }
 
 void fill(Workspace& workspace, const Program& program, int byte) {

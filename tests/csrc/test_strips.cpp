@@ -204,7 +204,23 @@ StripRule strips_of(int64_t rows) {
   StripRule rule;
   rule.cache_bytes = 0;
   rule.rows = rows;
+  rule.share_ahead = 1;
   return rule;
+}
+
+// The most rows that a chain has its first step ahead of its last one.
+int64_t most_ahead(const Network& network, const ImageSize& size, const StripRule& rule) {
+  const Program& program = network.program();
+  const Shapes shapes = infer_shapes(program, size);
+  int64_t most = 0;
+  for (const StripChain& chain : choose_strips(program, shapes, size, rule)) {
+    const int64_t height = shapes.steps[chain.first].height;
+    const RowOrder order(program, chain.first, chain.end, height);
+    const int64_t ahead = order.ends_for(1).front() - 1;
+    check(ahead * rule.share_ahead <= height, "a thread waits for few rows");
+    most = std::max(most, ahead);
+  }
+  return most;
 }
 
 // Outputs of the second run, which finds in memory what the first one left.
@@ -229,6 +245,10 @@ void compare(const std::filesystem::path& path, const KernelTable& kernels) {
   for (uint8_t& byte : image) byte = static_cast<uint8_t>(random());
   Workspace whole(network.program(), kernels, size, {}, StripRule::never());
   check(whole.strips().empty(), "no strips where the rule says so");
+  StripRule few = strips_of(0);
+  few.share_ahead = 16;
+  check(most_ahead(network, size, few) <= most_ahead(network, size, strips_of(0)),
+        "fewer rows are ahead where fewer may be");
   const auto expected = outputs_of(network, whole, image, 1);
   for (int64_t rows : {1, 2, 3, 10}) {
     Workspace strips(network.program(), kernels, size, {}, strips_of(rows));

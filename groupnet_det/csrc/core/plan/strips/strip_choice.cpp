@@ -29,6 +29,11 @@ int64_t bytes_of_row(const Program& program, size_t first, size_t end, int64_t w
   return bytes;
 }
 
+// Rows by which the first step has to be ahead of the last one.
+int64_t rows_ahead(const Program& program, size_t first, size_t end, const MapSize& map) {
+  return RowOrder(program, first, end, map.height).ends_for(1).front() - 1;
+}
+
 // The end of the chain that starts with a step; that step where it starts none.
 size_t end_of_chain(const Program& program, const Shapes& shapes, size_t first) {
   size_t end = first, weights = 0;
@@ -50,16 +55,20 @@ std::vector<StripChain> choose_strips(const Program& program, const Shapes& shap
   std::vector<StripChain> chains;
   if (size.images > 1) return chains;
   for (size_t first = 0, end; first < program.steps.size(); first = end) {
+    const MapSize& map = shapes.steps[first];
     end = end_of_chain(program, shapes, first);
+    while (end >= first + 2 &&
+           rows_ahead(program, first, end, map) > map.height / rule.share_ahead) {
+      --end;
+    }
     if (end < first + 2) {  // nothing to hand on
       end = first + 1;
       continue;
     }
-    const MapSize& map = shapes.steps[first];
     const int64_t row = bytes_of_row(program, first, end, map.width);
     if (row == 0 || row * map.height <= rule.cache_bytes) continue;
     // Rows between the first step and the last one are in use too.
-    const int64_t ahead = RowOrder(program, first, end, map.height).ends_for(1).front() - 1;
+    const int64_t ahead = rows_ahead(program, first, end, map);
     const int64_t rows =
         rule.rows > 0 ? rule.rows : std::max<int64_t>(1, rule.cache_bytes / row - ahead);
     chains.push_back({first, end, rows});

@@ -16,6 +16,9 @@ struct StripRule {
   // together run in strips with rows of about that size.
   int64_t cache_bytes = int64_t{2} << 20;
   int64_t rows = 0;  // of a strip; 0 for as many as the cache holds
+  // One row in so many may be needed ahead: a thread waits for those of the part below its own,
+  // which are most of a small map where convolutions are dilated.
+  int64_t share_ahead = 8;
 
   static StripRule never() {
     StripRule rule;
