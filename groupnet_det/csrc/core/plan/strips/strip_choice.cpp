@@ -68,10 +68,8 @@ std::vector<StripChain> choose_strips(const Program& program, const Shapes& shap
     const int64_t row = bytes_of_row(program, first, end, map.width);
     if (row == 0 || row * map.height <= rule.cache_bytes) continue;
     // Rows between the first step and the last one are in use too.
-    const int64_t ahead = rows_ahead(program, first, end, map);
-    const int64_t rows =
-        rule.rows > 0 ? rule.rows : std::max<int64_t>(1, rule.cache_bytes / row - ahead);
-    chains.push_back({first, end, rows});
+    const int64_t room = rule.cache_bytes / row - rows_ahead(program, first, end, map);
+    chains.push_back({first, end, rule.rows > 0 ? rule.rows : std::max<int64_t>(1, room)});
   }
   return chains;
 }

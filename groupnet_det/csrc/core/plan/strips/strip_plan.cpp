@@ -19,7 +19,10 @@ double cycles_above(const Rows& cuts, const std::vector<RowWork>& work) {
 class StripPlanner {
  public:
   StripPlanner(const RowOrder& order, const std::vector<RowWork>& work, int threads)
-      : order_(order), work_(work), plan_(static_cast<size_t>(threads)) {
+      : order_(order),
+        work_(work),
+        plan_(static_cast<size_t>(threads)),
+        starts_(static_cast<size_t>(threads)) {
     cut();
   }
 
@@ -72,6 +75,7 @@ class StripPlanner {
       }
     }
     put_into_ring(thread);
+    note_starts(thread);
   }
 
   // All rows that belong to this thread alone, whatever the step, share a few in memory.
@@ -117,8 +121,9 @@ class StripPlanner {
     for (size_t other = thread + 1; other < plan_.size(); ++other) {
       int64_t count = 0;
       for (const RowRule& rule : order_.rules()) {
+        if (rule.after != step) continue;
         const int64_t rows = rule.rows_before(end_row, order_.height());
-        if (rule.after != step || rows <= cuts_[other][rule.before]) continue;
+        if (rows <= cuts_[other][rule.before]) continue;
         count = std::max(count, tasks_for(other, rule.before, rows));
       }
       if (count > 0) needs.push_back({static_cast<int>(other), count});
@@ -128,17 +133,29 @@ class StripPlanner {
 
   // So many of a thread's first tasks have done its share of the rows [0, rows) of a step.
   int64_t tasks_for(size_t thread, size_t step, int64_t rows) const {
-    int64_t count = 0, number = 0;
-    for (const StripTask& task : plan_[thread]) {
-      ++number;
-      if (task.step == step && task.first_row < rows) count = number;
-    }
-    return count;
+    const std::vector<NumberedRow>& tasks = starts_[thread][step];
+    const auto end = std::partition_point(
+        tasks.begin(), tasks.end(), [&](const NumberedRow& task) { return task.first_row < rows; });
+    return end == tasks.begin() ? 0 : std::prev(end)->number;
   }
+
+  void note_starts(size_t thread) {
+    starts_[thread].resize(order_.num_steps());
+    int64_t number = 0;
+    for (const StripTask& task : plan_[thread]) {
+      starts_[thread][task.step].push_back({task.first_row, ++number});
+    }
+  }
+
+  // Where a task starts, and its number among those of its thread, from 1.
+  struct NumberedRow {
+    int64_t first_row = 0, number = 0;
+  };
 
   const RowOrder& order_;
   const std::vector<RowWork>& work_;
   StripPlan plan_;
+  std::vector<std::vector<std::vector<NumberedRow>>> starts_;  // of each thread, for each step
   std::vector<Rows> cuts_;  // above each thread's part, and below the last one's
 };
 
