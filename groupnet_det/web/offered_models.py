@@ -8,7 +8,7 @@ from pathlib import Path
 from groupnet_det.benchmark.suites.float_baseline import FloatBaseline
 from groupnet_det.errors import ConfigError, UserError
 from groupnet_det.pretrained import FOLDER as SHIPPED
-from groupnet_det.pretrained import pretrained
+from groupnet_det.pretrained import list_pretrained, pretrained
 from groupnet_det.runtime.predictor import PackedPredictor
 
 FOLDERS = ("zoo", "output")  # of the checkout: `make zoo`, and trainings
@@ -48,7 +48,7 @@ class WebModel:
     @property
     def title(self) -> str:
         """The name, and for a model that comes with the package what its card says it reaches."""
-        if self.path.resolve().parent != SHIPPED:
+        if self.path.resolve().parent != SHIPPED or self.name not in list_pretrained():
             return self.name
         metric, value = pretrained(self.name).metric
         return f"{self.name} ({metric} {value:.1f})"
@@ -85,7 +85,7 @@ def open_models(
         UserError: A file of `named` cannot be used, or there is none at all.
     """
     models, problems = [], []
-    for path in named or found:
+    for path in {path.resolve(): path for path in named or found}.values():
         try:
             predictor = PackedPredictor(path, score_threshold=None)  # the page has its own
             models.append(WebModel(name=display_name(path, root), path=path, predictor=predictor))

@@ -11,7 +11,7 @@ from groupnet_det.exporting.verify.blocks import compare_blocks
 from groupnet_det.exporting.verify.kept_maps import keep_places
 from groupnet_det.layers import QuantizedConv2d
 from groupnet_det.packed.packed_file import PackedFile, write_packed
-from groupnet_det.packed.steps.conv import Conv
+from groupnet_det.packed.steps.conv import MAX_TERMS, Conv
 from groupnet_det.packed.steps.float_maps import Mean
 from groupnet_det.packed.steps.input_steps import Stem
 from groupnet_det.packed.steps.parts import Map
@@ -144,7 +144,18 @@ def test_products_of_signs_that_find_no_room():
     listed = unpacked(quantization={"activation": "abc"}, stages=1)
     assert "nonlinearity follows" in listed["backbone.res2.0.branches.1.unit2.conv"]
     listed = unpacked(method="dorefa", quantization={"bits": 4}, stages=2)
-    assert listed["backbone.res3.0.downsample.conv"].startswith("it has 60 products of signs")
+    reason = listed["backbone.res2.0.branches.0.unit1.conv"]
+    assert reason == "floats are faster than its 60 products of signs"
+
+
+def test_a_shortcut_in_full_precision_finds_room(tmp_path):
+    """63 products, and then a float term for each of three bases."""
+    bits = {"weight": "dorefa", "activation": "dorefa", "bits": 3, "num_bases": 3}
+    design = {"group": "layer", "nonlinearity": "none", "downsample": "float"}
+    _, packed = export(quantization=bits, design=design, stages=2)
+    write_packed(tmp_path / "a.gnp", packed.program, packed.info, packed.tensors)
+    step = steps_by_name(packed)["res3.0.unit1"]
+    assert len(step.branches[0].terms) <= MAX_TERMS
 
 
 def test_sizes_by_hand():

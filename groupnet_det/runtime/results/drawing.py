@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from groupnet_det.errors import DataError
+from groupnet_det.errors import ConfigError, DataError, shortened
 from groupnet_det.images.decoding import FULL_SIZE
 from groupnet_det.images.label_images import voc_colours
 from groupnet_det.images.reading import AnyImage, read_image
@@ -18,6 +18,7 @@ Colour = tuple[int, int, int]
 Sides = tuple[int, int, int, int]  # left, upper, right, lower, in pixels
 
 OPACITY = 0.5  # of masks and regions
+MAX_SCALE = 32
 LEAST_FONT, FONT_SHARE = 10, 0.035  # pixels, and of the shorter side of the image
 MARGIN = 2  # pixels around a text
 BRIGHT = 140  # luminance above which a background needs dark text
@@ -76,7 +77,16 @@ class Canvas:
         Args:
             pixels: RGB (H, W, 3); what is drawn is given in these pixels.
             scale: Of the canvas; small images need a larger one for texts.
+
+        Raises:
+            ConfigError: `scale` is not above 0, or above `MAX_SCALE`.
         """
+        if (
+            isinstance(scale, bool)
+            or not isinstance(scale, int | float)
+            or not (0 < scale <= MAX_SCALE)
+        ):
+            raise ConfigError(f"scale is {shortened(scale)}; valid: above 0, up to {MAX_SCALE}")
         self._scale = scale
         self._pixels = rescaled(pixels, scale, Image.Resampling.BICUBIC)
         short = min(self._pixels.shape[:2])
@@ -105,10 +115,15 @@ class Canvas:
             self._text(self._free_place(box, text), colour, text)
 
     def lines(self, lines: Sequence[tuple[str, Colour]]) -> None:
-        """Texts below each other in the upper left corner, each on its colour."""
+        """Texts below each other in the upper left corner, each on its colour, as many as there is
+        room for."""
         self._draw()
-        for number, (text, colour) in enumerate(lines):
-            _, height = self.text_size(text)
+        _, height = self.text_size("")
+        room = max(1, self._pixels.shape[0] // height)
+        shown = list(lines)
+        if len(shown) > room:
+            shown[room - 1 :] = [(f"and {len(shown) - room + 1} more", (0, 0, 0))]
+        for number, (text, colour) in enumerate(shown):
             self._text(self._inside(0, number * height, text), colour, text)
 
     def text_size(self, text: str) -> tuple[int, int]:

@@ -43,13 +43,15 @@ class Result(ABC):
 
         Args:
             image: Image of any kind that `read_image` takes.
-            scale: Factor on the sides of the image; texts on small images need more pixels.
+            scale: Factor on the sides of the image, up to 32; texts on small images need more
+                pixels.
 
         Returns:
             RGB (H, W, 3) of the image's size times `scale`.
 
         Raises:
             DataError: The image cannot be used, or has another size.
+            ConfigError: The scale is not above 0, or too large.
         """
 
     @abstractmethod

@@ -13,6 +13,7 @@ from groupnet_det.errors import ConfigError, DataError
 from groupnet_det.extras import MissingExtraError
 from groupnet_det.runtime.results.detections import Detections
 from groupnet_det.runtime.results.drawing import object_colours
+from groupnet_det.runtime.results.label_maps import LabelMap
 
 from .examples import EVERY, IMAGE, detections, label_map, panoptic
 
@@ -53,6 +54,20 @@ def test_a_larger_picture():
     drawn = detections().plot(IMAGE, scale=3)
     assert (np.abs(drawn[96:102, 75:135].astype(int) - 128) > 20).any(axis=2).all()  # its mask
     assert (drawn[:, 156:159] == 128).any()  # beside all boxes
+
+
+@pytest.mark.parametrize("scale", [0, -1, float("nan"), float("inf"), 33, None, "2", True], ids=str)
+@pytest.mark.parametrize("name", EVERY)
+def test_bad_scales_are_refused(name, scale):
+    with pytest.raises(ConfigError, match=r"^scale is .*; valid: above 0, up to 32$"):
+        EVERY[name].plot(IMAGE, scale=scale)
+
+
+def test_a_list_longer_than_the_image_says_how_many_are_left_out():
+    labels = torch.arange(12).repeat_interleave(200).view(40, 60)
+    names = tuple(f"class {number}" for number in range(12))
+    drawn = LabelMap(labels, names).plot(IMAGE)
+    assert (drawn[20:] == 0).all(axis=2).sum() > 100  # the background of the last line
 
 
 def test_texts_of_boxes_at_one_place_do_not_hide_each_other():

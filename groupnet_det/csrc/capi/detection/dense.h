@@ -1,4 +1,4 @@
-// Dense detectors: groupnet_det/runtime/postprocessing/dense_detectors.py in C++.
+// Dense detectors: groupnet_det/runtime/postprocessing/dense_postprocessing.py in C++.
 #pragma once
 
 #include <string>

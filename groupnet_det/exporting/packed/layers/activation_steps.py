@@ -165,6 +165,10 @@ def check_trained(quantizer: Any, name: str) -> None:
         raise ConfigError(f"{name} is in the midst of SOLVER.GRADUAL_BINARIZATION: train it first")
     if hasattr(quantizer, "is_initialized") and not quantizer.is_initialized():
         raise ConfigError(f"a quantizer of {name} has never seen a batch: train the network first")
+    if not all(bool(value.isfinite().all()) for value in quantizer.state_dict().values()):
+        raise ConfigError(
+            f"a quantizer of {name} has values that are not finite: its training has diverged"
+        )
 
 
 class ConvActivation:

@@ -28,6 +28,8 @@ from .float_convs import float_convs_for
 from .weight_steps import SignTerm, quantized_weight, sign_terms
 
 FLOAT_BITS = 32
+# Of a convolution with quantizers of several bits: from about 3 bits on, floats are faster.
+MAX_PRODUCTS = 32
 
 
 def unit_terms(
@@ -279,6 +281,8 @@ def _reason(
     products = len(weights) * len(activations)
     if products > 1 and act != "none":
         return f"a nonlinearity follows the sum of its {products} products of signs"
+    if products > MAX_PRODUCTS and conv.weight_quantizer.precision > 1:
+        return f"floats are faster than its {products} products of signs"
     if products * num_parts > room:
         return f"it has {products * num_parts} products of signs; there is room for {room}"
     return ""

@@ -116,7 +116,8 @@ def export_block(exporter: Exporter, block: GroupBlock, before: State) -> tuple[
         for k, part in enumerate(step.branches):
             shortcut = shortcuts[k][index]
             alone = part if shortcut == NOTHING else None
-            part.terms = unit_terms(exporter, modules[k], x[k], alone=alone)
+            room = MAX_TERMS - (_num_bases(block.downsample) if shortcut == BLOCK else 0)
+            part.terms = unit_terms(exporter, modules[k], x[k], room, alone=alone)
             if shortcut == OWN_INPUT:
                 part.residual = x[k].as_float()
             elif shortcut == BLOCK:
@@ -135,6 +136,11 @@ def _shortcuts(branch: nn.Module, name: str) -> list[str]:
     if type(branch) not in SHORTCUTS:
         raise ConfigError(f"{name}: a branch of the type {type(branch).__name__} is unknown")
     return SHORTCUTS[type(branch)](branch)
+
+
+def _num_bases(downsample: nn.Module) -> int:
+    """Terms that a shortcut needs at least: as many as bases, where they are floats."""
+    return downsample.num_bases if isinstance(downsample, ConvUnit) else 0
 
 
 def _add_shortcut(
