@@ -116,7 +116,7 @@ def test_it_runs_from_any_folder(installed, tmp_path):
     done = installed("-m", "groupnet_det", "--version", cwd=tmp_path)
     assert done.stdout == f"groupnet_det {__version__}\n"
     done = installed("-m", "groupnet_det", "compare", "--help", cwd=tmp_path)
-    assert "usage: groupnet-det compare" in done.stdout, done.stderr
+    assert "usage: python -m groupnet_det compare" in done.stdout, done.stderr
     config = ("--config-file", "quick/classifier_groupnet_mnist5k")
     done = installed(
         *("-m", "groupnet_det", "train", *config, "MODEL.GROUPNET.NUM_BASES", "9"), cwd=tmp_path

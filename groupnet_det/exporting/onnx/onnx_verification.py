@@ -139,7 +139,7 @@ class _Guide:
         self.values = self.ties = 0
 
     def follow(self, name: str, quantizer: ActivationQuantizer, x: Tensor) -> Tensor:
-        """Return ONNX Runtime's result in the place of ``quantizer(x)``.
+        """Return ONNX Runtime's result instead of ``quantizer(x)``.
 
         Raises:
             OnnxMismatchError: It is something else, and not by ties.
