@@ -1,4 +1,4 @@
-"""A trained classifier on the engines that can run it, each scored and timed alike."""
+"""A trained network on the engines that can run it, each scored and timed alike."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -7,32 +7,30 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from detectron2.config import CfgNode
-from torch import nn
 
-from groupnet_det.benchmark.suites.trained_model import first_batch
+from groupnet_det.benchmark.suites.trained_model import first_batch, prepared_image
 from groupnet_det.config import part_method
+from groupnet_det.config.dense_detectors import DENSE_BY_ARCHITECTURE
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.eight_bits.calibration_images import calibration_images
-from groupnet_det.exporting.packed.trained import export_trained, load_trained, make_float_convs
+from groupnet_det.exporting.packed.models.preprocessing_info import task_of_model
+from groupnet_det.exporting.packed.trained import (
+    export_trained,
+    load_trained,
+    make_float_convs,
+    make_predictors,
+)
 from groupnet_det.inference.packed_model import PackedModel
-from groupnet_det.modeling.meta_arch.classifier import ImageClassifier
 from groupnet_det.packed.packed_file import write_packed
 
-from .float_graphs import (
-    GraphClassifier,
-    RunGraph,
-    graph_pixels,
-    int8_graph,
-    run_by_onnxruntime,
-    run_by_openvino,
-    trained_graph,
-)
+from .float_graphs import int8_graph, run_by_onnxruntime, run_by_openvino, trained_graph
+from .graph_network import GraphNetwork, RunGraph
 
 PACKED = "packed"
-PACKED_INT8 = "packed, 8-bit shortcuts"  # where a binary network has some in full precision
-CLASSIFIER = ImageClassifier.__name__
+PACKED_INT8 = "packed, 8-bit parts"  # where a binary network has some in full precision
+# Values of MODEL.META_ARCHITECTURE whose networks are a single graph.
+ARCHITECTURES = ("ImageClassifier", "SemanticSegmentor", *DENSE_BY_ARCHITECTURE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,22 +39,22 @@ class Deployment:
 
     Attributes:
         model: A model that Detectron2 can evaluate.
-        run: Computes the most probable class from the pixels of the first test image.
+        run: Computes the prediction from the pixels of the first test image.
         num_bytes: Size of the engine's file in bytes.
         calibration_images: Number of images that calibrated 8 bits; 0 for other engines.
     """
 
-    model: nn.Module
+    model: PackedModel
     run: Callable[[], object]
     num_bytes: int
     calibration_images: int = 0
 
 
-class TrainedClassifier:
-    """A trained classifier for the engines; graphs are made once, when the first engine asks.
+class TrainedNetwork:
+    """A trained network for the engines; graphs are made once, when the first engine asks.
 
     Raises:
-        ConfigError: It is not a classifier.
+        ConfigError: It is not a single graph, such as an R-CNN.
         CheckpointError: ``MODEL.WEIGHTS`` cannot be used.
     """
 
@@ -68,63 +66,81 @@ class TrainedClassifier:
             calibration_images: Number of images of ``DATASETS.TRAIN[0]`` that calibrate 8 bits.
         """
         self.cfg, self.threads, self.calibration_images = cfg, threads, calibration_images
-        if cfg.MODEL.META_ARCHITECTURE != CLASSIFIER:
+        if cfg.MODEL.META_ARCHITECTURE not in ARCHITECTURES:
             raise ConfigError(
-                f"--front is for classifiers, and MODEL.META_ARCHITECTURE is "
-                f"{cfg.MODEL.META_ARCHITECTURE}"
+                "--front is for classifiers, segmenters and dense detectors, and "
+                f"MODEL.META_ARCHITECTURE is {cfg.MODEL.META_ARCHITECTURE}; "
+                f"valid: {', '.join(ARCHITECTURES)}"
             )
         self.model, self.rest = load_trained(cfg)
-        self.image = graph_pixels(first_batch(cfg)[0])
+        self.image, self.wanted = prepared_image(first_batch(cfg)[0])
         self._graphs: dict[str, bytes] = {}
 
     def graph(self, bits: int) -> bytes:
         """The network in ONNX with numbers of 32 or 8 bits."""
         if "float" not in self._graphs:
-            image_format = self.cfg.INPUT.FORMAT
-            self._graphs["float"] = trained_graph(self.model, image_format=image_format)
+            self._graphs["float"] = trained_graph(self.model)
         if bits == 8 and "int8" not in self._graphs:
             self._graphs["int8"] = int8_graph(self._graphs["float"], self.training_images())
         return self._graphs["int8" if bits == 8 else "float"]
 
     def training_images(self) -> Iterator[np.ndarray]:
-        """Images as the network sees them in evaluation, evenly spread over the classes."""
+        """Pixels, uint8 (1, H, W, 3), as the network sees them in evaluation, of images that are
+        evenly spread over the training data."""
         batches = calibration_images(self.cfg, self.calibration_images)
-        return (graph_pixels(image) for (image,) in batches)
+        return (prepared_image(item)[0].numpy() for (item,) in batches)
+
+    def pack(self, precision: str = "float") -> tuple[PackedModel, int]:
+        """The network in a packed file, opened, and the size of the file in bytes.
+
+        Args:
+            precision: Of what is not binary: one of `exporting.packed.trained.PRECISIONS`.
+        """
+        images = self.calibration_images
+        others = make_float_convs(self.cfg, self.model, precision, images)
+        last = "float" if task_of_model(self.model) == "classification" else precision
+        predictors = make_predictors(self.cfg, self.model, last, images)
+        packed = export_trained(
+            self.cfg, self.model, self.rest, predictors=predictors, float_convs=others
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "network.gnp"
+            write_packed(path, packed.program, packed.info, packed.tensors)
+            return PackedModel(str(path)), path.stat().st_size
+
+    def deploy(self, model: PackedModel, num_bytes: int, *, calibrated: bool) -> Deployment:
+        """A model on an engine."""
+        return Deployment(
+            model=model,
+            run=self._run(model),
+            num_bytes=num_bytes,
+            calibration_images=self.calibration_images if calibrated else 0,
+        )
+
+    def _run(self, model: PackedModel) -> Callable[[], object]:
+        predictor = model.predictor
+        if predictor.task == "classification":  # no longer than the engine itself
+            return lambda: predictor.network(self.image)["logits"].flatten(1).argmax(dim=1)
+        return lambda: predictor.predict_pixels(self.image, self.wanted)
 
 
-def _packed(trained: TrainedClassifier, float_convs: str) -> Deployment:
-    images = trained.calibration_images if float_convs == "int8" else 0
-    others = make_float_convs(trained.cfg, trained.model, float_convs, images)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.gnp"
-        packed = export_trained(trained.cfg, trained.model, trained.rest, float_convs=others)
-        write_packed(path, packed.program, packed.info, packed.tensors)
-        model, num_bytes = PackedModel(str(path)), path.stat().st_size
-    pixels = torch.from_numpy(trained.image).permute(0, 2, 3, 1).to(torch.uint8).contiguous()
-    network = model.predictor.network
-
-    def run() -> object:
-        return network(pixels)["logits"].flatten(1).argmax(dim=1)
-
-    return Deployment(model=model, run=run, num_bytes=num_bytes, calibration_images=images)
+def _packed(trained: TrainedNetwork, precision: str) -> Deployment:
+    return trained.deploy(*trained.pack(precision), calibrated=precision == "int8")
 
 
 def _graph(
-    trained: TrainedClassifier, open_graph: Callable[[bytes, np.ndarray, int], RunGraph], bits: int
+    trained: TrainedNetwork, open_graph: Callable[[bytes, int], RunGraph], bits: int
 ) -> Deployment:
     graph = trained.graph(bits)
-    run = open_graph(graph, trained.image, trained.threads)
-    return Deployment(
-        model=GraphClassifier(run),
-        run=lambda: run(trained.image).argmax(axis=1),
-        num_bytes=len(graph),
-        calibration_images=trained.calibration_images if bits == 8 else 0,
-    )
+    model, _ = trained.pack()
+    predictor = model.predictor
+    predictor.network = GraphNetwork(open_graph(graph, trained.threads), predictor.network)
+    return trained.deploy(model, len(graph), calibrated=bits == 8)
 
 
-ENGINES: Mapping[str, Callable[[TrainedClassifier], Deployment]] = {
-    PACKED: partial(_packed, float_convs="float"),
-    PACKED_INT8: partial(_packed, float_convs="int8"),
+ENGINES: Mapping[str, Callable[[TrainedNetwork], Deployment]] = {
+    PACKED: partial(_packed, precision="float"),
+    PACKED_INT8: partial(_packed, precision="int8"),
     "openvino float32": partial(_graph, open_graph=partial(run_by_openvino, floats="f32"), bits=32),
     "openvino bfloat16": partial(
         _graph, open_graph=partial(run_by_openvino, floats="bf16"), bits=32
@@ -140,4 +156,10 @@ def engines_for(cfg: CfgNode) -> list[str]:
     packed = [PACKED, PACKED_INT8]
     if part_method(cfg, "BACKBONE") == "float":
         return [name for name in ENGINES if name not in packed]
-    return packed if cfg.MODEL.GROUPNET.DOWNSAMPLE == "float" else [PACKED]
+    return packed if _has_float_parts(cfg) else [PACKED]
+
+
+def _has_float_parts(cfg: CfgNode) -> bool:
+    """Whether more than the stem and a classifier's last layer is in full precision."""
+    network = cfg.MODEL.GROUPNET
+    return cfg.MODEL.META_ARCHITECTURE != "ImageClassifier" or network.DOWNSAMPLE == "float"

@@ -19,7 +19,7 @@ from groupnet_det.comparison.rows import RowKey
 from groupnet_det.files.csv_records import append_record, read_records
 from groupnet_det.inference.dataset_scores import score_dataset
 
-from .deployments import ENGINES, Deployment, TrainedClassifier, engines_for
+from .deployments import ENGINES, Deployment, TrainedNetwork, engines_for
 from .front_rows import Point, ScoreRow, TimeRow
 
 # A result of a comparison -> its config, with what was trained in MODEL.WEIGHTS, and the metric
@@ -37,7 +37,7 @@ class Front:
         Args:
             trained: The networks.
             path: File of the scores; the times lie beside it, see `times_of`.
-            threads, calibration_images: See `TrainedClassifier`.
+            threads, calibration_images: See `TrainedNetwork`.
         """
         self.trained, self.path, self.threads = trained, path, threads
         self.calibration_images = calibration_images
@@ -50,7 +50,7 @@ class Front:
         """
         done = {row.key for row in read_records(self.path, ScoreRow, more_columns=True)}
         for key, (cfg, metric) in self.trained.items():
-            network: TrainedClassifier | None = None
+            network: TrainedNetwork | None = None
             for engine in engines_for(cfg):
                 if _score_key(key, engine) in done:
                     continue
@@ -90,10 +90,8 @@ class Front:
         settings = {"threads": self.threads, "rounds": schedule.rounds, "isa": engine_isa()}
         write_rows(times_of(self.path), rows, gather_environment(settings))
 
-    def _open(self, cfg: CfgNode) -> TrainedClassifier:
-        return TrainedClassifier(
-            cfg, threads=self.threads, calibration_images=self.calibration_images
-        )
+    def _open(self, cfg: CfgNode) -> TrainedNetwork:
+        return TrainedNetwork(cfg, threads=self.threads, calibration_images=self.calibration_images)
 
 
 def times_of(path: Path) -> Path:

@@ -47,7 +47,7 @@ def time_trained(
     trained, _ = load_trained(cfg)
     batch = first_batch(cfg)
     predictor = packed.predictor
-    runs = runs_of(predictor, FloatBaseline(predictor.info), *_image_of(batch[0]))
+    runs = runs_of(predictor, FloatBaseline(predictor.info), *prepared_image(batch[0]))
     simulation = wrap_for_testing(cfg, trained.eval())
     seconds = time_in_turns({**runs, SIMULATION: lambda: simulation(batch)}, schedule)
     network: Any = predictor.network
@@ -70,7 +70,7 @@ def first_batch(cfg: CfgNode) -> list[dict[str, Any]]:
     return next(iter(build_test_loader(plain, plain.DATASETS.TEST[0])))[:1]
 
 
-def _image_of(item: Mapping[str, Any]) -> tuple[Tensor, tuple[int, int]]:
-    """The image that `PackedPredictor.prepare` returns."""
+def prepared_image(item: Mapping[str, Any]) -> tuple[Tensor, tuple[int, int]]:
+    """The image of a dict of the loader, as `PackedPredictor.prepare` returns it."""
     pixels = item["image"].permute(1, 2, 0)[None].contiguous()
     return pixels, (item.get("height", pixels.shape[1]), item.get("width", pixels.shape[2]))

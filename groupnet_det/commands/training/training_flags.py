@@ -30,10 +30,11 @@ def compare_methods() -> CommandParser:
     as 0 %. Tables and plot show what is finished of the grid that the flags describe. To screen
     many methods, give --seeds no number: only searches are trained.
 
-    --front shows what is worth deploying, of classifiers: each result is scored on DATASETS.TEST
-    once more, as a packed file or, where it is in full precision, as a graph of OpenVINO and ONNX
-    Runtime, in float32 and in 8 bits, quantized after training. --front --time, on an idle machine,
-    times them in turns; table and plot then show which are on the Pareto front.
+    --front shows what is worth deploying, of classifiers, segmenters and dense detectors: each
+    result is scored on DATASETS.TEST once more, as a packed file or, where it is in full precision,
+    as a graph of OpenVINO and ONNX Runtime, in float32 and in 8 bits, quantized after training,
+    with the post-processing of packed files. --front --time, on an idle machine, times them in
+    turns; table and plot then show which are on the Pareto front.
 
     A row's folder, in OUTPUT_DIR, holds metrics.json and log.txt; with --keep also its checkpoints
     and config.yaml. Trainings at a time share the cores, or have OMP_NUM_THREADS threads each.
