@@ -21,6 +21,7 @@ from groupnet_det.errors import UserError
 from groupnet_det.runtime.backends.native_build import (
     TARGETS,
     BuildTarget,
+    build_lock,
     compile_files,
     link_program,
     run,
@@ -38,7 +39,8 @@ def build(target: BuildTarget, folder: Path) -> Path:
     """Compile the test program; returns its path."""
     sources = [*sources_of("core", "kernels", "capi"), *TESTS.glob("*.cpp")]
     program = folder / "test_engine"
-    link_program(target, compile_files(target, sources, folder), program)
+    with build_lock(folder):
+        link_program(target, compile_files(target, sources, folder), program)
     return program
 
 

@@ -1,13 +1,15 @@
 """Compile the engine without torch: for its own tests, and for the C interface."""
 
+import fcntl
 import hashlib
 import json
 import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +75,15 @@ TARGETS: Mapping[str, BuildTarget] = {
 }
 
 
+@contextmanager
+def build_lock(folder: Path) -> Iterator[None]:
+    """Hold a folder of build products: who else builds there, in whatever process, waits."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed
+        yield
+
+
 def sources_of(*folders: str) -> list[Path]:
     """The C++ files of some folders of ``csrc``, and of those in them."""
     return sorted(path for folder in folders for path in (CSRC / folder).rglob("*.cpp"))
@@ -113,8 +124,7 @@ def link_program(target: BuildTarget, objects: Iterable[str | Path], program: Pa
     Raises:
         ExtensionError: The linker fails.
     """
-    flags = (*target.flags, *target.link_flags)
-    run(*target.compiler.split(), *flags, *objects, "-pthread", "-o", program)
+    _link(target, (*target.flags, *target.link_flags), objects, program)
 
 
 def link_library(target: BuildTarget, objects: Iterable[Path], library: Path) -> None:
@@ -123,8 +133,28 @@ def link_library(target: BuildTarget, objects: Iterable[Path], library: Path) ->
     Raises:
         ExtensionError: The linker fails.
     """
-    flags = ("-shared", *target.flags)
-    run(*target.compiler.split(), *flags, *objects, "-pthread", "-o", library)
+    _link(target, ("-shared", *target.flags), objects, library)
+
+
+def _link(
+    target: BuildTarget, flags: Iterable[str], objects: Iterable[str | Path], made: Path
+) -> None:
+    """Put the file in its place in one step, as others may be running the one before."""
+    new = made.with_name(f"{made.name}.new")
+    run(*target.compiler.split(), *flags, *objects, "-pthread", "-o", new)
+    new.replace(made)
+
+
+def write_archive(target: BuildTarget, objects: Iterable[Path], library: Path) -> None:
+    """A static library, in place of one that is there.
+
+    Raises:
+        ExtensionError: The archiver fails.
+    """
+    new = library.with_name(f"{library.name}.new")
+    new.unlink(missing_ok=True)  # ar would add to it
+    run(target.archiver, "rcs", new, *objects)
+    new.replace(library)
 
 
 def run(*command: str | Path) -> None:
