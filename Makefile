@@ -12,7 +12,7 @@ CLANG_FORMAT = $(dir $(PYTHON))clang-format
 CPP_FILES = $(shell find groupnet_det/csrc -name '*.[hc]*') $(wildcard tests/csrc/*.[hc]*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo web zoo test test-slow test-engine test-arm test-sanitize groupnet-run groupnet-run-static groupnet-run-arm docs lint format clean
+.PHONY: help setup demo web zoo test test-slow test-engine test-arm test-sanitize groupnet-run groupnet-run-static groupnet-run-arm benchmark-arm benchmark-native docs lint format clean
 
 help:
 	@echo "make demo         set up, train and evaluate a binary detector, draw what it finds (some 8 minutes)"
@@ -25,6 +25,8 @@ help:
 	@echo "make test-engine  the packed engine's own tests;  make test-arm on an emulated 64-bit ARM;  make test-sanitize with sanitizers, at length"
 	@echo "make groupnet-run the command and the C library into build/native;  make groupnet-run-arm for 64-bit ARM;"
 	@echo "                  make groupnet-run-static also makes a command that needs no library"
+	@echo "make benchmark-arm  build/aarch64/benchmark/groupnet-benchmark: one file with models inside, to copy to a 64-bit ARM and to run there;"
+	@echo "                  make benchmark-native builds and runs the same here"
 	@echo "make docs         these pages and the references of config and API, as a site, into build/docs"
 	@echo "make lint         ruff, mypy, clang-format;             make format rewrites the layout"
 	@echo "make clean        remove .venv and build products (data, models and results stay)"
@@ -80,6 +82,14 @@ groupnet-run-static: setup
 
 groupnet-run-arm: setup
 	$(PYTHON) tools/build_groupnet_run.py --arm
+
+# One static program with models inside, which times them: docs/understand/benchmarks.md.
+benchmark-arm: setup
+	$(PYTHON) tools/build_groupnet_run.py --arm --benchmark
+
+benchmark-native: setup
+	$(PYTHON) tools/build_groupnet_run.py --benchmark
+	build/native/benchmark/groupnet-benchmark
 
 # A warning is an error. Works offline once the packages of the extra are installed.
 docs: setup
