@@ -42,7 +42,7 @@ def make_packed(workload: Workload, threads: int) -> Burst:
     if isinstance(workload, LayerWorkload):
         return _layer_burst(workload)
     if workload.part == "body":
-        network, program = _exported(workload)
+        network, program = open_exported(workload)
         return _burst_of_steps(network, network_input(workload), _body_steps(program))
     return burst_of(make_run(workload))
 
@@ -53,7 +53,7 @@ def make_run(workload: NetworkWorkload) -> Callable[[], object]:
     Raises:
         ExtensionError: The compiled engine is missing.
     """
-    network, _ = _exported(workload)
+    network, _ = open_exported(workload)
     images = network_input(workload)
     return lambda: best_class(network.run(images)["logits"].flatten(1))
 
@@ -65,7 +65,7 @@ def make_steps(workload: Workload, threads: int) -> Burst:
         ExtensionError: The compiled engine is missing.
     """
     assert isinstance(workload, NetworkWorkload)
-    network, program = _exported(workload)
+    network, program = open_exported(workload)
     return _burst_of_steps(network, network_input(workload), range(len(program.steps)))
 
 
@@ -91,7 +91,12 @@ def make_limit(workload: Workload, threads: int) -> Burst:
     return burst
 
 
-def _exported(workload: NetworkWorkload) -> tuple[Any, Program]:
+def open_exported(workload: NetworkWorkload) -> tuple[Any, Program]:
+    """The engine's network of a workload, with its program.
+
+    Raises:
+        ExtensionError: The compiled engine is missing.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.gnp"
         program = export_network(workload, path)

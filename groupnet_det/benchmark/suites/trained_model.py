@@ -47,7 +47,8 @@ def time_trained(
     trained, _ = load_trained(cfg)
     batch = first_batch(cfg)
     predictor = packed.predictor
-    runs = runs_of(predictor, FloatBaseline(predictor.info), *prepared_image(batch[0]))
+    images, size = prepared_image(batch[0])
+    runs = runs_of(predictor, FloatBaseline(predictor.info), images, size)
     simulation = wrap_for_testing(cfg, trained.eval())
     seconds = time_in_turns({**runs, SIMULATION: lambda: simulation(batch)}, schedule)
     network: Any = predictor.network
@@ -56,6 +57,7 @@ def time_trained(
         "threads": threads,
         **speed_summary(seconds),
         "isa": str(network.engine.isa()),
+        "barriers": int(network.engine.num_barriers(*images.shape[:3])),
         "device": processor(),
         "torch": torch.__version__,
         "date": datetime.date.today().isoformat(),

@@ -19,6 +19,7 @@ WHAT = (
     "models",
     "stages",
     "memory",
+    "cores",
 )
 TASKS = ("precision", "bops", "flop", "parameter", "activation", "memory", "structure", "latency")
 DEFAULT_TASKS = ("precision", "bops", "flop", "parameter", "memory")
@@ -143,6 +144,8 @@ def benchmark_runtime() -> CommandParser:
       stages     Where the time of our engine on these goes, ``x`` being the share of the total:
                each step of the engine by its own clock, and what is done around them.
       memory     What each of these takes at its peak, in a process of its own.
+      cores      Our network with 1 to --threads threads, and a MODEL of its time on up to 16 cores
+               from the times of its steps and the cost of a barrier.
       all           All of these.
 
     How it is measured: all engines of a workload take turns in one process, so that what else

@@ -67,5 +67,6 @@ def _show_times(figures: dict[str, Any]) -> None:
     height, width = figures["image"]
     print(
         f"{figures['threads']} threads, image of {width} x {height} pixels, {figures['isa']}, "
-        f"torch {figures['torch']}, {figures['device']}, {figures['date']}"
+        f"torch {figures['torch']}, {figures['device']}, {figures['date']}; threads wait for each "
+        f"other {figures['barriers']} times an image"
     )

@@ -18,6 +18,7 @@ from groupnet_det.benchmark.measure.environment import gather_environment
 from groupnet_det.benchmark.measure.table import OURS, Row, write_rows
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.benchmark.measure.workload import LAYER_SHAPES, NetworkWorkload
+from groupnet_det.benchmark.suites.core_scaling import measure_cores
 from groupnet_det.benchmark.suites.file_and_startup import measure_file
 from groupnet_det.benchmark.suites.model_memory import measure_memory
 from groupnet_det.benchmark.suites.runtime_suites import (
@@ -99,13 +100,17 @@ def _measure_suite(what: str, arguments: argparse.Namespace) -> list[Row]:
         shapes=arguments.shapes or LAYER_SHAPES,
         engines=arguments.engines,
     )
-    schedule = Schedule(
+    schedule = _schedule(arguments)
+    items = tqdm(SUITES[what](options), desc=what, disable=None)
+    return [row for item in items for row in measure_item(item, schedule)]
+
+
+def _schedule(arguments: argparse.Namespace) -> Schedule:
+    return Schedule(
         rounds=arguments.rounds,
         burst_seconds=arguments.burst_ms / 1000,
         pause_seconds=arguments.pause_ms / 1000,
     )
-    items = tqdm(SUITES[what](options), desc=what, disable=None)
-    return [row for item in items for row in measure_item(item, schedule)]
 
 
 def _measure_all_stages(arguments: argparse.Namespace) -> list[Row]:
@@ -119,8 +124,22 @@ def _measure_all_stages(arguments: argparse.Namespace) -> list[Row]:
     ]
 
 
+def _measure_core_scaling(arguments: argparse.Namespace) -> list[Row]:
+    """Rows of the model of more cores for each K."""
+    return [
+        row
+        for k in arguments.num_bases
+        for row in measure_cores(
+            NetworkWorkload(num_bases=k, size=arguments.size, width=arguments.width),
+            arguments.threads,
+            _schedule(arguments),
+        )
+    ]
+
+
 SPECIAL = {
     "avx2": _measure_avx2,
+    "cores": _measure_core_scaling,
     "file": _measure_files,
     "stages": _measure_all_stages,
     "memory": _measure_memories,

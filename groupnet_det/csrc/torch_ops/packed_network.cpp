@@ -115,6 +115,13 @@ std::vector<std::vector<int64_t>> PackedNetwork::shapes(int64_t images, int64_t 
   });
 }
 
+int64_t PackedNetwork::num_barriers(int64_t images, int64_t height, int64_t width) const {
+  return as_value_error([&] {
+    WorkspaceLease workspace(*network_, {images, height, width});
+    return (*workspace).num_barriers();
+  });
+}
+
 at::Tensor PackedNetwork::time_steps(const at::Tensor& images, int64_t repeats) {
   return as_value_error([&] {
     TORCH_CHECK_VALUE(repeats > 0, "repeats must be positive");

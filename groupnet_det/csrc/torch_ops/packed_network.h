@@ -42,6 +42,8 @@ class PackedNetwork : public torch::CustomClassHolder {
   // (N, H, W, C) of each buffer for (images, height, width), 0 where it is never written; nothing
   // is computed.
   std::vector<std::vector<int64_t>> shapes(int64_t images, int64_t height, int64_t width) const;
+  // How often threads wait for all others in a run on (images, height, width).
+  int64_t num_barriers(int64_t images, int64_t height, int64_t width) const;
   // Seconds of (repeats, steps).
   at::Tensor time_steps(const at::Tensor& given, int64_t repeats);
   // RoIAlign of boxes (R, 4), each on the map (1, H, W, C) that `level_of` names: (R, rows,

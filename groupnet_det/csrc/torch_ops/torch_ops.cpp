@@ -7,6 +7,7 @@
 #include <chrono>
 #include <thread>
 
+#include "core/run/barrier_cost.h"
 #include "core/run/binary_conv.h"
 #include "core/run/isa.h"
 #include "core/weights/layout.h"
@@ -101,6 +102,12 @@ std::vector<std::string> available_isas() {
   return names;
 }
 
+double barrier_cost(int64_t threads, int64_t waits) {
+  TORCH_CHECK_VALUE(0 < threads && threads <= 256 && waits > 0,
+                    "threads must be 1 to 256, waits positive");
+  return as_value_error([&] { return barrier_seconds(static_cast<int>(threads), waits); });
+}
+
 // Multiply-accumulates of signs per second of the inner loop of `isa` alone, in `threads` threads.
 double register_limit(const std::string& isa, int64_t iterations, int64_t threads) {
   TORCH_CHECK_VALUE(iterations > 0 && threads > 0, "iterations and threads must be positive");
@@ -133,6 +140,7 @@ TORCH_LIBRARY(groupnet_det, m) {
       .def("run", &PackedNetwork::run)
       .def("trace", &PackedNetwork::trace)
       .def("shapes", &PackedNetwork::shapes)
+      .def("num_barriers", &PackedNetwork::num_barriers)
       .def("time_steps", &PackedNetwork::time_steps)
       .def("roi_align", &PackedNetwork::roi_align)
       .def("label_map", &PackedNetwork::label_map)
@@ -144,6 +152,7 @@ TORCH_LIBRARY(groupnet_det, m) {
       "binary_conv2d(Tensor words, Tensor weight, int in_channels, int stride, int padding, "
       "int dilation, int pad_bit) -> Tensor");
   m.def("available_isas() -> str[]", available_isas);
+  m.def("barrier_seconds(int threads, int waits) -> float", barrier_cost);
   m.def("register_limit(str isa, int iterations, int threads) -> float", register_limit);
 }
 

@@ -18,6 +18,7 @@ def test_all_three_are_timed(root, tiny_packed, datasets_env):
     figures = time_trained(cfg, tiny_packed / PACKED, schedule=SHORT, threads=1)
     assert figures == json.loads(json.dumps(figures))
     assert figures["image"] == [32, 32]
+    assert figures["barriers"] > 0
     assert set(figures["milliseconds"]) == {"packed", "float", "simulation"}
     assert all(0 < of["least"] <= of["median"] for of in figures["milliseconds"].values())
     assert set(figures["times_packed"]) == {"float", "simulation"}

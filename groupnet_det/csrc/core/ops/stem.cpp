@@ -92,6 +92,8 @@ class PlannedStem : public PlannedStep {
         [&](int64_t image, int64_t begin, int64_t end) { compute(worker, image, begin, end); });
   }
 
+  int barriers_within() const override { return 1; }
+
   // Bytes to 16-bit numbers, with zeros in all that is no image.
   void prepare(const Worker& worker) const override {
     const ImageSize& size = worker.size();

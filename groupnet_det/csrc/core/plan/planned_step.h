@@ -85,6 +85,9 @@ class PlannedStep {
                         int64_t /*shift*/) const {}
   virtual RowWork row_work() const { return {}; }
 
+  // How often threads wait for each other within `run`.
+  virtual int barriers_within() const { return 0; }
+
   // Moves all maps of floats that are among its arguments.
   virtual void move_maps(const Move& move) = 0;
 };

@@ -214,6 +214,22 @@ size_t Workspace::num_bytes() const {
   return total;
 }
 
+// As StepExecutor::run does.
+int64_t Workspace::num_barriers() const {
+  int64_t barriers = 0;
+  for (size_t i = 0; i < steps_.size();) {
+    if (steps_[i].strips >= 0) {
+      barriers += 2;
+      i = strips_[static_cast<size_t>(steps_[i].strips)].chain().end;
+      continue;
+    }
+    barriers += steps_[i].planned->barriers_within();
+    ++i;
+    if (i == steps_.size() || steps_[i].starts_section) ++barriers;
+  }
+  return barriers;
+}
+
 void Workspace::claim_outputs() {
   for (OutputMemory& output : outputs_) {
     const auto before = output.claim();

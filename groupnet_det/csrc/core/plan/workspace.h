@@ -44,6 +44,8 @@ class Workspace {
   const std::vector<Strips>& strips() const { return strips_; }
   const std::vector<BufferMemory>& buffers() const { return buffers_; }
   size_t num_bytes() const;
+  // How often the threads of a run wait for all others.
+  int64_t num_barriers() const;
   // Before each run, so that it writes to results of a former one that somebody still holds.
   void claim_outputs();
   // What holds the values of a large output; null for a buffer whose memory others share.
