@@ -1,6 +1,6 @@
 """Post-processing of Faster, Cascade and Mask R-CNN: maps to boxes and masks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,15 +9,14 @@ from torch import Tensor
 
 from groupnet_det.errors import PackedFileError, lookup
 from groupnet_det.runtime.backends.networks import Network
-from groupnet_det.runtime.backends.numpy_ops import pick, sigmoid, where_above
+from groupnet_det.runtime.backends.numpy_ops import joined, pick, sigmoid, where_above
 
 from .boxes import BoxCoding, clip
 from .roi_pooling import Pooler
 from .rpn import Proposals
 
 Maps = dict[str, Tensor]  # float32 (N, H, W, C) by name
-# Regions that go through all stages at a time: many enough for the kernels, few enough for the
-# cache, and for PyTorch to stay in this thread, see `maps`.
+# Regions that go through a head at a time: many enough for the kernels, few enough for the cache.
 CHUNK = 64
 
 
@@ -76,8 +75,7 @@ class RegionPostprocessing:
             network: Pools regions and runs parts.
         """
         regions = self.proposals(maps, size, network)
-        found = [self._candidates(maps, r, size, network) for r in regions.split(CHUNK)]
-        boxes, scores, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
+        boxes, scores, labels = self._candidates(maps, regions, size, network)
         groups = torch.zeros_like(labels) if self.class_agnostic_nms else labels
         kept = network.nms(boxes, scores, groups, self.nms_threshold)
         if self.max_detections >= 0:
@@ -87,13 +85,13 @@ class RegionPostprocessing:
     def _candidates(
         self, maps: Maps, regions: Tensor, size: tuple[int, int], network: Network
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Boxes, scores and classes above the threshold of at most `CHUNK` regions: few, so that
-        boxes of all classes need not be decoded. Where numbers overflow there is no object."""
+        """Boxes, scores and classes above the threshold: few, so that boxes of all classes need not
+        be decoded. Where numbers overflow there is no object."""
         total = torch.zeros(())
         for number, stage in enumerate(self.stages, start=1):
-            out = run_on_chunk(network, stage.part, self.pooler, maps, regions)
-            total = total + _SCORES[self.score](out["scores"].flatten(1))
-            deltas = out["deltas"].flatten(1).unflatten(1, (-1, 4))
+            out = self._run_head(stage.part, maps, regions, network)
+            total = total + _SCORES[self.score](out["scores"])
+            deltas = out["deltas"].unflatten(1, (-1, 4))
             if number < len(self.stages):
                 regions = clip(stage.box_coding.decode(deltas[:, 0], regions), size)
                 finite = regions.isfinite().all(dim=1)
@@ -106,16 +104,27 @@ class RegionPostprocessing:
         finite = boxes.isfinite().all(dim=1) & scores.isfinite()
         return pick(boxes, finite), pick(scores, finite), pick(label, finite)
 
+    def _run_head(self, part: str, maps: Maps, regions: Tensor, network: Network) -> Maps:
+        """Outputs (R, ...) of a box head. Regions go through it in the order of their places, so
+        that neighbours find their pixels in the cache; each has the same numbers in any order."""
+        order = self.pooler.order_of_places(regions)
+        found = list(run_in_chunks(network, part, self.pooler, maps, pick(regions, order)))
+        back = torch.from_numpy(np.argsort(order.numpy()))
+        return {
+            name: pick(joined([outputs[name] for outputs in found]).flatten(1), back)
+            for name in ("scores", "deltas")
+        }
+
     def masks(self, maps: Maps, boxes: Tensor, classes: Tensor, network: Network) -> Tensor | None:
         """Probabilities (R, M, M) of the objects' masks in their boxes; None without a head."""
         if self.mask is None:
             return None
         channels = torch.zeros_like(classes) if self.mask.class_agnostic else classes
         masks = []
-        for regions, channel in zip(boxes.split(CHUNK), channels.split(CHUNK), strict=True):
-            out = run_on_chunk(network, self.mask.part, self.mask.pooler, maps, regions)
+        found = run_in_chunks(network, self.mask.part, self.mask.pooler, maps, boxes)
+        for out, channel in zip(found, channels.split(CHUNK), strict=True):
             logits = out["masks"].permute(0, 3, 1, 2)
-            masks.append(sigmoid(pick(logits, torch.arange(len(regions)), channel)).numpy())
+            masks.append(sigmoid(pick(logits, torch.arange(len(channel)), channel)).numpy())
         return torch.from_numpy(np.concatenate(masks))
 
 
@@ -132,13 +141,19 @@ _SCORES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def run_on_chunk(network: Network, part: str, pooler: Pooler, maps: Maps, boxes: Tensor) -> Maps:
-    """Pool regions, at most `CHUNK`, and run a part on them.
+def run_in_chunks(
+    network: Network, part: str, pooler: Pooler, maps: Maps, boxes: Tensor
+) -> Iterator[Maps]:
+    """Pool regions and run a part on them: the outputs of at most `CHUNK` regions at a time.
 
     All chunks have one size, so that the engine plans its memory once: the last one is filled up
-    with empty boxes, whose results are dropped.
+    with empty boxes, whose results are dropped. Without a region there is one empty chunk.
     """
-    number = len(boxes)
-    filled = torch.cat([boxes, boxes.new_zeros(CHUNK - number, 4)])
-    outputs = network.run_part(part, pooler(network, maps, filled))
-    return {name: values[:number] for name, values in outputs.items()}
+    sizes = [len(chunk) for chunk in boxes.split(CHUNK)]
+    filled = torch.cat([boxes, boxes.new_zeros(CHUNK - sizes[-1], 4)])
+    levels = pooler.assign(filled)
+    for size, regions, level_of in zip(
+        sizes, filled.split(CHUNK), levels.split(CHUNK), strict=True
+    ):
+        outputs = network.run_part(part, pooler(network, maps, regions, level_of))
+        yield {name: values[:size] for name, values in outputs.items()}

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from groupnet_det.packed.limits import MAX_ELEMENTS, MAX_GEOMETRY, in_range
 from groupnet_det.runtime.backends.networks import AlignOptions, Network
 
 MAX_LEVEL = 64
+BAND = 64
 # postprocessing.pooler.type -> whether the centre of pixel (0, 0) is at (0.5, 0.5).
 ALIGNED = {"ROIAlignV2": True, "ROIAlign": False}
 
@@ -61,12 +63,15 @@ class Pooler:
         in_range(self.canonical_box_size, 1, MAX_ELEMENTS, f"{what}canonical_box_size")
         in_range(self.canonical_level, 0, MAX_LEVEL, f"{what}canonical_level")
 
-    def __call__(self, network: Network, maps: dict[str, Tensor], boxes: Tensor) -> Tensor:
+    def __call__(
+        self, network: Network, maps: dict[str, Tensor], boxes: Tensor, level_of: Tensor
+    ) -> Tensor:
         """
         Args:
             network: The network that pools.
             maps: float32 (1, H, W, C) by name.
             boxes: (R, 4) in pixels of the network's input.
+            level_of: int64 (R,), see `assign`.
 
         Returns:
             float32 (R, *resolution, C).
@@ -79,10 +84,18 @@ class Pooler:
             aligned=ALIGNED[self.type],
         )
         levels = [maps[level] for level in self.levels]
-        return network.roi_align(levels, boxes, self._assign(boxes), options)
+        return network.roi_align(levels, boxes, level_of, options)
 
-    def _assign(self, boxes: Tensor) -> Tensor:
-        """Number of the level of each box."""
+    def order_of_places(self, boxes: Tensor) -> Tensor:
+        """Numbers of the boxes (R, 4) level by level, each in bands of `BAND` pixels of the image
+        from the top, where every other one runs from right to left."""
+        centre = (boxes[:, :2] + boxes[:, 2:]).numpy() / 2
+        x, band = centre[:, 0], np.floor(centre[:, 1] / BAND)
+        order = np.lexsort((np.where(band % 2 == 0, x, -x), band, self.assign(boxes).numpy()))
+        return torch.from_numpy(order)
+
+    def assign(self, boxes: Tensor) -> Tensor:
+        """Number of the level of each box, (R, 4) -> int64 (R,)."""
         if len(self.levels) == 1:
             return torch.zeros(len(boxes), dtype=torch.int64)
         first, last = (int(math.log2(stride)) for stride in (self.strides[0], self.strides[-1]))

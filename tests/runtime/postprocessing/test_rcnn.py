@@ -17,7 +17,7 @@ from groupnet_det.runtime.postprocessing.rcnn import (
     CascadeStage,
     MaskStage,
     RegionPostprocessing,
-    run_on_chunk,
+    run_in_chunks,
 )
 from groupnet_det.runtime.postprocessing.roi_pooling import Pooler
 from groupnet_det.runtime.postprocessing.rpn import Proposals
@@ -222,7 +222,23 @@ def test_regions_that_overflow_between_stages(tmp_path, backend, number):
     assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
 
 
-@pytest.mark.parametrize("number", [0, 1, CHUNK])
+def test_order_of_places():
+    # The canonical size of 32 pixels is of level 1: boxes of 16 and of 40 pixels.
+    pooler = Pooler(
+        levels=("p2", "p3"),
+        strides=(4, 8),
+        resolution=(7, 7),
+        sampling_ratio=0,
+        type="ROIAlignV2",
+        canonical_box_size=32,
+        canonical_level=3,
+    )
+    centres = [(90, 10, 40), (90, 70, 16), (10, 70, 16), (90, 63, 16), (10, 10, 16), (10, 10, 40)]
+    boxes = torch.tensor([[x - s / 2, y - s / 2, x + s / 2, y + s / 2] for x, y, s in centres])
+    assert pooler.order_of_places(boxes).tolist() == [4, 3, 1, 2, 5, 0]
+
+
+@pytest.mark.parametrize("number", [0, 1, CHUNK, 2 * CHUNK + 3])
 def test_chunks_have_one_size(number):
     sizes = []
 
@@ -231,13 +247,18 @@ def test_chunks_have_one_size(number):
             sizes.append(len(regions))
             return {name: 2 * regions}
 
-    def pool(network, maps, boxes):
-        return boxes[:, None, None] + maps["p2"]
+    class Pool:
+        def assign(self, boxes):
+            return torch.arange(len(boxes))
+
+        def __call__(self, network, maps, boxes, level_of):
+            return boxes[:, None, None] + maps["p2"] + level_of[:, None, None, None]
 
     boxes = torch.rand(number, 4)
-    found = run_on_chunk(Network(), "box", pool, {"p2": torch.ones(1)}, boxes)
-    assert torch.equal(found["box"], 2 * (boxes[:, None, None] + 1))
-    assert set(sizes) == {CHUNK}
+    found = list(run_in_chunks(Network(), "box", Pool(), {"p2": torch.ones(1)}, boxes))
+    expected = 2 * (boxes[:, None, None] + 1 + torch.arange(number)[:, None, None, None])
+    assert torch.equal(torch.cat([outputs["box"] for outputs in found]), expected)
+    assert sizes == [CHUNK] * len(found) == [CHUNK] * max(1, -(-number // CHUNK))
 
 
 @pytest.mark.parametrize(
