@@ -125,6 +125,6 @@ def _row(workload: NetworkWorkload, what: str, threads: int, seconds: float, not
         batch=workload.batch,
         threads=threads,
         engine=OURS,
-        least=1000 * seconds,
+        least=round(1000 * seconds, 4),
         note=note,
     )

@@ -123,6 +123,7 @@ def benchmark_runtime() -> CommandParser:
       %(prog)s network --rounds 15
       %(prog)s all --csv results/runtime/avx2.csv
       %(prog)s layers --shapes 64@56x56 --engines ours "torch eager"
+      %(prog)s models --only "Faster R-CNN" --engines ours "openvino int8"
 
     What can be measured:
       layers     3x3 convolutions, alone and fused with BN, ReLU, residual and packing. A chain of
@@ -170,6 +171,7 @@ def benchmark_runtime() -> CommandParser:
     _add_network_size(parser, batch=1)
     parser.add_argument("--shapes", type=parse_shape, nargs="+", help="C@HxW")
     parser.add_argument("--engines", nargs="+", default=[], metavar="ENGINE", help="all by default")
+    parser.add_argument("--only", default="", metavar="TEXT", help="workloads with it in the name")
     parser.add_argument("--csv", type=Path, help="rows (default: results/runtime/engines.csv)")
     parser.add_argument("--no-plot", action="store_true", help="no PNG beside the CSV")
     return parser

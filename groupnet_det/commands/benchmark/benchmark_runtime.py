@@ -101,7 +101,8 @@ def _measure_suite(what: str, arguments: argparse.Namespace) -> list[Row]:
         engines=arguments.engines,
     )
     schedule = _schedule(arguments)
-    items = tqdm(SUITES[what](options), desc=what, disable=None)
+    chosen = [item for item in SUITES[what](options) if arguments.only in item.workload.label]
+    items = tqdm(chosen, desc=what, disable=None)
     return [row for item in items for row in measure_item(item, schedule)]
 
 

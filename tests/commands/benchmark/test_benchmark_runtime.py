@@ -55,6 +55,12 @@ def test_threads(run):
     }
 
 
+def test_only_some_workloads(run):
+    shapes = ["--shapes", "8@4x4", "8@5x5", *LAYERS[3:]]
+    rows, _ = run("layers", *shapes, "--only", "5x5", "--no-plot")
+    assert {row.workload for row in rows} == {"8@5x5"}
+
+
 def test_unavailable_engines_are_listed(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)  # as if it were not installed
     rows, printed = run(*LAYERS[:-1], "openvino binary", "--no-plot")
