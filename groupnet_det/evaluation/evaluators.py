@@ -37,10 +37,13 @@ def _coco(cfg: CfgNode, name: str, output_dir: Path) -> DatasetEvaluator:
 @contextlib.contextmanager
 def _scored_name(name: str) -> Iterator[str]:
     """Name of a data set whose annotation file pycocotools scores correctly: `name`, or a temporary
-    copy with a normalized file."""
+    copy with a normalized file. Data sets without such a file still have none afterwards."""
     metadata = MetadataCatalog.get(name)
     if "json_file" not in metadata.as_dict():
-        yield name
+        try:
+            yield name
+        finally:  # Detectron2's evaluator has noted the file that it converted into its folder
+            vars(metadata).pop("json_file", None)
         return
     if "thing_dataset_id_to_contiguous_id" not in metadata.as_dict():
         DatasetCatalog.get(name)  # stores its metadata, for the results

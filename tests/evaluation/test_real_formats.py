@@ -2,12 +2,14 @@
 crowds and ids with gaps."""
 
 import json
+import shutil
 
 import numpy as np
 import pycocotools.mask as mask_util
 import pytest
 import torch
-from detectron2.structures import Boxes, Instances
+from detectron2.data import DatasetCatalog, MetadataCatalog
+from detectron2.structures import Boxes, BoxMode, Instances
 from PIL import Image
 
 from groupnet_det.config import load_config
@@ -16,6 +18,8 @@ from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.data.loading.loaders import build_test_loader
 from groupnet_det.evaluation.evaluators import build_evaluator
 from groupnet_det.evaluation.saved.coco_scores import score_coco_results
+from tests.autotrain import tiny_data
+from tests.autotrain.tiny_data import write_yolo
 
 HEIGHT, WIDTH = 60, 80
 IDS = [7, 90]  # of the categories
@@ -146,3 +150,34 @@ def test_crowds_are_run_lengths(tree):
     runs = content["annotations"][-1]["segmentation"]
     encoded = mask_util.frPyObjects(runs, HEIGHT, WIDTH)
     assert np.array_equal(mask_util.decode(encoded), rectangle(30, 0, 15, 60))
+
+
+def test_the_folder_of_an_evaluation_may_go_before_the_next(tmp_path):
+    """As those of ``groupnet-det verify``, which evaluates two networks in temporary folders."""
+    write_yolo(tmp_path / "data", 2)
+    entry = {"NAME": "squares", "FORMAT": "yolo", "DATA": str(tmp_path / "data/data.yaml")}
+    options = ["DATASETS.CUSTOM", str([entry | {"SPLIT": "train"}])]
+    options += ["DATASETS.TEST", "['squares']", "DATALOADER.NUM_WORKERS", "0"]
+    for output in (tmp_path / "first", tmp_path / "second"):
+        cfg = load_config("", [*options, "OUTPUT_DIR", str(output)])
+        register_datasets(cfg)
+        evaluator = build_evaluator(cfg, "squares")
+        evaluator.reset()
+        for inputs in build_test_loader(cfg, "squares"):
+            evaluator.process(inputs, [{"instances": found_again(inputs[0])}])
+        assert evaluator.evaluate()["bbox"]["AP"] == pytest.approx(100)
+        assert "json_file" not in MetadataCatalog.get("squares").as_dict()
+        shutil.rmtree(output)
+
+
+def found_again(record):
+    """The ground truth of a record as a prediction."""
+    annotations = {each["file_name"]: each for each in DatasetCatalog.get("squares")}
+    own = annotations[record["file_name"]]["annotations"]
+    boxes = [BoxMode.convert(a["bbox"], a["bbox_mode"], BoxMode.XYXY_ABS) for a in own]
+    return Instances(
+        (tiny_data.HEIGHT, tiny_data.WIDTH),
+        pred_boxes=Boxes(torch.tensor(boxes, dtype=torch.float32)),
+        scores=torch.full((len(own),), 0.9),
+        pred_classes=torch.tensor([a["category_id"] for a in own]),
+    )
