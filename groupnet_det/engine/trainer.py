@@ -32,6 +32,7 @@ from groupnet_det.engine.records.resumption import (
     own_settings,
     tell_of_other_settings,
 )
+from groupnet_det.engine.records.sessions import build_session_record
 from groupnet_det.engine.records.trackers import build_trackers
 from groupnet_det.errors import DataError, TrainingError
 from groupnet_det.evaluation.evaluators import build_evaluator
@@ -114,7 +115,9 @@ class Trainer(DefaultTrainer):
         if self.cfg.SOLVER.LATENT_CLIP > 0:
             stepping.append(ClipLatentWeights(self.model, self.cfg.SOLVER.LATENT_CLIP))
         stepping += [*self._recording_hooks(), RecentMetrics(), WatchOutputDir(self.cfg.OUTPUT_DIR)]
-        return [*stepping, *saving, *scoring, record, *writing]
+        num_images = self.data_loader.batch_sampler.num_records
+        session = build_session_record(self.cfg, num_images)
+        return [*stepping, *saving, *scoring, record, *writing, *session]
 
     def _detectron2_hooks(self) -> list[HookBase]:
         """All but that of precise BN, instead of which there is ours."""

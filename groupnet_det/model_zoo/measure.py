@@ -15,11 +15,11 @@ from groupnet_det.analysis.forward import default_size, parse_size
 from groupnet_det.analysis.layer_costs import total
 from groupnet_det.analysis.precision_map import count_weights, layer_precisions
 from groupnet_det.benchmark.engines.packed_engines import engine_isa
-from groupnet_det.benchmark.measure.environment import processor
 from groupnet_det.benchmark.measure.timing import Schedule, alternate
 from groupnet_det.benchmark.suites.num_bases import float_burst, packed_burst
 from groupnet_det.config import load_config
 from groupnet_det.errors import ConfigError
+from groupnet_det.machine import processor
 from groupnet_det.version import __version__
 
 from .records import CostRow, LatencyRow

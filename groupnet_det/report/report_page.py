@@ -4,6 +4,7 @@ import datetime
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,15 +13,18 @@ from markupsafe import Markup
 from groupnet_det.engine.records.output_names import REPORT
 from groupnet_det.errors import UserError
 from groupnet_det.report.html.html_blocks import Block, Missing
+from groupnet_det.report.html.local_paths import without_folders
 from groupnet_det.report.sections import (
     deployment_section,
     network_section,
     overview_section,
+    session_section,
     training_section,
 )
 from groupnet_det.report.sections.prediction_sections import PredictionSections
 from groupnet_det.version import __version__
 
+from .baseline import open_baseline
 from .training_run import Run
 
 MakeSection = Callable[[Run], list[Block]]
@@ -46,6 +50,7 @@ def _sections_of(run: Run) -> Iterable[tuple[str, MakeSection]]:
     return (
         ("At a glance", overview_section.overview),
         ("Scores", training_section.scores),
+        ("Training", session_section.sessions),
         ("Curves", training_section.curves),
         ("Best and worst", sections.examples),
         ("Precision and recall", sections.precision_recall),
@@ -58,21 +63,28 @@ def _sections_of(run: Run) -> Iterable[tuple[str, MakeSection]]:
     )
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, *, baseline: Path | None = None) -> Path:
     """Write `REPORT` from the files in a training's folder.
 
-    A section whose files are missing shows the reason and the command that makes them.
+    A section whose files are missing shows the reason and the command that makes them. Paths are
+    shown without the folders of this machine.
+
+    Args:
+        folder: ``OUTPUT_DIR`` of the training.
+        baseline: That of the same network in full precision, whose scores stand beside.
 
     Raises:
         DataError: The folder does not exist.
+        UserError: The baseline cannot be compared; see `open_baseline`.
     """
     run = Run(folder)
+    run.baseline = None if baseline is None else open_baseline(baseline, run)
     sections = [
         Section(title=title, anchor=title.lower().replace(" ", "-"), blocks=_blocks(make, run))
         for title, make in _sections_of(run)
     ]
     page = (
-        _environment()
+        _environment(run.folder)
         .get_template("page.html")
         .render(
             title=_title(run),
@@ -101,7 +113,7 @@ def _title(run: Run) -> str:
         return run.folder.resolve().name
 
 
-def _environment() -> Environment:
+def _environment(folder: Path) -> Environment:
     environment = Environment(
         loader=PackageLoader("groupnet_det.report"),
         autoescape=True,
@@ -110,6 +122,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["breakable"] = breakable
+    environment.filters["local"] = partial(without_folders, folder=folder)
     return environment
 
 

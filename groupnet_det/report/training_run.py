@@ -37,6 +37,7 @@ class Run:
 
     Attributes:
         folder: ``OUTPUT_DIR``.
+        baseline: The training of the same network in full precision to compare with, if any.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -52,6 +53,7 @@ class Run:
                 " name the OUTPUT_DIR of a training"
             )
         self.folder = folder
+        self.baseline: Run | None = None
 
     @property
     def config_file(self) -> Path:
@@ -100,15 +102,19 @@ class Run:
         return read_metrics(self.metrics_file)
 
     @cached_property
-    def stages(self) -> tuple[list[dict[str, Any]], list[int]]:
-        """The rows of this training after those of the trainings that it started from, with
-        consecutive iterations, and the last iteration of each."""
+    def stage_folders(self) -> list[Path]:
+        """The folder of this training after those of the trainings that it started from."""
         folders = [self.metrics_file.parent.resolve()]
         while (before := _weights_folder(folders[0])) and before not in folders:
             if not (before / output_names.METRICS).is_file():
                 break
             folders.insert(0, before)
-        return join_stages([folder / output_names.METRICS for folder in folders])
+        return folders
+
+    @cached_property
+    def stages(self) -> tuple[list[dict[str, Any]], list[int]]:
+        """The rows of `stage_folders`, with consecutive iterations, and the last one of each."""
+        return join_stages([folder / output_names.METRICS for folder in self.stage_folders])
 
     @cached_property
     def model(self) -> nn.Module:

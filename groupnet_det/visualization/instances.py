@@ -1,4 +1,4 @@
-"""Boxes and masks over an image, by Detectron2's Visualizer."""
+"""Boxes and masks of Detectron2's instances over an image, in the style of `Result.plot`."""
 
 import colorsys
 from typing import Any
@@ -8,17 +8,16 @@ import pycocotools.mask as mask_util
 from detectron2.data import Metadata
 from detectron2.structures import BitMasks, Instances, PolygonMasks
 from detectron2.structures.masks import polygons_to_bitmask
-from detectron2.utils.visualizer import Visualizer
 from torch import Tensor
 
-MASK_OPACITY = 0.5
+from groupnet_det.runtime.results.drawing import Canvas, largest_first, object_colours
 
 
 def draw_instances(
     pixels: np.ndarray, instances: Instances, metadata: Metadata, *, height: int | None = None
 ) -> np.ndarray:
     """Boxes, masks where there are any, class names, and scores where there are any; a class
-    always has one colour.
+    always has one colour, and names avoid each other.
 
     Args:
         pixels: RGB (H, W, 3).
@@ -37,16 +36,15 @@ def draw_instances(
         labels = [f"{label} {100 * s:.0f}%" for label, s in zip(labels, scores, strict=True)]
     number = max(len(names), max(classes, default=0) + 1)
     scale = (height or pixels.shape[0]) / pixels.shape[0]
-    visualizer = Visualizer(pixels, metadata, scale=scale)
-    colours = [class_colour(index, number) for index in classes]
+    canvas = Canvas(pixels.copy(), scale)
+    palette = object_colours(number)
     masks = _bitmasks(instances)
-    for index in sorted(range(len(masks)), key=lambda i: -int(masks[i].sum())):  # small ones above
-        # Not with the boxes: `overlay_instances` fills the holes of masks.
-        visualizer.draw_binary_mask(masks[index], color=colours[index], alpha=MASK_OPACITY)
-    drawn = visualizer.overlay_instances(
-        boxes=instances.pred_boxes.to("cpu"), labels=labels, assigned_colors=colours
-    )
-    return drawn.get_image()
+    for index in largest_first(np.array(masks, dtype=bool)) if masks else ():
+        canvas.region(masks[index].astype(bool), palette[classes[index]])
+    boxes = instances.pred_boxes.tensor.tolist()
+    colours = [palette[index] for index in classes]
+    canvas.boxes(list(zip(boxes, colours, labels, strict=True)))
+    return canvas.pixels()
 
 
 def class_colour(index: int, number: int) -> tuple[float, float, float]:

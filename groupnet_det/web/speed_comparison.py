@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from groupnet_det.benchmark.measure.environment import processor
 from groupnet_det.benchmark.measure.timing import Schedule, median_ratio
 from groupnet_det.benchmark.suites.against_float import (
     FLOAT,
@@ -16,6 +15,7 @@ from groupnet_det.benchmark.suites.against_float import (
 )
 from groupnet_det.errors import UserError
 from groupnet_det.images.reading import AnyImage
+from groupnet_det.machine import processor
 
 from .offered_models import WebModel
 

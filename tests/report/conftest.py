@@ -20,11 +20,11 @@ CONFIGS = {
 }
 
 
-def train_with_report(root, task, output):
+def train_with_report(root, task, output, *more):
     """As ``tools/train_net.py --report`` does."""
     config = root / f"configs/quick/{CONFIGS[task]}.yaml"
     words = ["--config-file", str(config), "--num-gpus", "0"]
-    options = [*SMALL, "OUTPUT_DIR", str(output)]
+    options = [*SMALL, *more, "OUTPUT_DIR", str(output)]
     arguments = default_argument_parser().parse_args([*words, *options])
     arguments.report = True
     train_or_evaluate(arguments)

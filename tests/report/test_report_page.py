@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from groupnet_det.evaluation.saved.classification_scores import read_predictions_csv
+from groupnet_det.machine import processor
 from groupnet_det.report.report_page import write_report
 from groupnet_det.report.score_rows import parse_metric
 from groupnet_det.report.sections.prediction_sections import PredictionSections
+from groupnet_det.report.sections.session_section import CAPTION, duration
 from groupnet_det.report.training_run import Run
 
 from .conftest import CONFIGS
@@ -20,6 +22,7 @@ from .parsed_pages import Page, assert_self_contained
 SECTIONS = {
     "at-a-glance",
     "scores",
+    "training",
     "curves",
     "best-and-worst",
     "precision-and-recall",
@@ -167,7 +170,7 @@ def test_without_predictions(copy):
     shutil.rmtree(folder / "inference")
     said = missing_of(folder, "best-and-worst", "precision-and-recall", "confusion")
     assert said.count("coco_instances_results.json does not exist") == 3
-    options = f"--config-file {folder}/config.yaml --resume OUTPUT_DIR {folder}"
+    options = "--config-file detection/config.yaml --resume OUTPUT_DIR detection"
     assert f"groupnet-det eval {options}" in said
 
 
@@ -210,6 +213,56 @@ def test_stages_are_drawn_one_after_the_other(copy, trained):
     assert ends == [5, 10]  # the evaluation after the last one counts
     # Evaluations and the ends of the stages have rows.
     assert [row["iteration"] for row in rows if "total_loss" in row] == [1, 3, 6, 8]
+
+
+def test_iterations_count_on_from_the_stage_before(copy, trained):
+    folder = copy("classification")
+    config = folder / "config.yaml"
+    weights = f"  WEIGHTS: {trained('classification')}/model_final.pth"
+    lines = config.read_text().splitlines()
+    config.write_text("\n".join(weights if x.startswith("  WEIGHTS: ") else x for x in lines))
+    page = Page(write_report(folder).read_text())
+    rows = [json.loads(line) for line in (folder / "metrics.json").read_text().splitlines()]
+    scores = {
+        row["iteration"]: row["classification/top1"] for row in rows if "classification/top1" in row
+    }
+    best = max(scores, key=lambda iteration: scores[iteration])
+    (top1,) = [row for row in page.tables["All classes: classes"] if row[0] == "top1"]
+    assert int(top1[3]) == 5 + min(best + 1, 4)  # as the curves have it
+    _, *stages = [
+        row for name, rows in page.tables.items() if "follow each" in name for row in rows
+    ]
+    assert [(row[0], row[1]) for row in stages] == [("classification", "4")] * 2
+
+
+def test_how_it_was_trained(trained):
+    folder = trained("detection")
+    (_, row) = Page((folder / "report.html").read_text()).tables[CAPTION]
+    (session,) = json.loads((folder / "sessions.json").read_text())
+    assert row[:4] == ["detection", "4", "2", str(session["images"])]
+    assert row[4] == duration(session["seconds"])
+    assert row[5].startswith(processor())
+    assert row[6:] == ["1", session["date"]]
+
+
+def test_a_training_of_an_older_version(copy):
+    folder = copy("segmentation")
+    (folder / "sessions.json").unlink()
+    page = Page(write_report(folder).read_text())
+    assert page.tables[CAPTION][1] == ["segmentation", "4", "2", "–", "–", "–", "1", "–"]
+    assert "older version" in page.sections["training"]
+
+
+def test_no_folder_of_this_machine_is_shown(copy, tmp_path, datasets_env):
+    folder = copy("detection")
+    config = folder / "config.yaml"
+    entry = [{"NAME": "own", "FORMAT": "coco", "IMAGES": "/srv/somebody/images"}]
+    config.write_text(config.read_text().replace("CUSTOM: []", f"CUSTOM: {entry}"))
+    shutil.rmtree(folder / "inference")  # messages name what is missing
+    text = write_report(folder).read_text()
+    assert "…/images" in text
+    assert str(tmp_path) not in text
+    assert "/srv" not in text
 
 
 def test_a_folder_that_is_none(tmp_path):

@@ -3,26 +3,14 @@
 import datetime
 import importlib
 import os
-import platform
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 
+from groupnet_det.machine import processor
 from groupnet_det.version import __version__
 
 PACKAGES = ("torchvision", "onnxruntime", "openvino")
-
-
-def processor() -> str:
-    """The processor's name where Linux reports it."""
-    info = Path("/proc/cpuinfo")
-    names = [
-        line.partition(":")[2].strip()
-        for line in (info.read_text().splitlines() if info.exists() else [])
-        if line.startswith("model name")
-    ]
-    return f"{names[0] if names else platform.processor()}, {len(names)} cores"
 
 
 def gather_environment(more: Mapping[str, object]) -> dict[str, str]:

@@ -9,12 +9,12 @@ import torch
 from detectron2.config import CfgNode
 from torch import Tensor
 
-from groupnet_det.benchmark.measure.environment import processor
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.data.loading.loaders import build_test_loader
 from groupnet_det.evaluation.test_time_augmentation import wrap_for_testing
 from groupnet_det.exporting.packed.trained import load_trained
 from groupnet_det.inference.packed_model import build_packed_model
+from groupnet_det.machine import processor
 
 from .against_float import runs_of, speed_summary, time_in_turns
 from .float_baseline import FloatBaseline

@@ -18,7 +18,6 @@ from groupnet_det.analysis.forward import default_size, region_parts
 from groupnet_det.analysis.latency import backbone_path, time_steps, with_latency
 from groupnet_det.analysis.layer_costs import LayerCost
 from groupnet_det.analysis.precision_map import count_weights
-from groupnet_det.benchmark.measure.environment import processor
 from groupnet_det.benchmark.measure.table import write_rows
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.benchmark.suites.num_bases import (
@@ -29,6 +28,7 @@ from groupnet_det.benchmark.suites.num_bases import (
 )
 from groupnet_det.commands.network_config import network_config
 from groupnet_det.errors import UserError
+from groupnet_det.machine import processor
 from groupnet_det.version import __version__
 from groupnet_det.visualization.layer_cost_plot import plot_layer_costs
 from groupnet_det.visualization.num_bases_plot import plot_bases

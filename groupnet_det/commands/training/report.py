@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     logging.disable(logging.INFO)
     try:
-        print(f"written: {write_report(arguments.output_dir)}")
+        print(f"written: {write_report(arguments.output_dir, baseline=arguments.baseline)}")
     except UserError as error:
         sys.exit(f"error: {error}")
     return 0

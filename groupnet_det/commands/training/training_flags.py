@@ -156,6 +156,7 @@ def report() -> CommandParser:
     """Make one HTML page of a training: scores, curves, images, structure and costs of its network.
 
       %(prog)s output/retinanet_groupnet_photo_digits
+      %(prog)s output/cells --baseline output/cells_float
 
     The page, OUTPUT_DIR/report.html, needs no other file and no network. What it shows lies in
     OUTPUT_DIR already; where something is missing, the page names the command that makes it.
@@ -164,6 +165,12 @@ def report() -> CommandParser:
     """
     parser = CommandParser(report.__doc__)
     parser.add_argument("output_dir", type=Path, help="OUTPUT_DIR of a training")
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="FOLDER",
+        help="OUTPUT_DIR of the same training in full precision, whose scores are shown beside",
+    )
     return parser
 
 

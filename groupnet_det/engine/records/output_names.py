@@ -6,5 +6,6 @@ CHECKPOINT = "model_final.pth"
 PACKED = "model.gnp"
 VERIFICATION = "verification.json"
 LATENCY = "latency.json"
+SESSIONS = "sessions.json"
 SOURCES = (CONFIG, METRICS, CHECKPOINT, PACKED, VERIFICATION, LATENCY)
 REPORT = "report.html"

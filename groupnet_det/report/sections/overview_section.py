@@ -5,6 +5,7 @@ from groupnet_det.benchmark.suites.against_float import FLOAT, PACKED_NETWORK
 from groupnet_det.engine.records import output_names
 from groupnet_det.engine.records.recorded_scores import SCORE_PREFIXES
 from groupnet_det.errors import UserError
+from groupnet_det.report.baseline import baseline_score
 from groupnet_det.report.html.html_blocks import Block, Tile, Tiles
 from groupnet_det.report.score_rows import LABELS, group_metrics, last_value, leading
 from groupnet_det.report.training_run import Run
@@ -30,7 +31,10 @@ def _scores(run: Run) -> list[Tile]:
             name = f"{LABELS.get(metric.name, metric.name)}, {SCORE_PREFIXES[task]}"
             where = dataset or ", ".join(run.cfg.DATASETS.TEST)
             value = last_value(run.metrics, metric.key)
-            tiles.append(Tile(label=name, value=f"{value:.1f}", hint=f"per cent, {where}"))
+            hint = f"per cent, {where}"
+            if (of_baseline := baseline_score(run, metric.key)) is not None:
+                hint += f"; full precision: {of_baseline:.1f}"
+            tiles.append(Tile(label=name, value=f"{value:.1f}", hint=hint))
     return tiles
 
 

@@ -7,6 +7,7 @@ from groupnet_det.analysis.bit_flips import ALL, PREFIX
 from groupnet_det.config import load_config
 from groupnet_det.config.network import leaves
 from groupnet_det.evaluation.saved.classification_scores import CLASS_SCORES, read_class_scores_csv
+from groupnet_det.report.baseline import baseline_score
 from groupnet_det.report.html.html_blocks import (
     Block,
     Cell,
@@ -61,7 +62,7 @@ def curves(run: Run) -> list[Block]:
     losses = ["total_loss", *(parts if len(parts) > 1 else [])]
     end = ends[-1]
     charts = [
-        _chart("Loss", _series(rows, losses), "loss", end, marks, log=True),
+        _chart("Loss", _series(rows, losses), "loss, log scale", end, marks, log=True),
         _chart("Learning rate", _series(rows, ["lr"]), "learning rate", end, marks),
         *_score_charts(rows, end, marks),
     ]
@@ -137,7 +138,7 @@ def scores(run: Run) -> list[Block]:
         return [_no_scores(run)]
     blocks: list[Block] = []
     for (dataset, task), metrics in groups.items():
-        blocks.append(_summary_table(run.metrics, metrics, run.cfg.SOLVER.MAX_ITER))
+        blocks.append(_summary_table(run, metrics))
         if table := _class_table(run.metrics, metrics):
             blocks.append(table)
         elif task == "classification":
@@ -145,19 +146,24 @@ def scores(run: Run) -> list[Block]:
     return blocks
 
 
-def _summary_table(rows: Rows, metrics: Sequence[Metric], max_iter: int) -> Table:
-    of_all = [metric for metric in metrics if not metric.class_name]
+def _summary_table(run: Run, metrics: Sequence[Metric]) -> Table:
+    rows, before = run.metrics, [0, *run.stages[1]][-2]  # iterations of the stages before
     cells: list[list[Cell]] = []
-    for metric in of_all:
+    for metric in (metric for metric in metrics if not metric.class_name):
         last, best = last_value(rows, metric.key), best_value(rows, metric.key)
-        if best is None or metric.name == "cross_entropy":  # lower is better
-            cells.append([metric.name, last, None, None])
-            continue
-        # Iterations count from 0; the evaluation after the training has the next number.
-        cells.append([metric.name, last, best[1], min(best[0] + 1, max_iter)])
+        line: list[Cell] = [metric.name, last, None, None]
+        if best is not None and metric.name != "cross_entropy":  # of which lower is better
+            # Iterations count from 0; the evaluation after the training has the next number.
+            line[2:] = best[1], before + min(best[0] + 1, run.cfg.SOLVER.MAX_ITER)
+        cells.append([*line, *_baseline_cells(run, metric)])
     headers = ["", "at the end", "highest", "after iteration"]
+    headers += ["full precision"] if run.baseline else []
     caption = f"All classes: {metrics[0].title}"
     return Table(headers=headers, rows=cells, caption=caption, decimals=2)
+
+
+def _baseline_cells(run: Run, metric: Metric) -> list[Cell]:
+    return [baseline_score(run, metric.key)] if run.baseline else []
 
 
 def _class_table(rows: Rows, metrics: Sequence[Metric]) -> Table | None:
@@ -190,25 +196,26 @@ def _classifier_table(run: Run, dataset: str) -> Block:
 
 def bit_flips(run: Run) -> list[Block]:
     """The share of binary weights whose sign changed, by iteration."""
-    keys = list(dict.fromkeys(k for row in run.metrics for k in row if k.startswith(PREFIX)))
+    rows, ends = run.stages
+    keys = list(dict.fromkeys(k for row in rows for k in row if k.startswith(PREFIX)))
     if not keys:
         raise MissingError(
             "metrics.json has no bit flips: no weight is binary, SOLVER.BIT_FLIPS_PERIOD was 0, "
             "or the training was too short or of an older version",
             run.retrain_command("SOLVER.BIT_FLIPS_PERIOD", "20"),
         )
-    all_of_them = [Series(label="all binary weights", **_points(run.metrics, PREFIX + ALL))]
+    all_of_them = [Series(label="all binary weights", **_points(rows, PREFIX + ALL))]
     parts = [
-        Series(label=key.removeprefix(PREFIX), **_points(run.metrics, key))
+        Series(label=key.removeprefix(PREFIX), **_points(rows, key))
         for key in keys
         if key != PREFIX + ALL
     ]
     period = run.cfg.SOLVER.BIT_FLIPS_PERIOD
     label = f"per cent in {period} iterations"
-    end = run.metrics[-1][ITERATION]
+    end, marks = ends[-1], ends[:-1]
     charts = [
-        _chart("All parts together", all_of_them, label, end),
-        _chart("Each part", parts, label, end),
+        _chart("All parts together", all_of_them, label, end, marks),
+        _chart("Each part", parts, label, end, marks),
     ]
     return [
         Note(

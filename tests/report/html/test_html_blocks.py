@@ -1,6 +1,7 @@
 """HTML that the templates make of each block."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ ALL = [
 
 
 def render(block):
-    macros = _environment().get_template("blocks.html").make_module()
+    macros = _environment(Path("out")).get_template("blocks.html").make_module()
     return str(getattr(macros, block.kind)(block))
 
 
