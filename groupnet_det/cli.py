@@ -6,7 +6,9 @@ Only the command that is asked for is imported.
 import argparse
 import difflib
 import importlib
+import re
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +129,8 @@ REMEDIES = {
 }
 COMPLETION, SHELLS = "completion", ("bash", "zsh", "tcsh")
 USAGE = 2  # the exit code of a wrong command line, as argparse has it
+# Beginnings of warnings of packages about packages, at which users can do nothing.
+NOT_FOR_USERS = ("`torch.jit.script", "torch.meshgrid")
 HELP, VERSION = ("-h", "--help"), "--version"
 
 
@@ -188,6 +192,8 @@ def run(name: str, command: Command, words: Sequence[str]) -> int:
     Raises:
         ConfigError: A module is missing that pip does not install with this project.
     """
+    for start in NOT_FOR_USERS:
+        warnings.filterwarnings("ignore", message=re.escape(start))
     sys.argv[0] = f"{_program_name()} {name}"  # what usage and help call the program
     parser = command.parser() if not set(HELP).isdisjoint(words) else None
     if parser:

@@ -145,7 +145,7 @@ def _chosen(request: Request, progress: Progress) -> Job:
 
 def _train(job: Job) -> dict[str, Any]:
     for command in training_commands(job.stages):
-        job.run(*command, "--num-gpus", str(job.request.num_gpus))
+        job.run(*command, "--num-gpus", str(job.request.num_gpus), "--brief")
     return {"scores": scores_at_end(job.output, job.task.metrics)}
 
 

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ from groupnet_det.errors import ConfigError
 from groupnet_det.evaluation.evaluation_checks import check_evaluation
 from groupnet_det.files.paths import find_config
 
+# Which say in hundreds of lines what environment, config and network are.
+SETUP_LOGGERS = ("detectron2", "detectron2.engine.defaults")
 TRIED_BYTES = 1 << 16  # of a file, to see whether the disk is full
 
 
@@ -71,8 +74,19 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
     if comm.get_local_rank() == 0:  # each machine reads its own disk
         check_run(cfg, network, used)
     comm.synchronize()
+    if getattr(arguments, "brief", False):
+        # The logger that `default_setup` asks for in these words, and gets again.
+        _hide_setup(setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank()))
     default_setup(cfg, arguments)  # only now: it replaces the config.yaml of an earlier run
     return cfg
+
+
+def _hide_setup(logger: logging.Logger) -> None:
+    """Keep what Detectron2 says of environment, config and network from the screen; log.txt has
+    it."""
+    for handler in logger.handlers:
+        if getattr(handler, "stream", None) is sys.stdout:
+            handler.addFilter(lambda r: r.levelno > logging.INFO or r.name not in SETUP_LOGGERS)
 
 
 def check_run(

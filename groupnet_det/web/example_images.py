@@ -17,6 +17,8 @@ SPLIT = "val"  # digits and regions of photographs that no training has seen
 SEED = 2026
 COMPOSED = 5
 DIGITS = 3
+# Kinds of examples: those that models of a data set are for, by its name; others see photographs.
+PHOTO_DIGITS, MNIST, PHOTOGRAPHS = "photo_digits", "mnist5k", "photographs"
 WHOLE_PHOTOS = ("chelsea", "coffee", "astronaut", "china")
 # The place that datasets/README.md gives.
 ATTRIBUTION = (
@@ -28,8 +30,11 @@ ATTRIBUTION = (
 )
 
 
-def write_examples(folder: Path) -> list[Path]:
+def write_examples(folder: Path) -> dict[str, list[Path]]:
     """Write images of pasted digits, single digits, and photographs into a folder.
+
+    Returns:
+        The files by kind: `PHOTO_DIGITS`, `MNIST` and `PHOTOGRAPHS`.
 
     Raises:
         ModuleNotFoundError: A package that ships the images is missing.
@@ -40,15 +45,25 @@ def write_examples(folder: Path) -> list[Path]:
     options = PhotoDigitsOptions(max_digits=6, min_digit=30)
     backgrounds = load_backgrounds(SPLIT, options.image_size)
     rng = np.random.default_rng(SEED)
-    images: dict[str, np.ndarray] = {}
+    composed = {}
     for number in range(COMPOSED):
         pixels, _, _ = compose(backgrounds, digits[chosen], labels[chosen], options, rng)
-        images[f"digits-{number}"] = pixels
-    for index in rng.choice(chosen, DIGITS, replace=False):
-        images[f"digit-{labels[index]}-{index}"] = digits[index]
-    for name in WHOLE_PHOTOS:
-        images[name] = PHOTOS[name]()[..., :3]
-    return [_write(pixels, folder / f"{name}.png") for name, pixels in images.items()]
+        composed[f"digits-{number}"] = pixels
+    indices = rng.choice(chosen, DIGITS, replace=False)
+    images = {
+        PHOTO_DIGITS: composed,
+        MNIST: {f"digit-{labels[index]}-{index}": digits[index] for index in indices},
+        PHOTOGRAPHS: {name: PHOTOS[name]()[..., :3] for name in WHOLE_PHOTOS},
+    }
+    return {
+        kind: [_write(pixels, folder / f"{name}.png") for name, pixels in of_kind.items()]
+        for kind, of_kind in images.items()
+    }
+
+
+def kind_for(model: str) -> str:
+    """The kind of examples for a model, by its name."""
+    return next((kind for kind in (PHOTO_DIGITS, MNIST) if kind in model), PHOTOGRAPHS)
 
 
 def _write(pixels: np.ndarray, path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Pieces of HTML. Whatever comes from a file or a user is escaped."""
+"""Pieces of HTML and what runs in the browser. What comes from files or users is escaped."""
 
 from collections.abc import Sequence
 from html import escape
@@ -14,18 +14,46 @@ LEAST_SHARE = 0.0005  # smaller ones would read 0.0 %
 CSS = """
 .gn-intro p { margin: 0 0 .3rem 0 }
 .gn-intro h1 { margin: 0 0 .2rem 0; font-size: 1.45rem }
-.gn-line { display: grid; grid-template-columns: minmax(0, 30%) 1fr 4.4rem; gap: .6rem;
-           align-items: center; margin: .22rem 0 }
+.gn-line { display: grid; grid-template-columns: minmax(6.8rem, 30%) minmax(0, 1fr) 4.4rem;
+           gap: .6rem; align-items: center; margin: .22rem 0 }
 .gn-name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
 .gn-track { background: var(--border-color-primary); border-radius: 4px; height: .85rem }
-.gn-bar { border-radius: 4px; height: 100%; min-width: 3px }
+.gn-bar { border-radius: 4px; height: 100%; min-width: 3px;
+          box-shadow: 0 0 0 1px var(--body-text-color-subdued) }
 .gn-value { text-align: right; font-variant-numeric: tabular-nums }
 .gn-note { opacity: .75; font-size: .85rem; margin: .45rem 0 0 0 }
 .gn-ratio { font-size: 1.15rem; margin: .5rem 0 .1rem 0 }
 .gn-problem { border: 1px solid #c2410c; border-left-width: 6px; border-radius: 6px;
               padding: .6rem .8rem }
 .gn-title { font-weight: 600; margin: 0 0 .4rem 0 }
+#drawn [data-testid="block-label"] { position: static; width: fit-content }
+#model input { text-overflow: ellipsis; padding-right: 1.6rem }
 """
+# On a phone the prediction stands below what asks for it.
+SHOW_PREDICTION = """() => {
+    const drawn = document.querySelector("#drawn");
+    if (window.innerWidth < 800 && drawn.querySelector("img")) drawn.scrollIntoView();
+}"""
+# What screen readers say: Gradio gives images and examples no names.
+NAME_PARTS = """() => {
+    const name = () => {
+        const set = (part, key, text) => {
+            if (part && part.getAttribute(key) !== text) part.setAttribute(key, text);
+        };
+        for (const image of document.querySelectorAll(".gn-examples button img")) {
+            const file = decodeURIComponent(image.src.split("/").pop()).replace(/[.][a-z]+$/, "");
+            set(image, "alt", `Example: ${file}`);
+            set(image.closest("button"), "aria-label", `Use the example ${file}`);
+        }
+        set(document.querySelector("#picture img"), "alt", "Your image");
+        const names = [...document.querySelectorAll("#found .gn-line")].map(
+            (line) => line.innerText.replace(/\\s+/g, " "));
+        const found = names.length ? names.join(", ") : "nothing";
+        set(document.querySelector("#drawn img"), "alt", `Your image; found: ${found}`);
+    };
+    new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
+    name();
+}"""
 
 
 def intro(number: int) -> str:
@@ -71,13 +99,18 @@ def _listed(names: Sequence[str]) -> str:
 
 def comparison(result: Comparison) -> str:
     """Bars of times, and what they mean."""
-    longest = max(result.packed_seconds, result.float_seconds or 0.0)
+    every = (result.packed_seconds, result.float_seconds, result.int8_seconds)
+    longest = max(seconds or 0.0 for seconds in every)
     lines = [_time("packed, 1 bit", result.packed_seconds, longest, "var(--color-accent)")]
     if result.float_seconds is None:
         lines.append(_note(f"No time of float32: {escape(result.absence)}."))
     else:
         lines.append(_time("float32", result.float_seconds, longest, "rgb(128, 128, 128)"))
-        lines.append(f"<p class='gn-ratio'>{_ratio(result)}</p>")
+        if result.int8_seconds is not None:
+            lines.append(_time("int8", result.int8_seconds, longest, "rgb(190, 190, 190)"))
+        lines.append(f"<p class='gn-ratio'>{_ratios(result)}</p>")
+    if result.int8_absence:
+        lines.append(_note(f"No time of int8: {escape(result.int8_absence)}."))
     height, width = result.seen
     notes = [
         f"{_sizes(result)} Seen by the network: {width} × {height} pixels.",
@@ -88,20 +121,31 @@ def comparison(result: Comparison) -> str:
             "float32 is the same network in full precision by PyTorch and Detectron2. Its weights "
             "are random, on which its time hardly depends; it is made to find as many objects."
         )
+    if result.int8_seconds is not None:
+        notes.append(
+            "int8 is that network with 8 bits by OpenVINO, up to its raw outputs: its time is "
+            "without the boxes of detectors and NMS."
+        )
     notes.append(f"{escape(result.machine)}.")
     return _titled("Time on this machine", "".join(lines) + _note(" ".join(notes)))
 
 
 def waiting() -> str:
     """The text that stands instead of `comparison` during the measurement."""
-    return _titled("Time on this machine", _note("Both networks are being timed."))
+    return _titled("Time on this machine", _note("The networks are being timed."))
 
 
-def _ratio(result: Comparison) -> str:
-    ratio = result.ratio or 1.0
+def _ratios(result: Comparison) -> str:
+    """How the packed network stands to the others."""
+    ratios = {"float32": result.ratio, "int8": result.int8_ratio}
+    known = {name: ratio for name, ratio in ratios.items() if ratio is not None}
+    return " ".join(_ratio(name, ratio) for name, ratio in known.items())
+
+
+def _ratio(other: str, ratio: float) -> str:
     if ratio < 1:
-        return f"Packed takes <b>{1 / ratio:.1f} times as long</b> here."
-    return f"Packed is <b>{ratio:.1f} times as fast</b>."
+        return f"Packed takes <b>{1 / ratio:.1f} times as long</b> as {other} here."
+    return f"Packed is <b>{ratio:.1f} times as fast</b> as {other}."
 
 
 def _sizes(result: Comparison) -> str:

@@ -11,6 +11,8 @@ from groupnet_det.pretrained import FOLDER as SHIPPED
 from groupnet_det.pretrained import list_pretrained, pretrained
 from groupnet_det.runtime.predictor import PackedPredictor
 
+from .int8_baseline import Int8Baseline
+
 FOLDERS = ("zoo", "output")  # of the checkout: `make zoo`, and trainings
 FILE = "model.gnp"
 BOXES, MASKS = "boxes around objects", "masks of objects"
@@ -61,6 +63,15 @@ class WebModel:
             PackedFileError, ConfigError: See `FloatBaseline`.
         """
         return FloatBaseline(self.predictor.info)
+
+    @functools.cached_property
+    def int8(self) -> Int8Baseline:
+        """The same with 8 bits.
+
+        Raises:
+            PackedFileError, ConfigError: See `FloatBaseline`.
+        """
+        return Int8Baseline(self.baseline)
 
 
 def find_models(root: Path) -> list[Path]:

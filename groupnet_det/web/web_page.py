@@ -13,9 +13,10 @@ from groupnet_det.packed.score_thresholds import SCORE_THRESHOLD
 
 from . import html_fragments
 from .draw_result import Pixels, read_upload, show_result
-from .example_images import ATTRIBUTION
+from .example_images import ATTRIBUTION, kind_for
 from .guard import guarded
 from .handover import Handover
+from .int8_baseline import is_installed
 from .offered_models import BOXES, MASKS, WebModel, by_name, questions
 from .speed_comparison import compare
 from .uploads import MAX_UPLOAD, Uploads
@@ -23,11 +24,6 @@ from .uploads import MAX_UPLOAD, Uploads
 ADDRESS = "127.0.0.1"  # of this machine alone
 TITLE = "groupnet_det"
 KEEP_SECONDS = 3600  # of uploaded images
-# On a phone the prediction stands below what asks for it.
-SHOW_PREDICTION = """() => {
-    const drawn = document.querySelector("#drawn");
-    if (window.innerWidth < 800 && drawn.querySelector("img")) drawn.scrollIntoView();
-}"""
 MAX_LABEL = 100  # characters of a file's name in messages
 # Before Gradio is imported: nothing is reported, and nothing is looked up.
 ENVIRONMENT = {
@@ -109,17 +105,19 @@ class Page:
         found = html_fragments.findings_list(shown.findings, model.predictor.class_names)
         return shown.picture, found, html_fragments.waiting(), asked
 
-    def time(self, asked: Asked | None) -> str:
+    def time(self, asked: Asked | None, int8: object = False) -> str:
         """The comparison in HTML; nothing where `predict` has said what is wrong.
 
         Args:
             asked: A request of `predict` that the server kept: no page can choose what is timed.
+            int8: Whether to compare with 8 bits, too.
         """
         if asked is None:
             return ""
         try:
             model, pixels = self._read(asked, "the image")
-            return html_fragments.comparison(self.handover.run(lambda: compare(model, pixels)))
+            compared = self.handover.run(lambda: compare(model, pixels, int8=int8 is True))
+            return html_fragments.comparison(compared)
         except UserError:
             return ""
 
@@ -153,13 +151,14 @@ def _threshold(threshold: object) -> float:
     return threshold
 
 
-def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
+def build_page(gradio: ModuleType, page: Page, examples: Mapping[str, Sequence[Path]]) -> Any:
     """The page, to be launched.
 
     Args:
         gradio: The module that `load_gradio` returns.
         page: What it does.
-        examples: Image files; there may be none.
+        examples: Image files by the kind of model that they are for, as of `write_examples`; there
+            may be none.
     """
     gr: Any = gradio
     asked = questions(page.models)
@@ -188,13 +187,11 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
                     visible=asked[0] in (BOXES, MASKS),
                     elem_id="threshold",
                 )
-                if examples:
-                    gr.Examples(
-                        [[str(path)] for path in examples],
-                        picture,
-                        label="Examples",
-                        examples_per_page=len(examples),
-                    )
+                shown = kind_for(page.choices(asked[0])[0][1])
+                groups = {
+                    kind: _add_examples(gr, picture, paths, visible=kind == shown)
+                    for kind, paths in examples.items()
+                }
             with gr.Column():
                 drawn = gr.Image(
                     label="What the packed model finds",
@@ -205,6 +202,11 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
                 )
                 found = gr.HTML(elem_id="found")
                 times = gr.HTML(elem_id="times")
+                int8 = gr.Checkbox(
+                    label="Compare with int8 by OpenVINO as well; the first time takes a while",
+                    visible=is_installed(),
+                    elem_id="int8",
+                )
         gr.HTML(f"<p class='gn-note'>{ATTRIBUTION}</p>")
         asked_last = gr.State()  # of each session; browsers neither see nor set it
 
@@ -213,8 +215,12 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
                 visible=asked in (BOXES, MASKS)
             )
 
+        def show_examples(name: str) -> list[Any]:
+            return [gr.Column(visible=kind == kind_for(str(name))) for kind in groups]
+
         # One run at a time, so that runs do not disturb each other's times.
         common = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private"}
+        timed = [asked_last, int8], times
         chosen = question.input(
             choose, [question, name], [name, threshold], show_progress="hidden", **common
         )
@@ -226,18 +232,24 @@ def build_page(gradio: ModuleType, page: Page, examples: Sequence[Path]) -> Any:
                 preprocess=False,
                 **common,
             )
-            predicted.then(None, js=SHOW_PREDICTION)
+            predicted.then(None, js=html_fragments.SHOW_PREDICTION)
             # Without an animation, which takes a core from what is timed.
-            predicted.then(
-                page.time,
-                [asked_last],
-                times,
-                show_progress="hidden",
-                **common,
-            )
+            predicted.then(page.time, *timed, show_progress="hidden", **common)
+        int8.input(page.time, *timed, **common)
+        shown_groups = list(groups.values())
+        name.change(show_examples, [name], shown_groups, show_progress="hidden", **common)
+        blocks.load(None, js=html_fragments.NAME_PARTS)
     for function in blocks.fns.values():  # also that of the examples, which Gradio calls past it
         function.queue = True  # the one way to call that the guard checks
     return blocks
+
+
+def _add_examples(gr: Any, picture: Any, paths: Sequence[Path], *, visible: bool) -> Any:
+    """A group of example images."""
+    samples = [[str(path)] for path in paths]
+    with gr.Column(visible=visible, elem_classes="gn-examples") as group:
+        gr.Examples(samples, picture, label="Examples", examples_per_page=len(samples))
+    return group
 
 
 def _choose_model(gr: Any, page: Page, question: str, before: str = "") -> Any:

@@ -19,6 +19,7 @@ from groupnet_det.extras import MissingExtraError
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.backends.extension import is_built
 from groupnet_det.web import speed_comparison
+from groupnet_det.web.example_images import PHOTOGRAPHS
 from groupnet_det.web.handover import Handover
 from groupnet_det.web.offered_models import open_models
 from groupnet_det.web.uploads import Uploads
@@ -110,7 +111,7 @@ def served(web_models, tmp_path_factory):
             pytest.skip(str(error))
         threading.Thread(target=handover.serve, daemon=True).start()
         page = Page(list(web_models.values()), uploads, handover)
-        blocks = build_page(gradio, page, [folder / "example.png"])
+        blocks = build_page(gradio, page, {PHOTOGRAPHS: [folder / "example.png"]})
         address = launch(gradio, blocks, uploads)
         yield SimpleNamespace(address=address, folder=uploads.folder, blocks=blocks)
         blocks.close(verbose=False)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from groupnet_det.web.int8_baseline import is_installed
 from groupnet_det.web.offered_models import BOXES, CLASS, MASKS
 from groupnet_det.web.uploads import MAX_UPLOAD
 from groupnet_det.web.web_page import ADDRESS
@@ -104,6 +105,30 @@ def test_another_task_brings_its_models(page, web_models, photo):
     page.get_by_label(CLASS).click()
     page.wait_for_function("document.querySelectorAll('#found .gn-bar').length == 5")
     page.wait_for_selector("#threshold", state="hidden")
+
+
+def test_images_and_buttons_have_names(page, photo):
+    page.get_by_role("button", name="Use the example example").wait_for()
+    page.get_by_alt_text("Example: example").wait_for()
+    upload(page, photo)
+    page.get_by_alt_text("Your image", exact=True).wait_for()
+    page.wait_for_selector("#drawn img[alt^='Your image; found:']")
+    unnamed = """() => [...document.querySelectorAll("button, img, input:not([type=file])")].filter(
+        (part) => part.offsetParent && !part.querySelector("img[alt]")
+            && !part.alt && !part.ariaLabel && !part.title
+            && !part.innerText && !(part.labels && part.labels.length)
+    ).map((part) => part.outerHTML)"""
+    assert page.evaluate(unnamed) == []
+
+
+def test_int8_is_timed_where_it_is_asked_for(page, web_models, photo):
+    if not is_installed():
+        pytest.skip("OpenVINO or an ONNX package is not installed")
+    upload(page, photo)
+    page.wait_for_selector("#times .gn-ratio")
+    page.get_by_label("Compare with int8").click()
+    page.wait_for_function("document.querySelectorAll('#times .gn-bar').length == 3")
+    assert "as int8" in page.inner_text("#times .gn-ratio")
 
 
 def test_example(page):

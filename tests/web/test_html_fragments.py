@@ -73,3 +73,15 @@ def test_times_and_ratio(seconds, text):
 
 def test_a_slower_packed_model_is_called_so():
     assert "2.5 times as long" in html_fragments.comparison(times(5.0, 2.0))
+
+
+def test_int8_beside_float32():
+    html = html_fragments.comparison(times(2.0, 8.0, int8_seconds=3.0, int8_ratio=1.5))
+    assert "<b>4.0 times as fast</b> as float32." in html
+    assert "<b>1.5 times as fast</b> as int8." in html
+    assert "OpenVINO" in html
+    slower = html_fragments.comparison(times(2.0, 8.0, int8_seconds=1.0, int8_ratio=0.5))
+    assert "<b>2.0 times as long</b> as int8" in slower
+    missing = html_fragments.comparison(times(2.0, 8.0, int8_absence=EVIL))
+    assert "No time of int8: &lt;script" in missing
+    assert "OpenVINO" not in missing

@@ -217,6 +217,11 @@ def train_net() -> CommandParser:
         help="of a packed file: the compiled engine, or PyTorch, which is slow",
     )
     parser.add_argument(
+        "--brief",
+        action="store_true",
+        help="environment, config and network go to OUTPUT_DIR/log.txt, and not to the screen",
+    )
+    parser.add_argument(
         "--report",
         action="store_true",
         help="at the end of training, make OUTPUT_DIR/report.html (`groupnet-det report`)",

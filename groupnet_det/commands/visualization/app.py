@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace, folder: Path) -> None:
         examples = write_examples(folder / "examples")
     except ModuleNotFoundError as error:
         print(f"warning: no example images, as {error.name} is missing", file=sys.stderr)
-        examples = []
+        examples = {}
     blocks = build_page(gradio, Page(models, uploads, handover), examples)
     try:
         launch(gradio, blocks, uploads, port=arguments.port)

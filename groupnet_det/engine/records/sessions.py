@@ -1,4 +1,4 @@
-"""Sessions of a training in ``sessions.json``: when and where it ran, for how long, on what data."""
+"""Sessions of a training in ``sessions.json``: date, machine, time and what it learned from."""
 
 import contextlib
 import datetime

@@ -1,0 +1,58 @@
+"""The full-precision baseline of a packed file with 8 bits, by OpenVINO."""
+
+import contextlib
+import copy
+import importlib.util
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from groupnet_det.benchmark.engines.onnxruntime_engines import quantized
+from groupnet_det.benchmark.engines.openvino_engines import inference, openvino_core
+from groupnet_det.benchmark.suites.float_baseline import FloatBaseline
+from groupnet_det.exporting.onnx.graph_export import INPUT, export_onnx
+
+PACKAGES = ("openvino", "onnx", "onnxscript", "onnxruntime")
+
+
+def is_installed() -> bool:
+    """Whether all that it takes is installed."""
+    return all(importlib.util.find_spec(package) for package in PACKAGES)
+
+
+class Int8Baseline:
+    """The graph of a baseline, quantized after training by ONNX Runtime and run by OpenVINO.
+
+    Its weights are random: its times mean something, its outputs nothing. They end with the raw
+    outputs: boxes and NMS of detectors are not computed.
+    """
+
+    def __init__(self, baseline: FloatBaseline) -> None:
+        self._baseline = baseline
+        self._graph = b""
+
+    def run_on(self, pixels: Tensor, threads: int) -> Callable[[], Any]:
+        """Compile it for the size of an image.
+
+        Args:
+            pixels: uint8 (1, H, W, 3).
+            threads: Of OpenVINO.
+
+        Raises:
+            UserError: There is no ONNX export of this network, or a package is not installed.
+        """
+        image = np.ascontiguousarray(pixels.permute(0, 3, 1, 2).numpy(), dtype=np.float32)
+        self._graph = self._graph or self._quantized(image)
+        model = openvino_core().read_model(self._graph)
+        model.reshape(list(image.shape))
+        return inference(model, [image], threads)
+
+    def _quantized(self, image: np.ndarray) -> bytes:
+        model = copy.deepcopy(self._baseline.model).to(memory_format=torch.contiguous_format)
+        with contextlib.redirect_stdout(io.StringIO()):
+            graph = export_onnx(model).proto.SerializeToString()
+            return quantized(graph, [{INPUT: image}])
