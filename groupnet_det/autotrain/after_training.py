@@ -81,8 +81,8 @@ def summary_line(summary: dict[str, Any]) -> str:
     times = summary["times_packed"]["float"]["median"]
     verdict = VERDICTS[summary["verdict"]]
     return (
-        f"{line}, {verdict}; {ours:.2f} ms an image on {summary['threads']} "
-        f"threads, its float32 baseline takes {times:.1f} times as long"
+        f"{line}, {verdict}; {ours:.2f} ms an image (threads: {summary['threads']}), its float32 "
+        f"baseline takes {times:.1f} times as long"
     )
 
 

@@ -1,12 +1,15 @@
 """Scores in full precision beside ours."""
 
 import json
+import shutil
 
 import pytest
+import yaml
 
 from groupnet_det.commands.training import report
 from groupnet_det.errors import DataError
 from groupnet_det.report.report_page import write_report
+from tests.conftest import write_noise_images
 
 from .conftest import train_with_report
 from .parsed_pages import Page
@@ -51,8 +54,12 @@ def test_other_tasks_cannot_be_compared(trained, full_precision, datasets_env):
         write_report(trained("segmentation"), baseline=full_precision)
 
 
-def test_other_data_cannot_be_compared(root, trained, full_precision, tmp_path, datasets_env):
-    options = ["DATASETS.TEST", "('mnist5k_train',)"]
-    train_with_report(root, TASK, tmp_path / "other", "MODEL.GROUPNET.METHOD", "float", *options)
+def test_other_data_cannot_be_compared(trained, full_precision, tmp_path, datasets_env):
+    other = shutil.copytree(full_precision, tmp_path / "other")
+    write_noise_images(tmp_path / "images", {str(digit): 3 for digit in range(10)}, (28, 28))
+    config = yaml.safe_load((other / "config.yaml").read_text())
+    entry = {"NAME": "own", "FORMAT": "image_folder", "ROOT": str(tmp_path / "images")}
+    config["DATASETS"] |= {"CUSTOM": [entry], "TEST": ["own"]}
+    (other / "config.yaml").write_text(yaml.safe_dump(config))
     with pytest.raises(DataError, match="was scored on other data"):
-        write_report(trained(TASK), baseline=tmp_path / "other")
+        write_report(trained(TASK), baseline=other)

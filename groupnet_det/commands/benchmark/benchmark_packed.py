@@ -66,7 +66,7 @@ def _show_times(figures: dict[str, Any]) -> None:
     print("\n" + tabulate(rows, headers=["", "least, ms", "median, ms", "x packed (median)"]))
     height, width = figures["image"]
     print(
-        f"{figures['threads']} threads, image of {width} x {height} pixels, {figures['isa']}, "
+        f"threads: {figures['threads']}, image of {width} x {height} pixels, {figures['isa']}, "
         f"torch {figures['torch']}, {figures['device']}, {figures['date']}; threads wait for each "
         f"other {figures['barriers']} times an image"
     )

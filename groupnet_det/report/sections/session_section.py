@@ -10,7 +10,7 @@ from groupnet_det.engine.records.sessions import read_sessions
 from groupnet_det.report.html.html_blocks import Block, Cell, Note, Table
 from groupnet_det.report.training_run import Run
 
-HEADERS = ["stage", "iterations", "batch", "images", "time", "device", "seed", "date"]
+HEADERS = ["stage", "iterations", "batch", "images", "time", "seed", "date", "device"]
 CAPTION = "Trainings that follow each other; their times contain the evaluations"
 
 
@@ -41,9 +41,9 @@ def _row(name: str, folder: Path) -> list[Cell]:
         cfg.SOLVER.IMS_PER_BATCH,
         last.get("images"),
         duration(sum(each["seconds"] for each in known)) if known else None,
-        _device(last) if last else None,
         str(cfg.SEED),
         last.get("date"),
+        _device(last) if last else None,
     ]
 
 

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 import numpy as np
@@ -35,7 +35,7 @@ class Detection:
     label: int
     score: float
     box: tuple[float, float, float, float]
-    mask: Tensor | None = None
+    mask: Tensor | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, overload
 
 import numpy as np
@@ -35,7 +35,7 @@ class Region:
     label: int
     area: int
     share: float
-    mask: Tensor
+    mask: Tensor = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

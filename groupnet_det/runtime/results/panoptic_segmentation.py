@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 import numpy as np
@@ -60,7 +60,7 @@ class Segment:
     is_thing: bool
     id: int
     score: float | None
-    mask: Tensor
+    mask: Tensor = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

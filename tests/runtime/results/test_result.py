@@ -157,3 +157,10 @@ except UserError as error:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "INSTALL.md says how to install it" in done.stdout
+
+
+@pytest.mark.parametrize("make", [detections, label_map, panoptic], ids=lambda make: make.__name__)
+def test_members_are_described_without_their_pixels(make):
+    member = make()[0]
+    assert member.class_name in repr(member)
+    assert "tensor" not in repr(member)
