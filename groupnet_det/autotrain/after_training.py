@@ -10,6 +10,7 @@ from groupnet_det.engine.records.output_names import LATENCY, PACKED, REPORT, VE
 from groupnet_det.errors import UserError
 from groupnet_det.exporting.verify.predictions import Verdict, verdict_of_report
 from groupnet_det.files.json_text import parse_json
+from groupnet_det.packed.score_thresholds import SCORE_THRESHOLD
 from groupnet_det.runtime.backends.extension import is_built
 
 # Enough for a figure to be read; `groupnet-det benchmark packed` measures longer.
@@ -18,12 +19,17 @@ IMAGES = 2  # whose maps are compared bit by bit
 VERDICTS = {
     Verdict.VERIFIED.value: "verified",
     Verdict.FAILED.value: f"NOT verified, see {VERIFICATION}",
-    Verdict.INCONCLUSIVE.value: f"verification INCONCLUSIVE, see {VERIFICATION}",
+    Verdict.INCONCLUSIVE.value: f"verified step by step, with inconclusive scores: {VERIFICATION}",
 }
 
 
 def pack_and_time(
-    config: str, options: Sequence[str], output: Path, run: Callable[..., None]
+    config: str,
+    options: Sequence[str],
+    output: Path,
+    run: Callable[..., None],
+    *,
+    threshold: float = SCORE_THRESHOLD,
 ) -> dict[str, Any]:
     """Export ``model_final.pth``, compare the file with it, and time both and the float32 baseline.
 
@@ -32,6 +38,7 @@ def pack_and_time(
         options: Config keys and values of the training.
         output: Folder of the training; the packed file and what was found go there.
         run: Runs a command of the project.
+        threshold: The score threshold of objects that the packed file has by default.
 
     Returns:
         For ``summary.json``: bytes, the verdict, and milliseconds and ratios by network; without
@@ -43,7 +50,8 @@ def pack_and_time(
     packed = output / PACKED
     same = ["--config-file", config]
     weights = [*options, "MODEL.WEIGHTS", str(output / "model_final.pth")]
-    run("export", *same, "--output", str(packed), *weights)
+    own = ["--score-threshold", str(threshold)] if threshold != SCORE_THRESHOLD else []
+    run("export", *same, *own, "--output", str(packed), *weights)
     summary: dict[str, Any] = {"file": packed.name, "bytes": packed.stat().st_size}
     if not is_built():
         return {**summary, "engine": "not built, so nothing was verified or timed; see INSTALL.md"}

@@ -150,7 +150,9 @@ def _train(job: Job) -> dict[str, Any]:
 
 
 def _pack(job: Job) -> dict[str, Any]:
-    return {"packed": pack_and_time(job.config, job.options, job.output, job.run)}
+    threshold = job.task.threshold
+    packed = pack_and_time(job.config, job.options, job.output, job.run, threshold=threshold)
+    return {"packed": packed}
 
 
 def _draw(job: Job) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from groupnet_det.config import load_config
 from groupnet_det.files.paths import project_root
+from groupnet_det.packed.score_thresholds import SCORE_THRESHOLD
 
 from .choices.choice import Choice
 from .choices.task_choices import (
@@ -33,7 +34,7 @@ class TrainingTask:
         tanh_share: The share of the iterations of a first stage with float weights and tanh; 0 for
             a recipe with a single stage.
         tanh_rate: The learning rate of that stage.
-        threshold: The score threshold of objects that are drawn.
+        threshold: The score threshold of objects that are drawn, and of the packed file.
     """
 
     title: str
@@ -46,7 +47,7 @@ class TrainingTask:
     other_metrics: tuple[str, ...] = ()
     tanh_share: float = 0.0
     tanh_rate: float = 0.0
-    threshold: float = 0.5
+    threshold: float = SCORE_THRESHOLD
 
     @property
     def config_file(self) -> str:

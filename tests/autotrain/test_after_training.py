@@ -22,13 +22,13 @@ FIGURES = {
 def pack(tmp_path, monkeypatch):
     """``pack(verdict, built)``: the summary, and the commands that were run."""
 
-    def make(verdict="verified", built=True):
+    def make(verdict="verified", built=True, words=False, **more):
         monkeypatch.setattr(after_training, "is_built", lambda: built)
         commands = []
 
-        def run(command, *words):
-            commands.append(command)
-            values = dict(pairwise(words))
+        def run(command, *given):
+            commands.append(given if words else command)
+            values = dict(pairwise(given))
             assert values["MODEL.WEIGHTS"] == str(tmp_path / "model_final.pth")
             assert values["SOLVER.MAX_ITER"] == "9"
             if "export" in command:
@@ -42,10 +42,17 @@ def pack(tmp_path, monkeypatch):
                 raise UserError("it failed, see above")
 
         return after_training.pack_and_time(
-            "c.yaml", ["SOLVER.MAX_ITER", "9"], tmp_path, run
+            "c.yaml", ["SOLVER.MAX_ITER", "9"], tmp_path, run, **more
         ), commands
 
     return make
+
+
+def test_a_threshold_of_the_file(pack):
+    _, commands = pack(words=True, threshold=0.4)
+    assert commands[0][2:4] == ("--score-threshold", "0.4")
+    _, commands = pack(words=True)
+    assert "--score-threshold" not in commands[0]
 
 
 def test_all_is_done_and_reported(pack):
@@ -63,7 +70,7 @@ def test_all_is_done_and_reported(pack):
     ("verdict", "told"),
     [
         ("failed", "NOT verified, see verification.json"),
-        ("inconclusive", "verification INCONCLUSIVE, see verification.json"),
+        ("inconclusive", "verified step by step, with inconclusive scores: verification.json"),
     ],
 )
 def test_what_is_not_verified_is_reported_and_the_rest_is_done(pack, verdict, told):

@@ -36,7 +36,7 @@ def job(tmp_path, monkeypatch):
         if fail and command[0] == fail[0]:
             raise UserError("it failed, see above")
 
-    def packed(config, options, output, run):
+    def packed(config, options, output, run, *, threshold):
         run("export", "--config-file", config, *options)
         return {"bytes": 1000, "engine": "not built"}
 

@@ -180,7 +180,8 @@ def _run_demo(task: DemoTask, preset_name: str, *, output: Path, fresh: bool) ->
     options = [*preset.options, *data_options]
     cfg = load_config(str(ROOT / task.config_file()), options)
     _draw_sheet(task, cfg, files, options)
-    packed = pack_and_time(task.config_file(), options, files.output, run)
+    threshold = task.training.threshold
+    packed = pack_and_time(task.config_file(), options, files.output, run, threshold=threshold)
     report_training(files.output, run)
     minutes = (time.monotonic() - started) / 60
     _write_demo_summary(task, cfg, files, preset_name, minutes=minutes, packed=packed)
