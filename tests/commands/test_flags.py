@@ -69,3 +69,8 @@ def test_descriptions_name_commands_and_keep_examples(name):
     assert "%(prog)s" not in description
     assert max(map(len, description.splitlines())) <= 160
     assert "tools/" not in description
+
+
+@pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if command.parser()])
+def test_every_flag_is_explained(name):
+    assert [action.dest for action in COMMANDS[name].parser().actions() if not action.help] == []

@@ -74,11 +74,24 @@ def analyze_model() -> CommandParser:
     """
     parser = CommandParser(analyze_model.__doc__)
     parser.add_network()
-    parser.add_argument("--tasks", nargs="+", default=DEFAULT_TASKS, choices=TASKS, metavar="TASK")
+    parser.add_argument(
+        "--tasks",
+        nargs="+",
+        default=DEFAULT_TASKS,
+        choices=TASKS,
+        metavar="TASK",
+        help="what is counted: " + ", ".join(TASKS),
+    )
     parser.add_argument(
         "--size", type=parse_size, metavar="HxW", help="of the image (default: as in evaluation)"
     )
-    parser.add_argument("--compare-bases", type=int, nargs="+", metavar="K")
+    parser.add_argument(
+        "--compare-bases",
+        type=int,
+        nargs="+",
+        metavar="K",
+        help="compare these K with full precision",
+    )
     parser.add_argument("--threads", type=int, default=2, help="of latencies")
     parser.add_argument("--runs", type=int, default=30, help="the fastest counts")
     parser.add_argument("--rounds", type=int, default=9, help="of --compare-bases")
@@ -163,7 +176,7 @@ def benchmark_runtime() -> CommandParser:
     normalization.
     """
     parser = CommandParser(benchmark_runtime.__doc__)
-    parser.add_argument("what", nargs="+", choices=[*WHAT, "all"])
+    parser.add_argument("what", nargs="+", choices=[*WHAT, "all"], help="suites to run")
     parser.add_argument("--num-bases", type=int, nargs="+", default=[1, 4], help="K, one or more")
     _add_clock(parser)
     _add_bursts(parser)

@@ -53,7 +53,13 @@ def compare_methods() -> CommandParser:
     parser.add_argument(
         "--seeds", nargs="*", type=int, default=[1, 2, 3], help="none: the search alone"
     )
-    parser.add_argument("--single-seed", nargs="*", default=["ABC-Net 5/5"], metavar="METHOD")
+    parser.add_argument(
+        "--single-seed",
+        nargs="*",
+        default=["ABC-Net 5/5"],
+        metavar="METHOD",
+        help="methods that are trained with the first seed alone",
+    )
     parser.add_argument(
         "--search-share", type=float, default=1 / 3, help="length of a search, of MAX_ITER"
     )
@@ -201,7 +207,7 @@ def train_net() -> CommandParser:
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--eval-only", action="store_true", help="evaluate MODEL.WEIGHTS")
     parser.add_argument("--num-gpus", type=int, default=1, help="*per machine*")
-    parser.add_argument("--num-machines", type=int, default=1)
+    parser.add_argument("--num-machines", type=int, default=1, help="that train together")
     parser.add_argument("--machine-rank", type=int, default=0, help="of this machine, from 0 on")
     parser.add_argument("--dist-url", default="", help="where they meet: docs/use/distributed.md")
     parser.add_argument(

@@ -23,7 +23,14 @@ def app() -> CommandParser:
     docs/use/web-demo.md
     """
     parser = CommandParser(app.__doc__)
-    parser.add_argument("--models", nargs="+", type=Path, default=[], metavar="FILE.gnp")
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE.gnp",
+        help="only these (default: those of the package, zoo/ and output/)",
+    )
     parser.add_argument("--port", type=int, help="of 127.0.0.1; any free one from 7860 by default")
     return parser
 
@@ -56,8 +63,15 @@ def demo() -> CommandParser:
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--input", nargs="+", help="image files, folders, patterns '*.jpg'")
-    source.add_argument("--video-input", metavar="FILE")
-    source.add_argument("--webcam", nargs="?", type=int, const=0, metavar="NUMBER")
+    source.add_argument("--video-input", metavar="FILE", help="video file (needs OpenCV)")
+    source.add_argument(
+        "--webcam",
+        nargs="?",
+        type=int,
+        const=0,
+        metavar="NUMBER",
+        help="camera, by its number (0 without one)",
+    )
     parser.add_argument(
         "--output", type=Path, metavar="PATH", help="file or folder; without, a window opens"
     )
@@ -81,7 +95,12 @@ def visualize_data() -> CommandParser:
     labels of pixels and classes of images are drawn.
     """
     parser = CommandParser(visualize_data.__doc__)
-    parser.add_argument("--source", choices=SOURCES, required=True)
+    parser.add_argument(
+        "--source",
+        choices=SOURCES,
+        required=True,
+        help="images as they are, or as training sees them",
+    )
     parser.add_config(required=False)
     parser.add_argument(
         "--output", "--output-dir", type=Path, default=Path(), metavar="FOLDER", help="to draw into"
