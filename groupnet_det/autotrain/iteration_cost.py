@@ -1,6 +1,7 @@
 """Cost of an iteration on this machine: whether it fits into memory, and its time."""
 
 import os
+import statistics
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -42,7 +43,7 @@ def fitting_batch(cfg: CfgNode, records: Sequence[dict[str, Any]], least: int) -
 
 
 def seconds_per_iteration(cfg: CfgNode) -> float:
-    """Mean time of a training step with its loader, on the data of the config.
+    """Time of a training step with its loader, on the data of the config; see `typical_seconds`.
 
     Args:
         cfg: Config of the training; its data sets are registered.
@@ -54,12 +55,23 @@ def seconds_per_iteration(cfg: CfgNode) -> float:
     with EventStorage():
         for _ in range(FIRST_STEPS):
             trainer.run_step()
-        steps, started, passed = 0, time.perf_counter(), 0.0
-        while (steps < LEAST_STEPS or passed < LEAST_SECONDS) and passed < MOST_SECONDS:
+        steps: list[float] = []
+        while _needs_more(steps):
+            started = time.perf_counter()
             trainer.run_step()  # reads the loss, which waits for a GPU
-            steps += 1
-            passed = time.perf_counter() - started
-    return passed / steps
+            steps.append(time.perf_counter() - started)
+    return typical_seconds(steps)
+
+
+def _needs_more(steps: Sequence[float]) -> bool:
+    passed = sum(steps)
+    return (len(steps) < LEAST_STEPS or passed < LEAST_SECONDS) and passed < MOST_SECONDS
+
+
+def typical_seconds(steps: Sequence[float]) -> float:
+    """The mean, which contains the steps that wait for the loader; but at most twice the median, so
+    that one step in which the machine did something else does not count for all."""
+    return min(statistics.mean(steps), 2 * statistics.median(steps))
 
 
 def cpu_cores() -> int:
