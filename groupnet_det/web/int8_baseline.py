@@ -1,9 +1,7 @@
 """The full-precision baseline of a packed file with 8 bits, by OpenVINO."""
 
-import contextlib
 import copy
 import importlib.util
-import io
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from groupnet_det.benchmark.engines.onnxruntime_engines import quantized
-from groupnet_det.benchmark.engines.openvino_engines import inference, openvino_core
+from groupnet_det.benchmark.front.float_graphs import int8_graph, run_by_openvino, trained_graph
 from groupnet_det.benchmark.suites.float_baseline import FloatBaseline
-from groupnet_det.exporting.onnx.graph_export import INPUT, export_onnx
 
 PACKAGES = ("openvino", "onnx", "onnxscript", "onnxruntime")
 
@@ -45,14 +41,12 @@ class Int8Baseline:
         Raises:
             UserError: There is no ONNX export of this network, or a package is not installed.
         """
-        image = np.ascontiguousarray(pixels.permute(0, 3, 1, 2).numpy(), dtype=np.float32)
+        image = pixels.numpy()
         self._graph = self._graph or self._quantized(image)
-        model = openvino_core().read_model(self._graph)
-        model.reshape(list(image.shape))
-        return inference(model, [image], threads)
+        run = run_by_openvino(self._graph, threads)
+        run(image)
+        return lambda: run(image)
 
     def _quantized(self, image: np.ndarray) -> bytes:
         model = copy.deepcopy(self._baseline.model).to(memory_format=torch.contiguous_format)
-        with contextlib.redirect_stdout(io.StringIO()):
-            graph = export_onnx(model).proto.SerializeToString()
-            return quantized(graph, [{INPUT: image}])
+        return int8_graph(trained_graph(model), [image])
