@@ -1,4 +1,4 @@
-"""What a training says of itself on the screen and in its log."""
+"""Output of a training on the screen and in its log."""
 
 import subprocess
 import sys
