@@ -127,7 +127,8 @@ def test_int8_is_timed_where_it_is_asked_for(page, web_models, photo):
     upload(page, photo)
     page.wait_for_selector("#times .gn-ratio")
     page.get_by_label("Compare with int8").click()
-    page.wait_for_function("document.querySelectorAll('#times .gn-bar').length == 3")
+    three_bars = "document.querySelectorAll('#times .gn-bar').length == 3"
+    page.wait_for_function(three_bars, timeout=5 * SECONDS)  # the graph is made first
     assert "as int8" in page.inner_text("#times .gn-ratio")
 
 
