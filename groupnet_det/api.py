@@ -17,13 +17,8 @@ from groupnet_det.engine.records.recorded_scores import recorded_scores
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
 from groupnet_det.errors import ConfigError
+from groupnet_det.exporting.packed.checkpoint_export import ExportOptions, export_checkpoint
 from groupnet_det.exporting.packed.eight_bits.calibration_images import DEFAULT_IMAGES
-from groupnet_det.exporting.packed.trained import (
-    export_trained,
-    load_trained,
-    make_float_convs,
-    make_predictors,
-)
 from groupnet_det.images.reading import AnyImage
 from groupnet_det.inference.trained_predictor import WEIGHTS, open_predictor, trained_config
 from groupnet_det.modeling.heads.class_agnostic_nms import KEY as CLASS_AGNOSTIC_NMS
@@ -184,10 +179,13 @@ def export(
         options += [CLASS_AGNOSTIC_NMS, True]
     cfg = trained_config(os.fspath(config), weights, options, read_checkpoint(weights))
     register_datasets(cfg)
-    network, rest = load_trained(cfg)
-    last = make_predictors(cfg, network, predictors, calibration_images)
-    others = make_float_convs(cfg, network, float_convs, calibration_images)
-    packed = export_trained(cfg, network, rest, last, others, score_threshold)
+    chosen = ExportOptions(
+        predictors=predictors,
+        float_convs=float_convs,
+        calibration_images=calibration_images,
+        score_threshold=score_threshold,
+    )
+    packed, _ = export_checkpoint(cfg, chosen)
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_packed(target, packed.program, packed.info, packed.tensors)

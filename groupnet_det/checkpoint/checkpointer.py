@@ -13,11 +13,13 @@ import torch
 from detectron2.checkpoint import DetectionCheckpointer
 
 from groupnet_det.errors import CheckpointError, TrainingError, UserError
+from groupnet_det.layers.slimmable import num_bases
 
 from .compatibility import check_fit, move_backbone, refuse_packed
 from .finite import NotFiniteError, check_finite
 from .folder import check_folder, is_folder, local_weights, read_folder, weights_file
 from .provenance import check_stored_class_names, warn_of_other_data, with_present_names
+from .slimmable_state import fit_bases
 
 BEST_PREFIX = "model_best"
 DIVERGED = "Lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_ITERS or enable SOLVER.CLIP_GRADIENTS"
@@ -152,6 +154,7 @@ class Checkpointer(DetectionCheckpointer):
             k.removeprefix("module."): v for k, v in named_state(path, checkpoint["model"]).items()
         }
         if not checkpoint.get("matching_heuristics"):
+            state = fit_bases(path, state, model, num_bases(self.model))
             state = move_backbone(state, list(model))
             check_fit(path, _shapes(state), _shapes(model), strict=self._strict_now)
         self._check_finite({**checkpoint, "model": {k: state[k] for k in state if k in model}})

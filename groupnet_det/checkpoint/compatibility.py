@@ -110,9 +110,12 @@ def _check_branches(path: str, theirs: Shapes, ours: Shapes) -> None:
 
 def _check_groups(path: str, theirs: Shapes, ours: Shapes) -> None:
     """Compare gates and scales, which are where groups start and end, if both have any."""
+    stages = _blocks(ours)
     for part in (".connect.gate", ".merge.scales"):
-        found, wanted = ({k for k in keys if k.endswith(part)} for keys in (theirs, ours))
-        found = {key for key in found if _stage(key) in _blocks(ours)}
+        found, wanted = (
+            {key for key in keys if key.endswith(part) and _stage(key) in stages}
+            for keys in (theirs, ours)
+        )
         if found and wanted and found != wanted:
             raise CheckpointError(
                 f"{path} is of a network with other groups: only one of the two has "

@@ -15,10 +15,12 @@ from tabulate import tabulate
 from torch import Tensor, nn
 
 from groupnet_det.errors import CheckpointError, ConfigError
+from groupnet_det.layers.slimmable import num_bases
 
 from .checkpointer import named_state, read_checkpoint
 from .compatibility import PREDICTORS, Shapes, backbone_prefix, check_fit, move_backbone
 from .folder import local_weights
+from .slimmable_state import fit_bases, plain_state
 
 logger = logging.getLogger(__name__)
 
@@ -72,13 +74,14 @@ def initialize(
     """
     if noise < 0:
         raise ConfigError(f"MODEL.INIT.NOISE is {noise}; it must be at least 0")
-    ours = model.state_dict()
+    ours = plain_state(model.state_dict())
     plan = Initialization(origins=dict.fromkeys(ours, NEW))
     if detector:
         _take_detector(plan, ours, _read(detector, "MODEL.INIT.DETECTOR"), detector, noise)
     if backbone:
         _take_backbone(plan, ours, _read(backbone, "MODEL.INIT.BACKBONE"), backbone)
-    model.load_state_dict(plan.values, strict=False)
+    values = fit_bases(detector, plan.values, model.state_dict(), num_bases(model))
+    model.load_state_dict(values, strict=False)
     files = " and ".join(filter(None, (detector, backbone)))
     logger.info(f"Initialisation from {files}:\n{plan.report()}")
     return plan
@@ -89,7 +92,7 @@ def _read(path: str, key: str) -> dict[str, Tensor]:
     if not Path(path).exists():
         raise CheckpointError(f"checkpoint {path} does not exist; fix {key}")
     loaded = read_checkpoint(path)
-    return named_state(path, loaded.get("model", loaded))
+    return plain_state(named_state(path, loaded.get("model", loaded)))
 
 
 def _take_backbone(plan: Initialization, ours: StateDict, theirs: StateDict, path: str) -> None:

@@ -188,7 +188,8 @@ def last_results(trainer: Trainer, metric: str) -> dict[str, float]:
     latest = {name: value for name, (value, _) in trainer.storage.latest().items()}
     if metric not in latest:
         raise DataError(f"no {metric} was measured; is DATASETS.TEST one data set?")
-    found = {name: value for name, value in latest.items() if name.startswith(task)}
+    # Also those of fewer bases, such as bases_1/classification/top1.
+    found = {name: value for name, value in latest.items() if f"/{task}" in f"/{name}"}
     return {name: value if math.isfinite(value) else 0.0 for name, value in found.items()}
 
 

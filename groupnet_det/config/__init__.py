@@ -2,7 +2,7 @@
 
 from .keys import add_config_keys, own_node
 from .load import load_config, load_config_text
-from .parse import parse_method, part_method
+from .parse import parse_method, parse_slimmable_bases, part_method
 
 __all__ = [
     "add_config_keys",
@@ -10,5 +10,6 @@ __all__ = [
     "load_config_text",
     "own_node",
     "parse_method",
+    "parse_slimmable_bases",
     "part_method",
 ]

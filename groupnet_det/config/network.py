@@ -40,6 +40,14 @@ def config_of_keys(keys: Mapping[str, Any]) -> CfgNode:
     return load_config("", [*options, "MODEL.DEVICE", "cpu"])
 
 
+def with_bases(cfg: CfgNode, number: int) -> CfgNode:
+    """The config of a slimmable network with so many of its bases."""
+    cfg = cfg.clone()
+    cfg.defrost()
+    cfg.MODEL.GROUPNET.NUM_BASES = number
+    return cfg
+
+
 def float_baseline_of(cfg: CfgNode, *, device: str = "cpu") -> CfgNode:
     """The config of the same network in full precision: float layers in all parts, one base, and
     the dilations that belong to the output stride."""
@@ -47,6 +55,7 @@ def float_baseline_of(cfg: CfgNode, *, device: str = "cpu") -> CfgNode:
     parts = [item for part in options.PARTS for item in (f"MODEL.GROUPNET.PARTS.{part}", "method")]
     # Dilations, of which there may be one for each base, change no size.
     plain = ["MODEL.GROUPNET.BPAC.ENABLED", False, "MODEL.GROUPNET.DILATIONS", []]
+    plain += ["MODEL.GROUPNET.SLIMMABLE_BASES", []]
     baseline = cfg.clone()
     baseline.defrost()
     baseline.merge_from_list(

@@ -68,6 +68,10 @@ def _add_bases_keys(options: CfgNode) -> None:
     # K of each of res2 to res5, such as [1, 1, 2, 4]. If the list is empty, all have that of the
     # backbone.
     options.STAGE_BASES = []
+    # Numbers of bases, such as [1, 2, 4], that one training makes the network run with: a slimmable
+    # network. The greatest is NUM_BASES. After training, NUM_BASES chooses one of them. If the list
+    # is empty, the network runs with NUM_BASES alone.
+    options.SLIMMABLE_BASES = []
     # What is decomposed as a group: each "layer", "block" or "stage", or the whole "network".
     options.GROUP = "block"
     # Whether soft connections, sigmoid(theta) in the paper, precede each group but the first.

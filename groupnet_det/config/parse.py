@@ -2,7 +2,8 @@
 
 from detectron2.config import CfgNode
 
-from groupnet_det.layers import BlockDesign, Quantization
+from groupnet_det.errors import ConfigError
+from groupnet_det.layers import MAX_BASES, BlockDesign, Quantization
 from groupnet_det.layers.methods import Method, make_method
 
 # The value of MODEL.GROUPNET.PARTS.* that means MODEL.GROUPNET.METHOD.
@@ -16,8 +17,9 @@ def parse_method(cfg: CfgNode, part: str) -> Method:
         ConfigError: A value is not among the valid ones, which the message lists.
     """
     options = cfg.MODEL.GROUPNET
+    own_bases = options.PART_BASES[part] or options.NUM_BASES
     quantization = Quantization(
-        num_bases=options.PART_BASES[part] or options.NUM_BASES,
+        num_bases=min(own_bases, options.NUM_BASES) if options.SLIMMABLE_BASES else own_bases,
         activation=options.ACTIVATION,
         gradient=options.GRADIENT,
         gradient_width=options.GRADIENT_WIDTH,
@@ -40,6 +42,29 @@ def parse_method(cfg: CfgNode, part: str) -> Method:
         merge=options.MERGE,
     )
     return make_method(part_method(cfg, part), Method(quantization=quantization, design=design))
+
+
+def parse_slimmable_bases(cfg: CfgNode) -> tuple[int, ...]:
+    """The numbers of bases of a slimmable network, rising; none for other networks.
+
+    Raises:
+        ConfigError: The keys do not fit together.
+    """
+    options = cfg.MODEL.GROUPNET
+    numbers = tuple(options.SLIMMABLE_BASES)
+    if not numbers:
+        return ()
+    key = "MODEL.GROUPNET.SLIMMABLE_BASES"
+    if len(set(numbers)) < 2 or min(numbers) < 1 or max(numbers) > MAX_BASES:
+        raise ConfigError(f"{key} is {list(numbers)}; valid: two or more numbers of 1 to 8")
+    others = {
+        "STAGE_BASES": options.STAGE_BASES,
+        "BPAC.LAST_RATE_ONLY": options.BPAC.LAST_RATE_ONLY,
+    }
+    for name, value in others.items():
+        if value:
+            raise ConfigError(f"{key} and MODEL.GROUPNET.{name} are both set; leave one of them")
+    return tuple(sorted(set(numbers)))
 
 
 def part_method(cfg: CfgNode, part: str) -> str:

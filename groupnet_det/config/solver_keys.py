@@ -101,6 +101,9 @@ def _add_distillation_keys(model: CfgNode) -> None:
     # For R-CNNs: the weight of the difference from the teacher's box and mask heads on the regions
     # on which the student trains, for each of classes, boxes and masks.
     options.REGION_WEIGHT = 0.0
+    # For slimmable networks, without a teacher: the weight of the difference of fewer bases from
+    # all of them, in the logits of classifiers and in the scores and boxes of dense detectors.
+    options.SLIMMABLE_WEIGHT = 1.0
     # Features of the backbone or pyramid, such as ["res5", "p3"], whose attention maps should
     # agree, and the weight of each.
     options.FEATURES = []

@@ -52,6 +52,7 @@ from .initial_weights import initialize_model
 from .solver.gradual_binarization import build_gradual_binarization
 from .solver.lr_scheduler import build_lr_scheduler
 from .solver.optimizer import build_optimizer
+from .solver.slimmable_training import build_slimmable_training, test_each
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class Trainer(DefaultTrainer):
         attach_distillation(cfg, model)
         if cfg.DATASETS.TEST:
             wrap_for_testing(cfg, model)  # what cannot be tested shows before it is trained
+        self.slimmable = list(build_slimmable_training(cfg, model))
         optimizer = self.build_optimizer(cfg, model)
         data_loader = self.build_train_loader(cfg)
         model = distribute(model, sync_batch_norm=cfg.SOLVER.SYNC_BN)
@@ -111,7 +113,8 @@ class Trainer(DefaultTrainer):
             checkpointer=saving[0] if saving else None,
         )
         announce = [AnnounceTraining()] if comm.get_local_rank() == 0 else []
-        stepping = [SeedEachIteration(self.cfg.SEED), *announce, *gradual, *stepping]
+        seed = SeedEachIteration(self.cfg.SEED)
+        stepping = [seed, *announce, *gradual, *self.slimmable, *stepping]
         if self.cfg.SOLVER.LATENT_CLIP > 0:
             stepping.append(ClipLatentWeights(self.model, self.cfg.SOLVER.LATENT_CLIP))
         stepping += [*self._recording_hooks(), RecentMetrics(), WatchOutputDir(self.cfg.OUTPUT_DIR)]
@@ -268,7 +271,7 @@ class Trainer(DefaultTrainer):
             model, "prepares_images", False
         ):  # such a model says itself how it sees them
             model = wrap_for_testing(cfg, model)
-        return super().test(cfg, model, evaluators)
+        return test_each(model, lambda: super(Trainer, cls).test(cfg, model, evaluators))
 
     @classmethod
     def build_model(cls, cfg: CfgNode) -> torch.nn.Module:

@@ -55,11 +55,12 @@ class PackedModel(nn.Module):
 
     prepares_images = True
 
-    def __init__(self, path: str, *, backend: str = "native") -> None:
+    def __init__(self, path: str, *, backend: str = "native", bases: int | None = None) -> None:
         """
         Args:
             path: The packed file.
             backend: ``native`` or ``reference``, as of `PackedPredictor`.
+            bases: As of `PackedPredictor`.
 
         Raises:
             PackedFileError: The file cannot be used.
@@ -67,7 +68,7 @@ class PackedModel(nn.Module):
             ConfigError: Unknown `backend`.
         """
         super().__init__()
-        self.predictor = PackedPredictor(path, backend=backend, score_threshold=None)
+        self.predictor = PackedPredictor(path, backend=backend, bases=bases, score_threshold=None)
         self.eval()
 
     @property
@@ -103,7 +104,9 @@ _KEYS: dict[type[Result], str] = {
 }
 
 
-def build_packed_model(cfg: CfgNode, path: str, *, backend: str = "native") -> PackedModel:
+def build_packed_model(
+    cfg: CfgNode, path: str, *, backend: str = "native", bases: int | None = None
+) -> PackedModel:
     """The packed file, where the images of ``DATASETS.TEST`` are those that it was made for.
 
     Raises:
@@ -111,7 +114,7 @@ def build_packed_model(cfg: CfgNode, path: str, *, backend: str = "native") -> P
             has other classes.
         PackedFileError, ExtensionError: See `PackedModel`.
     """
-    model = PackedModel(path, backend=backend)
+    model = PackedModel(path, backend=backend, bases=bases)
     for dataset in cfg.DATASETS.TEST:
         _check_task(path, model, dataset)
     _compare_preprocessing(cfg, path, model)

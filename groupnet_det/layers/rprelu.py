@@ -21,8 +21,8 @@ class RPReLU(nn.Module):
         self.shift_out = nn.Parameter(torch.zeros(num_channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> the same shape and dtype."""
-        shift_in, shift_out = (
-            s.to(x.dtype).view(-1, 1, 1) for s in (self.shift_in, self.shift_out)
+        """(N, C, H, W) -> the same shape and dtype; C may be the first of its channels only."""
+        shift_in, slope, shift_out = (
+            s[: x.shape[1]].to(x.dtype) for s in (self.shift_in, self.slope, self.shift_out)
         )
-        return F.prelu(x - shift_in, self.slope.to(x.dtype)) + shift_out
+        return F.prelu(x - shift_in.view(-1, 1, 1), slope) + shift_out.view(-1, 1, 1)

@@ -74,6 +74,9 @@ MEMBERS: dict[str, Any] = {
 }
 
 
+# The members that differ with fewer bases, by their number; they may be any of the others.
+FEWER_BASES = "fewer_bases"
+
 # Members of ``postprocessing`` that detectors of all kinds may have; theirs alone are not null.
 OF_POSTPROCESSING: dict[str, Any] = {
     "class_agnostic_nms": bool,
@@ -87,17 +90,25 @@ def check_info(info: Mapping[str, Any]) -> None:
     Raises:
         PackedFileError: One is not; the message names it.
     """
+    _check_members(info, "info")
+    if info.get(FEWER_BASES) is not None:
+        others = read_value(dict[str, dict], info[FEWER_BASES], f"info.{FEWER_BASES}")
+        for number, members in others.items():
+            _check_members(members, f"info.{FEWER_BASES}.{shortened(number)}")
+
+
+def _check_members(info: Mapping[str, Any], where: str) -> None:
     for name, kind in MEMBERS.items():
         if info.get(name) is not None:
-            read_value(kind, info[name], f"info.{name}")
+            read_value(kind, info[name], f"{where}.{name}")
     for name in ("preprocessing", "postprocessing"):
         if "kind" in (info.get(name) or {}):
-            read_value(str, info[name]["kind"], f"info.{name}.kind")
+            read_value(str, info[name]["kind"], f"{where}.{name}.kind")
     postprocessing = info.get("postprocessing") or {}
     for name, kind in OF_POSTPROCESSING.items():
         if name in postprocessing:
-            read_value(kind, postprocessing[name], f"info.postprocessing.{name}")
+            read_value(kind, postprocessing[name], f"{where}.postprocessing.{name}")
     for name, score in postprocessing.get("class_score_thresholds", {}).items():
-        in_range(score, 0, 1, f"info.postprocessing.class_score_thresholds.{shortened(name)}")
+        in_range(score, 0, 1, f"{where}.postprocessing.class_score_thresholds.{shortened(name)}")
     for name, number in (info.get("sizes") or {}).items():
-        in_range(number, 0, MAX_BYTES_OF_WEIGHTS, f"info.sizes.{name}")
+        in_range(number, 0, MAX_BYTES_OF_WEIGHTS, f"{where}.sizes.{name}")

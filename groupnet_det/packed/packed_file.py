@@ -15,8 +15,8 @@ from torch import Tensor
 from groupnet_det.errors import PackedFileError, shortened
 
 from .container import DTYPES, Container, header_end, load_json, parse_container
-from .info import check_info
-from .program import Program
+from .info import FEWER_BASES, check_info
+from .program import Program, named_tensors
 from .program_json import from_json, to_json
 from .validation import validate
 
@@ -43,6 +43,19 @@ class PackedFile:
     program: Program
     info: dict[str, Any]
     tensors: dict[str, Tensor]
+
+    def with_bases(self, number: int | None) -> "PackedFile":
+        """The network with so many bases, as if the file had it alone; the whole file for None.
+
+        Raises:
+            ConfigError: The file has no such network.
+        """
+        if number is None:
+            return self
+        program = self.program.with_bases(number)
+        info = {key: value for key, value in self.info.items() if key != FEWER_BASES}
+        info.update((self.info.get(FEWER_BASES) or {}).get(str(number), {}))
+        return PackedFile(program, info, named_tensors(program, self.tensors))
 
 
 def write_packed(

@@ -5,6 +5,7 @@ docs/reference/packed-format.md lists the limits. What depends on the images' si
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from .steps.parts import BUFFER_KINDS, Buffer
 MAX_STEPS = 4096
 MAX_BUFFERS = 16384
 MAX_PARTS = 64
+MAX_BASES = 64  # as many as branches of a step
 NAME = 80  # characters of a name that a message repeats
 
 
@@ -33,19 +35,55 @@ def validate(program: Program, tensors: Mapping[str, Tensor]) -> None:
         PackedFileError: It does not; the message names the part, the step and the member.
     """
     seen = Seen(tensors)
-    in_range(program.size_divisor, 1, MAX_GEOMETRY, "size_divisor")
-    in_range(len(program.parts), 0, MAX_PARTS, "the number of parts")
-    _validate_one(program, seen, "", is_part=False)
-    for name, part in program.parts.items():
-        where = f"part {name[:NAME]!r}: "
-        if part.parts:
-            raise PackedFileError(f"{where}it has parts, which only the whole program can have")
-        if part.size_divisor != 1:
-            raise PackedFileError(f"{where}it has a size_divisor, which is for images")
-        _validate_one(part, seen, where, is_part=True)
+    _validate_whole(program, seen, "")
+    _check_numbers(program)
+    for number, other in program.fewer_bases.items():
+        where = f"{number} bases: "
+        if other.fewer_bases or other.num_bases is not None:
+            raise PackedFileError(f"{where}it has bases itself, which only the whole program can")
+        _validate_whole(other, seen, where)
+        if _interface(other) != _interface(program):
+            raise PackedFileError(
+                f"{where}its input, size_divisor, outputs or parts are not those of all bases"
+            )
     unnamed = sorted(set(tensors) - seen.named)
     if unnamed:
         raise PackedFileError(f"no step names the tensors {unnamed[:5]}")
+
+
+def _validate_whole(program: Program, seen: Seen, where: str) -> None:
+    """Validate a program that is given images, and its parts."""
+    in_range(program.size_divisor, 1, MAX_GEOMETRY, f"{where}size_divisor")
+    in_range(len(program.parts), 0, MAX_PARTS, f"{where}the number of parts")
+    _validate_one(program, seen, where, is_part=False)
+    for name, part in program.parts.items():
+        inside = f"{where}part {name[:NAME]!r}: "
+        if part.parts or part.fewer_bases or part.num_bases is not None:
+            raise PackedFileError(
+                f"{inside}it has parts or bases, which only the whole program can have"
+            )
+        if part.size_divisor != 1:
+            raise PackedFileError(f"{inside}it has a size_divisor, which is for images")
+        _validate_one(part, seen, inside, is_part=True)
+
+
+def _check_numbers(program: Program) -> None:
+    """Check the numbers of bases, which are those of JSON's keys too."""
+    if program.num_bases is not None:
+        in_range(program.num_bases, 1, MAX_BASES, "num_bases")
+    valid = [str(number) for number in range(1, program.num_bases or 1)]
+    for name in program.fewer_bases:
+        if name not in valid:
+            raise PackedFileError(
+                f"fewer_bases has {shortened(name)}; valid: numbers of 1 to num_bases - 1"
+            )
+
+
+def _interface(program: Program) -> tuple[Any, ...]:
+    """What a program is given and gives, with its parts."""
+    outputs = {name: program.buffers[i].channels for name, i in program.outputs.items()}
+    parts = {name: _interface(part) for name, part in program.parts.items()}
+    return program.input_channels, program.size_divisor, outputs, parts
 
 
 def _validate_one(program: Program, seen: Seen, where: str, *, is_part: bool) -> None:

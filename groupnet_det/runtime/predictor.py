@@ -43,7 +43,8 @@ class PackedPredictor(BasePredictor):
         class_names: In the order of the labels; their numbers where the file names none.
         stuff_class_names: The same for the labels of a panoptic network; else empty.
         score_threshold: Score threshold for all classes or by class name; None for all objects.
-        program: What the network computes.
+        program: What the network computes; ``program.choices()`` are the numbers of bases of a
+            file that is opened with all.
         network: Runs the program, without preparation and post-processing.
     """
 
@@ -52,6 +53,7 @@ class PackedPredictor(BasePredictor):
         path: str | os.PathLike[str],
         *,
         backend: str = "native",
+        bases: int | None = None,
         score_threshold: ScoreThreshold | None = DEFAULT_THRESHOLDS,
         mask_threshold: float | None = None,
         class_agnostic_nms: bool | None = None,
@@ -63,6 +65,8 @@ class PackedPredictor(BasePredictor):
                 ``hf://user/name/model.gnp``, which is fetched.
             backend: ``native``, the compiled engine, or ``reference``, which computes the same
                 bits with PyTorch, slowly. There is no silent change from one to the other.
+            bases: The number of binary bases to run, of a file that has several, such as 1, 2 and
+                4: fewer are faster; None for the greatest.
             score_threshold: Score threshold, 0 to 1, for all classes or by class name, where other
                 classes have the threshold of the file, or 0.5 if it has none; None for all objects
                 that the file gives.
@@ -75,8 +79,9 @@ class PackedPredictor(BasePredictor):
         Raises:
             PackedFileError: The file is missing, damaged, of another version or an unknown task.
             ExtensionError: The compiled engine is missing, or `GROUPNET_DET_ISA` is impossible.
-            ConfigError: Unknown `backend`, no thread, or a threshold that is not a probability, of
-                an unknown class or not for this task.
+            ConfigError: Unknown `backend`, a number of `bases` that the file does not have, no
+                thread, or a threshold that is not a probability, of an unknown class or not for
+                this task.
             HubError: The file is on the hub, and cannot be fetched.
         """
         path = _local(path)
@@ -87,6 +92,7 @@ class PackedPredictor(BasePredictor):
         self._path = os.path.abspath(path)
         self._options = {
             "backend": backend,
+            "bases": bases,
             "score_threshold": copy.copy(score_threshold),
             "mask_threshold": mask_threshold,
             "class_agnostic_nms": class_agnostic_nms,
@@ -94,7 +100,7 @@ class PackedPredictor(BasePredictor):
         }
         self._threads = threads
         open_network = lookup(BACKENDS, backend, "backend")
-        packed = read_packed(path)
+        packed = read_packed(path).with_bases(bases)
         try:
             self._task = make_task(packed)
             if packed.program.input_channels != 3:

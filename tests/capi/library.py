@@ -39,6 +39,12 @@ OWN_SCORE_THRESHOLDS = -1.0  # GROUPNET_OWN_SCORE_THRESHOLDS
 FUNCTIONS = {
     "open": (c_void_p, [c_char_p, POINTER(Error)]),
     "open_bytes": (c_void_p, [c_char_p, ctypes.c_size_t, POINTER(Error)]),
+    "open_with_bases": (c_void_p, [c_char_p, c_int, POINTER(Error)]),
+    "open_bytes_with_bases": (
+        c_void_p,
+        [c_char_p, ctypes.c_size_t, c_int, POINTER(Error)],
+    ),
+    "num_bases": (c_int, [c_void_p]),
     "close": (None, [c_void_p]),
     "task": (c_char_p, [c_void_p]),
     "info": (c_char_p, [c_void_p]),
@@ -105,9 +111,11 @@ class Library:
             function.restype, function.argtypes = result, arguments
             setattr(self, name, function)
 
-    def model(self, path):
-        error = Error()
-        return _checked(self.open(str(path).encode(), byref(error)), error)
+    def model(self, path, *, bases=None):
+        error, name = Error(), str(path).encode()
+        if bases is None:
+            return _checked(self.open(name, byref(error)), error)
+        return _checked(self.open_with_bases(name, bases, byref(error)), error)
 
     def outputs(self, model, images, *, threads=1, prepared=False):
         """Arrays by name: of one RGB image (H, W, 3), or of prepared ones (N, H, W, C)."""

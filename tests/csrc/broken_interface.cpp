@@ -121,13 +121,14 @@ bool is_large(const Program& program, const ImageSize& size) {
                      [&](const BufferShape& shape) { return large(shape, shape.border); });
 }
 
-void try_interface(const Bytes& bytes, Answers& answers) {
+void try_interface(const Bytes& bytes, int bases, Answers& answers) {
   groupnet_error error;
   const std::unique_ptr<groupnet_model, void (*)(groupnet_model*)> model(
-      groupnet_open_bytes(bytes.data(), bytes.size(), &error), groupnet_close);
+      groupnet_open_bytes_with_bases(bytes.data(), bytes.size(), bases, &error), groupnet_close);
   check_message(model == nullptr, error);
   if (model == nullptr) return;
-  const Network network(PackedFile::parse(bytes, "mutated"), *available_kernels().front());
+  const Network network(PackedFile::parse(bytes, "mutated"), *available_kernels().front(),
+                        std::make_shared<ThreadPool>(), bases);
   for (const MapSize& size : kImages) {
     if (is_large(model.get(), network, size)) continue;
     Asking asking(model.get(), size);

@@ -21,6 +21,6 @@ struct Answers {
 
 // Ask for all kinds of answers: each is given or refused with a message. Objects and masks of empty
 // answers do not count.
-void try_interface(const Bytes& bytes, Answers& answers);
+void try_interface(const Bytes& bytes, int bases, Answers& answers);
 
 }  // namespace groupnet_test

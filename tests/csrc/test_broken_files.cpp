@@ -147,10 +147,12 @@ void try_sizes(const std::vector<MapSize>& sizes, Counts& counts, const Each& ru
   }
 }
 
-// A file that is refused when it is opened counts as refused for each size.
-void try_file(const Bytes& bytes, const std::string& what, Counts& counts) {
+// With that number of bases. A file that is refused when it is opened counts as refused for each
+// size.
+void try_bases(const Bytes& bytes, int bases, const std::string& what, Counts& counts) {
   try {
-    Network network(PackedFile::parse(bytes, what), *available_kernels().front());
+    Network network(PackedFile::parse(bytes, what), *available_kernels().front(),
+                    std::make_shared<ThreadPool>(), bases);
     for (const std::string& name : network.parts()) {
       try_sizes(kPartSizes, counts,
                 [&](const MapSize& size) { return run(*network.part(name), size, 2, what); });
@@ -159,6 +161,17 @@ void try_file(const Bytes& bytes, const std::string& what, Counts& counts) {
   } catch (const Error&) {
     counts.refused += static_cast<int>(kSizes.size());
   }
+}
+
+// The numbers that are tried: the most, and where there are fewer, one.
+std::vector<int> bases_of(const Bytes& bytes) {
+  const std::string name = "fewer_bases";
+  const bool has = std::search(bytes.begin(), bytes.end(), name.begin(), name.end()) != bytes.end();
+  return has ? std::vector<int>{0, 1} : std::vector<int>{0};
+}
+
+void try_file(const Bytes& bytes, const std::string& what, Counts& counts) {
+  for (const int bases : bases_of(bytes)) try_bases(bytes, bases, what, counts);
 }
 
 std::vector<std::pair<std::string, Bytes>> files_in(const std::string& folder) {
@@ -195,7 +208,7 @@ void try_mutations(const std::string& folder, int mutations, Answers& answers) {
     const Bytes mutated = mutate(bytes, random);
     counts.sealed += is_sealed(mutated);
     try_file(mutated, name + ", mutation " + std::to_string(i), counts);
-    try_interface(mutated, answers);
+    for (const int bases : bases_of(mutated)) try_interface(mutated, bases, answers);
   });
   std::printf(
       "%d mutations of %zu files in %s, %d with a right checksum; runs: %d refused, %d harmless, "

@@ -118,12 +118,14 @@ void compare(Network& network, Expected& expected, int threads, const std::strin
 }
 
 void compare(const std::filesystem::path& path, const KernelTable& kernels) {
-  Network network(PackedFile::open(path.string()), kernels);
+  const PackedFile file = PackedFile::open(path.string());
+  Network network(file, kernels);
   for (const auto& entry : std::filesystem::directory_iterator(path.parent_path())) {
     const std::string stem = path.stem().string(), other = entry.path().stem().string();
     const bool is_part = entry.path().extension() == ".part";
-    if (is_part ? other.rfind(stem + ".", 0) != 0
-                : entry.path().extension() != ".expected" || other != stem) {
+    const bool is_bases = entry.path().extension() == ".bases";
+    if (is_part || is_bases ? other.rfind(stem + ".", 0) != 0
+                            : entry.path().extension() != ".expected" || other != stem) {
       continue;
     }
     for (int threads : {1, 2, 5}) {
@@ -131,6 +133,11 @@ void compare(const std::filesystem::path& path, const KernelTable& kernels) {
       Expected expected(entry.path(), is_part);
       if (is_part) {
         compare(*network.part(other.substr(stem.size() + 1)), expected, threads, name);
+      } else if (is_bases) {
+        const int bases = std::stoi(other.substr(stem.size() + 1));
+        Network own(file, kernels, std::make_shared<ThreadPool>(), bases);
+        check(own.program().num_bases == bases, name + ": its number of bases");
+        compare(own, expected, threads, name);
       } else {
         compare(network, expected, threads, name);
       }

@@ -5,7 +5,8 @@
 
 For each: NAME.gnp; NAME.expected, little endian: four int32 N, H, W, C and the image's bytes, then
 for each buffer that is written int32 step, buffer, 1 for bits and bytes or 4 for floats, and number
-of values, and the values. For each part of it: NAME.PART.part, the same with float32 maps.
+of values, and the values. For each part of it: NAME.PART.part, the same with float32 maps. For each
+number of bases that it can run: NAME.NUMBER.bases, as NAME.expected.
 
 In FOLDER/tasks: TASK.gnp, a narrow network of each task as it is exported, with all that the
 C interface needs for objects and label maps of images. In FOLDER/strips: programs whose steps may
@@ -15,11 +16,14 @@ run in strips.
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
+from groupnet_det.exporting.packed.builder.tensor_store import TensorStore
+from groupnet_det.exporting.packed.checkpoint_export import join_bases
 from groupnet_det.exporting.packed.models.classifiers import export_classifier
 from groupnet_det.packed.packed_file import PackedFile, write_packed
 from groupnet_det.runtime.reference.interpreter import Trace, trace_reference, trace_reference_part
@@ -31,6 +35,7 @@ from tests.packed.programs_of_strips import strip_examples
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Classifiers are made in another way.
 TASKS = ("retinanet", "fcos", "faster_rcnn", "mask_rcnn", "panoptic_fpn", "fcn8s", "deeplabv3")
+SLIMMABLE = "slimmable"
 ONE_BASE = ("MODEL.GROUPNET.NUM_BASES", "1")
 # Random networks are sure of nothing.
 ALL_OBJECTS = (
@@ -54,6 +59,9 @@ def main(folder: Path) -> None:
         shape = (2, 19, 23, packed.program.input_channels)
         images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
         write_expected(folder / f"{stem}.expected", images, trace_reference(packed, images))
+        for number in packed.program.choices():
+            trace = trace_reference(packed.with_bases(number), images)
+            write_expected(folder / f"{stem}.{number}.bases", images, trace)
         for part in packed.program.parts:
             maps = example_maps(packed, part)
             trace = trace_reference_part(packed, part, maps)
@@ -67,20 +75,33 @@ def main(folder: Path) -> None:
 
 def write_tasks(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    for task in ("classifier", *TASKS):
+    for task in ("classifier", SLIMMABLE, *TASKS):
         torch.manual_seed(0)
         packed = make_task(task)
         write_packed(folder / f"{task}.gnp", packed.program, packed.info, packed.tensors)
 
 
 def make_task(task: str) -> PackedFile:
-    info = {"preprocessing": CROPPED if task == "classifier" else WHOLE}
+    info = {"preprocessing": CROPPED if task in ("classifier", SLIMMABLE) else WHOLE}
+    if task == SLIMMABLE:
+        return slimmable_classifier(info)
     if task == "classifier":
         model = make_classifier(quantization={"num_bases": 1})
         return export_classifier(model, class_names=CLASS_NAMES, info=info)
     if task in SEGMENTERS:
         info["postprocessing"] = SEGMENTERS[task]
     return export(make_model(ROOT, task, *ONE_BASE, *ALL_OBJECTS), info=info)
+
+
+def slimmable_classifier(info: dict[str, Any]) -> PackedFile:
+    """Classifiers of one and two bases in one file, as if they were of one network."""
+    store = TensorStore()
+    files = {}
+    for number in (1, 2):
+        torch.manual_seed(0)
+        model = make_classifier(quantization={"num_bases": number})
+        files[number] = export_classifier(model, class_names=CLASS_NAMES, info=info, store=store)
+    return join_bases(files)
 
 
 def write_expected(path: Path, given: torch.Tensor, trace: Trace) -> None:

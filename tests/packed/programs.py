@@ -16,6 +16,7 @@ from groupnet_det.packed.steps.float_maps import Mean
 from groupnet_det.packed.steps.parts import BitsSink, LevelsSink, Map, Pool, Sinks
 
 from .program_builder import ProgramBuilder
+from .programs_of_bases import bases_examples
 from .programs_of_bytes import bytes_examples
 from .programs_of_layouts import (
     canvas_examples,
@@ -57,6 +58,7 @@ def example_packed_files() -> Iterator[tuple[str, PackedFile]]:
     yield from sink_examples()
     yield from term_examples()
     yield from join_examples()
+    yield from bases_examples()
     yield from bytes_examples()
     yield from canvas_examples()
     yield from residual_examples()

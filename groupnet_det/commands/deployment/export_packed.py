@@ -8,13 +8,8 @@ from groupnet_det.analysis.precision_map import format_precision_map
 from groupnet_det.commands.network_config import network_config
 from groupnet_det.data.datasets.registration import register_datasets
 from groupnet_det.errors import UserError
+from groupnet_det.exporting.packed.checkpoint_export import ExportOptions, export_checkpoint
 from groupnet_det.exporting.packed.summary import describe_file
-from groupnet_det.exporting.packed.trained import (
-    export_trained,
-    load_trained,
-    make_float_convs,
-    make_predictors,
-)
 from groupnet_det.modeling.heads.class_agnostic_nms import KEY
 from groupnet_det.packed.packed_file import write_packed
 
@@ -29,13 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments.opts += [KEY, "True"]
         cfg = network_config(arguments)
         register_datasets(cfg)
-        model, rest = load_trained(cfg)
-        images = arguments.calibration_images
-        predictors = make_predictors(cfg, model, arguments.predictors, images)
-        float_convs = make_float_convs(cfg, model, arguments.float_convs, images)
-        packed = export_trained(
-            cfg, model, rest, predictors, float_convs, arguments.score_threshold
+        options = ExportOptions(
+            predictors=arguments.predictors,
+            float_convs=arguments.float_convs,
+            calibration_images=arguments.calibration_images,
+            score_threshold=arguments.score_threshold,
         )
+        packed, model = export_checkpoint(cfg, options)
         output = Path(arguments.output)
         output.parent.mkdir(parents=True, exist_ok=True)
         write_packed(output, packed.program, packed.info, packed.tensors)

@@ -4,6 +4,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from detectron2.config import CfgNode
@@ -11,6 +12,7 @@ from tabulate import tabulate
 from torch import nn
 
 from groupnet_det.commands.network_config import network_config
+from groupnet_det.config.network import with_bases
 from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
 from groupnet_det.errors import ConfigError, UserError
@@ -71,17 +73,52 @@ NO_ENGINE = "asked for with --backend reference: the engine itself was not compa
 def verify(
     cfg: CfgNode, path: Path, *, backend: str, num_images: int, predictors: str | None = None
 ) -> list[Finding]:
-    """All findings, in the order of the checks.
+    """All findings, in the order of the checks; of each number of bases, rising.
 
     Args:
-        predictors: Other last layers, whose cost is shown.
+        predictors: Other last layers, whose cost is shown for the greatest number of bases.
 
     Raises:
         UserError: A file, a data set or the engine is missing, or of another network.
     """
-    packed = read_packed(path)
-    cfg = with_nms_of(cfg, packed)
-    packed_model = build_packed_model(cfg, str(path), backend=backend)
+    whole = read_packed(path)
+    cfg = with_nms_of(cfg, whole)
+    findings: list[Finding] = []
+    *fewer, most = whole.program.choices() or [0]
+    for number in fewer:
+        own = _verify_one(
+            with_bases(cfg, number), path, whole, number, backend=backend, num_images=num_images
+        )
+        findings += _named(own, number)
+    own = _verify_one(
+        with_bases(cfg, most) if most else cfg,
+        path,
+        whole,
+        most or None,
+        backend=backend,
+        num_images=num_images,
+        predictors=predictors,
+    )
+    return findings + (_named(own, most) if fewer else own)
+
+
+def _named(findings: Sequence[Finding], bases: int) -> list[Finding]:
+    return [replace(finding, part=f"K={bases}: {finding.part}") for finding in findings]
+
+
+def _verify_one(
+    cfg: CfgNode,
+    path: Path,
+    whole: PackedFile,
+    bases: int | None,
+    *,
+    backend: str,
+    num_images: int,
+    predictors: str | None = None,
+) -> list[Finding]:
+    """The findings of the network with so many bases; None where the file has one network."""
+    packed = whole.with_bases(bases)
+    packed_model = build_packed_model(cfg, str(path), backend=backend, bases=bases)
     if predictors is not None:
         check_other(packed_model, predictors)
     trained, rest = load_trained(cfg)

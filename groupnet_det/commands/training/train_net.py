@@ -11,6 +11,7 @@ from detectron2.utils import comm
 
 from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.checkpoint.provenance import expected_names, warn_of_training_data
+from groupnet_det.config import parse_slimmable_bases
 from groupnet_det.engine.processes.launch import run_in_processes
 from groupnet_det.engine.setup import setup
 from groupnet_det.engine.trainer import Trainer
@@ -29,7 +30,8 @@ NEEDS = (
 def train_or_evaluate(arguments: argparse.Namespace) -> Any:
     cfg = setup(arguments)
     if arguments.eval_only and is_packed(cfg.MODEL.WEIGHTS) and not arguments.resume:
-        packed = build_packed_model(cfg, cfg.MODEL.WEIGHTS, backend=arguments.backend)
+        bases = cfg.MODEL.GROUPNET.NUM_BASES if parse_slimmable_bases(cfg) else None
+        packed = build_packed_model(cfg, cfg.MODEL.WEIGHTS, backend=arguments.backend, bases=bases)
         return Trainer.test(cfg, packed)
     if arguments.eval_only:
         model = Trainer.build_model(cfg)

@@ -67,17 +67,19 @@ void fill_names(std::vector<std::string>& names, size_t number, const std::strin
 
 }  // namespace
 
-Model Model::open(const std::string& path) { return Model(PackedFile::open(path), path); }
-
-Model Model::open(std::vector<uint8_t> bytes) {
-  const std::string name = "the packed file in memory";
-  return Model(PackedFile::parse(std::move(bytes), name), name);
+Model Model::open(const std::string& path, int bases) {
+  return Model(PackedFile::open(path), path, bases);
 }
 
-Model::Model(const PackedFile& file, const std::string& name) : info_(file.info()) {
+Model Model::open(std::vector<uint8_t> bytes, int bases) {
+  const std::string name = "the packed file in memory";
+  return Model(PackedFile::parse(std::move(bytes), name), name, bases);
+}
+
+Model::Model(const PackedFile& file, const std::string& name, int bases) : info_(file.info()) {
   const KernelTable& kernels = choose_kernels_from_environment();
   try {
-    network_ = std::make_unique<Network>(file, kernels);
+    network_ = std::make_unique<Network>(file, kernels, std::make_shared<ThreadPool>(), bases);
     read_info(Json::parse(info_));
   } catch (const Error& error) {
     throw unusable(name, error);

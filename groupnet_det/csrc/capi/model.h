@@ -24,9 +24,10 @@ constexpr double kOwnThresholds = -1, kScoreThreshold = 0.5;
 
 class Model {
  public:
-  // Throw Error where the file is not what it should be.
-  static Model open(const std::string& path);
-  static Model open(std::vector<uint8_t> bytes);
+  // Throw Error where the file is not what it should be, or has no network of so many bases; 0
+  // stands for the most.
+  static Model open(const std::string& path, int bases = 0);
+  static Model open(std::vector<uint8_t> bytes, int bases = 0);
 
   const std::string& info() const { return info_; }
   const std::string& task() const { return task_; }
@@ -60,7 +61,7 @@ class Model {
   std::vector<Output> run(const uint8_t* prepared, const ImageSize& size, int threads) const;
 
  private:
-  Model(const PackedFile& file, const std::string& name);
+  Model(const PackedFile& file, const std::string& name, int bases);
   void read_info(const Json& info);
   void read_detection(const Json& info);
   void read_panoptic(const Json& info);

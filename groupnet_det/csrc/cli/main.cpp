@@ -134,7 +134,8 @@ std::string predict(const groupnet_model* model, Image& image, const Options& op
 void run(const Options& options) {
   groupnet_error error;
   const std::unique_ptr<groupnet_model, void (*)(groupnet_model*)> model(
-      checked(groupnet_open(options.model.c_str(), &error), error), groupnet_close);
+      checked(groupnet_open_with_bases(options.model.c_str(), options.bases, &error), error),
+      groupnet_close);
   Image image = read_rgb(options.image);
   const std::string text = predict(model.get(), image, options);
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {

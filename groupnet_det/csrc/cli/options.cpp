@@ -10,12 +10,13 @@
 namespace groupnet_tool {
 
 const char* const kUsage =
-    "usage: groupnet-run MODEL.gnp IMAGE [--threads N] [--top K] [--json]\n"
+    "usage: groupnet-run MODEL.gnp IMAGE [--bases K] [--threads N] [--top K] [--json]\n"
     "                    [--score-threshold S] [--output LABELS.pgm] [--map NAME]\n"
     "                    [--draw DRAWING.png]\n"
     "\n"
     "  MODEL.gnp     a packed model, by tools/export_packed.py\n"
     "  IMAGE         an image of 8 bits a channel\n"
+    "  --bases K     how many bases run, of a model that has several (the most)\n"
     "  --threads N   1 to 256; without it, one per processor\n"
     "  --top K       how many classes are printed (5)\n"
     "  --score-threshold S\n"
@@ -67,6 +68,8 @@ Options parse(int argc, char** argv) {
       options.report.json = true;
     } else if (word == "--threads") {
       options.threads = whole(value(), word, 1, 256);
+    } else if (word == "--bases") {
+      options.bases = whole(value(), word, 1, 64);
     } else if (word == "--top") {
       options.report.top = whole(value(), word, 0, 1 << 20);
     } else if (word == "--score-threshold") {

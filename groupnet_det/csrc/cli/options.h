@@ -17,7 +17,7 @@ struct UsageError : std::runtime_error {
 
 struct Options {
   std::string model, image, output, map, draw;
-  int threads = 0;
+  int threads = 0, bases = 0;
   double score_threshold = GROUPNET_OWN_SCORE_THRESHOLDS;
   bool help = false;
   ReportOptions report;

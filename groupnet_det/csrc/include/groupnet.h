@@ -44,6 +44,13 @@ typedef struct {
 GROUPNET_API groupnet_model* groupnet_open(const char* path, groupnet_error* error);
 GROUPNET_API groupnet_model* groupnet_open_bytes(const void* bytes, size_t size,
                                                  groupnet_error* error);
+/* The same of a file that has networks with several numbers of binary bases, such as 1, 2 and 4:
+ * fewer bases are faster. `bases` chooses one of them; 0 stands for the greatest, which
+ * groupnet_open takes. */
+GROUPNET_API groupnet_model* groupnet_open_with_bases(const char* path, int bases,
+                                                      groupnet_error* error);
+GROUPNET_API groupnet_model* groupnet_open_bytes_with_bases(const void* bytes, size_t size,
+                                                            int bases, groupnet_error* error);
 /* When no run is in progress. NULL is allowed, here and in groupnet_free. */
 GROUPNET_API void groupnet_close(groupnet_model* model);
 
@@ -52,6 +59,8 @@ GROUPNET_API const char* groupnet_task(const groupnet_model* model);
 GROUPNET_API const char* groupnet_info(const groupnet_model* model); /* JSON */
 GROUPNET_API const char* groupnet_instruction_set(const groupnet_model* model);
 GROUPNET_API int groupnet_input_channels(const groupnet_model* model);
+/* The number of binary bases that run; 0 where the file does not say. */
+GROUPNET_API int groupnet_num_bases(const groupnet_model* model);
 GROUPNET_API int groupnet_num_classes(const groupnet_model* model);
 /* NULL where there is none of that number, from 0. */
 GROUPNET_API const char* groupnet_class_name(const groupnet_model* model, int number);

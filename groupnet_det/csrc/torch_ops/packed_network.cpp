@@ -39,13 +39,14 @@ Given given_by(const at::Tensor& input) {
   return {nullptr, input.const_data_ptr<float>()};
 }
 
-std::shared_ptr<Network> open_network(const std::string& path) {
+std::shared_ptr<Network> open_network(const std::string& path, int64_t bases) {
   return as_value_error([&] {
     const KernelTable& kernels = choose_kernels_from_environment();
     PackedFile file = PackedFile::open(path);
     try {
       return std::make_shared<Network>(file, kernels,
-                                       std::make_shared<ThreadPool>(run_in_openmp_team));
+                                       std::make_shared<ThreadPool>(run_in_openmp_team),
+                                       static_cast<int>(std::clamp<int64_t>(bases, -1, 1 << 16)));
     } catch (const Error& error) {
       throw unusable(path, error);
     }
@@ -54,7 +55,8 @@ std::shared_ptr<Network> open_network(const std::string& path) {
 
 }  // namespace
 
-PackedNetwork::PackedNetwork(const std::string& path) : network_(open_network(path)) {}
+PackedNetwork::PackedNetwork(const std::string& path, int64_t bases)
+    : network_(open_network(path, bases)) {}
 
 c10::intrusive_ptr<PackedNetwork> PackedNetwork::part(const std::string& name) const {
   return as_value_error([&] { return c10::make_intrusive<PackedNetwork>(network_->part(name)); });

@@ -30,7 +30,8 @@ auto as_value_error(const Run& run) {
 
 class PackedNetwork : public torch::CustomClassHolder {
  public:
-  explicit PackedNetwork(const std::string& path);
+  // `bases` as of Network.
+  PackedNetwork(const std::string& path, int64_t bases);
   explicit PackedNetwork(std::shared_ptr<Network> network) : network_(std::move(network)) {}
 
   c10::intrusive_ptr<PackedNetwork> part(const std::string& name) const;

@@ -135,7 +135,7 @@ double register_limit(const std::string& isa, int64_t iterations, int64_t thread
 
 TORCH_LIBRARY(groupnet_det, m) {
   m.class_<PackedNetwork>("PackedNetwork")
-      .def(torch::init<std::string>())
+      .def(torch::init<std::string, int64_t>())
       .def("part", &PackedNetwork::part)
       .def("run", &PackedNetwork::run)
       .def("trace", &PackedNetwork::trace)

@@ -10,6 +10,7 @@ from detectron2.utils.events import EventStorage
 from groupnet_det.data.loading.random_batches import NUM_OBJECTS, random_batch
 from groupnet_det.engine.amp import build_step
 from groupnet_det.engine.distillation.teacher import attach_distillation
+from groupnet_det.engine.solver.slimmable_training import build_slimmable_training
 from groupnet_det.engine.trainer import Trainer
 
 SEED = 0
@@ -56,6 +57,7 @@ class TrainingSteps:
         torch.manual_seed(SEED)
         self.model = Trainer.build_model(cfg)
         attach_distillation(cfg, self.model)
+        build_slimmable_training(cfg, self.model)
         self.device = torch.device(cfg.MODEL.DEVICE)
         self.optimizer = Trainer.build_optimizer(cfg, self.model)
         loader: Any = iter(lambda: self.batch, None)

@@ -9,6 +9,7 @@ from detectron2.utils import comm
 from torch import nn
 
 from groupnet_det.layers.norms.sync_batch_norm import SyncBatchNorm2d
+from groupnet_det.layers.slimmable import slimmable_choices
 
 
 def distribute(model: nn.Module, *, sync_batch_norm: bool) -> nn.Module:
@@ -30,7 +31,13 @@ def distribute(model: nn.Module, *, sync_batch_norm: bool) -> nn.Module:
     elif sync_batch_norm:
         SyncBatchNorm2d.replace_in(model)
     device_ids = [torch.cuda.current_device()] if on_gpu else None  # the CPU has no numbers
-    return create_ddp_model(model, broadcast_buffers=False, device_ids=device_ids)
+    return create_ddp_model(
+        model,
+        broadcast_buffers=False,
+        device_ids=device_ids,
+        # A step trains the norms of two numbers of bases only.
+        find_unused_parameters=bool(slimmable_choices(model)),
+    )
 
 
 def share_buffers(model: nn.Module) -> None:

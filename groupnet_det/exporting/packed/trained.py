@@ -19,6 +19,7 @@ from groupnet_det.config.network import float_baseline_of
 from groupnet_det.data.catalog import class_names_of, stuff_names_of
 from groupnet_det.errors import ConfigError, UserError, lookup
 from groupnet_det.exporting.export_settings import ExportSettings
+from groupnet_det.exporting.packed.builder.tensor_store import TensorStore
 from groupnet_det.exporting.packed.layers.last_layers import (
     FloatPredictors,
     Int8Predictors,
@@ -114,6 +115,7 @@ def export_trained(
     predictors: Predictors | None = None,
     float_convs: FloatConvs | None = None,
     score_threshold: ScoreThreshold | None = None,
+    store: TensorStore | None = None,
 ) -> PackedFile:
     """Pack the network of `cfg`, with all that the file says about itself.
 
@@ -122,7 +124,7 @@ def export_trained(
         model, rest: The results of `load_trained`.
         predictors: A result of `make_predictors`; by default with floats.
         float_convs: A result of `make_float_convs`; by default with floats.
-        score_threshold: See `export_model`.
+        score_threshold, store: See `export_model`.
 
     Raises:
         UserError: No program can compute this network, or a score threshold is none of it.
@@ -141,6 +143,7 @@ def export_trained(
         predictors=predictors,
         float_convs=float_convs,
         score_threshold=score_threshold,
+        store=store,
     )
 
 
@@ -159,6 +162,7 @@ def pack_network(
     predictors: Predictors | None = None,
     float_convs: FloatConvs | None = None,
     score_threshold: ScoreThreshold | None = None,
+    store: TensorStore | None = None,
 ) -> PackedFile:
     """Pack a network, trained or not.
 
@@ -170,7 +174,7 @@ def pack_network(
         more: Further members of the file's ``info``.
         predictors: A result of `make_predictors`; by default with floats.
         float_convs: A result of `make_float_convs`; by default with floats.
-        score_threshold: See `export_model`.
+        score_threshold, store: See `export_model`.
 
     Raises:
         UserError: No program can compute this network, or a score threshold is none of it.
@@ -189,7 +193,9 @@ def pack_network(
     if task == "classification":
         describe_score_threshold(score_threshold, ())  # refuses any
         names = class_names(model.fc.out_features)
-        return export_classifier(model, class_names=names, info=about, float_convs=float_convs)
+        return export_classifier(
+            model, class_names=names, info=about, float_convs=float_convs, store=store
+        )
     about["postprocessing"] = describe_postprocessing(settings, task)
     return export_model(
         model,
@@ -199,6 +205,7 @@ def pack_network(
         float_convs=float_convs,
         mask_threshold=settings.mask_threshold,
         score_threshold=score_threshold,
+        store=store,
     )
 
 

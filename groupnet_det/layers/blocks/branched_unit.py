@@ -35,16 +35,21 @@ class BranchedUnit(nn.Module):
         super().__init__()
         self.connect = SoftGate() if gated else None
         self.branches = nn.ModuleList(make_unit() for _ in range(num_branches))
+        self.num_bases = self.num_running = num_branches
+
+    def run_bases(self, number: int) -> None:
+        """See `groupnet_det.layers.slimmable`."""
+        self.num_running = min(number, self.num_bases)
 
     def forward_branches(self, branches: list[list[Tensor]]) -> list[list[Tensor]]:
         """K lists of maps, or one that is the input of all branches, to K lists of maps."""
         if len(branches) == 1:
-            branches = branches * len(self.branches)
+            branches = branches * self.num_running
         elif self.connect is not None:
             branches = self._connect(branches)
         return [
             unit.forward_maps(maps)  # type: ignore[operator]
-            for unit, maps in zip(self.branches, branches, strict=True)
+            for unit, maps in zip(self.branches[: self.num_running], branches, strict=True)
         ]
 
     def _connect(self, branches: list[list[Tensor]]) -> list[list[Tensor]]:

@@ -87,6 +87,11 @@ class GroupBlock(nn.Module):
             else nn.Identity()
         )
         self.merge = lookup(MERGES, merge, "MODEL.GROUPNET.MERGE")(num_branches) if merge else None
+        self.num_bases = self.num_running = num_branches
+
+    def run_bases(self, number: int) -> None:
+        """See `groupnet_det.layers.slimmable`."""
+        self.num_running = min(number, self.num_bases)
 
     def forward(
         self, merged: Tensor, branches: Sequence[Tensor]
@@ -101,11 +106,10 @@ class GroupBlock(nn.Module):
             m' (m where the branches do not meet) and the K tensors p_k, each
             (N, C_out, H/stride, W/stride).
         """
-        inputs = self.connect(merged, branches, len(self.branches))
+        inputs = self.connect(merged, branches, self.num_running)
         residuals = self._residuals(inputs)
-        outputs = [
-            branch(x, r) for branch, x, r in zip(self.branches, inputs, residuals, strict=True)
-        ]
+        running = self.branches[: self.num_running]
+        outputs = [branch(x, r) for branch, x, r in zip(running, inputs, residuals, strict=True)]
         return self.merge(outputs) if self.merge is not None else (merged, outputs)
 
     def _residuals(self, inputs: Sequence[Tensor]) -> list[Tensor]:

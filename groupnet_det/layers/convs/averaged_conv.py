@@ -31,7 +31,7 @@ class AveragedConv(nn.Module):
             relu: Whether f is a ReLU; else the identity.
         """
         super().__init__()
-        num_bases = quantization.num_bases
+        self.num_bases = num_bases = quantization.num_bases
         self.conv = quantization.make_conv(
             in_channels,
             num_bases * out_channels,
@@ -43,6 +43,11 @@ class AveragedConv(nn.Module):
         self.merge = merge_wide("mean", num_bases)
         self.norm = nn.BatchNorm2d(out_channels)
         self.act = nn.ReLU(inplace=True) if relu else nn.Identity()
+
+    def run_bases(self, number: int) -> None:
+        """See `groupnet_det.layers.slimmable`."""
+        channels = self.conv.out_channels // self.num_bases
+        self.conv.run_channels = channels * min(number, self.num_bases)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C_in, H, W) -> (N, C_out, H, W)."""

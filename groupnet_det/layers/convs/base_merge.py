@@ -13,8 +13,14 @@ def _initial_scales(num_bases: int) -> nn.Parameter:
     return nn.Parameter(torch.full((num_bases,), 1.0 / num_bases))
 
 
+def _first_scales(scales: Tensor, number: int) -> Tensor:
+    """The first scales, which add up to as much as all where these are equal."""
+    return scales if number == len(scales) else scales[:number] * (len(scales) / number)
+
+
 class MeanMerge(nn.Module):
-    """``m = mean_k p_k`` (Group-Net, journal version, arXiv 1909.09934)."""
+    """``m = mean_k p_k``, over the branches that run (Group-Net, journal version, arXiv
+    1909.09934)."""
 
     def __init__(self, num_bases: int) -> None:
         super().__init__()
@@ -28,7 +34,7 @@ class MeanMerge(nn.Module):
 
 class ScaledMerge(nn.Module):
     """``m = sum_k s_k p_k`` with learned scales (Group-Net, conference version, arXiv
-    1811.10413)."""
+    1811.10413); ``m = K / K' sum_k s_k p_k`` where the first K' of K branches run."""
 
     def __init__(self, num_bases: int) -> None:
         super().__init__()
@@ -36,7 +42,8 @@ class ScaledMerge(nn.Module):
 
     def forward(self, branches: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
         """See `MeanMerge`."""
-        return torch.einsum("k,knchw->nchw", self.scales, torch.stack(list(branches))), branches
+        scales = _first_scales(self.scales, len(branches))
+        return torch.einsum("k,knchw->nchw", scales, torch.stack(list(branches))), branches
 
 
 class AliasedMeanMerge(nn.Module):
@@ -62,27 +69,42 @@ MERGES: dict[str, Callable[[int], nn.Module]] = {
 }
 
 
-class WideMean(nn.Module):
+class WideMerge(nn.Module):
+    """(N, K * C, H, W) -> (N, C, H, W), where the first of K bases alone may run."""
+
+    def __init__(self, num_bases: int) -> None:
+        super().__init__()
+        self.num_bases = self.num_running = num_bases
+
+    def run_bases(self, number: int) -> None:
+        """See `groupnet_det.layers.slimmable`."""
+        self.num_running = min(number, self.num_bases)
+
+
+class WideMean(WideMerge):
     """(N, K * C, H, W) -> (N, C, H, W), the average of the K bases."""
 
-    def __init__(self, num_bases: int) -> None:
-        super().__init__()
-        self.num_bases = num_bases
-
     def forward(self, wide: Tensor) -> Tensor:
-        return wide.unflatten(1, (self.num_bases, -1)).mean(dim=1)
+        if self.num_running == 1:
+            return wide
+        return wide.unflatten(1, (self.num_running, -1)).mean(dim=1)
 
 
-class WideScales(nn.Module):
-    """(N, K * C, H, W) -> (N, C, H, W), the sum of the K bases with learned scales."""
+class WideScales(WideMerge):
+    """(N, K * C, H, W) -> (N, C, H, W), the sum of the K bases with learned scales.
+
+    Where the first K' of them run, scales are multiplied by K / K'; a single one is not scaled.
+    """
 
     def __init__(self, num_bases: int) -> None:
-        super().__init__()
+        super().__init__(num_bases)
         self.scales = _initial_scales(num_bases)
 
     def forward(self, wide: Tensor) -> Tensor:
-        bases = wide.unflatten(1, (len(self.scales), -1))
-        return torch.einsum("k,nkchw->nchw", self.scales, bases)
+        if self.num_running == 1:
+            return wide
+        bases = wide.unflatten(1, (self.num_running, -1))
+        return torch.einsum("k,nkchw->nchw", _first_scales(self.scales, self.num_running), bases)
 
 
 WIDE_MERGES: dict[str, Callable[[int], nn.Module]] = {

@@ -99,11 +99,20 @@ class ConvUnit(nn.Module):
             if "input_norm" in self.steps
             else None
         )
+        before_conv = self.steps[0] == "norm"
         self.norm = PerLevelBatchNorm(
-            num_levels, in_channels if self.steps[0] == "norm" else wide, shared=shared_norm
+            num_levels,
+            in_channels if before_conv else wide,
+            shared=shared_norm,
+            num_wide=1 if before_conv else self.num_bases,
         )
         self.act = lookup(NONLINEARITIES, nonlinearity, "MODEL.GROUPNET.NONLINEARITY")(wide)
         self.merge = merge_wide(merge, self.num_bases)
+
+    def run_bases(self, number: int) -> None:
+        """See `groupnet_det.layers.slimmable`."""
+        channels = self.conv.out_channels // self.num_bases
+        self.conv.run_channels = channels * min(number, self.num_bases)
 
     def norm_before_sign(self, level: int) -> nn.Module | None:
         """The BN that the map of a level goes through before it is quantized, if any."""

@@ -71,7 +71,9 @@ class QuantizedConv2d(nn.Conv2d):
         self.subsampling = stride if kernel_size == 1 and padding == 0 else 1
         steps = stride // self.subsampling
         self.geometry = ConvGeometry((steps, steps), (padding, padding), (dilation, dilation))
-        self._packed: tuple[tuple[int, int, int], PackedWeight] | None = None
+        # The first of the output channels alone are computed; None for all.
+        self.run_channels: int | None = None
+        self._packed: tuple[tuple[int | None, ...], PackedWeight] | None = None
 
     @property
     def is_float(self) -> bool:
@@ -119,8 +121,12 @@ class QuantizedConv2d(nn.Conv2d):
             and integer_conv.is_supported()
         )
 
-    def _convolve_floats(self, maps: list[Tensor]) -> list[Tensor]:
+    def _quantized_weight(self) -> Tensor:
         weight = self.weight_quantizer(self.weight)
+        return weight if self.run_channels is None else weight[: self.run_channels]
+
+    def _convolve_floats(self, maps: list[Tensor]) -> list[Tensor]:
+        weight = self._quantized_weight()
         pad_value = self.activation.pad_value
         pads_zero = not isinstance(pad_value, Tensor) and pad_value == 0
         bias = None if pads_zero else weight.sum(dim=(1, 2, 3)) * pad_value
@@ -141,7 +147,7 @@ class QuantizedConv2d(nn.Conv2d):
             packed = self._packed_for_evaluation(maps[0].shape)
             codes = [self.activation.codes(x) for x in maps]
             return [integer_conv2d(x, packed, self.geometry) for x in codes]
-        weight = self.weight_quantizer(self.weight)
+        weight = self._quantized_weight()
         packed = self._pack(weight.detach(), maps[0].shape)
         pad_value = float(self.activation.pad_value)
         return [
@@ -151,7 +157,7 @@ class QuantizedConv2d(nn.Conv2d):
 
     def _convolve_plainly(self, maps: list[Tensor]) -> list[Tensor]:
         """Compute `_convolve_integers` in operations that every file knows."""
-        weight = self.weight_quantizer(self.weight)
+        weight = self._quantized_weight()
         step, pad_value = self.activation.code_step, float(self.activation.pad_value)
         assert step is not None
         shifted = [self.activation.shifted(x) for x in maps]
@@ -169,9 +175,14 @@ class QuantizedConv2d(nn.Conv2d):
         Writing through ``weight.data`` passes unnoticed until the next ``train()``, as elsewhere
         in torch.
         """
-        version = (self.weight.data_ptr(), self.weight._version, integer_conv.optimizer_steps())
+        version = (
+            self.weight.data_ptr(),
+            self.weight._version,
+            integer_conv.optimizer_steps(),
+            self.run_channels,
+        )
         if self._packed is not None and self._packed[0] == version:
             return self._packed[1]
-        packed = self._pack(self.weight_quantizer(self.weight), input_shape)
+        packed = self._pack(self._quantized_weight(), input_shape)
         self._packed = None if self.training else (version, packed)
         return packed

@@ -13,17 +13,21 @@ class PerLevelBatchNorm(nn.ModuleList):
     here the level is the position in the list.
     """
 
-    def __init__(self, num_levels: int, num_features: int, *, shared: bool = False) -> None:
+    def __init__(
+        self, num_levels: int, num_features: int, *, shared: bool = False, num_wide: int = 1
+    ) -> None:
         """
         Args:
             shared: One BatchNorm2d that all levels go through, one after the other, as in most
                 float detectors: for comparisons. Each level is normalized by its own statistics in
                 training, and by the running ones of all of them in evaluation.
+            num_wide: The number of bases whose channels the maps have side by side.
         """
         if shared:
             super().__init__([nn.BatchNorm2d(num_features)] * num_levels)
         else:
             super().__init__(nn.BatchNorm2d(num_features) for _ in range(num_levels))
+        self.num_wide = num_wide
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         """Normalize one (N, C, H_l, W_l) map per level.
@@ -41,6 +45,7 @@ def _normalize(norm: nn.Module, x: Tensor) -> Tensor:
     map is of one pixel. torch refuses the one and turns the statistics into NaN by the other.
     Synchronized norms look at the regions of all processes together and do so themselves.
     """
+    norm = getattr(norm, "current", norm)  # of a slimmable network
     if type(norm) is not nn.BatchNorm2d or not norm.training or x.numel() > x.shape[1]:
         return norm(x)
     return F.batch_norm(

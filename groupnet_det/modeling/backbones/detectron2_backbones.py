@@ -73,7 +73,7 @@ class GroupNetBackbone(GroupNetResNet, Detectron2Backbone):
 def _dilations(cfg: CfgNode) -> Sequence[int | Sequence[int]]:
     options = cfg.MODEL.GROUPNET
     if not options.BPAC.ENABLED:
-        return options.DILATIONS
+        return _of_running_bases(cfg)
     if options.DILATIONS:
         raise ConfigError(
             "MODEL.GROUPNET.DILATIONS and BPAC.ENABLED both set the dilations; leave one of them"
@@ -84,6 +84,15 @@ def _dilations(cfg: CfgNode) -> Sequence[int | Sequence[int]]:
         first_rates=options.BPAC.FIRST_RATES,
         last_rate_only=options.BPAC.LAST_RATE_ONLY,
     )
+
+
+def _of_running_bases(cfg: CfgNode) -> Sequence[int | Sequence[int]]:
+    """``DILATIONS``, where a base has its own for the bases that a slimmable network runs."""
+    options = cfg.MODEL.GROUPNET
+    if not options.SLIMMABLE_BASES:
+        return options.DILATIONS
+    number = parse_method(cfg, "BACKBONE").quantization.num_bases
+    return [one if isinstance(one, int) else one[:number] for one in options.DILATIONS]
 
 
 def build_groupnet_resnet(cfg: CfgNode, input_shape: ShapeSpec) -> Backbone:

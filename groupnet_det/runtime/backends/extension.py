@@ -46,10 +46,14 @@ def is_built() -> bool:
     return True
 
 
-def open_network(path: str | Path) -> Any:
+def open_network(path: str | Path, bases: int | None = None) -> Any:
     """``torch.classes.groupnet_det.PackedNetwork`` of a packed file.
 
     The instruction set is the best of this machine, or that in ``GROUPNET_DET_ISA``.
+
+    Args:
+        path: The file.
+        bases: The number of binary bases to run; None for the greatest.
 
     Raises:
         ExtensionError: The engine is missing, or ``GROUPNET_DET_ISA`` asks for what is impossible.
@@ -57,7 +61,7 @@ def open_network(path: str | Path) -> Any:
     """
     load_extension()
     try:
-        return torch.classes.groupnet_det.PackedNetwork(str(path))
+        return torch.classes.groupnet_det.PackedNetwork(str(path), bases or 0)
     except ValueError as error:
         reason = str(error).splitlines()[0]
         kind = ExtensionError if "GROUPNET_DET_ISA" in reason else PackedFileError

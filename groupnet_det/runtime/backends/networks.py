@@ -79,7 +79,7 @@ class NativeNetwork:
         """
         from .extension import open_network
 
-        self.engine = open_network(os.fspath(path))
+        self.engine = open_network(os.fspath(path), packed.program.num_bases)
         self.parts = {name: self.engine.part(name) for name in packed.program.parts}
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:

@@ -31,6 +31,7 @@ from tests.exporting.tiny_classifier import (
     copy_tiny_classifier,
     write_tiny_classifier,
 )
+from tests.exporting.tiny_slimmable import SLIMMABLE, write_slimmable
 
 
 @pytest.fixture
@@ -293,3 +294,18 @@ def test_a_report_that_cannot_be_written_is_told_before_the_work(verify, tmp_pat
     monkeypatch.setattr(verify_packed, "verify", lambda *_, **__: pytest.fail("it has begun"))
     code, _ = verify(*REFERENCE, "--json", tmp_path / "file/report.json")
     assert code.startswith(f"error: --json {tmp_path}/file/report.json: its folder cannot be made")
+
+
+def test_each_number_of_bases_is_verified(root, tmp_path, datasets_env, many_images, capsys):
+    write_slimmable(root, tmp_path)
+    words = ["--config-file", str(root / CONFIG), *SLIMMABLE, *many_images]
+    words += ["MODEL.WEIGHTS", str(tmp_path / WEIGHTS)]
+    packed = str(tmp_path / PACKED)
+    assert export_packed.main([*words[:2], "--output", packed, *words[2:]]) == 0
+    flags = ["--packed", packed, "--num-images", "2", *REFERENCE]
+    code = verify_packed.main([*words[:2], *flags, *words[2:]])
+    printed = capsys.readouterr().out
+    assert code == 0
+    for number in (1, 2, 4):
+        assert f"K={number}: res2.0" in printed
+    assert "K=3" not in printed

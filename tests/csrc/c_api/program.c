@@ -24,6 +24,7 @@ static void check_model(const groupnet_model* model) {
   check(groupnet_info(model)[0] == '{', "info");
   check(groupnet_instruction_set(model)[0] != '\0', "instruction set");
   check(groupnet_input_channels(model) == 3, "input channels");
+  check(groupnet_num_bases(model) == 0, "number of bases");
   check(groupnet_num_classes(model) > 1, "number of classes");
   check(groupnet_class_name(model, groupnet_num_classes(model)) == NULL, "no such class");
   check(groupnet_num_outputs(model) == 1, "number of outputs");
@@ -119,6 +120,8 @@ int main(int argc, char** argv) {
   check(groupnet_open("/absent.gnp", &error) == NULL, "an absent file");
   check(strcmp(error.message, "/absent.gnp cannot be opened") == 0, error.message);
   check(groupnet_open_bytes("abc", 3, &error) == NULL, "a file of three bytes");
+  check(groupnet_open_bytes_with_bases("abc", 3, 1, &error) == NULL, "three bytes, one base");
+  check(groupnet_open_with_bases(argv[1], 1, &error) == NULL, "a file of one network");
   model = groupnet_open(argv[1], &error);
   if (model == NULL) {
     printf("FAILED: %s\n", error.message);

@@ -45,6 +45,14 @@ NETWORKS = {
             *("MODEL.GROUPNET.DOWNSAMPLE", "binary", "SOLVER.BEST_METRIC", ""),
         ],
     ),
+    "slimmable": (
+        "configs/quick/classifier_groupnet_mnist5k.yaml",
+        [
+            *("MODEL.GROUPNET.WIDTH", "0.0835", "MODEL.GROUPNET.NUM_BASES", "3"),
+            *("MODEL.GROUPNET.SLIMMABLE_BASES", "[1, 2, 3]", "SOLVER.BEST_METRIC", ""),
+            *("MODEL.GROUPNET.DOWNSAMPLE", "binary"),
+        ],
+    ),
     "segmenter": (
         "configs/quick/deeplab_groupnet_photo_digits.yaml",
         [

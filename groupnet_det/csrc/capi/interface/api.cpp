@@ -52,17 +52,26 @@ extern "C" {
 int groupnet_api_version(void) { return GROUPNET_API_VERSION; }
 
 groupnet_model* groupnet_open(const char* path, groupnet_error* error) {
-  return guarded(error, static_cast<groupnet_model*>(nullptr), [&] {
-    require(path != nullptr, "the path is NULL");
-    return wrap(groupnet::Model::open(std::string(path)));
-  });
+  return groupnet_open_with_bases(path, 0, error);
 }
 
 groupnet_model* groupnet_open_bytes(const void* bytes, size_t size, groupnet_error* error) {
+  return groupnet_open_bytes_with_bases(bytes, size, 0, error);
+}
+
+groupnet_model* groupnet_open_with_bases(const char* path, int bases, groupnet_error* error) {
+  return guarded(error, static_cast<groupnet_model*>(nullptr), [&] {
+    require(path != nullptr, "the path is NULL");
+    return wrap(groupnet::Model::open(std::string(path), bases));
+  });
+}
+
+groupnet_model* groupnet_open_bytes_with_bases(const void* bytes, size_t size, int bases,
+                                               groupnet_error* error) {
   return guarded(error, static_cast<groupnet_model*>(nullptr), [&] {
     require(bytes != nullptr, "the bytes are NULL");
     const auto* first = static_cast<const uint8_t*>(bytes);
-    return wrap(groupnet::Model::open(std::vector<uint8_t>(first, first + size)));
+    return wrap(groupnet::Model::open(std::vector<uint8_t>(first, first + size), bases));
   });
 }
 
@@ -79,6 +88,8 @@ const char* groupnet_instruction_set(const groupnet_model* model) {
 int groupnet_input_channels(const groupnet_model* model) {
   return model->model.program().input_channels;
 }
+
+int groupnet_num_bases(const groupnet_model* model) { return model->model.program().num_bases; }
 
 int groupnet_num_classes(const groupnet_model* model) {
   return static_cast<int>(model->model.class_names().size());

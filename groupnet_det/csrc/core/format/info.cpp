@@ -125,12 +125,21 @@ const std::vector<Member> kMembers = {{"task", text},
                                       {"sizes", object_of<num_bytes>},
                                       {"versions", object_of<text>}};
 
+void check_known(const Json& info, const std::string& what) {
+  for (const Member& member : kMembers) {
+    const Json* value = info.find(member.name, what);
+    if (value != nullptr) member.check(*value, what + "." + member.name);
+  }
+}
+
 }  // namespace
 
 void check_info(const Json& info) {
-  for (const Member& member : kMembers) {
-    const Json* value = info.find(member.name, "info");
-    if (value != nullptr) member.check(*value, std::string("info.") + member.name);
+  check_known(info, "info");
+  const Json* fewer = info.find("fewer_bases", "info");
+  if (fewer == nullptr) return;
+  for (const auto& [number, members] : fewer->as_object("info.fewer_bases")) {
+    check_known(members, "info.fewer_bases." + shortened(number));
   }
 }
 

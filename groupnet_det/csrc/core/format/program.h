@@ -94,6 +94,7 @@ struct Program {
   bool is_part = false;
   int input_channels = 0;
   int size_divisor = 1;
+  int num_bases = 0;  // that it runs; 0 where the file does not say
   std::vector<BufferSpec> buffers;
   std::vector<std::unique_ptr<Step>> steps;
   std::vector<std::pair<std::string, int>> outputs;

@@ -43,8 +43,8 @@ void each_pixel(const MapView<T>& map, int64_t images, const BufferMemory& memor
 }  // namespace
 
 Network::Network(const PackedFile& file, const KernelTable& kernels,
-                 std::shared_ptr<ThreadPool> pool)
-    : Network(read_program(file, operations()), kernels, std::make_shared<Constants>(),
+                 std::shared_ptr<ThreadPool> pool, int bases)
+    : Network(read_program(file, operations(), bases), kernels, std::make_shared<Constants>(),
               std::move(pool)) {
   // Tensors lie in the file, which need not live on: their values are laid out now.
   constants_->forget_data();

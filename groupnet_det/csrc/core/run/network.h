@@ -21,9 +21,10 @@ namespace groupnet {
 // Of a whole program, or of one of its parts.
 class Network {
  public:
-  // Throws Error where the file is not what it should be. Its parts share its threads.
+  // Throws Error where the file is not what it should be, or has no network of so many bases; 0
+  // stands for the most. Its parts share its threads.
   Network(const PackedFile& file, const KernelTable& kernels,
-          std::shared_ptr<ThreadPool> pool = std::make_shared<ThreadPool>());
+          std::shared_ptr<ThreadPool> pool = std::make_shared<ThreadPool>(), int bases = 0);
 
   const Program& program() const { return program_; }
   const KernelTable& kernels() const { return kernels_; }

@@ -1,8 +1,8 @@
 """Last changes of a program that is being built: values that nothing reads are left out,
 thresholds act on sums, buffers are shared."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -88,12 +88,6 @@ def join_buffers(program: Program) -> Program:
     return renumber(reuse_residuals(program))
 
 
-def named_tensors(program: Program, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors that a program and its parts name."""
-    named = set(_texts(program))
-    return {name: tensor for name, tensor in tensors.items() if name in named}
-
-
 def _without_unread(
     builders: Sequence[StepBuilder], on_demand: Sequence[tuple[ConvBuilder, ConvBuilder]]
 ) -> list[StepBuilder]:
@@ -120,15 +114,3 @@ def _with_thresholds_on_sums(
     pairs = zip(branches, step.branches, strict=True)
     changed = [k for k, (branch, before) in enumerate(pairs) if branch is not before]
     return replace(step, branches=branches), changed
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """All strings in a tree of dataclasses."""
-    if isinstance(value, str):
-        yield value
-    elif is_dataclass(value):
-        for member in fields(value):
-            yield from _texts(getattr(value, member.name))
-    elif isinstance(value, tuple | dict):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _texts(item)

@@ -6,13 +6,13 @@ from typing import Any
 
 from torch import Tensor
 
-from groupnet_det.packed.program import Program
+from groupnet_det.packed.program import Program, named_tensors
 from groupnet_det.packed.steps.float_maps import AnyFloatStep
 from groupnet_det.packed.steps.input_steps import Input, Stem
 from groupnet_det.packed.steps.parts import Buffer, Map, Sinks
 
 from .feature_maps import FeatureMap
-from .finishing import FinishedSteps, finish_steps, join_buffers, named_tensors
+from .finishing import FinishedSteps, finish_steps, join_buffers
 from .folding import MapValues
 from .step_builders import BranchBuilder, ConvBuilder, FloatStepBuilder, SourceBuilder, StepBuilder
 from .tensor_store import TensorStore

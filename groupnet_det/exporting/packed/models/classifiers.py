@@ -32,6 +32,7 @@ from torch import nn
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.folding import MapValues
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
+from groupnet_det.exporting.packed.builder.tensor_store import TensorStore
 from groupnet_det.exporting.packed.eight_bits.float_layers import Float32Convs, FloatConvs
 from groupnet_det.packed.packed_file import PackedFile
 from groupnet_det.packed.steps.conv import Term
@@ -47,6 +48,7 @@ def export_classifier(
     class_names: Sequence[str],
     info: Mapping[str, Any] | None = None,
     float_convs: FloatConvs | None = None,
+    store: TensorStore | None = None,
 ) -> PackedFile:
     """Fold and pack a trained classifier.
 
@@ -55,6 +57,7 @@ def export_classifier(
         class_names: One for each logit.
         info: Further members of the file's ``info``, such as ``preprocessing`` and ``source``.
         float_convs: How convolutions in full precision are computed; as trained by default.
+        store: Keeps the tensors, for other files to share them.
 
     Returns:
         A network with the output ``logits`` (N, 1, 1, number of classes), whose ``info`` has
@@ -66,7 +69,7 @@ def export_classifier(
     _check(model, class_names)
     model = copy.deepcopy(model).cpu().float().eval()
     mean, std = model.pixel_mean.flatten(), model.pixel_std.flatten()
-    builder = ProgramBuilder(input_channels=len(mean))
+    builder = ProgramBuilder(input_channels=len(mean), store=store)
     float_convs = float_convs or Float32Convs()
     exported = export_backbone(
         builder,

@@ -21,6 +21,7 @@ from groupnet_det.config.dense_detectors import DENSE_BY_CLASS
 from groupnet_det.errors import ConfigError
 from groupnet_det.exporting.packed.builder.feature_maps import FeatureMap
 from groupnet_det.exporting.packed.builder.program_builder import ProgramBuilder
+from groupnet_det.exporting.packed.builder.tensor_store import TensorStore
 from groupnet_det.exporting.packed.eight_bits.float_layers import Float32Convs, FloatConvs
 from groupnet_det.exporting.packed.layers.exporter import Exporter
 from groupnet_det.exporting.packed.layers.last_layers import FloatPredictors, Predictors
@@ -90,6 +91,7 @@ def export_model(
     float_convs: FloatConvs | None = None,
     mask_threshold: float = MASK_THRESHOLD,
     score_threshold: ScoreThreshold | None = None,
+    store: TensorStore | None = None,
 ) -> PackedFile:
     """Fold and pack a trained detector or segmenter.
 
@@ -102,6 +104,7 @@ def export_model(
         mask_threshold: Probability from which a pixel is part of an object's mask.
         score_threshold: Score threshold for all classes or by class name: the default of
             predictors.
+        store: Keeps the tensors, for other files to share them.
 
     Raises:
         ConfigError: No program can compute this network; the message says what to change. Or a
@@ -111,7 +114,7 @@ def export_model(
     model = copy.deepcopy(model).cpu().float().eval()
     backbone = getattr(model.backbone, "bottom_up", model.backbone)
     mean, std = model.pixel_mean.flatten(), model.pixel_std.flatten()
-    builder = ProgramBuilder(input_channels=len(mean))
+    builder = ProgramBuilder(input_channels=len(mean), store=store)
     last_stage = _last_stage(model, backbone)
     names = {id(module): name for name, module in model.named_modules()}
     float_convs = float_convs or Float32Convs()

@@ -12,6 +12,7 @@ namespace groupnet {
 namespace {
 
 constexpr size_t kMaxSteps = 4096, kMaxBuffers = 16384, kMaxParts = 64;
+constexpr int kMaxBases = 64;
 
 class ProgramReader {
  public:
@@ -35,6 +36,9 @@ class ProgramReader {
     require(!program_.outputs.empty(), where_ + " has no outputs");
     check_step_order(program_, where_);
     if (const Json* parts = json.find("parts", where_)) read_parts(*parts);
+    require(!program_.is_part || (json.find("num_bases", where_) == nullptr &&
+                                  json.find("fewer_bases", where_) == nullptr),
+            where_ + " has bases, which only the whole program can have");
     return std::move(program_);
   }
 
@@ -120,10 +124,42 @@ class ProgramReader {
   std::string where_;
 };
 
+// By their number of bases, which is 0 where the file does not say.
+std::map<int, const Json*> programs_of(const Json& json) {
+  const int most = whole(json, "num_bases", 1, kMaxBases, "the program", 0);
+  std::map<int, const Json*> programs = {{most, &json}};
+  const Json* fewer = json.find("fewer_bases", "the program");
+  if (fewer == nullptr) return programs;
+  for (const auto& [name, program] : fewer->as_object("fewer_bases")) {
+    int number = 1;
+    while (number < most && std::to_string(number) != name) ++number;
+    require(number < most,
+            "fewer_bases has " + quoted(name) + ", which is no number below num_bases");
+    programs[number] = &program;
+  }
+  return programs;
+}
+
+std::string no_such_bases(const std::map<int, const Json*>& programs, int bases) {
+  std::string valid;
+  for (const auto& [number, program] : programs) {
+    if (number > 0) valid += (valid.empty() ? "" : ", ") + std::to_string(number);
+  }
+  return "it has no network of " + std::to_string(bases) +
+         " bases; valid: " + (valid.empty() ? "none, as it has one network" : valid);
+}
+
 }  // namespace
 
-Program read_program(const PackedFile& file, const Operations& operations) {
-  return ProgramReader(file, operations, "", false).read(Json::parse(file.program()));
+Program read_program(const PackedFile& file, const Operations& operations, int bases) {
+  const Json json = Json::parse(file.program());
+  const auto programs = programs_of(json);
+  const int most = programs.rbegin()->first;
+  const auto found = programs.find(bases == 0 ? most : bases);
+  if (found == programs.end()) throw Error(no_such_bases(programs, bases));
+  Program program = ProgramReader(file, operations, "", false).read(*found->second);
+  program.num_bases = found->first;
+  return program;
 }
 
 }  // namespace groupnet
