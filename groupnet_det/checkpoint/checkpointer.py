@@ -13,7 +13,6 @@ import torch
 from detectron2.checkpoint import DetectionCheckpointer
 
 from groupnet_det.errors import CheckpointError, TrainingError, UserError
-from groupnet_det.layers.slimmable import num_bases
 
 from .compatibility import check_fit, move_backbone, refuse_packed
 from .finite import NotFiniteError, check_finite
@@ -154,8 +153,7 @@ class Checkpointer(DetectionCheckpointer):
             k.removeprefix("module."): v for k, v in named_state(path, checkpoint["model"]).items()
         }
         if not checkpoint.get("matching_heuristics"):
-            state = fit_bases(path, state, model, num_bases(self.model))
-            state = move_backbone(state, list(model))
+            state = move_backbone(fit_bases(path, state, self.model), list(model))
             check_fit(path, _shapes(state), _shapes(model), strict=self._strict_now)
         self._check_finite({**checkpoint, "model": {k: state[k] for k in state if k in model}})
         return super()._load_model({**checkpoint, "model": state})
@@ -204,7 +202,6 @@ def load_tensors(path: str) -> dict[str, Any]:
             f"reading it could run code" + (f": it names {code[1]}" if code else "")
         ) from error
     except Exception as error:  # the reader raises IndexError, struct.error, ...
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise CheckpointError(
             f"{path} is broken or truncated: {reason}; is it a checkpoint?"

@@ -15,7 +15,6 @@ from tabulate import tabulate
 from torch import Tensor, nn
 
 from groupnet_det.errors import CheckpointError, ConfigError
-from groupnet_det.layers.slimmable import num_bases
 
 from .checkpointer import named_state, read_checkpoint
 from .compatibility import PREDICTORS, Shapes, backbone_prefix, check_fit, move_backbone
@@ -80,8 +79,7 @@ def initialize(
         _take_detector(plan, ours, _read(detector, "MODEL.INIT.DETECTOR"), detector, noise)
     if backbone:
         _take_backbone(plan, ours, _read(backbone, "MODEL.INIT.BACKBONE"), backbone)
-    values = fit_bases(detector, plan.values, model.state_dict(), num_bases(model))
-    model.load_state_dict(values, strict=False)
+    model.load_state_dict(fit_bases(detector, plan.values, model), strict=False)
     files = " and ".join(filter(None, (detector, backbone)))
     logger.info(f"Initialisation from {files}:\n{plan.report()}")
     return plan

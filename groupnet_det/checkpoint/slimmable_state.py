@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from groupnet_det.errors import CheckpointError
+from groupnet_det.layers.slimmable import num_bases
 
 # A tensor of one of the norms of a `SwitchableBatchNorm2d`.
 SWITCHED = re.compile(r"(?P<norm>.*\.)of_bases\.(?P<bases>\d+)\.(?P<tensor>\w+)")
@@ -14,15 +15,15 @@ BRANCH = re.compile(r"\bbranches\.(\d+)\.")
 WIDE = re.compile(r".*\.(conv\.weight|weight_quantizer\.\w+|(norm\.\d+|act)\.\w+|merge\.scales)")
 SCALES = ".merge.scales"
 
-State = Mapping[str, Tensor]
+StateDict = Mapping[str, Tensor]
 
 
-def choices_of(keys: Sequence[str] | State) -> list[int]:
+def choices_of(keys: Sequence[str] | StateDict) -> list[int]:
     """The numbers of bases that a slimmable network runs with; none for other networks."""
     return sorted({int(match["bases"]) for match in map(SWITCHED.fullmatch, keys) if match})
 
 
-def fit_bases(path: str, state: State, ours: State, num_bases: int) -> dict[str, Tensor]:
+def fit_bases(path: str, state: StateDict, model: nn.Module) -> dict[str, Tensor]:
     """The tensors of a checkpoint under the keys of a model, where one of both is slimmable.
 
     * Of a slimmable network with K bases, a network of K' takes the first K' branches, the first
@@ -32,32 +33,33 @@ def fit_bases(path: str, state: State, ours: State, num_bases: int) -> dict[str,
     Args:
         path: Path for the message.
         state: Tensors of the checkpoint.
-        ours: Those of the model.
-        num_bases: The greatest number of bases of a group of the model.
+        model: The model.
 
     Raises:
         CheckpointError: The slimmable network does not run with so many bases.
     """
+    ours = model.state_dict()
     theirs, wanted = choices_of(state), choices_of(ours)
     if theirs and not wanted:
-        if num_bases not in theirs:
+        number = num_bases(model)
+        if number not in theirs:
             raise CheckpointError(
-                f"{path} is of a network that runs with {theirs} bases, the model has {num_bases}; "
+                f"{path} is of a network that runs with {theirs} bases, the model has {number}; "
                 "set MODEL.GROUPNET.NUM_BASES (K) to one of these"
             )
-        return _select(state, ours, num_bases)
+        return _select(state, ours, number)
     if wanted and not theirs:
         return _spread(state, ours)
     return dict(state)
 
 
-def plain_state(state: State) -> dict[str, Tensor]:
+def plain_state(state: StateDict) -> dict[str, Tensor]:
     """The tensors of a slimmable network as those of a network with all of its bases."""
     choices = choices_of(state)
     return _of_number(state, choices[-1]) if choices else dict(state)
 
 
-def _of_number(state: State, number: int) -> dict[str, Tensor]:
+def _of_number(state: StateDict, number: int) -> dict[str, Tensor]:
     """The tensors with the norms of a number of bases."""
     chosen = {}
     for key, value in state.items():
@@ -69,7 +71,7 @@ def _of_number(state: State, number: int) -> dict[str, Tensor]:
     return chosen
 
 
-def _select(state: State, ours: State, number: int) -> dict[str, Tensor]:
+def _select(state: StateDict, ours: StateDict, number: int) -> dict[str, Tensor]:
     selected = {}
     for key, value in _of_number(state, number).items():
         # A unit of a pyramid or a tower is not within a list of branches where it has one base.
@@ -101,7 +103,7 @@ def _first_rows(key: str, value: Tensor, wanted: Tensor) -> Tensor:
     return rows * (len(value) / len(wanted)) if key.endswith(SCALES) else rows
 
 
-def _spread(state: State, ours: State) -> dict[str, Tensor]:
+def _spread(state: StateDict, ours: StateDict) -> dict[str, Tensor]:
     spread = dict(state)
     for key, wanted in ours.items():
         match = SWITCHED.fullmatch(key)

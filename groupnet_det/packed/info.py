@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from groupnet_det.errors import shortened
+from groupnet_det.errors import PackedFileError, shortened
 
 from .limits import in_range
 from .program_json import read_value
@@ -74,8 +74,13 @@ MEMBERS: dict[str, Any] = {
 }
 
 
-# The members that differ with fewer bases, by their number; they may be any of the others.
+# The members that differ with fewer bases, by their number; but not those that decide over images
+# and results.
 FEWER_BASES = "fewer_bases"
+COMMON = {
+    *("task", "class_names", "stuff_class_names", "preprocessing", "postprocessing"),
+    FEWER_BASES,
+}
 
 # Members of ``postprocessing`` that detectors of all kinds may have; theirs alone are not null.
 OF_POSTPROCESSING: dict[str, Any] = {
@@ -94,7 +99,10 @@ def check_info(info: Mapping[str, Any]) -> None:
     if info.get(FEWER_BASES) is not None:
         others = read_value(dict[str, dict], info[FEWER_BASES], f"info.{FEWER_BASES}")
         for number, members in others.items():
-            _check_members(members, f"info.{FEWER_BASES}.{shortened(number)}")
+            where = f"info.{FEWER_BASES}.{shortened(number)}"
+            if wrong := sorted(COMMON & members.keys()):
+                raise PackedFileError(f"{where} has {wrong}, which are common to all bases")
+            _check_members(members, where)
 
 
 def _check_members(info: Mapping[str, Any], where: str) -> None:

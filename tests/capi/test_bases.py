@@ -6,10 +6,12 @@ import pytest
 from groupnet_det.packed.packed_file import write_packed
 from groupnet_det.runtime.predictor import PackedPredictor
 from groupnet_det.runtime.reference.interpreter import run_reference
+from tests.packed.edits import with_info
 from tests.packed.programs import example_images
 from tests.packed.programs_of_bases import FEWER, NUM_BASES, bases_example
 
 from .library import LibraryError
+from .test_info import refusal, refused_by_python
 
 WHOLE = bases_example()
 
@@ -52,3 +54,18 @@ def test_the_command_runs_the_chosen_number(groupnet_run, path, write_image, ans
     assert done.returncode == 1
     assert "no network of 3 bases; valid: 1, 2, 4" in done.stderr
     assert groupnet_run(path, image, "--bases", "0").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        *(3, {}, {"1": 3}, {"1": None}, {"1": {}}, {"1": {"sizes": 3}}, {"7": {"sizes": {"a": 1}}}),
+        *({"1": {"task": "detection"}}, {"1": {"fewer_bases": {}}}, {"1": {"class_names": None}}),
+    ],
+    ids=str,
+)
+def test_info_of_fewer_bases_is_checked_as_in_python(library, path, members):
+    info = {**WHOLE.info, "fewer_bases": members}
+    path.write_bytes(with_info(path.read_bytes(), info))
+    message = refusal(library, path)
+    assert (message is not None) == refused_by_python(info), message

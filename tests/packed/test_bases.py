@@ -115,3 +115,20 @@ def test_a_tensor_that_fewer_bases_alone_name_is_named():
     validate(WHOLE.program, WHOLE.tensors)
     with pytest.raises(PackedFileError, match="no step names the tensors"):
         validate(WHOLE.program.with_bases(4), WHOLE.tensors)
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (3, "info.fewer_bases is of the type int"),
+        ({"1": 3}, "info.fewer_bases.1 is of the type int"),
+        ({"1": {"sizes": 3}}, "info.fewer_bases.1.sizes is of the type int"),
+        ({"1": {"task": "detection"}}, r"fewer_bases.1 has .'task'., which .* common to all bases"),
+        ({"1": {"fewer_bases": {}}}, "common to all bases"),
+    ],
+    ids=str,
+)
+def test_wrong_info(tmp_path, members, message):
+    path = tmp_path / "wrong.gnp"
+    with pytest.raises(PackedFileError, match=message):
+        write_packed(path, WHOLE.program, {**WHOLE.info, "fewer_bases": members}, WHOLE.tensors)

@@ -19,7 +19,8 @@ from tests.engine.test_training import BrokenOffError, make_config, train
 
 KEY = "MODEL.GROUPNET.SLIMMABLE_BASES"
 OPTIONS = [KEY, "[1, 2, 4]", "MODEL.GROUPNET.NUM_BASES", "4"]
-DETECTOR = [*OPTIONS, "INPUT.MIN_SIZE_TRAIN", "[96]", "MODEL.RETINANET.SCORE_THRESH_TEST", "0.0"]
+DETECTOR = [*OPTIONS, "SOLVER.MAX_ITER", "3", "INPUT.MIN_SIZE_TRAIN", "[96]", "DATASETS.TEST", "[]"]
+CLASSIFIER = "classifier_groupnet_mnist5k"
 
 
 class Losses(torch.nn.Module):
@@ -97,19 +98,19 @@ def test_a_resumed_training_repeats_an_uninterrupted_one(root, tmp_path, dataset
 
 
 def test_the_scores_of_each_number_are_those_of_its_network(root, tmp_path, datasets_env):
-    cfg = make_config(root, tmp_path / "slimmable", *DETECTOR)
+    cfg = make_config(root, tmp_path / "slimmable", *OPTIONS, config=CLASSIFIER)
     trainer, _ = train(cfg)
     scores = trainer._last_eval_results
-    assert list(scores) == ["bbox", "bases_1", "bases_2"]
+    assert list(scores) == ["classification", "bases_1", "bases_2"]
     rows = (tmp_path / "slimmable/metrics.json").read_text().splitlines()
-    assert "bases_1/bbox/AP" in json.loads(rows[-1])
-    found = {4: scores["bbox"], 2: scores["bases_2"]["bbox"], 1: scores["bases_1"]["bbox"]}
-    for number, expected in found.items():
-        options = [*DETECTOR, "MODEL.GROUPNET.NUM_BASES", str(number)]
-        cfg = make_config(root, tmp_path / str(number), *options)
+    assert "bases_1/classification/top1" in json.loads(rows[-1])
+    of_fewer = {number: scores[f"bases_{number}"]["classification"] for number in (1, 2)}
+    for number, expected in {**of_fewer, 4: scores["classification"]}.items():
+        options = [*OPTIONS, "MODEL.GROUPNET.NUM_BASES", str(number)]
+        cfg = make_config(root, tmp_path / str(number), *options, config=CLASSIFIER)
         model = Trainer.build_model(cfg)
         Checkpointer(model, strict=True).load(str(tmp_path / "slimmable/model_final.pth"))
-        assert Trainer.test(cfg, model)["bbox"] == pytest.approx(expected, nan_ok=True)
+        assert Trainer.test(cfg, model)["classification"] == pytest.approx(expected)
 
 
 def test_a_segmenter_is_trained_without_distillation(root, tmp_path, datasets_env):

@@ -1,6 +1,7 @@
 #include "core/format/info.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -125,6 +126,10 @@ const std::vector<Member> kMembers = {{"task", text},
                                       {"sizes", object_of<num_bytes>},
                                       {"versions", object_of<text>}};
 
+// That decide over images and results.
+const std::set<std::string> kCommon = {"task",          "class_names",    "stuff_class_names",
+                                       "preprocessing", "postprocessing", "fewer_bases"};
+
 void check_known(const Json& info, const std::string& what) {
   for (const Member& member : kMembers) {
     const Json* value = info.find(member.name, what);
@@ -139,7 +144,12 @@ void check_info(const Json& info) {
   const Json* fewer = info.find("fewer_bases", "info");
   if (fewer == nullptr) return;
   for (const auto& [number, members] : fewer->as_object("info.fewer_bases")) {
-    check_known(members, "info.fewer_bases." + shortened(number));
+    const std::string what = "info.fewer_bases." + shortened(number);
+    for (const auto& [name, value] : members.as_object(what)) {
+      require(kCommon.count(name) == 0,
+              what + " has " + quoted(name) + ", which is common to all bases");
+    }
+    check_known(members, what);
   }
 }
 

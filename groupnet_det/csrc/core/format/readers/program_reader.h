@@ -17,8 +17,8 @@ using ReadStep = std::unique_ptr<Step>(const PartReader& reader, const Json& jso
 // By the `op` of the file.
 using Operations = std::map<std::string, ReadStep*>;
 
-// The program that runs `bases` bases, or with 0 the one that runs the most. Throws Error where there
-// is none, or where it does not fit the format or its tensors. `file` must outlive it.
+// The program that runs `bases` bases, or with 0 the one that runs the most. Throws Error where
+// there is none, or where it does not fit the format or its tensors. `file` must outlive it.
 Program read_program(const PackedFile& file, const Operations& operations, int bases = 0);
 
 }  // namespace groupnet
