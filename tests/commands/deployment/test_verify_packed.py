@@ -296,13 +296,14 @@ def test_a_report_that_cannot_be_written_is_told_before_the_work(verify, tmp_pat
     assert code.startswith(f"error: --json {tmp_path}/file/report.json: its folder cannot be made")
 
 
+@pytest.mark.skipif(not extension.is_built(), reason="the engine is not built")
 def test_each_number_of_bases_is_verified(root, tmp_path, datasets_env, many_images, capsys):
     write_slimmable(root, tmp_path)
     words = ["--config-file", str(root / CONFIG), *SLIMMABLE, *many_images]
     words += ["MODEL.WEIGHTS", str(tmp_path / WEIGHTS)]
     packed = str(tmp_path / PACKED)
     assert export_packed.main([*words[:2], "--output", packed, *words[2:]]) == 0
-    flags = ["--packed", packed, "--num-images", "2", *REFERENCE]
+    flags = ["--packed", packed, "--num-images", "2"]
     code = verify_packed.main([*words[:2], *flags, *words[2:]])
     printed = capsys.readouterr().out
     assert code == 0

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from detectron2.engine import default_argument_parser, launch
+from detectron2.evaluation.testing import flatten_results_dict
 from detectron2.utils import comm
 from PIL import Image
 
@@ -50,7 +51,8 @@ NETWORKS = {
         [
             *("MODEL.GROUPNET.WIDTH", "0.0835", "MODEL.GROUPNET.NUM_BASES", "3"),
             *("MODEL.GROUPNET.SLIMMABLE_BASES", "[1, 2, 3]", "SOLVER.BEST_METRIC", ""),
-            *("MODEL.GROUPNET.DOWNSAMPLE", "binary"),
+            # Divergences are computed in float32.
+            *("MODEL.GROUPNET.DOWNSAMPLE", "binary", "MODEL.DISTILLATION.SLIMMABLE_WEIGHT", "0.0"),
         ],
     ),
     "segmenter": (
@@ -157,10 +159,8 @@ def test_weights_and_statistics_are_those_of_one_process(runs):
 
 
 def test_predictions_and_scores_are_those_of_one_process(runs):
-    one, two = (outcome["scores"] for outcome in outcomes(runs))
-    assert one.keys() == two.keys()
-    for task, scores in one.items():
-        assert two[task] == pytest.approx(scores, nan_ok=True, abs=1e-9)
+    one, two = (flatten_results_dict(outcome["scores"]) for outcome in outcomes(runs))
+    assert two == pytest.approx(one, nan_ok=True, abs=1e-9)
     tables = [read_predictions(folder / "inference") for folder in runs]
     assert len(tables[0]) == len(tables[1]) >= 20
     torch.testing.assert_close(torch.tensor(tables[0]), torch.tensor(tables[1]))
