@@ -160,7 +160,7 @@ def test_weights_and_statistics_are_those_of_one_process(runs):
 
 def test_predictions_and_scores_are_those_of_one_process(runs):
     one, two = (flatten_results_dict(outcome["scores"]) for outcome in outcomes(runs))
-    assert two == pytest.approx(one, nan_ok=True, abs=1e-9)
+    assert two == pytest.approx(one, nan_ok=True, abs=1e-7)  # of float32
     tables = [read_predictions(folder / "inference") for folder in runs]
     assert len(tables[0]) == len(tables[1]) >= 20
     torch.testing.assert_close(torch.tensor(tables[0]), torch.tensor(tables[1]))
