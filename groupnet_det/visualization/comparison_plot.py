@@ -72,7 +72,8 @@ def plot_front(points: Sequence[Point], output: Path, title: str) -> None:
 
     Args:
         points: The points; those without a time are left out. The area of a marker grows with the
-            file; error bars are a deviation each way, where there are several seeds.
+            file; error bars are a deviation each way, where there are several seeds. A network
+            has its name at the fastest of its engines.
         output: PNG file.
         title: Above the plot.
     """
@@ -109,10 +110,12 @@ def plot_front(points: Sequence[Point], output: Path, title: str) -> None:
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=9)
     axes.margins(x=0.1, y=0.08)
+    methods = [point.method for _, point in timed]
     name_points(
         axes,
         [(milliseconds, point.score) for milliseconds, point in timed],
-        [point.method for _, point in timed],
+        # on its fastest engine: colours tell the others
+        [name if name not in methods[:number] else "" for number, name in enumerate(methods)],
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(output, dpi=110)
@@ -127,7 +130,7 @@ def name_points(
     Args:
         axes: Matplotlib's, with all else drawn.
         points: In the units of the axes.
-        names: One a point.
+        names: One a point; an empty one is not written.
 
     Returns:
         The annotations.
@@ -139,6 +142,8 @@ def name_points(
     taken = [_around(centre) for centre in centres]
     notes = []
     for point, name in zip(points, names, strict=True):
+        if not name:
+            continue
         tried = [
             _annotate(axes, point, name, d, direction)
             for d in DISTANCES

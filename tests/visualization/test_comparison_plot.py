@@ -5,8 +5,9 @@ from matplotlib import pyplot as plt
 from matplotlib.text import Text
 from PIL import Image
 
+from groupnet_det.benchmark.front.front_rows import Point, mark_front
 from groupnet_det.comparison.grid import Summary
-from groupnet_det.visualization.comparison_plot import name_points, plot_comparison
+from groupnet_det.visualization.comparison_plot import name_points, plot_comparison, plot_front
 
 
 def summary(method, num_seeds, score, deviation, operations, num_bytes):
@@ -63,3 +64,33 @@ def test_names_hide_no_names_and_no_points():
         assert not any(box.contains(*centre) for centre in pixels)
         assert frame.contains(box.x0, box.y0)
         assert frame.contains(box.x1, box.y1)
+
+
+def point(method, engine, milliseconds, score):
+    return Point(
+        method=method,
+        engine=engine,
+        metric="classification/top1",
+        num_seeds=1,
+        score=score,
+        deviation=0.0,
+        num_bytes=1000,
+        milliseconds=milliseconds,
+    )
+
+
+def test_a_network_of_the_front_is_named_once_at_its_fastest_engine(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr("matplotlib.pyplot.close", figures.append)
+    points = [
+        point("float", "slow", 0.3, 54.0),
+        point("float", "fast", 0.2, 54.5),
+        point("binary", "packed", 0.1, 50.0),
+        point("not timed", "packed", None, 99.0),
+    ]
+    plot_front(mark_front(points), tmp_path / "front.png", "title")
+    (axes,) = figures[0].axes
+    named = {text.get_text(): tuple(text.xy) for text in axes.texts}
+    assert named == {"binary": (0.1, 50.0), "float": (0.2, 54.5)}
+    front = next(line for line in axes.lines if line.get_label() == "Pareto front")
+    assert front.get_xydata().tolist() == [[0.1, 50.0], [0.2, 54.5]]
