@@ -19,7 +19,7 @@ from tests.engine.test_training import BrokenOffError, make_config, train
 
 KEY = "MODEL.GROUPNET.SLIMMABLE_BASES"
 OPTIONS = [KEY, "[1, 2, 4]", "MODEL.GROUPNET.NUM_BASES", "4"]
-DETECTOR = [*OPTIONS, "SOLVER.MAX_ITER", "3", "INPUT.MIN_SIZE_TRAIN", "[96]", "DATASETS.TEST", "[]"]
+DETECTOR = [*OPTIONS, "INPUT.MIN_SIZE_TRAIN", "[96]", "DATASETS.TEST", "[]"]
 CLASSIFIER = "classifier_groupnet_mnist5k"
 
 
