@@ -8,7 +8,9 @@ import yaml
 
 from groupnet_det.commands.training import report
 from groupnet_det.errors import DataError
+from groupnet_det.report.baseline import open_baseline
 from groupnet_det.report.report_page import write_report
+from groupnet_det.report.training_run import Run
 from tests.conftest import write_noise_images
 
 from .conftest import train_with_report
@@ -63,3 +65,15 @@ def test_other_data_cannot_be_compared(trained, full_precision, tmp_path, datase
     (other / "config.yaml").write_text(yaml.safe_dump(config))
     with pytest.raises(DataError, match="was scored on other data"):
         write_report(trained(TASK), baseline=other)
+
+
+@pytest.mark.parametrize("name", ["coco_2017_val", "of_another_program"])
+def test_data_that_are_not_there_are_not_compared(
+    trained, full_precision, tmp_path, datasets_env, name
+):
+    other = shutil.copytree(full_precision, tmp_path / "other")
+    config = yaml.safe_load((other / "config.yaml").read_text())
+    config["DATASETS"]["TEST"] = [name]
+    (other / "config.yaml").write_text(yaml.safe_dump(config))
+    run = Run(trained(TASK))
+    assert open_baseline(other, run).folder == other

@@ -11,7 +11,8 @@ from groupnet_det.files.json_text import parse_json
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The rows of Detectron2's ``metrics.json``, one JSON object a line; those of the same
-    iteration, which a resumed training writes again, are one row of the latest values.
+    iteration, which a resumed training writes again, are one row of the latest values. Lines that
+    are no such object are left out.
 
     Raises:
         DataError: The file is missing or holds no row.
@@ -19,12 +20,13 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         raise DataError(f"{path} does not exist; train first, it is written to OUTPUT_DIR")
     rows: dict[int, dict[str, Any]] = {}
-    for line in path.read_text().splitlines():
+    for line in path.read_text(errors="replace").splitlines():
         try:
             row = parse_json(line)
         except json.JSONDecodeError:  # an interrupted training may leave half a line
             continue
-        rows.setdefault(row.get("iteration", len(rows)), {}).update(row)
+        if isinstance(row, dict) and type(row.get("iteration")) is int:
+            rows.setdefault(row["iteration"], {}).update(row)
     if not rows:
         raise DataError(f"{path} holds no metrics")
     return [rows[key] for key in sorted(rows)]

@@ -20,6 +20,7 @@ from groupnet_det.version import __version__
 from .output_names import SESSIONS
 
 PERIOD = 10.0  # seconds between two notes of a running session
+MAX_NUMBER = 2**63  # of what is read
 
 
 class RecordSession(HookBase):
@@ -58,9 +59,10 @@ class RecordSession(HookBase):
         self._noted = time.monotonic()
         seconds = round(self._noted - self._started, 1)
         span = {"start": self.trainer.start_iter, "end": end, "seconds": seconds}
+        # Without an iteration, as where a finished training is resumed, there is none to tell of.
+        own = [{**span, **self._facts}] if end > self.trainer.start_iter else []
         with contextlib.suppress(OSError):  # checkpoints say so if the folder cannot be written
-            text = json.dumps([*self._earlier, {**span, **self._facts}], indent=2)
-            self._path.write_text(text + "\n")
+            self._path.write_text(json.dumps([*self._earlier, *own], indent=2) + "\n")
 
 
 def build_session_record(cfg: CfgNode, num_images: int) -> list[HookBase]:
@@ -93,13 +95,22 @@ def session_facts(cfg: CfgNode, num_images: int) -> dict[str, Any]:
 
 def read_sessions(folder: Path) -> list[dict[str, Any]]:
     """The sessions of a training: ``start`` and ``end`` in iterations, ``seconds``, and the members
-    of `session_facts`. None where there is no such file, as in trainings of older versions."""
+    of `session_facts` that are texts or numbers. None where there is no such file, as in trainings
+    of older versions."""
     try:
         sessions = parse_json((folder / SESSIONS).read_text())
         return [
-            each
+            {key: value for key, value in each.items() if _is_text_or_number(value)}
             for each in sessions
-            if all(type(each[key]) in (int, float) for key in ("start", "end", "seconds"))
+            if all(_is_number(each[key]) for key in ("start", "end", "seconds"))
         ]
     except (OSError, ValueError, LookupError, TypeError):
         return []
+
+
+def _is_text_or_number(value: Any) -> bool:
+    return isinstance(value, str) or _is_number(value)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= MAX_NUMBER  # which nan is not

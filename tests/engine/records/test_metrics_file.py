@@ -25,6 +25,15 @@ def test_rows_of_an_iteration_are_one_of_the_latest_values(tmp_path):
     assert read_metrics(path) == [{"iteration": 3, "lr": 5, "loss": 2, "bbox/AP": 7}]
 
 
+@pytest.mark.parametrize(
+    "line", ["5", "[1]", '{"lr": 1}', '{"iteration": "x"}', '{"iteration": [1]}', "\xff"]
+)
+def test_lines_that_are_no_rows_are_left_out(tmp_path, line):
+    path = tmp_path / "metrics.json"
+    path.write_bytes(line.encode("latin-1") + b'\n{"iteration": 3}\n')
+    assert read_metrics(path) == [{"iteration": 3}]
+
+
 def test_missing_metrics_are_named(tmp_path):
     with pytest.raises(DataError, match=r"metrics\.json does not exist; train first"):
         read_metrics(tmp_path / "metrics.json")

@@ -54,7 +54,23 @@ def test_a_new_training_in_the_same_folder(tmp_path, clock):
     assert len(read_sessions(tmp_path)) == 1
 
 
-@pytest.mark.parametrize("content", ["", "{", "{}", "[1]", '[{"start": 1}]'])
+def test_a_finished_training_that_is_resumed_has_no_other_one(tmp_path, clock):
+    run(tmp_path, clock, start=0, steps=4, seconds=2)
+    run(tmp_path, clock, start=4, steps=0, seconds=2)
+    assert [session["seed"] for session in read_sessions(tmp_path)] == [0]
+
+
+@pytest.mark.parametrize("value", [None, [1], {"a": 1}, float("inf"), 10**400], ids=str)
+def test_members_that_are_no_text_or_number_are_left_out(tmp_path, value):
+    session = {"start": 0, "end": 1, "seconds": 2.0, "seed": -1}
+    (tmp_path / "sessions.json").write_text(json.dumps([{**session, "images": value}]))
+    assert read_sessions(tmp_path) == [session]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "{}", "[1]", '[{"start": 1}]', '[{"start": 0, "end": 1, "seconds": NaN}]'],
+)
 def test_a_broken_file_is_none(tmp_path, content):
     (tmp_path / "sessions.json").write_text(content)
     assert read_sessions(tmp_path) == []
