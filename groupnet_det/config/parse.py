@@ -55,8 +55,13 @@ def parse_slimmable_bases(cfg: CfgNode) -> tuple[int, ...]:
     if not numbers:
         return ()
     key = "MODEL.GROUPNET.SLIMMABLE_BASES"
-    if len(set(numbers)) < 2 or min(numbers) < 1 or max(numbers) > MAX_BASES:
-        raise ConfigError(f"{key} is {list(numbers)}; valid: two or more numbers of 1 to 8")
+    wrong = [
+        number for number in numbers if type(number) is not int or not 1 <= number <= MAX_BASES
+    ]
+    if wrong or len(set(numbers)) < 2:
+        raise ConfigError(
+            f"{key} is {list(numbers)}; valid: two or more whole numbers of 1 to {MAX_BASES}"
+        )
     others = {
         "STAGE_BASES": options.STAGE_BASES,
         "BPAC.LAST_RATE_ONLY": options.BPAC.LAST_RATE_ONLY,

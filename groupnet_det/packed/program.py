@@ -7,6 +7,7 @@ back. Tensors are named here; the file holds them.
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from numbers import Integral
 from typing import Any
 
 from torch import Tensor
@@ -55,9 +56,12 @@ class Program:
         Raises:
             ConfigError: There is none.
         """
-        if number not in self.choices():
+        # True, 1.0 and a tensor are equal to 1, but name no program.
+        is_whole = isinstance(number, Integral) and not isinstance(number, bool)
+        if not is_whole or number not in self.choices():
             valid = ", ".join(map(str, self.choices())) or "none, as the file has one network"
-            raise ConfigError(f"bases is {number}; valid: {valid}")
+            raise ConfigError(f"bases is {number!r}; valid: {valid}")
+        number = int(number)
         return replace(self.fewer_bases.get(str(number), self), num_bases=number, fewer_bases={})
 
 

@@ -1,6 +1,8 @@
 """Files that have networks with several numbers of bases."""
 
+import numpy as np
 import pytest
+import torch
 
 from groupnet_det.errors import ConfigError, PackedFileError
 from groupnet_det.packed.packed_file import read_packed, write_packed
@@ -71,6 +73,15 @@ def test_networks_of_other_numbers_are_refused(tmp_path):
         plain.with_bases(1)
     with pytest.raises(PackedFileError, match="valid: none, as it has one network"):
         open_network(path, 1)
+
+
+@pytest.mark.parametrize("number", [True, 1.0, "1", torch.tensor(1)], ids=repr)
+def test_what_only_equals_a_number_is_refused(number):
+    with pytest.raises(ConfigError, match=r"bases is .*; valid: 1, 2, 4"):
+        WHOLE.with_bases(number)
+    own = WHOLE.with_bases(np.int64(1)).program
+    assert type(own.num_bases) is int
+    assert len(own.steps[1].branches) == 1
 
 
 def test_files_of_one_network_do_not_change(tmp_path):
