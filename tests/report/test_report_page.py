@@ -14,6 +14,7 @@ from groupnet_det.report.report_page import write_report
 from groupnet_det.report.score_rows import parse_metric
 from groupnet_det.report.sections.prediction_sections import PredictionSections
 from groupnet_det.report.sections.session_section import CAPTION, duration
+from groupnet_det.report.sections.training_section import scores
 from groupnet_det.report.training_run import Run
 
 from .conftest import CONFIGS
@@ -268,3 +269,20 @@ def test_no_folder_of_this_machine_is_shown(copy, tmp_path, datasets_env):
 def test_a_folder_that_is_none(tmp_path):
     with pytest.raises(ValueError, match="does not exist; name the OUTPUT_DIR"):
         write_report(tmp_path / "absent")
+
+
+def test_scores_per_class_are_those_of_all_bases(trained, tmp_path, datasets_env):
+    """A slimmable network notes the scores of fewer bases, too, but has one file per class."""
+    folder = shutil.copytree(trained("classification"), tmp_path / "slimmable")
+    rows = [json.loads(line) for line in (folder / "metrics.json").read_text().splitlines()]
+    fewer = [
+        {f"bases_1/{key}": value for key, value in row.items() if parse_metric(key)} for row in rows
+    ]
+    lines = [json.dumps({**row, **more}) for row, more in zip(rows, fewer, strict=True)]
+    (folder / "metrics.json").write_text("\n".join(lines))
+    captions = [block.caption for block in scores(Run(folder))]
+    assert sorted(captions) == [
+        "All classes: classes",
+        "All classes: classes, bases_1",
+        "Per class, last evaluation: classes",
+    ]

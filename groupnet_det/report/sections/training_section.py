@@ -141,7 +141,8 @@ def scores(run: Run) -> list[Block]:
         blocks.append(_summary_table(run, metrics))
         if table := _class_table(run.metrics, metrics):
             blocks.append(table)
-        elif task == "classification":
+        # The file has the scores of all bases: those of fewer are under bases_1 and the like.
+        elif task == "classification" and dataset in ("", *run.cfg.DATASETS.TEST):
             blocks.append(_classifier_table(run, dataset))
     return blocks
 
