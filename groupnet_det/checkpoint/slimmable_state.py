@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 from torch import Tensor, nn
 
 from groupnet_det.errors import CheckpointError
+from groupnet_det.layers import MAX_BASES
 from groupnet_det.layers.slimmable import num_bases
 
 # A tensor of one of the norms of a `SwitchableBatchNorm2d`.
@@ -29,6 +31,7 @@ def fit_bases(path: str, state: StateDict, model: nn.Module) -> dict[str, Tensor
     * Of a slimmable network with K bases, a network of K' takes the first K' branches, the first
       channels of wide convolutions, the norms of K', and learned scales times K / K'.
     * All norms of a slimmable network start as those of another network.
+    * Norms of numbers that another slimmable network lacks start as those of all its bases.
 
     Args:
         path: Path for the message.
@@ -50,6 +53,8 @@ def fit_bases(path: str, state: StateDict, model: nn.Module) -> dict[str, Tensor
         return _select(state, ours, number)
     if wanted and not theirs:
         return _spread(state, ours)
+    if theirs != wanted and theirs[-1] == wanted[-1]:
+        return {**_spread(plain_state(state), ours), **{k: state[k] for k in ours if k in state}}
     return dict(state)
 
 
@@ -97,7 +102,9 @@ def _needs_bases(key: str, number: int) -> bool:
 def _first_rows(key: str, value: Tensor, wanted: Tensor) -> Tensor:
     if value.shape == wanted.shape or not (value.dim() and wanted.dim() and WIDE.fullmatch(key)):
         return value
-    if value.shape[1:] != wanted.shape[1:] or len(value) % len(wanted):
+    if value.shape[1:] != wanted.shape[1:] or not 0 < len(wanted) < len(value):
+        return value
+    if Fraction(len(value), len(wanted)).numerator > MAX_BASES:  # K / K', such as 4 / 3
         return value
     rows = value[: len(wanted)]
     return rows * (len(value) / len(wanted)) if key.endswith(SCALES) else rows

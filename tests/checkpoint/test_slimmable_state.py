@@ -53,6 +53,26 @@ def test_a_network_takes_its_bases_from_a_slimmable_one(root, tmp_path, options,
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
+def test_norms_of_new_numbers_start_as_those_of_all_bases(root, tmp_path):
+    source = make_slimmable_detector(root)
+    path = save(source, tmp_path / "slimmable.pth")
+    model = make_detector(root, "retinanet", *SLIMMABLE, "4")
+    make_slimmable(model, (2, 3, 4))
+    Checkpointer(model, strict=True).load(path)
+    theirs = source.state_dict()
+    for name, ours in model.state_dict().items():
+        value = theirs[name.replace(".of_bases.3.", ".of_bases.4.")]
+        assert torch.equal(ours, value[: len(ours)] if value.dim() else value), name
+
+
+def test_three_of_four_bases(root, tmp_path):
+    """Wide convolutions hold 4 / 3 as many channels, which is no whole number."""
+    source = make_detector(root, "retinanet", *SLIMMABLE, "4")
+    make_slimmable(source, (1, 3, 4))
+    path = save(randomize(source).eval(), tmp_path / "slimmable.pth")
+    Checkpointer(make_detector(root, "retinanet", *SLIMMABLE, "3"), strict=True).load(path)
+
+
 @pytest.mark.parametrize("name", DETECTORS)
 def test_no_tensor_of_any_detector_is_left_out(root, tmp_path, name):
     path = save(make_slimmable_detector(root, name), tmp_path / "slimmable.pth")
