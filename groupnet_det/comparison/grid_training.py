@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 import torch
 from detectron2.config import CfgNode
+from detectron2.utils.env import seed_all_rng
 
 from groupnet_det.analysis.complexity import count_complexity
 from groupnet_det.config import load_config
@@ -132,6 +133,7 @@ def _train_row(
 
 def _measure_row(key: RowKey, cfg: CfgNode, metric: str, terminal: TextIO) -> ComparisonRow:
     """Train a row and return it; a failure is reported on `terminal`."""
+    seed_all_rng(cfg.SEED)  # of the initial weights, whatever this process trained before
     trainer = Trainer(cfg)
     trainer.resume_or_load(resume=False)
     start = time.perf_counter()

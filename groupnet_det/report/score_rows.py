@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from groupnet_det.engine.records.recorded_scores import SCORE_PREFIXES
+from groupnet_det.engine.records.recorded_scores import BASES_PREFIX, SCORE_PREFIXES
 
 # The scores with a curve; the first one that exists represents the training.
 LEADING = ("AP", "AP50", "AP75", "mIoU", "pACC", "top1", "top5", "PQ", "IoU")
@@ -62,8 +62,10 @@ def parse_metric(key: str) -> Metric | None:
 
 
 def group_metrics(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], list[Metric]]:
-    """All scores of a training by data set and task, in the order of the rows."""
-    keys = dict.fromkeys(key for row in rows for key in row)
+    """All scores of a training by data set and task, in the order of the rows; those of a slimmable
+    network with fewer bases come last."""
+    found = dict.fromkeys(key for row in rows for key in row)
+    keys = sorted(found, key=lambda key: key.startswith(BASES_PREFIX))
     groups: dict[tuple[str, str], list[Metric]] = {}
     for metric in filter(None, map(parse_metric, keys)):
         groups.setdefault(metric.group, []).append(metric)

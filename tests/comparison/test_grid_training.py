@@ -133,3 +133,23 @@ def test_searches_are_scored_on_validation_images(purpose, validation, scored):
     options = ["DATASETS.TEST", "['mine_test']", "DATASETS.VAL", validation]
     cfg, _ = row_config(key, {}, "configs/Comparison/mnist5k.yaml", options)
     assert list(cfg.DATASETS.TEST) == [scored]
+
+
+def test_initial_weights_depend_on_the_seed_alone(tmp_path, monkeypatch):
+    started = []
+
+    class StopError(Exception):
+        pass
+
+    def note(cfg):
+        started.append(torch.rand(3).tolist())
+        raise StopError
+
+    monkeypatch.setattr("groupnet_det.comparison.grid_training.Trainer", note)
+    options = ["OUTPUT_DIR", str(tmp_path)]
+    for seed in (1, 2, 1):
+        key = RowKey(method="a", purpose="result", learning_rate=0.1, seed=seed, iterations=1)
+        with pytest.raises(StopError):
+            grid_training._train_row(key, {}, "configs/Comparison/mnist5k.yaml", options, False)
+        torch.rand(7)  # what a training leaves
+    assert started[0] == started[2] != started[1]

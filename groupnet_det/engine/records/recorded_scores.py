@@ -18,6 +18,8 @@ SCORE_PREFIXES = {
     "cityscapes": "Cityscapes' own scores",
     "classification": "classes",
 }
+# Before the data set's name where a slimmable network ran with fewer bases than it has: bases_1.
+BASES_PREFIX = "bases_"
 
 
 def recorded_scores(folder: Path, iteration: int) -> dict[str, float]:

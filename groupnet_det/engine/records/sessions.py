@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import json
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -62,7 +63,9 @@ class RecordSession(HookBase):
         # Without an iteration, as where a finished training is resumed, there is none to tell of.
         own = [{**span, **self._facts}] if end > self.trainer.start_iter else []
         with contextlib.suppress(OSError):  # checkpoints say so if the folder cannot be written
-            self._path.write_text(json.dumps([*self._earlier, *own], indent=2) + "\n")
+            partial = self._path.with_suffix(".partial")
+            partial.write_text(json.dumps([*self._earlier, *own], indent=2) + "\n")
+            os.replace(partial, self._path)
 
 
 def build_session_record(cfg: CfgNode, num_images: int) -> list[HookBase]:

@@ -1,5 +1,6 @@
 """Training of a slimmable network, which runs with several numbers of bases."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from groupnet_det.config import own_node, parse_slimmable_bases
 from groupnet_det.engine.distillation.self_distillation import SelfDistillation
+from groupnet_det.engine.records.recorded_scores import BASES_PREFIX
 from groupnet_det.errors import ConfigError
 from groupnet_det.layers.slimmable import make_slimmable, num_bases, run_bases, slimmable_choices
 
@@ -125,7 +127,7 @@ def test_each(model: nn.Module, test: Callable[[], dict[str, Any]]) -> dict[str,
     try:
         for number in smaller:
             run_bases(model, number)
-            scores[f"bases_{number}"] = test()
+            scores[f"{BASES_PREFIX}{number}"] = test()
     finally:
         run_bases(model, greatest)
     return {**test(), **scores}
@@ -141,4 +143,9 @@ def build_slimmable_training(cfg: CfgNode, model: nn.Module) -> Iterable[Slimmab
     if not choices:
         return []
     weight = own_node(cfg, "MODEL.DISTILLATION").SLIMMABLE_WEIGHT
+    if not 0 <= weight < math.inf:
+        raise ConfigError(
+            f"MODEL.DISTILLATION.SLIMMABLE_WEIGHT is {weight}; valid: 0 and more, 0 for no "
+            "distillation"
+        )
     return [SlimmableTraining(SmallerRuns(model, choices, distillation=weight), seed=cfg.SEED)]

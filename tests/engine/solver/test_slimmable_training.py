@@ -124,6 +124,10 @@ def test_a_segmenter_is_trained_without_distillation(root, tmp_path, datasets_en
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (
+            [KEY, "[1, 4]", "MODEL.DISTILLATION.SLIMMABLE_WEIGHT", "-1.0"],
+            r"SLIMMABLE_WEIGHT is -1.0; valid: 0 and more",
+        ),
         ([KEY, "[4]"], r"SLIMMABLE_BASES is \[4\]; valid: two or more whole numbers of 1 to 8"),
         ([KEY, "['a', 4]"], "valid: two or more whole numbers of 1 to 8"),
         ([KEY, "[1.0, 4]"], "valid: two or more whole numbers of 1 to 8"),
@@ -133,7 +137,17 @@ def test_a_segmenter_is_trained_without_distillation(root, tmp_path, datasets_en
         ([KEY, "[1, 4]", "MODEL.GROUPNET.METHOD", "float"], "the network has 1 bases"),
         ([KEY, "[1, 4]", "MODEL.GROUPNET.STAGE_BASES", "[1, 1, 4, 4]"], "STAGE_BASES are both set"),
     ],
-    ids=["one", "text", "float number", "list", "nine", "another K", "float", "stages"],
+    ids=[
+        "negative weight",
+        "one",
+        "text",
+        "float number",
+        "list",
+        "nine",
+        "another K",
+        "float",
+        "stages",
+    ],
 )
 def test_keys_that_do_not_fit_are_refused(root, tmp_path, datasets_env, options, message):
     cfg = make_config(root, tmp_path, "MODEL.GROUPNET.NUM_BASES", "4", *options)
