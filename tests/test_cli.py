@@ -14,7 +14,13 @@ from groupnet_det import __version__
 from groupnet_det.cli import COMMANDS, GROUPS, main
 
 # Scripts that run before the package can be imported, or need a checkout.
-OF_CHECKOUTS = {"build_groupnet_run", "install_detectron2", "setup_environment", "test_engine"}
+OF_CHECKOUTS = {
+    "build_groupnet_run",
+    "count_instructions",
+    "install_detectron2",
+    "setup_environment",
+    "test_engine",
+}
 # What the project promises to have.
 PROMISED = {"train", "eval", "export", "verify", "benchmark runtime", "analyze", "report", "demo"}
 

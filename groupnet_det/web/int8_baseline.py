@@ -11,6 +11,7 @@ from torch import Tensor
 
 from groupnet_det.benchmark.front.float_graphs import int8_graph, run_by_openvino, trained_graph
 from groupnet_det.benchmark.suites.float_baseline import FloatBaseline
+from groupnet_det.errors import ConfigError
 
 PACKAGES = ("openvino", "onnx", "onnxscript", "onnxruntime")
 
@@ -39,8 +40,11 @@ class Int8Baseline:
             threads: Of OpenVINO.
 
         Raises:
-            UserError: There is no ONNX export of this network, or a package is not installed.
+            UserError: There is no ONNX export of this network, it is an R-CNN, or a package is not
+                installed.
         """
+        if self._baseline.choosers:
+            raise ConfigError("R-CNNs are no single graph: their second stage would be missing")
         image = pixels.numpy()
         self._graph = self._graph or self._quantized(image)
         run = run_by_openvino(self._graph, threads)

@@ -4,7 +4,13 @@ from groupnet_det.config import load_config
 from groupnet_det.exporting.export_settings import ExportSettings
 
 # Those that are called with a config, which build its network, load its images and make the values.
-ENTRIES = {"export_settings", "trained", "calibration_images", "trained_graph"}
+ENTRIES = {
+    "export_settings",
+    "trained",
+    "checkpoint_export",
+    "calibration_images",
+    "trained_graph",
+}
 
 
 def test_values_are_those_of_the_keys():

@@ -123,9 +123,8 @@ def test_files_are_not_named_anywhere_in_a_call(client, photo, name):
 
 def test_what_is_timed_is_not_the_callers_to_say(client, photo, name):
     """``time`` takes what the server keeps, and there is nothing in this session."""
-    status, _ = client.join(
-        "time", [{"path": client.upload(photo.read_bytes()), "name": name}], "t"
-    )
+    picture = {"path": client.upload(photo.read_bytes()), "name": name}
+    status, _ = client.join("time", [picture, False], "t")
     assert status == 200
     outcome = client.quoted("t")
     assert outcome["output"]["data"] == [""]

@@ -49,7 +49,7 @@ def test_what_cannot_be_used_says_so_in_every_section(run, tmp_path, capsys):
     told = page.sections["size-and-latency"]
     for name, command in (("latency", "benchmark packed"), ("verification", "verify")):
         assert f"{name}.json is invalid: KeyError(" in told
-        files = f"{tmp_path}/model_final.pth {tmp_path}/model.gnp"
+        files = f"{tmp_path.name}/model_final.pth {tmp_path.name}/model.gnp"
         assert f"groupnet-det {command} {files} --json" in told
 
 
@@ -71,7 +71,7 @@ def test_a_packed_file_that_does_not_shows_its_sizes(run, tiny_packed, tmp_path,
     run("training.report", tmp_path)
     told = Page((tmp_path / "report.html").read_text()).sections["size-and-latency"]
     assert message in told
-    assert f"groupnet-det export {tmp_path}/model_final.pth {tmp_path}/model.gnp" in told
+    assert f"groupnet-det export {tmp_path.name}/model_final.pth {tmp_path.name}/model.gnp" in told
 
 
 @pytest.mark.skipif(not is_built(), reason="the compiled engine is missing")

@@ -83,7 +83,7 @@ def test_models_of_the_zoo_without_example_images(app, monkeypatch, tiny_packed,
     app.main(["--port", "7999"])
     ((gradio, models, examples),) = built
     names = [model.name for model in models]
-    assert (gradio, names, examples) == ("gradio", ["zoo/good", *list_pretrained()], [])
+    assert (gradio, names, examples) == ("gradio", ["zoo/good", *list_pretrained()], {})
     assert launched == [7999, "closed"]
     first, second = capsys.readouterr().err.splitlines()
     assert "zoo/bad" in first
