@@ -26,8 +26,8 @@ def test_paths(text, shown):
 
 
 def test_the_current_folder_and_home(monkeypatch, tmp_path):
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
     monkeypatch.setenv("HOME", str(tmp_path))
-    text = f"{tmp_path}/work/data.yaml and {tmp_path}/photos/x.jpg"
+    text = f"{tmp_path}/project/data.yaml and {tmp_path}/photos/x.jpg"
     assert without_folders(text, folder=Path("/runs/a")) == "data.yaml and ~/photos/x.jpg"
