@@ -52,6 +52,15 @@ def planned(tmp_path, task, *, number=10, budget, **changes):
     return made, load_config(TRAINING_TASKS[task].config_file, options_of(made.choices))
 
 
+@pytest.mark.parametrize("has_instructions", [True, False, None])
+def test_mixed_precision_where_the_processor_has_it(
+    tmp_path, measured, monkeypatch, has_instructions
+):
+    monkeypatch.setattr(plan, "multiplies_bfloat16", lambda: has_instructions)
+    _, cfg = planned(tmp_path, "detect", budget=Budget(epochs=4))
+    assert cfg.SOLVER.AMP.ENABLED is (has_instructions is True)
+
+
 @pytest.mark.parametrize("task", TRAINING_TASKS)
 def test_what_is_chosen_is_a_binary_network_of_the_data(tmp_path, measured, task):
     made, cfg = planned(tmp_path, task, budget=Budget(epochs=4))

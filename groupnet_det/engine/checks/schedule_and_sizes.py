@@ -1,4 +1,5 @@
-"""Warnings before training about what makes it learn little: schedule, sizes and anchors."""
+"""Warnings before training about what makes it slow or learn little: schedule, sizes, anchors and
+precision."""
 
 import logging
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from groupnet_det.data.checks.training_sizes import (
     middle_short_side,
     training_objects,
 )
+from groupnet_det.machine import multiplies_bfloat16
 
 from .anchor_recall import best_overlaps
 
@@ -44,6 +46,7 @@ def check_training(cfg: CfgNode, model: nn.Module, records: Records) -> None:
         records: Records of ``DATASETS.TRAIN``.
     """
     check_schedule(cfg, len(records))
+    check_precision(cfg)
     objects = training_objects(cfg, records)
     if len(objects.boxes):
         check_object_sizes(cfg, objects)
@@ -64,6 +67,16 @@ def check_schedule(cfg: CfgNode, num_images: int) -> None:
         logger.warning(
             f"SOLVER.IMS_PER_BATCH is {solver.IMS_PER_BATCH}, but there are {num_images} training "
             f"images, so batches hold images several times; set it to {num_images} or less"
+        )
+
+
+def check_precision(cfg: CfgNode) -> None:
+    """Mixed precision on a processor that only emulates it."""
+    is_emulated = cfg.MODEL.DEVICE == "cpu" and multiplies_bfloat16() is False
+    if cfg.SOLVER.AMP.ENABLED and is_emulated:
+        logger.warning(
+            f"SOLVER.AMP.ENABLED with {cfg.SOLVER.AMP.DTYPE} is slower than float32 on this "
+            "processor, which has no instructions for it; set SOLVER.AMP.ENABLED to False"
         )
 
 

@@ -7,10 +7,12 @@ import pytest
 
 from groupnet_det.config import load_config
 from groupnet_det.data.checks.training_sizes import TrainingObjects
+from groupnet_det.engine.checks import schedule_and_sizes
 from groupnet_det.engine.checks.binary_share import build_without_weights
 from groupnet_det.engine.checks.schedule_and_sizes import (
     check_anchors,
     check_object_sizes,
+    check_precision,
     check_schedule,
     check_training,
 )
@@ -51,6 +53,26 @@ def test_a_batch_larger_than_the_data_set(logged, images, expected):
     warnings = logged(logging.WARNING)
     assert bool(warnings) == expected
     assert not expected or "set it to 7 or less" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("device", "enabled", "has_instructions", "expected"),
+    [
+        ("cpu", True, False, True),
+        ("cpu", True, True, False),
+        ("cpu", True, None, False),
+        ("cpu", False, False, False),
+        ("cuda", True, False, False),
+    ],
+    ids=["emulated", "fast", "unknown", "off", "GPU"],
+)
+def test_mixed_precision_that_is_emulated(
+    logged, monkeypatch, device, enabled, has_instructions, expected
+):
+    monkeypatch.setattr(schedule_and_sizes, "multiplies_bfloat16", lambda: has_instructions)
+    check_precision(load_config(QUICK, ["MODEL.DEVICE", device, "SOLVER.AMP.ENABLED", enabled]))
+    warned = any("SOLVER.AMP.ENABLED to False" in line for line in logged(logging.WARNING))
+    assert warned is expected
 
 
 @pytest.mark.parametrize(
