@@ -214,6 +214,12 @@ def test_words_and_exit_codes_are_those_of_the_tool(tmp_path):
     assert done.stderr.startswith("usage: python -m groupnet_det install-detectron2 [-h]")
 
 
+def test_eval_has_no_flags_of_training():
+    done = run("eval", "--help")
+    assert "--backend" in done.stdout
+    assert not {"--data", "--epochs", "--report"} & set(done.stdout.split())
+
+
 def test_eval_is_training_that_only_evaluates(tmp_path):
     done = run("eval", "--config-file", "quick/classifier_groupnet_mnist5k", cwd=tmp_path)
     assert done.returncode == 1

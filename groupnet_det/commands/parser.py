@@ -218,9 +218,10 @@ class CommandParser(argparse.ArgumentParser):
                 "first word"
             )
         for kind in (PACKED_KIND, ONNX):
-            if kind in self.files and not getattr(arguments, self.files[kind].lstrip("-")):
+            name = self.files.get(kind, WEIGHTS)
+            if name != WEIGHTS and not getattr(arguments, name.lstrip("-")):
                 (suffix,) = (suffix for suffix, of in KINDS.items() if of == kind)
-                self.error(f"the {kind} is missing: {self.files[kind]} FILE, or FILE{suffix}")
+                self.error(f"the {kind} is missing: {name} FILE, or FILE{suffix}")
 
 
 def _kind_of(word: str) -> str:

@@ -5,7 +5,8 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from detectron2.utils import comm
 from detectron2.utils.logger import setup_logger
 from torch import nn
 
+from groupnet_det.checkpoint.checkpointer import LAST_CHECKPOINT
 from groupnet_det.config import load_config
 from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
@@ -23,6 +25,7 @@ from groupnet_det.engine.checks.binary_share import build_without_weights, check
 from groupnet_det.engine.checks.schedule_and_sizes import check_training
 from groupnet_det.engine.memory.memory_check import check_memory
 from groupnet_det.engine.processes.launch import check_num_gpus
+from groupnet_det.engine.records.output_names import CONFIG
 from groupnet_det.errors import ConfigError
 from groupnet_det.evaluation.evaluation_checks import check_evaluation
 from groupnet_det.files.paths import find_config
@@ -77,8 +80,21 @@ def setup(arguments: argparse.Namespace) -> CfgNode:
     if getattr(arguments, "brief", False):
         # The logger that `default_setup` asks for in these words, and gets again.
         _hide_setup(setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank()))
-    default_setup(cfg, arguments)  # only now: it replaces the config.yaml of an earlier run
+    with _kept_config(cfg) if arguments.eval_only else nullcontext():
+        default_setup(cfg, arguments)  # only now: it replaces the config.yaml of an earlier run
     return cfg
+
+
+@contextmanager
+def _kept_config(cfg: CfgNode) -> Iterator[None]:
+    """Where a training is, its config.yaml stays what it is."""
+    folder = Path(cfg.OUTPUT_DIR)
+    path = folder / CONFIG
+    is_trained = comm.is_main_process() and (folder / LAST_CHECKPOINT).is_file() and path.is_file()
+    before = path.read_bytes() if is_trained else None
+    yield
+    if before is not None:
+        path.write_bytes(before)
 
 
 def _hide_setup(logger: logging.Logger) -> None:

@@ -12,6 +12,7 @@ from .networks import random_images, settle
 from .tiny_classifier import CONFIG, OPTIONS, WEIGHTS
 
 CHOICES = (1, 2, 4)
+DIGITS = tuple(map(str, range(10)))
 SLIMMABLE = [*OPTIONS, "MODEL.GROUPNET.NUM_BASES", "4"]
 SLIMMABLE += ["MODEL.GROUPNET.SLIMMABLE_BASES", str(list(CHOICES))]
 
@@ -24,9 +25,9 @@ def slimmable_config(root, folder, *options):
     return cfg
 
 
-def write_slimmable(root, folder):
-    """Write `WEIGHTS` into a folder; the network."""
-    cfg = slimmable_config(root, folder)
+def write_slimmable(root, folder, *options, class_names=DIGITS):
+    """Write `WEIGHTS` into a folder, with the config; the network."""
+    cfg = slimmable_config(root, folder, *options)
     torch.manual_seed(0)
     model = build_model(cfg)
     make_slimmable(model, CHOICES)
@@ -38,6 +39,6 @@ def write_slimmable(root, folder):
         with torch.no_grad():
             model.train()([{"image": image, "label": 0} for image in images])
     run_bases(model, CHOICES[-1])
-    digits = [str(digit) for digit in range(10)]
-    torch.save({"model": model.state_dict(), "class_names": digits}, folder / WEIGHTS)
+    content = {"class_names": list(class_names), "config": cfg.dump()}
+    torch.save({"model": model.state_dict(), **content}, folder / WEIGHTS)
     return model.eval()

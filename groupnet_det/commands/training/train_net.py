@@ -50,6 +50,17 @@ def train_or_evaluate(arguments: argparse.Namespace) -> Any:
     return results
 
 
+def start(arguments: argparse.Namespace) -> None:
+    """Run `train_or_evaluate` in the processes that are asked for.
+
+    Raises:
+        UserError: It cannot be run.
+    """
+    if not arguments.dist_url:
+        arguments.dist_url = default_argument_parser().get_default("dist_url")
+    run_in_processes(train_or_evaluate, arguments)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = training_flags.train_net()
     arguments = parser.parse_args(argv)
@@ -57,13 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(NEEDS)
     if arguments.report and arguments.eval_only:
         parser.error("--report goes with training; later there is tools/report.py OUTPUT_DIR")
-    if not arguments.dist_url:
-        arguments.dist_url = default_argument_parser().get_default("dist_url")
     try:
         if arguments.data is not None:
             train_on_data(arguments)
             return 0
-        run_in_processes(train_or_evaluate, arguments)
+        start(arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
     return 0

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from groupnet_det.commands.parser import CommandParser
+from groupnet_det.commands.parser import PACKED_KIND, WEIGHTS, CommandParser
 
 # Copies of the tables that they choose from, which are not imported here; a test compares both.
 BACKENDS = ("native", "reference")
@@ -180,6 +180,26 @@ def report() -> CommandParser:
     return parser
 
 
+def eval_net() -> CommandParser:
+    """Evaluate a trained network, or a packed file, on DATASETS.TEST.
+
+      %(prog)s output/street/model_final.pth
+      %(prog)s output/street/model_final.pth DATASETS.TEST "['other_images']"
+      %(prog)s output/street/config.yaml street.gnp
+
+    The config is the one that the checkpoint carries, or one that is named, as for packed files.
+    Scores and predictions go to OUTPUT_DIR. A packed file runs on the compiled engine, on the CPU.
+    """
+    parser = CommandParser(eval_net.__doc__)
+    parser.add_network()
+    parser.files[PACKED_KIND] = WEIGHTS
+    parser.add_argument(
+        "--resume", action="store_true", help="evaluate the last checkpoint in OUTPUT_DIR"
+    )
+    _add_run_flags(parser)
+    return parser
+
+
 def train_net() -> CommandParser:
     """Train or evaluate; the flags and files are Detectron2's.
 
@@ -206,27 +226,7 @@ def train_net() -> CommandParser:
     parser.add_config(required=False)
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--eval-only", action="store_true", help="evaluate MODEL.WEIGHTS")
-    parser.add_argument("--num-gpus", type=int, default=1, help="*per machine*")
-    parser.add_argument("--num-machines", type=int, default=1, help="that train together")
-    parser.add_argument("--machine-rank", type=int, default=0, help="of this machine, from 0 on")
-    parser.add_argument("--dist-url", default="", help="where they meet: docs/use/distributed.md")
-    parser.add_argument(
-        "--num-processes",
-        type=int,
-        default=0,
-        help="train on the CPU, in this many processes *per machine*, whatever --num-gpus is",
-    )
-    parser.add_argument(
-        "--backend",
-        choices=BACKENDS,
-        default="native",
-        help="of a packed file: the compiled engine, or PyTorch, which is slow",
-    )
-    parser.add_argument(
-        "--brief",
-        action="store_true",
-        help="environment, config and network go to OUTPUT_DIR/log.txt, and not to the screen",
-    )
+    _add_run_flags(parser)
     parser.add_argument(
         "--report",
         action="store_true",
@@ -241,3 +241,28 @@ def train_net() -> CommandParser:
     group.add_argument("--output", type=Path, help="folder (default: output/<name of the data>)")
     group.add_argument("--dry-run", action="store_true", help="stop when the config is written")
     return parser
+
+
+def _add_run_flags(parser: CommandParser) -> None:
+    """Where a network is trained or evaluated, and what is printed."""
+    parser.add_argument("--num-gpus", type=int, default=1, help="*per machine*")
+    parser.add_argument("--num-machines", type=int, default=1, help="that work together")
+    parser.add_argument("--machine-rank", type=int, default=0, help="of this machine, from 0 on")
+    parser.add_argument("--dist-url", default="", help="where they meet: docs/use/distributed.md")
+    parser.add_argument(
+        "--num-processes",
+        type=int,
+        default=0,
+        help="use the CPU, in this many processes *per machine*, whatever --num-gpus is",
+    )
+    parser.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default="native",
+        help="of a packed file: the compiled engine, or PyTorch, which is slow",
+    )
+    parser.add_argument(
+        "--brief",
+        action="store_true",
+        help="environment, config and network go to OUTPUT_DIR/log.txt, and not to the screen",
+    )
