@@ -25,17 +25,15 @@ COMMANDS_PACKAGE = "groupnet_det.commands"
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """The module and the fixed arguments of a command.
+    """The module of a command.
 
     Attributes:
         module: In ``groupnet_det.commands``; its ``main`` takes the arguments.
         does: What it does, for the list of commands.
-        words: Arguments before those of the user.
     """
 
     module: str
     does: str
-    words: tuple[str, ...] = ()
 
     def parser(self) -> CommandParser | None:
         """Its flags, for help, without importing what it needs; None where it is light itself."""
@@ -52,20 +50,17 @@ def flags_module(folder: str) -> str:
     return f"{folder}.{folder.rpartition('.')[2]}_flags"
 
 
-def _command(module: str, does: str, *words: str) -> Command:
-    return Command(module=f"{COMMANDS_PACKAGE}.{module}", does=does, words=words)
+def _command(module: str, does: str) -> Command:
+    return Command(module=f"{COMMANDS_PACKAGE}.{module}", does=does)
 
 
 COMMANDS: Mapping[str, Command] = {
     "train": _command("training.train_net", "train a network; the flags are Detectron2's"),
-    "eval": _command(
-        "training.train_net",
-        "evaluate a trained network, or a packed file",
-        "--eval-only",
-    ),
+    "eval": _command("training.eval_net", "evaluate a trained network, or a packed file"),
     "score": _command("training.evaluate", "score saved predictions without a network"),
     "export": _command("deployment.export_packed", "pack a trained network into one small file"),
     "export-onnx": _command("deployment.export_onnx", "write a trained network as ONNX"),
+    "fit": _command("deployment.fit", "choose K of each part of a network for a time budget"),
     "verify": _command(
         "deployment.verify_packed",
         "check that a packed file predicts as its network",
@@ -201,7 +196,7 @@ def run(name: str, command: Command, words: Sequence[str]) -> int:
         return 0
     try:
         module = importlib.import_module(command.module)
-        code: int = module.main([*command.words, *words])
+        code: int = module.main(list(words))
     except ModuleNotFoundError as error:
         missing = (error.name or "").split(".")[0]
         if missing not in REMEDIES:

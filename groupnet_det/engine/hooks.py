@@ -1,7 +1,7 @@
 """Hooks of our trainer."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -156,14 +156,24 @@ class PreciseBN(HookBase):
         """Look at the batches of this iteration."""
         times_before = self.trainer.iter // self.period if self.period > 0 else 0
         self.loader.batch_sampler.start_batch = times_before * self.num_batches  # type: ignore[union-attr]
-        norms = get_bn_modules(self.model)
-        logger.info(f"{self.num_batches} batches for precise statistics of {len(norms)} BN layers")
-        averages = [_Average(norm) for norm in norms]
-        with EventStorage(), torch.no_grad(), _kept_buffers(self.model):
-            for batch in islice(self.loader, self.num_batches):
-                self.model(batch)
-        for average in averages:
-            average.finish()
+        number = len(get_bn_modules(self.model))
+        logger.info(f"{self.num_batches} batches for precise statistics of {number} BN layers")
+        set_precise_statistics(self.model, islice(self.loader, self.num_batches))
+
+
+def set_precise_statistics(model: nn.Module, batches: Iterable[Any]) -> None:
+    """Set the running statistics of a model's BN to averages over batches; see `PreciseBN`.
+
+    Args:
+        model: In training mode.
+        batches: Of a training loader.
+    """
+    averages = [_Average(norm) for norm in get_bn_modules(model)]
+    with EventStorage(), torch.no_grad(), _kept_buffers(model):
+        for batch in batches:
+            model(batch)
+    for average in averages:
+        average.finish()
 
 
 def build_precise_bn(

@@ -128,3 +128,42 @@ def test_a_slimmable_detector_starts_from_a_float_one(root, tmp_path):
         bias = ours[f"{key}.3.unit1.norm.0.of_bases.{number}.bias"]
         assert torch.equal(bias, theirs[f"{key}.0.unit1.norm.0.bias"])
     assert torch.equal(ours[f"{key}.3.unit1.conv.weight"], theirs[f"{key}.0.unit1.conv.weight"])
+
+
+UNEVEN = {
+    "stages": (
+        ["STAGE_BASES", "[1, 2, 4, 4]", "PART_BASES.NECK", "1"],
+        {"res2": 1, "res3": 2, "res5": 4, "fpn_lateral": 1, "head": 4},
+    ),
+    "neck and head": (
+        ["PART_BASES.BACKBONE", "2", "PART_BASES.HEAD", "1"],
+        {"res2": 2, "res5": 2, "fpn_lateral": 4, "head": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize(("keys", "expected"), UNEVEN.values(), ids=UNEVEN)
+def test_parts_take_the_norms_of_their_own_numbers(root, tmp_path, keys, expected):
+    source = make_slimmable_detector(root)
+    path = save(source, tmp_path / "slimmable.pth")
+    keys = [f"MODEL.GROUPNET.{word}" if i % 2 == 0 else word for i, word in enumerate(keys)]
+    model = make_detector(root, "retinanet", "MODEL.GROUPNET.NUM_BASES", "4", *keys)
+    Checkpointer(model, strict=True).load(path)
+    theirs, seen = source.state_dict(), set()
+    for name, ours in model.state_dict().items():
+        part = next((part for part in expected if part in name), None)
+        if part and name.endswith("running_mean"):
+            norm = name.removesuffix("running_mean")
+            switched = f"of_bases.{expected[part]}.running_mean"
+            # A single unit of a pyramid stands alone, and is the first of a list in the other.
+            found = [
+                key for key in (norm + switched, first_branch(norm) + switched) if key in theirs
+            ]
+            assert torch.equal(ours, theirs[found[0]][: len(ours)]), name
+            seen.add(part)
+    assert seen == set(expected)
+
+
+def first_branch(name):
+    head, _, unit = name.rstrip(".").rpartition("norm")
+    return f"{head}branches.0.norm{unit}."

@@ -75,6 +75,31 @@ def export_packed() -> CommandParser:
     return parser
 
 
+def fit() -> CommandParser:
+    """Choose the number of bases of each part of a slimmable network for a time for an image.
+
+      %(prog)s output/digits/model_final.pth --ms 3 --output output/digits_3ms
+
+    Each stage of the backbone, the pyramid and the heads may run another number of bases. From the
+    smallest numbers on, the step that gains most for a millisecond is taken, as measured on this
+    machine and on DATASETS.VAL, or on DATASETS.TEST where there is none. Nothing is trained; BN
+    statistics are measured again where numbers differ. --output gets the packed file, its
+    checkpoint and config, to be evaluated or trained on, and the rows of all networks that were
+    tried; started again, the command goes on. Let the machine be idle.
+
+    See docs/understand/networks.md#slimmable-networks.
+    """
+    parser = CommandParser(fit.__doc__)
+    parser.add_network()
+    parser.add_argument("--ms", type=float, required=True, help="milliseconds for an image")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write")
+    parser.add_argument("--threads", type=int, default=1, help="of the engine")
+    parser.add_argument(
+        "--batches", type=int, default=50, help="of training images, for the statistics of BN"
+    )
+    return parser
+
+
 def push() -> CommandParser:
     """Put a folder of weights on the Hugging Face hub, for other people.
 

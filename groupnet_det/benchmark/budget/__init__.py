@@ -1,0 +1,1 @@
+"""Chooses the number of bases of each part of a slimmable network for a time budget."""
