@@ -21,7 +21,6 @@ from .provenance import check_stored_class_names, warn_of_other_data, with_prese
 from .slimmable_state import fit_bases
 
 BEST_PREFIX = "model_best"
-LAST_CHECKPOINT = "last_checkpoint"  # names the checkpoint to resume from
 DIVERGED = "Lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_ITERS or enable SOLVER.CLIP_GRADIENTS"
 
 
@@ -87,7 +86,7 @@ class Checkpointer(DetectionCheckpointer):
 
     def tag_last_checkpoint(self, last_filename_basename: str) -> None:
         """Record the file to resume from; an interruption keeps the older record."""
-        note = Path(self.save_dir) / LAST_CHECKPOINT
+        note = Path(self.save_dir) / "last_checkpoint"
         partial = note.with_suffix(".partial")
         try:
             partial.write_text(last_filename_basename)

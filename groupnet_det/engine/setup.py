@@ -17,7 +17,6 @@ from detectron2.utils import comm
 from detectron2.utils.logger import setup_logger
 from torch import nn
 
-from groupnet_det.checkpoint.checkpointer import LAST_CHECKPOINT
 from groupnet_det.config import load_config
 from groupnet_det.data.dataset_checks import check_datasets
 from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
@@ -25,7 +24,7 @@ from groupnet_det.engine.checks.binary_share import build_without_weights, check
 from groupnet_det.engine.checks.schedule_and_sizes import check_training
 from groupnet_det.engine.memory.memory_check import check_memory
 from groupnet_det.engine.processes.launch import check_num_gpus
-from groupnet_det.engine.records.output_names import CONFIG
+from groupnet_det.engine.records.output_names import CONFIG, LAST_CHECKPOINT
 from groupnet_det.errors import ConfigError
 from groupnet_det.evaluation.evaluation_checks import check_evaluation
 from groupnet_det.files.paths import find_config

@@ -129,7 +129,7 @@ class Run:
         Raises:
             MissingError: There is no checkpoint.
         """
-        note = self.folder / "last_checkpoint"
+        note = self.folder / output_names.LAST_CHECKPOINT
         names = [note.read_text().strip()] if note.is_file() else []
         for name in [*names, output_names.CHECKPOINT]:
             if (self.folder / name).is_file():

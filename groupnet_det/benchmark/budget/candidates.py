@@ -1,5 +1,6 @@
 """Candidates of a search: networks with fixed numbers of bases, packed, scored and timed."""
 
+import math
 import time
 from itertools import islice
 from pathlib import Path
@@ -14,7 +15,8 @@ from groupnet_det.checkpoint.checkpointer import Checkpointer
 from groupnet_det.checkpoint.provenance import PROVENANCE
 from groupnet_det.data.loading.loaders import build_train_loader
 from groupnet_det.engine.hooks import set_precise_statistics
-from groupnet_det.engine.records.output_names import CHECKPOINT
+from groupnet_det.engine.records.output_names import CHECKPOINT, CONFIG, PACKED
+from groupnet_det.errors import ConfigError, lookup
 from groupnet_det.exporting.export_settings import ExportSettings
 from groupnet_det.exporting.packed.trained import export_trained, load_trained, training_source
 from groupnet_det.files.csv_records import append_record, read_records
@@ -25,7 +27,8 @@ from groupnet_det.packed.packed_file import PackedFile, write_packed
 from .assignments import Assignment, assignment_text, with_assignment
 from .candidate_rows import CandidateRow
 
-ROWS, PACKED = "fit.csv", "model.gnp"
+ROWS = "fit.csv"
+TRAINED_ON = "trained"  # folder of a training that goes on from the chosen network
 DIGITS = 12  # of the checkpoint's digest
 
 
@@ -49,10 +52,16 @@ class Candidates:
             num_batches: Training batches for the statistics of BN.
             threads: Threads of the engine.
             schedule: How long each is timed.
+
+        Raises:
+            UserError: The config names no data sets, there is no checkpoint, or the folder holds
+                another network.
         """
         self.cfg, self.folder = cfg, folder
         self.num_batches, self.threads, self.schedule = num_batches, threads, schedule
-        self.dataset = [*cfg.DATASETS.VAL, *cfg.DATASETS.TEST][0]
+        self.dataset = _scored_dataset(cfg)
+        if (folder / CHECKPOINT).exists() and not (folder / ROWS).exists():
+            raise ConfigError(f"{folder} holds another network, {CHECKPOINT}; name another folder")
         digest = training_source(ExportSettings.from_config(cfg))["checkpoint_sha256"][:DIGITS]
         self.settings = f"{digest} {self.dataset} {num_batches} batches {threads} threads"
         rows = read_records(folder / ROWS, CandidateRow)
@@ -79,17 +88,18 @@ class Candidates:
         return self.rows[name]
 
     def write(self, assignment: Assignment) -> Path:
-        """Write the checkpoint, with the config of its network, and the packed file of it.
+        """Write the checkpoint of a network, its config, which trains it on, and its packed file.
 
         Returns:
             The packed file.
         """
         cfg, model, rest = self._make(assignment)
+        cfg.MODEL.WEIGHTS = str(self.folder / CHECKPOINT)
+        cfg.OUTPUT_DIR = str(self.folder / TRAINED_ON)
         kept = {key: rest[key] for key in PROVENANCE if key in rest}
-        Checkpointer(model, str(self.folder), extra={**kept, "config": cfg.dump()}).save(
-            Path(CHECKPOINT).stem
-        )
-        (self.folder / "config.yaml").write_text(cfg.dump())
+        extra = {**kept, "config": cfg.dump()}
+        Checkpointer(model, str(self.folder), extra=extra).save(Path(CHECKPOINT).stem)
+        (self.folder / CONFIG).write_text(cfg.dump())
         return self._write_packed(export_trained(cfg, model, rest), PACKED)
 
     def _measured(self, assignment: Assignment) -> CandidateRow:
@@ -99,11 +109,12 @@ class Candidates:
             network, num_bytes = PackedModel(str(path)), path.stat().st_size
         finally:
             path.unlink()
-        metric = cfg.SOLVER.BEST_METRIC
+        metric, scores = cfg.SOLVER.BEST_METRIC, score_dataset(cfg, network, self.dataset).values
+        score = lookup(scores, metric, "SOLVER.BEST_METRIC")
         return CandidateRow(
             bases=assignment_text(assignment),
             metric=metric,
-            score=round(score_dataset(cfg, network, self.dataset).values[metric], 4),
+            score=round(score, 4) if math.isfinite(score) else 0.0,
             milliseconds=round(1000 * self._seconds(network), 5),
             num_bytes=num_bytes,
             settings=self.settings,
@@ -128,6 +139,15 @@ class Candidates:
         pixels, size = prepared_image(first_batch(self.cfg)[0])
         run = burst_of(lambda: network.predictor.predict_pixels(pixels, size))
         return min(alternate({"network": run}, self.schedule)["network"])
+
+
+def _scored_dataset(cfg: CfgNode) -> str:
+    """The data set that chooses; there must be one to train on, too."""
+    names = [*cfg.DATASETS.VAL, *cfg.DATASETS.TEST]
+    for key, found in {"TRAIN": cfg.DATASETS.TRAIN, "VAL": names}.items():
+        if not found:
+            raise ConfigError(f"DATASETS.{key} is empty; name a data set")
+    return str(names[0])
 
 
 def _in_this_process(cfg: CfgNode) -> CfgNode:

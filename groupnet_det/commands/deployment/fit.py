@@ -11,6 +11,7 @@ from groupnet_det.benchmark.budget.candidates import ROWS, Candidates
 from groupnet_det.benchmark.measure.timing import Schedule
 from groupnet_det.commands.network_config import network_config
 from groupnet_det.data.datasets.registration import make_missing_datasets, register_datasets
+from groupnet_det.engine.records.output_names import CHECKPOINT
 from groupnet_det.engine.setup import check_output_dir
 from groupnet_det.errors import ConfigError, UserError
 
@@ -45,9 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
     _show(candidates, arguments.ms, assignment_text(best))
-    print(
-        f"\nwritten: {path}, {path.with_name('model_final.pth')}; all rows: {path.with_name(ROWS)}"
-    )
+    print(f"\nwritten: {path}, {path.with_name(CHECKPOINT)}; all rows: {path.with_name(ROWS)}")
     return 0
 
 

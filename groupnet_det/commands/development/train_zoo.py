@@ -28,6 +28,7 @@ from tabulate import tabulate
 
 from groupnet_det.autotrain.command_runs import TrainingStage, command_line, run, training_commands
 from groupnet_det.engine.records.metrics_file import read_metrics
+from groupnet_det.engine.records.output_names import LAST_CHECKPOINT
 from groupnet_det.errors import ConfigError, DataError, UserError, lookup
 from groupnet_det.exporting.verify.predictions import Verdict, verdict_of_report
 from groupnet_det.files.paths import project_root
@@ -134,7 +135,7 @@ def _train_model(
         )
         for number, config in enumerate(model.configs, start=1)
     ]
-    resumed = any((ROOT / stage.output / "last_checkpoint").is_file() for stage in stages)
+    resumed = any((ROOT / stage.output / LAST_CHECKPOINT).is_file() for stage in stages)
     commands = list(training_commands(stages))
     started = time.monotonic()
     for command in commands:

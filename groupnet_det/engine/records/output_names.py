@@ -3,6 +3,7 @@
 CONFIG = "config.yaml"
 METRICS = "metrics.json"
 CHECKPOINT = "model_final.pth"
+LAST_CHECKPOINT = "last_checkpoint"  # which the checkpointer writes: the file to resume from
 PACKED = "model.gnp"
 VERIFICATION = "verification.json"
 LATENCY = "latency.json"

@@ -63,8 +63,7 @@ def test_a_network_is_chosen_and_written(checkpoint, tmp_path, monkeypatch, caps
 
     cfg = load_config(str(tmp_path / "config.yaml"))
     register_datasets(cfg)
-    cfg.defrost()
-    cfg.MODEL.WEIGHTS = str(tmp_path / "model_final.pth")
+    assert str(tmp_path / "trained") == cfg.OUTPUT_DIR
     model, rest = load_trained(cfg)
     assert rest["class_names"] == sorted(NAMES)
     images = random_images(2, 28, 28)
@@ -93,3 +92,25 @@ def test_rows_of_another_checkpoint_are_not_used(checkpoint, tmp_path):
 def test_times_that_cannot_be(checkpoint, tmp_path, value):
     with pytest.raises(SystemExit, match=r"--ms is .*; valid: above 0"):
         main([checkpoint, "--ms", value, "--output", str(tmp_path / "out")])
+
+
+def test_the_folder_of_a_training_is_not_overwritten(checkpoint, tmp_path):
+    (tmp_path / "model_final.pth").write_bytes(b"trained")
+    with pytest.raises(SystemExit, match=r"holds another network, model_final\.pth; name"):
+        main([checkpoint, "--ms", "6", "--output", str(tmp_path)])
+    assert (tmp_path / "model_final.pth").read_bytes() == b"trained"
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["DATASETS.TEST", "[]"], r"DATASETS\.VAL is empty"),
+        (["DATASETS.TRAIN", "[]"], r"DATASETS\.TRAIN is empty"),
+        (["SOLVER.BEST_METRIC", "bbox/AP"], r"SOLVER\.BEST_METRIC is 'bbox/AP'; valid: "),
+        (["MODEL.GROUPNET.SLIMMABLE_BASES", "[]"], "the network is not slimmable"),
+    ],
+    ids=["nothing to score", "nothing to train on", "metric of another task", "one number"],
+)
+def test_configs_that_cannot_be_searched(checkpoint, tmp_path, words, problem):
+    with pytest.raises(SystemExit, match=problem):
+        main([checkpoint, *words, "--ms", "6", "--output", str(tmp_path / "out")])
