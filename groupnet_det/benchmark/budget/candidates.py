@@ -109,13 +109,15 @@ class Candidates:
             network, num_bytes = PackedModel(str(path)), path.stat().st_size
         finally:
             path.unlink()
+        seconds = [self._seconds(network)]
         metric, scores = cfg.SOLVER.BEST_METRIC, score_dataset(cfg, network, self.dataset).values
         score = lookup(scores, metric, "SOLVER.BEST_METRIC")
+        seconds.append(self._seconds(network))  # once more: a machine may be slow for a while
         return CandidateRow(
             bases=assignment_text(assignment),
             metric=metric,
             score=round(score, 4) if math.isfinite(score) else 0.0,
-            milliseconds=round(1000 * self._seconds(network), 5),
+            milliseconds=round(1000 * min(seconds), 5),
             num_bytes=num_bytes,
             settings=self.settings,
         )
