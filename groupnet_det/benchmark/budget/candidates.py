@@ -138,7 +138,10 @@ class Candidates:
     def _seconds(self, network: PackedModel) -> float:
         """From the pixels of the first image to the prediction."""
         torch.set_num_threads(self.threads)
-        pixels, size = prepared_image(first_batch(self.cfg)[0])
+        cfg = self.cfg.clone()
+        cfg.defrost()
+        cfg.DATASETS.TEST = (self.dataset,)
+        pixels, size = prepared_image(first_batch(cfg)[0])
         run = burst_of(lambda: network.predictor.predict_pixels(pixels, size))
         return min(alternate({"network": run}, self.schedule)["network"])
 

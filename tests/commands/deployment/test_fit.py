@@ -88,6 +88,13 @@ def test_rows_of_another_checkpoint_are_not_used(checkpoint, tmp_path):
     ]
 
 
+def test_validation_images_alone_are_enough(checkpoint, tmp_path):
+    words = ["DATASETS.VAL", "['fit_squares']", "DATASETS.TEST", "[]", "--batches", "1"]
+    with pytest.raises(SystemExit, match="the smallest numbers of bases take"):
+        main([checkpoint, *words, "--ms", "0.00001", "--output", str(tmp_path)])
+    assert len(read_rows(tmp_path)) == 1
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "nan"])
 def test_times_that_cannot_be(checkpoint, tmp_path, value):
     with pytest.raises(SystemExit, match=r"--ms is .*; valid: above 0"):
