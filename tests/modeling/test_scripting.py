@@ -37,7 +37,8 @@ def scripted(module):
 def assert_same(ours, eager):
     assert list(ours) == list(eager)
     for name, values in eager.items():
-        torch.testing.assert_close(ours[name], values, rtol=1e-6, atol=1e-6)
+        # TorchScript rounds differently on some processors: by 2e-6 on a Xeon (Ice Lake).
+        torch.testing.assert_close(ours[name], values, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("options", NETWORKS.values(), ids=NETWORKS)
