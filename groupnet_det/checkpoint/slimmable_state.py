@@ -30,8 +30,8 @@ def fit_bases(path: str, state: StateDict, model: nn.Module) -> dict[str, Tensor
 
     * Of a slimmable network with K bases, a network of K' takes the first K' branches, the first
       channels of wide convolutions, the norms of K', and learned scales times K / K'. If its parts
-      have different K', each takes those of its own. What it has then not learned is to pass the
-      single branches from a part to one with another K': see `precise_statistics` for its norms.
+      have different K', each takes those of its own; the statistics of its norms are then those of
+      other inputs, and can be measured again (`engine.hooks.set_precise_statistics`).
     * All norms of a slimmable network start as those of another network.
     * Norms of numbers that another slimmable network lacks start as those of all its bases.
 

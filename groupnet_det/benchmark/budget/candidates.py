@@ -1,5 +1,7 @@
 """Candidates of a search: networks with fixed numbers of bases, packed, scored and timed."""
 
+import contextlib
+import io
 import math
 import time
 from itertools import islice
@@ -110,7 +112,9 @@ class Candidates:
         finally:
             path.unlink()
         seconds = [self._seconds(network)]
-        metric, scores = cfg.SOLVER.BEST_METRIC, score_dataset(cfg, network, self.dataset).values
+        metric = cfg.SOLVER.BEST_METRIC
+        with contextlib.redirect_stdout(io.StringIO()):  # tables of the evaluator, for each network
+            scores = score_dataset(cfg, network, self.dataset).values
         score = lookup(scores, metric, "SOLVER.BEST_METRIC")
         seconds.append(self._seconds(network))  # once more: a machine may be slow for a while
         return CandidateRow(

@@ -72,11 +72,12 @@ def check_schedule(cfg: CfgNode, num_images: int) -> None:
 
 def check_precision(cfg: CfgNode) -> None:
     """Mixed precision on a processor that only emulates it."""
-    is_emulated = cfg.MODEL.DEVICE == "cpu" and multiplies_bfloat16() is False
-    if cfg.SOLVER.AMP.ENABLED and is_emulated:
+    precision = cfg.SOLVER.AMP
+    is_used = cfg.MODEL.DEVICE == "cpu" and precision.ENABLED and precision.DTYPE == "bfloat16"
+    if is_used and multiplies_bfloat16() is False:
         logger.warning(
-            f"SOLVER.AMP.ENABLED with {cfg.SOLVER.AMP.DTYPE} is slower than float32 on this "
-            "processor, which has no instructions for it; set SOLVER.AMP.ENABLED to False"
+            "SOLVER.AMP.ENABLED is slower than float32 on this processor, which has no "
+            "instructions for bfloat16; set SOLVER.AMP.ENABLED to False"
         )
 
 

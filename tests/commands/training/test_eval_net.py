@@ -62,3 +62,10 @@ def test_without_config_and_checkpoint(capsys):
     with pytest.raises(SystemExit):
         main([])
     assert "the config file is missing: a checkpoint, or --config-file" in capsys.readouterr().err
+
+
+def test_a_packed_file_without_a_config(tmp_path):
+    path = tmp_path / "squares.gnp"
+    path.write_bytes(b"")
+    with pytest.raises(SystemExit, match=r"is a packed file, which names no data sets; name the"):
+        main([str(path)])
