@@ -1,5 +1,6 @@
 """A trained network on the engines that can run it, each scored and timed alike."""
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from .graph_network import GraphNetwork, RunGraph
 
 PACKED = "packed"
 PACKED_INT8 = "packed, 8-bit parts"  # where a binary network has some in full precision
+DIGITS = 16  # of a graph's digest
 # Values of MODEL.META_ARCHITECTURE whose networks are a single graph.
 ARCHITECTURES = ("ImageClassifier", "SemanticSegmentor", *DENSE_BY_ARCHITECTURE)
 
@@ -52,6 +54,8 @@ class Deployment:
 
 class TrainedNetwork:
     """A trained network for the engines; graphs are made once, when the first engine asks.
+
+    Those of 8 bits, which take minutes, stay beside the checkpoint.
 
     Raises:
         ConfigError: It is not a single graph, such as an R-CNN.
@@ -81,8 +85,19 @@ class TrainedNetwork:
         if "float" not in self._graphs:
             self._graphs["float"] = trained_graph(self.model)
         if bits == 8 and "int8" not in self._graphs:
-            self._graphs["int8"] = int8_graph(self._graphs["float"], self.training_images())
+            self._graphs["int8"] = self._int8_graph(self._graphs["float"])
         return self._graphs["int8" if bits == 8 else "float"]
+
+    def _int8_graph(self, graph: bytes) -> bytes:
+        """Read from beside the checkpoint if it was made before, under a digest of all it needs."""
+        seen = f"{self.cfg.DATASETS.TRAIN[0]} {self.calibration_images}".encode()
+        digest = hashlib.sha256(graph + seen).hexdigest()[:DIGITS]
+        path = Path(self.cfg.MODEL.WEIGHTS).with_name(f"int8_{digest}.onnx")
+        if not path.is_file():
+            partial_path = path.with_suffix(".partial")
+            partial_path.write_bytes(int8_graph(graph, self.training_images()))
+            partial_path.replace(path)
+        return path.read_bytes()
 
     def training_images(self) -> Iterator[np.ndarray]:
         """Pixels, uint8 (1, H, W, 3), as the network sees them in evaluation, of images that are

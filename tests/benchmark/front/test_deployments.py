@@ -6,6 +6,7 @@ import torch
 from detectron2.modeling import build_model
 
 import groupnet_det.modeling.register  # noqa: F401
+from groupnet_det.benchmark.front import deployments
 from groupnet_det.benchmark.front.deployments import (
     ENGINES,
     PACKED,
@@ -86,6 +87,15 @@ def test_full_precision_on_every_engine(trained):
         assert deployed.calibration_images == (12 if "int8" in name else 0)
         sizes[name] = deployed.num_bytes
     assert sizes["openvino int8"] < 0.5 * sizes["openvino float32"]
+
+
+def test_a_graph_of_8_bits_is_made_once_for_each_number_of_images(trained, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    cfg = trained("float")
+    made = TrainedNetwork(cfg, threads=1, calibration_images=2).graph(8)
+    monkeypatch.setattr(deployments, "int8_graph", lambda graph, images: b"made again")
+    assert TrainedNetwork(cfg, threads=1, calibration_images=2).graph(8) == made
+    assert TrainedNetwork(cfg, threads=1, calibration_images=3).graph(8) == b"made again"
 
 
 def test_calibration_images_are_spread_over_the_classes(trained):
