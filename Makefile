@@ -15,7 +15,7 @@ CPP_FILES = $(shell find groupnet_det/csrc -name '*.[hc]*') $(wildcard tests/csr
 .PHONY: help setup demo web zoo test test-slow test-engine test-arm test-sanitize groupnet-run groupnet-run-static groupnet-run-arm benchmark-arm benchmark-native docs lint format clean
 
 help:
-	@echo "make demo         set up, train and evaluate a binary detector, draw what it finds (some 8 minutes)"
+	@echo "make demo         set up, train and evaluate a binary detector, draw what it finds (8 to 14 minutes)"
 	@echo "make demo TASK=segmentation   the same for a binary segmenter: a class for each pixel (some 10)"
 	@echo "make demo DEMO=quick   the same, end to end, in about two minutes"
 	@echo "make web          packed models on your own pictures, in a browser"
