@@ -1,6 +1,7 @@
 """COCO's json files, alone or in a folder with the images."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -109,12 +110,21 @@ def _has_instances(content: Any) -> bool:
 def _entry(file: Path, content: Mapping[str, Any], root: Path) -> DatasetEntry:
     """Make an entry whose image folder, near the file, contains the first and the last image."""
     names = [str(content["images"][index].get("file_name")) for index in (0, -1)]
-    folders = [file.parent, *folders_below(root)]
+    top, folders = root, [file.parent, *folders_below(root)]
     if root == file.parent:  # a file alone, as <set>/annotations/a.json with <set>/images
-        folders += folders_below(root.parent, depth=2)
-    for folder in folders:
-        if all((folder / name).is_file() for name in names):
-            return {"FORMAT": "coco", "ANNOTATIONS": str(file), "IMAGES": str(folder)}
-    raise DataError(
-        f"image {names[0]}, named by {file}, is in no folder of {root}; put the images there"
-    )
+        top, folders = root.parent, [*folders, *folders_below(root.parent, depth=2)]
+    holding = [folder for folder in folders if all((folder / name).is_file() for name in names)]
+    if not holding:
+        raise DataError(
+            f"image {names[0]}, named by {file}, is in no folder of {root}; put the images there"
+        )
+    split = split_of_path(file, top)
+    images = min(holding, key=lambda folder: _strangeness(folder, top, split))
+    return {"FORMAT": "coco", "ANNOTATIONS": str(file), "IMAGES": str(images)}
+
+
+def _strangeness(folder: Path, root: Path, split: str | None) -> tuple[bool, bool, int]:
+    """What speaks against a folder with images of the right names, which each split may have:
+    another split, then words such as in ``masks_train``."""
+    own = split_of_path(folder, root)
+    return own != split, own is not None, len(re.findall("[a-z]+", folder.name.lower()))

@@ -1,5 +1,7 @@
 """Finders of each layout, and the errors for folders that none of them can use."""
 
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
@@ -127,6 +129,20 @@ def test_objects_with_masks_are_for_two_tasks(tmp_path):
     write_coco(tmp_path, masks=True)
     assert find_data(tmp_path).tasks == ("detect", "instance")
     assert find_data(tmp_path, "instance").layout == "COCO json"
+
+
+def test_splits_may_name_their_images_alike(tmp_path):
+    for split in ("train", "val"):
+        file = write_coco(tmp_path, name=f"annotations/instances_{split}.json", images=split)
+        write_coco(tmp_path, name="other.json", images=f"masks_{split}")
+        (tmp_path / "other.json").unlink()
+    splits = find_data(tmp_path).splits
+    assert {name: Path(entry["IMAGES"]).name for name, entry in splits.items()} == {
+        "train": "train",
+        "val": "val",
+    }
+    alone = find_data(file).splits["train"]
+    assert (Path(alone["ANNOTATIONS"]), Path(alone["IMAGES"])) == (file, tmp_path / "val")
 
 
 def test_the_task_decides_where_several_layouts_lie(tmp_path):
